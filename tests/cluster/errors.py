@@ -1,0 +1,20 @@
+"""The one exception of this package: whatever goes wrong, a person reads one clear line and, where there is one, a log's end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+LINES_SHOWN = 15
+
+
+class ClusterError(Exception):
+    """The cluster, or an image for it, could not be made; the message says what to do or where to look."""
+
+
+def log_tail(path: Path, lines: int = LINES_SHOWN) -> str:
+    """Returns the last `lines` lines of a log, indented, or a note that there is none."""
+    try:
+        text = path.read_text(errors="replace")
+    except FileNotFoundError:
+        return "  (no log)"
+    return "\n".join(f"  {line}" for line in text.splitlines()[-lines:]) or "  (the log is empty)"

@@ -1,0 +1,3 @@
+module featx.dev/tests/cluster/pause
+
+go 1.24.0
