@@ -1,0 +1,1 @@
+"""The FeatureExtraction resource: what both the operator and the job import."""

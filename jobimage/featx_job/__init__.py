@@ -1,0 +1,1 @@
+"""The Spark program that a driver pod, or `featx run`, runs."""
