@@ -1,1 +1,10 @@
-"""The FeatureExtraction resource: what both the operator and the job import."""
+"""The FeatureExtraction resource: the one description that the CRD, the operator, the job and the command line share."""
+
+from __future__ import annotations
+
+GROUP = "featx.dev"
+VERSION = "v1alpha1"
+KIND = "FeatureExtraction"
+PLURAL = "featureextractions"
+SHORT_NAME = "fx"
+API_VERSION = f"{GROUP}/{VERSION}"

@@ -1,0 +1,99 @@
+"""What is done with a picture: the `detector` and `extractor` parts of the spec."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from featx_api.model import ApiModel, Rule, rules
+from featx_api.sources import StoreAccess
+
+ModelUri = Annotated[str, Field(max_length=1024, pattern=r"^(s3://[a-z0-9][a-z0-9.\-]*/.+|file:///.+|package:[A-Za-z0-9._\-]+==[^/]+/.+)$")]
+
+
+class CaffeModel(ApiModel):
+    """A Caffe model: its architecture, its weights, and the digest that the weights must have."""
+
+    prototxt: ModelUri = Field(description="Architecture: s3://bucket/key, file:///path or package:NAME==VERSION/path.")
+    weights: ModelUri = Field(description="Weights (caffemodel), addressed like prototxt.")
+    sha256: str = Field(
+        min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the weights, checked before use."
+    )
+    s3: StoreAccess | None = Field(None, description="Store of s3:// addresses; source.s3's where absent.")
+
+
+class NetInput(ApiModel):
+    """How pixels become a net's input. Width and height are the ones that the prototxt declares."""
+
+    mean: list[Annotated[float, Field(ge=0, le=255)]] = Field(
+        default=[0.0, 0.0, 0.0],
+        min_length=3,
+        max_length=3,
+        description="Mean of each channel, in the order of `channels`, subtracted first.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    scale: float = Field(1.0, gt=0, le=1000, description="Factor applied after the mean is subtracted.")
+    channels: Literal["BGR", "RGB"] = Field("BGR", description="Channel order that the net was trained with.")
+
+
+class Crop(ApiModel):
+    """Which part of the picture goes on to the extractor."""
+
+    margin: float = Field(0.0, ge=0, le=1, description="Widens the box by this share of its width and height, each side.")
+    min_area: float = Field(0.0, ge=0, le=1, description="A box smaller than this share of the picture is not used.")
+    fallback: Literal["wholeImage", "skip"] = Field(
+        "wholeImage", description="Without a usable box: take the whole picture, or put the picture into quarantine."
+    )
+
+
+class Detector(ApiModel):
+    """The SSD net that finds the subject; its best box is cropped."""
+
+    model: CaffeModel = Field(description="The net.")
+    input: NetInput = Field(default=NetInput(), description="How pixels become its input.")
+    score_threshold: float = Field(0.5, ge=0, le=1, description="Boxes with a lower score are not used.")
+    classes: list[Annotated[int, Field(ge=0, le=65535)]] = Field(
+        default=[],
+        max_length=256,
+        description="Only these classes are used; all but the background where empty.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    crop: Crop = Field(default=Crop(), description="What is cropped.")
+
+
+class Binarize(ApiModel):
+    """How a feature becomes bits (DeepBit thresholds all units alike)."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                "self.method != 'fixed' || has(self.threshold)",
+                "spec.extractor.binarize.threshold is required with method fixed",
+            ),
+            Rule(
+                "self.method == 'fixed' || !has(self.threshold)",
+                "spec.extractor.binarize.threshold goes with method fixed only",
+            ),
+        )
+    )
+
+    method: Literal["pictureMean", "fixed"] = Field(
+        "pictureMean", description="A unit's bit is set above the mean of the picture's own feature, or above `threshold`."
+    )
+    threshold: float | None = Field(None, ge=-1e6, le=1e6, description="For method fixed.")
+
+    @model_validator(mode="after")
+    def _threshold_goes_with_fixed(self) -> Self:
+        if (self.method == "fixed") != (self.threshold is not None):
+            raise ValueError("spec.extractor.binarize.threshold is required with method fixed, and goes with it only")
+        return self
+
+
+class Extractor(ApiModel):
+    """The net whose layer is the feature."""
+
+    model: CaffeModel = Field(description="The net.")
+    input: NetInput = Field(default=NetInput(), description="How pixels become its input.")
+    layer: str = Field(min_length=1, max_length=128, description="The layer whose output, flattened, is the feature.")
+    binarize: Binarize | None = Field(None, description="Also store the feature as packed bits.")

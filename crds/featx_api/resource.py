@@ -1,0 +1,52 @@
+"""The whole resource, as it is applied and as it is read back."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from featx_api import API_VERSION, KIND
+from featx_api.model import ApiModel, Rule, rules
+from featx_api.spec import FeatureExtractionSpec
+from featx_api.status import FeatureExtractionStatus
+
+NAME_LIMIT = 48  # leaves room for -ATTEMPT-driver in a label's 63 characters
+
+
+def _fixed_once_started(path: str) -> Rule:
+    """Returns the rule that a part of the spec can't change when the first attempt has begun."""
+    has_path = f"has(oldSelf.{path}) == has(self.{path}) && (!has(self.{path}) || self.{path} == oldSelf.{path})"
+    return Rule(
+        f"!has(oldSelf.status) || !has(oldSelf.status.startTime) || ({has_path})",
+        f"{path} cannot change once the run has started: create a new resource",
+    )
+
+
+class FeatureExtraction(ApiModel):
+    """Turns the pictures of one source into one table of features."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(f"size(self.metadata.name) <= {NAME_LIMIT}", f"metadata.name must have at most {NAME_LIMIT} characters"),
+            *(_fixed_once_started(f"spec.{part}") for part in ("source", "detector", "extractor", "engine", "output")),
+        )
+    )
+
+    api_version: Literal["featx.dev/v1alpha1"] = API_VERSION  # type: ignore[assignment]
+    kind: Literal["FeatureExtraction"] = KIND  # type: ignore[assignment]
+    metadata: dict[str, Any]
+    spec: FeatureExtractionSpec = Field(description="What is asked for.")
+    status: FeatureExtractionStatus | None = Field(None, description="What it has come to.")
+
+    @property
+    def name(self) -> str:
+        """Returns the resource's name."""
+        return str(self.metadata["name"])
+
+    @model_validator(mode="after")
+    def _name_fits(self) -> Self:
+        name = str(self.metadata.get("name") or "")
+        if not 0 < len(name) <= NAME_LIMIT:
+            raise ValueError(f"metadata.name must have 1 to {NAME_LIMIT} characters")
+        return self

@@ -1,0 +1,55 @@
+"""`spec`: what a user asks for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from featx_api.execution import Errors, Execution, Limits, Output
+from featx_api.model import ApiModel
+from featx_api.nets import Detector, Extractor
+from featx_api.sources import Source, StoreAccess
+
+Seconds = Annotated[int, Field(ge=0, le=31_536_000)]
+
+
+class FeatureExtractionSpec(ApiModel):
+    """One run over one source: pictures in, a table of features out."""
+
+    source: Source = Field(description="Where pictures are read from: exactly one of s3, files, claim.")
+    detector: Detector | None = Field(None, description="Finds the subject. Without it the whole picture is used.")
+    extractor: Extractor = Field(description="Turns the subject into a feature.")
+    engine: Literal["bigdl"] = Field("bigdl", description="What runs the nets.")
+    output: Output = Field(description="Where the table goes.")
+    errors: Errors = Field(default=Errors(), description="How much may fail.")
+    limits: Limits = Field(default=Limits(), description="What a single picture may cost.")
+    execution: Execution = Field(default=Execution(), description="What the run may use of the cluster.")
+    suspend: bool = Field(False, description="Stops the run's pods; unsetting it goes on where it stopped.")
+    active_deadline_seconds: Seconds | None = Field(None, description="The run fails after this long, all attempts together.")
+    backoff_limit: int = Field(3, ge=0, le=100, description="Attempts after the first before the run is given up.")
+    ttl_seconds_after_finished: Seconds | None = Field(
+        None, description="Pods and ConfigMaps of a finished run are deleted after this long. The resource stays."
+    )
+    priority_class_name: str | None = Field(None, max_length=253, description="Priority of the run's pods.")
+
+    def store_of(self, access: StoreAccess | None) -> StoreAccess:
+        """Returns how an s3:// address is reached: by its own store, or else by the source's.
+
+        Args:
+            access: The `s3` part beside the address, if the user gave one.
+        """
+        return access or self.source.s3 or StoreAccess()
+
+    def secret_names(self) -> list[str]:
+        """Returns the names of all Secrets that the run mounts, sorted."""
+        nets = [self.extractor.model, *([self.detector.model] if self.detector else [])]
+        stores = [self.source.s3, self.output.s3, *(model.s3 for model in nets)]
+        return sorted({store.secret_ref.name for store in stores if store and store.secret_ref})
+
+    def claim_names(self) -> list[str]:
+        """Returns the names of all PersistentVolumeClaims that the run mounts, sorted."""
+        claims = {self.source.claim.name} if self.source.claim else set()
+        if self.output.uri.startswith("claim://"):
+            claims.add(self.output.uri.removeprefix("claim://").split("/", 1)[0])
+        return sorted(claims)
