@@ -126,7 +126,7 @@ def _start() -> None:
         ready(containerd)
     images.load_pause()
     ready(api_server)
-    kubectl("apply", "--filename", str(MANIFESTS / "coredns.yaml"))
+    kubectl("apply", "--filename", str(MANIFESTS / "access.yaml"))
     others = [
         control_plane.controller_manager(),
         control_plane.scheduler(),

@@ -12,6 +12,7 @@ from tests.cluster.processes import Program, http_ok
 # Stands for the pool of Xeon nodes that a cluster in production has.
 NODE_LABEL = "featx.dev/node-pool=xeon"
 RESOLVER = paths.CONFIG / "resolv.conf"
+NO_RESOLVER = paths.CONFIG / "empty-resolv.conf"
 
 
 def kubelet() -> Program:
@@ -31,7 +32,6 @@ def kubelet() -> Program:
 
 def kubelet_configuration() -> dict[str, object]:
     """Returns the KubeletConfiguration: all of the machine for pods, and no eviction before a disk is really full."""
-    nothing = paths.CONFIG / "empty-resolv.conf"
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -52,7 +52,7 @@ def kubelet_configuration() -> dict[str, object]:
         "imageGCHighThresholdPercent": 100,  # an image that was removed could be pulled from nowhere
         "oomScoreAdj": 0,
         "podLogsDir": str(paths.POD_LOGS),
-        "resolvConf": str(nothing),
+        "resolvConf": str(NO_RESOLVER),
         "serializeImagePulls": False,
         "volumePluginDir": str(paths.KUBELET / "volume-plugins"),
     }
@@ -79,8 +79,7 @@ def kube_proxy() -> Program:
 
 def coredns() -> Program:
     """Returns CoreDNS, and writes its settings. It knows the cluster's names only: nothing leads out of the namespace."""
-    corefile = paths.CONFIG / "Corefile"
-    corefile.write_text(f"""\
+    text = f"""\
 . {{
     bind {network.NODE_ADDRESS}
     ready 127.0.0.1:8181
@@ -90,19 +89,18 @@ def coredns() -> Program:
         ttl 5
     }}
 }}
-""")
+"""
+    corefile = paths.write_settings(paths.CONFIG / "Corefile", text)
     arguments = [path_of("coredns"), "-conf", str(corefile)]
     return Program("coredns", arguments, ready=lambda: http_ok("http://127.0.0.1:8181/ready"))
 
 
 def write_resolvers() -> None:
     """Writes the resolv.conf of clients in the namespace, and the one that pods inherit, which names no server."""
-    paths.CONFIG.mkdir(parents=True, exist_ok=True)
-    (paths.CONFIG / "empty-resolv.conf").touch()
-    RESOLVER.write_text(f"search svc.cluster.local cluster.local\nnameserver {network.NODE_ADDRESS}\noptions ndots:5\n")
+    paths.write_settings(NO_RESOLVER, "")
+    search = "search svc.cluster.local cluster.local"
+    paths.write_settings(RESOLVER, f"{search}\nnameserver {network.NODE_ADDRESS}\noptions ndots:5\n")
 
 
 def _write(name: str, configuration: dict[str, object]) -> Path:
-    path = paths.CONFIG / name
-    path.write_text(json.dumps(configuration, indent=2))
-    return path
+    return paths.write_settings(paths.CONFIG / name, json.dumps(configuration, indent=2))

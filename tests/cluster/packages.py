@@ -14,6 +14,7 @@ PROGRAMS = {
     "containerd": "containerd",
     "runc": "runc",
     "buildah": "buildah",
+    "containers-storage": "containers-storage",
     "iptables": "iptables",
     "conntrack": "conntrack",
     "ip": "iproute2",

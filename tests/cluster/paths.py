@@ -37,3 +37,11 @@ def cache() -> Path:
 def containerd_root() -> Path:
     """Returns containerd's own store. It outlives the cluster, so that a second start imports no image again."""
     return cache() / "containerd"
+
+
+def write_settings(path: Path, text: str) -> Path:
+    """Writes a settings file, and leaves one alone that says the same: kube-proxy ends when its file is written again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+    return path

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
+import tempfile
 from pathlib import Path
 
-from tests.cluster import network, packages, paths, processes
+from tests.cluster import image_store, network, packages, paths, processes
 from tests.cluster.errors import ClusterError
 
 # containerd's own namespace for what Kubernetes runs; nothing to do with the kernel's or Kubernetes' namespaces.
@@ -17,11 +19,9 @@ CNI_NETWORK = "featx"
 
 def containerd() -> processes.Program:
     """Returns containerd, and writes its settings."""
-    settings = paths.CONFIG / "containerd.toml"
-    cni_configuration = paths.CONFIG / "cni"
-    cni_configuration.mkdir(parents=True, exist_ok=True)
-    (cni_configuration / "featx.conflist").write_text(json.dumps(cni_network(), indent=2))
-    settings.write_text(containerd_settings(cni_configuration, packages.cni_folder() or packages.CNI_FOLDERS[0]))
+    cni = paths.write_settings(paths.CONFIG / "cni" / "featx.conflist", json.dumps(cni_network(), indent=2))
+    text = containerd_settings(cni.parent, packages.cni_folder() or packages.CNI_FOLDERS[0])
+    settings = paths.write_settings(paths.CONFIG / "containerd.toml", text)
     return processes.Program(
         "containerd",
         ["containerd", "--config", str(settings)],
@@ -76,13 +76,37 @@ def cni_network() -> dict[str, object]:
     }
 
 
-def ctr(*arguments: str, stdin: int | None = None) -> str:
+def images() -> dict[str, str]:
+    """Returns the digest of each image's manifest in containerd, by the image's name."""
+    rows = [line.split() for line in ctr("images", "list").splitlines()[1:]]
+    return {row[0]: row[2] for row in rows}
+
+
+def import_image(image: image_store.StoredImage) -> None:
+    """Gives containerd an image out of buildah's store: those of its layers that it lacks.
+
+    Raises:
+        ClusterError: if containerd refuses it, or is not up.
+    """
+    present = set(ctr("content", "list", "--quiet").split())
+    # Its messages go to a file: a pipe that nobody reads until the end could fill up and stop it.
+    with tempfile.TemporaryFile() as messages:
+        process = subprocess.Popen(_ctr_command("images", "import", "-"), stdin=subprocess.PIPE, stdout=messages, stderr=messages)
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            image_store.write_archive(image, present, process.stdin)
+        if process.wait() != 0:
+            messages.seek(0)
+            raise ClusterError(f"containerd refused image {image.tag}: {messages.read().decode(errors='replace').strip()}")
+
+
+def ctr(*arguments: str) -> str:
     """Runs containerd's client and returns what it printed.
 
     Raises:
         ClusterError: if it fails, with what it said.
     """
-    outcome = subprocess.run(_ctr_command(*arguments), stdin=stdin, capture_output=True, text=True)
+    outcome = subprocess.run(_ctr_command(*arguments), capture_output=True, text=True)
     if outcome.returncode != 0:
         raise ClusterError(f"`ctr {' '.join(arguments)}` failed: {outcome.stderr.strip()}")
     return outcome.stdout
