@@ -27,7 +27,7 @@ OWNED_SPARK_CONF = (
     "spark.task.cpus",
 )
 _OWNED_IN_CEL = ", ".join(f"'{key}'" for key in OWNED_SPARK_CONF)
-SECRET_SPARK_CONF = r"(?i)(secret|password|access\.key|session\.token)"
+SECRET_SPARK_CONF = r"(?i)(secret|password|access\.key|session\.token)"  # noqa: S105 - names, not a value
 
 
 class Output(ApiModel):
@@ -77,7 +77,7 @@ class Execution(ApiModel):
         )
     )
 
-    executors: int | None = Field(None, ge=1, le=1000, description="A fixed number of executors; 1 where nothing is said.")
+    executors: int | None = Field(None, ge=1, le=1000, description="A fixed number of executors; 1 if unset.")
     min_executors: int | None = Field(None, ge=0, le=1000, description="Fewest executors, with dynamic allocation.")
     max_executors: int | None = Field(None, ge=1, le=1000, description="Most executors, with dynamic allocation.")
     cores: int = Field(1, ge=1, le=128, description="Cores of an executor; its nets use all of them.")
@@ -115,7 +115,7 @@ class Execution(ApiModel):
             raise ValueError("spec.execution takes executors, or minExecutors with maxExecutors, not both")
         if (self.min_executors is None) != (self.max_executors is None):
             raise ValueError("spec.execution.minExecutors and spec.execution.maxExecutors go together")
-        if self.min_executors is not None and self.max_executors is not None and self.min_executors > self.max_executors:
+        if (self.min_executors or 0) > (self.max_executors or 1000):
             raise ValueError("spec.execution.minExecutors must not exceed spec.execution.maxExecutors")
         return self
 

@@ -1,7 +1,7 @@
 """What passes between the operator and a driver: the job file in, progress and the outcome out.
 
-The job file is a ConfigMap; progress is an annotation that the driver puts on its own pod; the outcome is the container's
-termination message, which the kubelet keeps when the process is gone.
+The job file is a ConfigMap; progress is an annotation that the driver puts on its own pod; the outcome is the
+container's termination message, which the kubelet keeps when the process is gone.
 """
 
 from __future__ import annotations
@@ -43,6 +43,6 @@ class Outcome(StatusModel):
 
     result: Literal["Succeeded", "Failed"]
     progress: Progress | None = None
-    outputs: list[OutputTable] = []
+    outputs: list[OutputTable] = Field(default=[])
     failure: Failure | None = None
     retryable: bool = Field(False, description="Whether a further attempt may succeed.")

@@ -1,8 +1,8 @@
 """The base that every part of the API derives from, so that one set of rules holds everywhere.
 
 Fields are snake_case in Python and camelCase on the wire; unknown fields are refused, as the API server refuses them
-under strict validation; and a rule that spans fields is stated once per model, in CEL for the API server (`Rule`) and in
-Python for `featx run`, side by side so that they can be read together.
+under strict validation; and a rule that spans fields is stated once per model, in CEL for the API server (`Rule`) and
+in Python for `featx run`, side by side so that they can be read together.
 """
 
 from __future__ import annotations

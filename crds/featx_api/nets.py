@@ -9,7 +9,10 @@ from pydantic import ConfigDict, Field, model_validator
 from featx_api.model import ApiModel, Rule, rules
 from featx_api.sources import StoreAccess
 
-ModelUri = Annotated[str, Field(max_length=1024, pattern=r"^(s3://[a-z0-9][a-z0-9.\-]*/.+|file:///.+|package:[A-Za-z0-9._\-]+==[^/]+/.+)$")]
+ModelUri = Annotated[
+    str,
+    Field(max_length=1024, pattern=r"^(s3://[a-z0-9][a-z0-9.\-]*/.+|file:///.+|package:[A-Za-z0-9._\-]+==[^/]+/.+)$"),
+]
 
 
 class CaffeModel(ApiModel):
@@ -18,7 +21,7 @@ class CaffeModel(ApiModel):
     prototxt: ModelUri = Field(description="Architecture: s3://bucket/key, file:///path or package:NAME==VERSION/path.")
     weights: ModelUri = Field(description="Weights (caffemodel), addressed like prototxt.")
     sha256: str = Field(
-        min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the weights, checked before use."
+        min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the weights, checked first."
     )
     s3: StoreAccess | None = Field(None, description="Store of s3:// addresses; source.s3's where absent.")
 
@@ -40,7 +43,7 @@ class NetInput(ApiModel):
 class Crop(ApiModel):
     """Which part of the picture goes on to the extractor."""
 
-    margin: float = Field(0.0, ge=0, le=1, description="Widens the box by this share of its width and height, each side.")
+    margin: float = Field(0.0, ge=0, le=1, description="Widens the box by this share of its size on each side.")
     min_area: float = Field(0.0, ge=0, le=1, description="A box smaller than this share of the picture is not used.")
     fallback: Literal["wholeImage", "skip"] = Field(
         "wholeImage", description="Without a usable box: take the whole picture, or put the picture into quarantine."
@@ -79,7 +82,8 @@ class Binarize(ApiModel):
     )
 
     method: Literal["pictureMean", "fixed"] = Field(
-        "pictureMean", description="A unit's bit is set above the mean of the picture's own feature, or above `threshold`."
+        "pictureMean",
+        description="A unit's bit is set above the mean of the picture's own feature, or above threshold.",
     )
     threshold: float | None = Field(None, ge=-1e6, le=1e6, description="For method fixed.")
 

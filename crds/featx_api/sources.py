@@ -14,8 +14,10 @@ ObjectPath = Annotated[str, Field(max_length=1024)]
 
 
 class SecretRef(ApiModel):
-    """Names a Secret of the same namespace with keys AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally
-    AWS_SESSION_TOKEN. It is mounted as files; its values never stand in a pod, a ConfigMap or a log.
+    """Names a Secret of the same namespace that holds a store's credentials.
+
+    Keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, and optionally AWS_SESSION_TOKEN. It is mounted as files; its values
+    never stand in a pod, a ConfigMap or a log.
     """
 
     name: SecretName = Field(description="Name of the Secret.")
@@ -25,14 +27,18 @@ class StoreAccess(ApiModel):
     """How an S3-compatible store is reached."""
 
     endpoint: Endpoint | None = Field(None, description="URL of the store, such as http://s3.store.svc:8333.")
-    region: str | None = Field(None, max_length=64, pattern=r"^[a-z0-9-]+$", description="Region, where the store asks for one.")
+    region: str | None = Field(
+        None, max_length=64, pattern=r"^[a-z0-9-]+$", description="Region, if the store asks for one."
+    )
     secret_ref: SecretRef | None = Field(None, description="Credentials. Without it the store is read anonymously.")
 
 
 class S3Source(StoreAccess):
     """Pictures that are objects of one bucket of an S3-compatible store."""
 
-    bucket: str = Field(min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.\-]*[a-z0-9]$", description="The bucket.")
+    bucket: str = Field(
+        min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.\-]*[a-z0-9]$", description="The bucket."
+    )
     prefix: ObjectPath = Field("", description="Only keys that begin with this are read.")
 
 

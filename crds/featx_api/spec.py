@@ -26,7 +26,9 @@ class FeatureExtractionSpec(ApiModel):
     limits: Limits = Field(default=Limits(), description="What a single picture may cost.")
     execution: Execution = Field(default=Execution(), description="What the run may use of the cluster.")
     suspend: bool = Field(False, description="Stops the run's pods; unsetting it goes on where it stopped.")
-    active_deadline_seconds: Seconds | None = Field(None, description="The run fails after this long, all attempts together.")
+    active_deadline_seconds: Seconds | None = Field(
+        None, description="The run fails after this long, over all attempts."
+    )
     backoff_limit: int = Field(3, ge=0, le=100, description="Attempts after the first before the run is given up.")
     ttl_seconds_after_finished: Seconds | None = Field(
         None, description="Pods and ConfigMaps of a finished run are deleted after this long. The resource stays."
