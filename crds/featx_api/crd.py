@@ -44,6 +44,8 @@ def structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
         (real,) = [option for option in node.pop("anyOf") if option.get("type") != "null"]
         return structural({**real, **node}, definitions)
     result = {key: value for key, value in node.items() if key not in _DROPPED}
+    if "const" in node:
+        result["enum"] = [node["const"]]
     for bound, flag in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if bound in node:
             result |= {flag: node[bound], bound: True}
@@ -54,12 +56,7 @@ def structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
     if "items" in node:
         result["items"] = structural(node["items"], definitions)
     if "properties" in node:
-        result["properties"] = {
-            name: structural({"description": "", **part}, definitions) for name, part in node["properties"].items()
-        }
-        for part in result["properties"].values():
-            if not part.get("description"):
-                part.pop("description", None)
+        result["properties"] = {name: structural(part, definitions) for name, part in node["properties"].items()}
         computed = {name for name, part in node["properties"].items() if part.get("readOnly")}
         result["required"] = [name for name in node.get("required", []) if name not in computed]
         if not result["required"]:

@@ -1,0 +1,117 @@
+"""Resources that must be refused, and the field that the refusal must name.
+
+One table for both judges, the API server (tests/e2e) and the models that `featx run` uses (tests/unit): where they
+disagree, a resource that runs locally would be refused in the cluster, or the other way round.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, NamedTuple
+
+SHA256 = "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d"
+ABSENT = object()
+
+
+class Bad(NamedTuple):
+    """One change to a good resource, and what the refusal must say."""
+
+    id: str
+    path: str
+    value: Any
+    names: str
+
+
+def good() -> dict[str, Any]:
+    """Returns a resource that is accepted, with every part present."""
+    model = {"prototxt": "s3://models/net.prototxt", "weights": "s3://models/net.caffemodel", "sha256": SHA256}
+    return {
+        "apiVersion": "featx.dev/v1alpha1",
+        "kind": "FeatureExtraction",
+        "metadata": {"name": "good", "namespace": "default"},
+        "spec": {
+            "source": {"s3": {"endpoint": "http://s3.store.svc:8333", "bucket": "pictures", "secretRef": {"name": "store"}}},
+            "detector": {"model": dict(model), "input": {"mean": [104, 177, 123]}, "classes": [1], "crop": {"margin": 0.1}},
+            "extractor": {"model": dict(model), "layer": "pool", "binarize": {"method": "fixed", "threshold": 0.5}},
+            "output": {"uri": "s3://features/table"},
+            "execution": {"executors": 2, "cores": 2, "memory": "3Gi", "sparkConf": {"spark.locality.wait": "0"}},
+        },
+    }
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """Returns the good resource with one field set, or removed where value is ABSENT.
+
+    Args:
+        path: Dots between names; a part in backticks may hold dots itself.
+        value: What to put there.
+    """
+    resource = copy.deepcopy(good())
+    *parents, last = _parts(path)
+    node = resource
+    for name in parents:
+        node = node.setdefault(name, {})
+    if value is ABSENT:
+        del node[last]
+    else:
+        node[last] = value
+    return resource
+
+
+def _parts(path: str) -> list[str]:
+    plain, _, quoted = path.partition(".`")
+    return [*plain.split("."), *([quoted.rstrip("`")] if quoted else [])]
+
+
+S3 = {"bucket": "pictures"}
+
+BAD = [
+    Bad("no source", "spec.source", ABSENT, "source"),
+    Bad("empty source", "spec.source", {}, "exactly one of s3, files, claim"),
+    Bad("two sources", "spec.source.files", {"uri": "file:///pictures"}, "exactly one of s3, files, claim"),
+    Bad("no bucket", "spec.source.s3.bucket", ABSENT, "bucket"),
+    Bad("bucket in capitals", "spec.source.s3.bucket", "Pictures", "bucket"),
+    Bad("bucket too short", "spec.source.s3.bucket", "ab", "bucket"),
+    Bad("endpoint without scheme", "spec.source.s3.endpoint", "s3.store.svc:8333", "endpoint"),
+    Bad("secret name in capitals", "spec.source.s3.secretRef.name", "Store", "name"),
+    Bad("files by http", "spec.source", {"files": {"uri": "http://example.test/pictures"}}, "uri"),
+    Bad("claim without name", "spec.source", {"claim": {"path": "a"}}, "name"),
+    Bad("no extractor", "spec.extractor", ABSENT, "extractor"),
+    Bad("no layer", "spec.extractor.layer", ABSENT, "layer"),
+    Bad("empty layer", "spec.extractor.layer", "", "layer"),
+    Bad("no sha256", "spec.extractor.model.sha256", ABSENT, "sha256"),
+    Bad("sha256 of wrong length", "spec.detector.model.sha256", "abc", "sha256"),
+    Bad("sha256 in capitals", "spec.detector.model.sha256", SHA256.upper(), "sha256"),
+    Bad("weights by http", "spec.detector.model.weights", "http://example.test/a", "weights"),
+    Bad("mean of two channels", "spec.detector.input.mean", [1, 2], "mean"),
+    Bad("mean above 255", "spec.detector.input.mean", [1, 2, 256], "mean"),
+    Bad("scale of zero", "spec.extractor.input", {"scale": 0}, "scale"),
+    Bad("unknown channel order", "spec.extractor.input", {"channels": "GBR"}, "channels"),
+    Bad("score above one", "spec.detector.scoreThreshold", 1.5, "scoreThreshold"),
+    Bad("negative class", "spec.detector.classes", [-1], "classes"),
+    Bad("margin above one", "spec.detector.crop.margin", 2, "margin"),
+    Bad("unknown fallback", "spec.detector.crop.fallback", "ignore", "fallback"),
+    Bad("fixed bits without threshold", "spec.extractor.binarize", {"method": "fixed"}, "threshold"),
+    Bad("threshold without fixed", "spec.extractor.binarize", {"threshold": 1}, "threshold"),
+    Bad("unknown engine", "spec.engine", "tensorflow", "engine"),
+    Bad("no output", "spec.output", ABSENT, "output"),
+    Bad("output at a bucket's root", "spec.output.uri", "s3://features", "uri"),
+    Bad("output by ftp", "spec.output.uri", "ftp://features/a", "uri"),
+    Bad("unknown format", "spec.output.format", "csv", "format"),
+    Bad("failed fraction above one", "spec.errors", {"maxFailedFraction": 1.1}, "maxFailedFraction"),
+    Bad("no megapixels", "spec.limits", {"megapixels": 0}, "megapixels"),
+    Bad("no executors", "spec.execution.executors", 0, "executors"),
+    Bad("executors in words", "spec.execution.executors", "two", "executors"),
+    Bad("fixed and dynamic executors", "spec.execution", {"executors": 1, "minExecutors": 1, "maxExecutors": 2}, "executors"),
+    Bad("fewest without most", "spec.execution", {"minExecutors": 1}, "maxExecutors"),
+    Bad("fewest above most", "spec.execution", {"minExecutors": 3, "maxExecutors": 2}, "minExecutors"),
+    Bad("memory without unit", "spec.execution.memory", "3000", "memory"),
+    Bad("a core too many", "spec.execution.cores", 129, "cores"),
+    Bad("spark setting that Featx owns", "spec.execution.sparkConf.`spark.master`", "local", "spark.master"),
+    Bad("secret in a spark setting", "spec.execution.sparkConf.`spark.hadoop.fs.s3a.secret.key`", "x", "secret"),
+    Bad("setting of something else", "spec.execution.sparkConf.`hadoop.tmp`", "x", "spark."),
+    Bad("negative backoff", "spec.backoffLimit", -1, "backoffLimit"),
+    Bad("deadline in words", "spec.activeDeadlineSeconds", "1h", "activeDeadlineSeconds"),
+    Bad("name too long", "metadata.name", "a" * 49, "metadata.name"),
+    Bad("misspelt field", "spec.extractor.layr", "pool", "layr"),
+]

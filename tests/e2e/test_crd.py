@@ -1,0 +1,106 @@
+"""The API server itself judges the resource: what it refuses, what it lets change, what it fills in."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.bad_resources import BAD, Bad, changed, good
+
+CRD_FILE = "crds/featureextractions.featx.dev.yaml"
+NAMESPACE = "featx-crd-test"
+
+
+def kubectl(*arguments: str, stdin: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["kubectl", *arguments], input=json.dumps(stdin) if stdin else None, text=True, capture_output=True, check=False
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def namespace() -> Iterator[str]:
+    assert kubectl("apply", "-f", CRD_FILE).returncode == 0
+    kubectl("wait", "--for=condition=Established", "crd/featureextractions.featx.dev", "--timeout=30s")
+    kubectl("create", "namespace", NAMESPACE)
+    yield NAMESPACE
+    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+def in_namespace(resource: dict[str, Any]) -> dict[str, Any]:
+    resource["metadata"]["namespace"] = NAMESPACE
+    return resource
+
+
+def start(resource: dict[str, Any]) -> None:
+    """Applies the resource and marks it as started, as the operator's first status does."""
+    assert kubectl("apply", "-f", "-", stdin=in_namespace(resource)).returncode == 0
+    started = {"status": {"startTime": "2026-11-25T00:00:00Z"}}
+    name = resource["metadata"]["name"]
+    patched = kubectl(
+        "patch", "fx", name, "-n", NAMESPACE, "--subresource=status", "--type=merge", "-p", json.dumps(started)
+    )
+    assert patched.returncode == 0, patched.stderr
+
+
+def test_a_plain_apply_of_the_crd_is_enough() -> None:
+    again = kubectl("apply", "-f", CRD_FILE)
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_good_resource_is_accepted_and_its_defaults_are_filled_in() -> None:
+    accepted = kubectl("apply", "--dry-run=server", "-o", "json", "-f", "-", stdin=in_namespace(good()))
+    assert accepted.returncode == 0, accepted.stderr
+    spec = json.loads(accepted.stdout)["spec"]
+    assert (spec["engine"], spec["backoffLimit"], spec["errors"]) == ("bigdl", 3, {"maxFailedFraction": 0.1})
+
+
+@pytest.mark.parametrize("bad", BAD, ids=[bad.id for bad in BAD])
+def test_a_bad_resource_is_refused_with_a_message_that_names_the_field(bad: Bad) -> None:
+    refused = kubectl("apply", "--dry-run=server", "-f", "-", stdin=in_namespace(changed(bad.path, bad.value)))
+    assert refused.returncode != 0
+    assert bad.names in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("spec.source.s3.prefix", "other/"),
+        ("spec.detector", None),
+        ("spec.detector.scoreThreshold", 0.9),
+        ("spec.extractor.layer", "fc7"),
+        ("spec.output.uri", "s3://features/other"),
+    ],
+)
+def test_what_a_run_is_about_cannot_change_once_it_has_started(path: str, value: object) -> None:
+    start(good())
+    resource = in_namespace(changed(path, value))
+    if value is None:
+        del resource["spec"]["detector"]
+    refused = kubectl("apply", "-f", "-", stdin=resource)
+    assert refused.returncode != 0
+    assert "cannot change once the run has started" in refused.stderr
+    assert path.split(".")[1] in refused.stderr
+
+
+def test_what_a_run_may_use_can_change_after_it_has_started() -> None:
+    start(good())
+    changed_run = kubectl("apply", "-f", "-", stdin=in_namespace(changed("spec.execution.executors", 4)))
+    assert changed_run.returncode == 0, changed_run.stderr
+
+
+def test_before_the_start_everything_can_still_change() -> None:
+    resource = good()
+    resource["metadata"]["name"] = "not-started"
+    assert kubectl("apply", "-f", "-", stdin=in_namespace(resource)).returncode == 0
+    resource["spec"]["output"]["uri"] = "s3://features/other"
+    assert kubectl("apply", "-f", "-", stdin=resource).returncode == 0
+
+
+def test_the_short_name_prints_the_columns_that_people_watch() -> None:
+    start(good())
+    table = kubectl("get", "fx", "-n", NAMESPACE)
+    assert table.stdout.split("\n")[0].split() == ["NAME", "SUCCEEDED", "REASON", "PROGRESS", "EXECUTORS", "AGE"]
