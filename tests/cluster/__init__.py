@@ -1,4 +1,4 @@
-"""One-node Kubernetes for the end-to-end tests and the demo, on a machine with no Docker, no image registry and no systemd.
+"""One-node Kubernetes for the end-to-end tests and the demo; it needs no Docker, no image registry and no systemd.
 
 `python -m tests.cluster up` starts it, `exec -- COMMAND` runs a client in its network, `down` leaves nothing behind.
 Start reading at `local.py`, which says what is started in which order; `choice.py` says when another cluster is used.
@@ -7,6 +7,6 @@ Start reading at `local.py`, which says what is started in which order; `choice.
 from tests.cluster.choice import Cluster, choose
 from tests.cluster.errors import ClusterError
 from tests.cluster.images import Build
-from tests.cluster.leftovers import leftovers
+from tests.cluster.remains import leftovers
 
 __all__ = ["Build", "Cluster", "ClusterError", "choose", "leftovers"]

@@ -8,9 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from tests.cluster import binaries, choice, images, leftovers, network, node, paths, processes
+from tests.cluster import binaries, choice, images, network, node, paths, processes
 from tests.cluster.errors import ClusterError
 from tests.cluster.local import LocalCluster
+from tests.cluster.remains import leftovers
 
 USAGE = """\
 {name} is up. Use it:
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     image.add_argument("--tag", required=True, help="the image's name, beginning with localhost/")
     image.add_argument("--file", type=Path, default=Path("Dockerfile"), help="the Dockerfile")
     image.add_argument("--target", help="the stage to build, if not the last")
-    image.add_argument("context", type=Path, nargs="?", default=Path("."), help="the folder that COPY lines read from")
+    image.add_argument("context", type=Path, nargs="?", default=Path(), help="the folder that COPY lines read from")
     load = command("load-image", _load_image, "give the node images from archives")
     load.add_argument("archives", type=Path, nargs="+", metavar="ARCHIVE")
     command("build-base", _build_base, "make the Debian base image")
@@ -64,7 +65,7 @@ def _up(_: argparse.Namespace) -> None:
 
 def _down(_: argparse.Namespace) -> int:
     choice.choose().down()
-    left = leftovers.leftovers()
+    left = leftovers()
     for line in left:
         print(f"still there: {line}", file=sys.stderr)
     return 1 if left else 0
@@ -78,7 +79,7 @@ def _status(_: argparse.Namespace) -> int:
     if names:
         return 0 if all(map(processes.running, names)) else 1
     print("down")
-    for line in leftovers.leftovers():
+    for line in leftovers():
         print(f"left behind: {line}")
     return 1
 

@@ -1,7 +1,7 @@
 """Builds Kubernetes, etcd, CoreDNS and helm from their Go modules, once for each version.
 
-No release binary and no image can be fetched on the machines that run these tests, but Go modules can. Each folder below
-`go/` is a module of ours that pins its programs with all they need; versions are written there and nowhere else.
+No release binary and no image can be fetched on the machines that run these tests, but Go modules can. Each folder
+below `go/` is a module of ours that pins its programs with all they need; versions are written there and nowhere else.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ MODULES = (
     Module("etcd", "go.etcd.io/etcd/server/v3", {"etcd": "."}),
     Module("coredns", "github.com/coredns/coredns", {"coredns": "."}),
     Module(
-        "helm", "helm.sh/helm/v3", {"helm": "helm.sh/helm/v3/cmd/helm"}, ("helm.sh/helm/v3/internal/version.version={version}",)
+        "helm",
+        "helm.sh/helm/v3",
+        {"helm": "helm.sh/helm/v3/cmd/helm"},
+        ("helm.sh/helm/v3/internal/version.version={version}",),
     ),
     Module("pause", None, {"pause": "."}),
 )

@@ -1,12 +1,11 @@
-"""What an image's build gets from this machine: whom to trust, how to reach packages, and what was downloaded before.
+"""What an image's build gets from this machine: whom to trust, and what was downloaded before.
 
-Everything comes in as mounted files and folders, so the Dockerfile stays the one that everybody builds with, and nothing of
-it stays in the image. Single files only, not all of /etc/ssl/certs: a package that is installed in the build writes there.
+Everything comes in as mounted files and folders: the Dockerfile stays the one that everybody builds with, and nothing
+of it stays in the image. Single files only, not all of /etc/ssl/certs: a package that the build installs writes there.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def volumes() -> list[str]:
 
 
 def mmdebstrap_options() -> list[str]:
-    """Returns mmdebstrap's options for apt and dpkg in the base image, among them this machine's own on stale mirrors."""
+    """Returns mmdebstrap's options: the base image's dpkg settings, and this machine's own on stale mirrors."""
     options = [f"--dpkgopt={option}" for option in SLIM]
     dump = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True).stdout
     checks = ("Acquire::Check-Valid-Until ", "Acquire::Check-Date ")
@@ -61,5 +60,4 @@ def _downloads() -> dict[str, Path]:
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
     (folders["/var/cache/apt/archives"] / "partial").mkdir(exist_ok=True)
-    os.chmod(paths.cache() / "build", 0o755)
     return folders

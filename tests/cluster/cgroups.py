@@ -68,7 +68,7 @@ def delete(timeout: float = 10.0) -> None:
         for group in groups():
             for folder, _, _ in os.walk(group, topdown=False):
                 with contextlib.suppress(OSError):
-                    os.rmdir(folder)
+                    Path(folder).rmdir()
         if time.monotonic() > deadline:
             return
         if groups():

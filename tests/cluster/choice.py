@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from tests.cluster import paths
@@ -35,7 +36,7 @@ class Cluster(Protocol):
         """Stops it, if it is ours to stop. Raises ClusterError."""
 
     def load(self, builds: Sequence[Build]) -> dict[str, str]:
-        """Builds images and makes them available; returns, for each tag, the name to use in a pod. Raises ClusterError."""
+        """Builds images and makes them available; returns the name to use in a pod by tag. Raises ClusterError."""
 
     def environment(self) -> dict[str, str]:
         """Returns the variables that kubectl and helm need on top of this process's own."""
@@ -64,8 +65,9 @@ class GivenCluster:
         """Builds images with Docker and pushes them to the user's registry; the tag changes with each push."""
         if not self._prefix:
             raise ClusterError(
-                f"KUBECONFIG is set, so images have to be pushed to a registry that the cluster pulls from: set {PREFIX_VARIABLE} "
-                f"to where, for example {PREFIX_VARIABLE}=registry.example.com/team, or unset KUBECONFIG to use a cluster of our own"
+                "KUBECONFIG is set, so images have to be pushed to a registry that the cluster pulls from: set "
+                f"{PREFIX_VARIABLE} to where, for example {PREFIX_VARIABLE}=registry.example.com/team, "
+                "or unset KUBECONFIG to use a cluster of our own"
             )
         names = {}
         for build in builds:
@@ -108,11 +110,11 @@ class KindCluster:
 
     def environment(self) -> dict[str, str]:
         """Returns KUBECONFIG, a file of its own so that the user's default context stays as it is."""
-        path = os.path.expanduser("~/.kube/featx-kind.yaml")
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(_run(["kind", "get", "kubeconfig", "--name", KIND_CLUSTER]))
-        return {"KUBECONFIG": path}
+        path = Path.home() / ".kube" / "featx-kind.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(_run(["kind", "get", "kubeconfig", "--name", KIND_CLUSTER]))
+        return {"KUBECONFIG": str(path)}
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """Returns the arguments as they are: kind publishes its API server on loopback."""
@@ -135,7 +137,7 @@ def choose(environment: Mapping[str, str] = os.environ) -> Cluster:
 
 
 def pushed_name(prefix: str, tag: str, version: int) -> str:
-    """Returns the name under which an image is pushed: `localhost/featx/job:dev` becomes `PREFIX/featx-job:dev-VERSION`."""
+    """Returns the name to push an image by: `localhost/featx/job:dev` becomes `PREFIX/featx-job:dev-VERSION`."""
     repository, _, label = tag.removeprefix("localhost/").rpartition(":")
     return f"{prefix}/{repository.replace('/', '-')}:{label}-{version}"
 
@@ -151,9 +153,8 @@ def _succeeds(command: Sequence[str]) -> bool:
 
 def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
     try:
-        outcome = subprocess.run(
-            command, env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        variables = {**os.environ, **(environment or {})}
+        outcome = subprocess.run(command, env=variables, capture_output=True, text=True)
     except FileNotFoundError:
         raise ClusterError(f"{command[0]} is not on PATH") from None
     if outcome.returncode != 0:

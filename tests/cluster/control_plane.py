@@ -97,4 +97,5 @@ def _pki(name: str) -> Path:
 
 
 def _kubeconfig_flags(kubeconfig: Path) -> list[str]:
-    return [f"--{purpose}={kubeconfig}" for purpose in ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig")]
+    purposes = ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig")
+    return [f"--{purpose}={kubeconfig}" for purpose in purposes]

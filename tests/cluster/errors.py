@@ -1,4 +1,4 @@
-"""The one exception of this package: whatever goes wrong, a person reads one clear line and, where there is one, a log's end."""
+"""The one exception of this package: whatever goes wrong, a person reads one clear line, and the end of its log."""
 
 from __future__ import annotations
 

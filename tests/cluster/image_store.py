@@ -1,7 +1,7 @@
-"""The store that buildah keeps images in, read as OCI content: a manifest, a configuration and layers, each with its digest.
+"""The store that buildah keeps images in, read as OCI content: a manifest, a configuration and layers, with digests.
 
-buildah itself can write an image to a file, but compresses every layer each time. Here a layer is read only when somebody
-lacks it, uncompressed: after an edit only the layers above it travel.
+buildah itself can write an image to a file, but compresses every layer each time. Here a layer is read only when
+somebody lacks it, uncompressed: after an edit only the layers above it travel.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ def write_archive(image: StoredImage, present: Set[str], output: IO[bytes]) -> N
         "annotations": {NAME_ANNOTATION: image.tag},
     }
     index = {"schemaVersion": 2, "manifests": [descriptor]}
-    configuration = manifest["config"]
+    configuration = manifest["config"]["digest"]
     with tarfile.open(fileobj=output, mode="w|") as archive:
         _add(archive, "oci-layout", json.dumps(LAYOUT).encode())
         _add(archive, "index.json", json.dumps(index).encode())
         _add(archive, _blob_name(image.digest), image.manifest)
-        _add(archive, _blob_name(configuration["digest"]), _storage("get-image-data", image.tag, configuration["digest"]))
+        _add(archive, _blob_name(configuration), _storage("get-image-data", image.tag, configuration))
         layer_ids = {layer.get("diff-digest"): layer["id"] for layer in json.loads(_storage("layers", "--json"))}
         for layer in manifest["layers"]:
             if layer["digest"] not in present:

@@ -1,7 +1,7 @@
 """Images without a registry: built by buildah, handed to the node's containerd.
 
-`FROM debian:bookworm-slim` is resolved to a base that mmdebstrap makes out of Debian's packages, on every machine, so that
-an image is the same wherever it was built.
+`FROM debian:bookworm-slim` is resolved to a base that mmdebstrap makes out of Debian's packages, on every machine, so
+that an image is the same wherever it was built.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def build(image: Build) -> None:
     """
     ensure_base()
     print(f"Building image {image.tag}", flush=True)
-    arguments = ["build", "--layers", "--network=host", "--pull=never", f"--tag={image.tag}", f"--file={image.dockerfile}"]
+    options = ["--layers", "--network=host", "--pull=never", f"--tag={image.tag}", f"--file={image.dockerfile}"]
     if image.target is not None:
-        arguments.append(f"--target={image.target}")
-    image_store.buildah(image.tag, *arguments, *build_environment.volumes(), str(image.context))
+        options.append(f"--target={image.target}")
+    image_store.buildah(image.tag, "build", *options, *build_environment.volumes(), str(image.context))
 
 
 def load(tag: str) -> bool:
@@ -100,7 +100,7 @@ def ensure_base() -> None:
     with log.open("wb") as output:
         outcome = subprocess.run([*command, BASE_SUITE, str(root)], stdout=output, stderr=subprocess.STDOUT)
     if outcome.returncode != 0:
-        raise ClusterError(f"mmdebstrap could not make the base image; its log is {log} and ends with:\n{log_tail(log)}")
+        raise ClusterError(f"mmdebstrap failed; its log is {log} and ends with:\n{log_tail(log)}")
     dockerfile = folder / "Dockerfile"
     dockerfile.write_text('FROM scratch\nADD rootfs.tar /\nCMD ["bash"]\n')
     image_store.buildah("base", "build", f"--tag={BASE_IMAGE}", f"--file={dockerfile}", str(folder))

@@ -19,6 +19,7 @@ from tests.cluster import (
     control_plane,
     images,
     kernel_settings,
+    mounts,
     network,
     node,
     packages,
@@ -27,7 +28,7 @@ from tests.cluster import (
     runtime,
 )
 from tests.cluster.errors import ClusterError
-from tests.cluster.leftovers import remove
+from tests.cluster.remains import remove
 
 MANIFESTS = Path(__file__).parent / "manifests"
 SECONDS_TO_READY = 60
@@ -65,12 +66,13 @@ class LocalCluster:
                 with contextlib.suppress(ClusterError):
                     runtime.remove_containers()
             processes.stop("containerd")
-            remove()
+            _clear()
             kernel_settings.restore()
-            shutil.rmtree(paths.RUN, ignore_errors=True)
 
     def load(self, builds: Sequence[images.Build]) -> dict[str, str]:
         """Builds images and gives them to the node; returns the name that pods call each one by, here its tag."""
+        if not processes.running("containerd"):
+            raise ClusterError("the cluster is not up: run `make cluster` first")
         with _lock("images"):
             for build in builds:
                 images.build(build)
@@ -78,7 +80,7 @@ class LocalCluster:
         return {build.tag: build.tag for build in builds}
 
     def environment(self) -> dict[str, str]:
-        """Returns the variables for clients: KUBECONFIG, and PATH with kubectl and helm of the cluster's own versions."""
+        """Returns the variables for clients: KUBECONFIG, and a PATH with kubectl and helm of the right versions."""
         path = os.pathsep.join([*map(str, binaries.folders()), os.environ.get("PATH", "")])
         return {"KUBECONFIG": str(paths.ADMIN_KUBECONFIG), "PATH": path}
 
@@ -152,19 +154,21 @@ def _wait_for_node() -> None:
             kubectl("wait", f"--for={condition}", subject, f"--timeout={SECONDS_TO_READY}s")
         except ClusterError as error:
             log = paths.LOGS / "kubelet.log"
-            raise ClusterError(f"{subject} did not become ready within {SECONDS_TO_READY} s; see {log}: {error}") from None
+            raise ClusterError(f"{subject} is not ready; see {log} and {paths.LOGS}: {error}") from None
 
 
 def _clear() -> None:
-    """Takes away what an earlier life left, also one that ended by SIGKILL, and its data."""
-    remove()
-    for folder in (paths.RUN, paths.ETCD, paths.KUBELET, paths.POD_LOGS, paths.CNI):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Takes away what a life of the cluster left, also one that ended by SIGKILL, with its data; its logs stay."""
+    with _lock("images"):  # an image that is being built has mounts too
+        remove()
+        for folder in (paths.RUN, paths.ETCD, paths.KUBELET, paths.POD_LOGS, paths.CNI):
+            if not mounts.below([folder]):  # never into somebody's volume
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _require_root() -> None:
     if os.geteuid() != 0:
-        raise ClusterError("a node of our own needs root: run it with sudo, or set KUBECONFIG to use a cluster that you have")
+        raise ClusterError("a node of our own needs root: use sudo, or set KUBECONFIG to use a cluster that you have")
 
 
 @contextlib.contextmanager

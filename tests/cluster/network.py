@@ -1,8 +1,8 @@
 """The network namespace that the whole cluster lives in.
 
-Nothing leaves it: no iptables rule, interface or port of the cluster is seen outside, two checkouts cannot be in each
-other's way by accident, and to clean up is to delete it. The thread enters it with setns(2) itself. `ip netns exec` would
-remount /sys, which hides the cgroup mounts from the kubelet.
+Nothing leaves it: no iptables rule, interface or port of the cluster is seen outside, and to clean up is to delete it.
+Threads enter it with setns(2) themselves. `ip netns` is of no use: `ip netns add` leaves a mount behind for good, and
+`ip netns exec` remounts /sys, which hides the cgroup mounts from the kubelet.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.cluster import mounts
+from tests.cluster import mounts, paths
 from tests.cluster.errors import ClusterError
 
-NAMESPACE = "featx"
-NAMESPACE_FILE = Path("/run/netns") / NAMESPACE
+NAMESPACE_FILE = paths.RUN / "network-namespace"
 BRIDGE = "featx0"
 
 NODE_ADDRESS = "10.201.0.1"
@@ -37,15 +36,16 @@ def exists() -> bool:
 
 
 def create() -> None:
-    """Makes the namespace with its loopback, the node's address and the routes to services; does nothing if it is there.
+    """Makes the namespace with its loopback, the node's address and a route to services; does nothing if it is there.
 
     Raises:
-        ClusterError: if `ip` refuses, with what it said.
+        ClusterError: if `unshare` or `ip` refuse, with what they said.
     """
     if exists():
         return
-    NAMESPACE_FILE.unlink(missing_ok=True)
-    _ip("netns", "add", NAMESPACE)
+    NAMESPACE_FILE.parent.mkdir(parents=True, exist_ok=True)
+    NAMESPACE_FILE.touch()
+    _run("unshare", f"--net={NAMESPACE_FILE}", "true")
     with inside():
         _ip("link", "set", "lo", "up")
         # A bridge, as not every kernel has the `dummy` device type.
@@ -127,6 +127,10 @@ def _checked(result: int, purpose: str) -> None:
 
 
 def _ip(*arguments: str) -> None:
-    outcome = subprocess.run(["ip", *arguments], capture_output=True, text=True)
+    _run("ip", *arguments)
+
+
+def _run(*command: str) -> None:
+    outcome = subprocess.run(command, capture_output=True, text=True)
     if outcome.returncode != 0:
-        raise ClusterError(f"`ip {' '.join(arguments)}` failed: {outcome.stderr.strip()}")
+        raise ClusterError(f"`{' '.join(command)}` failed: {outcome.stderr.strip()}")

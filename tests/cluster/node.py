@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cluster import cgroups, certificates, network, paths
+from tests.cluster import certificates, cgroups, network, paths
 from tests.cluster.binaries import path_of
 from tests.cluster.processes import Program, http_ok
 
@@ -78,7 +78,7 @@ def kube_proxy() -> Program:
 
 
 def coredns() -> Program:
-    """Returns CoreDNS, and writes its settings. It knows the cluster's names only: nothing leads out of the namespace."""
+    """Returns CoreDNS, and writes its settings. It knows the cluster's names only: nothing leads out of the cluster."""
     text = f"""\
 . {{
     bind {network.NODE_ADDRESS}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.cluster.errors import ClusterError
 
-# Program -> package. Where another package brings the same program (a distribution's own containerd), it serves as well.
+# Program -> package. Where another package brings the same program (Docker's own containerd), it serves as well.
 PROGRAMS = {
     "containerd": "containerd",
     "runc": "runc",

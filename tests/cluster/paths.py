@@ -40,7 +40,7 @@ def containerd_root() -> Path:
 
 
 def write_settings(path: Path, text: str) -> Path:
-    """Writes a settings file, and leaves one alone that says the same: kube-proxy ends when its file is written again."""
+    """Writes a settings file unless it says the same already: kube-proxy ends when its file is written again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.read_text() != text:
         path.write_text(text)

@@ -70,7 +70,7 @@ def wait_until_ready(program: Program, timeout: float = 60.0) -> None:
     """Waits until the program answers.
 
     Raises:
-        ClusterError: if it ends or stays silent for `timeout` seconds; the message names its log and ends with its last lines.
+        ClusterError: if it ends or stays silent for `timeout` seconds; the message ends with its log's last lines.
     """
     deadline = time.monotonic() + timeout
     with network.inside():
@@ -136,9 +136,7 @@ def http_ok(url: str) -> bool:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     try:
         with opener.open(url, timeout=2) as answer:
             return bool(answer.status == 200)

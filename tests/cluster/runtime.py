@@ -1,4 +1,4 @@
-"""containerd: its settings, the network of pods, and the containers that an earlier life of the cluster left in its store."""
+"""containerd: its settings, the pods' network, the images in its store, and containers that an earlier life left."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ netns_mounts_under_state_dir = true
 runtime_type = "io.containerd.runc.v2"
 
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+Root = "{paths.RUN / "runc"}"
 SystemdCgroup = false
 
 [plugins."io.containerd.grpc.v1.cri".cni]
@@ -61,11 +62,15 @@ conf_dir = "{cni_configuration}"
 def cni_network() -> dict[str, object]:
     """Returns the pods' network.
 
-    Each pod has a link of its own to the node (`ptp`), not a shared bridge: then traffic between pods is routed, and passes
-    the iptables rules of services even where the kernel has no br_netfilter.
+    Each pod has a link of its own to the node (`ptp`), not a shared bridge: then traffic between pods is routed, and
+    passes the iptables rules of services even where the kernel has no br_netfilter.
     """
-    addresses = {"type": "host-local", "ranges": [[{"subnet": network.POD_SUBNET}]], "dataDir": str(paths.CNI)}
-    addresses["routes"] = [{"dst": "0.0.0.0/0"}]
+    addresses = {
+        "type": "host-local",
+        "ranges": [[{"subnet": network.POD_SUBNET}]],
+        "routes": [{"dst": "0.0.0.0/0"}],
+        "dataDir": str(paths.CNI),
+    }
     return {
         "cniVersion": "1.0.0",
         "name": CNI_NETWORK,
@@ -91,13 +96,15 @@ def import_image(image: image_store.StoredImage) -> None:
     present = set(ctr("content", "list", "--quiet").split())
     # Its messages go to a file: a pipe that nobody reads until the end could fill up and stop it.
     with tempfile.TemporaryFile() as messages:
-        process = subprocess.Popen(_ctr_command("images", "import", "-"), stdin=subprocess.PIPE, stdout=messages, stderr=messages)
+        command = _ctr_command("images", "import", "-")
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=messages, stderr=messages)
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError), process.stdin:
             image_store.write_archive(image, present, process.stdin)
         if process.wait() != 0:
             messages.seek(0)
-            raise ClusterError(f"containerd refused image {image.tag}: {messages.read().decode(errors='replace').strip()}")
+            said = messages.read().decode(errors="replace").strip()
+            raise ClusterError(f"containerd refused image {image.tag}: {said}")
 
 
 def ctr(*arguments: str) -> str:
@@ -118,7 +125,7 @@ def ctr_succeeds(*arguments: str) -> bool:
 
 
 def remove_containers() -> bool:
-    """Removes every container of the cluster, running or not; the kubelet must be down. Tells whether there were any."""
+    """Removes every container, running or not, and tells whether there were any; the kubelet must be down."""
     containers = ctr("containers", "list", "--quiet").split()
     if containers:
         tasks = ctr("tasks", "list", "--quiet").split()

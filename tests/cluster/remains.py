@@ -1,7 +1,7 @@
-"""What the cluster has on this machine, found by looking at the machine, not at what the cluster wrote down about itself.
+"""What the cluster has on this machine, found by looking at the machine, not at what it wrote down about itself.
 
-`down` ends and removes exactly what is found here. So it also works after a start that failed halfway, and after something
-killed every process at once.
+`down` ends and removes exactly what is found here. So it also works after a start that failed halfway, and after
+something killed every process at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.cluster import cgroups, mounts, network, paths, processes
+from tests.cluster import cgroups, mounts, network, paths, processes, runtime
+
+# Where a kubelet puts it, whatever its root folder is.
+DEVICE_PLUGINS_SOCKET = Path("/var/lib/kubelet/device-plugins/kubelet.sock")
 
 
 def leftovers() -> list[str]:
@@ -22,14 +25,14 @@ def leftovers() -> list[str]:
     return [
         *(f"process {pid}: {' '.join(processes.command_line(pid))[:120]}" for pid in sorted(_processes())),
         *(f"mount {point}" for point in mounts.below(_folders())),
-        *([f"network namespace {network.NAMESPACE}"] if network.NAMESPACE_FILE.exists() else []),
+        *([f"network namespace {network.NAMESPACE_FILE}"] if network.exists() else []),
         *(f"interface {name}" for name in _interfaces()),
         *(f"cgroup {group}" for group in cgroups.groups()),
     ]
 
 
 def remove(grace: float = 5.0) -> None:
-    """Ends every process that is left (by force after `grace` seconds), then takes away mounts, namespace and cgroups."""
+    """Ends every process that is left, by force after `grace` seconds; then removes mounts, namespace and cgroups."""
     for signal_number in (signal.SIGTERM, signal.SIGKILL):
         for pid in _processes():
             with contextlib.suppress(ProcessLookupError):
@@ -80,8 +83,15 @@ def _interfaces() -> list[str]:
 
 def _remove_traces_in_shared_folders() -> None:
     """Removes what containerd and the kubelet insist on writing outside of our folders."""
-    for result in Path("/var/lib/cni/results").glob("featx-*"):
-        result.unlink(missing_ok=True)
+    results = Path("/var/lib/cni/results")
+    for result in results.glob(f"{runtime.CNI_NETWORK}-*-eth0"):
+        container = result.name.removeprefix(f"{runtime.CNI_NETWORK}-").removesuffix("-eth0")
+        for file in results.glob(f"*{container}*"):
+            file.unlink(missing_ok=True)
+    DEVICE_PLUGINS_SOCKET.unlink(missing_ok=True)
+    for folder in DEVICE_PLUGINS_SOCKET.parents[:2]:
+        with contextlib.suppress(OSError):  # not empty: somebody else's
+            folder.rmdir()
     for link in Path("/var/log/containers").glob("*.log"):
-        if link.is_symlink() and paths.POD_LOGS in Path(os.readlink(link)).parents:
+        if link.is_symlink() and paths.POD_LOGS in link.readlink().parents:
             link.unlink(missing_ok=True)
