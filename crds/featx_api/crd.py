@@ -49,7 +49,9 @@ def structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
     for bound, flag in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if bound in node:
             result |= {flag: node[bound], bound: True}
-    if result.get("default", 0) in (None, [], {}, ""):
+    if "properties" in node and "default" in result:
+        result["default"] = {}  # the API server then fills in the parts' own defaults
+    elif result.get("default", 0) in (None, [], {}, ""):
         del result["default"]
     if isinstance(node.get("additionalProperties"), dict):
         result["additionalProperties"] = structural(node["additionalProperties"], definitions)

@@ -1,0 +1,77 @@
+# The two commands that matter are `make demo` and `make test`; both install what they need and say what they do.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/featx
+UV := $(or $(shell command -v uv),$(CACHE)/uv/bin/uv)
+RUN := $(UV) run --no-sync
+PYTHON := .venv/bin/python
+CAFFE := jobimage/featx_job/nets
+CRDS := crds/featureextractions.featx.dev.yaml charts/featx-crds/templates/featureextractions.featx.dev.yaml
+
+.PHONY: help
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: demo
+demo: ready engine ## the main job on a real cluster, from pictures to features (IMAGES=DIR for your own pictures)
+	$(PYTHON) -m examples.demo $(if $(IMAGES),--images "$(IMAGES)")
+
+.PHONY: test
+test: lint unit integration e2e ## everything: lint, unit, integration and end-to-end tests
+
+.PHONY: lint
+lint: ready ## ruff, mypy, import contracts
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy crds operator jobimage tests examples
+	$(RUN) lint-imports
+
+.PHONY: unit
+unit: ready engine ## tests without a server
+	$(RUN) pytest tests/unit
+
+.PHONY: integration
+integration: ready engine ## tests with real S3, Spark and BigDL on this machine
+	$(RUN) pytest tests/integration
+
+.PHONY: e2e
+e2e: ready engine ## tests on a real node: starts the cluster, and stops it unless it was up
+	$(PYTHON) -m tests.e2e
+
+.PHONY: bench
+bench: ready engine ## numbers, into docs/bench
+	$(PYTHON) -m tests.bench
+
+.PHONY: generate
+generate: ready ## write what is generated: the CRD from the models, Python from caffe.proto
+	for file in $(CRDS); do $(PYTHON) -m featx_api > $$file; done
+	$(PYTHON) -m grpc_tools.protoc -I $(CAFFE) --python_out=$(CAFFE) --mypy_out=$(CAFFE) $(CAFFE)/caffe.proto
+
+.PHONY: cluster
+cluster: ready ## start a one-node Kubernetes of our own, with Featx's images
+	$(PYTHON) -m tests.cluster up
+	$(PYTHON) -m tests.e2e images
+
+.PHONY: cluster-down
+cluster-down: ready ## stop it; nothing is left
+	$(PYTHON) -m tests.cluster down
+
+.PHONY: engine
+engine: ready ## build the Java part that executors run
+	@$(PYTHON) -m featx_cli.engine
+
+.PHONY: ready
+ready: .venv/ready ## install Python packages
+
+.venv/ready: pyproject.toml
+	@if ! command -v java >/dev/null || ! command -v mvn >/dev/null || ! python3 -c 'import ensurepip' 2>/dev/null; then \
+	  echo "installing python3-venv, openjdk-17-jdk-headless and maven (apt)"; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv openjdk-17-jdk-headless maven >/dev/null; fi
+	@if ! [ -x "$(UV)" ]; then echo "installing uv into $(CACHE)/uv"; \
+	  python3 -m venv $(CACHE)/uv && $(CACHE)/uv/bin/pip install --quiet uv; fi
+	@echo "installing Python packages into .venv (uv)"
+	$(UV) sync --quiet --all-extras
+	@touch $@

@@ -1,0 +1,24 @@
+#!/bin/bash
+# What an executor pod runs: Spark's Kubernetes backend gives the container the one argument `executor` and these
+# variables, and expects the image to turn them into a JVM (its own image does so in kubernetes/dockerfiles/spark).
+# Executors have no Python: the whole pixel path is in this JVM.
+set -euo pipefail
+if [ "${1:-}" != executor ]; then exec "$@"; fi
+
+java_options=()
+while IFS='=' read -r -d '' name value; do
+  [[ $name == SPARK_JAVA_OPT_* ]] && java_options+=("$value")
+done < <(env -0)
+
+# The featx jars come first: they hold the same Hadoop version's S3 client, and Featx's classes.
+exec "$JAVA_HOME/bin/java" "${java_options[@]}" \
+  -Xms"$SPARK_EXECUTOR_MEMORY" -Xmx"$SPARK_EXECUTOR_MEMORY" \
+  -cp "${SPARK_EXTRA_CLASSPATH:-}:$SPARK_CONF_DIR:$SPARK_HOME/jars/*" \
+  org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend \
+  --driver-url "$SPARK_DRIVER_URL" \
+  --executor-id "$SPARK_EXECUTOR_ID" \
+  --cores "$SPARK_EXECUTOR_CORES" \
+  --app-id "$SPARK_APPLICATION_ID" \
+  --hostname "$SPARK_EXECUTOR_POD_IP" \
+  --resourceProfileId "$SPARK_RESOURCE_PROFILE_ID" \
+  --podName "$SPARK_EXECUTOR_POD_NAME"
