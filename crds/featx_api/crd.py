@@ -49,7 +49,7 @@ def structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
     for bound, flag in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if bound in node:
             result |= {flag: node[bound], bound: True}
-    if "properties" in node and "default" in result:
+    if "properties" in node and result.get("default") is not None:
         result["default"] = {}  # the API server then fills in the parts' own defaults
     elif result.get("default", 0) in (None, [], {}, ""):
         del result["default"]
