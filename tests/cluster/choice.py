@@ -56,7 +56,7 @@ class GivenCluster:
 
     def up(self) -> None:
         """Checks that the cluster answers."""
-        _run(["kubectl", "version"], environment=self.environment())
+        _run(["kubectl", "version"], self.environment())
 
     def down(self) -> None:
         """Does nothing: the cluster is not ours to stop."""
@@ -136,6 +136,15 @@ def choose(environment: Mapping[str, str] = os.environ) -> Cluster:
     return LocalCluster()
 
 
+def kubectl(cluster: Cluster, *arguments: str, stdin: str = "") -> str:
+    """Runs kubectl on a cluster and returns what it printed.
+
+    Raises:
+        ClusterError: if it fails, with what it said.
+    """
+    return _run(cluster.command(["kubectl", *arguments]), cluster.environment(), stdin)
+
+
 def pushed_name(prefix: str, tag: str, version: int) -> str:
     """Returns the name to push an image by: `localhost/featx/job:dev` becomes `PREFIX/featx-job:dev-VERSION`."""
     repository, _, label = tag.removeprefix("localhost/").rpartition(":")
@@ -151,10 +160,10 @@ def _succeeds(command: Sequence[str]) -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+def _run(command: Sequence[str], environment: Mapping[str, str] | None = None, stdin: str = "") -> str:
     try:
         variables = {**os.environ, **(environment or {})}
-        outcome = subprocess.run(command, env=variables, capture_output=True, text=True)
+        outcome = subprocess.run(command, env=variables, input=stdin, capture_output=True, text=True)
     except FileNotFoundError:
         raise ClusterError(f"{command[0]} is not on PATH") from None
     if outcome.returncode != 0:

@@ -85,7 +85,12 @@ class LocalCluster:
         return {"KUBECONFIG": str(paths.ADMIN_KUBECONFIG), "PATH": path}
 
     def command(self, arguments: Sequence[str]) -> list[str]:
-        """Returns the command line that runs a client where it reaches the cluster: in its network namespace."""
+        """Returns the command line that runs a client where it reaches the cluster: in its network namespace.
+
+        To be started in the repository's root, where this package is found.
+        """
+        if network.is_inside():
+            return list(arguments)
         return [sys.executable, "-m", "tests.cluster", "exec", "--", *arguments]
 
 
@@ -122,7 +127,8 @@ def _start() -> None:
     ready(etcd)
     processes.start(api_server := control_plane.api_server())
     ready(containerd)
-    if not processes.running("kubelet") and runtime.remove_containers():
+    first_start = not paths.KUBELET.exists()
+    if first_start and runtime.remove_containers():
         processes.stop("containerd")  # its Kubernetes part remembers the containers that were just removed
         processes.start(containerd)
         ready(containerd)
@@ -176,5 +182,9 @@ def _lock(purpose: str = "cluster") -> Iterator[None]:
     """Lets one process at a time work on the cluster, or on its images."""
     paths.DATA.mkdir(parents=True, exist_ok=True)
     with (paths.DATA / f"{purpose}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Waiting for another process to finish its work on the {purpose}", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -89,6 +89,11 @@ def inside() -> Iterator[None]:
         os.close(outside)
 
 
+def is_inside() -> bool:
+    """Tells whether this process itself is in the namespace."""
+    return os.getpid() in processes_inside()
+
+
 def processes_inside() -> list[int]:
     """Returns the pids of all processes in the namespace."""
     if not exists():

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from tests.cluster import cgroups, mounts, network, paths, processes, runtime
 
-# Where a kubelet puts it, whatever its root folder is.
 DEVICE_PLUGINS_SOCKET = Path("/var/lib/kubelet/device-plugins/kubelet.sock")
 
 
@@ -88,6 +87,7 @@ def _remove_traces_in_shared_folders() -> None:
         container = result.name.removeprefix(f"{runtime.CNI_NETWORK}-").removesuffix("-eth0")
         for file in results.glob(f"*{container}*"):
             file.unlink(missing_ok=True)
+    # The kubelet makes it in this place, whatever its root folder is.
     DEVICE_PLUGINS_SOCKET.unlink(missing_ok=True)
     for folder in DEVICE_PLUGINS_SOCKET.parents[:2]:
         with contextlib.suppress(OSError):  # not empty: somebody else's
