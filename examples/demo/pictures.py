@@ -1,0 +1,74 @@
+"""Real pictures for the demo: a folder of the user's, or what two packages carry.
+
+scikit-image ships some photographs and Debian's opencv-doc some sixty more. The Debian package is only unpacked into the
+cache, never installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from featx_cli.engine import cache_folder
+from featx_cli.errors import CommandError
+
+ENDINGS = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
+FEWEST = 40
+
+
+def of_folder(folder: Path) -> list[Path]:
+    """Returns the pictures below a folder, by name.
+
+    Raises:
+        CommandError: There is no such folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        raise CommandError(f"IMAGES={folder} is not a folder")
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in ENDINGS)
+    if not found:
+        raise CommandError(f"IMAGES={folder} holds no picture ({', '.join(sorted(ENDINGS))})")
+    return found
+
+
+def of_packages() -> list[Path]:
+    """Returns photographs that packages carry, at least `FEWEST`.
+
+    Raises:
+        CommandError: The packages can't be had here.
+    """
+    skimage = importlib.util.find_spec("skimage")
+    carried = Path(str(skimage.origin)).parent / "data" if skimage else None
+    found = [*(of_folder(carried) if carried else []), *of_folder(_opencv_doc())]
+    # What is smaller, or a PNG of opencv-doc, is mostly a drawing.
+    photographs = [path for path in found if path.stat().st_size > 15_000 and path.suffix in _photographs_end(path)]
+    if len(photographs) < FEWEST:
+        raise CommandError(f"only {len(photographs)} pictures found in packages: name a folder, make demo IMAGES=DIR")
+    return photographs
+
+
+def _photographs_end(path: Path) -> set[str]:
+    return {".jpg"} if "opencv-doc" in path.parts else {".jpg", ".png"}
+
+
+def _opencv_doc() -> Path:
+    unpacked = cache_folder() / "pictures" / "opencv-doc"
+    examples = unpacked / "usr/share/doc/opencv-doc/examples/data"
+    if examples.is_dir():
+        return examples
+    if not shutil.which("apt-get"):
+        raise CommandError("the demo's pictures come from Debian's opencv-doc: elsewhere run make demo IMAGES=DIR")
+    print("fetching the package opencv-doc for its sample photographs (92 MB, once) …", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["apt-get", "update", "-qq"], check=False, capture_output=True)
+        fetched = subprocess.run(
+            ["apt-get", "download", "opencv-doc"], cwd=folder, capture_output=True, text=True, check=False
+        )
+        packages = list(Path(folder).glob("*.deb"))
+        if fetched.returncode or not packages:
+            raise CommandError(f"apt-get download opencv-doc failed: {fetched.stderr.strip()}; use make demo IMAGES=DIR")
+        unpacked.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["dpkg-deb", "-x", str(packages[0]), str(unpacked)], check=True)
+    return examples

@@ -1,0 +1,73 @@
+"""Builds the Java part that executors run, once for each state of its source.
+
+In the job image Maven runs while the image is built and FEATX_JARS says where the jars are. In a checkout, `featx run`
+and the tests need the same jars: they are built on first use and kept in the user's cache folder, keyed by a digest of
+the source, so that a change is never met with old jars and a second run pays nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from featx_cli.errors import CommandError
+
+JARS_VARIABLE = "FEATX_JARS"
+JAVA_SOURCE = Path(__file__).resolve().parent.parent / "java"
+
+
+def cache_folder() -> Path:
+    """Returns Featx's folder in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "featx"
+
+
+def jars() -> Path:
+    """Returns the folder of the jars that executors need, building them first if this source was never built.
+
+    Raises:
+        CommandError: No source and no FEATX_JARS, no Java or Maven, or the build fails.
+    """
+    if given := os.environ.get(JARS_VARIABLE):
+        return Path(given)
+    if not (JAVA_SOURCE / "pom.xml").exists():
+        raise CommandError(f"the Java part is not here: set {JARS_VARIABLE} to the folder of the job image's jars")
+    built = cache_folder() / "engine" / _digest(JAVA_SOURCE)
+    if not built.exists():
+        _build(built)
+    return built
+
+
+def _digest(source: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in [source / "pom.xml", *(source / "src").rglob("*")] if path.is_file()):
+        digest.update(str(path.relative_to(source)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _build(built: Path) -> None:
+    for tool, package in (("javac", "openjdk-17-jdk-headless"), ("mvn", "maven")):
+        if not shutil.which(tool):
+            raise CommandError(f"{tool} is not on PATH: install it first, on Debian with `apt-get install {package}`")
+    sys.stderr.write("building the Java part with Maven (once, about a minute) …\n")
+    site = sysconfig.get_paths()["purelib"]
+    target = built.with_name(f"{built.name}.{os.getpid()}")
+    command = ["mvn", "--quiet", "--batch-mode", "-f", str(JAVA_SOURCE / "pom.xml"), f"-Dfeatx.site={site}"]
+    outcome = subprocess.run([*command, "-DskipTests", "package"], capture_output=True, text=True, check=False)
+    if outcome.returncode:
+        raise CommandError(f"Maven failed:\n{(outcome.stdout + outcome.stderr)[-4000:]}")
+    target.mkdir(parents=True)
+    for jar in [*(JAVA_SOURCE / "target").glob("*.jar"), *(JAVA_SOURCE / "target" / "dependency").glob("*.jar")]:
+        shutil.copy2(jar, target)
+    target.rename(built)
+
+
+if __name__ == "__main__":
+    try:
+        print(jars())
+    except CommandError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,9 @@
+"""What the end-to-end tests call things; the store's credentials are made up and live as long as its pod."""
+
+from __future__ import annotations
+
+NAMESPACE = "featx-e2e"
+ACCESS_KEY = "featx-e2e"
+SECRET_KEY = "only-for-tests-of-this-machine"  # noqa: S105
+STORE_SECRET = "catalog-store"  # noqa: S105
+ENDPOINT = "http://s3.store.svc:8333"
