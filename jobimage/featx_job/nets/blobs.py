@@ -1,0 +1,113 @@
+"""Reads Caffe's two files into messages, and weights into arrays, with errors that name the place.
+
+The prototxt says what the net is; of the caffemodel only the weights are taken, by layer name, as Caffe does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from google.protobuf import message, text_format
+
+from featx_job.nets import caffe_pb2
+from featx_job.nets.errors import ModelError
+from featx_job.nets.graph import Array
+
+Weights = dict[str, list[Array]]
+
+# V1's enum names, and what V2 calls the same layers where that is not the name in capitals.
+V1_TYPES = {
+    "CONCAT": "Concat",
+    "CONVOLUTION": "Convolution",
+    "DROPOUT": "Dropout",
+    "FLATTEN": "Flatten",
+    "INNER_PRODUCT": "InnerProduct",
+    "LRN": "LRN",
+    "POOLING": "Pooling",
+    "RELU": "ReLU",
+    "SIGMOID": "Sigmoid",
+    "SOFTMAX": "Softmax",
+    "SPLIT": "Split",
+    "ELTWISE": "Eltwise",
+    "POWER": "Power",
+    "DATA": "Data",
+    "IMAGE_DATA": "ImageData",
+    "SOFTMAX_LOSS": "SoftmaxWithLoss",
+    "ACCURACY": "Accuracy",
+    "SILENCE": "Silence",
+}
+_SHARED = ("concat", "convolution", "inner_product", "lrn", "pooling", "power", "eltwise", "relu", "softmax")
+
+
+def read_prototxt(text: str) -> caffe_pb2.NetParameter:
+    """Returns the net that a prototxt describes; training settings in it are passed over.
+
+    Raises:
+        ModelError: It can't be parsed; the message has line and column.
+    """
+    net = caffe_pb2.NetParameter()
+    try:
+        text_format.Parse(text, net, allow_unknown_field=True)
+    except text_format.ParseError as error:
+        raise ModelError(f"the prototxt can't be parsed at line:column {' '.join(str(error).split())}") from None
+    return net
+
+
+def read_caffemodel(data: bytes) -> Weights:
+    """Returns the weights of each layer by name, float32, in the order of the layer's blobs.
+
+    Raises:
+        ModelError: The bytes are no caffemodel, or a blob's values do not fill its shape.
+    """
+    net = caffe_pb2.NetParameter()
+    try:
+        net.ParseFromString(data)
+    except message.DecodeError:
+        raise ModelError("the weights are no caffemodel, or the file is cut short") from None
+    layers: Iterable[caffe_pb2.V1LayerParameter | caffe_pb2.LayerParameter] = [*net.layers, *net.layer]
+    return {layer.name: [_array(layer.name, blob) for blob in layer.blobs] for layer in layers}
+
+
+def _array(layer: str, blob: caffe_pb2.BlobProto) -> Array:
+    dims = tuple(blob.shape.dim) if blob.HasField("shape") else (blob.num, blob.channels, blob.height, blob.width)
+    values = np.array(blob.data if len(blob.data) else blob.double_data, dtype=np.float32)
+    if values.size != int(np.prod(dims)):
+        raise ModelError(f"layer {layer}: a blob of shape {dims} holds {values.size} values: the file is damaged")
+    return values.reshape(dims)
+
+
+def layers_for_inference(net: caffe_pb2.NetParameter) -> tuple[list[caffe_pb2.LayerParameter], list[str]]:
+    """Returns the layers of both dialects that take part in inference, and notes on what a user should know.
+
+    A file that mixes V1 `layers` with V2 `layer` loses the V2 ones in Caffe (UpgradeV1Net) and in BigDL's loader; here
+    both are read, the V2 ones last.
+    """
+    upgraded = [_upgraded(layer) for layer in net.layers]
+    notes = []
+    if upgraded and net.layer:
+        names = ", ".join(layer.name for layer in net.layer)
+        notes.append(f"the prototxt mixes `layers` and `layer`: Caffe drops the latter ({names}), Featx reads both")
+    return [layer for layer in [*upgraded, *net.layer] if _in_test_phase(layer)], notes
+
+
+def _upgraded(old: caffe_pb2.V1LayerParameter) -> caffe_pb2.LayerParameter:
+    kind = caffe_pb2.V1LayerParameter.LayerType.Name(old.type)
+    new = caffe_pb2.LayerParameter(name=old.name, type=V1_TYPES.get(kind, kind), bottom=old.bottom, top=old.top)
+    new.include.extend(old.include)
+    new.exclude.extend(old.exclude)
+    for name in _SHARED:
+        field = f"{name}_param"
+        if old.HasField(field):  # type: ignore[arg-type]
+            getattr(new, field).CopyFrom(getattr(old, field))
+    return new
+
+
+def _in_test_phase(layer: caffe_pb2.LayerParameter) -> bool:
+    def phases(rules: Iterable[caffe_pb2.NetStateRule]) -> Iterator[int]:
+        return (rule.phase for rule in rules if rule.HasField("phase"))
+
+    if caffe_pb2.TEST in phases(layer.exclude):
+        return False
+    included = list(phases(layer.include))
+    return not included or caffe_pb2.TEST in included

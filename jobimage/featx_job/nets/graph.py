@@ -1,0 +1,234 @@
+"""A net as a small graph of our own: what the importer makes and what every engine is made from.
+
+One dataclass an operation, in the field's words, with its weights in it. Each layer has one output, named like the layer
+itself, so Caffe's in-place layers are resolved when a file is read and no engine has to know of them. Shapes are without
+the batch axis: (channels, height, width) for maps, (units,) for vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """A convolution: weight (out, in/groups, kernel height, kernel width), bias (out,), float32."""
+
+    weight: Array
+    bias: Array
+    stride: tuple[int, int] = (1, 1)
+    pad: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class FullyConnected:
+    """A matrix product over the flattened input: weight (out, in), bias (out,), float32."""
+
+    weight: Array
+    bias: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """Per channel x * scale + shift, both (channels,), float32: what BatchNorm and Scale are at inference."""
+
+    scale: Array
+    shift: Array
+
+
+@dataclass(frozen=True)
+class Relu:
+    """max(x, 0), or slope * x below zero."""
+
+    slope: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """Caffe's pooling: output sizes are rounded up, and a last window that begins in the padding is left out."""
+
+    method: Literal["max", "average"]
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    pad: tuple[int, int] = (0, 0)
+    round_up: bool = True
+
+
+@dataclass(frozen=True)
+class Eltwise:
+    """Elementwise over two or more inputs of one shape."""
+
+    method: Literal["sum", "product", "max"]
+
+
+@dataclass(frozen=True)
+class Concat:
+    """Joins inputs along an axis, counted with the batch as axis 0."""
+
+    axis: int = 1
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """Softmax along an axis, counted with the batch as axis 0."""
+
+    axis: int = 1
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """1 / (1 + exp(-x))."""
+
+
+@dataclass(frozen=True)
+class Power:
+    """(shift + scale * x) ** power."""
+
+    power: float = 1.0
+    scale: float = 1.0
+    shift: float = 0.0
+
+
+@dataclass(frozen=True)
+class LocalResponse:
+    """Local response normalisation across channels (Caffe's LRN)."""
+
+    size: int
+    alpha: float
+    beta: float
+    k: float
+
+
+@dataclass(frozen=True, eq=False)
+class Normalize:
+    """L2 norm across channels at each position, then a scale for each channel (caffe-ssd's Normalize)."""
+
+    scale: Array
+    epsilon: float
+
+
+@dataclass(frozen=True)
+class Permute:
+    """Reorders axes, counted with the batch as axis 0."""
+
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """Flattens all axes but the batch."""
+
+
+@dataclass(frozen=True)
+class Reshape:
+    """Changes the shape; 0 keeps an axis, -1 is worked out; counted with the batch as axis 0."""
+
+    dims: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PriorBox:
+    """caffe-ssd's default boxes of one map; sizes in pixels of the input, one (height, width) step or none."""
+
+    min_sizes: tuple[float, ...]
+    max_sizes: tuple[float, ...]
+    aspect_ratios: tuple[float, ...]
+    flip: bool
+    clip: bool
+    variances: tuple[float, ...]
+    step: tuple[float, float] | None
+    offset: float
+
+
+@dataclass(frozen=True)
+class DetectionOutput:
+    """caffe-ssd's last layer: decode, suppress, keep."""
+
+    classes: int
+    background: int
+    nms_threshold: float
+    top_k: int
+    keep_top_k: int
+    confidence_threshold: float
+    variance_in_target: bool
+
+
+Operation = (
+    Convolution
+    | FullyConnected
+    | Affine
+    | Relu
+    | Pooling
+    | Eltwise
+    | Concat
+    | Softmax
+    | Sigmoid
+    | Power
+    | LocalResponse
+    | Normalize
+    | Permute
+    | Flatten
+    | Reshape
+    | PriorBox
+    | DetectionOutput
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One operation with its place in the graph: the layers (or the net's input) that it reads, and its output's shape."""
+
+    name: str
+    operation: Operation
+    inputs: tuple[str, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Layers in an order in which each one's inputs come before it."""
+
+    name: str
+    input: str
+    input_shape: Shape
+    layers: tuple[Layer, ...]
+    outputs: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def by_name(self) -> Mapping[str, Layer]:
+        """Returns the layers by name."""
+        return {layer.name: layer for layer in self.layers}
+
+    def shape_of(self, name: str) -> Shape:
+        """Returns the shape of a layer's output, or of the net's input."""
+        return self.input_shape if name == self.input else self.by_name()[name].shape
+
+    def consumers(self) -> Mapping[str, tuple[Layer, ...]]:
+        """Returns, for each layer and for the input, the layers that read it."""
+        found: dict[str, tuple[Layer, ...]] = dict.fromkeys((self.input, *self.by_name()), ())
+        for layer in self.layers:
+            for name in layer.inputs:
+                found[name] += (layer,)
+        return found
+
+    def ending_at(self, outputs: tuple[str, ...]) -> Network:
+        """Returns the part of the graph that these outputs need."""
+        layers = self.by_name()
+        needed: set[str] = set()
+        waiting = list(outputs)
+        while waiting:
+            name = waiting.pop()
+            if name not in needed and name != self.input:
+                needed.add(name)
+                waiting.extend(layers[name].inputs)
+        return replace(self, layers=tuple(layer for layer in self.layers if layer.name in needed), outputs=outputs)

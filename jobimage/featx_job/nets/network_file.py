@@ -1,0 +1,96 @@
+"""The one file that executors load a net from: a JSON header, then float32 weights.
+
+Layout: the magic `FEATXNET`, version (uint32), header length (uint32), the header in UTF-8, zeros up to a multiple of 64,
+then the weights, little-endian, each array at a multiple of 64 bytes from their start. The header lists layers in running
+order with their settings, and for each array its place. The same net always gives the same bytes, so a digest of the file
+names the net. Read by dev.featx.nets.NetworkFile.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from typing import Any
+
+import numpy as np
+
+from featx_job.nets.detection import SingleShot
+from featx_job.nets.graph import Array, Layer, Network
+
+MAGIC = b"FEATXNET"
+VERSION = 1
+ALIGNMENT = 64
+
+
+class _Weights:
+    """Collects arrays and hands out their places."""
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        self.size = 0
+
+    def add(self, array: Array) -> dict[str, Any]:
+        data = np.ascontiguousarray(array, "<f4").tobytes()
+        place = {"offset": self.size, "shape": list(array.shape)}
+        padding = -len(data) % ALIGNMENT
+        self.chunks.append(data + b"\0" * padding)
+        self.size += len(data) + padding
+        return place
+
+
+def extractor_bytes(network: Network) -> bytes:
+    """Returns the network file of an extractor: a net with one output."""
+    weights = _Weights()
+    return _file(_header(network, weights), weights)
+
+
+def detector_bytes(detector: SingleShot) -> bytes:
+    """Returns the network file of an SSD: its trunk, priors, and how boxes are made."""
+    weights = _Weights()
+    header = _header(detector.trunk, weights)
+    header["detection"] = {
+        **{_camel(name): value for name, value in dataclasses.asdict(detector.output).items()},
+        "scores": detector.scores,
+        "priors": weights.add(detector.priors),
+        "variances": weights.add(detector.variances),
+    }
+    return _file(header, weights)
+
+
+def _header(network: Network, weights: _Weights) -> dict[str, Any]:
+    return {
+        "name": network.name,
+        "input": {"name": network.input, "shape": list(network.input_shape)},
+        "layers": [_layer(layer, weights) for layer in network.layers],
+        "outputs": list(network.outputs),
+    }
+
+
+def _layer(layer: Layer, weights: _Weights) -> dict[str, Any]:
+    settings, arrays = {}, {}
+    for field in dataclasses.fields(layer.operation):
+        value = getattr(layer.operation, field.name)
+        if isinstance(value, np.ndarray):
+            arrays[field.name] = weights.add(value)
+        else:
+            settings[_camel(field.name)] = value
+    return {
+        "name": layer.name,
+        "type": type(layer.operation).__name__,
+        "inputs": list(layer.inputs),
+        "shape": list(layer.shape),
+        "settings": settings,
+        "weights": arrays,
+    }
+
+
+def _file(header: dict[str, Any], weights: _Weights) -> bytes:
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    head = MAGIC + struct.pack("<II", VERSION, len(text)) + text
+    return head + b"\0" * (-len(head) % ALIGNMENT) + b"".join(weights.chunks)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
