@@ -103,7 +103,9 @@ class FeatureExtractionStatus(StatusModel):
         max_length=16,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
-    attempt: Count = 0
+    attempt: Count = Field(0, description="Number of the current or last attempt; a resumed run begins a new one.")
+    failed_attempts: Count = Field(0, description="Attempts that count against backoffLimit.")
+    next_attempt_time: datetime | None = Field(None, description="When the next attempt begins, after one has failed.")
     start_time: datetime | None = None
     completion_time: datetime | None = None
     progress: Progress | None = None

@@ -1,0 +1,115 @@
+"""Follows spec.execution.sparkConf["spark.featx.test.script"], one step after the other, one script per attempt.
+
+Scripts of attempts are separated by `|`; the last one is for all further attempts. Steps, separated by commas:
+  progress DONE/TOTAL   write the progress annotation
+  executors COUNT       create that many executor pods from the template, as Spark does, owned by this pod
+  sleep SECONDS         stay
+  forever               stay until ended from outside
+  memory MEBIBYTES      take that much
+  succeed COUNT         outcome Succeeded with so many records
+  fail CLASS            outcome Failed, permanent
+  fail-retryable CLASS  outcome Failed, another attempt may help
+  exit CODE             end without an outcome
+Standard library only, so that the image is small.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import ssl
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+NAMESPACE, POD = os.environ["POD_NAMESPACE"], os.environ["POD_NAME"]
+PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
+
+
+def request(method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
+    url = f"https://kubernetes.default.svc{path}"
+    headers = {"Authorization": f"Bearer {(ACCOUNT / 'token').read_text()}", "Content-Type": kind}
+    data = json.dumps(body).encode() if body is not None else None
+    context = ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt"))
+    asked = urllib.request.Request(url, data=data, headers=headers, method=method)
+    with urllib.request.urlopen(asked, context=context, timeout=10) as answer:
+        return json.load(answer)
+
+
+def outcome(**parts: Any) -> None:
+    Path("/dev/termination-log").write_text(json.dumps(parts))
+
+
+def fail(class_: str, retryable: bool) -> None:
+    failure = {"class": class_, "message": f"the script said so: {class_}"}
+    outcome(result="Failed", failure=failure, retryable=retryable)
+    sys.exit(1 if retryable else 2)
+
+
+def progress(done: str) -> None:
+    finished, total = map(int, done.split("/"))
+    report = {"imagesDone": finished, "imagesTotal": total, "imagesPerSecond": 1.5}
+    annotations = {"featx.dev/progress": json.dumps(report)}
+    patch = {"metadata": {"annotations": annotations}}
+    request("PATCH", f"{PODS}/{POD}", patch, "application/merge-patch+json")
+
+
+def executors(count: int, job: dict[str, Any]) -> None:
+    """Creates pods as Spark's Kubernetes backend does: from the template, with the driver pod as owner."""
+    me = request("GET", f"{PODS}/{POD}")
+    # The template is YAML and this image has no YAML: what is needed of it is rebuilt, its labels are read.
+    template = Path(os.environ["FEATX_EXECUTOR_POD"]).read_text()
+    labels = dict(re.findall(r"^    (\S+): '?([^'\n]+)'?$", template.split("spec:")[0], re.MULTILINE))
+    container = {**me["spec"]["containers"][0], "name": "executor", "command": ["python3", "-c", "import time; time.sleep(3600)"]}
+    for key in ("env", "ports"):
+        container.pop(key, None)
+    container["resources"] = {"requests": {"cpu": "1m", "memory": "16Mi"}}
+    container["volumeMounts"] = []
+    for number in range(1, count + 1):
+        owner = {"apiVersion": "v1", "kind": "Pod", "name": POD, "uid": me["metadata"]["uid"], "controller": True}
+        metadata = {"name": f"{job['name']}-{job['attempt']}-exec-{number}", "labels": labels, "ownerReferences": [owner]}
+        spec = {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "securityContext": me["spec"]["securityContext"],
+            "containers": [container],
+        }
+        request("POST", PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    job = json.loads(Path(os.environ["FEATX_JOB"]).read_text())
+    scripts = job["spec"]["execution"]["sparkConf"]["spark.featx.test.script"].split("|")
+    for step in scripts[min(job["attempt"], len(scripts)) - 1].split(","):
+        verb, _, argument = step.strip().partition(" ")
+        print(step, flush=True)
+        if verb == "progress":
+            progress(argument)
+        elif verb == "executors":
+            executors(int(argument), job)
+        elif verb == "sleep":
+            time.sleep(float(argument))
+        elif verb == "forever":
+            time.sleep(86400)
+        elif verb == "memory":
+            _ = bytearray(int(argument) << 20)
+        elif verb == "succeed":
+            count = int(argument)
+            table = {"uri": job["spec"]["output"]["uri"], "kind": "features", "recordCount": count, "bytes": count * 100}
+            done = {"imagesTotal": count, "imagesDone": count}
+            outcome(result="Succeeded", progress=done, outputs=[table])
+            sys.exit(0)
+        elif verb in ("fail", "fail-retryable"):
+            fail(argument, verb == "fail-retryable")
+        elif verb == "exit":
+            sys.exit(int(argument))
+
+
+main()
