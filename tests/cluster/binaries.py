@@ -137,7 +137,7 @@ def missing() -> list[tuple[Module, str]]:
 
 
 def build() -> None:
-    """Builds what is missing; about eight minutes for everything on two cores, and nothing the next time.
+    """Builds what is missing; nine and a half minutes for everything on two busy cores, and nothing the next time.
 
     Raises:
         ClusterError: if Go is not installed or a build fails.
