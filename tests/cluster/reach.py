@@ -1,4 +1,4 @@
-"""Reaches a Service of the cluster from a client: by its name where that resolves, else through kubectl's port-forward."""
+"""Reaches a Service of the cluster from a client: by its name where that resolves, else through a port-forward."""
 
 from __future__ import annotations
 
