@@ -1,0 +1,160 @@
+package dev.featx.nets;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * Turns an SSD's raw maps into boxes, as caffe-ssd's DetectionOutput does (DetectionOutputLayer::Forward_cpu).
+ *
+ * <p>The maps stay as the net wrote them, channel by channel: of 8,732 boxes a handful pass the threshold, so values are
+ * picked where they lie, and only boxes that pass are decoded.
+ */
+public final class Detector {
+  private static final Comparator<Detection> BEST_FIRST = Comparator.comparing(Detection::score).reversed();
+
+  private final CompiledNetwork network;
+  private final float[] priors;
+  private final float[] variances;
+  private final int classes;
+  private final int background;
+  private final float overlapLimit;
+  private final int perClassLimit;
+  private final int keepLimit;
+  private final boolean varianceInTarget;
+  private final String scores;
+  private final int[] placesOfHead;
+
+  /**
+   * Makes a detector of a converted net.
+   *
+   * @param file the net's file, which holds priors and settings
+   * @param network the same net, converted
+   * @throws IllegalArgumentException if the file is an extractor's
+   */
+  public Detector(NetworkFile file, CompiledNetwork network) {
+    JsonNode settings = file.detection();
+    if (settings == null) {
+      throw new IllegalArgumentException("this network file holds no detector");
+    }
+    this.network = network;
+    this.priors = file.floats(settings.get("priors"));
+    this.variances = file.floats(settings.get("variances"));
+    this.classes = settings.get("classes").asInt();
+    this.background = settings.get("background").asInt();
+    this.overlapLimit = (float) settings.get("nmsThreshold").asDouble();
+    this.perClassLimit = settings.get("topK").asInt();
+    this.keepLimit = settings.get("keepTopK").asInt();
+    this.varianceInTarget = settings.get("varianceInTarget").asBoolean();
+    this.scores = settings.get("scores").asText();
+    this.placesOfHead = file.outputShapes().stream().mapToInt(shape -> shape[1] * shape[2]).toArray();
+  }
+
+  /** Returns the converted net that this detector runs. */
+  public CompiledNetwork network() {
+    return network;
+  }
+
+  /**
+   * Detects in a batch.
+   *
+   * @param pictures as {@link CompiledNetwork#forward}
+   * @param count how many pictures
+   * @param threshold the lowest score of interest, 0 to 1
+   * @return for each picture its boxes, best first
+   */
+  public List<List<Detection>> detect(float[] pictures, int count, float threshold) {
+    float[][] maps = network.forward(pictures, count);
+    List<List<Detection>> found = new ArrayList<>(count);
+    for (int picture = 0; picture < count; picture++) {
+      found.add(boxes(maps, count, picture, threshold));
+    }
+    return found;
+  }
+
+  private List<Detection> boxes(float[][] maps, int count, int picture, float threshold) {
+    int heads = maps.length / 2;
+    List<List<Detection>> perClass = new ArrayList<>(classes);
+    for (int c = 0; c < classes; c++) {
+      perClass.add(new ArrayList<>());
+    }
+    float[] logits = new float[classes];
+    int prior = 0;
+    for (int head = 0; head < heads; head++) {
+      float[] locations = maps[head];
+      float[] confidences = maps[heads + head];
+      int boxes = locations.length / count / 4;
+      int places = placesOfHead[head];
+      int anchors = boxes / places;
+      for (int place = 0; place < places; place++) {
+        for (int anchor = 0; anchor < anchors; anchor++, prior++) {
+          int at = picture * boxes * classes + anchor * classes * places + place;
+          for (int c = 0; c < classes; c++) {
+            logits[c] = confidences[at + c * places];
+          }
+          toScores(logits);
+          for (int c = 0; c < classes; c++) {
+            if (c != background && logits[c] > threshold) {
+              int location = picture * boxes * 4 + anchor * 4 * places + place;
+              perClass.get(c).add(decode(locations, location, places, prior, logits[c], c));
+            }
+          }
+        }
+      }
+    }
+    List<Detection> kept = new ArrayList<>();
+    perClass.forEach(candidates -> kept.addAll(suppressed(candidates)));
+    kept.sort(BEST_FIRST);
+    return keepLimit > 0 && kept.size() > keepLimit ? kept.subList(0, keepLimit) : kept;
+  }
+
+  private void toScores(float[] logits) {
+    if (scores.equals("softmax")) {
+      float largest = Float.NEGATIVE_INFINITY;
+      for (float logit : logits) {
+        largest = Math.max(largest, logit);
+      }
+      float sum = 0;
+      for (int c = 0; c < logits.length; c++) {
+        logits[c] = (float) Math.exp(logits[c] - largest);
+        sum += logits[c];
+      }
+      for (int c = 0; c < logits.length; c++) {
+        logits[c] /= sum;
+      }
+    } else if (scores.equals("sigmoid")) {
+      for (int c = 0; c < logits.length; c++) {
+        logits[c] = (float) (1 / (1 + Math.exp(-logits[c])));
+      }
+    }
+  }
+
+  /** CENTER_SIZE decoding (caffe-ssd bbox_util.cpp, DecodeBBox). */
+  private Detection decode(float[] map, int at, int step, int prior, float score, int category) {
+    float left = priors[prior * 4];
+    float top = priors[prior * 4 + 1];
+    float width = priors[prior * 4 + 2] - left;
+    float height = priors[prior * 4 + 3] - top;
+    float[] v = varianceInTarget ? new float[] {1, 1, 1, 1} : variances;
+    float centerX = v[0] * map[at] * width + left + width / 2;
+    float centerY = v[1] * map[at + step] * height + top + height / 2;
+    float halfWidth = (float) Math.exp(v[2] * map[at + 2 * step]) * width / 2;
+    float halfHeight = (float) Math.exp(v[3] * map[at + 3 * step]) * height / 2;
+    return new Detection(centerX - halfWidth, centerY - halfHeight, centerX + halfWidth, centerY + halfHeight, score,
+        category);
+  }
+
+  private List<Detection> suppressed(List<Detection> candidates) {
+    candidates.sort(BEST_FIRST);
+    List<Detection> best =
+        perClassLimit > 0 && candidates.size() > perClassLimit ? candidates.subList(0, perClassLimit) : candidates;
+    List<Detection> kept = new ArrayList<>();
+    for (Detection candidate : best) {
+      if (kept.stream().noneMatch(other -> candidate.overlap(other) > overlapLimit)) {
+        kept.add(candidate);
+      }
+    }
+    return kept;
+  }
+}

@@ -1,0 +1,120 @@
+package dev.featx.nets;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * A net as the driver's importer wrote it: a JSON header and float32 weights in one array of bytes.
+ *
+ * <p>The layout is told in featx_job/nets/network_file.py, the only writer.
+ */
+public final class NetworkFile {
+  private static final byte[] MAGIC = "FEATXNET".getBytes(StandardCharsets.US_ASCII);
+  private static final int VERSION = 1;
+  private static final int ALIGNMENT = 64;
+
+  private final JsonNode header;
+  private final ByteBuffer weights;
+
+  private NetworkFile(JsonNode header, ByteBuffer weights) {
+    this.header = header;
+    this.weights = weights;
+  }
+
+  /**
+   * Reads a network file.
+   *
+   * @param bytes the whole file; it is not copied
+   * @throws IllegalArgumentException if it is none, or of another version
+   */
+  public static NetworkFile read(byte[] bytes) {
+    ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    if (bytes.length < 16 || !Arrays.equals(bytes, 0, MAGIC.length, MAGIC, 0, MAGIC.length)) {
+      throw new IllegalArgumentException("these bytes are no network file");
+    }
+    int version = buffer.getInt(8);
+    if (version != VERSION) {
+      throw new IllegalArgumentException("network file of version " + version + "; this job image reads " + VERSION);
+    }
+    int length = buffer.getInt(12);
+    int start = (16 + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    try {
+      JsonNode header = new ObjectMapper().readTree(bytes, 16, length);
+      return new NetworkFile(header, buffer.slice(start, bytes.length - start).order(ByteOrder.LITTLE_ENDIAN));
+    } catch (IOException e) {
+      throw new IllegalArgumentException("the network file's header is damaged", e);
+    }
+  }
+
+  /** Returns the net's own name, which may be empty. */
+  public String name() {
+    return header.get("name").asText();
+  }
+
+  /** Returns {channels, height, width} of the input. */
+  public int[] inputShape() {
+    return ints(header.get("input").get("shape"));
+  }
+
+  /** Returns the name by which layers refer to the input. */
+  String inputName() {
+    return header.get("input").get("name").asText();
+  }
+
+  /** Returns the layers in running order. */
+  Iterable<JsonNode> layers() {
+    return header.get("layers");
+  }
+
+  /** Returns the names of the layers whose outputs are the net's. */
+  List<String> outputs() {
+    List<String> names = new ArrayList<>();
+    header.get("outputs").forEach(name -> names.add(name.asText()));
+    return names;
+  }
+
+  /** Returns the shape of each output, without the batch axis. */
+  List<int[]> outputShapes() {
+    List<int[]> shapes = new ArrayList<>();
+    for (String output : outputs()) {
+      header.get("layers").forEach(layer -> {
+        if (layer.get("name").asText().equals(output)) {
+          shapes.add(ints(layer.get("shape")));
+        }
+      });
+    }
+    return shapes;
+  }
+
+  /** Returns an SSD's last part, or null for an extractor. */
+  JsonNode detection() {
+    return header.get("detection");
+  }
+
+  /** Returns the values of an array whose place the header names. */
+  float[] floats(JsonNode place) {
+    int count = 1;
+    for (int size : ints(place.get("shape"))) {
+      count *= size;
+    }
+    float[] values = new float[count];
+    ByteBuffer slice = weights.slice(place.get("offset").asInt(), count * Float.BYTES);
+    slice.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
+    return values;
+  }
+
+  static int[] ints(JsonNode array) {
+    int[] values = new int[array.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = array.get(i).asInt();
+    }
+    return values;
+  }
+}
