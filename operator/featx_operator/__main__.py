@@ -58,7 +58,8 @@ async def operate(settings: Settings) -> None:
     try:
         done, _ = await asyncio.wait([watching, acting], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            task.result()
+            if not task.cancelled():  # kopf cancels all that runs when a signal ends it
+                task.result()
     finally:
         acting.cancel()
         watching.cancel()
@@ -74,7 +75,8 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     kopf.configure(log_format=kopf.LogFormat.JSON if settings.log_format == "json" else kopf.LogFormat.FULL)
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # one line per watch event otherwise
+    for chatty in ("kopf.objects", "kopf.activities", "aiohttp.access"):  # a line per watch event, and per probe
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     if not Cluster(settings.identity, settings.request_seconds).serves_resources():
         logger.error("the CRD featureextractions.featx.dev is not installed: install the chart featx-crds first")
         return 1

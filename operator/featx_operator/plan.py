@@ -17,9 +17,10 @@ from pydantic import ValidationError
 
 from featx_operator import conditions, reasons
 from featx_operator.conditions import Finding, Findings
-from featx_operator.observed import Observed, Pod
+from featx_operator.observed import Observed
 from featx_operator.policies import deadline, end, quota, retry, start, suspend, ttl, work
-from featx_operator.run import CreateAttempt, DeletePod, Plan, Run, whole
+from featx_operator.policies.stop import stopped
+from featx_operator.run import CreateAttempt, Plan, Run, whole
 from featx_operator.settings import Settings
 
 
@@ -57,8 +58,11 @@ def _next(run: Run) -> Plan:
             return decided
     if run.before.start_time is None:
         return _begun(run)
-    if leftovers := [pod for pod in run.observed.drivers() if pod.attempt != run.attempt and not pod.ended]:
-        return _cleared(run, leftovers)
+    if leftovers := [pod for pod in run.observed.alive() if pod.attempt != run.attempt]:
+        actions = stopped(leftovers)
+        # Never two drivers at a time. Executors without a driver do no harm, and on a lost node they may never go.
+        if actions or any(pod.role == "driver" for pod in leftovers):
+            return Plan(actions, run.before)
     driver = run.observed.driver(run.attempt)
     if driver is None:
         return _without_driver(run)
@@ -86,12 +90,6 @@ def _without_driver(run: Run) -> Plan:
     if decided := quota.held(run) or retry.wait(run):
         return decided
     return Plan((CreateAttempt(run.attempt),), run.before)
-
-
-def _cleared(run: Run, leftovers: list[Pod]) -> Plan:
-    """Ends drivers of earlier attempts before another one may begin: never two at a time."""
-    actions = tuple(DeletePod(pod.name, pod.uid) for pod in leftovers if not pod.deleting)
-    return Plan(actions, run.before)
 
 
 def _terminating(run: Run) -> Plan:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from featx_api.job import Outcome
-from featx_api.status import Executors, Failure
+from featx_api.status import Driver, Executors, Failure
 from pydantic import ValidationError
 
 from featx_operator import reasons
@@ -104,6 +104,7 @@ def finished(run: Run, succeeded: Truth, reason: str, message: str, **changes: A
             "completion_time": whole(run.now),
             "next_attempt_time": None,
             "executors": Executors(desired=0, ready=0),
+            "driver": Driver(pod_name=run.before.driver.pod_name) if run.before.driver else None,
             **({"progress": final_progress(run)} if failed else {}),
             **changes,
         },

@@ -9,7 +9,8 @@ from featx_api.status import Executors
 
 from featx_operator import conditions, reasons
 from featx_operator.conditions import Finding, Findings
-from featx_operator.run import DeletePod, Plan, Run, whole
+from featx_operator.policies.stop import stopped
+from featx_operator.run import Plan, Run, whole
 
 
 def held(run: Run) -> Plan | None:
@@ -23,9 +24,8 @@ def held(run: Run) -> Plan | None:
         text = f"stopping {len(alive)} pods"
         findings = _findings(Finding("False", reasons.SUSPENDING, text), Finding("True", reasons.SUSPENDING, text))
         return Plan((), run.report(findings), requeue_after=0)
-    actions = tuple(DeletePod(pod.name, pod.uid) for pod in alive if pod.role == "driver" and not pod.deleting)
     if alive:
-        return Plan(actions, run.before, requeue_after=None)
+        return Plan(stopped(alive), run.before)
     findings = _findings(Finding("True", reasons.SUSPENDED), Finding("False", reasons.SUSPENDED))
     status = run.report(findings, executors=Executors(desired=0, ready=0), next_attempt_time=None)
     return Plan((), status, requeue_after=None if run.resource.spec.suspend else 0)

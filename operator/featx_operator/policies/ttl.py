@@ -5,6 +5,7 @@ The resource itself stays for good: a GitOps tool that finds it gone would apply
 
 from __future__ import annotations
 
+from featx_operator.policies.stop import stopped
 from featx_operator.run import Action, DeleteConfigMap, DeletePod, Plan, Run
 
 
@@ -13,7 +14,7 @@ def after_end(run: Run) -> Plan:
     generation = int(run.resource.metadata.get("generation") or 0)
     status = run.before.model_copy(update={"observed_generation": generation})
     drivers = [pod for pod in run.observed.drivers() if not pod.deleting]
-    actions: tuple[Action, ...] = tuple(DeletePod(pod.name, pod.uid) for pod in drivers if not pod.ended)
+    actions = stopped(run.observed.alive())
     ttl = run.resource.spec.ttl_seconds_after_finished
     if ttl is None or run.before.completion_time is None:
         return Plan(actions, status)
@@ -21,5 +22,6 @@ def after_end(run: Run) -> Plan:
     if left > 0:
         return Plan(actions, status, requeue_after=left)
     expired: list[Action] = [DeletePod(pod.name, pod.uid) for pod in drivers]
+    expired += [action for action in actions if action not in expired]
     expired += [DeleteConfigMap(name) for name in sorted(run.observed.config_maps)]
     return Plan(tuple(expired), status)
