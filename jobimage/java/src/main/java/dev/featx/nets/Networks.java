@@ -19,11 +19,21 @@ public final class Networks {
    * @param cores threads of a forward
    */
   public static CompiledNetwork of(byte[] bytes, int batch, int cores) {
-    String key = digest(bytes) + "/" + batch;
+    return of(digest(bytes), bytes, batch, cores);
+  }
+
+  /**
+   * Returns the converted net, as above, for a caller that knows the digest: it takes longer than a small shard does.
+   *
+   * @param digest of the bytes
+   */
+  public static CompiledNetwork of(String digest, byte[] bytes, int batch, int cores) {
+    String key = digest + "/" + batch;
     return COMPILED.computeIfAbsent(key, k -> CompiledNetwork.compile(NetworkFile.read(bytes), batch, cores));
   }
 
-  private static String digest(byte[] bytes) {
+  /** Returns the digest by which a network file is known here. */
+  public static String digest(byte[] bytes) {
     try {
       return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
     } catch (NoSuchAlgorithmException e) {

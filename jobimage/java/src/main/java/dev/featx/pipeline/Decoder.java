@@ -1,0 +1,78 @@
+package dev.featx.pipeline;
+
+import com.intel.analytics.bigdl.opencv.OpenCV;
+import java.awt.Color;
+import java.awt.Graphics2D;
+import java.awt.image.BufferedImage;
+import java.awt.image.DataBufferByte;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import javax.imageio.ImageIO;
+import org.opencv.core.CvException;
+import org.opencv.core.CvType;
+import org.opencv.core.Mat;
+import org.opencv.imgcodecs.Imgcodecs;
+
+/**
+ * Encoded bytes to upright 8-bit BGR pixels, by the OpenCV 4.2 that BigDL carries.
+ *
+ * <p>Grey, 16-bit and CMYK pictures become BGR as OpenCV's IMREAD_COLOR makes them; EXIF's orientation is applied; of an
+ * animated GIF the first frame is taken (this OpenCV reads no GIF, Java does).
+ */
+final class Decoder {
+  static {
+    if (!OpenCV.isOpenCVLoaded()) {
+      throw new IllegalStateException("the native OpenCV of bigdl-core can't be loaded");
+    }
+  }
+
+  private Decoder() {}
+
+  /**
+   * Decodes a picture.
+   *
+   * @param bytes the encoded picture
+   * @param header what {@link PictureHeader#of} read of it
+   * @return a matrix of type CV_8UC3; the caller releases it
+   * @throws PictureProblem if it can't be decoded
+   */
+  static Mat decode(byte[] bytes, PictureHeader header) throws PictureProblem {
+    if (header.format().equals("gif")) {
+      return firstFrame(bytes);
+    }
+    Mat encoded = new Mat(1, bytes.length, CvType.CV_8UC1);
+    try {
+      encoded.put(0, 0, bytes);
+      Mat picture = Imgcodecs.imdecode(encoded, Imgcodecs.IMREAD_COLOR);
+      if (picture.empty()) {
+        throw damaged(header, "OpenCV can't decode it");
+      }
+      return picture;
+    } catch (CvException e) {
+      throw damaged(header, e.getMessage());
+    } finally {
+      encoded.release();
+    }
+  }
+
+  private static Mat firstFrame(byte[] bytes) throws PictureProblem {
+    BufferedImage frame;
+    try {
+      frame = ImageIO.read(new ByteArrayInputStream(bytes));
+    } catch (IOException | RuntimeException e) {
+      throw new PictureProblem(PictureProblem.Stage.DECODE, "Damaged", "a GIF that can't be decoded: " + e.getMessage());
+    }
+    BufferedImage opaque = new BufferedImage(frame.getWidth(), frame.getHeight(), BufferedImage.TYPE_3BYTE_BGR);
+    Graphics2D graphics = opaque.createGraphics();
+    graphics.drawImage(frame, 0, 0, Color.WHITE, null);
+    graphics.dispose();
+    Mat picture = new Mat(frame.getHeight(), frame.getWidth(), CvType.CV_8UC3);
+    picture.put(0, 0, ((DataBufferByte) opaque.getRaster().getDataBuffer()).getData());
+    return picture;
+  }
+
+  private static PictureProblem damaged(PictureHeader header, String why) {
+    String message = "a " + header.format() + " of " + header.width() + "x" + header.height() + ": " + why;
+    return new PictureProblem(PictureProblem.Stage.DECODE, "Damaged", message);
+  }
+}

@@ -1,0 +1,40 @@
+package dev.featx.pipeline;
+
+/** Why one picture can't be processed: a row of the quarantine, never the end of a run. */
+public final class PictureProblem extends Exception {
+  private static final long serialVersionUID = 1L;
+
+  /** Where in the pipeline a picture failed. */
+  public enum Stage {
+    READ,
+    DECODE,
+    DETECT,
+    EXTRACT
+  }
+
+  private final Stage stage;
+  private final String reason;
+
+  /**
+   * Tells of a problem.
+   *
+   * @param stage where it was met
+   * @param reason in CamelCase, for programs
+   * @param message for people: the value, and the setting that would help if there is one
+   */
+  public PictureProblem(Stage stage, String reason, String message) {
+    super(message, null, false, false);
+    this.stage = stage;
+    this.reason = reason;
+  }
+
+  /** Returns where the problem was met. */
+  public Stage stage() {
+    return stage;
+  }
+
+  /** Returns the reason, in CamelCase. */
+  public String reason() {
+    return reason;
+  }
+}

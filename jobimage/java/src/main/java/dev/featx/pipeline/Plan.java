@@ -1,0 +1,42 @@
+package dev.featx.pipeline;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.Serializable;
+
+/**
+ * What every shard of a run has in common, as the driver wrote it (featx_job/engine.py).
+ *
+ * @param detectorInput how pixels become the detector's input; null without a detector
+ * @param policy how the subject is chosen; null without a detector
+ * @param extractorInput how pixels become the extractor's input
+ * @param bits how features become bits, or null
+ * @param maxPixels a larger picture is not decoded
+ * @param maxBytes a larger object is not read
+ * @param featuresFolder where shards' feature files go
+ * @param quarantineFolder where their quarantine files go
+ * @param doneFolder where a shard's end is marked
+ * @param batch pictures a forward
+ * @param cores threads of an executor
+ */
+record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInput, Bits bits, long maxPixels,
+    long maxBytes, String featuresFolder, String quarantineFolder, String doneFolder, int batch, int cores)
+    implements Serializable {
+
+  static Plan read(String json) {
+    try {
+      JsonNode plan = new ObjectMapper().readTree(json);
+      JsonNode detector = plan.get("detector");
+      boolean detects = detector != null && !detector.isNull();
+      JsonNode extractor = plan.get("extractor");
+      return new Plan(detects ? NetInput.of(detector.get("input")) : null, detects ? Subject.Policy.of(detector) : null,
+          NetInput.of(extractor.get("input")), extractor.hasNonNull("binarize") ? Bits.of(extractor.get("binarize")) : null,
+          plan.get("maxPixels").asLong(), plan.get("maxBytes").asLong(), plan.get("featuresFolder").asText(),
+          plan.get("quarantineFolder").asText(), plan.get("doneFolder").asText(), plan.get("batch").asInt(),
+          plan.get("cores").asInt());
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException("the driver's plan is no JSON", e);
+    }
+  }
+}

@@ -1,0 +1,73 @@
+package dev.featx.pipeline;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.UUID;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileContext;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Options;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * Writes a shard's files so that each is there whole or not at all, under a name that only depends on the shard.
+ *
+ * <p>That is what makes a shard count once: whoever writes it again, be it a retried task, the next attempt or a driver
+ * that was believed dead, replaces a file by one with the same rows. S3 shows an object when its upload is complete; on
+ * HDFS and local disks a file is written under another name and renamed over the old one.
+ */
+final class ShardFiles {
+  private interface Writer {
+    void write(Path file) throws IOException;
+  }
+
+  private final Configuration conf;
+  private final Plan plan;
+
+  ShardFiles(Configuration conf, Plan plan) {
+    this.conf = conf;
+    this.plan = plan;
+  }
+
+  /**
+   * Writes rows, then the mark that the shard is done.
+   *
+   * @param shard the shard
+   * @param features rows of the table
+   * @param failures rows of the quarantine
+   * @return what was written
+   */
+  ShardResult commit(Shard shard, List<Rows.Feature> features, List<Rows.Failure> failures) throws IOException {
+    Path table = new Path(plan.featuresFolder(), shard.fileName());
+    long bytes = place(table, file -> Rows.writeFeatures(file, conf, features));
+    long failureBytes = 0;
+    if (!failures.isEmpty()) {
+      Path quarantine = new Path(plan.quarantineFolder(), shard.fileName());
+      failureBytes = place(quarantine, file -> Rows.writeFailures(file, conf, failures));
+    }
+    ShardResult result = new ShardResult(shard.index(), features.size(), failures.size(), bytes, failureBytes);
+    place(new Path(plan.doneFolder(), shard.doneName()), file -> {
+      try (OutputStream stream = file.getFileSystem(conf).create(file, true)) {
+        stream.write(result.toJson().getBytes(StandardCharsets.UTF_8));
+      }
+    });
+    return result;
+  }
+
+  private long place(Path file, Writer writer) throws IOException {
+    FileSystem fileSystem = file.getFileSystem(conf);
+    fileSystem.setWriteChecksum(false); // local disks: no hidden .crc beside each file
+    if (fileSystem.getScheme().startsWith("s3")) {
+      writer.write(file);
+    } else {
+      Path hidden = new Path(file.getParent(), "." + file.getName() + "." + UUID.randomUUID());
+      writer.write(hidden);
+      FileContext.getFileContext(file.toUri(), conf).rename(hidden, file, Options.Rename.OVERWRITE);
+    }
+    FileStatus written = fileSystem.getFileStatus(file);
+    return written.getLen();
+  }
+}

@@ -1,0 +1,225 @@
+package dev.featx.pipeline;
+
+import dev.featx.nets.CompiledNetwork;
+import dev.featx.nets.Detection;
+import dev.featx.nets.Detector;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.hadoop.conf.Configuration;
+import org.opencv.core.Mat;
+
+/**
+ * Runs one shard: read, decode, detect, crop, extract, write.
+ *
+ * <p>Reading and decoding run ahead in threads of their own while a batch is in the nets; a picture is decoded once and its
+ * pixels are kept only until its batch is through. What is in flight is bounded: encoded objects by the window, pixels by
+ * a {@link PixelBudget}.
+ */
+final class ShardTask {
+  private static final long PIXELS_IN_FLIGHT = 64_000_000; // 192 MB as BGR
+
+  private final Plan plan;
+  private final Detector detector;
+  private final CompiledNetwork extractor;
+  private final Configuration conf;
+  private final List<Rows.Feature> features = new ArrayList<>();
+  private final List<Rows.Failure> failures = new ArrayList<>();
+
+  /** A decoded picture that waits for its batch; the detector's input is made already, in the decoding thread. */
+  private record Decoded(String key, Mat pixels, float[] detectorInput, long held) {}
+
+  /**
+   * Prepares a shard.
+   *
+   * @param plan what all shards have in common
+   * @param detector or null
+   * @param extractor the net whose output is the feature
+   * @param conf for Hadoop's file systems
+   */
+  ShardTask(Plan plan, Detector detector, CompiledNetwork extractor, Configuration conf) {
+    this.plan = plan;
+    this.detector = detector;
+    this.extractor = extractor;
+    this.conf = conf;
+  }
+
+  /**
+   * Processes all pictures of a shard and commits it.
+   *
+   * @throws IOException if the source or the output does not answer
+   */
+  ShardResult run(Shard shard) throws IOException, InterruptedException {
+    ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, plan.cores()));
+    PixelBudget budget = new PixelBudget(PIXELS_IN_FLIGHT);
+    Deque<Future<Decoded>> window = new ArrayDeque<>();
+    List<Decoded> batch = new ArrayList<>();
+    try {
+      int submitted = 0;
+      for (int taken = 0; taken < shard.objects().size(); taken++) {
+        while (submitted < shard.objects().size() && window.size() < 2 * plan.batch()) {
+          window.add(pool.submit(decoding(shard.objects().get(submitted), submitted, budget)));
+          submitted++;
+        }
+        Future<Decoded> next = window.remove();
+        while (!isReady(next)) {
+          if (budget.isStarved() && !batch.isEmpty()) {
+            runBatch(batch, budget);
+          }
+        }
+        take(next, shard.objects().get(taken).key(), batch);
+        if (batch.size() == plan.batch()) {
+          runBatch(batch, budget);
+        }
+      }
+      runBatch(batch, budget);
+    } finally {
+      pool.shutdownNow();
+    }
+    failures.sort((a, b) -> a.key().compareTo(b.key()));
+    return new ShardFiles(conf, plan).commit(shard, features, failures);
+  }
+
+  private Callable<Decoded> decoding(Shard.StoredObject object, int order, PixelBudget budget) {
+    return () -> {
+      boolean entered = false;
+      try {
+        byte[] bytes = new ObjectReader(conf, plan.maxBytes()).read(object);
+        PictureHeader header = PictureHeader.of(bytes);
+        long pixels = (long) header.width() * header.height();
+        if (pixels > plan.maxPixels()) {
+          throw new PictureProblem(PictureProblem.Stage.DECODE, "TooManyPixels",
+              String.format("it has %dx%d pixels, the limit is %d megapixels: raise spec.limits.megapixels, and"
+                  + " spec.execution.memory with it", header.width(), header.height(), plan.maxPixels() / 1_000_000));
+        }
+        budget.enter(order, pixels);
+        entered = true;
+        return decoded(object.key(), bytes, header, pixels, budget);
+      } finally {
+        if (!entered) {
+          budget.enter(order, 0);
+        }
+      }
+    };
+  }
+
+  private Decoded decoded(String key, byte[] bytes, PictureHeader header, long pixels, PixelBudget budget)
+      throws PictureProblem {
+    try {
+      Mat picture = Decoder.decode(bytes, header);
+      float[] input = null;
+      if (detector != null) {
+        input = new float[detector.network().inputSize()];
+        plan.detectorInput().write(picture, detector.network().inputShape(), input, 0);
+      }
+      return new Decoded(key, picture, input, pixels);
+    } catch (PictureProblem | RuntimeException e) {
+      budget.leave(pixels);
+      throw e;
+    }
+  }
+
+  private static boolean isReady(Future<Decoded> future) throws InterruptedException {
+    try {
+      future.get(20, TimeUnit.MILLISECONDS);
+      return true;
+    } catch (TimeoutException e) {
+      return false;
+    } catch (ExecutionException e) {
+      return true;
+    }
+  }
+
+  private void take(Future<Decoded> future, String key, List<Decoded> batch) throws IOException, InterruptedException {
+    try {
+      batch.add(future.get());
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof PictureProblem problem) {
+        failures.add(new Rows.Failure(key, problem));
+      } else if (e.getCause() instanceof IOException cause) {
+        throw cause;
+      } else {
+        throw new IllegalStateException("decoding " + key + " failed", e.getCause());
+      }
+    }
+  }
+
+  private void runBatch(List<Decoded> batch, PixelBudget budget) {
+    if (batch.isEmpty()) {
+      return;
+    }
+    try {
+      List<Subject> subjects = subjects(batch);
+      List<Decoded> kept = new ArrayList<>();
+      List<Subject> chosen = new ArrayList<>();
+      for (int i = 0; i < batch.size(); i++) {
+        if (subjects.get(i) != null) {
+          kept.add(batch.get(i));
+          chosen.add(subjects.get(i));
+        }
+      }
+      if (!kept.isEmpty()) {
+        extract(kept, chosen);
+      }
+    } finally {
+      for (Decoded picture : batch) {
+        picture.pixels().release();
+        budget.leave(picture.held());
+      }
+      batch.clear();
+    }
+  }
+
+  /** Returns what to crop of each picture, null for one that went to quarantine. */
+  private List<Subject> subjects(List<Decoded> batch) {
+    List<List<Detection>> detections = null;
+    if (detector != null) {
+      int size = detector.network().inputSize();
+      float[] inputs = new float[batch.size() * size];
+      for (int i = 0; i < batch.size(); i++) {
+        System.arraycopy(batch.get(i).detectorInput(), 0, inputs, i * size, size);
+      }
+      detections = detector.detect(inputs, batch.size(), plan.policy().threshold());
+    }
+    List<Subject> subjects = new ArrayList<>();
+    for (int i = 0; i < batch.size(); i++) {
+      Mat pixels = batch.get(i).pixels();
+      try {
+        subjects.add(detections == null ? Subject.wholePicture(pixels.cols(), pixels.rows())
+            : plan.policy().choose(detections.get(i), pixels.cols(), pixels.rows()));
+      } catch (PictureProblem problem) {
+        failures.add(new Rows.Failure(batch.get(i).key(), problem));
+        subjects.add(null);
+      }
+    }
+    return subjects;
+  }
+
+  private void extract(List<Decoded> pictures, List<Subject> subjects) {
+    int size = extractor.inputSize();
+    float[] inputs = new float[pictures.size() * size];
+    for (int i = 0; i < pictures.size(); i++) {
+      Mat crop = pictures.get(i).pixels().submat(subjects.get(i).crop());
+      plan.extractorInput().write(crop, extractor.inputShape(), inputs, i * size);
+      crop.release();
+    }
+    float[] outputs = extractor.forward(inputs, pictures.size())[0];
+    int length = outputs.length / pictures.size();
+    for (int i = 0; i < pictures.size(); i++) {
+      float[] feature = java.util.Arrays.copyOfRange(outputs, i * length, (i + 1) * length);
+      Mat pixels = pictures.get(i).pixels();
+      byte[] bits = plan.bits() == null ? null : plan.bits().pack(feature);
+      features.add(
+          new Rows.Feature(pictures.get(i).key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows()));
+    }
+  }
+}
