@@ -35,8 +35,8 @@ class Output(ApiModel):
 
     uri: str = Field(
         max_length=1024,
-        pattern=r"^(s3://[a-z0-9][a-z0-9.\-]*[a-z0-9]/[^\s]+|hdfs://[^\s]+|file:///[^\s]+|claim://[a-z0-9][a-z0-9.\-]*/[^\s]+)$",
-        description="Folder of the table: s3://bucket/path, hdfs://namenode:port/path, claim://CLAIM/path or file:///path.",
+        pattern=r"^(s3://[a-z0-9][a-z0-9.\-]*[a-z0-9]/[^\s]+|file:///[^\s]+|claim://[a-z0-9][a-z0-9.\-]*/[^\s]+)$",
+        description="Folder of the table: s3://bucket/path, claim://CLAIM/path or file:///path.",
     )
     format: Literal["parquet"] = Field("parquet", description="The table's format.")
     s3: StoreAccess | None = Field(None, description="Store of an s3:// address; source.s3's where absent.")

@@ -47,8 +47,8 @@ class FilesSource(ApiModel):
 
     uri: str = Field(
         max_length=1024,
-        pattern=r"^((file|hdfs)://[^\s]*|package:[A-Za-z0-9._\-]+==[^/\s]+/[^\s]+)$",
-        description="Folder of pictures: file:///path, hdfs://namenode:port/path, or, for `featx run` only, "
+        pattern=r"^(file:///[^\s]*|package:[A-Za-z0-9._\-]+==[^/\s]+/[^\s]+)$",
+        description="Folder of pictures: file:///path, or, for `featx run` only, "
         "package:NAME==VERSION/path inside a Python package.",
     )
 

@@ -6,6 +6,8 @@ import dev.featx.nets.NetworkFile;
 import dev.featx.nets.Networks;
 import java.io.IOException;
 import java.io.Serializable;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -36,19 +38,36 @@ public final class Job {
   }
 
   /**
-   * Runs shards until all are done.
+   * Runs shards until all are done. What is large comes in files: py4j would send it as text.
    *
    * @param planJson see {@link Plan}
-   * @param shards see {@link Shard}, one JSON each
+   * @param shardsFile a line of JSON for each shard, see {@link Shard}
    * @param detectorFile the detector's network file, or null
    * @param extractorFile the extractor's network file
+   * @throws IOException if a file can't be read
    */
-  public void run(String planJson, List<String> shards, byte[] detectorFile, byte[] extractorFile) {
-    Net detector = detectorFile == null ? null : new Net(Networks.digest(detectorFile), spark.broadcast(detectorFile));
-    Net extractor = new Net(Networks.digest(extractorFile), spark.broadcast(extractorFile));
+  public void run(String planJson, String shardsFile, String detectorFile, String extractorFile) throws IOException {
+    List<String> shards = Files.readAllLines(Path.of(shardsFile));
+    Net detector = detectorFile == null ? null : net(detectorFile);
+    Net extractor = net(extractorFile);
     JavaRDD<String> tasks = spark.parallelize(shards, shards.size());
     spark.sc().runJob(tasks.rdd(), new Task(planJson, detector, extractor), scalaRange(shards.size()),
         new Collect(results), ClassTag$.MODULE$.apply(ShardResult.class));
+  }
+
+  /**
+   * Writes the table of a run without pictures: one file that has the columns and no rows.
+   *
+   * @param file where to
+   * @throws IOException if it can't be written
+   */
+  public void writeEmpty(String file) throws IOException {
+    Rows.writeFeatures(new org.apache.hadoop.fs.Path(file), spark.hadoopConfiguration(), List.of());
+  }
+
+  private Net net(String file) throws IOException {
+    byte[] bytes = Files.readAllBytes(Path.of(file));
+    return new Net(Networks.digest(bytes), spark.broadcast(bytes));
   }
 
   /** Returns the JSON of a shard that has been done since the last call, or null. */
