@@ -53,7 +53,7 @@ def is_finished(status: FeatureExtractionStatus) -> bool:
 
 
 def _next(run: Run) -> Plan:
-    for policy in (end.completed, suspend.held, deadline.exceeded, suspend.resumed):
+    for policy in (end.completed, suspend.held, suspend.resumed, deadline.exceeded):
         if decided := policy(run):
             return decided
     if run.before.start_time is None:
@@ -120,7 +120,7 @@ def _rejected(
 
 def _sooner(decided: Plan, seconds: float | None) -> Plan:
     """Returns the plan with a look at the run when its deadline comes, if that is sooner."""
-    if seconds is None or is_finished(decided.status):
+    if seconds is None or seconds <= 0 or is_finished(decided.status):
         return decided
     known = decided.requeue_after
-    return Plan(decided.actions, decided.status, max(0.0, min(seconds, seconds if known is None else known)))
+    return Plan(decided.actions, decided.status, seconds if known is None else min(seconds, known))

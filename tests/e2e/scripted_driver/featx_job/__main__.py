@@ -65,14 +65,22 @@ def executors(count: int, job: dict[str, Any]) -> None:
     # The template is YAML and this image has no YAML: what is needed of it is rebuilt, its labels are read.
     template = Path(os.environ["FEATX_EXECUTOR_POD"]).read_text()
     labels = dict(re.findall(r"^    (\S+): '?([^'\n]+)'?$", template.split("spec:")[0], re.MULTILINE))
-    container = {**me["spec"]["containers"][0], "name": "executor", "command": ["python3", "-c", "import time; time.sleep(3600)"]}
+    container = {
+        **me["spec"]["containers"][0],
+        "name": "executor",
+        "command": ["python3", "-c", "import time; time.sleep(3600)"],
+    }
     for key in ("env", "ports"):
         container.pop(key, None)
     container["resources"] = {"requests": {"cpu": "1m", "memory": "16Mi"}}
     container["volumeMounts"] = []
     for number in range(1, count + 1):
         owner = {"apiVersion": "v1", "kind": "Pod", "name": POD, "uid": me["metadata"]["uid"], "controller": True}
-        metadata = {"name": f"{job['name']}-{job['attempt']}-exec-{number}", "labels": labels, "ownerReferences": [owner]}
+        metadata = {
+            "name": f"{job['name']}-{job['attempt']}-exec-{number}",
+            "labels": labels,
+            "ownerReferences": [owner],
+        }
         spec = {
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
@@ -102,7 +110,12 @@ def main() -> None:
             _ = bytearray(int(argument) << 20)
         elif verb == "succeed":
             count = int(argument)
-            table = {"uri": job["spec"]["output"]["uri"], "kind": "features", "recordCount": count, "bytes": count * 100}
+            table = {
+                "uri": job["spec"]["output"]["uri"],
+                "kind": "features",
+                "recordCount": count,
+                "bytes": count * 100,
+            }
             done = {"imagesTotal": count, "imagesDone": count}
             outcome(result="Succeeded", progress=done, outputs=[table])
             sys.exit(0)

@@ -1,0 +1,1 @@
+"""Unit tests of the operator: decisions against a world without a cluster, time by hand."""

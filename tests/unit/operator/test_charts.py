@@ -1,0 +1,47 @@
+"""The charts' files agree with what they are made from."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from featx_api.crd import render
+from featx_operator.settings import Settings
+
+CHARTS = Path(__file__).parents[3] / "charts"
+
+
+def test_the_crd_chart_holds_the_generated_crd() -> None:
+    assert (CHARTS / "featx-crds/templates/featureextractions.featx.dev.yaml").read_text() == render()
+
+
+def test_the_values_satisfy_their_schema_and_each_is_in_it() -> None:
+    schema = json.loads((CHARTS / "featx/values.schema.json").read_text())
+    values = yaml.safe_load((CHARTS / "featx/values.yaml").read_text())
+    jsonschema.validate(values, schema)
+    assert values.keys() == schema["properties"].keys() - {"global"}
+
+
+@pytest.mark.parametrize(
+    "bad", [{"namespaces": []}, {"namespaces": ["Team A"]}, {"settings": {"PATH": "x"}}, {"image": ""}, {"imgae": "x"}]
+)
+def test_values_that_can_not_work_are_refused(bad: dict[str, object]) -> None:
+    schema = json.loads((CHARTS / "featx/values.schema.json").read_text())
+    values = yaml.safe_load((CHARTS / "featx/values.yaml").read_text())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(values | bad, schema)
+
+
+def test_the_deployment_sets_only_what_the_operator_reads() -> None:
+    text = (CHARTS / "featx/templates/deployment.yaml").read_text()
+    known = {f"FEATX_{name.upper()}" for name in Settings.__dataclass_fields__}
+    assert set(re.findall(r"FEATX_[A-Z_]+", text)) <= known
+
+
+def test_every_verb_is_listed_by_name() -> None:
+    for path in (CHARTS / "featx/templates").glob("*-access.yaml"):
+        assert not re.search(r"['\"]\*['\"]", path.read_text()), path.name

@@ -1,0 +1,183 @@
+"""What holds whatever happens, in any order, with the operator dying between any two steps."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime
+
+from featx_api.status import FeatureExtractionStatus
+from featx_operator import conditions
+from featx_operator.observed import Refusal, Waiting
+from featx_operator.plan import is_finished
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.unit.operator.world import DiedError, World
+
+PROGRESS_SECONDS = 10
+REACTIONS = st.sampled_from(["rests", "rests", "rests", "looks once", "dies at 0", "dies at 1", "dies at 2", "sleeps"])
+
+
+class RunOfOneResource(RuleBasedStateMachine):
+    """Random lives of one run."""
+
+    world: World
+
+    @initialize(limit=st.integers(0, 3), deadline=st.sampled_from([None, 120]), ttl=st.sampled_from([None, 0, 50]))
+    def begin(self, limit: int, deadline: int | None, ttl: int | None) -> None:
+        self.world = World(backoffLimit=limit)
+        for field, seconds in (("activeDeadlineSeconds", deadline), ("ttlSecondsAfterFinished", ttl)):
+            if seconds is not None:
+                self.world.body["spec"][field] = seconds
+        self.limit = limit
+        self.resumes = 0
+
+    def alive(self) -> bool:
+        return any(pod.role == "driver" and not pod.ended for pod in self.world.pods.values())
+
+    def then(self, reaction: str) -> None:
+        """What the operator makes of it: comes to rest, does one reconcile, dies in the middle of one, or sleeps."""
+        if reaction == "rests":
+            self.world.settle()
+        elif reaction == "looks once":
+            self.world.reconcile()
+        elif reaction.startswith("dies"):
+            with contextlib.suppress(DiedError):
+                self.world.reconcile(int(reaction[-1]))
+
+    @rule(seconds=st.sampled_from([1, 9, 30, 150, 1000]), then=REACTIONS)
+    def time_passes(self, seconds: int, then: str) -> None:
+        self.world.advance(seconds)
+        self.then(then)
+
+    @rule(refused=st.booleans(), then=REACTIONS)
+    def quota(self, refused: bool, then: str) -> None:
+        self.world.refusal = Refusal("QuotaExceeded", "exceeded quota") if refused else None
+        self.then(then)
+
+    @rule(then=REACTIONS)
+    def people_suspend_or_resume(self, then: str) -> None:
+        suspended = self.world.body["spec"].get("suspend", False)
+        self.resumes += suspended
+        self.world.change(suspend=not suspended)
+        self.then(then)
+
+    @rule(then=REACTIONS)
+    def deletions_finish(self, then: str) -> None:
+        self.world.finish_deletions()
+        self.then(then)
+
+    @precondition(alive)
+    @rule(then=REACTIONS)
+    def the_driver_runs(self, then: str) -> None:
+        self.world.run()
+        self.then(then)
+
+    @precondition(alive)
+    @rule(missing_secret=st.booleans(), then=REACTIONS)
+    def the_driver_can_not_start(self, missing_secret: bool, then: str) -> None:
+        if self.world.driver.phase == "Pending":
+            self.world.wait("ImagePullBackOff", "no such image")
+            self.world.mount_problem = Waiting("FailedMount", 'secret "store" not found') if missing_secret else None
+        self.then(then)
+
+    @precondition(alive)
+    @rule(done=st.integers(0, 100), ready=st.integers(0, 3), then=REACTIONS)
+    def the_driver_works(self, done: int, ready: int, then: str) -> None:
+        if self.world.driver.phase == "Running":
+            self.world.report(done).executors(ready)
+        self.then(then)
+
+    @precondition(alive)
+    @rule(how=st.sampled_from(["succeed", "fail", "fail", "for good", "no word", "killed"]), then=REACTIONS)
+    def the_driver_ends(self, how: str, then: str) -> None:
+        world = self.world.run()
+        if how == "succeed":
+            world.succeed()
+        elif how in ("fail", "for good"):
+            world.fail("ModelInvalid" if how == "for good" else "StoreUnreachable", retryable=how == "fail")
+        else:
+            world.end(0 if how == "no word" else 137)
+        self.then(then)
+
+    @precondition(alive)
+    @rule(then=REACTIONS)
+    def the_driver_is_deleted_by_somebody(self, then: str) -> None:
+        self.world.delete(self.world.driver.name)
+        self.then(then)
+
+    # What holds
+
+    @invariant()
+    def never_two_drivers(self) -> None:
+        drivers = [pod for pod in self.world.pods.values() if pod.role == "driver"]
+        assert sum(not pod.ended for pod in drivers) <= 1
+        assert len({pod.attempt for pod in drivers}) == len(drivers)
+
+    @invariant()
+    def attempts_are_bounded(self) -> None:
+        status = self.world.status
+        assert status.failed_attempts <= self.limit + 1
+        assert status.attempt <= self.limit + 1 + self.resumes
+
+    @invariant()
+    def the_end_is_the_end(self) -> None:
+        ends = [status for _, status in self.world.written if is_finished(status)]
+        for status in ends[1:]:
+            first, later = (conditions.find(each.conditions, "Succeeded") for each in (ends[0], status))
+            assert first == later
+        if ends:
+            assert is_finished(self.world.status)
+
+    @invariant()
+    def success_is_the_drivers_word(self) -> None:
+        if conditions.is_true(self.world.status.conditions, "Succeeded"):
+            assert self.world.status.outputs
+
+    @invariant()
+    def transition_times_never_go_back(self) -> None:
+        last: dict[str, tuple[str, datetime]] = {}
+        for _, status in self.world.written:
+            for condition in status.conditions:
+                state, when = last.get(condition.type, ("", condition.last_transition_time))
+                assert condition.last_transition_time >= when
+                if state == condition.status:
+                    assert condition.last_transition_time == when
+                last[condition.type] = (condition.status, condition.last_transition_time)
+
+    @invariant()
+    def progress_is_not_written_more_often_than_it_may_be(self) -> None:
+        last: tuple[datetime, FeatureExtractionStatus] | None = None
+        for when, status in self.world.written:
+            if status.progress is None or (last and status.progress == last[1].progress):
+                continue
+            attempt_ended = last is not None and (
+                is_finished(status) or status.failed_attempts > last[1].failed_attempts
+            )
+            if last and last[1].progress and not attempt_ended:
+                assert (when - last[0]).total_seconds() >= PROGRESS_SECONDS
+            last = (when, status)
+
+    def teardown(self) -> None:
+        """Left alone with a world in which everything works, every run comes to rest."""
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        world.refusal = world.mount_problem = None
+        world.change(suspend=False)
+        for _ in range(40):
+            if self.alive() and not world.driver.deleting:
+                world.run().succeed()
+            world.finish_deletions().advance(400).settle()
+        assert is_finished(world.status), world.status
+        writes, creations = len(world.written), len(world.created)
+        world.advance(10_000).settle()
+        assert (len(world.written), len(world.created)) == (writes, creations)
+        assert all(pod.ended for pod in world.pods.values())
+
+
+TestRunOfOneResource = RunOfOneResource.TestCase
+TestRunOfOneResource.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)

@@ -1,0 +1,74 @@
+"""The store: a newer version stays, and what belongs to a deleted resource goes with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from featx_operator.queue import Key
+from featx_operator.store import Store, owner_of
+
+KEY = Key("default", "catalog")
+
+
+def resource(version: int, uid: str = "u-1") -> dict[str, Any]:
+    return {"metadata": {"namespace": "default", "name": "catalog", "uid": uid, "resourceVersion": str(version)}}
+
+
+def pod(version: int, uid: str = "p-1", phase: str = "Running", owner: str = "u-1") -> dict[str, Any]:
+    labels = {"featx.dev/uid": owner, "featx.dev/name": "catalog", "featx.dev/role": "driver", "featx.dev/attempt": "1"}
+    metadata = {
+        "name": "catalog-1-driver",
+        "namespace": "default",
+        "uid": uid,
+        "resourceVersion": str(version),
+        "labels": labels,
+    }
+    return {"metadata": metadata, "status": {"phase": phase}}
+
+
+def test_an_older_version_does_not_replace_a_newer_one() -> None:
+    store = Store()
+    store.put_resource(resource(9))
+    store.put_resource(resource(8))
+    assert store.resource(KEY) == resource(9)
+    store.put_pod(pod(9))
+    store.put_pod(pod(8, phase="Pending"))
+    assert store.pods("u-1")[0].phase == "Running"
+
+
+def test_another_resource_of_the_name_replaces_the_old_one_and_its_children() -> None:
+    store = Store()
+    store.put_resource(resource(9))
+    store.put_pod(pod(9))
+    store.put_resource(resource(3, uid="u-2"))
+    assert store.resource(KEY) == resource(3, uid="u-2")
+    assert store.pods("u-1") == ()
+
+
+def test_a_late_deletion_does_not_take_a_new_resource_away() -> None:
+    store = Store()
+    store.put_resource(resource(9, uid="u-2"))
+    store.drop_resource(KEY, "u-1")
+    assert store.resource(KEY)
+
+
+def test_a_late_deletion_does_not_take_a_new_pod_away() -> None:
+    store = Store()
+    store.put_pod(pod(9, uid="p-2"))
+    store.drop_pod(pod(8, uid="p-1"))
+    assert len(store.pods("u-1")) == 1
+    store.drop_pod(pod(10, uid="p-2"))
+    assert store.pods("u-1") == ()
+
+
+def test_a_list_is_the_whole_truth() -> None:
+    store = Store()
+    store.put_pod(pod(9))
+    store.replace_pods("u-1", [])
+    assert store.pods("u-1") == ()
+
+
+@pytest.mark.parametrize(("labels", "key"), [({"featx.dev/name": "catalog"}, KEY), ({}, None)])
+def test_a_pod_leads_to_its_resource(labels: dict[str, str], key: Key | None) -> None:
+    assert owner_of({"metadata": {"namespace": "default", "labels": labels}}) == key

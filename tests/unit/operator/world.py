@@ -1,0 +1,208 @@
+"""A world that a plan can be carried out in: one resource, its pods, and a clock that moves only when told to.
+
+It does what the reconciler does (plan, act until there is nothing to do, write the status), one step at a time, and can
+be stopped between any two of them, as a process that dies. `happen` methods are what kubelet, scheduler, collector and
+people do in between.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from featx_api.status import Condition, ConditionType, FeatureExtractionStatus
+from featx_operator import conditions
+from featx_operator.children import config_map_name, driver_name
+from featx_operator.observed import Exit, Observed, Pod, Refusal, Waiting
+from featx_operator.plan import plan
+from featx_operator.run import Action, CreateAttempt, DeletePod, Plan
+from featx_operator.settings import Settings
+
+from tests.bad_resources import good
+
+START = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
+NAME = "catalog"
+
+
+class DiedError(Exception):
+    """The operator's process ended between two steps."""
+
+
+class World:
+    """One run and everything around it."""
+
+    def __init__(self, settings: Settings | None = None, **spec: Any) -> None:
+        self.settings = settings or Settings()
+        self.now = START
+        self.body: dict[str, Any] = copy.deepcopy(good())
+        self.body["metadata"] = {"name": NAME, "namespace": "default", "uid": "u-1", "generation": 1}
+        self.body["spec"] |= spec
+        self.pods: dict[str, Pod] = {}
+        self.config_maps: set[str] = set()
+        self.refusal: Refusal | None = None
+        self.mount_problem: Waiting | None = None
+        self.written: list[tuple[datetime, FeatureExtractionStatus]] = []
+        self.created: list[str] = []
+        self._serial = 0
+
+    # What can be seen
+
+    @property
+    def status(self) -> FeatureExtractionStatus:
+        return FeatureExtractionStatus.model_validate(self.body.get("status") or {})
+
+    def condition(self, kind: ConditionType) -> Condition:
+        found = conditions.find(self.status.conditions, kind)
+        assert found, f"{kind} was never written"
+        return found
+
+    def said(self, kind: ConditionType) -> tuple[str, str]:
+        found = self.condition(kind)
+        return found.status, found.reason
+
+    @property
+    def driver(self) -> Pod:
+        (alive,) = [pod for pod in self.pods.values() if pod.role == "driver" and not pod.ended]
+        return alive
+
+    def observed(self, refusal: Refusal | None = None) -> Observed:
+        return Observed(tuple(self.pods.values()), frozenset(self.config_maps), refusal, self.mount_problem)
+
+    # What the operator does
+
+    def reconcile(self, steps: int | None = None) -> Plan:
+        """Reconciles once; dies after so many steps, if given."""
+        refusal, left = None, steps
+        for _ in range(6):
+            decided = plan(self.body, self.observed(refusal), self.now, self.settings)
+            if not decided.actions:
+                break
+            for action in decided.actions:
+                left = self._step(left)
+                refusal = self.act(action) or refusal
+        else:
+            raise AssertionError(f"still wants to act: {decided.actions}")
+        if decided.status != self.status:
+            self._step(left)
+            self.body["status"] = decided.status.to_wire()
+            self.written.append((self.now, decided.status))
+        return decided
+
+    def settle(self) -> Plan:
+        """Reconciles until it asks for no further reconcile at once."""
+        for _ in range(20):
+            decided = self.reconcile()
+            if decided.requeue_after != 0:
+                return decided
+        raise AssertionError(f"never settles: {self.status}")
+
+    def act(self, action: Action) -> Refusal | None:
+        if isinstance(action, CreateAttempt):
+            self.config_maps.add(config_map_name(NAME, action.attempt))
+            if self.refusal:
+                return self.refusal
+            self._create(driver_name(NAME, action.attempt), action.attempt, "driver")
+        elif isinstance(action, DeletePod):
+            pod = self.pods.get(action.name)
+            if pod and pod.uid == action.uid:
+                self.delete(action.name)
+        else:
+            self.config_maps.discard(action.name)
+        return None
+
+    @staticmethod
+    def _step(left: int | None) -> int | None:
+        if left == 0:
+            raise DiedError
+        return None if left is None else left - 1
+
+    # What happens around it
+
+    def advance(self, seconds: float) -> World:
+        self.now += timedelta(seconds=seconds)
+        return self
+
+    def change(self, **spec: Any) -> World:
+        self.body["spec"] |= spec
+        self.body["metadata"]["generation"] += 1
+        return self
+
+    def wait(self, reason: str, message: str = "", scheduled: bool = False) -> World:
+        self._update(self.driver.name, waiting=Waiting(reason, message), scheduled=scheduled)
+        return self
+
+    def run(self) -> World:
+        name = self.driver.name
+        self._update(name, phase="Running", ready=True, scheduled=True, waiting=None, address="10.1.1.1")
+        return self
+
+    def report(self, done: int, total: int = 100) -> World:
+        self._update(self.driver.name, progress=json.dumps({"imagesDone": done, "imagesTotal": total}))
+        return self
+
+    def executors(self, ready: int, waiting: int = 0) -> World:
+        attempt = self.driver.attempt
+        for number in range(ready + waiting):
+            name = f"{NAME}-{attempt}-exec-{number}"
+            if name not in self.pods:
+                self._create(name, attempt, "executor")
+            if number < ready:
+                self._update(name, phase="Running", ready=True)
+        return self
+
+    def end(self, code: int = 0, message: str = "", **changes: Any) -> World:
+        phase = "Succeeded" if code == 0 else "Failed"
+        exit_ = Exit(code, changes.pop("reason", ""), message, self.now)
+        self._update(self.driver.name, phase=phase, ready=False, exit=exit_, **changes)
+        return self
+
+    def succeed(self, count: int = 100) -> World:
+        table = {"uri": "s3://features/table", "kind": "features", "recordCount": count, "bytes": 9}
+        progress = {"imagesDone": count, "imagesTotal": count}
+        return self.end(0, json.dumps({"result": "Succeeded", "progress": progress, "outputs": [table]}))
+
+    def fail(self, class_: str = "StoreUnreachable", retryable: bool = True) -> World:
+        failure = {"class": class_, "message": "no answer"}
+        message = json.dumps({"result": "Failed", "failure": failure, "retryable": retryable})
+        return self.end(1 if retryable else 2, message)
+
+    def delete(self, name: str) -> World:
+        """Deletes a pod: at once if it does not run, otherwise it has to end first."""
+        if self.pods[name].phase == "Running":
+            self._update(name, deleting=True)
+        else:
+            del self.pods[name]
+        return self.collect()
+
+    def collect(self) -> World:
+        """What the garbage collector does: executors without a driver are deleted."""
+        drivers = {pod.attempt for pod in self.pods.values() if pod.role == "driver"}
+        self.pods = {name: pod for name, pod in self.pods.items() if pod.role == "driver" or pod.attempt in drivers}
+        return self
+
+    def finish_deletions(self) -> World:
+        self.pods = {name: pod for name, pod in self.pods.items() if not pod.deleting}
+        return self.collect()
+
+    def _create(self, name: str, attempt: int, role: str) -> None:
+        if name in self.pods:
+            return  # adopted
+        recorded = self.status.driver
+        assert recorded is None or recorded.pod_name != name, f"{name} is on record and created again"
+        self._serial += 1
+        self.pods[name] = Pod(name, f"p-{self._serial}", attempt, role, created=self.now)
+        self.created.append(name)
+
+    def _update(self, name: str, **changes: Any) -> None:
+        self.pods[name] = replace(self.pods[name], **changes)
+
+
+def running(**spec: Any) -> World:
+    """Returns a world whose first driver runs."""
+    world = World(**spec)
+    world.settle()
+    world.run().settle()
+    return world
