@@ -1,0 +1,70 @@
+"""What OpenCV's Caffe importer says of a model, and how far the engine is from it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+def blobs(pictures: list[NDArray[np.uint8]], size: int, mean: tuple[int, int, int]) -> Floats:
+    """Returns the pictures as the input of a net: (n, 3, size, size), BGR less the mean."""
+    made = [cv2.dnn.blobFromImage(picture, 1.0, (size, size), mean) for picture in pictures]
+    return np.concatenate(made).astype(np.float32)
+
+
+def opencv(prototxt: str, caffemodel: bytes) -> cv2.dnn.Net:
+    """Returns OpenCV's net of a Caffe model."""
+    return cv2.dnn.readNetFromCaffe(np.frombuffer(prototxt.encode(), np.uint8), np.frombuffer(caffemodel, np.uint8))
+
+
+def outputs(net: cv2.dnn.Net, inputs: Floats, names: list[str]) -> list[Floats]:
+    """Returns the outputs of layers, each (n, numbers of a picture)."""
+    parts = []
+    for start in range(len(inputs)):
+        net.setInput(inputs[start : start + 1])
+        parts.append([np.asarray(output, np.float32).reshape(1, -1) for output in net.forward(names)])
+    return [np.concatenate(output) for output in zip(*parts, strict=True)]
+
+
+def boxes(net: cv2.dnn.Net, inputs: Floats) -> list[Floats]:
+    """Returns each picture's detections, best first: rows of class, score, x0, y0, x1, y1."""
+    found: list[Floats] = []
+    for start in range(len(inputs)):
+        net.setInput(inputs[start : start + 1])
+        rows = net.forward().astype(np.float32).reshape(-1, 7)[:, 1:]
+        rows = rows[rows[:, 1] > 0]
+        found.append(rows[np.argsort(-rows[:, 1], kind="stable")])
+    return found
+
+
+def distance(actual: Floats, expected: Floats) -> float:
+    """Returns the largest difference as a share of the largest expected value of the same picture."""
+    flat, wanted = actual.reshape(len(actual), -1), expected.reshape(len(expected), -1)
+    return float((np.abs(flat - wanted).max(1) / np.abs(wanted).max(1)).max())
+
+
+def matched(actual: Floats, expected: Floats, width: int, height: int) -> tuple[float, float]:
+    """Pairs each expected box with the nearest of the same class, once.
+
+    Boxes of nearly equal scores may change places, so order is not compared.
+
+    Returns:
+        The largest difference of a box's edge in pixels, and of a score, relative.
+    """
+    pixels, relative, left = 0.0, 0.0, list(range(len(actual)))
+    for row in expected:
+        distances = [_edges(actual[index], row, width, height) for index in left]
+        nearest = int(np.argmin(distances))
+        found = actual[left.pop(nearest)]
+        pixels = max(pixels, distances[nearest])
+        relative = max(relative, abs(float(found[1]) / float(row[1]) - 1))
+    return pixels, relative
+
+
+def _edges(actual: Floats, expected: Floats, width: int, height: int) -> float:
+    if actual[0] != expected[0]:
+        return float("inf")
+    return float((np.abs(actual[2:] - expected[2:]) * [width, height, width, height]).max())

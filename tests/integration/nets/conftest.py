@@ -1,0 +1,36 @@
+"""One JVM with the engine for all tests of the nets, and real pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage
+from numpy.typing import NDArray
+
+from tests.integration.nets.engine import Engine, running
+
+CATALOG = Path(__file__).parents[4] / "shared" / "data" / "catalog" / "images"
+PICTURES = 24
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[NDArray[np.uint8]]:
+    """At least 20 real pictures, BGR: product photos where the catalogue is, and photographs from scikit-image."""
+    carried = Path(skimage.__file__).parent / "data"
+    packaged = [path for path in sorted(carried.iterdir()) if path.suffix in {".jpg", ".png"}]
+    catalog = sorted(CATALOG.rglob("*.jpg"))
+    chosen = [*catalog[:: max(1, len(catalog) // PICTURES)][:PICTURES], *packaged]
+    decoded = [cv2.imread(str(path), cv2.IMREAD_COLOR) for path in chosen]
+    found = [picture.astype(np.uint8) for picture in decoded if picture is not None and min(picture.shape[:2]) >= 64]
+    assert len(found) >= 20, f"only {len(found)} pictures to compare on"
+    return found

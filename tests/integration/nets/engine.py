@@ -1,0 +1,108 @@
+"""The Java engine in a JVM of its own, called from Python: what executors run, without Spark."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from featx_cli.engine import jars
+from numpy.typing import NDArray
+from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
+
+Floats = NDArray[np.float32]
+SITE = Path(sysconfig.get_paths()["purelib"])
+# BigDL and Spark look into classes of the JDK that are closed since 17.
+OPENED = [
+    "java.lang",
+    "java.lang.invoke",
+    "java.lang.reflect",
+    "java.io",
+    "java.net",
+    "java.nio",
+    "java.util",
+    "java.util.concurrent",
+    "java.util.concurrent.atomic",
+    "sun.nio.ch",
+    "sun.nio.cs",
+    "sun.security.action",
+    "sun.util.calendar",
+]
+
+
+class Engine:
+    """Runs network files as an executor does."""
+
+    def __init__(self, gateway: JavaGateway, threads: int) -> None:
+        self._gateway = gateway
+        self._nets = gateway.jvm.dev.featx.nets
+        self._threads = threads
+
+    def forward(self, network: bytes, pictures: Floats, batch: int = 8) -> list[Floats]:
+        """Returns each output of the net, (n, numbers of a picture), for pictures (n, channels, height, width)."""
+        compiled = self._nets.Networks.of(bytearray(network), batch, self._threads)
+        parts = []
+        for start in range(0, len(pictures), batch):
+            some = pictures[start : start + batch]
+            outputs = compiled.forward(self._java(some), len(some))
+            parts.append([self._python(output).reshape(len(some), -1) for output in outputs])
+        return [np.concatenate(output) for output in zip(*parts, strict=True)]
+
+    def detect(self, network: bytes, pictures: Floats, threshold: float, batch: int = 8) -> list[Floats]:
+        """Returns each picture's boxes, best first: rows of class, score, x0, y0, x1, y1 as shares of the picture."""
+        data = bytearray(network)
+        compiled = self._nets.Networks.of(data, batch, self._threads)
+        detector = self._nets.Detector(self._nets.NetworkFile.read(data), compiled)
+        found: list[Floats] = []
+        for start in range(0, len(pictures), batch):
+            some = pictures[start : start + batch]
+            found += [_rows(boxes) for boxes in detector.detect(self._java(some), len(some), threshold)]
+        return found
+
+    def bits(self, values: Floats, threshold: float) -> bytes:
+        """Returns which values are above the threshold, packed."""
+        return bytes(self._nets.Bits.pack(self._java(values), 0, values.size, threshold))
+
+    def _java(self, array: Floats) -> Any:
+        buffer = self._gateway.jvm.java.nio.ByteBuffer.wrap(bytearray(np.ascontiguousarray(array, ">f4").tobytes()))
+        floats = self._gateway.new_array(self._gateway.jvm.float, array.size)
+        buffer.asFloatBuffer().get(floats)
+        return floats
+
+    def _python(self, floats: Any) -> Floats:
+        buffer = self._gateway.jvm.java.nio.ByteBuffer.allocate(4 * len(floats))
+        buffer.asFloatBuffer().put(floats)
+        return np.frombuffer(buffer.array(), ">f4").astype(np.float32)
+
+
+@contextmanager
+def running(threads: int = 2) -> Iterator[Engine]:
+    """Starts a JVM with the engine in it, and ends it."""
+    folders = [jars(), SITE / "bigdl/share/dllib/lib", SITE / "bigdl/share/core/lib", SITE / "pyspark/jars"]
+    options = [
+        "-Xmx3g",
+        "-Dbigdl.engineType=mkldnn",
+        f"-Dbigdl.mklNumThreads={threads}",
+        "-Dbigdl.disableOmpAffinity=true",
+        *[f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED],
+    ]
+    (py4j,) = (SITE / "pyspark/jars").glob("py4j-*.jar")
+    port = launch_gateway(
+        jarpath=str(py4j),
+        classpath=":".join(f"{folder}/*" for folder in folders),
+        javaopts=options,
+        die_on_exit=True,
+    )
+    gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port))
+    try:
+        yield Engine(gateway, threads)
+    finally:
+        gateway.shutdown()
+
+
+def _rows(boxes: Any) -> Floats:
+    rows = [(box.category(), box.score(), box.x0(), box.y0(), box.x1(), box.y1()) for box in boxes]
+    return np.array(rows, np.float32).reshape(-1, 6)

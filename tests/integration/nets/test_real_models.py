@@ -1,0 +1,71 @@
+"""The two real models give on real pictures what OpenCV's Caffe importer gives."""
+
+from __future__ import annotations
+
+import numpy as np
+from featx_job.nets import caffe
+from featx_job.nets.detection import split
+from featx_job.nets.fold import fold
+from featx_job.nets.load import load_detector, load_extractor
+from numpy.typing import NDArray
+
+from tests import models
+from tests.integration.nets.comparison import blobs, boxes, distance, matched, opencv, outputs
+from tests.integration.nets.engine import Engine
+
+Pictures = list[NDArray[np.uint8]]
+FACES_MEAN, RESNET_MEAN = (104, 177, 123), (104, 117, 123)
+
+
+def test_the_ssds_raw_maps_equal_opencvs(engine: Engine, pictures: Pictures) -> None:
+    prototxt, weights = _read(models.res10())
+    names = list(split(fold(caffe.read(prototxt, weights))).trunk.outputs)
+    inputs = blobs(pictures, 300, FACES_MEAN)
+    found = engine.forward(load_detector(prototxt, weights).data, inputs)
+    expected = outputs(opencv(prototxt, weights), inputs, names)
+    assert len(found) == len(names) == 12
+    far = {name: distance(*both) for name, *both in zip(names, found, expected, strict=True)}
+    assert max(far.values()) < 1e-4, far
+
+
+def test_the_ssds_boxes_equal_opencvs(engine: Engine, pictures: Pictures) -> None:
+    prototxt, weights = _read(models.res10())
+    inputs = blobs(pictures, 300, FACES_MEAN)
+    found = engine.detect(load_detector(prototxt, weights).data, inputs, 0.01)
+    expected = boxes(opencv(prototxt, weights), inputs)
+    assert [len(each) for each in found] == [len(each) for each in expected]
+    assert sum(len(each) for each in found) > len(pictures)
+    for picture, ours, theirs in zip(pictures, found, expected, strict=True):
+        pixels, relative = matched(ours, theirs, picture.shape[1], picture.shape[0])
+        assert pixels < 1
+        assert relative < 1e-3
+        assert list(ours[:, 1]) == sorted(ours[:, 1], reverse=True)
+
+
+def test_the_extractors_features_equal_opencvs(engine: Engine, pictures: Pictures) -> None:
+    prototxt, weights = _read(models.resnet50_thin())
+    inputs = blobs(pictures, 224, RESNET_MEAN)
+    (found,) = engine.forward(load_extractor(prototxt, weights, "pool").data, inputs)
+    (expected,) = outputs(opencv(prototxt, weights), inputs, ["pool"])
+    assert found.shape == (len(pictures), 1024)
+    assert distance(found, expected) < 1e-3
+
+
+def test_the_last_short_batch_gives_what_a_full_one_gives(engine: Engine, pictures: Pictures) -> None:
+    prototxt, weights = _read(models.resnet50_thin())
+    data = load_extractor(prototxt, weights, "pool").data
+    inputs = blobs(pictures[:8], 224, RESNET_MEAN)
+    (full,), (short,) = engine.forward(data, inputs), engine.forward(data, inputs[:3])
+    np.testing.assert_allclose(short, full[:3], rtol=1e-6, atol=1e-6)
+
+
+def test_the_classifier_at_the_end_equals_opencvs(engine: Engine, pictures: Pictures) -> None:
+    prototxt, weights = _read(models.resnet50_thin())
+    inputs = blobs(pictures[:8], 224, RESNET_MEAN)
+    (found,) = engine.forward(load_extractor(prototxt, weights, "prob").data, inputs)
+    (expected,) = outputs(opencv(prototxt, weights), inputs, ["prob"])
+    assert distance(found, expected) < 1e-3
+
+
+def _read(files: models.CaffeFiles) -> tuple[str, bytes]:
+    return files.prototxt.read_text(), files.caffemodel.read_bytes()

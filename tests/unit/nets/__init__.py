@@ -1,0 +1,1 @@
+"""The importer, without an engine."""
