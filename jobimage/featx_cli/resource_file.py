@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
-
 from featx_api import KIND
 from featx_api.resource import FeatureExtraction
+from pydantic import ValidationError
+
 from featx_cli.errors import CommandError
 
 

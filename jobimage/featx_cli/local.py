@@ -1,0 +1,94 @@
+"""`featx run`: the program that driver pods run, on this machine, with a progress bar instead of a status."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+from featx_api.job import JobSpec, Outcome
+from featx_api.resource import FeatureExtraction
+from featx_api.status import Progress
+from featx_job import program
+from featx_job.surroundings import Surroundings
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from featx_cli import engine, resource_file
+from featx_cli.errors import CommandError
+
+# Names the runs of this machine: the same resource is the same run, which goes on where it stopped.
+RUNS = uuid.UUID("6b5f3a52-5d0e-4a86-8f0e-8f2c7f0c9a11")
+
+
+def run(file: Path, secrets: Path | None, claims: Path | None, cores: int | None) -> int:
+    """Runs a resource and prints a summary.
+
+    Args:
+        file: YAML file with the resource.
+        secrets: Folder with one folder a Secret, or None for AWS_* variables.
+        claims: Folder with one folder a PersistentVolumeClaim, or None.
+        cores: Cores to use, or None for all.
+
+    Returns:
+        0 if it succeeded, else 1.
+
+    Raises:
+        CommandError: The file is refused, or this machine lacks something.
+    """
+    resource = resource_file.read(file)
+    if not shutil.which("java"):
+        raise CommandError(
+            "java is not on PATH: install Java 17, on Debian with `apt-get install openjdk-17-jdk-headless`"
+        )
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="featx-") as work:
+        around = Surroundings(jars=engine.jars(), work=Path(work), secrets=secrets)
+        around = replace(around, claims=claims or around.claims, cores=cores or around.cores)
+        started = time.monotonic()
+        outcome = _with_bar(job_of(resource), around, console)
+    _summary(outcome, time.monotonic() - started, console)
+    return 0 if outcome.result == "Succeeded" else 1
+
+
+def job_of(resource: FeatureExtraction) -> JobSpec:
+    """Returns the one job of a resource on this machine: what it is about names it, so that a second run goes on."""
+    spec = resource.spec
+    about = spec.model_dump(mode="json", include={"source", "detector", "extractor", "engine", "output"})
+    uid = uuid.uuid5(RUNS, json.dumps([resource.name, about], sort_keys=True))
+    return JobSpec(name=resource.name, namespace=os.environ.get("USER", "local"), uid=str(uid), attempt=1, spec=spec)
+
+
+def _with_bar(job: JobSpec, around: Surroundings, console: Console) -> Outcome:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"))
+    with Bar(*columns, TimeRemainingColumn(), console=console, transient=False) as bar:
+        task = bar.add_task(job.name, total=None, speed="starting")
+
+        def show(progress: Progress) -> None:
+            speed = f"{progress.images_per_second:.1f} images/s" if progress.images_done else "loading the nets"
+            bar.update(task, total=progress.images_total, completed=progress.images_done, speed=speed)
+
+        return program.run(job, around, show)
+
+
+def _summary(outcome: Outcome, seconds: float, console: Console) -> None:
+    if outcome.failure:
+        console.print(f"[red]{outcome.failure.class_}[/red]: ", end="")
+        console.print(outcome.failure.message, markup=False, highlight=False)
+        return
+    progress = outcome.progress
+    if progress is not None:
+        kept = progress.images_done - progress.images_failed
+        console.print(f"{kept} features, {progress.images_failed} in quarantine, {seconds:.1f} s", highlight=False)
+        if not progress.images_total:
+            console.print("the source holds no picture: the table is empty", highlight=False)
+    for table in outcome.outputs:
+        console.print(
+            f"{table.kind:10} {table.record_count:7} rows {table.bytes:11} bytes  {table.uri}", highlight=False
+        )

@@ -1,0 +1,51 @@
+"""What a driver pod runs: `python -m featx_job`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from featx_api.job import JOB_FILE, JobSpec, Outcome
+
+from featx_job import pod, program, surroundings
+from featx_job.failures import RunFailure
+
+LOG = logging.getLogger("featx_job")
+SUCCEEDED, RETRYABLE, PERMANENT = 0, 1, 2
+
+
+def main() -> int:
+    """Runs the attempt that the job file describes; returns 0, 1 (worth another attempt) or 2."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGTERM, _stopped)
+    job = JobSpec.model_validate_json(Path(os.environ.get("FEATX_JOB", JOB_FILE)).read_bytes())
+    around = surroundings.of_pod(os.environ)
+    assert around.cluster is not None
+    LOG.info("attempt %d of %s/%s", job.attempt, job.namespace, job.name)
+    try:
+        outcome = program.run(job, around, pod.Annotations(around.cluster))
+    except _Stopped:
+        failure = RunFailure("Stopped", "the driver pod was told to stop", retryable=True)
+        outcome = Outcome(result="Failed", failure=failure.to_status(), retryable=True)
+    pod.leave_message(outcome)
+    if outcome.failure:
+        LOG.error("%s: %s", outcome.failure.class_, outcome.failure.message)
+        return RETRYABLE if outcome.retryable else PERMANENT
+    LOG.info("succeeded: %s", outcome.progress)
+    return SUCCEEDED
+
+
+class _Stopped(BaseException):
+    """SIGTERM, as an exception, so that executors are let go on the way out."""
+
+
+def _stopped(signal_number: int, frame: FrameType | None) -> None:
+    raise _Stopped
+
+
+if __name__ == "__main__":
+    sys.exit(main())

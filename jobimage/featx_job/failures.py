@@ -1,0 +1,61 @@
+"""Why a run fails, in the one form that reaches its owner: a class for programs, a line for people, worth retrying or not."""
+
+from __future__ import annotations
+
+from featx_api.status import Failure
+
+
+class RunFailure(Exception):
+    """The run, or this attempt of it, can't go on.
+
+    Attributes:
+        class_: CamelCase, for programs.
+        retryable: Whether a further attempt may succeed without anybody changing something.
+    """
+
+    def __init__(self, class_: str, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.class_ = class_
+        self.retryable = retryable
+
+    def to_status(self) -> Failure:
+        """Returns what the resource's status shows."""
+        return Failure(class_=self.class_, message=str(self)[:2000])
+
+
+def of_unexpected(error: BaseException) -> RunFailure:
+    """Returns the failure for what nobody foresaw: worth another attempt, and named so that it can be reported."""
+    words = " ".join(str(error).split())[:500]
+    return RunFailure("Internal", f"{type(error).__name__}: {words}", retryable=True)
+
+
+# What Java says, searched for in the whole chain of causes, most telling first.
+_OF_JAVA = (
+    ("OutOfMemoryError", "OutOfMemory", "an executor ran out of memory: raise spec.execution.memory"),
+    ("AccessDenied", "AccessDenied", "the store refused an executor: check what the Secret's user may do"),
+    ("ModelError", "ModelInvalid", "the engine can't run the model"),
+    ("the store did not deliver", "StoreUnreachable", "the source did not answer an executor"),
+    ("UnknownHost", "StoreUnreachable", "the store's name can't be resolved by an executor"),
+    ("ConnectException", "StoreUnreachable", "the store did not answer an executor"),
+    ("SdkClientException", "StoreUnreachable", "the store did not answer an executor"),
+    ("No space left", "OutputFull", "the output has no space left"),
+)
+_PERMANENT = {"AccessDenied", "ModelInvalid"}
+
+
+def of_java(text: str) -> RunFailure:
+    """Returns the failure that a Java exception's text tells of.
+
+    Args:
+        text: The exception with its causes, as py4j gives it.
+    """
+    first = next((line for line in text.splitlines() if "Exception" in line or "Error" in line), text[:300])
+    for sign, class_, message in _OF_JAVA:
+        if sign in text:
+            line = next(line for line in text.splitlines() if sign in line)
+            return RunFailure(class_, f"{message} ({line.strip()[:300]})", retryable=class_ not in _PERMANENT)
+    if "executor" in text.lower() and "exited" in text.lower():
+        return RunFailure(
+            "ExecutorLost", f"executors were lost again and again ({first.strip()[:300]})", retryable=True
+        )
+    return RunFailure("Internal", first.strip()[:500], retryable=True)

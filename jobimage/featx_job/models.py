@@ -1,0 +1,96 @@
+"""Fetches models, checks their digests, and imports them: all before any executor is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from featx_api.nets import CaffeModel
+from featx_api.spec import FeatureExtractionSpec
+from minio.error import S3Error
+
+from featx_job import packages, stores
+from featx_job.failures import RunFailure
+from featx_job.nets.errors import ModelError
+from featx_job.nets.load import Loaded, load_detector, load_extractor
+from featx_job.surroundings import Surroundings
+
+
+class Nets(NamedTuple):
+    """The nets of a run, imported; the detector may be absent."""
+
+    detector: Loaded | None
+    extractor: Loaded
+
+    def notes(self) -> list[str]:
+        """Returns what the models' owners should know."""
+        return [*(self.detector.notes if self.detector else ()), *self.extractor.notes]
+
+
+def load(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Nets:
+    """Returns the nets that a spec names.
+
+    Raises:
+        RunFailure: ModelNotFound, ModelDigestMismatch, ModelInvalid, LayerNotFound, or a store's failure.
+    """
+    detector = None
+    if spec.detector:
+        files = _files(spec, spec.detector.model, "spec.detector.model", surroundings)
+        detector = _imported("spec.detector.model", lambda: load_detector(*files))
+    files = _files(spec, spec.extractor.model, "spec.extractor.model", surroundings)
+    layer = spec.extractor.layer
+    extractor = _imported("spec.extractor.model", lambda: load_extractor(*files, layer))
+    return Nets(detector, extractor)
+
+
+def _imported(field: str, load_net: Callable[[], Loaded]) -> Loaded:
+    try:
+        return load_net()
+    except ModelError as error:
+        raise RunFailure("ModelInvalid", f"{field}: {error}") from None
+
+
+def _files(spec: FeatureExtractionSpec, model: CaffeModel, field: str, surroundings: Surroundings) -> tuple[str, bytes]:
+    weights = _fetch(spec, model, model.weights, f"{field}.weights", surroundings)
+    digest = hashlib.sha256(weights).hexdigest()
+    if digest != model.sha256:
+        message = f"{field}.sha256 is {model.sha256}, but {model.weights} has {digest}: correct the one or the other"
+        raise RunFailure("ModelDigestMismatch", message)
+    prototxt = _fetch(spec, model, model.prototxt, f"{field}.prototxt", surroundings)
+    try:
+        return prototxt.decode(), weights
+    except UnicodeDecodeError:
+        raise RunFailure("ModelInvalid", f"{field}.prototxt: {model.prototxt} is no text") from None
+
+
+def _fetch(spec: FeatureExtractionSpec, model: CaffeModel, uri: str, field: str, surroundings: Surroundings) -> bytes:
+    if uri.startswith("s3://"):
+        return _of_store(spec, model, uri, field, surroundings)
+    path = packages.fetch(uri, field) if uri.startswith(packages.SCHEME) else Path(uri.removeprefix("file://"))
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RunFailure("ModelNotFound", f"{field}: {path} can't be read ({error.strerror})") from None
+
+
+def _of_store(
+    spec: FeatureExtractionSpec, model: CaffeModel, uri: str, field: str, surroundings: Surroundings
+) -> bytes:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    access = spec.store_of(model.s3)
+    where = f"{field.rsplit('.', 1)[0]}.s3" if model.s3 else "spec.source.s3"
+    client = stores.client(access, stores.credentials(access, where, surroundings.secrets, dict(os.environ)))
+
+    def get() -> bytes:
+        try:
+            with client.get_object(bucket, key) as response:
+                return bytes(response.read())
+        except S3Error as error:
+            if error.code in ("NoSuchKey", "NoSuchObject"):
+                raise RunFailure("ModelNotFound", f"{field}: there is no {uri}") from None
+            raise
+
+    return stores.asking(access, where, bucket, surroundings.patience, get)

@@ -1,0 +1,61 @@
+"""From the spec's words to the source and the output: which kind each is, and where it is mounted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from featx_api.spec import FeatureExtractionSpec
+
+from featx_job import packages, stores
+from featx_job.failures import RunFailure
+from featx_job.sources import Source
+from featx_job.sources.bucket import BucketSource
+from featx_job.sources.folder import FolderSource
+from featx_job.storage import Storage
+from featx_job.storage.bucket import BucketStorage
+from featx_job.storage.folder import FolderStorage
+from featx_job.surroundings import Surroundings
+
+
+def source(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Source:
+    """Returns where pictures are listed.
+
+    Raises:
+        RunFailure: SourceNotFound, or what keeps the store from being reached.
+    """
+    if spec.source.s3:
+        access = spec.source.s3
+        known_as = stores.credentials(access, "spec.source.s3", surroundings.secrets, dict(os.environ))
+        return BucketSource(stores.client(access, known_as), access, surroundings.patience)
+    if spec.source.claim:
+        folder = surroundings.claims / spec.source.claim.name / spec.source.claim.path.strip("/")
+        return FolderSource(folder, "spec.source.claim")
+    assert spec.source.files is not None
+    uri, field = spec.source.files.uri, "spec.source.files.uri"
+    if uri.startswith(packages.SCHEME):
+        if surroundings.cluster:
+            message = f"{field}: {uri} is for `featx run` only: upload the pictures to a store or a volume"
+            raise RunFailure("SourceNotSupported", message)
+        return FolderSource(packages.fetch(uri, field), field)
+    return FolderSource(Path(uri.removeprefix("file://")), field)
+
+
+def output(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Storage:
+    """Returns where the table goes.
+
+    Raises:
+        RunFailure: OutputNotWritable, or what keeps the store from being reached.
+    """
+    uri, field = spec.output.uri, "spec.output.uri"
+    if uri.startswith("s3://"):
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        access = spec.store_of(spec.output.s3)
+        where = "spec.output.s3" if spec.output.s3 else "spec.source.s3"
+        known_as = stores.credentials(access, where, surroundings.secrets, dict(os.environ))
+        client = stores.client(access, known_as)
+        return BucketStorage(client, access, where, bucket, prefix, surroundings.patience)
+    if uri.startswith("claim://"):
+        claim, _, path = uri.removeprefix("claim://").partition("/")
+        return FolderStorage(surroundings.claims / claim / path.strip("/"), field)
+    return FolderStorage(Path(uri.removeprefix("file://").rstrip("/")), field)

@@ -1,0 +1,146 @@
+"""The job, from a spec to a finished table: one program for a driver pod and for `featx run`.
+
+What can fail for a reason of the user's is done first and without executors: the output, the models, the listing. Then
+Spark runs what no earlier attempt has done, and the table is made visible whole.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from featx_api.job import JobSpec, Outcome
+from featx_api.status import OutputTable, Progress
+
+from featx_job import failures, models, places
+from featx_job.engine import Engine
+from featx_job.failures import RunFailure
+from featx_job.models import Nets
+from featx_job.progress import ShardDone, Tally
+from featx_job.shards import ShardList, cut
+from featx_job.surroundings import Surroundings
+from featx_job.table import Table
+
+OnProgress = Callable[[Progress], None]
+
+
+def run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> Outcome:
+    """Runs a job to its end; never raises, since how it ended is what its caller reports.
+
+    Args:
+        job: The run, and which attempt this is.
+        surroundings: Where it runs.
+        on_progress: Called with the state of things, several times a second; limiting that is the caller's.
+    """
+    last: list[Progress] = []
+
+    def remember(progress: Progress) -> None:
+        last[:] = [progress]
+        on_progress(progress)
+
+    try:
+        return _run(job, surroundings, remember)
+    except RunFailure as failure:
+        reason = failure
+    except Exception as error:
+        reason = failures.of_unexpected(error)
+    return Outcome(
+        result="Failed",
+        progress=last[0] if last else None,
+        failure=reason.to_status(),
+        retryable=reason.retryable,
+    )
+
+
+def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> Outcome:
+    table = Table(places.output(job.spec, surroundings), job.uid, job.spec.output.uri.rstrip("/"))
+    manifest = table.finished()
+    if manifest is not None:
+        outputs = [OutputTable.model_validate(each) for each in manifest["outputs"]]
+        return Outcome(result="Succeeded", progress=Progress.model_validate(manifest["progress"]), outputs=outputs)
+    nets = models.load(job.spec, surroundings)
+    shards = table.shard_list(lambda: _listed(job, surroundings))
+    tally = Tally(len(shards.objects), len(shards), time.monotonic())
+    for shard in table.done():
+        tally.add(shard, earlier=True)
+    on_progress(_now(tally))
+    _process(job, surroundings, shards, nets, table, tally, on_progress)
+    _check_failures(job, table, tally)
+    done = sorted(tally.done.values(), key=lambda shard: shard.index)
+    outputs, progress = table.outputs(done), _now(tally)
+    table.publish(_manifest(job, nets, shards, progress, outputs))
+    return Outcome(result="Succeeded", progress=progress, outputs=outputs)
+
+
+def _listed(job: JobSpec, surroundings: Surroundings) -> ShardList:
+    source = places.source(job.spec, surroundings)
+    return cut(source.base, source.objects(), job.spec.execution.shard_pictures)
+
+
+def _process(
+    job: JobSpec,
+    surroundings: Surroundings,
+    shards: ShardList,
+    nets: Nets,
+    table: Table,
+    tally: Tally,
+    on_progress: OnProgress,
+) -> None:
+    left = [index for index in range(len(shards)) if index not in tally.done]
+    if not shards.objects:
+        # A JVM of the driver's own is enough for a file without rows.
+        with Engine(job, surroundings, alone=True) as engine:
+            engine.write_empty(table)
+        return
+    if not left:
+        return
+    with Engine(job, surroundings) as engine:
+        tally.started = time.monotonic()
+
+        def on_done(shard: ShardDone | None) -> None:
+            if shard is not None:
+                tally.add(shard)
+            on_progress(_now(tally))
+
+        engine.run(shards, left, nets, table, on_done)
+
+
+def _check_failures(job: JobSpec, table: Table, tally: Tally) -> None:
+    progress = _now(tally)
+    limit = job.spec.errors.max_failed_fraction
+    if progress.images_total and progress.images_failed > limit * progress.images_total:
+        table.publish_quarantine()
+        raise RunFailure(
+            "TooManyFailures",
+            f"{progress.images_failed} of {progress.images_total} pictures are in quarantine, more than "
+            f"spec.errors.maxFailedFraction {limit:g} allows: see {job.spec.output.uri.rstrip('/')}/_quarantine",
+        )
+
+
+def _now(tally: Tally) -> Progress:
+    return tally.progress(time.monotonic(), datetime.now(UTC))
+
+
+def _manifest(
+    job: JobSpec, nets: Nets, shards: ShardList, progress: Progress, outputs: list[OutputTable]
+) -> dict[str, Any]:
+    """Returns what is needed to know, and to make again, how the table came to be."""
+    spec = job.spec
+    return {
+        "name": job.name,
+        "namespace": job.namespace,
+        "uid": job.uid,
+        "attempt": job.attempt,
+        "featxVersion": version("featx"),
+        "completionTime": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": {"description": spec.source.to_wire(), "pictures": len(shards.objects)},
+        "detector": spec.detector.to_wire() if spec.detector else None,
+        "extractor": {**spec.extractor.to_wire(), "length": nets.extractor.length},
+        "engine": spec.engine,
+        "notes": nets.notes(),
+        "progress": progress.to_wire(),
+        "outputs": [table.to_wire() for table in outputs],
+    }

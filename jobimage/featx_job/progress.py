@@ -1,0 +1,74 @@
+"""How far a run is, from the shards that are done. Pure; time is handed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from featx_api.status import Progress
+
+
+@dataclass(frozen=True)
+class ShardDone:
+    """What a shard came to: rows in the table and in the quarantine, and the sizes of its files in bytes."""
+
+    index: int
+    features: int
+    failures: int
+    bytes: int
+    failure_bytes: int
+
+    @property
+    def pictures(self) -> int:
+        """Returns how many pictures are finished with it."""
+        return self.features + self.failures
+
+
+@dataclass
+class Tally:
+    """Counts shards, each once, and judges speed by what this attempt has done.
+
+    Attributes:
+        pictures: All pictures of the run.
+        shards: All shards of the run.
+        started: When this attempt's executors began, in seconds of any clock.
+    """
+
+    pictures: int
+    shards: int
+    started: float
+    done: dict[int, ShardDone] = field(default_factory=dict)
+    earlier: int = 0
+
+    def add(self, shard: ShardDone, *, earlier: bool = False) -> None:
+        """Counts a shard.
+
+        Args:
+            shard: What it came to.
+            earlier: Whether an earlier attempt did it, so that it says nothing of this one's speed.
+        """
+        if shard.index not in self.done:
+            self.done[shard.index] = shard
+            self.earlier += shard.pictures if earlier else 0
+
+    def progress(self, now: float, time: datetime) -> Progress:
+        """Returns what the status shows.
+
+        Args:
+            now: Seconds, of the clock of `started`.
+            time: The same moment of the calendar.
+        """
+        done = sum(shard.pictures for shard in self.done.values())
+        elapsed = now - self.started
+        rate = (done - self.earlier) / elapsed if elapsed > 0 else 0.0
+        left = self.pictures - done
+        return Progress(
+            images_total=self.pictures,
+            images_done=done,
+            images_failed=sum(shard.failures for shard in self.done.values()),
+            images_per_second=round(rate, 2),
+            eta_seconds=round(left / rate) if rate > 0 else None,
+            shards_done=len(self.done),
+            shards_total=self.shards,
+            last_update_time=time.replace(microsecond=0),
+        )

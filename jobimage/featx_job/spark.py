@@ -1,0 +1,191 @@
+"""Spark's settings for a run, in a cluster or on this machine. Pure.
+
+Executors hold no Python: all they need is the jars, and BigDL's own JVM options (docs/design.md, "Engine").
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from featx_api.job import JobSpec
+from featx_api.sources import StoreAccess
+from featx_api.spec import FeatureExtractionSpec
+
+from featx_job.failures import RunFailure
+from featx_job.surroundings import Cluster, Surroundings
+
+Conf = dict[str, str]
+
+DRIVER_PORT, BLOCK_PORT = 7078, 7079
+# Of a pod's memory the JVM heap gets half: MKL-DNN's weights, its buffers and decoded pixels lie outside of it.
+HEAP_SHARE = 0.5
+OPENED = ["java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs", "sun.security.action", "sun.util.calendar"]
+
+
+def conf(job: JobSpec, surroundings: Surroundings) -> Conf:
+    """Returns all settings of a run's Spark context.
+
+    The user's come first and cannot change what Featx owns (the API refuses them; here ours win).
+
+    Args:
+        job: The run.
+        surroundings: Where it runs.
+    """
+    settings = dict(job.spec.execution.spark_conf) | {
+        "spark.app.name": f"featx {job.namespace}/{job.name}",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.scheduler.mode": "FIFO",
+        "spark.locality.wait": "0s",
+        "spark.task.maxFailures": settings_of(job.spec, "spark.task.maxFailures", "4"),
+    }
+    settings |= stores(job.spec, surroundings)
+    if surroundings.cluster:
+        return settings | _in_cluster(job, surroundings, surroundings.cluster)
+    return settings | _on_this_machine(surroundings)
+
+
+def settings_of(spec: FeatureExtractionSpec, key: str, default: str) -> str:
+    """Returns a Spark setting that the user may change, or its default."""
+    return spec.execution.spark_conf.get(key, default)
+
+
+def threads(job: JobSpec, surroundings: Surroundings) -> int:
+    """Returns the threads of a forward: the executor's cores, or this machine's."""
+    return job.spec.execution.cores if surroundings.cluster else surroundings.cores
+
+
+def class_path(surroundings: Surroundings) -> str:
+    """Returns the class path that driver and executors need beside Spark's own jars."""
+    bigdl = [f"{surroundings.site}/bigdl/share/{part}/lib/*" for part in ("dllib", "core")]
+    return ":".join([f"{surroundings.jars}/*", *bigdl])
+
+
+def java_options(cores: int) -> str:
+    """Returns the JVM options that BigDL needs on Java 17."""
+    opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
+    engine = ["-Dbigdl.engineType=mkldnn", f"-Dbigdl.mklNumThreads={cores}", "-Dbigdl.disableOmpAffinity=true"]
+    return " ".join([*opens, *engine, "-Djava.net.preferIPv4Stack=true", "-Dlog4j2.configurationFile=featx-log4j2.xml"])
+
+
+def mebibytes(memory: str) -> int:
+    """Returns a Kubernetes quantity in Mi."""
+    number, unit = re.fullmatch(r"(\d+)(Mi|Gi)", memory).groups()  # type: ignore[union-attr]
+    return int(number) * (1024 if unit == "Gi" else 1)
+
+
+def _in_cluster(job: JobSpec, surroundings: Surroundings, cluster: Cluster) -> Conf:
+    execution = job.spec.execution
+    memory, heap = mebibytes(execution.memory), int(mebibytes(execution.memory) * HEAP_SHARE)
+    options = java_options(execution.cores)
+    settings = {
+        "spark.master": "k8s://https://kubernetes.default.svc:443",
+        "spark.submit.deployMode": "client",
+        "spark.driver.host": cluster.pod_ip,
+        "spark.driver.bindAddress": cluster.pod_ip,
+        "spark.driver.port": str(DRIVER_PORT),
+        "spark.driver.blockManager.port": str(BLOCK_PORT),
+        "spark.driver.memory": f"{int(mebibytes(execution.driver_memory) * HEAP_SHARE)}m",
+        "spark.driver.extraClassPath": class_path(surroundings),
+        "spark.driver.extraJavaOptions": options,
+        "spark.executor.extraClassPath": class_path(surroundings),
+        "spark.executor.extraJavaOptions": options,
+        "spark.executor.cores": str(execution.cores),
+        "spark.task.cpus": str(execution.cores),
+        "spark.executor.memory": f"{heap}m",
+        "spark.executor.memoryOverhead": f"{memory - heap}m",
+        "spark.kubernetes.namespace": cluster.namespace,
+        "spark.kubernetes.driver.pod.name": cluster.pod_name,
+        "spark.kubernetes.container.image": cluster.image,
+        "spark.kubernetes.container.image.pullPolicy": "IfNotPresent",
+        "spark.kubernetes.executor.podTemplateFile": cluster.executor_template,
+        "spark.kubernetes.executor.podTemplateContainerName": "executor",
+        # Spark allows 47 characters here, and a resource's name may have 48.
+        "spark.kubernetes.executor.podNamePrefix": f"{job.name[:36].rstrip('-.')}-{job.attempt}",
+        "spark.kubernetes.allocation.batch.size": "20",
+        "spark.kubernetes.allocation.batch.delay": "1s",
+    }
+    return settings | _executors(job)
+
+
+def _executors(job: JobSpec) -> Conf:
+    execution = job.spec.execution
+    if execution.max_executors is None:
+        return {"spark.executor.instances": str(execution.wanted)}
+    return {
+        "spark.dynamicAllocation.enabled": "true",
+        "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+        "spark.dynamicAllocation.minExecutors": str(execution.min_executors),
+        "spark.dynamicAllocation.initialExecutors": str(execution.min_executors),
+        "spark.dynamicAllocation.maxExecutors": str(execution.max_executors),
+    }
+
+
+def _on_this_machine(surroundings: Surroundings) -> Conf:
+    return {
+        "spark.master": "local[1]",  # one shard at a time, whose nets use all cores
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": "3g",
+        "spark.ui.enabled": "false",
+        "spark.driver.extraClassPath": class_path(surroundings),
+        "spark.driver.extraJavaOptions": java_options(surroundings.cores),
+        "spark.local.dir": str(surroundings.work),
+    }
+
+
+def stores(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Conf:
+    """Returns how executors reach the buckets of source and output; never a secret, only the folder that holds it.
+
+    Raises:
+        RunFailure: StoreConflict, if one bucket's name is reached in two ways.
+    """
+    reached: dict[str, StoreAccess] = {}
+    if spec.source.s3:
+        reached[spec.source.s3.bucket] = _access(spec.source.s3)
+    if spec.output.uri.startswith("s3://"):
+        bucket = spec.output.uri.removeprefix("s3://").split("/", 1)[0]
+        access = _access(spec.store_of(spec.output.s3))
+        if reached.setdefault(bucket, access) != access:
+            raise RunFailure(
+                "StoreConflict",
+                f"spec.output.s3: bucket {bucket} is also the source's but reached in another way; make both the same",
+            )
+    settings = {
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.attempts.maximum": "3",
+        "spark.hadoop.fs.s3a.retry.limit": "3",
+        "spark.hadoop.fs.s3a.connection.maximum": "64",
+        "spark.hadoop.fs.s3a.connection.establish.timeout": "5000",
+        "spark.hadoop.fs.s3a.connection.timeout": "60000",
+        "spark.hadoop.fs.s3a.directory.marker.retention": "keep",  # no DELETE for each folder above a new object
+        "spark.hadoop.fs.s3a.fast.upload.buffer": "bytebuffer",  # a shard's file is small, and disks may be read-only
+        "spark.hadoop.fs.s3a.bucket.probe": "0",
+    }
+    for bucket, access in reached.items():
+        settings |= _bucket(bucket, access, surroundings.secrets)
+    return settings
+
+
+def _access(store: StoreAccess) -> StoreAccess:
+    """Returns only how a store is reached, so that a source can be compared with an output."""
+    return StoreAccess(endpoint=store.endpoint, region=store.region, secret_ref=store.secret_ref)
+
+
+def _bucket(bucket: str, access: StoreAccess, secrets: Path | None) -> Conf:
+    prefix = f"spark.hadoop.fs.s3a.bucket.{bucket}"
+    settings = {}
+    if access.endpoint:
+        settings[f"{prefix}.endpoint"] = access.endpoint
+        settings[f"{prefix}.connection.ssl.enabled"] = str(access.endpoint.startswith("https")).lower()
+        settings[f"{prefix}.endpoint.region"] = access.region or "us-east-1"
+    elif access.region:
+        settings[f"{prefix}.endpoint.region"] = access.region
+    if access.secret_ref is None:
+        provider = "org.apache.hadoop.fs.s3a.AnonymousAWSCredentialsProvider"
+    elif secrets is None:
+        provider = "com.amazonaws.auth.EnvironmentVariableCredentialsProvider"
+    else:
+        provider = "dev.featx.pipeline.MountedCredentials"
+        settings[f"{prefix}.featx.credentials.dir"] = str(secrets / access.secret_ref.name)
+    return settings | {f"{prefix}.aws.credentials.provider": provider}

@@ -1,0 +1,68 @@
+"""Where a job runs: what differs between a driver pod and a person's machine, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from featx_api.job import CLAIMS_FOLDER, EXECUTOR_POD_FILE, SECRETS_FOLDER
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A driver pod's own facts, which its executors need to find it and to be owned by it."""
+
+    pod_name: str
+    namespace: str
+    pod_ip: str
+    image: str
+    executor_template: str
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the program finds around it.
+
+    Attributes:
+        jars: Folder of the jars that executors need beside those of the Python packages.
+        site: site-packages, where Spark's and BigDL's jars are.
+        work: Folder for files of this attempt.
+        secrets: Folder with one folder a Secret; None where there are none, and AWS_* variables count.
+        claims: Folder with one folder a PersistentVolumeClaim.
+        cores: Cores of this machine that a local run may use.
+        cluster: Facts of the driver pod; None for a local run.
+        patience: Seconds that an unreachable store is waited for before the attempt fails.
+    """
+
+    jars: Path
+    work: Path
+    secrets: Path | None = None
+    claims: Path = Path(CLAIMS_FOLDER)
+    cores: int = field(default_factory=lambda: os.cpu_count() or 1)
+    cluster: Cluster | None = None
+    patience: float = 30.0
+    site: Path = field(default_factory=lambda: Path(sysconfig.get_paths()["purelib"]))
+
+
+def of_pod(environment: Mapping[str, str]) -> Surroundings:
+    """Returns the surroundings of a driver pod.
+
+    Args:
+        environment: Variables that the operator and the image set.
+    """
+    cluster = Cluster(
+        pod_name=environment["POD_NAME"],
+        namespace=environment["POD_NAMESPACE"],
+        pod_ip=environment["POD_IP"],
+        image=environment["FEATX_JOB_IMAGE"],
+        executor_template=environment.get("FEATX_EXECUTOR_POD", EXECUTOR_POD_FILE),
+    )
+    return Surroundings(
+        jars=Path(environment["FEATX_JARS"]),
+        work=Path(environment.get("FEATX_WORK", "/var/featx")),
+        secrets=Path(environment.get("FEATX_SECRETS", SECRETS_FOLDER)),
+        cluster=cluster,
+    )
