@@ -1,0 +1,1 @@
+"""Resources to start from, and the demo."""

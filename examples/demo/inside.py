@@ -16,11 +16,11 @@ from typing import Any
 
 import pyarrow.parquet as parquet
 import yaml
+from featx_api.resource import FeatureExtraction
+from featx_cli import resource_file
 from minio import Minio
 
 from examples.demo import ACCESS_KEY, SECRET_KEY
-from featx_api.resource import FeatureExtraction
-from featx_cli import resource_file
 from tests.cluster.reach import reachable
 
 ROWS_SHOWN = 8
@@ -113,7 +113,9 @@ def _line(status: dict[str, Any]) -> str:
 
 
 def _show_line(line: str) -> None:
-    print(f"\r\033[K  {line}" if sys.stdout.isatty() else f"  {line}", end="" if sys.stdout.isatty() else "\n", flush=True)
+    print(
+        f"\r\033[K  {line}" if sys.stdout.isatty() else f"  {line}", end="" if sys.stdout.isatty() else "\n", flush=True
+    )
 
 
 def _condition(status: dict[str, Any], kind: str) -> dict[str, Any]:

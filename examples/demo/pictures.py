@@ -1,7 +1,7 @@
 """Real pictures for the demo: a folder of the user's, or what two packages carry.
 
-scikit-image ships some photographs and Debian's opencv-doc some sixty more. The Debian package is only unpacked into the
-cache, never installed.
+scikit-image ships some photographs and Debian's opencv-doc some sixty more. The Debian package is only unpacked into
+the cache, never installed.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def _opencv_doc() -> Path:
         )
         packages = list(Path(folder).glob("*.deb"))
         if fetched.returncode or not packages:
-            raise CommandError(f"apt-get download opencv-doc failed: {fetched.stderr.strip()}; use make demo IMAGES=DIR")
+            raise CommandError(
+                f"apt-get download opencv-doc failed: {fetched.stderr.strip()}; use make demo IMAGES=DIR"
+            )
         unpacked.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["dpkg-deb", "-x", str(packages[0]), str(unpacked)], check=True)
     return examples

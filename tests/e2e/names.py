@@ -4,6 +4,6 @@ from __future__ import annotations
 
 NAMESPACE = "featx-e2e"
 ACCESS_KEY = "featx-e2e"
-SECRET_KEY = "only-for-tests-of-this-machine"  # noqa: S105
-STORE_SECRET = "catalog-store"  # noqa: S105
+SECRET_KEY = "only-for-tests-of-this-machine"
+STORE_SECRET = "catalog-store"
 ENDPOINT = "http://s3.store.svc:8333"

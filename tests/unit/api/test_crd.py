@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from featx_api.crd import definition, render, resource_schema
 
 CRD_FILE = Path("crds/featureextractions.featx.dev.yaml")
@@ -56,7 +55,9 @@ def test_every_list_and_map_is_limited_and_lists_say_how_they_merge() -> None:
 
 def test_every_number_has_bounds_in_the_spec() -> None:
     numbers = [(path, node) for path, node in BOUNDED if node.get("type") in ("integer", "number")]
-    assert [path for path, node in numbers if path.startswith(".spec") and not {"minimum", "maximum"} <= node.keys()] == []
+    assert [
+        path for path, node in numbers if path.startswith(".spec") and not {"minimum", "maximum"} <= node.keys()
+    ] == []
 
 
 def test_every_field_of_the_spec_is_described() -> None:

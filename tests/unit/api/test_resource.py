@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from featx_api.resource import FeatureExtraction
 from pydantic import ValidationError
 
-from featx_api.resource import FeatureExtraction
 from tests.bad_resources import BAD, Bad, changed, good
 
 
