@@ -1,0 +1,68 @@
+"""The store with its models and pictures; the operator is the chart's, installed before pytest runs (tests/e2e)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from minio import Minio
+
+from tests.cluster.reach import reachable
+from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY, STORE_SECRET
+from tests.e2e.run.stage import Store, kubectl
+from tests.models import res10, resnet50_thin
+from tests.tiny_models import EXTRACTOR_LAYER, write_tiny_extractor
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[Store]:
+    """The S3 server of the cluster, and the Secret by which drivers know it."""
+    values = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": STORE_SECRET}, "stringData": values}
+    kubectl("delete", "fx", "--all")  # of an earlier run of these tests
+    kubectl("apply", "--filename=-", stdin=secret)
+    with reachable("store", "s3", 8333) as address:
+        client = Minio(address, ACCESS_KEY, SECRET_KEY, secure=False)
+        found = Store(client)
+        for each in list(client.list_objects("e2e", recursive=True)):
+            client.remove_object("e2e", str(each.object_name))
+        yield found
+    kubectl("delete", "fx", "--all", "--namespace", NAMESPACE)
+
+
+@pytest.fixture(scope="session")
+def faces(store: Store) -> dict[str, Any]:
+    """The detector of a spec: the real face SSD."""
+    return {
+        "model": store.put_model("res10", res10()),
+        "input": {"mean": [104, 177, 123]},
+        "crop": {"margin": 0.1},
+    }
+
+
+@pytest.fixture(scope="session")
+def resnet(store: Store) -> dict[str, Any]:
+    """The extractor of a spec: the real ResNet."""
+    model = store.put_model("resnet50_thin", resnet50_thin())
+    return {"model": model, "input": {"mean": [104, 117, 123]}, "layer": "pool", "binarize": {}}
+
+
+@pytest.fixture(scope="session")
+def tiny(store: Store, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The extractor of a spec: a net of a few kilobytes."""
+    files = write_tiny_extractor(tmp_path_factory.mktemp("models"))
+    return {"model": store.put_model("tiny", files), "layer": EXTRACTOR_LAYER}
+
+
+@pytest.fixture(scope="session")
+def noise() -> dict[str, bytes]:
+    """Two hundred small pictures."""
+    generator = np.random.default_rng(7)
+    pictures = {}
+    for index in range(200):
+        pixels = generator.integers(0, 255, (64, 48, 3), dtype=np.uint8)
+        pictures[f"{index:03}.jpg"] = cv2.imencode(".jpg", pixels)[1].tobytes()
+    return pictures

@@ -1,0 +1,134 @@
+"""What these tests do and see: objects in the store, resources applied, tables read back."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as parquet
+from minio import Minio
+
+from tests.e2e.names import ENDPOINT, NAMESPACE, STORE_SECRET
+from tests.models import CaffeFiles
+
+BUCKET = "e2e"
+PATIENCE = 180.0  # two cores start a driver's JVM, an executor's, and convert two nets
+
+
+def kubectl(*arguments: str, stdin: object = None, check: bool = True) -> str:
+    """Runs kubectl in the namespace and returns what it printed."""
+    command = ["kubectl", "--namespace", NAMESPACE, *arguments]
+    text = None if stdin is None else json.dumps(stdin)
+    outcome = subprocess.run(command, input=text, text=True, capture_output=True, check=False)
+    assert outcome.returncode == 0 or not check, f"{' '.join(command)}: {outcome.stderr}"
+    return outcome.stdout
+
+
+class Store:
+    """The bucket that pictures, models and tables are in."""
+
+    def __init__(self, client: Minio) -> None:
+        self.client = client
+        if not client.bucket_exists(BUCKET):
+            client.make_bucket(BUCKET)
+
+    def put(self, key: str, data: bytes) -> None:
+        self.client.put_object(BUCKET, key, io.BytesIO(data), len(data))
+
+    def put_pictures(self, prefix: str, pictures: dict[str, bytes]) -> str:
+        """Uploads pictures; returns the prefix."""
+        for name, data in pictures.items():
+            self.put(f"{prefix}/{name}", data)
+        return f"{prefix}/"
+
+    def put_model(self, name: str, files: CaffeFiles) -> dict[str, str]:
+        """Uploads a model; returns the spec's words for it."""
+        for kind, path in (("prototxt", files.prototxt), ("caffemodel", files.caffemodel)):
+            self.put(f"models/{name}.{kind}", path.read_bytes())
+        return {
+            "prototxt": f"s3://{BUCKET}/models/{name}.prototxt",
+            "weights": f"s3://{BUCKET}/models/{name}.caffemodel",
+            "sha256": hashlib.sha256(files.caffemodel.read_bytes()).hexdigest(),
+        }
+
+    def rows(self, prefix: str) -> list[dict[str, Any]]:
+        """Returns the rows of all Parquet files directly below a prefix."""
+        found: list[dict[str, Any]] = []
+        for each in sorted(str(item.object_name) for item in self.client.list_objects(BUCKET, f"{prefix}/")):
+            if each.endswith(".parquet"):
+                found += parquet.read_table(io.BytesIO(self.client.get_object(BUCKET, each).read())).to_pylist()
+        return found
+
+
+class Run:
+    """One resource, as the API server has it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(kubectl("get", "fx", self.name, "--output=json"))
+        return dict(found.get("status") or {})
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        return next((each for each in self.status.get("conditions", []) if each["type"] == kind), {})
+
+    def wait(self, status: str = "True") -> Run:
+        """Waits as a user would."""
+        timeout = f"--timeout={PATIENCE:.0f}s"
+        said = kubectl("wait", f"--for=condition=Succeeded={status}", f"fx/{self.name}", timeout, check=False)
+        assert "condition met" in said, f"{said}{json.dumps(self.status, indent=1)}{self.driver_log()}"
+        return self
+
+    def pods(self, role: str) -> list[dict[str, Any]]:
+        selector = f"--selector=featx.dev/name={self.name},featx.dev/role={role}"
+        return list(json.loads(kubectl("get", "pods", selector, "--output=json"))["items"])
+
+    def driver_log(self) -> str:
+        driver = (self.status.get("driver") or {}).get("podName")
+        return kubectl("logs", driver, "--tail=60", check=False) if driver else ""
+
+
+def resource(name: str, store: Store, detector: dict[str, Any] | None, extractor: dict[str, Any], **spec: Any) -> Any:
+    """Returns a resource that reads pictures/NAME/ and writes tables/NAME."""
+    source = {
+        "endpoint": ENDPOINT,
+        "bucket": BUCKET,
+        "prefix": f"pictures/{name}/",
+        "secretRef": {"name": STORE_SECRET},
+    }
+    execution = {
+        "cores": 2,
+        "memory": "2Gi",
+        "nodePool": "xeon",
+        "sparkConf": {"spark.kubernetes.executor.request.cores": "500m"},
+    }
+    return {
+        "apiVersion": "featx.dev/v1alpha1",
+        "kind": "FeatureExtraction",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "source": {"s3": source},
+            **({"detector": detector} if detector else {}),
+            "extractor": extractor,
+            "output": {"uri": f"s3://{BUCKET}/tables/{name}"},
+            **spec,
+            "execution": execution | spec.get("execution", {}),
+        },
+    }
+
+
+def apply(body: dict[str, Any]) -> Run:
+    """Applies a resource as people do."""
+    kubectl("apply", "--filename=-", stdin=body)
+    return Run(body["metadata"]["name"])
+
+
+def folder_of(pictures: list[Path]) -> dict[str, bytes]:
+    """Returns files by name."""
+    return {path.name: path.read_bytes() for path in pictures}

@@ -1,0 +1,66 @@
+"""The main job: real pictures and real nets, from `kubectl apply` to a table, and what the status says on the way."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.names import SECRET_KEY
+from tests.e2e.operator.scene import eventually
+from tests.e2e.run.stage import BUCKET, Run, Store, apply, folder_of, kubectl, resource
+from tests.models import pictures
+
+COUNT = 40
+
+
+@pytest.fixture(scope="module")
+def run(store: Store, faces: dict[str, object], resnet: dict[str, object]) -> Run:
+    """A run over real pictures and one text file, which has succeeded."""
+    files = folder_of(pictures(COUNT))
+    store.put_pictures("pictures/main", files | {"not-a-picture.jpg": b"this is text"})
+    applied = apply(resource("main", store, faces, resnet, execution={"shardPictures": 8}))
+    eventually(lambda: applied.pods("executor"), "an executor pod", 120)
+    nodes = {pod["metadata"]["name"]: pod["spec"] for pod in applied.pods("executor") + applied.pods("driver")}
+    assert len(nodes) == 2, "driver and executor are pods of their own"
+    return applied.wait()
+
+
+def test_the_table_has_a_row_for_each_picture_and_the_other_file_is_in_quarantine(run: Run, store: Store) -> None:
+    rows = store.rows("tables/main")
+    assert [row["key"] for row in rows] == sorted(row["key"] for row in rows)
+    assert len({row["key"] for row in rows}) == len(rows) == COUNT
+    assert all(len(row["feature"]) == 1024 and len(row["bits"]) == 128 for row in rows)
+    (refused,) = store.rows("tables/main/_quarantine")
+    assert refused["key"].endswith("not-a-picture.jpg")
+    assert (refused["stage"], refused["reason"]) == ("decode", "NotAPicture")
+
+
+def test_the_status_counts_what_was_done_and_names_the_outputs(run: Run) -> None:
+    status = run.status
+    progress = status["progress"]
+    assert (progress["imagesTotal"], progress["imagesDone"], progress["imagesFailed"]) == (COUNT + 1, COUNT + 1, 1)
+    assert (progress["percent"], progress["summary"]) == (100, f"{COUNT + 1}/{COUNT + 1}")
+    features, quarantine = status["outputs"]
+    assert (features["uri"], features["recordCount"]) == (f"s3://{BUCKET}/tables/main", COUNT)
+    assert features["bytes"] > 0
+    assert (quarantine["uri"], quarantine["recordCount"]) == (f"s3://{BUCKET}/tables/main/_quarantine", 1)
+    assert run.condition("Succeeded")["status"] == "True"
+    assert run.condition("Reconciling")["status"] == "False"
+    assert status["attempt"] == 1
+
+
+def test_the_manifest_and_the_mark_of_success_are_beside_the_table(run: Run, store: Store) -> None:
+    manifest = json.loads(store.client.get_object(BUCKET, "tables/main/_manifest.json").read())
+    assert manifest["name"] == "main"
+    assert manifest["progress"]["imagesDone"] == COUNT + 1
+    store.client.stat_object(BUCKET, "tables/main/_SUCCESS")
+
+
+def test_no_secret_stands_in_pods_config_maps_or_the_status(run: Run) -> None:
+    everything = kubectl("get", "pods,configmaps,fx", "--output=yaml") + run.driver_log()
+    assert SECRET_KEY not in everything
+
+
+def test_executors_are_gone_when_the_run_is_over(run: Run) -> None:
+    eventually(lambda: not run.pods("executor"), "no executor is left")
