@@ -13,7 +13,7 @@ done < <(env -0)
 # The featx jars come first: they hold the same Hadoop version's S3 client, and Featx's classes.
 exec "$JAVA_HOME/bin/java" "${java_options[@]}" \
   -Xms"$SPARK_EXECUTOR_MEMORY" -Xmx"$SPARK_EXECUTOR_MEMORY" \
-  -cp "${SPARK_EXTRA_CLASSPATH:-}:$SPARK_CONF_DIR:$SPARK_HOME/jars/*" \
+  -cp "${SPARK_CLASSPATH:-}:$SPARK_CONF_DIR:$SPARK_HOME/jars/*" \
   org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend \
   --driver-url "$SPARK_DRIVER_URL" \
   --executor-id "$SPARK_EXECUTOR_ID" \
