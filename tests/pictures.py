@@ -1,0 +1,17 @@
+"""Real pictures: the shared catalogue of product photos where it lies beside the checkout, else scikit-image's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import skimage
+
+CATALOG = Path(__file__).resolve().parents[2] / "shared" / "data" / "catalog" / "images"
+
+
+def paths(count: int) -> list[Path]:
+    """Returns files of real pictures, spread evenly over what there is; fewer if there are not as many."""
+    folder = CATALOG if CATALOG.is_dir() else Path(str(skimage.__file__)).parent / "data"
+    found = sorted(path for path in folder.rglob("*") if path.suffix in (".jpg", ".png"))
+    step = max(1, len(found) // count)
+    return found[::step][:count]
