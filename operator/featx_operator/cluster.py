@@ -16,6 +16,7 @@ from featx_api.job import LABEL_UID
 from kubernetes import client, config
 
 from featx_operator.events import Event
+from featx_operator.observed import Waiting, time_of
 from featx_operator.queue import Key
 
 Body = dict[str, Any]
@@ -127,12 +128,15 @@ class Cluster:
         """Deletes a ConfigMap, or does nothing if it is gone."""
         self._delete(f"/api/v1/namespaces/{namespace}/configmaps/{name}", {})
 
-    def mount_failures(self, namespace: str, pod_uid: str) -> list[str]:
-        """Returns what the kubelet says about a pod's volumes that can't be mounted, latest last."""
+    def mount_failure(self, namespace: str, pod_uid: str) -> Waiting | None:
+        """Returns what the kubelet said last about a pod's volumes that can't be mounted."""
         selector = f"involvedObject.uid={pod_uid},reason=FailedMount"
         events = self._list(f"/api/v1/namespaces/{namespace}/events", {"fieldSelector": selector})
-        events.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
-        return [event.get("message", "") for event in events]
+        found = [(str(event.get("lastTimestamp") or event.get("eventTime") or ""), event) for event in events]
+        if not found:
+            return None
+        when, last = max(found, key=lambda pair: pair[0])
+        return Waiting("FailedMount", last.get("message", ""), time_of(when))
 
     def tell(self, body: Mapping[str, Any], event: Event) -> None:
         """Creates an Event about a resource."""

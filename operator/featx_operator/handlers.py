@@ -6,7 +6,9 @@ are coroutines since kopf runs plain functions in threads, where the queue must 
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import kopf
@@ -21,6 +23,18 @@ from featx_operator.store import Store, key_of, owner_of
 SENTINEL = Key("", "sentinel")  # no namespace is empty, so it is never a resource's
 SENTINEL_SECONDS = 10.0
 PATIENCE_SECONDS = 60.0
+
+
+class Unending:
+    """Waits between tries of a watch, for ever.
+
+    kopf gives a watch up for good after a minute of refusals; new runs of that namespace would then never be seen. A
+    namespace that is deleted or lacks its Role is asked for until it is back, and troubles no other one.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        """Yields seconds."""
+        return itertools.chain((1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0), itertools.repeat(20.0))
 
 
 class Pulse:
@@ -79,6 +93,7 @@ def operator_settings(settings: Settings) -> kopf.OperatorSettings:
     result.watching.server_timeout = 300
     result.watching.client_timeout = 330
     result.watching.connect_timeout = 10
+    result.networking.error_backoffs = Unending()
     result.networking.request_timeout = settings.request_seconds
     result.watching.label_selectors["pods"] = LABEL_UID
     return result

@@ -17,10 +17,15 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True)
 class Waiting:
-    """Why a pod is not running yet, in the cluster's words."""
+    """Why a pod is not running yet, in the cluster's words.
+
+    Attributes:
+        at: when it was last found so, if that is known.
+    """
 
     reason: str
     message: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)

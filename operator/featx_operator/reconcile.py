@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 PASSES = 5  # a plan that still wants to act after so many is taken up again later
-MOUNT_PATIENCE = 3.0  # seconds before the Events of a pod that does not start are read
+MOUNT_PATIENCE = 2.0  # seconds before the Events of a pod that does not start are read
 
 
 class Reconciler:
@@ -113,8 +113,7 @@ class Reconciler:
     async def _mount_problem(self, namespace: str, driver: Pod) -> Waiting | None:
         if (self._clock() - driver.created).total_seconds() < MOUNT_PATIENCE:
             return None
-        messages = await _in_thread(self._cluster.mount_failures, namespace, driver.uid)
-        return Waiting("FailedMount", messages[-1]) if messages else None
+        return await _in_thread(self._cluster.mount_failure, namespace, driver.uid)
 
     def _known(self, body: Mapping[str, Any]) -> Observed:
         uid = body["metadata"]["uid"]

@@ -12,6 +12,7 @@ import sys
 
 from tests.cluster import ClusterError, choose, featx, leftovers, processes, s3_store
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY
+from tests.e2e.operator.image import SCRIPTED_DRIVER, VARIABLE
 
 
 def main(arguments: list[str]) -> int:
@@ -20,7 +21,7 @@ def main(arguments: list[str]) -> int:
     was_up = bool(processes.recorded()) and all(map(processes.running, processes.recorded()))
     try:
         cluster.up()
-        images = cluster.load([featx.OPERATOR, featx.JOB])
+        images = cluster.load([featx.OPERATOR, featx.JOB, SCRIPTED_DRIVER])
         if arguments == ["images"]:
             print("\n".join(f"{tag} is {name} in the cluster" for tag, name in images.items()))
             return 0
@@ -28,7 +29,9 @@ def main(arguments: list[str]) -> int:
         featx.install(cluster, images, [NAMESPACE])
         command = [sys.executable, "-m", "pytest", *(arguments or ["tests/e2e"])]
         code = subprocess.run(
-            cluster.command(command), env={**os.environ, **cluster.environment()}, check=False
+            cluster.command(command),
+            env={**os.environ, **cluster.environment(), VARIABLE: images[SCRIPTED_DRIVER.tag]},
+            check=False,
         ).returncode
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)

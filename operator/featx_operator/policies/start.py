@@ -1,7 +1,8 @@
 """From a driver pod that was created to one that runs: say what it waits for, and give up when that is hopeless.
 
 A missing Secret gets a short grace (it may be applied together with the run) and then fails the run, since no further
-attempt would find it either. All else has until the start deadline, and then counts as a failed attempt.
+attempt would find it either. What counts is that the kubelet has missed it after the grace: it looks ever more seldom,
+and a Secret may be there by now. All else has until the start deadline, and then counts as a failed attempt.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ def waits_for(driver: Pod, mount_problem: Waiting | None) -> Waiting:
     text = mount_problem.message if mount_problem else waiting.message
     if match := _NOT_FOUND.search(text):
         reason, message = _MISSING[match[1]]
-        return Waiting(reason, message.format(match[2]))
+        return Waiting(reason, message.format(match[2]), mount_problem.at if mount_problem else None)
     if mount_problem:
-        return Waiting(reasons.STARTING, mount_problem.message)
+        return Waiting(reasons.STARTING, mount_problem.message, mount_problem.at)
     usual = reasons.STARTING if driver.scheduled else reasons.PENDING
     return Waiting(_KINDS.get(waiting.reason, usual), waiting.message)
 
@@ -62,7 +63,8 @@ def starting(run: Run, driver: Pod) -> Plan:
     age = run.seconds_since(driver.created)
     grace, deadline = run.settings.secret_grace_seconds, run.settings.start_deadline_seconds
     failure = Failure(**{"class": waiting.reason}, message=waiting.message or "the driver pod did not start")
-    if waiting.reason == reasons.SECRET_NOT_FOUND and age >= grace:
+    missed_after = run.seconds_since(driver.created) - run.seconds_since(waiting.at)
+    if waiting.reason == reasons.SECRET_NOT_FOUND and missed_after >= grace:
         return retry.failed(run, AttemptFailure(failure, retryable=False))
     if age >= deadline:
         text = f"the driver pod did not start within {deadline:.0f} s: {failure.message}"
@@ -79,4 +81,4 @@ def starting(run: Run, driver: Pod) -> Plan:
         executors=Executors(desired=run.resource.spec.execution.wanted, ready=0),
         next_attempt_time=None,
     )
-    return Plan((), status, requeue_after=min(LOOK_AGAIN, max(deadline - age, 0.0)))
+    return Plan((), status, requeue_after=min(max(age, 1.0), LOOK_AGAIN, deadline - age))

@@ -18,14 +18,14 @@ def held(run: Run) -> Plan | None:
     reason = conditions.reason_of(run.before.conditions, "Suspended")
     if not run.resource.spec.suspend and reason != reasons.SUSPENDING:
         return None
-    alive = run.observed.alive()
+    left = [pod for pod in run.observed.pods if pod.deleting or not pod.ended]
     on_record = reason in (reasons.SUSPENDING, reasons.SUSPENDED)
-    if not on_record and alive:
-        text = f"stopping {len(alive)} pods"
+    if not on_record and left:
+        text = f"stopping {len(left)} pods"
         findings = _findings(Finding("False", reasons.SUSPENDING, text), Finding("True", reasons.SUSPENDING, text))
         return Plan((), run.report(findings), requeue_after=0)
-    if alive:
-        return Plan(stopped(alive), run.before)
+    if left:
+        return Plan(stopped(left), run.before)
     findings = _findings(Finding("True", reasons.SUSPENDED), Finding("False", reasons.SUSPENDED))
     status = run.report(findings, executors=Executors(desired=0, ready=0), next_attempt_time=None)
     return Plan((), status, requeue_after=None if run.resource.spec.suspend else 0)

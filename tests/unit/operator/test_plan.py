@@ -211,6 +211,19 @@ def test_a_missing_secret_fails_the_run_after_a_short_grace() -> None:
     assert world.pods == {}
 
 
+def test_a_secret_that_was_missing_before_the_grace_was_over_may_be_there_by_now() -> None:
+    world = World()
+    world.settle()
+    world.wait("ContainerCreating", scheduled=True)
+    missed = 'MountVolume.SetUp failed for volume "s": secret "store" not found'
+    world.mount_problem = Waiting("FailedMount", missed, START + timedelta(seconds=16))
+    world.advance(40).settle()
+    assert world.said("Succeeded")[0] == "Unknown"
+    world.mount_problem = Waiting("FailedMount", missed, START + timedelta(seconds=32))
+    world.settle()
+    assert world.said("Succeeded") == ("False", "SecretNotFound")
+
+
 def test_a_driver_that_never_starts_is_a_failed_attempt() -> None:
     world = World(backoffLimit=1)
     world.settle()

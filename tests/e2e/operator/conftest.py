@@ -1,0 +1,44 @@
+"""The namespace, the rights from the chart, and an operator process for each module."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.operator.access import made
+from tests.e2e.operator.scene import NAMESPACE, Operator, Run, apply, kubectl, scripted
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The namespace, and a kubeconfig of the operator's service account."""
+    yield made(tmp_path_factory.mktemp("operator"))
+    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def operator(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """An operator that runs; tests that kill it start it again."""
+    process = Operator(kubeconfig, tmp_path_factory.mktemp("operator") / "log").start()
+    yield process
+    process.kill()
+    sys.stdout.write(process.log)  # pytest shows it with a failure
+
+
+@pytest.fixture
+def start(operator: Operator, request: pytest.FixtureRequest) -> Iterator[Callable[..., Run]]:
+    """Applies scripted resources, named after the test, and deletes them afterwards."""
+    name = request.node.originalname.removeprefix("test_").replace("_", "-")[:40].strip("-")
+    runs: list[Run] = []
+
+    def begin(script: str, **spec: Any) -> Run:
+        runs.append(apply(scripted(f"{name}-{len(runs)}", script, **spec)))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        kubectl("delete", "fx", run.name, "--ignore-not-found", "--wait=false")

@@ -1,0 +1,11 @@
+"""The scripted driver's image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cluster import Build
+
+FOLDER = Path(__file__).parent / "scripted_driver"
+SCRIPTED_DRIVER = Build("localhost/featx/scripted-driver:dev", FOLDER / "Dockerfile", FOLDER)
+VARIABLE = "FEATX_SCRIPTED_DRIVER"  # under which name the cluster has it, where that is another one

@@ -1,0 +1,122 @@
+"""The operator dies, pods vanish, resources are deleted: one driver at a time, nothing lost, nothing left."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.operator.scene import Operator, Run, apply, eventually, kubectl, scripted
+
+Start = Callable[..., Run]
+
+
+def test_an_operator_that_dies_in_the_middle_leaves_the_driver_running(operator: Operator, start: Start) -> None:
+    run = start("progress 1/2,executors 1,sleep 6,succeed 2").until("ExecutorsReady", "True")
+    (driver,) = run.pods("driver")
+    operator.kill()
+    operator.start()
+    run.until("Succeeded", "True")
+    assert [pod.metadata.uid for pod in run.pods("driver")] == [driver.metadata.uid]
+    assert (run.status["attempt"], run.status["failedAttempts"]) == (1, 0)
+
+
+def test_a_run_that_ended_while_no_operator_was_there_is_finished_later(operator: Operator, start: Start) -> None:
+    run = start("sleep 2,succeed 2").until("DriverReady", "True")
+    operator.kill()
+    eventually(lambda: run.pods("driver")[0].status.phase == "Succeeded", "the driver ends")
+    operator.start()
+    run.until("Succeeded", "True")
+
+
+@pytest.mark.parametrize("milliseconds", [0, 15, 30, 45, 60, 90, 130])
+def test_an_operator_that_dies_while_it_creates_makes_one_driver(
+    operator: Operator, start: Start, milliseconds: int
+) -> None:
+    operator.until_it_acts()
+    run = start("sleep 1,succeed 1|fail SecondDriver")
+    time.sleep(milliseconds / 1000)  # the fault: where it hits differs from time to time
+    operator.kill()
+    operator.start()
+    run.until("Succeeded", "True")
+    assert run.drivers() == [f"{run.name}-1-driver"]
+    assert run.status["attempt"] == 1
+
+
+def test_a_driver_that_is_deleted_is_followed_by_the_next_attempt(start: Start) -> None:
+    run = start("executors 1,forever|succeed 3").until("ExecutorsReady", "True")
+    kubectl("delete", "pod", f"{run.name}-1-driver")
+    run.until("Succeeded", "True")
+    assert (run.status["attempt"], run.status["failedAttempts"]) == (2, 1)
+
+
+def test_a_driver_that_vanished_while_no_operator_was_there_is_noticed(operator: Operator, start: Start) -> None:
+    run = start("forever|succeed 3").until("DriverReady", "True")
+    operator.kill()
+    kubectl("delete", "pod", f"{run.name}-1-driver", "--grace-period=0", "--force")
+    operator.start()
+    run.until("Succeeded", "True")
+    assert run.status["failedAttempts"] == 1
+
+
+def test_a_resource_that_is_deleted_in_the_middle_takes_everything_with_it(start: Start) -> None:
+    run = start("executors 2,forever").until("ExecutorsReady", "False")
+    eventually(lambda: len(run.pods("executor")) == 2, "executors")
+    kubectl("delete", "fx", run.name)
+    eventually(lambda: run.pods() == [] and run.config_maps() == [], "children are gone")
+
+
+def test_a_resource_is_deleted_though_no_operator_is_there(operator: Operator, start: Start) -> None:
+    run = start("forever").until("DriverReady", "True")
+    operator.kill()
+    kubectl("delete", "fx", run.name, "--timeout=10s")
+    eventually(lambda: run.pods() == [] and run.config_maps() == [], "children are gone")
+    operator.start()
+
+
+def test_a_resource_of_the_same_name_gets_a_driver_of_its_own(start: Start) -> None:
+    run = start("forever").until("DriverReady", "True")
+    (first,) = run.pods("driver")
+    kubectl("delete", "fx", run.name)
+    again = apply(scripted(run.name, "succeed 9")).until("Succeeded", "True")
+    (second,) = again.pods("driver")
+    assert first.metadata.uid != second.metadata.uid
+    assert again.status["failedAttempts"] == 0
+
+
+def test_a_second_operator_waits_and_takes_over(
+    operator: Operator, start: Start, kubeconfig: Path, tmp_path: Path
+) -> None:
+    second = Operator(kubeconfig, tmp_path / "log", IDENTITY="second").start()
+    try:
+        eventually(lambda: "another replica acts" in second.log, "the second waits")
+        assert "acts now" not in second.log
+        run = start("sleep 5,succeed 1").until("DriverReady", "True")
+        operator.kill()
+        run.until("Succeeded", "True")
+        assert "second acts now" in second.log
+        assert run.drivers() == [f"{run.name}-1-driver"]
+    finally:
+        code = second.end(signal.SIGTERM)
+        operator.start().until_it_acts()
+    assert code == 0
+    assert "another replica acts" not in operator.log  # the second has given the Lease up
+
+
+def test_an_operator_whose_lease_was_taken_ends(operator: Operator) -> None:
+    operator.until_it_acts()
+    thief = {"spec": {"holderIdentity": "thief", "renewTime": "2026-11-25T00:00:00.000000Z"}}
+    kubectl("patch", "lease", "featx-operator", "--type=merge", "--patch", str(thief).replace("'", '"'))
+    eventually(lambda: "lost the Lease" in operator.log, "it ends")
+    operator.kill()
+    kubectl("delete", "lease", "featx-operator")
+    operator.start()
+
+
+def test_a_poisoned_resource_blocks_no_other(start: Start) -> None:
+    poisoned = start("forever", execution={"serviceAccountName": "nobody"})
+    poisoned.until("DriverReady", "False", "DriverRefused")
+    start("succeed 1").until("Succeeded", "True", patience=20)
