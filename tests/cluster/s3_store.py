@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -30,9 +31,11 @@ def deploy(cluster: Cluster, access_key: str, secret_key: str) -> str:
         ClusterError: if the image cannot be built or the server does not come up.
     """
     image = cluster.load([IMAGE])[IMAGE.tag]
-    manifest = (FOLDER / "manifests" / "seaweedfs.yaml").read_text().replace(IMAGE.tag, image)
-    kubectl(cluster, "apply", "--filename=-", stdin=manifest)
-    kubectl(cluster, "apply", "--filename=-", stdin=json.dumps(_identities(access_key, secret_key)))
+    identities = json.dumps(_identities(access_key, secret_key))
+    digest = hashlib.sha256(identities.encode()).hexdigest()[:16]
+    manifest = (FOLDER / "manifests" / "seaweedfs.yaml").read_text()
+    kubectl(cluster, "apply", "--filename=-", stdin=manifest.replace(IMAGE.tag, image).replace("DIGEST", digest))
+    kubectl(cluster, "apply", "--filename=-", stdin=identities)
     kubectl(cluster, "--namespace", NAMESPACE, "rollout", "status", "deployment/seaweedfs", "--timeout=120s")
     return ENDPOINT
 
