@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import kopf
 
@@ -25,6 +26,8 @@ async def operate(settings: Settings) -> None:
     Raises:
         LostError: if another replica may act by now.
     """
+    threads = ThreadPoolExecutor(2 * settings.workers + 2, thread_name_prefix="request")  # the Lease never has to wait
+    asyncio.get_running_loop().set_default_executor(threads)
     cluster = Cluster(settings.identity, settings.request_seconds)
     store, queue, pulse = Store(), Queue(), handlers.Pulse()
     lease = Lease(cluster, settings)

@@ -89,7 +89,10 @@ def operator_settings(settings: Settings) -> kopf.OperatorSettings:
     result.scanning.disabled = True  # it needs list and watch on namespaces and CRDs in the whole cluster
     result.peering.standalone = True
     result.posting.enabled = False
-    result.queueing.worker_limit = 20  # unbounded by default; ours only put keys into a queue
+    # kopf has one worker an object, unbounded by default. Ours are done at once, yet each would hold its place for 5 s
+    # more, and the events of all further objects would wait for it.
+    result.queueing.worker_limit = 50
+    result.queueing.idle_timeout = 0.05
     result.watching.server_timeout = 300
     result.watching.client_timeout = 330
     result.watching.connect_timeout = 10

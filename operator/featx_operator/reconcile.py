@@ -44,15 +44,16 @@ class Reconciler:
 
     async def __call__(self, key: Key) -> float | None:
         """Reconciles one run; returns the seconds after which to do so again, or None."""
-        await self._compare(key)
-        body = self._store.resource(key)
-        if body is None:
-            self._compared.pop(key, None)
-            return None
-        decided = await self._settle(body)
-        landed = await self._report(body, decided.status)
-        if landed is None:
-            return 0.0
+        for _ in range(PASSES):
+            await self._compare(key)
+            body = self._store.resource(key)
+            if body is None:
+                self._compared.pop(key, None)
+                return None
+            decided = await self._settle(body)
+            landed = await self._report(body, decided.status)
+            if landed and decided.requeue_after != 0:
+                break
         if is_finished(decided.status):
             return decided.requeue_after
         again, resync = decided.requeue_after, self._settings.resync_seconds
@@ -69,8 +70,12 @@ class Reconciler:
             return
         self._store.put_resource(body)
         uid = body["metadata"]["uid"]
-        self._store.replace_pods(uid, await _in_thread(self._cluster.pods_of, key.namespace, uid))
-        self._store.replace_config_maps(uid, await _in_thread(self._cluster.config_maps_of, key.namespace, uid))
+        pods, config_maps = await asyncio.gather(
+            _in_thread(self._cluster.pods_of, key.namespace, uid),
+            _in_thread(self._cluster.config_maps_of, key.namespace, uid),
+        )
+        self._store.replace_pods(uid, pods)
+        self._store.replace_config_maps(uid, config_maps)
         self._compared[key] = now
 
     async def _settle(self, body: Mapping[str, Any]) -> Plan:
@@ -138,11 +143,11 @@ class Reconciler:
             await _in_thread(self._cluster.delete_config_map, namespace, action.name)
             self._store.forget_config_map(uid, action.name)
 
-    async def _report(self, body: Mapping[str, Any], status: FeatureExtractionStatus) -> Mapping[str, Any] | None:
-        """Writes the status if it differs, then tells what changed; None if the resource has changed meanwhile."""
+    async def _report(self, body: Mapping[str, Any], status: FeatureExtractionStatus) -> bool:
+        """Writes the status if it differs, then tells what changed; False if the resource has changed meanwhile."""
         before = FeatureExtractionStatus.model_validate(body.get("status") or {})
         if status == before:
-            return body
+            return True
         key = Key(body["metadata"]["namespace"], body["metadata"]["name"])
         try:
             landed = await _in_thread(self._cluster.apply_status, body, status.to_wire())
@@ -150,14 +155,14 @@ class Reconciler:
             if error.status not in (404, 409):
                 raise
             self._compared.pop(key, None)  # look again, and decide anew
-            return None
+            return False
         self._store.put_resource(landed)
         for event in events.between(before, status):
             try:
                 await _in_thread(self._cluster.tell, landed, event)
             except ApiError as error:
                 logger.warning("%s: event %s is lost: %s", key, event.reason, error)
-        return landed
+        return True
 
 
 async def _in_thread(call: Callable[..., Result], *arguments: Any) -> Result:
