@@ -11,7 +11,7 @@ import java.io.Serializable;
  * @param detectorInput how pixels become the detector's input; null without a detector
  * @param policy how the subject is chosen; null without a detector
  * @param extractorInput how pixels become the extractor's input
- * @param bits how features become bits, or null
+ * @param binarization how features become bits, or null
  * @param maxPixels a larger picture is not decoded
  * @param maxBytes a larger object is not read
  * @param featuresFolder where shards' feature files go
@@ -20,7 +20,7 @@ import java.io.Serializable;
  * @param batch pictures a forward
  * @param cores threads of an executor
  */
-record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInput, Bits bits, long maxPixels,
+record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInput, Binarization binarization, long maxPixels,
     long maxBytes, String featuresFolder, String quarantineFolder, String doneFolder, int batch, int cores)
     implements Serializable {
 
@@ -31,7 +31,7 @@ record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInp
       boolean detects = detector != null && !detector.isNull();
       JsonNode extractor = plan.get("extractor");
       return new Plan(detects ? NetInput.of(detector.get("input")) : null, detects ? Subject.Policy.of(detector) : null,
-          NetInput.of(extractor.get("input")), extractor.hasNonNull("binarize") ? Bits.of(extractor.get("binarize")) : null,
+          NetInput.of(extractor.get("input")), extractor.hasNonNull("binarize") ? Binarization.of(extractor.get("binarize")) : null,
           plan.get("maxPixels").asLong(), plan.get("maxBytes").asLong(), plan.get("featuresFolder").asText(),
           plan.get("quarantineFolder").asText(), plan.get("doneFolder").asText(), plan.get("batch").asInt(),
           plan.get("cores").asInt());

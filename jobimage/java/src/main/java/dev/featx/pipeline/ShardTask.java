@@ -217,7 +217,7 @@ final class ShardTask {
     for (int i = 0; i < pictures.size(); i++) {
       float[] feature = java.util.Arrays.copyOfRange(outputs, i * length, (i + 1) * length);
       Mat pixels = pictures.get(i).pixels();
-      byte[] bits = plan.bits() == null ? null : plan.bits().pack(feature);
+      byte[] bits = plan.binarization() == null ? null : plan.binarization().bits(feature);
       features.add(
           new Rows.Feature(pictures.get(i).key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows()));
     }
