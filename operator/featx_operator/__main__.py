@@ -80,7 +80,12 @@ def main() -> int:
     kopf.configure(log_format=kopf.LogFormat.JSON if settings.log_format == "json" else kopf.LogFormat.FULL)
     for chatty in ("kopf.objects", "kopf.activities", "aiohttp.access"):  # a line per watch event, and per probe
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    if not Cluster(settings.identity, settings.request_seconds).serves_resources():
+    try:
+        served = Cluster(settings.identity, settings.request_seconds).serves_resources()
+    except Exception as error:  # no kubeconfig, no connection, no right: the client raises its own kinds for each
+        logger.error("the API server can't be used: %s", error)
+        return 1
+    if not served:
         logger.error("the CRD featureextractions.featx.dev is not installed: install the chart featx-crds first")
         return 1
     try:

@@ -88,6 +88,10 @@ class Queue:
         self.add_after(key, seconds)
         return seconds
 
+    def failures(self, key: Key) -> int:
+        """Returns how often the work on a key has failed without a success in between."""
+        return self._failures.get(key, 0)
+
     def forget(self, key: Key) -> None:
         """Takes a key's failures back, after it was worked on without one."""
         self._failures.pop(key, None)
@@ -108,7 +112,8 @@ async def work(queue: Queue, reconcile: Callable[[Key], Awaitable[float | None]]
         try:
             again = await reconcile(key)
         except Exception as error:
-            logger.exception("%s: %s; again in %.0f s", key, error, queue.retry(key))
+            first = not queue.failures(key)  # the traceback once; what goes on failing gets a line each time
+            logger.error("%s: %s; again in %.0f s", key, error, queue.retry(key), exc_info=first)
         else:
             queue.forget(key)
             if again is not None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from featx_api.resource import FeatureExtraction
 from featx_api.status import FeatureExtractionStatus
@@ -24,7 +24,6 @@ from featx_operator.settings import Settings
 from featx_operator.store import Store
 
 logger = logging.getLogger(__name__)
-Result = TypeVar("Result")
 
 PASSES = 5  # a plan that still wants to act after so many is taken up again later
 MOUNT_PATIENCE = 2.0  # seconds before the Events of a pod that does not start are read
@@ -64,15 +63,15 @@ class Reconciler:
         last, now = self._compared.get(key), time.monotonic()
         if last is not None and now - last < self._settings.resync_seconds:
             return
-        body = await _in_thread(self._cluster.resource, key)
+        body = await asyncio.to_thread(self._cluster.resource, key)
         if body is None:
             self._store.drop_resource(key)
             return
         self._store.put_resource(body)
         uid = body["metadata"]["uid"]
         pods, config_maps = await asyncio.gather(
-            _in_thread(self._cluster.pods_of, key.namespace, uid),
-            _in_thread(self._cluster.config_maps_of, key.namespace, uid),
+            asyncio.to_thread(self._cluster.pods_of, key.namespace, uid),
+            asyncio.to_thread(self._cluster.config_maps_of, key.namespace, uid),
         )
         self._store.replace_pods(uid, pods)
         self._store.replace_config_maps(uid, config_maps)
@@ -104,7 +103,7 @@ class Reconciler:
         driver = observed.driver(status.attempt)
         if driver is None:
             name = children.driver_name(metadata["name"], status.attempt)
-            present = await _in_thread(self._cluster.pod, metadata["namespace"], name)
+            present = await asyncio.to_thread(self._cluster.pod, metadata["namespace"], name)
             if present is None:
                 return observed
             if refusal := foreign(present, metadata["uid"]):
@@ -118,7 +117,7 @@ class Reconciler:
     async def _mount_problem(self, namespace: str, driver: Pod) -> Waiting | None:
         if (self._clock() - driver.created).total_seconds() < MOUNT_PATIENCE:
             return None
-        return await _in_thread(self._cluster.mount_failure, namespace, driver.uid)
+        return await asyncio.to_thread(self._cluster.mount_failure, namespace, driver.uid)
 
     def _known(self, body: Mapping[str, Any]) -> Observed:
         uid = body["metadata"]["uid"]
@@ -131,16 +130,18 @@ class Reconciler:
             resource = FeatureExtraction.model_validate({key: body[key] for key in ("metadata", "spec")})
             name = children.config_map_name(resource.name, action.attempt)
             self._store.put_config_map(uid, name)
-            pod = await _in_thread(create_attempt, self._cluster, resource, action.attempt, self._settings.job_image)
+            pod = await asyncio.to_thread(
+                create_attempt, self._cluster, resource, action.attempt, self._settings.job_image
+            )
             self._store.put_pod(pod)
         elif isinstance(action, DeletePod):
-            left = await _in_thread(self._cluster.delete_pod, namespace, action.name, action.uid)
+            left = await asyncio.to_thread(self._cluster.delete_pod, namespace, action.name, action.uid)
             if left is None or pod_from(left).ended:
                 self._store.forget_pod(uid, action.name, action.uid)
             else:
                 self._store.put_pod(left)
         else:
-            await _in_thread(self._cluster.delete_config_map, namespace, action.name)
+            await asyncio.to_thread(self._cluster.delete_config_map, namespace, action.name)
             self._store.forget_config_map(uid, action.name)
 
     async def _report(self, body: Mapping[str, Any], status: FeatureExtractionStatus) -> bool:
@@ -150,7 +151,7 @@ class Reconciler:
             return True
         key = Key(body["metadata"]["namespace"], body["metadata"]["name"])
         try:
-            landed = await _in_thread(self._cluster.apply_status, body, status.to_wire())
+            landed = await asyncio.to_thread(self._cluster.apply_status, body, status.to_wire())
         except ApiError as error:
             if error.status not in (404, 409):
                 raise
@@ -159,11 +160,7 @@ class Reconciler:
         self._store.put_resource(landed)
         for event in events.between(before, status):
             try:
-                await _in_thread(self._cluster.tell, landed, event)
+                await asyncio.to_thread(self._cluster.tell, landed, event)
             except ApiError as error:
                 logger.warning("%s: event %s is lost: %s", key, event.reason, error)
         return True
-
-
-async def _in_thread(call: Callable[..., Result], *arguments: Any) -> Result:
-    return await asyncio.to_thread(call, *arguments)

@@ -5,6 +5,7 @@ An older version never replaces a newer one, wherever it comes from: a watch lag
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from featx_operator.observed import Pod, pod_from
 from featx_operator.queue import Key
 
 Body = Mapping[str, Any]
+
+REMEMBERED = 1000  # pods that were deleted lately
 
 
 def key_of(body: Body) -> Key:
@@ -34,6 +37,7 @@ class Store:
         self._resources: dict[Key, Body] = {}
         self._pods: dict[str, dict[str, Pod]] = {}
         self._config_maps: dict[str, set[str]] = {}
+        self._gone: deque[str] = deque(maxlen=REMEMBERED)
 
     def resource(self, key: Key) -> Body | None:
         """Returns a resource, or None if there is none."""
@@ -69,7 +73,10 @@ class Store:
     def put_pod(self, body: Body) -> None:
         """Remembers a pod."""
         uid = body["metadata"]["labels"][LABEL_UID]
-        pod, known = pod_from(body), self._pods.setdefault(uid, {})
+        pod = pod_from(body)
+        if pod.uid in self._gone:
+            return  # the answer to our own delete, overtaken by the watch
+        known = self._pods.setdefault(uid, {})
         last = known.get(pod.name)
         if last is None or last.uid != pod.uid or last.version <= pod.version:
             known[pod.name] = pod
@@ -77,6 +84,7 @@ class Store:
     def drop_pod(self, body: Body) -> None:
         """Forgets a pod, unless another one has its name by now."""
         uid = (body["metadata"].get("labels") or {}).get(LABEL_UID, "")
+        self._gone.append(body["metadata"]["uid"])
         self.forget_pod(uid, body["metadata"]["name"], body["metadata"]["uid"])
 
     def forget_pod(self, owner: str, name: str, uid: str) -> None:

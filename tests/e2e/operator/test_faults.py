@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import random
 import signal
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.operator.scene import Operator, Run, apply, eventually, kubectl, scripted
+from tests.e2e.operator.scene import NAMESPACE, Operator, Run, apply, eventually, kubectl, scripted
 
 Start = Callable[..., Run]
 
@@ -44,6 +47,20 @@ def test_an_operator_that_dies_while_it_creates_makes_one_driver(
     run.until("Succeeded", "True")
     assert run.drivers() == [f"{run.name}-1-driver"]
     assert run.status["attempt"] == 1
+
+
+def test_many_runs_survive_an_operator_that_dies_again_and_again(operator: Operator, start: Start) -> None:
+    chance = random.Random(3)
+    operator.until_it_acts()
+    runs = [start("sleep 1,succeed 1|fail SecondDriver") for _ in range(12)]
+    for _ in range(10):
+        time.sleep(chance.uniform(0.0, 1.5))  # the fault, as above; it takes 1 s until a new process acts
+        operator.kill()
+        operator.start()
+    for run in runs:
+        run.until("Succeeded", "True")
+        assert run.drivers() == [f"{run.name}-1-driver"]
+        assert (run.status["attempt"], run.status["failedAttempts"]) == (1, 0)
 
 
 def test_a_driver_that_is_deleted_is_followed_by_the_next_attempt(start: Start) -> None:
@@ -114,6 +131,39 @@ def test_an_operator_whose_lease_was_taken_ends(operator: Operator) -> None:
     operator.kill()
     kubectl("delete", "lease", "featx-operator")
     operator.start()
+
+
+def test_a_namespace_without_rights_troubles_no_other(
+    operator: Operator, start: Start, kubeconfig: Path, tmp_path: Path
+) -> None:
+    operator.kill()
+    other = Operator(kubeconfig, tmp_path / "log", NAMESPACES=f"no-such-namespace,{NAMESPACE}").start()
+    try:
+        start("succeed 1").until("Succeeded", "True")
+        assert "no-such-namespace" in other.log
+    finally:
+        other.kill()
+        operator.start()
+
+
+def test_liveness_tells_of_a_reconcile(operator: Operator, kubeconfig: Path, tmp_path: Path) -> None:
+    operator.kill()
+    other = Operator(kubeconfig, tmp_path / "log", PROBE_PORT="18437").start().until_it_acts()
+    try:
+        eventually(lambda: "reconcile" in _health(18437), "liveness answers")
+        age = json.loads(_health(18437))["reconcile"]["secondsSinceReconcile"]
+        assert 0 <= age < 30
+    finally:
+        other.kill()
+        operator.start()
+
+
+def _health(port: int) -> str:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
 
 
 def test_a_poisoned_resource_blocks_no_other(start: Start) -> None:

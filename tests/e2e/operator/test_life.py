@@ -78,7 +78,7 @@ def test_the_deadline_stops_the_run(start: Start) -> None:
 
 
 def test_after_its_time_to_live_only_the_resource_is_left(start: Start) -> None:
-    run = start("fail-retryable X|succeed 1", ttlSecondsAfterFinished=3).until("Succeeded", "True")
+    run = start("fail-retryable X|succeed 1", ttlSecondsAfterFinished=8).until("Succeeded", "True")
     assert len(run.drivers()) == len(run.config_maps()) == 2
     eventually(lambda: run.pods() == [] and run.config_maps() == [], "children are gone")
     assert run.said("Succeeded") == ("True", "Completed")

@@ -62,6 +62,14 @@ def test_a_late_deletion_does_not_take_a_new_pod_away() -> None:
     assert store.pods("u-1") == ()
 
 
+def test_a_pod_that_is_gone_does_not_come_back() -> None:
+    store = Store()
+    store.put_pod(pod(9))
+    store.drop_pod(pod(11))
+    store.put_pod(pod(10))
+    assert store.pods("u-1") == ()
+
+
 def test_a_list_is_the_whole_truth() -> None:
     store = Store()
     store.put_pod(pod(9))
