@@ -7,6 +7,7 @@ the source, so that a change is never met with old jars and a second run pays no
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -37,8 +38,11 @@ def jars() -> Path:
     if not (JAVA_SOURCE / "pom.xml").exists():
         raise CommandError(f"the Java part is not here: set {JARS_VARIABLE} to the folder of the job image's jars")
     built = cache_folder() / "engine" / _digest(JAVA_SOURCE)
-    if not built.exists():
-        _build(built)
+    built.parent.mkdir(parents=True, exist_ok=True)
+    with (built.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Maven's target folder is one for all who build
+        if not built.exists():
+            _build(built)
     return built
 
 

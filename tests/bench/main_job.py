@@ -1,0 +1,190 @@
+"""The main job, timed: from apply to driver, first picture and table; and its speed beside that of the bare nets.
+
+Runs in the cluster's network. The bare nets run in a JVM of this process's own, on the same two cores, between the runs
+of the job, so that both meet the same machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from featx_job.nets.load import load_detector, load_extractor
+from minio import Minio
+
+from tests import pictures
+from tests.cluster.reach import reachable
+from tests.e2e.names import ACCESS_KEY, SECRET_KEY, STORE_SECRET
+from tests.e2e.run.stage import Run, Store, apply, folder_of, kubectl, resource
+from tests.integration.nets.engine import Engine, running
+from tests.models import CaffeFiles, res10, resnet50_thin
+
+PICTURES = 341
+ROUNDS = 3
+BATCH = 8
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "bench"
+
+
+def main() -> int:
+    """Measures and writes; returns the exit code."""
+    with reachable("store", "s3", 8333) as address:
+        store = Store(Minio(address, ACCESS_KEY, SECRET_KEY, secure=False))
+        detector, extractor = specs(store)
+        files = folder_of(pictures.paths(PICTURES))
+        rounds, bare = [], []
+        for index in range(ROUNDS):
+            bare.append(bare_rates())
+            rounds.append(timed(f"bench-{index}", store, files, detector, extractor))
+            sys.stdout.write(json.dumps(rounds[-1]) + "\n")
+    write(summary(rounds, bare, len(files)))
+    return 0
+
+
+def specs(store: Store) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Uploads models and credentials; returns detector and extractor of the spec."""
+    values = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    kubectl(
+        "apply",
+        "-f",
+        "-",
+        stdin={"apiVersion": "v1", "kind": "Secret", "metadata": {"name": STORE_SECRET}, "stringData": values},
+    )
+    detector = {"model": store.put_model("res10", res10()), "input": {"mean": [104, 177, 123]}, "crop": {"margin": 0.1}}
+    model = store.put_model("resnet50_thin", resnet50_thin())
+    return detector, {"model": model, "input": {"mean": [104, 117, 123]}, "layer": "pool", "binarize": {}}
+
+
+def timed(name: str, store: Store, files: dict[str, bytes], detector: Any, extractor: Any) -> dict[str, float]:
+    """Runs the job once; returns seconds from apply, and its speed between the first shard and the last."""
+    kubectl("delete", "fx", name, "--ignore-not-found")
+    for prefix in (f"tables/{name}/", f"pictures/{name}/"):
+        for each in list(store.client.list_objects("e2e", prefix, recursive=True)):
+            store.client.remove_object("e2e", str(each.object_name))
+    store.put_pictures(f"pictures/{name}", files)
+    started = time.monotonic()
+    run = apply(resource(name, store, detector, extractor, execution={"memory": "3Gi"}))
+
+    def seconds(there: Callable[[dict[str, Any]], object]) -> float:
+        while not there(run.status):
+            time.sleep(0.1)
+        return time.monotonic() - started
+
+    def done(status: dict[str, Any]) -> int:
+        return int((status.get("progress") or {}).get("imagesDone", 0))
+
+    def driver_runs(status: dict[str, Any]) -> bool:
+        return bool(status.get("driver")) and any(pod["status"]["phase"] == "Running" for pod in run.pods("driver"))
+
+    driver = seconds(driver_runs)
+    first = seconds(done)
+    total = seconds(lambda status: condition(run, "True"))
+    marks = shard_times(store, name)
+    steady = (len(files) - marks[0][1]) / (marks[-1][0] - marks[0][0]) if len(marks) > 1 else 0.0
+    return {"driverRunning": driver, "firstPicture": first, "succeeded": total, "steadyImagesPerSecond": steady}
+
+
+def condition(run: Run, status: str) -> bool:
+    """Returns whether the run has succeeded; fails at once if it failed."""
+    said = run.condition("Succeeded")
+    assert said.get("status") != "False", said
+    return said.get("status") == status
+
+
+def shard_times(store: Store, name: str) -> list[tuple[float, int]]:
+    """Returns when each shard was committed, in seconds, and its pictures, in that order: the store's own word."""
+    uid = kubectl("get", "fx", name, "--output=jsonpath={.metadata.uid}")
+    marks = []
+    for each in store.client.list_objects("e2e", f"tables/{name}/_featx/{uid}/done/"):
+        mark = json.loads(store.client.get_object("e2e", str(each.object_name)).read())
+        assert each.last_modified is not None
+        marks.append((each.last_modified.timestamp(), mark["features"] + mark["failures"]))
+    return sorted(marks)
+
+
+def bare_rates() -> dict[str, float]:
+    """Returns pictures a second of each net alone, in a JVM with two threads, batches of 8, median of 15 forwards."""
+
+    def read(files: CaffeFiles) -> tuple[str, bytes]:
+        return files.prototxt.read_text(), files.caffemodel.read_bytes()
+
+    detector, extractor = load_detector(*read(res10())), load_extractor(*read(resnet50_thin()), "pool")
+    with running(threads=2) as engine:
+        return {
+            "detector": rate(engine, detector.data, detector.input_shape),
+            "extractor": rate(engine, extractor.data, extractor.input_shape),
+        }
+
+
+def rate(engine: Engine, network: bytes, shape: tuple[int, ...]) -> float:
+    """Returns pictures a second of one net, its input being in the JVM already."""
+    generator = np.random.default_rng(0)
+    batch = generator.uniform(-120, 130, (BATCH, *shape)).astype(np.float32)
+    return BATCH / statistics.median(engine.seconds(network, batch, 15))
+
+
+def summary(rounds: list[dict[str, float]], bare: list[dict[str, float]], count: int) -> dict[str, Any]:
+    """Returns medians, with what they were measured on."""
+    job = {key: round(statistics.median(each[key] for each in rounds), 2) for key in rounds[0]}
+    nets = {key: round(statistics.median(each[key] for each in bare), 1) for key in bare[0]}
+    both = 1 / (1 / nets["detector"] + 1 / nets["extractor"])
+    status = kubectl("exec", "--namespace=featx-system", "deploy/featx-operator", "--", "cat", "/proc/1/status")
+    resident = int(status.split("VmRSS:")[1].split()[0]) / 1024
+    images = json.loads(kubectl("get", "nodes", "--output=json"))["items"][0]["status"]["images"]
+    sizes = {name.rsplit("/", 1)[1]: each["sizeBytes"] for each in images for name in each["names"] if "featx/" in name}
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {cpu()}, {platform.system()} {platform.release()}",
+        "versions": {"spark": "3.5.9", "bigdl": "2.4.0", "kubernetes": "1.34.4", "python": platform.python_version()},
+        "pictures": count,
+        "rounds": len(rounds),
+        "secondsFromApply": job,
+        "bareImagesPerSecond": {**nets, "inSeries": round(both, 1)},
+        "shareOfBare": round(job["steadyImagesPerSecond"] / both, 3),
+        "imageBytes": sizes,
+        "operatorResidentMebibytes": round(resident, 1),
+    }
+
+
+def cpu() -> str:
+    """Returns the processor's name."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def write(result: dict[str, Any]) -> None:
+    """Writes the numbers as JSON and as a table."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "main-job.json").write_text(json.dumps(result, indent=2) + "\n")
+    job, bare = result["secondsFromApply"], result["bareImagesPerSecond"]
+    rows = [
+        ("apply to driver running", f"{job['driverRunning']:.1f} s"),
+        ("apply to first pictures done", f"{job['firstPicture']:.1f} s"),
+        (f"apply to Succeeded, {result['pictures']} pictures", f"{job['succeeded']:.1f} s"),
+        ("job, between first and last shard", f"{job['steadyImagesPerSecond']:.1f} images/s"),
+        ("bare detector / extractor", f"{bare['detector']} / {bare['extractor']} images/s"),
+        ("bare, one after the other", f"{bare['inSeries']} images/s"),
+        ("job's share of that", f"{result['shareOfBare']:.0%}"),
+        ("operator's resident memory", f"{result['operatorResidentMebibytes']} MiB"),
+        *[(f"image {name}", f"{size / 1e6:.0f} MB") for name, size in sorted(result["imageBytes"].items())],
+    ]
+    table = "\n".join(f"| {what} | {number} |" for what, number in rows)
+    (FOLDER / "main-job.md").write_text(
+        f"# The main job\n\n`make bench`, {result['date']}: {result['machine']}; medians of {result['rounds']} runs. "
+        "One executor with two cores, res10 SSD and ResNet-50 of half width; driver, executor, S3 server and control "
+        f"plane share the two cores.\n\n| what | measured |\n|---|---|\n{table}\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
