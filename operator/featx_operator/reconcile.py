@@ -25,7 +25,7 @@ from featx_operator.store import Store
 
 logger = logging.getLogger(__name__)
 
-PASSES = 5  # a plan that still wants to act after so many is taken up again later
+PASSES = 5  # what is not at rest after so many is taken up again later
 MOUNT_PATIENCE = 2.0  # seconds before the Events of a pod that does not start are read
 
 
@@ -53,6 +53,8 @@ class Reconciler:
             landed = await self._report(body, decided.status)
             if landed and decided.requeue_after != 0:
                 break
+        else:
+            return 1.0  # others come first
         if is_finished(decided.status):
             return decided.requeue_after
         again, resync = decided.requeue_after, self._settings.resync_seconds
