@@ -14,6 +14,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
+import tempfile
 from pathlib import Path
 
 from featx_cli.errors import CommandError
@@ -40,7 +42,7 @@ def jars() -> Path:
     built = cache_folder() / "engine" / _digest(JAVA_SOURCE)
     built.parent.mkdir(parents=True, exist_ok=True)
     with (built.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Maven's target folder is one for all who build
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one build is enough for all who wait for it
         if not built.exists():
             _build(built)
     return built
@@ -59,15 +61,17 @@ def _build(built: Path) -> None:
             raise CommandError(f"{tool} is not on PATH: install it first, on Debian with `apt-get install {package}`")
     sys.stderr.write("building the Java part with Maven (once, about a minute) …\n")
     site = sysconfig.get_paths()["purelib"]
-    target = built.with_name(f"{built.name}.{os.getpid()}")
-    command = ["mvn", "--quiet", "--batch-mode", "-f", str(JAVA_SOURCE / "pom.xml"), f"-Dfeatx.site={site}"]
-    outcome = subprocess.run([*command, "-DskipTests", "package"], capture_output=True, text=True, check=False)
-    if outcome.returncode:
-        raise CommandError(f"Maven failed:\n{(outcome.stdout + outcome.stderr)[-4000:]}")
-    target.mkdir(parents=True)
-    for jar in [*(JAVA_SOURCE / "target").glob("*.jar"), *(JAVA_SOURCE / "target" / "dependency").glob("*.jar")]:
-        shutil.copy2(jar, target)
-    target.rename(built)
+    with tempfile.TemporaryDirectory(dir=built.parent) as folder:
+        source, target = Path(folder) / "java", Path(folder) / "jars"
+        shutil.copytree(JAVA_SOURCE, source, ignore=shutil.ignore_patterns("target"))
+        command = ["mvn", "--quiet", "--batch-mode", "-f", str(source / "pom.xml"), f"-Dfeatx.site={site}"]
+        outcome = subprocess.run([*command, "-DskipTests", "package"], capture_output=True, text=True, check=False)
+        if outcome.returncode:
+            raise CommandError(f"Maven failed:\n{(outcome.stdout + outcome.stderr)[-4000:]}")
+        target.mkdir()
+        for jar in [*(source / "target").glob("*.jar"), *(source / "target" / "dependency").glob("*.jar")]:
+            shutil.copy2(jar, target)
+        target.rename(built)
 
 
 if __name__ == "__main__":
