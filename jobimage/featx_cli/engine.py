@@ -15,7 +15,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import tempfile
 from pathlib import Path
 
 from featx_cli.errors import CommandError
