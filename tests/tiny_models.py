@@ -61,8 +61,9 @@ def tiny_ssd() -> CaffeNet:
         convolution_param={**_square(3, 3, 1), "bias_term": False, "pad": [2], "dilation": [2]},
     )
     net.layer("ReLU", "wide_relu", ["wide"], "wide")
-    _head(net, "norm", {"min_size": [16], "aspect_ratio": [2], "flip": False})
-    _head(net, "wide", {"min_size": [32], "max_size": [48]})
+    # `clip` is said because OpenCV takes it for true where Caffe takes it for false.
+    _head(net, "norm", {"min_size": [16], "aspect_ratio": [2], "flip": False, "clip": False})
+    _head(net, "wide", {"min_size": [32], "max_size": [48], "clip": True})
     for name in ("loc", "conf"):
         net.layer("Concat", name, [f"norm_{name}_flat", f"wide_{name}_flat"])
     net.layer("Concat", "prior", ["norm_prior", "wide_prior"], concat_param={"axis": 2})

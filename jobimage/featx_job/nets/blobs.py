@@ -16,26 +16,43 @@ from featx_job.nets.graph import Array
 
 Weights = dict[str, list[Array]]
 
-# V1's enum names, and what V2 calls the same layers where that is not the name in capitals.
+# What V2 calls the layer types of V1 (Caffe's UpgradeV1LayerType).
 V1_TYPES = {
+    "ABSVAL": "AbsVal",
+    "ACCURACY": "Accuracy",
+    "ARGMAX": "ArgMax",
     "CONCAT": "Concat",
+    "CONTRASTIVE_LOSS": "ContrastiveLoss",
     "CONVOLUTION": "Convolution",
+    "DATA": "Data",
+    "DECONVOLUTION": "Deconvolution",
     "DROPOUT": "Dropout",
+    "DUMMY_DATA": "DummyData",
+    "ELTWISE": "Eltwise",
+    "EUCLIDEAN_LOSS": "EuclideanLoss",
+    "EXP": "Exp",
     "FLATTEN": "Flatten",
+    "HDF5_DATA": "HDF5Data",
+    "HDF5_OUTPUT": "HDF5Output",
+    "HINGE_LOSS": "HingeLoss",
+    "IMAGE_DATA": "ImageData",
+    "INFOGAIN_LOSS": "InfogainLoss",
     "INNER_PRODUCT": "InnerProduct",
     "LRN": "LRN",
+    "MEMORY_DATA": "MemoryData",
+    "MULTINOMIAL_LOGISTIC_LOSS": "MultinomialLogisticLoss",
     "POOLING": "Pooling",
+    "POWER": "Power",
     "RELU": "ReLU",
     "SIGMOID": "Sigmoid",
-    "SOFTMAX": "Softmax",
-    "SPLIT": "Split",
-    "ELTWISE": "Eltwise",
-    "POWER": "Power",
-    "DATA": "Data",
-    "IMAGE_DATA": "ImageData",
-    "SOFTMAX_LOSS": "SoftmaxWithLoss",
-    "ACCURACY": "Accuracy",
+    "SIGMOID_CROSS_ENTROPY_LOSS": "SigmoidCrossEntropyLoss",
     "SILENCE": "Silence",
+    "SLICE": "Slice",
+    "SOFTMAX": "Softmax",
+    "SOFTMAX_LOSS": "SoftmaxWithLoss",
+    "SPLIT": "Split",
+    "TANH": "TanH",
+    "WINDOW_DATA": "WindowData",
 }
 _SHARED = ("concat", "convolution", "inner_product", "lrn", "pooling", "power", "eltwise", "relu", "softmax")
 
@@ -63,15 +80,19 @@ def read_caffemodel(data: bytes) -> Weights:
     net = caffe_pb2.NetParameter()
     try:
         net.ParseFromString(data)
-    except message.DecodeError:
+    except (message.DecodeError, UnicodeDecodeError):
         raise ModelError("the weights are no caffemodel, or the file is cut short") from None
-    layers: Iterable[caffe_pb2.V1LayerParameter | caffe_pb2.LayerParameter] = [*net.layers, *net.layer]
-    return {layer.name: [_array(layer.name, blob) for blob in layer.blobs] for layer in layers}
+    layers: list[caffe_pb2.V1LayerParameter | caffe_pb2.LayerParameter] = [*net.layers, *net.layer]
+    if not layers:
+        raise ModelError(f"the weights ({len(data)} bytes) hold no layer: is this the caffemodel?")
+    return {layer.name: [_array(layer.name, blob) for blob in layer.blobs] for layer in layers if layer.blobs}
 
 
 def _array(layer: str, blob: caffe_pb2.BlobProto) -> Array:
     dims = tuple(blob.shape.dim) if blob.HasField("shape") else (blob.num, blob.channels, blob.height, blob.width)
-    values = np.array(blob.data if len(blob.data) else blob.double_data, dtype=np.float32)
+    numbers = blob.data if len(blob.data) else blob.double_data
+    # Not np.array: it would make a list of all numbers first, gigabytes for a fully connected layer.
+    values = np.fromiter(numbers, np.float32, len(numbers))
     if values.size != int(np.prod(dims)):
         raise ModelError(f"layer {layer}: a blob of shape {dims} holds {values.size} values: the file is damaged")
     return values.reshape(dims)

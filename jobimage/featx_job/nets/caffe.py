@@ -17,17 +17,21 @@ from featx_job.nets.blobs import Weights, layers_for_inference, read_caffemodel,
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph import Array, Layer, Network, Operation, Shape
 
-INPUTS = {"Input", "Data", "ImageData", "DummyData", "MemoryData", "HDF5Data", "AnnotatedData"}
-# What passes its input on at inference.
-IDENTITIES = {"Dropout", "Split"}
+INPUTS = {"Input", "Data", "ImageData", "DummyData", "MemoryData", "HDF5Data", "WindowData", "AnnotatedData"}
 TRAINING_ONLY = {
-    "SoftmaxWithLoss",
     "Accuracy",
-    "EuclideanLoss",
-    "MultiBoxLoss",
-    "HingeLoss",
-    "Silence",
+    "ContrastiveLoss",
     "DetectionEvaluate",
+    "EuclideanLoss",
+    "HDF5Output",
+    "HingeLoss",
+    "InfogainLoss",
+    "MultiBoxLoss",
+    "MultinomialLogisticLoss",
+    "SigmoidCrossEntropyLoss",
+    "Silence",
+    "SmoothL1Loss",
+    "SoftmaxWithLoss",
 }
 
 
@@ -76,9 +80,8 @@ def read(prototxt: str, caffemodel: bytes) -> Network:
         if message.type in INPUTS or message.type in TRAINING_ONLY:
             continue
         inputs = tuple(_written(message, bottom, written) for bottom in message.bottom)
-        if message.type in IDENTITIES:
-            written |= dict.fromkeys(message.top, inputs[0])
-            continue
+        if message.name in shape_of:
+            raise ModelError(f"two layers, or a layer and the input, are called {message.name!r}")
         layer = _layer(message, weights, inputs, tuple(shape_of[each] for each in inputs), shape)
         layers.append(layer)
         shape_of[layer.name] = layer.shape
@@ -87,7 +90,20 @@ def read(prototxt: str, caffemodel: bytes) -> Network:
         raise ModelError("the prototxt has no layer")
     read_by = {each for layer in layers for each in layer.inputs}
     outputs = tuple(layer.name for layer in layers if layer.name not in read_by)
-    return Network(net.name, name, shape, tuple(layers), outputs, tuple(notes))
+    return Network(net.name, name, shape, tuple(layers), outputs, tuple(notes + _notes_on_blobs(messages)))
+
+
+def _notes_on_blobs(messages: list[caffe_pb2.LayerParameter]) -> list[str]:
+    """Tells of blobs that several layers write: in Caffe such a name stands for the last, in Featx for the layer."""
+    writers: dict[str, list[str]] = {}
+    for message in messages:
+        for top in message.top:
+            writers.setdefault(top, []).append(message.name)
+    return [
+        f"layer {top} is not what Caffe's blob {top} holds in the end: {', '.join(names[1:])} write it in place"
+        for top, names in writers.items()
+        if names[0] == top and len(names) > 1
+    ]
 
 
 def output_layer(network: Network, name: str) -> Network:
@@ -227,13 +243,12 @@ def _map(context: Context) -> Shape:
 
 
 def _eltwise(context: Context) -> Operation:
-    settings = context.message.eltwise_param
-    if any(factor != 1 for factor in settings.coeff):
-        raise ModelError(
-            f"layer {context.message.name}: Eltwise with coefficients {list(settings.coeff)}; only 1 is known"
-        )
+    settings, name = context.message.eltwise_param, context.message.name
+    if settings.coeff and (settings.operation != settings.SUM or len(settings.coeff) != len(context.inputs)):
+        raise ModelError(f"layer {name}: Eltwise takes one coefficient for each input, and for SUM only")
+    factors = tuple(settings.coeff) if any(factor != 1 for factor in settings.coeff) else ()
     methods = {settings.SUM: "sum", settings.PROD: "product", settings.MAX: "max"}
-    return graph.Eltwise(methods[settings.operation])  # type: ignore[arg-type]
+    return graph.Eltwise(methods[settings.operation], factors)  # type: ignore[arg-type]
 
 
 def _concat(context: Context) -> Operation:
@@ -245,6 +260,8 @@ def _lrn(context: Context) -> Operation:
     settings = context.message.lrn_param
     if settings.norm_region != settings.ACROSS_CHANNELS:
         raise ModelError(f"layer {context.message.name}: LRN within a channel is not known, only across channels")
+    if settings.local_size % 2 == 0 or settings.k <= 0:
+        raise ModelError(f"layer {context.message.name}: LRN needs an odd local_size and a k above 0")
     return graph.LocalResponse(settings.local_size, settings.alpha, settings.beta, settings.k)
 
 
@@ -261,6 +278,9 @@ def _prior_box(context: Context) -> Operation:
     steps = (settings.step_h or settings.step, settings.step_w or settings.step)
     if not settings.min_size:
         raise ModelError(f"layer {context.message.name}: PriorBox without min_size")
+    if settings.max_size and len(settings.max_size) != len(settings.min_size):
+        raise ModelError(f"layer {context.message.name}: PriorBox needs a max_size for each min_size, or none")
+    image = (settings.img_h or settings.img_size, settings.img_w or settings.img_size)
     return graph.PriorBox(
         tuple(settings.min_size),
         tuple(settings.max_size),
@@ -270,7 +290,30 @@ def _prior_box(context: Context) -> Operation:
         tuple(settings.variance) or (0.1,),
         steps if all(steps) else None,
         settings.offset,
+        image if all(image) else None,
     )
+
+
+def _permute(context: Context) -> Operation:
+    order, name = tuple(context.message.permute_param.order), context.message.name
+    axes = len(context.inputs[0]) + 1
+    # Caffe appends the axes that are not named, in their order.
+    order += tuple(axis for axis in range(axes) if axis not in order)
+    if sorted(order) != list(range(axes)) or order[0] != 0:
+        raise ModelError(f"layer {name}: Permute to {list(order)} of {axes} axes; the batch must stay the first")
+    return graph.Permute(order)
+
+
+def _softmax(context: Context) -> Operation:
+    axis, axes = context.message.softmax_param.axis, len(context.inputs[0]) + 1
+    return graph.Softmax(axis + axes if axis < 0 else axis)
+
+
+def _flatten(context: Context) -> Operation:
+    settings, axes = context.message.flatten_param, len(context.inputs[0]) + 1
+    if settings.axis != 1 or settings.end_axis not in (-1, axes - 1):
+        raise ModelError(f"layer {context.message.name}: Flatten is known from axis 1 to the last one only")
+    return graph.Flatten()
 
 
 def _detection_output(context: Context) -> Operation:
@@ -295,12 +338,13 @@ READERS: dict[str, Callable[[Context], Operation]] = {
     "Concat": _concat,
     "Convolution": _convolution,
     "DetectionOutput": _detection_output,
+    "Dropout": lambda context: graph.Identity(),
     "Eltwise": _eltwise,
-    "Flatten": lambda context: graph.Flatten(),
+    "Flatten": _flatten,
     "InnerProduct": _inner_product,
     "LRN": _lrn,
     "Normalize": _normalize,
-    "Permute": lambda context: graph.Permute(tuple(context.message.permute_param.order)),
+    "Permute": _permute,
     "Pooling": _pooling,
     "Power": lambda context: graph.Power(
         context.message.power_param.power, context.message.power_param.scale, context.message.power_param.shift
@@ -310,5 +354,6 @@ READERS: dict[str, Callable[[Context], Operation]] = {
     "Reshape": lambda context: graph.Reshape(tuple(context.message.reshape_param.shape.dim)),
     "Scale": _scale,
     "Sigmoid": lambda context: graph.Sigmoid(),
-    "Softmax": lambda context: graph.Softmax(context.message.softmax_param.axis),
+    "Softmax": _softmax,
+    "Split": lambda context: graph.Identity(),
 }

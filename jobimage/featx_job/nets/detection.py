@@ -1,7 +1,7 @@
 """Splits an SSD into the net that engines run and the parameters that turn its raw maps into boxes.
 
 Everything after a head's convolution (Permute, Flatten, Concat, Reshape, Softmax, PriorBox, DetectionOutput) is index
-arithmetic and a little exp: an engine gains nothing from it and loses speed (25 against 71 pictures a second, measured).
+arithmetic and a little exp: an engine gains nothing from it and loses speed (25 against 71 pictures/s, measured).
 The end is recognised by what its layers do, never by their names.
 """
 
@@ -26,7 +26,7 @@ class SingleShot:
     """An SSD without its end.
 
     Attributes:
-        trunk: The net up to the heads; its outputs are the location maps, then the confidence maps, both in prior order.
+        trunk: The net up to the heads; its outputs are the location maps, then the confidence maps, in prior order.
         priors: (boxes, 4) float32: corners x0, y0, x1, y1, relative to the input.
         variances: (4,) float32.
         scores: What makes scores of the confidence maps.

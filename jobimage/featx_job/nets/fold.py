@@ -1,7 +1,7 @@
-"""Folds per-channel affine layers (BatchNorm, Scale) into the convolution or product before them.
+"""Takes out what inference does not need, and folds BatchNorm and Scale into the convolution or product before them.
 
-Exact but for rounding: (W x + b) * s + t = (s W) x + (s b + t). What can't be folded, such as a BatchNorm that follows a
-sum, stays as an `Affine`; two in a row become one.
+Exact but for rounding: (W x + b) * s + t = (s W) x + (s b + t). What can't be folded, such as a BatchNorm that follows
+a sum, stays as an `Affine`; two in a row become one.
 """
 
 from __future__ import annotations
@@ -10,11 +10,31 @@ from dataclasses import replace
 
 import numpy as np
 
-from featx_job.nets.graph import Affine, Array, Convolution, FullyConnected, Layer, Network, Operation
+from featx_job.nets.graph import Affine, Array, Convolution, FullyConnected, Identity, Layer, Network, Operation
 
 
 def fold(network: Network) -> Network:
-    """Returns an equivalent net in which no affine layer follows a layer that it can be part of."""
+    """Returns an equivalent net without identities, in which no affine layer follows a layer that it can be part of.
+
+    An output that was folded goes by the name of the layer that it is now part of.
+    """
+    return _without_affine(_without_identities(network))
+
+
+def _without_identities(network: Network) -> Network:
+    stands_for: dict[str, str] = {}
+    kept = []
+    for layer in network.layers:
+        inputs = tuple(stands_for.get(name, name) for name in layer.inputs)
+        if isinstance(layer.operation, Identity):
+            stands_for[layer.name] = inputs[0]
+        else:
+            kept.append(replace(layer, inputs=inputs))
+    outputs = tuple(stands_for.get(name, name) for name in network.outputs)
+    return replace(network, layers=tuple(kept), outputs=outputs)
+
+
+def _without_affine(network: Network) -> Network:
     folded: dict[str, Layer] = {}
     stands_for: dict[str, str] = {}
     consumers = network.consumers()

@@ -1,8 +1,8 @@
 """A net as a small graph of our own: what the importer makes and what every engine is made from.
 
-One dataclass an operation, in the field's words, with its weights in it. Each layer has one output, named like the layer
-itself, so Caffe's in-place layers are resolved when a file is read and no engine has to know of them. Shapes are without
-the batch axis: (channels, height, width) for maps, (units,) for vectors.
+One dataclass an operation, in the field's words, with its weights in it. Each layer has one output, named like the
+layer itself, so Caffe's in-place layers are resolved when a file is read and no engine has to know of them. Shapes are
+without the batch axis: (channels, height, width) for maps, (units,) for vectors.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ class FullyConnected:
     bias: Array
 
 
+@dataclass(frozen=True)
+class Identity:
+    """Passes its input on: Dropout and Split at inference. It keeps a name that a user may ask for."""
+
+
 @dataclass(frozen=True, eq=False)
 class Affine:
     """Per channel x * scale + shift, both (channels,), float32: what BatchNorm and Scale are at inference."""
@@ -66,9 +71,10 @@ class Pooling:
 
 @dataclass(frozen=True)
 class Eltwise:
-    """Elementwise over two or more inputs of one shape."""
+    """Elementwise over two or more inputs of one shape; a sum may have a factor for each input (none: all 1)."""
 
     method: Literal["sum", "product", "max"]
+    factors: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,10 @@ class Reshape:
 
 @dataclass(frozen=True)
 class PriorBox:
-    """caffe-ssd's default boxes of one map; sizes in pixels of the input, one (height, width) step or none."""
+    """caffe-ssd's default boxes of one map; sizes in pixels, one (height, width) step or none.
+
+    Boxes are relative to `image` (height, width), or to the net's input where that is none.
+    """
 
     min_sizes: tuple[float, ...]
     max_sizes: tuple[float, ...]
@@ -148,6 +157,7 @@ class PriorBox:
     variances: tuple[float, ...]
     step: tuple[float, float] | None
     offset: float
+    image: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +176,7 @@ class DetectionOutput:
 Operation = (
     Convolution
     | FullyConnected
+    | Identity
     | Affine
     | Relu
     | Pooling
@@ -186,7 +197,7 @@ Operation = (
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One operation with its place in the graph: the layers (or the net's input) that it reads, and its output's shape."""
+    """One operation with its place in the graph: the layers (or the net's input) that it reads, and its shape."""
 
     name: str
     operation: Operation

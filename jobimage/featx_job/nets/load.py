@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from featx_job.nets import caffe
+import numpy as np
+
+from featx_job.nets import bigdl, caffe
 from featx_job.nets.detection import split
+from featx_job.nets.errors import ModelError
 from featx_job.nets.fold import fold
 from featx_job.nets.graph import Shape
 from featx_job.nets.network_file import detector_bytes, extractor_bytes
@@ -35,18 +38,24 @@ def load_detector(prototxt: str, caffemodel: bytes) -> Loaded:
     """
     network = caffe.read(prototxt, caffemodel)
     detector = split(fold(network))
+    bigdl.check(detector.trunk)
     return Loaded(detector_bytes(detector), network.input_shape, len(detector.priors), network.notes)
 
 
 def load_extractor(prototxt: str, caffemodel: bytes, layer: str) -> Loaded:
     """Imports a net up to the layer that is the feature.
 
+    Args:
+        prototxt: Text of the architecture.
+        caffemodel: The weights' bytes.
+        layer: Name of the layer whose output, flattened, is the feature.
+
     Raises:
         ModelError: It can't be used; the message says why.
     """
-    network = caffe.output_layer(caffe.read(prototxt, caffemodel), layer)
-    folded = fold(network)
-    length = 1
-    for size in folded.shape_of(folded.outputs[0]):
-        length *= size
-    return Loaded(extractor_bytes(folded), network.input_shape, length, network.notes)
+    network = fold(caffe.output_layer(caffe.read(prototxt, caffemodel), layer))
+    if network.outputs[0] == network.input:
+        raise ModelError(f"layer {layer} hands on the picture itself: there is nothing to compute")
+    bigdl.check(network)
+    length = int(np.prod(network.shape_of(network.outputs[0])))
+    return Loaded(extractor_bytes(network), network.input_shape, length, network.notes)

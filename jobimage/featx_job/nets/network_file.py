@@ -1,9 +1,9 @@
 """The one file that executors load a net from: a JSON header, then float32 weights.
 
-Layout: the magic `FEATXNET`, version (uint32), header length (uint32), the header in UTF-8, zeros up to a multiple of 64,
-then the weights, little-endian, each array at a multiple of 64 bytes from their start. The header lists layers in running
-order with their settings, and for each array its place. The same net always gives the same bytes, so a digest of the file
-names the net. Read by dev.featx.nets.NetworkFile.
+Layout: the magic `FEATXNET`, version (uint32), header length (uint32), the header in UTF-8, zeros up to a multiple of
+64, then the weights, little-endian, each array at a multiple of 64 bytes from their start. The header lists layers in
+running order with their settings, and for each array its place. The same net always gives the same bytes, so a digest
+of the file names the net. Read by dev.featx.nets.NetworkFile.
 """
 
 from __future__ import annotations

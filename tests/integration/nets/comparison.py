@@ -29,13 +29,13 @@ def outputs(net: cv2.dnn.Net, inputs: Floats, names: list[str]) -> list[Floats]:
     return [np.concatenate(output) for output in zip(*parts, strict=True)]
 
 
-def boxes(net: cv2.dnn.Net, inputs: Floats) -> list[Floats]:
-    """Returns each picture's detections, best first: rows of class, score, x0, y0, x1, y1."""
+def boxes(net: cv2.dnn.Net, inputs: Floats, threshold: float = 0) -> list[Floats]:
+    """Returns each picture's detections above a score, best first: rows of class, score, x0, y0, x1, y1."""
     found: list[Floats] = []
     for start in range(len(inputs)):
         net.setInput(inputs[start : start + 1])
         rows = net.forward().astype(np.float32).reshape(-1, 7)[:, 1:]
-        rows = rows[rows[:, 1] > 0]
+        rows = rows[rows[:, 1] > threshold]
         found.append(rows[np.argsort(-rows[:, 1], kind="stable")])
     return found
 

@@ -1,20 +1,23 @@
 package dev.featx.nets;
 
-import com.intel.analytics.bigdl.dllib.nn.Graph;
-import com.intel.analytics.bigdl.dllib.nn.SpatialDilatedConvolution;
-import com.intel.analytics.bigdl.dllib.nn.StaticGraph;
-import com.intel.analytics.bigdl.dllib.nn.abstractnn.AbstractModule;
 import com.intel.analytics.bigdl.dllib.nn.abstractnn.Activity;
-import com.intel.analytics.bigdl.dllib.nn.abstractnn.DataFormat;
-import com.intel.analytics.bigdl.dllib.nn.mkldnn.BlasWrapper;
-import com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution;
-import com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution$;
+import com.intel.analytics.bigdl.dllib.nn.mkldnn.DnnGraph;
+import com.intel.analytics.bigdl.dllib.nn.mkldnn.HeapData;
+import com.intel.analytics.bigdl.dllib.nn.mkldnn.HeapData$;
+import com.intel.analytics.bigdl.dllib.nn.mkldnn.MemoryData;
+import com.intel.analytics.bigdl.dllib.nn.mkldnn.MklDnnRuntime;
+import com.intel.analytics.bigdl.dllib.nn.mkldnn.Phase;
 import com.intel.analytics.bigdl.dllib.tensor.Tensor;
 import com.intel.analytics.bigdl.dllib.utils.Engine$;
-import com.intel.analytics.bigdl.dllib.utils.Node;
 import com.intel.analytics.bigdl.dllib.utils.Table;
-import com.intel.analytics.bigdl.dllib.utils.intermediate.IRGraph;
 import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import scala.Function0;
+import scala.collection.JavaConverters;
 
 /**
  * A net converted to MKL-DNN's primitives, which runs batches of one fixed size.
@@ -25,21 +28,22 @@ import java.util.Arrays;
  * <p>Calls are serialised: one forward uses all of the executor's cores already.
  */
 @SuppressWarnings({"unchecked", "rawtypes"})
-public final class CompiledNetwork {
+public final class CompiledNetwork implements AutoCloseable {
   private static boolean engineReady;
 
-  private final AbstractModule module;
+  private final DnnGraph graph;
   private final int[] inputShape;
   private final int batch;
   private final float[] buffer;
   private final Tensor input;
+  private boolean closed;
 
-  private CompiledNetwork(AbstractModule module, int[] inputShape, int batch) {
-    this.module = module;
+  private CompiledNetwork(DnnGraph graph, int[] inputShape, int batch) {
+    this.graph = graph;
     this.inputShape = inputShape;
     this.batch = batch;
     this.buffer = new float[batch * inputSize()];
-    this.input = GraphBuilder.tensor(buffer, batch, inputShape[0], inputShape[1], inputShape[2]);
+    this.input = BigDl.tensor(buffer, batch, inputShape[0], inputShape[1], inputShape[2]);
   }
 
   /**
@@ -51,36 +55,66 @@ public final class CompiledNetwork {
    */
   public static CompiledNetwork compile(NetworkFile file, int batch, int cores) {
     prepareEngine(cores);
-    StaticGraph graph = GraphBuilder.build(file);
-    graph.evaluate();
-    IRGraph converted = graph.toIRgraph();
-    converted.evaluate();
-    dilateNatively(converted.graph());
-    return new CompiledNetwork(converted, file.inputShape(), batch);
+    int[] shape = file.inputShape();
+    Set<String> separate = new HashSet<>();
+    while (true) {
+      DnnGraph graph = GraphBuilder.build(file, separate);
+      Set<String> misplaced = misplacedSums(graph, batch, shape);
+      if (misplaced.isEmpty()) {
+        return new CompiledNetwork(graph, shape, batch);
+      }
+      separate.addAll(misplaced);
+    }
+  }
+
+  /** Makes the primitives, and returns the sums that must be kept apart for the net to be right: then it is no use. */
+  private static Set<String> misplacedSums(DnnGraph graph, int batch, int[] shape) {
+    try {
+      onEngineThread(() -> makePrimitives(graph, batch, shape));
+      return Fusion.misplaced(graph);
+    } catch (IllegalStateException e) {
+      // A sum whose parts lie differently may be refused here already, without a word on which one.
+      Set<String> sums = Fusion.sums(graph);
+      if (sums.isEmpty()) {
+        throw e;
+      }
+      return sums;
+    }
+  }
+
+  private static Void makePrimitives(DnnGraph graph, int batch, int[] shape) {
+    int[] whole = {batch, shape[0], shape[1], shape[2]};
+    graph.setRuntime(new MklDnnRuntime());
+    MemoryData input = new HeapData(whole, GraphBuilder.FORMAT_NCHW, HeapData$.MODULE$.apply$default$3());
+    graph.initFwdPrimitives(new MemoryData[] {input}, Phase.InferencePhase$.MODULE$);
+    return null;
+  }
+
+  private static Void release(DnnGraph graph) {
+    graph.release();
+    return null;
+  }
+
+  /** Runs on BigDL's one thread for MKL-DNN, whose number of OpenMP threads was set (IRGraph does the same). */
+  private static <T> T onEngineThread(Supplier<T> work) {
+    Object[] result = new Object[1];
+    Function0<Object> task = () -> result[0] = work.get();
+    try {
+      Engine$.MODULE$.dnnComputing().invokeAndWait2(
+          JavaConverters.asScalaBufferConverter(List.of(task)).asScala(), Long.MAX_VALUE, TimeUnit.NANOSECONDS);
+    } catch (Exception e) {
+      // BigDL's are checked exceptions that no signature tells of; the first line has the reason.
+      throw new IllegalStateException("BigDL: " + e.getMessage().lines().findFirst().orElse(e.toString()), e);
+    }
+    return (T) result[0];
   }
 
   /** Tells BigDL of this JVM's cores, which needs no Spark context and no knowledge of the cluster's size. */
   private static synchronized void prepareEngine(int cores) {
     if (!engineReady) {
+      Fusion.turnOffBigDls();
       Engine$.MODULE$.setNodeAndCore(1, cores);
       engineReady = true;
-    }
-  }
-
-  /** Swaps dilated convolutions, which BigDL wraps in BLAS, for MKL-DNN's, which know dilation: 58 to 71 pictures/s. */
-  private static void dilateNatively(Graph graph) {
-    for (Object each : (Object[]) graph.getSortedForwardExecutions()) {
-      Node node = (Node) each;
-      if (node.element() instanceof BlasWrapper wrapper
-          && wrapper.module() instanceof SpatialDilatedConvolution dilated) {
-        SpatialConvolution convolution = SpatialConvolution$.MODULE$.apply(dilated.nInputPlane(), dilated.nOutputPlane(),
-            dilated.kW(), dilated.kH(), dilated.dW(), dilated.dH(), dilated.padW(), dilated.padH(), 1, true, null, null,
-            dilated.weight(), dilated.bias(), null, null, true, DataFormat.NCHW$.MODULE$, dilated.dilationW(),
-            dilated.dilationH());
-        convolution.setName(((AbstractModule) wrapper).getName());
-        convolution.evaluate();
-        node.element_$eq(convolution);
-      }
     }
   }
 
@@ -105,15 +139,19 @@ public final class CompiledNetwork {
    * @param pictures pictures one after another, each channels x height x width
    * @param count how many there are, at most {@link #batch()}
    * @return for each output of the net, in the network file's order, its values for these pictures one after another
+   * @throws IllegalArgumentException if there are too few floats for count pictures, or count is not 1 to batch
    */
   public synchronized float[][] forward(float[] pictures, int count) {
+    if (closed) {
+      throw new IllegalStateException("this net was closed");
+    }
     if (count < 1 || count > batch) {
       throw new IllegalArgumentException("a batch of " + count + " where 1 to " + batch + " fit");
     }
     int used = count * inputSize();
     System.arraycopy(pictures, 0, buffer, 0, used);
     Arrays.fill(buffer, used, buffer.length, 0f);
-    Activity output = module.forward((Activity) input);
+    Activity output = onEngineThread(() -> graph.forward((Activity) input));
     if (output instanceof Table table) {
       float[][] all = new float[table.length()][];
       for (int i = 0; i < all.length; i++) {
@@ -122,6 +160,15 @@ public final class CompiledNetwork {
       return all;
     }
     return new float[][] {values((Tensor) output, count)};
+  }
+
+  /** Frees the native memory. */
+  @Override
+  public synchronized void close() {
+    if (!closed) {
+      closed = true;
+      onEngineThread(() -> release(graph));
+    }
   }
 
   private float[] values(Tensor tensor, int count) {
