@@ -139,7 +139,9 @@ def summary(rounds: list[dict[str, float]], bare: list[dict[str, float]], count:
     status = kubectl("exec", "--namespace=featx-system", "deploy/featx-operator", "--", "cat", "/proc/1/status")
     resident = int(status.split("VmRSS:")[1].split()[0]) / 1024
     images = json.loads(kubectl("get", "nodes", "--output=json"))["items"][0]["status"]["images"]
-    sizes = {name.rsplit("/", 1)[1]: each["sizeBytes"] for each in images for name in each["names"] if "featx/" in name}
+    sizes = {
+        name.rsplit("/", 1)[1]: each["sizeBytes"] for each in images for name in each["names"] or [] if "featx/" in name
+    }
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{os.cpu_count()} cores, {cpu()}, {platform.system()} {platform.release()}",
