@@ -30,8 +30,15 @@ def good() -> dict[str, Any]:
         "kind": "FeatureExtraction",
         "metadata": {"name": "good", "namespace": "default"},
         "spec": {
-            "source": {"s3": {"endpoint": "http://s3.store.svc:8333", "bucket": "pictures", "secretRef": {"name": "store"}}},
-            "detector": {"model": dict(model), "input": {"mean": [104, 177, 123]}, "classes": [1], "crop": {"margin": 0.1}},
+            "source": {
+                "s3": {"endpoint": "http://s3.store.svc:8333", "bucket": "pictures", "secretRef": {"name": "store"}}
+            },
+            "detector": {
+                "model": dict(model),
+                "input": {"mean": [104, 177, 123]},
+                "classes": [1],
+                "crop": {"margin": 0.1},
+            },
             "extractor": {"model": dict(model), "layer": "pool", "binarize": {"method": "fixed", "threshold": 0.5}},
             "output": {"uri": "s3://features/table"},
             "execution": {"executors": 2, "cores": 2, "memory": "3Gi", "sparkConf": {"spark.locality.wait": "0"}},
@@ -102,7 +109,7 @@ BAD = [
     Bad("no megapixels", "spec.limits", {"megapixels": 0}, "megapixels"),
     Bad("no executors", "spec.execution.executors", 0, "executors"),
     Bad("executors in words", "spec.execution.executors", "two", "executors"),
-    Bad("fixed and dynamic executors", "spec.execution", {"executors": 1, "minExecutors": 1, "maxExecutors": 2}, "executors"),
+    Bad("fixed and dynamic", "spec.execution", {"executors": 1, "minExecutors": 1, "maxExecutors": 2}, "executors"),
     Bad("fewest without most", "spec.execution", {"minExecutors": 1}, "maxExecutors"),
     Bad("fewest above most", "spec.execution", {"minExecutors": 3, "maxExecutors": 2}, "minExecutors"),
     Bad("memory without unit", "spec.execution.memory", "3000", "memory"),

@@ -1,4 +1,7 @@
-"""Why a run fails, in the one form that reaches its owner: a class for programs, a line for people, worth retrying or not."""
+"""Why a run fails, in the one form that reaches its owner.
+
+A class for programs, a line for people, and whether it is worth another attempt.
+"""
 
 from __future__ import annotations
 

