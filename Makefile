@@ -73,5 +73,5 @@ ready: .venv/ready ## install Python packages
 	@if ! [ -x "$(UV)" ]; then echo "installing uv into $(CACHE)/uv"; \
 	  python3 -m venv $(CACHE)/uv && $(CACHE)/uv/bin/pip install --quiet uv; fi
 	@echo "installing Python packages into .venv (uv)"
-	$(UV) sync --quiet --all-extras
+	$(UV) sync --quiet
 	@touch $@
