@@ -44,12 +44,8 @@ class Engine:
 
     def forward(self, network: bytes, pictures: Floats, batch: int = 8) -> list[Floats]:
         """Returns each output of the net, (n, numbers of a picture), for pictures (n, channels, height, width)."""
-        compiled = self._nets.Networks.of(bytearray(network), batch, self._threads)
-        parts = []
-        for start in range(0, len(pictures), batch):
-            some = pictures[start : start + batch]
-            outputs = compiled.forward(self._java(some), len(some))
-            parts.append([self._python(output).reshape(len(some), -1) for output in outputs])
+        slices = [pictures[start : start + batch] for start in range(0, len(pictures), batch)]
+        parts = [self.forward_at_once(network, some, batch) for some in slices]
         return [np.concatenate(output) for output in zip(*parts, strict=True)]
 
     def seconds(self, network: bytes, batch: Floats, rounds: int) -> list[float]:
@@ -62,11 +58,19 @@ class Engine:
             taken.append(time.perf_counter() - started)
         return taken[2:]  # the first ones make primitives and reorder weights
 
+    def forward_at_once(self, network: bytes, pictures: Floats, batch: int) -> list[Floats]:
+        """Returns the outputs for one batch."""
+        outputs = self.compiled(network, batch).forward(self._java(pictures), len(pictures))
+        return [self._python(output).reshape(len(pictures), -1) for output in outputs]
+
+    def compiled(self, network: bytes, batch: int) -> Any:
+        """Returns the Java object of the converted net."""
+        return self._nets.Networks.of(bytearray(network), batch, self._threads)
+
     def detect(self, network: bytes, pictures: Floats, threshold: float, batch: int = 8) -> list[Floats]:
         """Returns each picture's boxes, best first: rows of class, score, x0, y0, x1, y1 as shares of the picture."""
         data = bytearray(network)
-        compiled = self._nets.Networks.of(data, batch, self._threads)
-        detector = self._nets.Detector(self._nets.NetworkFile.read(data), compiled)
+        detector = self._nets.Detector(self._nets.NetworkFile.read(data), self.compiled(network, batch))
         found: list[Floats] = []
         for start in range(0, len(pictures), batch):
             some = pictures[start : start + batch]

@@ -22,7 +22,6 @@ public final class Detector {
   private final float overlapLimit;
   private final int perClassLimit;
   private final int keepLimit;
-  private final boolean varianceInTarget;
   private final String scores;
   private final int[] placesOfHead;
 
@@ -40,13 +39,13 @@ public final class Detector {
     }
     this.network = network;
     this.priors = file.floats(settings.get("priors"));
-    this.variances = file.floats(settings.get("variances"));
+    this.variances = settings.get("varianceInTarget").asBoolean()
+        ? new float[] {1, 1, 1, 1} : file.floats(settings.get("variances"));
     this.classes = settings.get("classes").asInt();
     this.background = settings.get("background").asInt();
     this.overlapLimit = (float) settings.get("nmsThreshold").asDouble();
     this.perClassLimit = settings.get("topK").asInt();
     this.keepLimit = settings.get("keepTopK").asInt();
-    this.varianceInTarget = settings.get("varianceInTarget").asBoolean();
     this.scores = settings.get("scores").asText();
     this.placesOfHead = file.outputShapes().stream().mapToInt(shape -> shape[1] * shape[2]).toArray();
   }
@@ -61,7 +60,7 @@ public final class Detector {
    *
    * @param pictures as {@link CompiledNetwork#forward}
    * @param count how many pictures
-   * @param threshold the lowest score of interest, 0 to 1
+   * @param threshold boxes with a score above it are returned, 0 to 1; the net's own threshold plays no part
    * @return for each picture its boxes, best first
    */
   public List<List<Detection>> detect(float[] pictures, int count, float threshold) {
@@ -80,6 +79,7 @@ public final class Detector {
       perClass.add(new ArrayList<>());
     }
     float[] logits = new float[classes];
+    double least = leastLogit(threshold);
     int prior = 0;
     for (int head = 0; head < heads; head++) {
       float[] locations = maps[head];
@@ -92,6 +92,9 @@ public final class Detector {
           int at = picture * boxes * classes + anchor * classes * places + place;
           for (int c = 0; c < classes; c++) {
             logits[c] = confidences[at + c * places];
+          }
+          if (!mayPass(logits, least)) {
+            continue;
           }
           toScores(logits);
           for (int c = 0; c < classes; c++) {
@@ -107,6 +110,31 @@ public final class Detector {
     perClass.forEach(candidates -> kept.addAll(suppressed(candidates)));
     kept.sort(BEST_FIRST);
     return keepLimit > 0 && kept.size() > keepLimit ? kept.subList(0, keepLimit) : kept;
+  }
+
+  /** Returns how far above the background's logit (softmax) or 0 (sigmoid) one has to be; rounding is allowed for. */
+  private double leastLogit(float threshold) {
+    double least = switch (scores) {
+      case "softmax" -> Math.log(threshold);
+      case "sigmoid" -> Math.log(threshold / (1.0 - threshold));
+      default -> threshold;
+    };
+    return least - 1e-4;
+  }
+
+  /** Returns false for nearly all boxes, which are spared a row of exponentials: exp(a) / sum <= exp(a - background). */
+  private boolean mayPass(float[] logits, double least) {
+    boolean softmax = scores.equals("softmax");
+    if (softmax && background < 0) {
+      return true;
+    }
+    double base = softmax ? logits[background] : 0;
+    for (int c = 0; c < classes; c++) {
+      if (c != background && logits[c] - base >= least) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private void toScores(float[] logits) {
@@ -136,7 +164,7 @@ public final class Detector {
     float top = priors[prior * 4 + 1];
     float width = priors[prior * 4 + 2] - left;
     float height = priors[prior * 4 + 3] - top;
-    float[] v = varianceInTarget ? new float[] {1, 1, 1, 1} : variances;
+    float[] v = variances;
     float centerX = v[0] * map[at] * width + left + width / 2;
     float centerY = v[1] * map[at + step] * height + top + height / 2;
     float halfWidth = (float) Math.exp(v[2] * map[at + 2 * step]) * width / 2;

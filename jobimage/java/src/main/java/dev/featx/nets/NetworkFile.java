@@ -45,6 +45,9 @@ public final class NetworkFile {
     }
     int length = buffer.getInt(12);
     int start = (16 + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (length < 0 || start > bytes.length) {
+      throw cutShort(bytes.length);
+    }
     try {
       JsonNode header = new ObjectMapper().readTree(bytes, 16, length);
       return new NetworkFile(header, buffer.slice(start, bytes.length - start).order(ByteOrder.LITTLE_ENDIAN));
@@ -105,9 +108,16 @@ public final class NetworkFile {
       count *= size;
     }
     float[] values = new float[count];
+    if (place.get("offset").asLong() + count * (long) Float.BYTES > weights.capacity()) {
+      throw cutShort(weights.capacity());
+    }
     ByteBuffer slice = weights.slice(place.get("offset").asInt(), count * Float.BYTES);
     slice.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
     return values;
+  }
+
+  private static IllegalArgumentException cutShort(int length) {
+    return new IllegalArgumentException("the network file is cut short after " + length + " bytes");
   }
 
   static int[] ints(JsonNode array) {

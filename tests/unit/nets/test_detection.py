@@ -1,0 +1,119 @@
+"""The end of an SSD is recognised by what its layers do, whatever they are called."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from featx_job.nets import caffe, caffe_pb2, graph
+from featx_job.nets.detection import SingleShot, split
+from featx_job.nets.errors import ModelError
+from featx_job.nets.fold import fold
+
+from tests.caffe_nets import CaffeNet
+from tests.tiny_models import tiny_ssd
+
+
+def of(net: CaffeNet) -> SingleShot:
+    return split(fold(caffe.read(net.prototxt(), net.caffemodel())))
+
+
+def layer(net: CaffeNet, name: str) -> caffe_pb2.LayerParameter:
+    return next(each for each in net.message.layer if each.name == name)
+
+
+def test_the_net_ends_at_its_heads() -> None:
+    detector = of(tiny_ssd())
+    assert detector.trunk.outputs == ("norm_loc", "wide_loc", "norm_conf", "wide_conf")
+    kinds = {type(each.operation) for each in detector.trunk.layers}
+    assert kinds == {graph.Convolution, graph.Relu, graph.Normalize, graph.Pooling}
+    assert detector.priors.shape == (160, 4)
+    assert detector.priors.dtype == np.float32
+    assert (detector.scores, detector.output.classes, detector.output.background) == ("softmax", 3, 0)
+
+
+def test_names_say_nothing() -> None:
+    net = tiny_ssd()
+    names = {each.name: f"n{index}" for index, each in enumerate(net.message.layer) if each.name != "data"}
+    for each in net.message.layer:
+        each.name = names.get(each.name, each.name)
+        for field in (each.bottom, each.top):
+            field[:] = [names.get(name, name) for name in field]
+    detector, expected = of(net), of(tiny_ssd())
+    assert detector.trunk.outputs == tuple(names[name] for name in expected.trunk.outputs)
+    np.testing.assert_array_equal(detector.priors, expected.priors)
+
+
+def test_sigmoid_scores_are_recognised() -> None:
+    net = tiny_ssd()
+    layer(net, "conf_softmax").type = "Sigmoid"
+    assert of(net).scores == "sigmoid"
+
+
+def test_one_map_needs_no_concat() -> None:
+    net = tiny_ssd()
+    for name in ("loc", "conf", "prior"):
+        del layer(net, name).bottom[1]
+    detector = of(net)
+    assert detector.trunk.outputs == ("norm_loc", "norm_conf")
+    assert len(detector.priors) == 128
+    assert "wide" not in {each.name for each in detector.trunk.layers}
+
+
+def _lacks_a_head(net: CaffeNet) -> None:
+    del layer(net, "conf").bottom[1]
+
+
+def _no_permute(net: CaffeNet) -> None:
+    layer(net, "norm_loc_flat").bottom[0] = "norm_loc"
+
+
+def _other_order(net: CaffeNet) -> None:
+    layer(net, "norm_loc_perm").permute_param.order[:] = [0, 3, 2, 1]
+
+
+def _no_prior(net: CaffeNet) -> None:
+    layer(net, "prior").bottom[0] = "norm_loc_flat"
+    layer(net, "prior").concat_param.axis = 1
+    layer(net, "prior").bottom[1] = "wide_loc_flat"
+
+
+def _other_variances(net: CaffeNet) -> None:
+    layer(net, "norm_prior").prior_box_param.variance[0] = 0.3
+
+
+def _corners(net: CaffeNet) -> None:
+    layer(net, "found").detection_output_param.code_type = caffe_pb2.PriorBoxParameter.CORNER
+
+
+def _box_a_class(net: CaffeNet) -> None:
+    layer(net, "found").detection_output_param.share_location = False
+
+
+def _two_inputs(net: CaffeNet) -> None:
+    del layer(net, "found").bottom[2]
+
+
+def _sizes_without_pairs(net: CaffeNet) -> None:
+    layer(net, "wide_prior").prior_box_param.max_size.append(60)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (_lacks_a_head, "heads do not fit"),
+        (_no_permute, "layer norm_loc feeds DetectionOutput but is no Permute"),
+        (_other_order, "no Permute to"),
+        (_no_prior, "is no PriorBox"),
+        (_other_variances, "different variances"),
+        (_corners, "CENTER_SIZE"),
+        (_box_a_class, "share_location"),
+        (_two_inputs, "reads 2 layers instead of 3"),
+        (_sizes_without_pairs, "layer wide_prior: PriorBox needs a max_size for each min_size"),
+    ],
+)
+def test_an_end_that_is_not_ssds_is_refused(change: object, expected: str) -> None:
+    net = tiny_ssd()
+    change(net)  # type: ignore[operator]
+    with pytest.raises(ModelError, match=expected) as refused:
+        of(net)
+    assert "\n" not in str(refused.value)

@@ -1,0 +1,20 @@
+"""What `make generate` writes from caffe.proto is what is committed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from featx_job import nets
+
+FOLDER = Path(nets.__file__).parent
+
+
+@pytest.mark.parametrize("name", ["caffe_pb2.py", "caffe_pb2.pyi"])
+def test_generated_code_is_what_the_schema_gives(tmp_path: Path, name: str) -> None:
+    options = [f"--python_out={tmp_path}", f"--mypy_out={tmp_path}", f"-I{FOLDER}", str(FOLDER / "caffe.proto")]
+    path = {"PATH": str(Path(sys.executable).parent)}
+    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *options], check=True, env=path)
+    assert (tmp_path / name).read_text() == (FOLDER / name).read_text(), "run `make generate`"
