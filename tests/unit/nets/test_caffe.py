@@ -85,6 +85,14 @@ def test_only_what_the_feature_needs_is_kept() -> None:
     assert not {layer.name for layer in network.layers} & {"depthwise_bn", "sum", "pool", "hash"}
 
 
+@pytest.mark.parametrize("rule", ["include { phase: TRAIN }", "exclude { phase: TEST }"])
+def test_a_layer_of_the_training_phase_is_left_out(rule: str) -> None:
+    training = f'layers {{ name: "noise" type: SIGMOID bottom: "fc" top: "fc" {rule} }}'
+    assert caffe.read(V1 + training, v1_weights()).outputs == ("fc",)
+    kept = training.replace(rule, "include { phase: TEST } exclude { phase: TRAIN }")
+    assert caffe.read(V1 + kept, v1_weights()).outputs == ("noise",)
+
+
 def test_a_batch_norm_that_saw_no_batch_has_mean_0() -> None:
     net = CaffeNet(3, 4, 4)
     net.layer("BatchNorm", "bn", ["data"], blobs=[[5, 5, 5], [9, 9, 9], [0]], batch_norm_param={"eps": 0.25})
