@@ -1,0 +1,81 @@
+package dev.featx.pipeline;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.Test;
+
+/** What is known of a picture before it is decoded. */
+class PictureHeaderTest {
+  private static byte[] encoded(String format, int width, int height) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    assertTrue(ImageIO.write(new BufferedImage(width, height, BufferedImage.TYPE_3BYTE_BGR), format, bytes));
+    return bytes.toByteArray();
+  }
+
+  @Test
+  void sizesAreReadOfEachFormat() throws Exception {
+    for (String format : new String[] {"jpeg", "png", "gif", "bmp", "tiff"}) {
+      PictureHeader header = PictureHeader.of(encoded(format, 37, 21));
+      String found = header.format().startsWith("tif") ? "tiff" : header.format();
+      assertEquals(new PictureHeader(format, 37, 21), new PictureHeader(found, header.width(), header.height()));
+    }
+  }
+
+  @Test
+  void theSizeOfALossyWebpIsRead() throws Exception {
+    byte[] bytes = new byte[40];
+    System.arraycopy("RIFF\0\0\0\0WEBPVP8 ".getBytes(StandardCharsets.ISO_8859_1), 0, bytes, 0, 16);
+    bytes[26] = 0x2A;
+    bytes[27] = 0x01;
+    bytes[28] = 0x10;
+    assertEquals(new PictureHeader("webp", 0x12A, 0x10), PictureHeader.of(bytes));
+  }
+
+  @Test
+  void anEmptyObjectIsEmptyAndTextIsNoPicture() {
+    assertEquals("Empty", assertThrows(PictureProblem.class, () -> PictureHeader.of(new byte[0])).reason());
+    byte[] text = "not a picture at all".getBytes(StandardCharsets.UTF_8);
+    assertEquals("NotAPicture", assertThrows(PictureProblem.class, () -> PictureHeader.of(text)).reason());
+  }
+
+  @Test
+  void aFileThatIsCutAnywhereIsNeverTakenForAWholePicture() throws Exception {
+    for (String format : new String[] {"jpeg", "png"}) {
+      byte[] whole = encoded(format, 64, 64);
+      for (int length = 1; length < whole.length - 8; length += 7) {
+        byte[] cut = Arrays.copyOf(whole, length);
+        assertThrows(PictureProblem.class, () -> PictureHeader.of(cut), format + " cut to " + length);
+      }
+    }
+  }
+
+  @Test
+  void theEndOfAThumbnailIsNotTheEndOfThePicture() throws Exception {
+    byte[] thumbnail = encoded("jpeg", 8, 8);
+    byte[] picture = encoded("jpeg", 64, 64);
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    bytes.write(picture, 0, 2);
+    int length = thumbnail.length + 2;
+    bytes.write(new byte[] {(byte) 0xFF, (byte) 0xE1, (byte) (length >> 8), (byte) length});
+    bytes.write(thumbnail);
+    bytes.write(picture, 2, picture.length - 2);
+    byte[] whole = bytes.toByteArray();
+    assertEquals(new JpegStructure(64, 64, true), JpegStructure.of(whole));
+    assertFalse(JpegStructure.of(Arrays.copyOf(whole, whole.length - 40)).complete());
+  }
+
+  @Test
+  void whatFollowsTheEndOfAJpegDoesNotMatter() throws Exception {
+    byte[] picture = encoded("jpeg", 16, 16);
+    assertTrue(JpegStructure.of(Arrays.copyOf(picture, picture.length + 100)).complete());
+  }
+}

@@ -1,0 +1,1 @@
+"""The job's decisions, without Spark or a store."""

@@ -1,0 +1,48 @@
+"""Progress counts each shard once, and judges speed by this attempt alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from featx_job.progress import ShardDone, Tally
+from hypothesis import given
+from hypothesis import strategies as st
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def done(index: int, features: int = 8, failures: int = 2) -> ShardDone:
+    return ShardDone(index, features, failures, 1000, 10 if failures else 0)
+
+
+def test_nothing_done_has_no_speed_and_no_end_in_sight() -> None:
+    progress = Tally(100, 10, started=0).progress(5, NOON)
+    assert (progress.images_per_second, progress.eta_seconds, progress.percent) == (0, None, 0)
+
+
+def test_speed_and_end_follow_from_what_is_done() -> None:
+    tally = Tally(100, 10, started=10)
+    tally.add(done(0))
+    tally.add(done(1))
+    progress = tally.progress(15, NOON)
+    assert (progress.images_done, progress.images_failed, progress.images_per_second) == (20, 4, 4.0)
+    assert (progress.eta_seconds, progress.percent, progress.summary) == (20, 20, "20/100")
+
+
+def test_what_an_earlier_attempt_did_counts_but_not_towards_speed() -> None:
+    tally = Tally(100, 10, started=0)
+    tally.add(done(0), earlier=True)
+    tally.add(done(1))
+    progress = tally.progress(5, NOON)
+    assert (progress.images_done, progress.images_per_second) == (20, 2.0)
+
+
+@given(st.lists(st.integers(0, 9), max_size=40), st.floats(0, 1e6))
+def test_a_shard_that_is_reported_twice_counts_once(indices: list[int], now: float) -> None:
+    tally = Tally(100, 10, started=0)
+    for index in indices:
+        tally.add(done(index))
+    progress = tally.progress(now, NOON)
+    assert progress.images_done == 10 * len(set(indices)) <= progress.images_total
+    assert progress.shards_done == len(set(indices))
+    assert (progress.percent == 100) == (len(set(indices)) == 10)

@@ -1,0 +1,39 @@
+"""A shard list holds every picture once, and is the same for every attempt."""
+
+from __future__ import annotations
+
+import json
+
+from featx_job.shards import cut, from_bytes
+from featx_job.sources import Listed
+from hypothesis import given
+from hypothesis import strategies as st
+
+objects = st.lists(st.builds(Listed, st.text(min_size=1, max_size=30), st.integers(0, 2**40)), max_size=60)
+
+
+@given(objects, st.integers(1, 20))
+def test_every_picture_is_in_one_shard_and_in_order(listed: list[Listed], size: int) -> None:
+    shards = cut("s3a://bucket/", listed, size)
+    assert [each for index in range(len(shards)) for each in shards.of(index)] == listed
+    assert all(0 < len(shards.of(index)) <= size for index in range(len(shards)))
+
+
+@given(objects, st.integers(1, 20))
+def test_a_later_attempt_reads_the_same_list(listed: list[Listed], size: int) -> None:
+    shards = cut("file:///a/", listed, size)
+    assert from_bytes(shards.to_bytes()) == shards
+    assert shards.to_bytes() == cut("file:///a/", listed, size).to_bytes()
+
+
+@given(objects, st.integers(1, 20))
+def test_an_executors_line_holds_the_shard_whatever_is_in_a_key(listed: list[Listed], size: int) -> None:
+    shards = cut("s3a://bucket/", listed, size)
+    for index in range(len(shards)):
+        line = shards.line(index)
+        assert "\n" not in line
+        assert json.loads(line) == {
+            "index": index,
+            "base": "s3a://bucket/",
+            "objects": [[each.key, each.size] for each in shards.of(index)],
+        }

@@ -1,0 +1,74 @@
+"""Spark's settings: what Featx owns stays its own, memory is split, and no secret stands in any of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from featx_api.job import JobSpec
+from featx_api.resource import FeatureExtraction
+from featx_job import spark
+from featx_job.failures import RunFailure
+from featx_job.surroundings import Cluster, Surroundings
+
+from tests.bad_resources import changed
+
+CLUSTER = Cluster("good-1-driver", "team", "10.0.0.7", "featx/job:1", "/etc/featx/job/executor-pod.yaml")
+
+
+def job(path: str = "spec.suspend", value: Any = False) -> JobSpec:
+    spec = FeatureExtraction.model_validate(changed(path, value)).spec
+    return JobSpec(name="good", namespace="team", uid="u-1", attempt=2, spec=spec)
+
+
+def around(tmp_path: Path, cluster: Cluster | None = CLUSTER) -> Surroundings:
+    secrets = tmp_path / "secrets"
+    (secrets / "store").mkdir(parents=True)
+    (secrets / "store" / "AWS_SECRET_ACCESS_KEY").write_text("hunter2")
+    return Surroundings(jars=Path("/jars"), work=tmp_path, secrets=secrets, cluster=cluster, cores=6)
+
+
+def test_executors_find_the_driver_and_are_owned_by_it(tmp_path: Path) -> None:
+    conf = spark.conf(job(), around(tmp_path))
+    assert conf["spark.driver.host"] == "10.0.0.7"
+    assert conf["spark.kubernetes.driver.pod.name"] == "good-1-driver"
+    assert conf["spark.kubernetes.executor.podNamePrefix"] == "good-2"
+
+
+def test_a_pods_memory_is_heap_and_overhead_and_no_more(tmp_path: Path) -> None:
+    conf = spark.conf(job("spec.execution.memory", "3Gi"), around(tmp_path))
+    heap = int(conf["spark.executor.memory"].removesuffix("m"))
+    assert heap + int(conf["spark.executor.memoryOverhead"].removesuffix("m")) == 3072
+    assert heap < 3072
+
+
+def test_one_task_takes_a_whole_executor(tmp_path: Path) -> None:
+    conf = spark.conf(job("spec.execution.cores", 4), around(tmp_path))
+    assert conf["spark.task.cpus"] == conf["spark.executor.cores"] == "4"
+    assert "-Dbigdl.mklNumThreads=4" in conf["spark.executor.extraJavaOptions"]
+
+
+def test_no_secret_stands_in_any_setting(tmp_path: Path) -> None:
+    conf = spark.conf(job(), around(tmp_path))
+    assert not [key for key, value in conf.items() if "hunter2" in value]
+    assert conf["spark.hadoop.fs.s3a.bucket.pictures.featx.credentials.dir"].endswith("/secrets/store")
+
+
+def test_fewest_and_most_executors_are_spark_s_dynamic_allocation(tmp_path: Path) -> None:
+    conf = spark.conf(job("spec.execution", {"minExecutors": 2, "maxExecutors": 9}), around(tmp_path))
+    assert (conf["spark.dynamicAllocation.minExecutors"], conf["spark.dynamicAllocation.maxExecutors"]) == ("2", "9")
+    assert "spark.executor.instances" not in conf
+
+
+def test_a_local_run_listens_on_loopback_alone_and_uses_this_machine_s_cores(tmp_path: Path) -> None:
+    conf = spark.conf(job(), around(tmp_path, cluster=None))
+    assert conf["spark.driver.bindAddress"] == "127.0.0.1"
+    assert spark.threads(job(), around(tmp_path / "again", cluster=None)) == 6
+
+
+def test_one_bucket_reached_in_two_ways_is_refused(tmp_path: Path) -> None:
+    output = {"uri": "s3://pictures/table", "s3": {"endpoint": "http://other:8333"}}
+    with pytest.raises(RunFailure, match=r"spec\.output\.s3.*pictures") as refusal:
+        spark.conf(job("spec.output", output), around(tmp_path))
+    assert refusal.value.class_ == "StoreConflict"

@@ -1,0 +1,91 @@
+"""A table becomes visible whole, heals when its publisher died, and is never mixed with another run's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from featx_job.failures import RunFailure
+from featx_job.shards import cut
+from featx_job.sources import Listed
+from featx_job.storage.folder import FolderStorage
+from featx_job.table import Table
+
+SHARDS = cut("file:///a/", [Listed("a.jpg", 1), Listed("b.jpg", 2)], 1)
+
+
+def table(root: Path, uid: str = "mine") -> Table:
+    return Table(FolderStorage(root, "spec.output.uri"), uid, f"file://{root}")
+
+
+def write_shards(root: Path, uid: str = "mine") -> None:
+    """Writes what executors write for two shards, the second with a failure."""
+    run = root / "_featx" / uid
+    for folder in ("features", "quarantine", "done"):
+        (run / folder).mkdir(parents=True, exist_ok=True)
+    for index in (0, 1):
+        (run / "features" / f"part-0000{index}.parquet").write_bytes(b"rows")
+        mark = {"index": index, "features": 1, "failures": index, "bytes": 4, "failureBytes": 3 * index}
+        (run / "done" / f"0000{index}.json").write_text(json.dumps(mark))
+    (run / "quarantine" / "part-00001.parquet").write_bytes(b"bad")
+
+
+def visible(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*.parquet") if "_featx" not in path.parts)
+
+
+def test_nothing_is_visible_before_the_table_is_whole(tmp_path: Path) -> None:
+    mine = table(tmp_path)
+    mine.shard_list(lambda: SHARDS)
+    write_shards(tmp_path)
+    assert visible(tmp_path) == []
+    mine.publish({"uid": "mine"})
+    assert visible(tmp_path) == ["_quarantine/part-00001.parquet", "part-00000.parquet", "part-00001.parquet"]
+    assert mine.finished() == {"uid": "mine"}
+
+
+def test_the_first_attempts_shard_list_is_the_run_s(tmp_path: Path) -> None:
+    assert table(tmp_path).shard_list(lambda: SHARDS) == SHARDS
+    assert table(tmp_path).shard_list(lambda: cut("file:///other/", [], 1)) == SHARDS
+
+
+def test_a_publisher_that_died_between_two_files_is_finished_by_the_next(tmp_path: Path) -> None:
+    table(tmp_path).shard_list(lambda: SHARDS)
+    write_shards(tmp_path)
+    (tmp_path / "_featx" / "mine" / "features" / "part-00000.parquet").rename(tmp_path / "part-00000.parquet")
+    again = table(tmp_path)
+    assert again.finished() is None
+    again.publish({"uid": "mine"})
+    assert visible(tmp_path)[1:] == ["part-00000.parquet", "part-00001.parquet"]
+
+
+def test_a_driver_believed_dead_that_publishes_again_changes_nothing(tmp_path: Path) -> None:
+    table(tmp_path).shard_list(lambda: SHARDS)
+    write_shards(tmp_path)
+    first, zombie = table(tmp_path), table(tmp_path)
+    first.publish({"uid": "mine"})
+    before = visible(tmp_path)
+    zombie.publish({"uid": "mine"})
+    assert visible(tmp_path) == before
+
+
+def test_another_runs_table_is_refused_by_its_owner_s_name(tmp_path: Path) -> None:
+    (tmp_path / "_manifest.json").write_text(json.dumps({"uid": "other", "namespace": "team", "name": "older"}))
+    with pytest.raises(RunFailure, match="team/older") as refusal:
+        table(tmp_path).finished()
+    assert refusal.value.class_ == "OutputExists"
+
+
+def test_a_folder_with_strangers_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"x")
+    with pytest.raises(RunFailure, match=r"spec\.output\.uri.*holiday\.jpg"):
+        table(tmp_path).finished()
+
+
+def test_outputs_count_rows_and_bytes(tmp_path: Path) -> None:
+    write_shards(tmp_path)
+    mine = table(tmp_path)
+    features, quarantine = mine.outputs(mine.done())
+    assert (features.record_count, features.bytes) == (2, 8)
+    assert (quarantine.record_count, quarantine.bytes) == (1, 3)
