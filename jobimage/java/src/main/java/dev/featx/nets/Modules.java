@@ -14,7 +14,6 @@ import com.intel.analytics.bigdl.dllib.nn.InferReshape;
 import com.intel.analytics.bigdl.dllib.nn.JoinTable;
 import com.intel.analytics.bigdl.dllib.nn.LeakyReLU;
 import com.intel.analytics.bigdl.dllib.nn.Linear;
-import com.intel.analytics.bigdl.dllib.nn.NormalizeScale;
 import com.intel.analytics.bigdl.dllib.nn.Power;
 import com.intel.analytics.bigdl.dllib.nn.ReLU;
 import com.intel.analytics.bigdl.dllib.nn.Sigmoid;
@@ -76,7 +75,7 @@ final class Modules {
       // The constant k is passed over by BigDL's MKL-DNN layer: GraphBuilder scales.
       case "LocalResponse" -> new SpatialCrossMapLRN(settings.get("size").asInt(),
           number(settings, "alpha") / number(settings, "k"), number(settings, "beta"), 1.0, NCHW, FLOAT, NUMERIC);
-      case "Normalize" -> normalize(layer, settings, output);
+      case "Normalize" -> new ChannelNormalization(weights(layer, "scale"), (float) number(settings, "epsilon"));
       case "Flatten", "Reshape" -> reshape(output);
       case "Permute" -> permute(NetworkFile.ints(settings.get("order")), output);
       default -> throw new IllegalArgumentException(
@@ -212,14 +211,6 @@ final class Modules {
 
   private static AbstractModule power(double power, double scale, double shift, int[] output) {
     return new OnBlas(new Power(power, scale, shift, FLOAT, NUMERIC), output);
-  }
-
-  private AbstractModule normalize(JsonNode layer, JsonNode settings, int[] output) {
-    float[] scale = weights(layer, "scale");
-    int[] shape = {1, scale.length, 1, 1};
-    NormalizeScale module = new NormalizeScale(2.0, number(settings, "epsilon"), 1.0, shape, null, FLOAT, NUMERIC);
-    module.setWeightsBias(new Tensor[] {tensor(scale, shape)});
-    return new OnBlas(module, output);
   }
 
   /** Returns a module that gives values another shape; BigDL's wants exactly one -1 in it. */
