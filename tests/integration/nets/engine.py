@@ -99,9 +99,6 @@ def running(threads: int = 2) -> Iterator[Engine]:
     folders = [jars(), SITE / "bigdl/share/dllib/lib", SITE / "bigdl/share/core/lib", SITE / "pyspark/jars"]
     options = [
         "-Xmx3g",
-        "-Dbigdl.engineType=mkldnn",
-        f"-Dbigdl.mklNumThreads={threads}",
-        "-Dbigdl.disableOmpAffinity=true",
         *[f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED],
     ]
     (py4j,) = (SITE / "pyspark/jars").glob("py4j-*.jar")

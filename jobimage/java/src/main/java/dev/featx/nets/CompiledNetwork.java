@@ -109,9 +109,20 @@ public final class CompiledNetwork implements AutoCloseable {
     return (T) result[0];
   }
 
-  /** Tells BigDL of this JVM's cores, which needs no Spark context and no knowledge of the cluster's size. */
+  /**
+   * Tells BigDL of this JVM's cores, which needs no Spark context and no knowledge of the cluster's size.
+   *
+   * <p>The number of cores that BigDL is told does not decide on OpenMP's threads, the property does; without it BigDL takes
+   * all cores of the machine, whatever the executor has.
+   */
   private static synchronized void prepareEngine(int cores) {
     if (!engineReady) {
+      System.setProperty("bigdl.engineType", "mkldnn");
+      System.setProperty("bigdl.mklNumThreads", Integer.toString(cores));
+      if (System.getProperty("bigdl.disableOmpAffinity") == null) {
+        // Two executors on a node would otherwise be pinned to the same cores.
+        System.setProperty("bigdl.disableOmpAffinity", "true");
+      }
       Fusion.turnOffBigDls();
       Engine$.MODULE$.setNodeAndCore(1, cores);
       engineReady = true;
