@@ -1,0 +1,48 @@
+"""One S3 server, one set of tiny nets and one Spark JVM for all tests of the job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from featx_cli.engine import jars
+from featx_job.surroundings import Surroundings
+
+from tests.integration.job.runs import Runner, Spec, model
+from tests.integration.job.store import ADMIN, READER, Store, running
+from tests.tiny_models import write_tiny_extractor, write_tiny_ssd
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with running(tmp_path_factory.mktemp("store")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of Secrets as the kubelet mounts them: `store`, `reader`, `wrong`, and `half` without its second key."""
+    folder = tmp_path_factory.mktemp("secrets")
+    for name, pair in (("store", ADMIN), ("reader", READER), ("wrong", (ADMIN[0], "not-the-key"))):
+        (folder / name).mkdir()
+        (folder / name / "AWS_ACCESS_KEY_ID").write_text(f"{pair[0]}\n")
+        (folder / name / "AWS_SECRET_ACCESS_KEY").write_text(pair[1])
+    (folder / "half").mkdir()
+    (folder / "half" / "AWS_ACCESS_KEY_ID").write_text(ADMIN[0])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def runner(tmp_path_factory: pytest.TempPathFactory, secrets: Path) -> Runner:
+    return Runner(Surroundings(jars=jars(), work=tmp_path_factory.mktemp("work"), secrets=secrets, patience=3))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Spec:
+    """Detector and extractor of a spec: the tiny nets, all boxes of red."""
+    folder = tmp_path_factory.mktemp("nets")
+    return {
+        "detector": {"model": model(write_tiny_ssd(folder)), "classes": [1], "crop": {"margin": 0.1}},
+        "extractor": {"model": model(write_tiny_extractor(folder)), "layer": "pool", "binarize": {}},
+    }

@@ -1,0 +1,96 @@
+"""Runs of the job's program on this machine: specs in short, outcomes, and the tables that were written."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as arrow
+import pyarrow.parquet as parquet
+from featx_api.job import JobSpec, Outcome
+from featx_api.spec import FeatureExtractionSpec
+from featx_api.status import Progress
+from featx_job import program
+from featx_job.surroundings import Surroundings
+
+from tests.integration.job.store import Store
+from tests.models import CaffeFiles
+
+Spec = dict[str, Any]
+Rows = list[dict[str, Any]]
+
+
+class Tables(NamedTuple):
+    """What a run left at its output."""
+
+    features: arrow.Table
+    quarantine: Rows
+
+    @property
+    def rows(self) -> Rows:
+        return list(self.features.to_pylist())
+
+    def reasons(self) -> dict[str, tuple[str, str]]:
+        """Returns stage and reason by key."""
+        return {row["key"]: (row["stage"], row["reason"]) for row in self.quarantine}
+
+    def row(self, key: str) -> dict[str, Any]:
+        (found,) = [row for row in self.rows if row["key"] == key]
+        return found
+
+
+@dataclass
+class Runner:
+    """Runs specs one after another; Spark's JVM stays between them, with the nets that it has converted.
+
+    Attributes:
+        surroundings: Where runs happen.
+        seen: The progress that the last run reported.
+    """
+
+    surroundings: Surroundings
+    seen: list[Progress] = field(default_factory=list)
+
+    def run(self, spec: Spec, uid: str = "uid-1", attempt: int = 1) -> Outcome:
+        self.seen.clear()
+        return program.run(job(spec, uid, attempt), self.surroundings, self.seen.append)
+
+
+def job(spec: Spec, uid: str = "uid-1", attempt: int = 1) -> JobSpec:
+    parsed = FeatureExtractionSpec.model_validate(spec)
+    return JobSpec(name="catalog", namespace="tests", uid=uid, attempt=attempt, spec=parsed)
+
+
+def model(files: CaffeFiles) -> Spec:
+    """Returns the spec's words for a model that lies on this machine."""
+    return {
+        "prototxt": f"file://{files.prototxt}",
+        "weights": f"file://{files.caffemodel}",
+        "sha256": hashlib.sha256(files.caffemodel.read_bytes()).hexdigest(),
+    }
+
+
+def rows_of_folder(folder: Path) -> Tables:
+    """Returns the tables below a folder."""
+    quarantine = folder / "_quarantine"
+    return _tables(_files(folder), _files(quarantine) if quarantine.exists() else [])
+
+
+def rows_of_bucket(store: Store, bucket: str, prefix: str) -> Tables:
+    """Returns the tables below a prefix."""
+    keys = [key for key in store.keys(bucket, f"{prefix}/") if key.endswith(".parquet") and "/_featx/" not in key]
+    features = [store.get(bucket, key) for key in keys if "/_quarantine/" not in key]
+    return _tables(features, [store.get(bucket, key) for key in keys if "/_quarantine/" in key])
+
+
+def _files(folder: Path) -> list[bytes]:
+    return [folder.joinpath(name).read_bytes() for name in sorted(os.listdir(folder)) if name.endswith(".parquet")]
+
+
+def _tables(features: list[bytes], quarantine: list[bytes]) -> Tables:
+    whole = arrow.concat_tables([parquet.read_table(io.BytesIO(data)) for data in features])
+    return Tables(whole, [row for data in quarantine for row in parquet.read_table(io.BytesIO(data)).to_pylist()])

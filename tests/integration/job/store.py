@@ -1,0 +1,123 @@
+"""A real S3 server on loopback: SeaweedFS, from the package that carries its binary."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import urllib3
+from minio import Minio
+
+ADMIN = ("tests", "secret-of-tests-4711")
+READER = ("reader", "secret-of-reader-4711")
+PATIENCE = 60.0
+
+
+class Store:
+    """A running server, and a client of it that may do everything."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.client = Minio(
+            endpoint.removeprefix("http://"), access_key=ADMIN[0], secret_key=ADMIN[1], secure=False, region="us-east-1"
+        )
+
+    def put(self, bucket: str, objects: dict[str, bytes]) -> None:
+        """Stores objects by key, in a bucket that is made if need be."""
+        if not self.client.bucket_exists(bucket):
+            self.client.make_bucket(bucket)
+        for key, data in objects.items():
+            self.client.put_object(bucket, key, io.BytesIO(data), len(data))
+
+    def keys(self, bucket: str, prefix: str) -> list[str]:
+        return sorted(str(each.object_name) for each in self.client.list_objects(bucket, prefix, recursive=True))
+
+    def get(self, bucket: str, key: str) -> bytes:
+        with self.client.get_object(bucket, key) as response:
+            return bytes(response.read())
+
+
+def free_ports(count: int) -> list[int]:
+    """Returns ports of loopback that nobody listens on; weed adds 10000 for gRPC, so they are below 22000."""
+    found: list[int] = []
+    for port in range(18400, 22000):
+        if len(found) == count:
+            return found
+        with socket.socket() as plain, socket.socket() as grpc:
+            try:
+                plain.bind(("127.0.0.1", port))
+                grpc.bind(("127.0.0.1", port + 10000))
+            except OSError:
+                continue
+            found.append(port)
+    raise RuntimeError("no free ports between 18400 and 22000")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Store]:
+    """Starts the server with its data below a folder, waits until it stores, and kills it: nothing is worth keeping."""
+    master, volume, filer, s3 = free_ports(4)
+    identities = [
+        {"name": "tests", "credentials": [_key(ADMIN)], "actions": ["Admin", "Read", "Write", "List", "Tagging"]},
+        {"name": "reader", "credentials": [_key(READER)], "actions": ["Read", "List"]},
+    ]
+    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
+    (folder / "data").mkdir()
+    command = [
+        str(Path(sys.executable).with_name("weed")),
+        "server",
+        "-filer",
+        "-s3",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        f"-master.port={master}",
+        f"-volume.port={volume}",
+        f"-filer.port={filer}",
+        f"-s3.port={s3}",
+        "-s3.port.iceberg=0",
+        f"-s3.config={folder / 's3.json'}",
+        "-s3.autoCreateBucket=false",
+        f"-dir={folder / 'data'}",
+        "-master.electionTimeout=1s",
+        "-master.telemetry=false",
+        "-master.volumeSizeLimitMB=64",
+        "-volume.max=50",
+    ]
+    with (folder / "weed.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+    try:
+        store = Store(f"http://127.0.0.1:{s3}")
+        _wait(process, store, folder / "weed.log")
+        yield store
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def _key(pair: tuple[str, str]) -> dict[str, str]:
+    return {"accessKey": pair[0], "secretKey": pair[1]}
+
+
+def _wait(process: subprocess.Popen[bytes], store: Store, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            answer = urllib3.request("GET", f"{store.endpoint}/healthz", timeout=2, retries=False)
+            if answer.status == 200:
+                # S3 answers before there is a volume server to store anything on.
+                store.put("ready", {"ready": b"ready"})
+                return
+            problem = f"/healthz says {answer.status}"
+        except Exception as error:  # whatever it is, it is asked again until the deadline
+            problem = repr(error)
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"SeaweedFS does not serve ({problem}): {log.read_text()[-2000:]}")
+        time.sleep(0.1)
