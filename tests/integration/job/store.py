@@ -83,6 +83,7 @@ def running(folder: Path) -> Iterator[Store]:
         f"-filer.port={filer}",
         f"-s3.port={s3}",
         "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
         f"-s3.config={folder / 's3.json'}",
         "-s3.autoCreateBucket=false",
         f"-dir={folder / 'data'}",

@@ -96,7 +96,7 @@ def finished(request: pytest.FixtureRequest) -> Finished:
 def test_every_picture_of_a_bucket_is_a_row_whatever_its_key(from_bucket: Finished) -> None:
     assert from_bucket.tables.quarantine == []
     assert [row["key"] for row in from_bucket.tables.rows] == sorted(
-        (f"pictures/{name}" for name in NAMES), key=lambda key: key.encode()
+        (f"pictures/{name}" for name in KEYS), key=lambda key: key.encode()
     )
 
 

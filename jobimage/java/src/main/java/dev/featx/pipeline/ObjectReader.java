@@ -33,7 +33,7 @@ final class ObjectReader {
   /**
    * Returns an object's bytes.
    *
-   * @throws PictureProblem TooLarge or Missing
+   * @throws PictureProblem TooLarge, Missing or Unreadable
    * @throws IOException if the store does not answer, or refuses
    */
   byte[] read(Shard.StoredObject object) throws PictureProblem, IOException, InterruptedException {
@@ -58,7 +58,7 @@ final class ObjectReader {
     }
   }
 
-  private byte[] readOnce(Shard.StoredObject object) throws IOException, InterruptedException {
+  private byte[] readOnce(Shard.StoredObject object) throws PictureProblem, IOException, InterruptedException {
     Path path = new Path(object.uri());
     FileSystem fileSystem = path.getFileSystem(conf);
     // The length is known from the listing, so S3A need not ask for it; small objects come in one request.
@@ -69,7 +69,10 @@ final class ObjectReader {
       stream.readFully(bytes);
       return bytes;
     } catch (ExecutionException e) {
-      throw e.getCause() instanceof IOException cause ? cause : new IOException(e.getCause());
+      if (e.getCause() instanceof IOException cause) {
+        throw cause;
+      }
+      throw new PictureProblem(PictureProblem.Stage.READ, "Unreadable", "it can't be read by this name: " + e.getCause());
     }
   }
 }

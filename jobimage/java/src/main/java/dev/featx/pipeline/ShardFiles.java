@@ -59,7 +59,6 @@ final class ShardFiles {
 
   private long place(Path file, Writer writer) throws IOException {
     FileSystem fileSystem = file.getFileSystem(conf);
-    fileSystem.setWriteChecksum(false); // local disks: no hidden .crc beside each file
     if (fileSystem.getScheme().startsWith("s3")) {
       writer.write(file);
     } else {
