@@ -59,7 +59,7 @@ final class ShardFiles {
 
   private long place(Path file, Writer writer) throws IOException {
     FileSystem fileSystem = file.getFileSystem(conf);
-    if (fileSystem.getScheme().startsWith("s3")) {
+    if (file.toUri().getScheme().startsWith("s3")) { // the address says it; RawLocalFileSystem itself does not
       writer.write(file);
     } else {
       Path hidden = new Path(file.getParent(), "." + file.getName() + "." + UUID.randomUUID());
