@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,7 +87,8 @@ def rows_of_bucket(store: Store, bucket: str, prefix: str) -> Tables:
 
 
 def _files(folder: Path) -> list[bytes]:
-    return [folder.joinpath(name).read_bytes() for name in sorted(os.listdir(folder)) if name.endswith(".parquet")]
+    found = sorted(path for path in folder.iterdir() if path.suffix == ".parquet")
+    return [path.read_bytes() for path in found]
 
 
 def _tables(features: list[bytes], quarantine: list[bytes]) -> Tables:

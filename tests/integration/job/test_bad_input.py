@@ -1,0 +1,160 @@
+"""Pictures of every kind that a catalogue holds: those that can be used are rows, the others are in quarantine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from featx_api.job import Outcome
+
+from tests.integration.job import drawings
+from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder
+
+SCENE = drawings.scene(seed=3)
+JPEG = drawings.encoded(SCENE)
+PNG = drawings.encoded(SCENE, ".png")
+THUMBNAIL = drawings.with_thumbnail(SCENE)
+
+USABLE = {
+    "plain.jpg": JPEG,
+    "plain.png": PNG,
+    "cmyk.jpg": drawings.cmyk(SCENE),
+    "grey.png": drawings.grey(SCENE),
+    "deep.png": drawings.deep(SCENE),
+    "rotated.jpg": drawings.rotated(SCENE),
+    "upright.jpg": drawings.upright(SCENE),
+    "thumbnail.jpg": THUMBNAIL,
+    "animated.gif": drawings.animation([SCENE, drawings.scene(seed=4)]),
+    "bitmap.bmp": drawings.encoded(SCENE, ".bmp"),
+    "trailing.jpg": JPEG + b"\0" * 500,
+}
+UNUSABLE = {
+    "empty.jpg": (b"", ("decode", "Empty")),
+    "text.jpg": (b"this is no picture, whatever its name says", ("decode", "NotAPicture")),
+    "truncated.jpg": (JPEG[: len(JPEG) // 2], ("decode", "Truncated")),
+    "truncated-thumbnail.jpg": (THUMBNAIL[:-200], ("decode", "Truncated")),
+    "truncated.png": (PNG[: len(PNG) // 2], ("decode", "Truncated")),
+    "sixty-megapixels.png": (drawings.blank_png(10_000, 6_000), ("decode", "TooManyPixels")),
+    "two-mebibytes.jpg": (JPEG + b"\0" * (2 << 20), ("read", "TooLarge")),
+    "header-only.png": (PNG[:40] + PNG[-12:], ("decode", "Damaged")),
+}
+
+
+def spec_of(folder: Path, tiny: Spec, **spec: Any) -> Spec:
+    return {
+        "source": {"files": {"uri": f"file://{folder}"}},
+        **tiny,
+        "output": {"uri": f"file://{folder}-table"},
+        "limits": {"mebibytes": 2},
+        "errors": {"maxFailedFraction": 1},
+        **spec,
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all of them."""
+    found = tmp_path_factory.mktemp("bad")
+    for name, data in [*USABLE.items(), *((name, data) for name, (data, _) in UNUSABLE.items())]:
+        (found / name).write_bytes(data)
+    return found
+
+
+@pytest.fixture(scope="module")
+def outcome(runner: Runner, tiny: Spec, folder: Path) -> Outcome:
+    return runner.run(spec_of(folder, tiny))
+
+
+@pytest.fixture(scope="module")
+def tables(outcome: Outcome, folder: Path) -> Tables:
+    assert outcome.failure is None
+    return rows_of_folder(Path(f"{folder}-table"))
+
+
+def test_a_run_with_bad_pictures_succeeds_and_counts_them(outcome: Outcome) -> None:
+    assert outcome.result == "Succeeded"
+    assert outcome.progress is not None
+    assert outcome.progress.images_done == len(USABLE) + len(UNUSABLE)
+    assert outcome.progress.images_failed == len(UNUSABLE)
+
+
+@pytest.mark.parametrize("name", USABLE)
+def test_a_picture_of_this_kind_is_a_row(tables: Tables, name: str) -> None:
+    row = tables.row(name)
+    assert (row["width"], row["height"]) == (160, 120)
+    assert np.isfinite(row["feature"]).all()
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_picture_of_this_kind_is_in_quarantine_with_its_reason(tables: Tables, name: str) -> None:
+    assert tables.reasons()[name] == UNUSABLE[name][1]
+
+
+def test_nothing_is_lost_and_nothing_is_twice(tables: Tables) -> None:
+    keys = [row["key"] for row in [*tables.rows, *tables.quarantine]]
+    assert sorted(keys) == sorted([*USABLE, *UNUSABLE])
+
+
+def test_a_message_names_the_limit_and_the_setting_that_would_help(tables: Tables) -> None:
+    messages = {row["key"]: row["message"] for row in tables.quarantine}
+    assert "10000x6000" in messages["sixty-megapixels.png"]
+    assert "spec.limits.megapixels" in messages["sixty-megapixels.png"]
+    assert "spec.limits.mebibytes" in messages["two-mebibytes.jpg"]
+
+
+def test_a_picture_stored_on_its_side_gives_what_the_upright_one_gives(tables: Tables) -> None:
+    rotated, upright = (np.array(tables.row(f"{name}.jpg")["feature"]) for name in ("rotated", "upright"))
+    assert np.abs(rotated - upright).max() < 0.02 * np.abs(upright).max()
+
+
+def test_encodings_of_one_picture_give_nearly_one_feature(tables: Tables) -> None:
+    plain = np.array(tables.row("plain.png")["feature"])
+    for name in ("deep.png", "bitmap.bmp"):
+        assert np.allclose(tables.row(name)["feature"], plain, rtol=1e-5)
+    assert tables.row("thumbnail.jpg")["feature"] == tables.row("plain.jpg")["feature"]
+    assert tables.row("trailing.jpg")["feature"] == tables.row("plain.jpg")["feature"]
+    gif = np.array(tables.row("animated.gif")["feature"])
+    assert np.abs(gif - plain).max() < 0.2 * np.abs(plain).max()  # 256 colours, of the first frame
+
+
+def test_a_higher_limit_lets_a_large_picture_through(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.mkdir()
+    (large / "sixty-megapixels.png").write_bytes(UNUSABLE["sixty-megapixels.png"][0])
+    (large / "small.jpg").write_bytes(JPEG)
+    outcome = runner.run(spec_of(large, tiny, limits={"megapixels": 80}), uid="large")
+    assert outcome.failure is None
+    row = rows_of_folder(Path(f"{large}-table")).row("sixty-megapixels.png")
+    assert (row["width"], row["height"]) == (10_000, 6_000)
+
+
+def test_too_many_bad_pictures_fail_the_run_and_keep_the_quarantine(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    for index in range(4):
+        (mixed / f"good-{index}.jpg").write_bytes(JPEG)
+    (mixed / "bad.jpg").write_bytes(b"")
+    outcome = runner.run(spec_of(mixed, tiny, errors={"maxFailedFraction": 0.1}), uid="mixed")
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("TooManyFailures", False)
+    assert "spec.errors.maxFailedFraction 0.1" in outcome.failure.message
+    table = Path(f"{mixed}-table")
+    assert [path.name for path in (table / "_quarantine").iterdir()] == ["part-00000.parquet"]
+    assert not (table / "_SUCCESS").exists()
+
+
+def test_a_picture_without_the_subject_is_skipped_where_the_policy_says_so(
+    runner: Runner, tiny: Spec, tmp_path: Path
+) -> None:
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    (plain / "red.jpg").write_bytes(JPEG)
+    (plain / "nothing.jpg").write_bytes(drawings.encoded(np.full((120, 160, 3), 110, np.uint8)))
+    detector = {**tiny["detector"], "crop": {"fallback": "skip"}}
+    outcome = runner.run(spec_of(plain, {**tiny, "detector": detector}), uid="skip")
+    assert outcome.failure is None
+    found = rows_of_folder(Path(f"{plain}-table"))
+    assert found.reasons() == {"nothing.jpg": ("detect", "NoDetection")}
+    assert [row["key"] for row in found.rows] == ["red.jpg"]

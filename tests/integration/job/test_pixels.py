@@ -1,0 +1,98 @@
+"""The whole chain equals an independent one: cv2 decodes, cv2.dnn detects, the best box is cropped, cv2.dnn extracts.
+
+Boxes within a pixel, scores and features within 1e-3 relative, on real pictures and real nets.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import skimage
+
+from tests import models
+from tests.integration.job.reference import Reference, Row
+from tests.integration.job.runs import Runner, model, rows_of_folder
+from tests.pictures import paths
+
+PIXEL, RELATIVE = 1.0, 1e-3
+FACE_MEAN, COLOUR_MEAN = (104.0, 177.0, 123.0), (104.0, 117.0, 123.0)
+MARGIN = 0.1
+
+
+class Compared(NamedTuple):
+    ours: dict[str, Any]
+    theirs: Row
+
+
+@pytest.fixture(scope="module")
+def compared(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Compared]:
+    """The job's row and OpenCV's of each of at least 20 real pictures."""
+    folder, output = tmp_path_factory.mktemp("real"), tmp_path_factory.mktemp("output")
+    chosen = {f"{number:02}-{path.name}": path.read_bytes() for number, path in enumerate([*paths(24), *_faces()])}
+    for name, data in chosen.items():
+        (folder / name).write_bytes(data)
+    spec = {
+        "source": {"files": {"uri": f"file://{folder}"}},
+        "detector": {
+            "model": model(models.res10()),
+            "input": {"mean": list(FACE_MEAN)},
+            "crop": {"margin": MARGIN},
+        },
+        "extractor": {
+            "model": model(models.resnet50_thin()),
+            "input": {"mean": list(COLOUR_MEAN)},
+            "layer": "pool",
+            "binarize": {},
+        },
+        "output": {"uri": f"file://{output}"},
+    }
+    outcome = runner.run(spec)
+    assert outcome.failure is None
+    reference = Reference((models.res10(), 300, FACE_MEAN), (models.resnet50_thin(), 224, COLOUR_MEAN), "pool", MARGIN)
+    rows = {row["key"]: row for row in rows_of_folder(output).rows}
+    assert len(rows) >= 20 and set(rows) == set(chosen)
+    return {name: Compared(rows[name], reference.row(data)) for name, data in chosen.items()}
+
+
+def test_every_row_has_the_size_of_the_upright_picture(compared: dict[str, Compared]) -> None:
+    for name, (ours, theirs) in compared.items():
+        assert (ours["width"], ours["height"]) == theirs.size, name
+
+
+def test_some_pictures_have_a_box_and_some_have_none(compared: dict[str, Compared]) -> None:
+    assert {theirs.score is None for _, theirs in compared.values()} == {True, False}
+
+
+def test_boxes_are_within_a_pixel_and_classes_the_same(compared: dict[str, Compared]) -> None:
+    for name, (ours, theirs) in compared.items():
+        assert ours["class"] == theirs.category, name
+        assert np.allclose([ours[side] for side in ("x0", "y0", "x1", "y1")], theirs.box, rtol=0, atol=PIXEL), name
+
+
+def test_scores_are_within_a_thousandth(compared: dict[str, Compared]) -> None:
+    for name, (ours, theirs) in compared.items():
+        assert (ours["score"] is None) == (theirs.score is None), name
+        if theirs.score is not None:
+            assert abs(ours["score"] - theirs.score) <= RELATIVE * theirs.score, name
+
+
+def test_features_are_within_a_thousandth(compared: dict[str, Compared]) -> None:
+    off = {name: _relative(np.array(ours["feature"]), theirs.feature) for name, (ours, theirs) in compared.items()}
+    print(json.dumps({name: f"{value:.1e}" for name, value in off.items()}))
+    assert max(off.values()) <= RELATIVE, off
+
+
+def _relative(ours: np.ndarray[Any, Any], theirs: np.ndarray[Any, Any]) -> float:
+    """Returns the greatest difference as a share of the feature's greatest unit."""
+    assert ours.shape == theirs.shape
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+def _faces() -> list[Path]:
+    """Returns pictures in which the face detector finds something, beside products in which it mostly does not."""
+    folder = Path(str(skimage.__file__)).parent / "data"
+    return [folder / "astronaut.png", folder / "camera.png"]

@@ -1,0 +1,151 @@
+"""A run that is killed goes on where it stopped: nothing twice, nothing lost, nothing that is done done again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.integration.job import drawings
+from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_folder
+
+PICTURES, SHARD = 400, 4
+SHARDS = PICTURES // SHARD
+UID = "uid-killed"
+PATIENCE = 120.0
+Stamps = dict[str, tuple[int, int]]
+
+
+class Scene(NamedTuple):
+    spec: Spec
+    output: Path
+
+    @property
+    def run_folder(self) -> Path:
+        return self.output / "_featx" / UID
+
+    def done(self) -> set[str]:
+        folder = self.run_folder / "done"
+        return {path.name for path in folder.glob("[0-9]*.json")} if folder.is_dir() else set()
+
+    def stamps(self) -> Stamps:
+        """Returns when each shard's file was written, and as which file: a file that is written again has others."""
+        files = [*self.run_folder.glob("features/part-*"), *self.output.glob("part-*")]
+        return {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in files}
+
+
+@pytest.fixture(scope="module")
+def scene(tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    pictures, output = tmp_path_factory.mktemp("many"), tmp_path_factory.mktemp("output")
+    for number in range(PICTURES):
+        data = drawings.encoded(drawings.scene(seed=number)) if number % 50 else b"no picture"
+        (pictures / f"{number:04}.jpg").write_bytes(data)
+    spec = {
+        "source": {"files": {"uri": f"file://{pictures}"}},
+        **tiny,
+        "output": {"uri": f"file://{output}"},
+        "execution": {"shardPictures": SHARD},
+    }
+    return Scene(spec, output)
+
+
+class Killed(NamedTuple):
+    done: set[str]
+    stamps: Stamps
+    listed: bytes
+
+
+@pytest.fixture(scope="module")
+def killed(scene: Scene, runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    """What is there when driver and JVM were killed with some shards done and others not."""
+    folder = tmp_path_factory.mktemp("killed")
+    around = runner.surroundings
+    folders = {"jars": str(around.jars), "work": str(folder / "work")}
+    description = {"job": job(scene.spec, UID).to_wire(), "folders": folders}
+    (folder / "job.json").write_text(json.dumps(description))
+    command = [sys.executable, "-m", "tests.integration.job.program_process"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, str(folder / "job.json"), str(folder / "outcome.json")],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # the JVM belongs to it, and dies with it
+        )
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while len(scene.done()) < 3:
+            assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()[-3000:]
+            time.sleep(0.005)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    done = scene.done()
+    assert 3 <= len(done) < SHARDS, "it was killed too late to be in the middle"
+    stamps = {name: stamp for name, stamp in scene.stamps().items() if _mark(name) in done}
+    return Killed(done, stamps, (scene.run_folder / "shards.json.gz").read_bytes())
+
+
+class Healed(NamedTuple):
+    tables: Tables
+    stamps: Stamps
+
+
+@pytest.fixture(scope="module")
+def healed(scene: Scene, killed: Killed, runner: Runner) -> Healed:
+    # What is added meanwhile does not move anything to another shard.
+    (Path(scene.spec["source"]["files"]["uri"].removeprefix("file://")) / "0000-added.jpg").write_bytes(b"added")
+    outcome = runner.run(scene.spec, UID, attempt=2)
+    assert outcome.failure is None
+    progress = outcome.progress
+    assert progress is not None
+    assert (progress.images_total, progress.images_done, progress.images_failed) == (PICTURES, PICTURES, PICTURES // 50)
+    return Healed(rows_of_folder(scene.output), scene.stamps())
+
+
+def test_no_picture_is_lost_and_none_is_there_twice(healed: Healed) -> None:
+    keys = [row["key"] for row in healed.tables.rows] + [row["key"] for row in healed.tables.quarantine]
+    assert sorted(keys) == [f"{number:04}.jpg" for number in range(PICTURES)]
+    assert len(healed.tables.quarantine) == PICTURES // 50
+
+
+def test_shards_that_were_done_are_not_done_again(killed: Killed, healed: Healed) -> None:
+    assert len(killed.stamps) == len(killed.done)
+    assert {name: healed.stamps[name] for name in killed.stamps} == killed.stamps
+
+
+def test_the_first_attempts_shard_list_stands(scene: Scene, killed: Killed, healed: Healed) -> None:
+    assert (scene.run_folder / "shards.json.gz").read_bytes() == killed.listed
+
+
+def test_nothing_half_written_stays_beside_the_table(scene: Scene, healed: Healed) -> None:
+    assert sorted(path.name for path in scene.output.iterdir() if path.name.startswith(".")) == []
+
+
+def test_a_publication_that_was_cut_off_is_completed(scene: Scene, healed: Healed, runner: Runner) -> None:
+    (scene.output / "_SUCCESS").unlink()
+    (scene.output / "_manifest.json").unlink()
+    (scene.output / "part-00007.parquet").rename(scene.run_folder / "features" / "part-00007.parquet")
+    outcome = runner.run(scene.spec, UID, attempt=3)
+    assert outcome.failure is None
+    assert (scene.output / "_SUCCESS").exists()
+    assert scene.stamps() == healed.stamps
+    assert rows_of_folder(scene.output).rows == healed.tables.rows
+
+
+def test_another_resource_with_the_same_output_is_refused(scene: Scene, healed: Healed, runner: Runner) -> None:
+    outcome = runner.run(scene.spec, "another-uid")
+    assert outcome.failure is not None
+    assert outcome.failure.class_ == "OutputExists"
+    assert "spec.output.uri" in outcome.failure.message and "tests/catalog" in outcome.failure.message
+    assert not outcome.retryable
+
+
+def _mark(name: str) -> str:
+    return f"{name.removeprefix('part-').removesuffix('.parquet')}.json"
