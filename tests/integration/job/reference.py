@@ -1,0 +1,75 @@
+"""The whole chain a second time, with OpenCV alone: decode, resize, SSD, crop, extractor. What the job must equal."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.models import CaffeFiles
+
+Pixels = NDArray[np.uint8]
+Mean = tuple[float, float, float]
+
+
+class Row(NamedTuple):
+    """Box in pixels; score and class are None where nothing was found and the whole picture was taken."""
+
+    box: tuple[float, float, float, float]
+    score: float | None
+    category: int | None
+    feature: NDArray[np.float32]
+    size: tuple[int, int]
+
+
+class Reference:
+    """Two nets of OpenCV's Caffe importer, and the policy by which the best box is cropped."""
+
+    def __init__(
+        self,
+        detector: tuple[CaffeFiles, int, Mean],
+        extractor: tuple[CaffeFiles, int, Mean],
+        layer: str,
+        margin: float,
+        threshold: float = 0.5,
+    ) -> None:
+        """Loads the nets; each is given with the side of its input and the mean of its channels."""
+        (detector_files, *self._detector_input), (extractor_files, *self._extractor_input) = detector, extractor
+        self._detector = cv2.dnn.readNetFromCaffe(*map(str, detector_files))
+        self._extractor = cv2.dnn.readNetFromCaffe(*map(str, extractor_files))
+        self._layer, self._margin, self._threshold = layer, margin, threshold
+
+    def row(self, data: bytes) -> Row:
+        """Returns what the table must say of a picture."""
+        picture = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+        height, width = picture.shape[:2]
+        box, score, category = self._best(picture)
+        left, top, right, bottom = self._crop(box, width, height)
+        feature = self._forward(
+            self._extractor, picture[top:bottom, left:right], self._extractor_input, self._layer
+        ).ravel()
+        return Row(box, score, category, feature, (width, height))
+
+    def _best(self, picture: Pixels) -> tuple[tuple[float, float, float, float], float | None, int | None]:
+        height, width = picture.shape[:2]
+        found = self._forward(self._detector, picture, self._detector_input, None).reshape(-1, 7)
+        for _, category, score, *relative in sorted(found.tolist(), key=lambda row: -row[2]):
+            x0, y0, x1, y1 = (min(1.0, max(0.0, share)) for share in relative)
+            if score >= self._threshold and x1 > x0 and y1 > y0:
+                return (x0 * width, y0 * height, x1 * width, y1 * height), score, int(category)
+        return (0.0, 0.0, float(width), float(height)), None, None
+
+    def _crop(self, box: tuple[float, float, float, float], width: int, height: int) -> tuple[int, int, int, int]:
+        x0, y0, x1, y1 = box
+        sideways, upwards = self._margin * (x1 - x0), self._margin * (y1 - y0)
+        left, top = max(0, math.floor(x0 - sideways)), max(0, math.floor(y0 - upwards))
+        return left, top, min(width, math.ceil(x1 + sideways)), min(height, math.ceil(y1 + upwards))
+
+    def _forward(self, net: Any, picture: Pixels, how: list[Any], layer: str | None) -> NDArray[np.float32]:
+        side, mean = how
+        net.setInput(cv2.dnn.blobFromImage(picture, 1.0, (side, side), mean, swapRB=False, crop=False))
+        output = net.forward(layer) if layer else net.forward()
+        return np.asarray(output, np.float32)
