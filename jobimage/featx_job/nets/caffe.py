@@ -6,7 +6,9 @@ wrote it last, which is how Caffe runs them.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -131,6 +133,7 @@ def _input(net: caffe_pb2.NetParameter, messages: list[caffe_pb2.LayerParameter]
         raise ModelError("the prototxt declares no input (`input` with `input_shape`, or an Input layer)")
     if len(dims) != 4 or dims[1] != 3 or min(dims[2:]) < 1:
         raise ModelError(f"the prototxt's input {name!r} has the shape {dims}; a picture's is (n, 3, height, width)")
+    shapes.check_size(f"the prototxt's input {name!r}", tuple(dims[1:]))
     return name, tuple(int(size) for size in dims[1:])
 
 
@@ -155,8 +158,17 @@ def _layer(
     if not given:
         raise ModelError(f"layer {message.name} ({message.type}) reads nothing")
     operation = make(Context(message, weights.get(message.name, []), given))
+    _check_numbers(message.name, operation)
     shape = shapes.after(message.name, operation, given, net_input)
     return Layer(message.name, operation, inputs, shape)
+
+
+def _check_numbers(name: str, operation: Operation) -> None:
+    for field in dataclasses.fields(operation):
+        value = getattr(operation, field.name)
+        numeric = isinstance(value, float | tuple | np.ndarray)
+        if numeric and not np.isfinite(value).all():
+            raise ModelError(f"layer {name}: {field.name} is or holds a value that is no finite number")
 
 
 def _pair(message: caffe_pb2.LayerParameter, both: list[int], high: int, wide: int, default: int) -> tuple[int, int]:
@@ -171,7 +183,8 @@ def _pair(message: caffe_pb2.LayerParameter, both: list[int], high: int, wide: i
 def _convolution(context: Context) -> Operation:
     settings, channels = context.message.convolution_param, context.inputs[0][0]
     kernel = _pair(context.message, list(settings.kernel_size), settings.kernel_h, settings.kernel_w, 0)
-    if channels % settings.group or settings.num_output % settings.group or min(kernel) < 1:
+    group = settings.group or channels + 1  # 0 fits nothing
+    if channels % group or settings.num_output % group or min(kernel) < 1:
         name = context.message.name
         raise ModelError(f"layer {name}: kernel {kernel}, group {settings.group} do not fit {channels} input channels")
     shape = (settings.num_output, channels // settings.group, *kernel)
@@ -204,7 +217,8 @@ def _batch_norm(context: Context) -> Operation:
     mean, variance = context.blob(0, channels, "mean").ravel(), context.blob(1, channels, "variance").ravel()
     count = float(context.blob(2, 1, "moving average factor").ravel()[0])
     factor = 1.0 / count if count else 0.0
-    scale = 1.0 / np.sqrt(variance.astype(np.float64) * factor + context.message.batch_norm_param.eps)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a negative variance is refused as no finite number
+        scale = 1.0 / np.sqrt(variance.astype(np.float64) * factor + context.message.batch_norm_param.eps)
     return graph.Affine(scale.astype(np.float32), (-mean.astype(np.float64) * factor * scale).astype(np.float32))
 
 
@@ -252,8 +266,9 @@ def _eltwise(context: Context) -> Operation:
 
 
 def _concat(context: Context) -> Operation:
-    settings = context.message.concat_param
-    return graph.Concat(settings.axis if settings.HasField("axis") else settings.concat_dim)
+    settings, axes = context.message.concat_param, len(context.inputs[0]) + 1
+    axis = settings.axis if settings.HasField("axis") else settings.concat_dim
+    return graph.Concat(axis + axes if axis < 0 else axis)
 
 
 def _lrn(context: Context) -> Operation:
@@ -280,6 +295,10 @@ def _prior_box(context: Context) -> Operation:
         raise ModelError(f"layer {context.message.name}: PriorBox without min_size")
     if settings.max_size and len(settings.max_size) != len(settings.min_size):
         raise ModelError(f"layer {context.message.name}: PriorBox needs a max_size for each min_size, or none")
+    if not all(0 < size < math.inf for size in (*settings.min_size, *settings.max_size, *settings.aspect_ratio)):
+        raise ModelError(f"layer {context.message.name}: PriorBox needs sizes and aspect ratios above 0")
+    if len(settings.variance) not in (0, 1, 4):
+        raise ModelError(f"layer {context.message.name}: PriorBox needs 1 or 4 variances, not {len(settings.variance)}")
     image = (settings.img_h or settings.img_size, settings.img_w or settings.img_size)
     return graph.PriorBox(
         tuple(settings.min_size),
@@ -320,6 +339,9 @@ def _detection_output(context: Context) -> Operation:
     settings, name = context.message.detection_output_param, context.message.name
     if settings.code_type != caffe_pb2.PriorBoxParameter.CENTER_SIZE or not settings.share_location:
         raise ModelError(f"layer {name}: boxes are known as CENTER_SIZE with share_location only")
+    if settings.num_classes < 1 or settings.background_label_id >= settings.num_classes:
+        background = settings.background_label_id
+        raise ModelError(f"layer {name}: background_label_id {background} is none of {settings.num_classes} classes")
     if settings.nms_param.eta != 1:
         raise ModelError(f"layer {name}: adaptive suppression (eta {settings.nms_param.eta}) is not known")
     return graph.DetectionOutput(

@@ -54,7 +54,7 @@ def split(network: Network) -> SingleShot:
     if len(last.inputs) != 3:
         raise ModelError(f"layer {last.name} (DetectionOutput) reads {len(last.inputs)} layers instead of 3")
     locations = _heads(layers, last.inputs[0])
-    scores, confidence = _scores(layers, last.inputs[1])
+    scores, confidence = _scores(layers, last.inputs[1], last.operation.classes)
     confidences = _heads(layers, confidence)
     boxes = _parts(layers, last.inputs[2])
     priors, variances = _priors(network, layers, boxes)
@@ -86,10 +86,15 @@ def _behind(layers: Mapping[str, Layer], name: str, *kinds: type) -> str:
     return name
 
 
-def _scores(layers: Mapping[str, Layer], name: str) -> tuple[Scores, str]:
+def _scores(layers: Mapping[str, Layer], name: str, classes: int) -> tuple[Scores, str]:
     below = _behind(layers, name, graph.Flatten, graph.Reshape)
     operation = layers[below].operation
     if isinstance(operation, graph.Softmax):
+        shape = layers[below].shape
+        if operation.axis != len(shape) or shape[-1] != classes:
+            raise ModelError(
+                f"layer {below}: the softmax of {shape} along axis {operation.axis} is not over {classes} classes"
+            )
         return "softmax", layers[below].inputs[0]
     if isinstance(operation, graph.Sigmoid):
         return "sigmoid", layers[below].inputs[0]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from featx_job.nets import graph
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph import Operation, Shape
+
+# One picture's values in one layer: a gigabyte. VGG16's largest map at 300x300 has 6 million.
+MOST_VALUES = 1 << 28
 
 
 def after(name: str, operation: Operation, inputs: tuple[Shape, ...], net_input: Shape) -> Shape:
@@ -30,6 +31,7 @@ def after(name: str, operation: Operation, inputs: tuple[Shape, ...], net_input:
     match operation:
         case graph.Convolution():
             kernel = operation.weight.shape[2:]
+            _check_windows(name, kernel, operation.stride, operation.dilation)
             sizes = [
                 (size + 2 * pad - dilation * (window - 1) - 1) // stride + 1
                 for size, pad, dilation, window, stride in zip(
@@ -38,8 +40,7 @@ def after(name: str, operation: Operation, inputs: tuple[Shape, ...], net_input:
             ]
             result: Shape = (operation.weight.shape[0], *sizes)
         case graph.Pooling():
-            edges = zip(_spatial(name, shape), operation.kernel, operation.stride, operation.pad, strict=True)
-            result = (shape[0], *(_pooled(*edge, round_up=operation.round_up) for edge in edges))
+            result = (shape[0], *_pooled(name, operation, _spatial(name, shape)))
         case graph.FullyConnected():
             result = (operation.weight.shape[0],)
         case graph.Eltwise():
@@ -48,21 +49,36 @@ def after(name: str, operation: Operation, inputs: tuple[Shape, ...], net_input:
             result = shape
         case graph.Concat():
             result = _joined(name, inputs, operation.axis)
+        case graph.Softmax(axis=axis):
+            if not 0 < axis <= len(shape):
+                raise ModelError(f"layer {name}: the shape {shape} has no axis {axis} for a softmax")
+            result = shape
         case graph.Permute():
             result = tuple(shape[axis - 1] for axis in operation.order[1:])
         case graph.Flatten():
-            result = (int(np.prod(shape)),)
+            result = (math.prod(shape),)
         case graph.Reshape():
             result = _reshaped(name, shape, operation.dims)
         case graph.PriorBox():
-            result = (2, boxes_at_a_place(operation) * int(np.prod(_spatial(name, shape))) * 4)
+            result = (2, boxes_at_a_place(operation) * math.prod(_spatial(name, shape)) * 4)
         case graph.DetectionOutput():
             result = (1, operation.keep_top_k, 7)
         case _:
             result = shape
     if any(size < 1 for size in result) and not isinstance(operation, graph.DetectionOutput):
         raise ModelError(f"layer {name}: its output would have the shape {result}; is the input {net_input} too small?")
+    check_size(f"layer {name}: its output", result)
     return result
+
+
+def check_size(what: str, shape: Shape) -> None:
+    """Refuses a shape that no executor has room for, which is how a wrong number in a prototxt shows.
+
+    Raises:
+        ModelError: It holds more than MOST_VALUES values.
+    """
+    if math.prod(shape) > MOST_VALUES:
+        raise ModelError(f"{what} would have the shape {shape}, more than {MOST_VALUES:,} values a picture")
 
 
 def boxes_at_a_place(operation: graph.PriorBox) -> int:
@@ -85,11 +101,30 @@ def _spatial(name: str, shape: Shape) -> Shape:
     return shape[1:]
 
 
-def _pooled(size: int, kernel: int, stride: int, pad: int, *, round_up: bool) -> int:
-    steps = (size + 2 * pad - kernel) / stride
-    count = (math.ceil(steps) if round_up else math.floor(steps)) + 1
-    # The last window must begin in the picture, not in the padding.
-    return count - 1 if pad and (count - 1) * stride >= size + pad else count
+def _check_windows(name: str, *pairs: tuple[int, ...]) -> None:
+    if not all(1 <= number < 1 << 31 for pair in pairs for number in pair):
+        raise ModelError(f"layer {name}: kernel, stride and dilation must be 1 or more, but are {pairs}")
+
+
+def _pooled(name: str, pooling: graph.Pooling, sizes: Shape) -> list[int]:
+    """Returns height and width after pooling (PoolingLayer::Reshape)."""
+    _check_windows(name, pooling.kernel, pooling.stride)
+    if any(pad >= kernel for pad, kernel in zip(pooling.pad, pooling.kernel, strict=True)):
+        raise ModelError(f"layer {name}: the padding {pooling.pad} must be smaller than the window {pooling.kernel}")
+    found = []
+    for size, kernel, stride, pad in zip(sizes, pooling.kernel, pooling.stride, pooling.pad, strict=True):
+        steps = (size + 2 * pad - kernel) / stride
+        count = (math.ceil(steps) if pooling.round_up else math.floor(steps)) + 1
+        if (count - 1) * stride >= size + pad:
+            # With padding on either axis Caffe leaves such a window out. Without, it takes the maximum or the mean of
+            # nothing, and so does MKL-DNN, whose division by 0 would end the executor.
+            if not any(pooling.pad):
+                raise ModelError(
+                    f"layer {name}: its last window lies outside of the map {sizes}, there is nothing in it"
+                )
+            count -= 1
+        found.append(count)
+    return found
 
 
 def _joined(name: str, inputs: tuple[Shape, ...], axis: int) -> Shape:
@@ -101,11 +136,12 @@ def _joined(name: str, inputs: tuple[Shape, ...], axis: int) -> Shape:
 
 
 def _reshaped(name: str, shape: Shape, dims: tuple[int, ...]) -> Shape:
-    wanted = [shape[index] if size == 0 else size for index, size in enumerate(dims[1:])]
-    total = int(np.prod(shape))
-    if -1 in wanted:
-        known = int(np.prod([size for size in wanted if size != -1]))
+    wanted = [size or (shape[index] if index < len(shape) else 0) for index, size in enumerate(dims[1:])]
+    total = math.prod(shape)
+    if wanted.count(-1) == 1:
+        known = math.prod(size for size in wanted if size != -1)
         wanted[wanted.index(-1)] = total // known if known else 0
-    if int(np.prod(wanted)) != total:
+    # The batch stays the first axis; a file may give it as 1, which is its own batch.
+    if dims[:1] not in ((0,), (1,), (-1,)) or any(size < 1 for size in wanted) or math.prod(wanted) != total:
         raise ModelError(f"layer {name}: the shape {shape} can't be made {dims}")
     return tuple(wanted)
