@@ -21,7 +21,9 @@ def test_the_ssds_raw_maps_equal_opencvs(engine: Engine, pictures: Pictures) -> 
     prototxt, weights = _read(models.res10())
     names = list(split(fold(caffe.read(prototxt, weights))).trunk.outputs)
     inputs = blobs(pictures, 300, FACES_MEAN)
-    found = engine.forward(load_detector(prototxt, weights).data, inputs)
+    loaded = load_detector(prototxt, weights)
+    assert loaded.length == 8892
+    found = engine.forward(loaded.data, inputs)
     expected = outputs(opencv(prototxt, weights), inputs, names)
     assert len(found) == len(names) == 12
     far = {name: distance(*both) for name, *both in zip(names, found, expected, strict=True)}

@@ -97,9 +97,35 @@ def _sizes_without_pairs(net: CaffeNet) -> None:
     layer(net, "wide_prior").prior_box_param.max_size.append(60)
 
 
+def _softmax_over_boxes(net: CaffeNet) -> None:
+    layer(net, "conf_softmax").softmax_param.axis = 1
+
+
+def _softmax_over_all(net: CaffeNet) -> None:
+    layer(net, "conf_softmax").bottom[0] = "conf"
+    layer(net, "conf_softmax").softmax_param.axis = 1
+
+
+def _background_beyond(net: CaffeNet) -> None:
+    layer(net, "found").detection_output_param.background_label_id = 3
+
+
+def _negative_size(net: CaffeNet) -> None:
+    layer(net, "norm_prior").prior_box_param.min_size[0] = -16
+
+
+def _two_variances(net: CaffeNet) -> None:
+    del layer(net, "norm_prior").prior_box_param.variance[2:]
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
+        (_softmax_over_boxes, r"layer conf_softmax: the softmax of \(160, 3\) along axis 1 is not over 3 classes"),
+        (_softmax_over_all, r"layer conf_softmax: the softmax of \(480,\) along axis 1 is not over 3 classes"),
+        (_background_beyond, "layer found: background_label_id 3 is none of 3 classes"),
+        (_negative_size, "layer norm_prior: PriorBox needs sizes and aspect ratios above 0"),
+        (_two_variances, "layer norm_prior: PriorBox needs 1 or 4 variances, not 2"),
         (_lacks_a_head, "heads do not fit"),
         (_no_permute, "layer norm_loc feeds DetectionOutput but is no Permute"),
         (_other_order, "no Permute to"),
