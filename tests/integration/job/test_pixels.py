@@ -5,7 +5,6 @@ Boxes within a pixel, scores and features within 1e-3 relative, on real pictures
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,7 +81,6 @@ def test_scores_are_within_a_thousandth(compared: dict[str, Compared]) -> None:
 
 def test_features_are_within_a_thousandth(compared: dict[str, Compared]) -> None:
     off = {name: _relative(np.array(ours["feature"]), theirs.feature) for name, (ours, theirs) in compared.items()}
-    print(json.dumps({name: f"{value:.1e}" for name, value in off.items()}))
     assert max(off.values()) <= RELATIVE, off
 
 

@@ -67,8 +67,8 @@ def killed(scene: Scene, runner: Runner, tmp_path_factory: pytest.TempPathFactor
     """What is there when driver and JVM were killed with some shards done and others not."""
     folder = tmp_path_factory.mktemp("killed")
     around = runner.surroundings
-    folders = {"jars": str(around.jars), "work": str(folder / "work")}
-    description = {"job": job(scene.spec, UID).to_wire(), "folders": folders}
+    where = {"jars": str(around.jars), "work": str(folder / "work")}
+    description = {"job": job(scene.spec, UID).to_wire(), **where}
     (folder / "job.json").write_text(json.dumps(description))
     command = [sys.executable, "-m", "tests.integration.job.program_process"]
     with (folder / "log").open("wb") as log:
