@@ -335,6 +335,15 @@ def _flatten(context: Context) -> Operation:
     return graph.Flatten()
 
 
+def _reshape(context: Context) -> Operation:
+    settings = context.message.reshape_param
+    if settings.axis not in (0, 1) or settings.num_axes != -1:
+        raise ModelError(f"layer {context.message.name}: Reshape is known from axis 0 or 1 to the last one only")
+    dims = tuple(settings.shape.dim)
+    # From axis 1 on, a 0 stands for the axis at its place after the batch, as it does when the batch is named.
+    return graph.Reshape((0, *dims) if settings.axis == 1 else dims)
+
+
 def _detection_output(context: Context) -> Operation:
     settings, name = context.message.detection_output_param, context.message.name
     if settings.code_type != caffe_pb2.PriorBoxParameter.CENTER_SIZE or not settings.share_location:
@@ -373,7 +382,7 @@ READERS: dict[str, Callable[[Context], Operation]] = {
     ),
     "PriorBox": _prior_box,
     "ReLU": lambda context: graph.Relu(context.message.relu_param.negative_slope),
-    "Reshape": lambda context: graph.Reshape(tuple(context.message.reshape_param.shape.dim)),
+    "Reshape": _reshape,
     "Scale": _scale,
     "Sigmoid": lambda context: graph.Sigmoid(),
     "Softmax": _softmax,

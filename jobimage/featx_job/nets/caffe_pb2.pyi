@@ -399,15 +399,21 @@ class ReshapeParameter(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     SHAPE_FIELD_NUMBER: builtins.int
+    AXIS_FIELD_NUMBER: builtins.int
+    NUM_AXES_FIELD_NUMBER: builtins.int
+    axis: builtins.int
+    num_axes: builtins.int
     @property
     def shape(self) -> global___BlobShape: ...
     def __init__(
         self,
         *,
         shape: global___BlobShape | None = ...,
+        axis: builtins.int | None = ...,
+        num_axes: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["shape", b"shape"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["shape", b"shape"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["axis", b"axis", "num_axes", b"num_axes", "shape", b"shape"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["axis", b"axis", "num_axes", b"num_axes", "shape", b"shape"]) -> None: ...
 
 global___ReshapeParameter = ReshapeParameter
 

@@ -71,6 +71,8 @@ def test_padding_on_one_axis_cuts_windows_on_both() -> None:
         ("Reshape", {"reshape_param": {"shape": {"dim": [0, -1, -3]}}}, "can't be made"),
         ("Reshape", {"reshape_param": {"shape": {"dim": [2, -1]}}}, "can't be made"),
         ("Reshape", {}, "can't be made"),
+        ("Reshape", {"reshape_param": {"shape": {"dim": [-1]}, "axis": 2}}, "known from axis 0 or 1"),
+        ("Reshape", {"reshape_param": {"shape": {"dim": [-1]}, "axis": 1, "num_axes": 2}}, "known from axis 0 or 1"),
         ("Power", {"power_param": {"scale": "NaN"}}, "scale is or holds a value that is no finite number"),
         ("ReLU", {"relu_param": {"negative_slope": "Infinity"}}, "slope is or holds a value that is no finite"),
     ],
@@ -86,6 +88,12 @@ def test_a_batch_of_one_in_a_reshape_is_the_files_own() -> None:
     net = CaffeNet(3, 8, 8)
     net.layer("Reshape", "rows", ["data"], reshape_param={"shape": {"dim": [1, -1, 8]}})
     assert shape_of(net) == (24, 8)
+
+
+def test_a_reshape_may_leave_the_batch_unnamed() -> None:
+    net = CaffeNet(3, 8, 8)
+    net.layer("Reshape", "rows", ["data"], reshape_param={"shape": {"dim": [0, -1]}, "axis": 1})
+    assert shape_of(net) == (3, 64)
 
 
 def test_axes_may_be_counted_from_the_end() -> None:
