@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from featx_cli import engine, resource_file
+from featx_cli import engine, quiet, resource_file
 from featx_cli.errors import CommandError
 
 # Names the runs of this machine: the same resource is the same run, which goes on where it stopped.
@@ -47,13 +47,14 @@ def run(file: Path, secrets: Path | None, claims: Path | None, cores: int | None
         raise CommandError(
             "java is not on PATH: install Java 17, on Debian with `apt-get install openjdk-17-jdk-headless`"
         )
-    console = Console()
-    with tempfile.TemporaryDirectory(prefix="featx-") as work:
-        around = Surroundings(jars=engine.jars(), work=Path(work), secrets=secrets)
+    jars, log = engine.jars(), engine.cache_folder() / "logs" / f"{resource.name}.log"
+    with tempfile.TemporaryDirectory(prefix="featx-") as work, quiet.turned_to(log) as terminal:
+        console = Console(file=terminal)
+        around = Surroundings(jars=jars, work=Path(work), secrets=secrets)
         around = replace(around, claims=claims or around.claims, cores=cores or around.cores)
         started = time.monotonic()
         outcome = _with_bar(job_of(resource), around, console)
-    _summary(outcome, time.monotonic() - started, console)
+        _summary(outcome, time.monotonic() - started, log, console)
     return 0 if outcome.result == "Succeeded" else 1
 
 
@@ -77,10 +78,12 @@ def _with_bar(job: JobSpec, around: Surroundings, console: Console) -> Outcome:
         return program.run(job, around, show)
 
 
-def _summary(outcome: Outcome, seconds: float, console: Console) -> None:
+def _summary(outcome: Outcome, seconds: float, log: Path, console: Console) -> None:
     if outcome.failure:
         console.print(f"[red]{outcome.failure.class_}[/red]: ", end="")
-        console.print(outcome.failure.message, markup=False, highlight=False)
+        console.print(outcome.failure.message, markup=False, highlight=False, soft_wrap=True)
+        if outcome.retryable:  # not the user's doing: the log may say more
+            console.print(f"log: {log}", markup=False, highlight=False, soft_wrap=True)
         return
     progress = outcome.progress
     if progress is not None:

@@ -23,7 +23,8 @@ class RunFailure(Exception):
 
     def to_status(self) -> Failure:
         """Returns what the resource's status shows."""
-        return Failure(class_=self.class_, message=str(self)[:2000])
+        words = str(self).encode(errors="replace").decode()  # a file's name need not be text
+        return Failure(class_=self.class_, message=words[:2000])
 
 
 def of_unexpected(error: BaseException) -> RunFailure:

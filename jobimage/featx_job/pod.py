@@ -17,6 +17,7 @@ from featx_job.surroundings import Cluster
 LOG = logging.getLogger(__name__)
 TERMINATION_MESSAGE = Path("/dev/termination-log")
 SECONDS_BETWEEN = 5.0
+_ELLIPSIS = " …".encode()
 
 
 class Annotations:
@@ -51,10 +52,22 @@ def leave_message(outcome: Outcome, path: Path = TERMINATION_MESSAGE) -> None:
 
 def message(outcome: Outcome) -> str:
     """Returns the outcome as JSON of at most `TERMINATION_MESSAGE_LIMIT` bytes."""
-    text = json.dumps(outcome.to_wire())
-    excess = len(text.encode()) - TERMINATION_MESSAGE_LIMIT
+    # Addresses of a thousand letters: the manifest's is the table's with a known name behind it.
+    bare = [table.model_copy(update={"manifest": None}) for table in outcome.outputs]
+    for outputs in (bare, []):
+        if _excess(outcome) > 0:
+            outcome = outcome.model_copy(update={"outputs": outputs})
+    excess = _excess(outcome)
     if excess > 0 and outcome.failure is not None:
-        short = outcome.failure.message[: max(0, len(outcome.failure.message) - excess - 16)]
-        failure = Failure(class_=outcome.failure.class_, message=f"{short} …")
-        text = json.dumps(outcome.model_copy(update={"failure": failure}).to_wire())
-    return text
+        short = outcome.failure.message.encode()[: -excess - len(_ELLIPSIS)].decode(errors="ignore")
+        failure = Failure(class_=outcome.failure.class_, message=short + _ELLIPSIS.decode())
+        outcome = outcome.model_copy(update={"failure": failure})
+    return _json(outcome)
+
+
+def _excess(outcome: Outcome) -> int:
+    return len(_json(outcome).encode()) - TERMINATION_MESSAGE_LIMIT
+
+
+def _json(outcome: Outcome) -> str:
+    return json.dumps(outcome.to_wire(), ensure_ascii=False)

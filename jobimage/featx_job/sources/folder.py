@@ -41,4 +41,4 @@ class FolderSource:
                 path = Path(parent) / name
                 if not name.startswith(".") and path.is_file():
                     found.append(Listed(str(path.relative_to(self._folder)), path.stat().st_size))
-        yield from sorted(found, key=lambda each: each.key.encode())
+        yield from sorted(found, key=lambda each: os.fsencode(each.key))
