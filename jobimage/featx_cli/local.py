@@ -93,5 +93,8 @@ def _summary(outcome: Outcome, seconds: float, log: Path, console: Console) -> N
             console.print("the source holds no picture: the table is empty", highlight=False)
     for table in outcome.outputs:
         console.print(
-            f"{table.kind:10} {table.record_count:7} rows {table.bytes:11} bytes  {table.uri}", highlight=False
+            f"{table.kind:10} {table.record_count:7} rows {table.bytes:11} bytes  {table.uri}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )

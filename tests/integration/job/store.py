@@ -24,8 +24,8 @@ PATIENCE = 60.0
 class Store:
     """A running server, and a client of it that may do everything."""
 
-    def __init__(self, endpoint: str) -> None:
-        self.endpoint = endpoint
+    def __init__(self, endpoint: str, process: subprocess.Popen[bytes]) -> None:
+        self.endpoint, self._process = endpoint, process
         self.client = Minio(
             endpoint.removeprefix("http://"), access_key=ADMIN[0], secret_key=ADMIN[1], secure=False, region="us-east-1"
         )
@@ -36,6 +36,10 @@ class Store:
             self.client.make_bucket(bucket)
         for key, data in objects.items():
             self.client.put_object(bucket, key, io.BytesIO(data), len(data))
+
+    def kill(self) -> None:
+        """Ends the server as a power cut would."""
+        _kill(self._process)
 
     def keys(self, bucket: str, prefix: str) -> list[str]:
         return sorted(str(each.object_name) for each in self.client.list_objects(bucket, prefix, recursive=True))
@@ -95,12 +99,16 @@ def running(folder: Path) -> Iterator[Store]:
     with (folder / "weed.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
     try:
-        store = Store(f"http://127.0.0.1:{s3}")
+        store = Store(f"http://127.0.0.1:{s3}", process)
         _wait(process, store, folder / "weed.log")
         yield store
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
 
 
 def _key(pair: tuple[str, str]) -> dict[str, str]:

@@ -1,0 +1,62 @@
+"""What is lost in the middle of a run: one object, which costs a row, or the whole store, which costs the attempt."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from featx_job.shards import cut
+from featx_job.sources import Listed
+
+from tests.integration.job import drawings
+from tests.integration.job.runs import Runner, Spec, rows_of_bucket
+from tests.integration.job.store import Store, running
+
+BOUND = 240.0  # tries of the S3 client, times those of the reader
+
+
+def spec_of(store: Store, tiny: Spec, bucket: str, shard: int) -> Spec:
+    source = {"endpoint": store.endpoint, "bucket": bucket, "prefix": "pictures/", "secretRef": {"name": "store"}}
+    return {
+        "source": {"s3": source},
+        **tiny,
+        "output": {"uri": f"s3://{bucket}/table"},
+        "errors": {"maxFailedFraction": 1},
+        "execution": {"shardPictures": shard},
+    }
+
+
+def test_an_object_that_is_gone_since_it_was_listed_is_in_quarantine(runner: Runner, store: Store, tiny: Spec) -> None:
+    picture = drawings.encoded(drawings.scene())
+    listed = [Listed(f"pictures/{name}.jpg", len(picture)) for name in ("gone", "here")]
+    shards = cut("s3a://losses/", listed, 10).to_bytes()
+    store.put("losses", {"pictures/here.jpg": picture, "table/_featx/gone/shards.json.gz": shards})
+    outcome = runner.run(spec_of(store, tiny, "losses", 10), uid="gone")
+    assert outcome.failure is None
+    tables = rows_of_bucket(store, "losses", "table")
+    assert tables.reasons() == {"pictures/gone.jpg": ("read", "Missing")}
+    assert [row["key"] for row in tables.rows] == ["pictures/here.jpg"]
+
+
+def test_a_store_that_goes_away_fails_the_attempt_not_the_pictures(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    with running(tmp_path) as store:
+        picture = drawings.encoded(drawings.scene())
+        store.put("lost", {f"pictures/{number:04}.jpg": picture for number in range(400)})
+        spec = spec_of(store, tiny, "lost", 4)
+
+        def kill_in_the_middle() -> None:
+            while len(store.keys("lost", "table/_featx/uid-lost/done/")) < 3:
+                time.sleep(0.01)
+            store.kill()
+
+        killer = threading.Thread(target=kill_in_the_middle, daemon=True)
+        killer.start()
+        started = time.monotonic()
+        outcome = runner.run(spec, uid="uid-lost")
+        assert time.monotonic() - started < BOUND
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("StoreUnreachable", True), outcome.failure.message
+    assert outcome.progress is not None
+    assert 0 < outcome.progress.images_done < 400
+    assert outcome.progress.images_failed == 0
