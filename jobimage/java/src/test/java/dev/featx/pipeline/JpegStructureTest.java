@@ -1,0 +1,72 @@
+package dev.featx.pipeline;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+class JpegStructureTest {
+  private static final int[] FRAME = {0xFF, 0xC2, 0, 8, 8, 0x01, 0x02, 0x03, 0x04, 1};
+  private static final int[] SCAN = {0xFF, 0xDA, 0, 2, 0x12, 0xFF, 0x00, 0x34, 0xFF, 0xD0, 0x56};
+  private static final int[] END = {0xFF, 0xD9};
+
+  @Test
+  void theFrameTellsHeightAndWidth() {
+    JpegStructure structure = JpegStructure.of(file(FRAME, SCAN, END));
+    assertEquals(new JpegStructure(0x0304, 0x0102, true), structure);
+  }
+
+  @Test
+  void stuffedBytesAndRestartsInAScanAreNoEnd() {
+    assertFalse(JpegStructure.of(file(FRAME, SCAN)).complete());
+  }
+
+  @Test
+  void aProgressivePictureHasSeveralScansBeforeItsEnd() {
+    assertTrue(JpegStructure.of(file(FRAME, SCAN, SCAN, SCAN, END)).complete());
+    assertFalse(JpegStructure.of(file(FRAME, SCAN, SCAN, SCAN)).complete());
+  }
+
+  @Test
+  void fillingBeforeAMarkerIsPassedOver() {
+    assertTrue(JpegStructure.of(file(FRAME, SCAN, new int[] {0xFF, 0xFF, 0xFF}, END)).complete());
+  }
+
+  @Test
+  void huffmanTablesAreNoFrame() {
+    int[] tables = {0xFF, 0xC4, 0, 8, 8, 0x09, 0x09, 0x09, 0x09, 1};
+    assertEquals(0x0304, JpegStructure.of(file(tables, FRAME, tables, SCAN, END)).width());
+  }
+
+  @Test
+  void anEndInsideASegmentIsNotThePicturesEnd() {
+    int[] comment = {0xFF, 0xFE, 0, 4, 0xFF, 0xD9};
+    assertFalse(JpegStructure.of(file(comment, FRAME, SCAN)).complete());
+  }
+
+  @Test
+  void whateverBytesFollowTheStartTheWalkEnds() {
+    java.util.Random random = new java.util.Random(5);
+    for (int round = 0; round < 2000; round++) {
+      byte[] bytes = new byte[random.nextInt(200) + 4];
+      random.nextBytes(bytes);
+      for (int at = 0; at < bytes.length; at += random.nextInt(6) + 1) {
+        bytes[at] = (byte) 0xFF;
+      }
+      JpegStructure.of(bytes);
+    }
+  }
+
+  private static byte[] file(int[]... parts) {
+    java.io.ByteArrayOutputStream bytes = new java.io.ByteArrayOutputStream();
+    bytes.write(0xFF);
+    bytes.write(0xD8);
+    for (int[] part : parts) {
+      for (int each : part) {
+        bytes.write(each);
+      }
+    }
+    return bytes.toByteArray();
+  }
+}
