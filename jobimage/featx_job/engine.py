@@ -111,7 +111,7 @@ class Engine:
         while True:
             over = ended.is_set()
             while (text := java_job.poll()) is not None:
-                on_done(_done(json.loads(text)))
+                on_done(ShardDone.of_mark(json.loads(text)))
             if over:
                 break
             on_done(None)
@@ -143,10 +143,6 @@ class Engine:
 def _write(path: Path, data: bytes) -> str:
     path.write_bytes(data)
     return str(path)
-
-
-def _done(mark: dict[str, int]) -> ShardDone:
-    return ShardDone(mark["index"], mark["features"], mark["failures"], mark["bytes"], mark["failureBytes"])
 
 
 def _failure(problem: BaseException) -> RunFailure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,6 +18,11 @@ class ShardDone:
     failures: int
     bytes: int
     failure_bytes: int
+
+    @classmethod
+    def of_mark(cls, mark: Mapping[str, int]) -> ShardDone:
+        """Returns what an executor says of a shard, in its result and in its mark (dev.featx.pipeline.ShardResult)."""
+        return cls(mark["index"], mark["features"], mark["failures"], mark["bytes"], mark["failureBytes"])
 
     @property
     def pictures(self) -> int:

@@ -86,10 +86,7 @@ class Table:
         for file in self._storage.files(f"{self._run}/done"):
             data = self._storage.read(file.path)
             if data is not None:
-                mark = json.loads(data)
-                found.append(
-                    ShardDone(mark["index"], mark["features"], mark["failures"], mark["bytes"], mark["failureBytes"])
-                )
+                found.append(ShardDone.of_mark(json.loads(data)))
         return found
 
     def publish_quarantine(self) -> None:
