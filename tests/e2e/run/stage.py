@@ -55,6 +55,11 @@ class Store:
             "sha256": hashlib.sha256(files.caffemodel.read_bytes()).hexdigest(),
         }
 
+    def shards_done(self, prefix: str) -> int:
+        """Returns how many shards of the run that writes to a prefix are committed."""
+        found = self.client.list_objects(BUCKET, f"{prefix}/_featx/", recursive=True)
+        return sum("/done/" in str(item.object_name) for item in found)
+
     def rows(self, prefix: str) -> list[dict[str, Any]]:
         """Returns the rows of all Parquet files directly below a prefix."""
         found: list[dict[str, Any]] = []
