@@ -2,6 +2,7 @@ package dev.featx.nets;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.jna.Memory;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -86,14 +87,19 @@ public final class NetworkFile {
   /** Returns the shape of each output, without the batch axis. */
   List<int[]> outputShapes() {
     List<int[]> shapes = new ArrayList<>();
-    for (String output : outputs()) {
-      header.get("layers").forEach(layer -> {
-        if (layer.get("name").asText().equals(output)) {
-          shapes.add(ints(layer.get("shape")));
-        }
-      });
-    }
+    header.get("outputShapes").forEach(shape -> shapes.add(ints(shape)));
     return shapes;
+  }
+
+  /** Returns the net in ONNX, outside of the heap; there is one in a file that was written for OpenVINO. */
+  Memory onnx() {
+    JsonNode place = header.get("onnx");
+    if (place == null) {
+      throw new IllegalArgumentException("this network file was not written for OpenVINO");
+    }
+    Memory bytes = new Memory(place.get("length").asLong());
+    bytes.getByteBuffer(0, bytes.size()).put(weights.slice(place.get("offset").asInt(), place.get("length").asInt()));
+    return bytes;
   }
 
   /** Returns an SSD's last part, or null for an extractor. */

@@ -4,32 +4,34 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 
-/** The nets of this JVM: each is converted once, whatever number of shards and runs use it. */
+/** The nets of this JVM: each is made ready once, whatever number of shards and runs use it. */
 public final class Networks {
   private static final ConcurrentHashMap<String, CompiledNetwork> COMPILED = new ConcurrentHashMap<>();
 
   private Networks() {}
 
   /**
-   * Returns the converted net, making it if it is the first time.
+   * Returns the net, making it ready if it is the first time.
    *
    * @param bytes the network file
-   * @param batch pictures a forward
-   * @param cores threads of a forward
+   * @param how engine, precision, batch and threads
    */
-  public static CompiledNetwork of(byte[] bytes, int batch, int cores) {
-    return of(digest(bytes), bytes, batch, cores);
+  public static CompiledNetwork of(byte[] bytes, Compilation how) {
+    return of(digest(bytes), () -> bytes, how);
   }
 
   /**
-   * Returns the converted net, as above, for a caller that knows the digest: it takes longer than a small shard does.
+   * Returns the net, as above, for a caller that knows the digest: taking it takes longer than a small shard does.
    *
-   * @param digest of the bytes
+   * @param digest of the network file
+   * @param bytes hands out the network file, asked only the first time
+   * @param how engine, precision, batch and threads
    */
-  public static CompiledNetwork of(String digest, byte[] bytes, int batch, int cores) {
-    String key = digest + "/" + batch;
-    return COMPILED.computeIfAbsent(key, k -> CompiledNetwork.compile(NetworkFile.read(bytes), batch, cores));
+  public static CompiledNetwork of(String digest, Supplier<byte[]> bytes, Compilation how) {
+    String key = digest + how;
+    return COMPILED.computeIfAbsent(key, k -> how.engine().compile(NetworkFile.read(bytes.get()), how));
   }
 
   /** Returns the digest by which a network file is known here. */

@@ -81,7 +81,7 @@ public final class Job {
 
   private record Net(String digest, Broadcast<byte[]> file) implements Serializable {
     CompiledNetwork compiled(Plan plan) {
-      return Networks.of(digest, file.value(), plan.batch(), plan.cores());
+      return Networks.of(digest, file::value, plan.compilation());
     }
   }
 

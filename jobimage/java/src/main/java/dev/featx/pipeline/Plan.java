@@ -3,6 +3,7 @@ package dev.featx.pipeline;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.featx.nets.Compilation;
 import java.io.Serializable;
 
 /**
@@ -17,11 +18,10 @@ import java.io.Serializable;
  * @param featuresFolder where shards' feature files go
  * @param quarantineFolder where their quarantine files go
  * @param doneFolder where a shard's end is marked
- * @param batch pictures a forward
- * @param cores threads of an executor
+ * @param compilation how nets are made ready to run
  */
 record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInput, Binarization binarization, long maxPixels,
-    long maxBytes, String featuresFolder, String quarantineFolder, String doneFolder, int batch, int cores)
+    long maxBytes, String featuresFolder, String quarantineFolder, String doneFolder, Compilation compilation)
     implements Serializable {
 
   static Plan read(String json) {
@@ -33,8 +33,9 @@ record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInp
       return new Plan(detects ? NetInput.of(detector.get("input")) : null, detects ? Subject.Policy.of(detector) : null,
           NetInput.of(extractor.get("input")), extractor.hasNonNull("binarize") ? Binarization.of(extractor.get("binarize")) : null,
           plan.get("maxPixels").asLong(), plan.get("maxBytes").asLong(), plan.get("featuresFolder").asText(),
-          plan.get("quarantineFolder").asText(), plan.get("doneFolder").asText(), plan.get("batch").asInt(),
-          plan.get("cores").asInt());
+          plan.get("quarantineFolder").asText(), plan.get("doneFolder").asText(),
+          Compilation.of(plan.get("engine").asText(), plan.get("precision").asText(), plan.get("batch").asInt(),
+              plan.get("cores").asInt()));
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException("the driver's plan is no JSON", e);
     }

@@ -59,14 +59,14 @@ final class ShardTask {
    * @throws IOException if the source or the output does not answer
    */
   ShardResult run(Shard shard) throws IOException, InterruptedException {
-    ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, plan.cores()));
+    ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, plan.compilation().cores()));
     PixelBudget budget = new PixelBudget(PIXELS_IN_FLIGHT);
     Deque<Future<Decoded>> window = new ArrayDeque<>();
     List<Decoded> batch = new ArrayList<>();
     try {
       int submitted = 0;
       for (int taken = 0; taken < shard.objects().size(); taken++) {
-        while (submitted < shard.objects().size() && window.size() < 2 * plan.batch()) {
+        while (submitted < shard.objects().size() && window.size() < 2 * plan.compilation().batch()) {
           window.add(pool.submit(decoding(shard.objects().get(submitted), submitted, budget)));
           submitted++;
         }
@@ -77,7 +77,7 @@ final class ShardTask {
           }
         }
         take(next, shard.objects().get(taken).key(), batch);
-        if (batch.size() == plan.batch()) {
+        if (batch.size() == plan.compilation().batch()) {
           runBatch(batch, budget);
         }
       }
