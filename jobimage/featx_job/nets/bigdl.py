@@ -21,9 +21,9 @@ def check(network: Network) -> None:
 
 
 def _reason(network: Network, layer: Layer) -> str | None:
-    axes = len(network.shape_of(layer.inputs[0])) + 1
+    axes = len(network.shape_of(layer.inputs[0])) + 1 if layer.inputs else 0
     match layer.operation:
-        case graph.PriorBox() | graph.DetectionOutput():
+        case graph.PriorBox() | graph.Priors() | graph.DetectionOutput():
             return "it is known at the end of a detector only"
         case graph.Softmax(axis=axis) if axis != 1 or axes not in (2, 4):
             return f"softmax along axis {axis} of {axes}; known is axis 1 of a map or a vector"

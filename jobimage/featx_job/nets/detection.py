@@ -104,14 +104,18 @@ def _scores(layers: Mapping[str, Layer], name: str, classes: int) -> tuple[Score
 def _priors(network: Network, layers: Mapping[str, Layer], names: list[str]) -> tuple[Array, Array]:
     found, variances = [], set()
     for name in names:
-        layer = layers[name]
-        if not isinstance(layer.operation, graph.PriorBox):
-            raise ModelError(f"layer {name} feeds DetectionOutput's boxes but is no PriorBox")
-        height, width = network.shape_of(layer.inputs[0])[1:]
-        found.append(prior_boxes(layer.operation, height, width, *network.input_shape[1:]))
-        variances.add(layer.operation.variances)
+        match layers[name].operation:
+            case graph.PriorBox() as operation:
+                height, width = network.shape_of(layers[name].inputs[0])[1:]
+                found.append(prior_boxes(operation, height, width, *network.input_shape[1:]))
+                variances.add(operation.variances)
+            case graph.Priors() as operation:
+                found.append(operation.boxes)
+                variances.add(tuple(operation.variances.tolist()))
+            case _:
+                raise ModelError(f"layer {name} feeds DetectionOutput's boxes but is no PriorBox")
     if len(variances) != 1:
-        raise ModelError(f"PriorBox layers with different variances {sorted(variances)} are not known")
+        raise ModelError(f"default boxes with different variances {sorted(variances)} are not known")
     (values,) = variances
     return np.concatenate(found), np.resize(np.array(values, np.float32), 4)
 

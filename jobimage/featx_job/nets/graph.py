@@ -92,6 +92,14 @@ class Softmax:
 
 
 @dataclass(frozen=True)
+class Clip:
+    """min(max(x, low), high); ReLU6 is Clip(0, 6)."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Sigmoid:
     """1 / (1 + exp(-x))."""
 
@@ -160,6 +168,17 @@ class PriorBox:
     image: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Priors:
+    """Default boxes that a model carries as numbers, as nets do that were not trained in Caffe; it reads no layer.
+
+    `boxes` is (n, 4) float32: x0, y0, x1, y1, relative to the input; `variances` is (4,) float32.
+    """
+
+    boxes: Array
+    variances: Array
+
+
 @dataclass(frozen=True)
 class DetectionOutput:
     """caffe-ssd's last layer: decode, suppress, keep."""
@@ -184,6 +203,7 @@ Operation = (
     | Concat
     | Softmax
     | Sigmoid
+    | Clip
     | Power
     | LocalResponse
     | Normalize
@@ -191,6 +211,7 @@ Operation = (
     | Flatten
     | Reshape
     | PriorBox
+    | Priors
     | DetectionOutput
 )
 

@@ -3,7 +3,8 @@
 Layout: the magic `FEATXNET`, version (uint32), header length (uint32), the header in UTF-8, zeros up to a multiple of
 64, then the weights, little-endian, each array at a multiple of 64 bytes from their start. The header lists layers in
 running order with their settings, and for each array its place. The same net always gives the same bytes, so a digest
-of the file names the net. Read by dev.featx.nets.NetworkFile.
+of the file names the net. For an engine that reads ONNX the header has, in place of the layers, the place of a whole
+ONNX model among the weights. Read by dev.featx.nets.NetworkFile.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from featx_job.nets.detection import SingleShot
 from featx_job.nets.graph import Array, Layer, Network
+from featx_job.nets.onnx_writer import to_onnx
+
+Engine = Literal["bigdl", "openvino"]
 
 MAGIC = b"FEATXNET"
 VERSION = 1
@@ -31,24 +35,28 @@ class _Weights:
         self.size = 0
 
     def add(self, array: Array) -> dict[str, Any]:
-        data = np.ascontiguousarray(array, "<f4").tobytes()
-        place = {"offset": self.size, "shape": list(array.shape)}
-        padding = -len(data) % ALIGNMENT
-        self.chunks.append(data + b"\0" * padding)
+        return {"offset": self._append(np.ascontiguousarray(array, "<f4").tobytes()), "shape": list(array.shape)}
+
+    def add_bytes(self, data: bytes) -> dict[str, Any]:
+        return {"offset": self._append(data), "length": len(data)}
+
+    def _append(self, data: bytes) -> int:
+        offset, padding = self.size, -len(data) % ALIGNMENT
+        self.chunks += [data, b"\0" * padding]
         self.size += len(data) + padding
-        return place
+        return offset
 
 
-def extractor_bytes(network: Network) -> bytes:
-    """Returns the network file of an extractor: a net with one output."""
+def extractor_bytes(network: Network, engine: Engine = "bigdl") -> bytes:
+    """Returns the network file of an extractor."""
     weights = _Weights()
-    return _file(_header(network, weights), weights)
+    return _file(_header(network, weights, engine), weights)
 
 
-def detector_bytes(detector: SingleShot) -> bytes:
+def detector_bytes(detector: SingleShot, engine: Engine = "bigdl") -> bytes:
     """Returns the network file of an SSD: its trunk, priors, and how boxes are made."""
     weights = _Weights()
-    header = _header(detector.trunk, weights)
+    header = _header(detector.trunk, weights, engine)
     header["detection"] = {
         **{_camel(name): value for name, value in dataclasses.asdict(detector.output).items()},
         "scores": detector.scores,
@@ -58,13 +66,16 @@ def detector_bytes(detector: SingleShot) -> bytes:
     return _file(header, weights)
 
 
-def _header(network: Network, weights: _Weights) -> dict[str, Any]:
-    return {
+def _header(network: Network, weights: _Weights, engine: Engine) -> dict[str, Any]:
+    header = {
         "name": network.name,
         "input": {"name": network.input, "shape": list(network.input_shape)},
-        "layers": [_layer(layer, weights) for layer in network.layers],
         "outputs": list(network.outputs),
+        "outputShapes": [list(network.shape_of(name)) for name in network.outputs],
     }
+    if engine == "bigdl":
+        return {**header, "layers": [_layer(layer, weights) for layer in network.layers]}
+    return {**header, "onnx": weights.add_bytes(to_onnx(network))}
 
 
 def _layer(layer: Layer, weights: _Weights) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def after(name: str, operation: Operation, inputs: tuple[Shape, ...], net_input:
     Raises:
         ModelError: The operation can't be applied to these shapes.
     """
-    shape = inputs[0]
+    shape = inputs[0] if inputs else ()
     match operation:
         case graph.Convolution():
             kernel = operation.weight.shape[2:]
@@ -61,6 +61,8 @@ def after(name: str, operation: Operation, inputs: tuple[Shape, ...], net_input:
             result = _reshaped(name, shape, operation.dims)
         case graph.PriorBox():
             result = (2, boxes_at_a_place(operation) * math.prod(_spatial(name, shape)) * 4)
+        case graph.Priors(boxes=boxes):
+            result = (2, boxes.size)
         case graph.DetectionOutput():
             result = (1, operation.keep_top_k, 7)
         case _:
