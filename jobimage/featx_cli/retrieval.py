@@ -21,9 +21,7 @@ def register(commands: Any) -> None:
     find.add_argument("--count", type=_positive, default=10, help="how many (default 10)")
     find.set_defaults(run=_similar)
     group = commands.add_parser("duplicates", help="groups of near-duplicates in a table")
-    group.add_argument(
-        "--threshold", type=float, help="largest cosine distance (0.02) or differing bits (10); provisional"
-    )
+    group.add_argument("--threshold", type=float, help="cosine distance (0.02) or differing bits (10), provisional")
     group.add_argument("--format", choices=["text", "json", "csv"], default="text")
     group.set_defaults(run=_duplicates)
     for command in (find, group):
