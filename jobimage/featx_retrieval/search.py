@@ -59,7 +59,8 @@ def distances(left: npt.NDArray[Any], right: npt.NDArray[Any], by: By) -> npt.ND
         cosine: npt.NDArray[np.float32] = 1 - normalised(left) @ normalised(right).T
         return cosine
     ones = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1)
-    return np.stack([ones[row ^ right].sum(axis=1) for row in left]).astype(np.float32)
+    differing: npt.NDArray[np.float32] = np.stack([ones[row ^ right].sum(axis=1) for row in left]).astype(np.float32)
+    return differing
 
 
 def normalised(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
