@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from featx_cli import local
+from featx_cli import local, retrieval
 from featx_cli.errors import CommandError
 
 
@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--claims", type=Path, help="folder with one folder a PersistentVolumeClaim")
     run.add_argument("--cores", type=int, help="cores to use; all where absent")
     run.set_defaults(run=lambda parsed: local.run(parsed.file, parsed.secrets, parsed.claims, parsed.cores))
+    retrieval.register(commands)
     return parser
 
 

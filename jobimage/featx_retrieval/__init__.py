@@ -1,0 +1,1 @@
+"""What is done with the tables that runs write: search, near-duplicates, and the fit of bits."""

@@ -1,0 +1,74 @@
+"""The rows nearest to one row: two streaming passes over the table, so memory is one batch whatever its size."""
+
+from __future__ import annotations
+
+import difflib
+import heapq
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from featx_retrieval.table import Table, TableError, batches
+
+By = Literal["feature", "bits"]
+
+
+class Match(NamedTuple):
+    """One found picture: cosine distance (0 to 2) of features, or differing bits (Hamming) of bits."""
+
+    distance: float
+    key: str
+
+
+def similar(uri: str, key: str, count: int, by: By, endpoint: str | None = None) -> list[Match]:
+    """Returns the nearest pictures, nearest first, ties by key; a picture of several rows counts with its nearest.
+
+    Raises:
+        TableError: The table can't be used, or has no such key; the message then names keys like it.
+    """
+    columns = ["key", by]
+    close: list[str] = []
+    queries = []
+    for batch in batches(uri, columns, endpoint):
+        places = [place for place, each in enumerate(batch.keys) if each == key]
+        if places:
+            queries.append(_values(batch, by)[places])
+        elif not queries:
+            close = difflib.get_close_matches(key, close + batch.keys[:5000], n=3, cutoff=0.5)
+    if not queries:
+        hint = f"; keys like it: {', '.join(close)}" if close else ""
+        raise TableError(f"{uri}: no row has the key {key!r}{hint}")
+    query, best = np.concatenate(queries), dict[str, float]()
+    for batch in batches(uri, columns, endpoint):
+        nearest = distances(query, _values(batch, by), by).min(axis=0)
+        for place in np.argsort(nearest, kind="stable"):
+            name, distance = batch.keys[place], float(nearest[place])
+            if len(best) >= count and distance > max(best.values()):
+                break
+            if name != key and distance < best.get(name, np.inf):
+                best[name] = distance
+                if len(best) > count:
+                    del best[max(best, key=lambda each: (best[each], each))]
+    return heapq.nsmallest(count, (Match(distance, name) for name, distance in best.items()))
+
+
+def distances(left: npt.NDArray[Any], right: npt.NDArray[Any], by: By) -> npt.NDArray[np.float32]:
+    """Returns (n, m) cosine distances of float32 rows, or Hamming distances of packed uint8 rows."""
+    if by == "feature":
+        cosine: npt.NDArray[np.float32] = 1 - normalised(left) @ normalised(right).T
+        return cosine
+    ones = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1)
+    differing: npt.NDArray[np.float32] = np.stack([ones[row ^ right].sum(axis=1) for row in left]).astype(np.float32)
+    return differing
+
+
+def normalised(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Returns rows of length 1; rows of zeros stay zeros."""
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), np.float32)
+
+
+def _values(batch: Table, by: By) -> npt.NDArray[Any]:
+    values = batch.features if by == "feature" else batch.bits
+    assert values is not None
+    return values

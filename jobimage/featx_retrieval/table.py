@@ -1,0 +1,131 @@
+"""Reads finished tables, locally or from S3, only the columns asked for and in batches.
+
+Tables may hold 10^8 rows, so a reader of one query must not hold the table. pyarrow's own S3 client is used: it fetches
+the byte ranges of the wanted columns, where a client of whole objects would fetch every feature to read the keys.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pyarrow import fs
+
+BATCH_ROWS = 65_536
+
+
+class TableError(Exception):
+    """A table cannot be used; one line names it and the way out."""
+
+
+class Table(NamedTuple):
+    """Rows in memory: keys, features (n, d) float32 or None, bits (n, b/8) uint8 or None, areas (n,) int64 or None."""
+
+    keys: list[str]
+    features: npt.NDArray[np.float32] | None
+    bits: npt.NDArray[np.uint8] | None
+    areas: npt.NDArray[np.int64] | None
+
+
+def read(uri: str, columns: Sequence[str], endpoint: str | None = None) -> Table:
+    """Returns a whole table; memory is that of the named columns, twice while they are joined.
+
+    Raises:
+        TableError: As `batches`, and if the table is empty.
+    """
+    parts = list(batches(uri, columns, endpoint))
+    if not parts:
+        raise TableError(f"{uri}: the table has no rows")
+
+    def joined(name: str) -> Any:
+        arrays = [getattr(part, name) for part in parts]
+        return None if arrays[0] is None else np.concatenate(arrays)
+
+    keys = [key for part in parts for key in part.keys]
+    return Table(keys, joined("features"), joined("bits"), joined("areas"))
+
+
+def batches(uri: str, columns: Sequence[str], endpoint: str | None = None) -> Iterator[Table]:
+    """Yields a table's rows, ordered by file and place.
+
+    Args:
+        uri: A folder, file:///... or s3://bucket/prefix.
+        columns: Of the table; `key` must be among them. Areas need `width` and `height`.
+        endpoint: The S3 server, or None for AWS_ENDPOINT_URL, else AWS itself.
+
+    Raises:
+        TableError: Nothing there, unfinished, unreadable, or a column is missing.
+    """
+    try:
+        yield from _batches(uri, columns, endpoint)
+    except (OSError, pa.ArrowException) as error:
+        raise TableError(f"{uri}: can't be read: {' '.join(str(error).split())}") from None
+
+
+def _batches(uri: str, columns: Sequence[str], endpoint: str | None) -> Iterator[Table]:
+    system, folder = _place(uri, endpoint, os.environ)
+    found = system.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+    names = {each.base_name for each in found}
+    parts = sorted(each.path for each in found if each.is_file and _is_part(each.base_name))
+    if "_SUCCESS" not in names:
+        if "_featx" in names or parts:
+            raise TableError(f"{uri}: the table is unfinished (no _SUCCESS): let its run finish first")
+        raise TableError(f"{uri}: no table is there: give the folder that holds _SUCCESS")
+    if not parts:
+        return
+    dataset = ds.dataset(parts, filesystem=system, format="parquet")
+    missing = [name for name in columns if name not in dataset.schema.names]
+    if missing:
+        hint = ": its run had no extractor.binarize" if "bits" in missing else ""
+        raise TableError(f"{uri}: the table has no column {', '.join(missing)}{hint}")
+    for batch in dataset.to_batches(columns=list(columns), batch_size=BATCH_ROWS):
+        if batch.num_rows:
+            yield _table(batch, uri)
+
+
+def _is_part(name: str) -> bool:
+    return name.endswith(".parquet") and name[0] not in "_."
+
+
+def _place(uri: str, endpoint: str | None, environment: Mapping[str, str]) -> tuple[fs.FileSystem, str]:
+    address = urlsplit(uri)
+    if address.scheme == "s3":
+        server = endpoint or environment.get("AWS_ENDPOINT_URL") or ""
+        given = {
+            "access_key": environment.get("AWS_ACCESS_KEY_ID"),
+            "secret_key": environment.get("AWS_SECRET_ACCESS_KEY"),
+            "session_token": environment.get("AWS_SESSION_TOKEN"),
+        }
+        keys: dict[str, Any] = given if given["access_key"] else {"anonymous": True}
+        if server:
+            keys |= {"endpoint_override": server.split("://")[-1], "scheme": urlsplit(server).scheme or "https"}
+        system = fs.S3FileSystem(region=environment.get("AWS_REGION", "us-east-1"), **keys)
+        return system, (address.netloc + address.path).rstrip("/")
+    if address.scheme not in ("", "file"):
+        raise TableError(f"{uri}: only folders, file:/// and s3:// can be read")
+    return fs.LocalFileSystem(), address.path if address.scheme else uri
+
+
+def _table(batch: Any, uri: str) -> Table:
+    def column(name: str) -> Any:
+        return batch.column(name) if name in batch.schema.names else None
+
+    rows, feature, bits, width = batch.num_rows, column("feature"), column("bits"), column("width")
+    if feature is not None:
+        feature = _matrix(feature.flatten().to_numpy(), rows, uri, "feature").astype(np.float32, copy=False)
+    if bits is not None:
+        bits = _matrix(np.frombuffer(b"".join(bits.to_pylist()), np.uint8), rows, uri, "bits")
+    areas = None if width is None else width.to_numpy().astype(np.int64) * column("height").to_numpy()
+    return Table(batch.column("key").to_pylist(), feature, bits, areas)
+
+
+def _matrix(flat: npt.NDArray[Any], rows: int, uri: str, name: str) -> npt.NDArray[Any]:
+    if flat.size % rows:
+        raise TableError(f"{uri}: the rows of column {name} differ in length")
+    return flat.reshape(rows, -1)
