@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -54,6 +56,16 @@ public final class NetworkFile {
     } catch (IOException e) {
       throw new IllegalArgumentException("the network file's header is damaged", e);
     }
+  }
+
+  /**
+   * Reads a network file from a disk.
+   *
+   * @param path where it is
+   * @throws IOException if it can't be read
+   */
+  public static NetworkFile read(Path path) throws IOException {
+    return read(Files.readAllBytes(path));
   }
 
   /** Returns the net's own name, which may be empty. */
