@@ -61,6 +61,7 @@ public final class CompiledNetwork implements AutoCloseable {
       DnnGraph graph = GraphBuilder.build(file, separate);
       Set<String> misplaced = misplacedSums(graph, batch, shape);
       if (misplaced.isEmpty()) {
+        GraphBuilder.dropHeapWeights(graph);
         return new CompiledNetwork(graph, shape, batch);
       }
       separate.addAll(misplaced);
