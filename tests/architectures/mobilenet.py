@@ -1,4 +1,4 @@
-"""MobileNet-SSD for PASCAL VOC, chuanqi305's: depthwise convolutions, each with BatchNorm and Scale as it is trained."""
+"""MobileNet-SSD for PASCAL VOC, chuanqi305's: depthwise convolutions with BatchNorm and Scale, as it is trained."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def vgg16_ssd300() -> ScaledNet:
 def vgg16_ssd512() -> ScaledNet:
     """Returns SSD512: input (3, 512, 512), 24564 default boxes."""
     net = ScaledNet("VGG_VOC0712_SSD_512x512_deploy", 512)
-    extra = {6: (256, 512, 3, 2, 1), **{stage: (128, 256, 3, 2, 1) for stage in (7, 8, 9)}, 10: (128, 256, 4, 1, 1)}
+    extra = {6: (256, 512, 3, 2, 1), **dict.fromkeys((7, 8, 9), (128, 256, 3, 2, 1)), 10: (128, 256, 4, 1, 1)}
     _trunk(net, extra)
     sizes = [35.84, 76.8, 153.6, 230.4, 307.2, 384.0, 460.8, 537.6]
     ratios = [(2,), *[(2, 3)] * 4, (2,), (2,)]
@@ -105,7 +105,7 @@ def _trunk(net: ScaledNet, extra: dict[int, tuple[int, int, int, int, int]]) -> 
 
     Args:
         net: The net.
-        extra: For each stage after the fifth: channels of its two convolutions, and the second's kernel, stride and pad.
+        extra: For each stage after the fifth: channels of two convolutions; the second's kernel, stride and pad.
     """
     blob = net.convolution("fc6", stages(net, (3, 1, 1)), 1024, 3, pad=6, dilation=6, relu="relu6")
     blob = net.convolution("fc7", blob, 1024, 1, relu="relu7")

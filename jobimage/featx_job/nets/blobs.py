@@ -103,7 +103,7 @@ def _floats(blob: caffe_pb2.BlobProto) -> Array:
     """
     for field, _ in blob.ListFields():
         if field.name != "data":
-            blob.ClearField(field.name)  # type: ignore[arg-type]
+            blob.ClearField(field.name)
     data, count = blob.SerializeToString(), len(blob.data)
     return np.frombuffer(data, "<f4", count, len(data) - 4 * count).astype(np.float32)
 

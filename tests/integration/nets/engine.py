@@ -85,7 +85,7 @@ class Engine:
 
     @contextmanager
     def loaded(self, file: Path, batch: int) -> Iterator[LargeNet]:
-        """Loads a net from a file and frees it at the end: py4j would send a large one as text, and keep three copies."""
+        """Loads a net from a file, and frees it at the end: py4j would send a large one as text."""
         read = self._nets.NetworkFile.read(self._gateway.jvm.java.io.File(str(file)).toPath())
         compiled = self._nets.CompiledNetwork.compile(read, batch, self._threads)
         try:

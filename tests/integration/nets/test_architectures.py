@@ -68,6 +68,7 @@ def test_deepbits_features_equal_opencvs_with_the_layer_that_caffe_drops(
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["relu8_kevin"])
     assert (expected == 0).any(), "the ReLU that is at stake does nothing here"
     assert mixed.count("layers {") == 37
+    assert any("relu8_kevin" in note for note in load_extractor(mixed, weights, "relu8_kevin").notes)
     agree(features(engine, mixed, weights, "relu8_kevin", inputs, tmp_path), expected)
 
 

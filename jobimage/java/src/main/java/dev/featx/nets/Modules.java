@@ -158,16 +158,15 @@ final class Modules {
    * Returns MKL-DNN's own matrix product, over the one array that the weights were read into.
    *
    * <p>BigDL makes such a module with three copies of its weights (what it is given, its own, the gradients), and converts
-   * one by two more: 2 GB for VGG16's fc6. Here a stand-in is given, and all but one array are let go.
+   * one by two more: 2 GB for VGG16's fc6. Here it is made for one input; how many it has, it takes from its weights' shape.
    */
   AbstractModule product(JsonNode layer) {
-    int[] shape = NetworkFile.ints(layer.get("weights").get("weight").get("shape"));
-    Tensor zeros = tensor(new float[1], 1, 1).expand(shape);
-    var module = new com.intel.analytics.bigdl.dllib.nn.mkldnn.Linear(shape[1], shape[0], null, null, zeros, bias(layer),
-        null, null);
-    module.gradWeight().dense().set();
-    module.weight().dense().set();
-    module.weight().dense().set(weight(layer));
+    Tensor weight = weight(layer);
+    int units = weight.size(1);
+    Tensor first = tensor(new float[units], units, 1);
+    var module =
+        new com.intel.analytics.bigdl.dllib.nn.mkldnn.Linear(1, units, null, null, first, bias(layer), null, null);
+    module.weight().dense().set(weight);
     module.setName(layer.get("name").asText());
     module.evaluate();
     return module;
