@@ -58,6 +58,17 @@ class Engine:
             taken.append(time.perf_counter() - started)
         return taken[2:]  # the first ones make primitives and reorder weights
 
+    def timed(self, compiled: Any, batch: Floats, least: float) -> list[float]:
+        """Returns how long forwards took, over at least so many seconds."""
+        given, taken = self._java(batch), list[float]()
+        for _ in range(2):  # the first ones make primitives and reorder weights
+            compiled.forward(given, len(batch))
+        while sum(taken) < least or len(taken) < 3:
+            started = time.perf_counter()
+            compiled.forward(given, len(batch))
+            taken.append(time.perf_counter() - started)
+        return taken
+
     def forward_at_once(self, network: bytes, pictures: Floats, batch: int) -> list[Floats]:
         """Returns the outputs for one batch."""
         return self.outputs(self.compiled(network, batch), pictures)
@@ -119,6 +130,10 @@ class LargeNet:
     def forward(self, pictures: Floats) -> list[Floats]:
         """Returns the outputs for one batch, each (n, numbers of a picture)."""
         return self._engine.outputs(self._compiled, pictures)
+
+    def seconds(self, batch: Floats, least: float) -> list[float]:
+        """Returns how long forwards of a full batch took, over at least so many seconds, its numbers being in the JVM."""
+        return self._engine.timed(self._compiled, batch, least)
 
     def detect(self, pictures: Floats, threshold: float) -> list[Floats]:
         """Returns each picture's boxes of one batch, as `Engine.detect` does."""
