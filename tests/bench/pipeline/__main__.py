@@ -132,8 +132,9 @@ class Bench:
 
     def _row(self, name: str) -> dict[str, Any]:
         result = self._measured(name, set(self._cpus), "")
-        if result.images != self.count:
-            raise RowFailed(f"{result.images} rows of {self.count}")
+        expected = self.count * ROWS[name].jobs
+        if result.images != expected:
+            raise RowFailed(f"{result.images} rows of {expected}")
         return asdict(result)
 
     def _measured(self, name: str, cpus: set[int], suffix: str) -> Measured:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import threading
 import time
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet
+from featx_cli.engine import cache_folder
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -113,7 +116,7 @@ def observed(
         ended.set()
         looking.join()
     if code:
-        raise RowFailed(last_line(log))
+        raise RowFailed(reason(log))
     return samples, seconds, started
 
 
@@ -156,7 +159,11 @@ def rows(path: Path) -> int:
     return int(pyarrow.parquet.read_metadata(path).num_rows)
 
 
-def last_line(log: Path) -> str:
-    """Returns the last line of a log that says something."""
+def reason(log: Path) -> str:
+    """Returns the last line of a log that names an error, or its last line; the whole log is kept in the user's cache."""
+    kept = cache_folder() / "logs" / f"bench-{log.parent.name}.log"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(log, kept)
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it said nothing"
+    errors = [line for line in lines if re.match(r"(error|[\w.]*(Error|Exception|Failed|Failure)\w*): ", line)]
+    return ([*lines, *errors] or ["it said nothing"])[-1][:300]

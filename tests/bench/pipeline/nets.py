@@ -123,7 +123,7 @@ def _extractor(pair: Pair, folder: Path) -> dict[str, Any]:
     (folder / "extractor.net").write_bytes(load_extractor(prototxt, weights, pair.layer).data)
     network = fold(caffe.output_layer(caffe.read(prototxt, weights), pair.layer))
     (folder / "extractor.onnx").write_bytes(to_onnx(network))
-    return _common(pair.extractor, files, network.input_shape)
+    return _common(pair.extractor, files, network.input_shape) | {"layer": pair.layer}
 
 
 def _common(net: Net, files: models.CaffeFiles, shape: tuple[int, ...]) -> dict[str, Any]:

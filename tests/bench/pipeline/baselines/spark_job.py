@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 
@@ -17,6 +18,7 @@ COLUMNS = "key string, score double, x0 double, y0 double, x1 double, y1 double,
 def main(path: str) -> None:
     """Runs what a file asks for."""
     work = Work.read(path)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     session = (
         SparkSession.builder.master(f"local[{work.cores}]")
         # One task at a time, whose net uses all cores: faster than one net a core, at half the memory.
