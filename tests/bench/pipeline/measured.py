@@ -160,7 +160,7 @@ def rows(path: Path) -> int:
 
 
 def reason(log: Path) -> str:
-    """Returns the last line of a log that names an error, or its last line; the whole log is kept in the user's cache."""
+    """Returns the last line of a log that names an error, or its last line; keeps the log in the user's cache."""
     kept = cache_folder() / "logs" / f"bench-{log.parent.name}.log"
     kept.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(log, kept)

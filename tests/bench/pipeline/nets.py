@@ -99,7 +99,7 @@ PAIRS = {
 
 
 def prepare(name: str, folder: Path) -> None:
-    """Writes a pair into a folder: network files, ONNX files, boxes' arrays, and `pair.json` that says where they are."""
+    """Writes a pair into a folder: network files, ONNX files, arrays of boxes, and `pair.json` about them."""
     pair = PAIRS[name]
     folder.mkdir(parents=True, exist_ok=True)
     found = {"detector": _detector(pair.detector, folder), "extractor": _extractor(pair, folder)}
@@ -123,7 +123,7 @@ def _extractor(pair: Pair, folder: Path) -> dict[str, Any]:
     (folder / "extractor.net").write_bytes(load_extractor(prototxt, weights, pair.layer).data)
     network = fold(caffe.output_layer(caffe.read(prototxt, weights), pair.layer))
     (folder / "extractor.onnx").write_bytes(to_onnx(network))
-    return _common(pair.extractor, files, network.input_shape) | {"layer": pair.layer}
+    return _common(pair.extractor, files, network.input_shape)
 
 
 def _common(net: Net, files: models.CaffeFiles, shape: tuple[int, ...]) -> dict[str, Any]:

@@ -68,8 +68,8 @@ def markdown(results: Results) -> str:
         f"{results['batch']}. Rows of one table ran in turns on the same pictures; medians.\n",
         "Images/s: between the first file of the table and the last, from the files' own times. Whole job: from the "
         "program's start to its end, on so few pictures mostly start-up. CPU: processor seconds an image of all "
-        "processes, in the time of images/s. Memory: the largest sum of resident memory of all its processes. Share: of "
-        "the same engine's forwards alone, detector and extractor one after the other.\n",
+        "processes, in the time of images/s. Memory: the largest sum of resident memory of all its processes. "
+        "Share: of the same engine's forwards alone, detector and extractor one after the other.\n",
     ]
     parts += [_table(pair) for pair in results["pairs"].values()]
     if any(results["scaling"].values()):

@@ -70,7 +70,7 @@ def featx(engine: str, precision: str) -> Command:
     def command(job: Job) -> list[str]:
         nets = json.loads((job.nets / "pair.json").read_text())
         detector, extractor = (_model(nets[name]) for name in ("detector", "extractor"))
-        spec = {
+        spec: dict[str, Any] = {
             "source": {"files": {"uri": f"file://{job.pictures}"}},
             "detector": {**detector, "scoreThreshold": THRESHOLD, "crop": {"margin": MARGIN}},
             "extractor": {**extractor, "layer": job.pair.layer},

@@ -1,12 +1,13 @@
 """BigDL as its documentation has it: ImageFrame.read, transform, predict_image. The extractor on whole pictures.
 
-There is no detector: BigDL's Caffe loader knows no Permute, PriorBox and DetectionOutput. Its Python can't be run with a
-newer pyspark than 3.1 but for a conf that names its jars, which is what the long settings are.
+There is no detector: BigDL's Caffe loader knows no Permute, PriorBox and DetectionOutput. The feature is the net's last
+layer: on MKL-DNN, predict_image finds no other one. The long settings are what BigDL needs with a pyspark after 3.1.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def main(path: str) -> None:
     from bigdl.dllib.utils.common import init_engine
 
     work = Work.read(path)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     context = SparkContext(conf=conf(work.cores))
     session = SparkSession(context)
     init_engine()
@@ -46,7 +48,7 @@ def main(path: str) -> None:
     folder = str(Path(work.pictures[0]).parent)
     for index in range(JOBS):
         frame = steps(ImageFrame.read(folder, context, work.cores))
-        found = model.predict_image(frame, output_layer=nets["layer"], batch_per_partition=work.batch)
+        found = model.predict_image(frame, batch_per_partition=work.batch)
         rows = found.get_predict().map(lambda each: (each[0], [float(value) for value in each[1].ravel()]))
         rows.toDF("key string, feature array<float>").write.parquet(f"{work.output}/{index}")
     session.stop()

@@ -132,7 +132,7 @@ class LargeNet:
         return self._engine.outputs(self._compiled, pictures)
 
     def seconds(self, batch: Floats, least: float) -> list[float]:
-        """Returns how long forwards of a full batch took, over at least so many seconds, its numbers being in the JVM."""
+        """Returns how long forwards of a full batch took, one by one, over at least so many seconds."""
         return self._engine.timed(self._compiled, batch, least)
 
     def detect(self, pictures: Floats, threshold: float) -> list[Floats]:

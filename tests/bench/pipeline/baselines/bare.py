@@ -34,7 +34,7 @@ def one_by_one(net: Net, work: Work, batch: Floats) -> float:
     """Returns the median of forwards, in seconds an image."""
     forward = loaded(work.engine, net.onnx, work.batch, work.cores, work.precision)
     forward(batch)
-    taken, end = [], time.perf_counter() + SECONDS
+    taken, end = list[float](), time.perf_counter() + SECONDS
     while time.perf_counter() < end or len(taken) < 3:
         started = time.perf_counter()
         forward(batch)
@@ -43,7 +43,7 @@ def one_by_one(net: Net, work: Work, batch: Floats) -> float:
 
 
 def asynchronous(net: Net, work: Work, batch: Floats) -> float:
-    """Returns what benchmark_app does, in seconds an image: requests in flight, one stream or one a core, the better."""
+    """Returns what benchmark_app does, in seconds an image: requests in flight; one stream or one a core."""
     from openvino import AsyncInferQueue
 
     best = float("inf")

@@ -38,8 +38,7 @@ def batches(paths: Iterator[str], work: Work) -> Iterator[list[Row]]:
     """Returns a row for each picture, a batch at a time."""
     cv2.setNumThreads(1)
     detector, extractor = (
-        loaded(work.engine, net.onnx, work.batch, work.cores, work.precision)
-        for net in (work.detector, work.extractor)
+        loaded(work.engine, net.onnx, work.batch, work.cores, work.precision) for net in (work.detector, work.extractor)
     )
     decode = Boxed(work.boxes)
     with ThreadPoolExecutor(work.cores) as pool:
@@ -58,7 +57,8 @@ def batches(paths: Iterator[str], work: Work) -> Iterator[list[Row]]:
 def read(path: str, net: Net) -> tuple[str, Pixels, Floats]:
     """Returns a picture's pixels, and what they are as a net's input."""
     pixels = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    return path, pixels, blob_of(pixels, net)
+    bgr = np.asarray(pixels, np.uint8)
+    return path, bgr, blob_of(bgr, net)
 
 
 def blob_of(pixels: Pixels, net: Net) -> Floats:

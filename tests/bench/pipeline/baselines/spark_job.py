@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pandas
 from pyspark.sql import SparkSession
@@ -32,7 +33,7 @@ def main(path: str) -> None:
     parts = -(-len(work.pictures) // work.part)
     slices = session.sparkContext.parallelize([(each,) for each in work.pictures], parts)
 
-    def run(frames: Iterator[pandas.DataFrame]) -> Iterator[pandas.DataFrame]:
+    def run(frames: Iterable[Any]) -> Iterator[Any]:
         keys = (key for frame in frames for key in frame["key"])
         for batch in batches(keys, work):
             yield pandas.DataFrame(batch, columns=list(Row._fields))

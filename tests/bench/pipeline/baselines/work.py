@@ -48,6 +48,6 @@ class Work:
     def read(path: str) -> Work:
         """Returns what a file asks for."""
         given: dict[str, Any] = json.loads(Path(path).read_text())
-        nets = {name: Net(**given.pop(name)) for name in ("detector", "extractor")}
-        boxes = Boxes(**given.pop("boxes"))
-        return Work(**given, **nets, boxes=boxes)
+        for name in ("detector", "extractor"):
+            given[name] = Net(**given[name])
+        return Work(**given | {"boxes": Boxes(**given["boxes"])})
