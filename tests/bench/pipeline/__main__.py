@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,7 @@ class Bench:
             source = found[index % len(found)]
             shutil.copyfile(source, self._pictures / f"{index:05}{source.suffix}")
         self.count = count
+        self._features: dict[str, Any] = {}  # of the first row that ran; others are compared with them
 
     def rounds(self, names: list[str], rounds: int) -> dict[str, list[Any]]:
         """Returns for each row its runs; rows take turns, each round in the other direction."""
@@ -141,7 +142,10 @@ class Bench:
         with tempfile.TemporaryDirectory(dir=self._nets, prefix=f"{name}-{suffix}") as text:
             job = self._job(Path(text), len(cpus))
             command, log = ROWS[name].command(job), Path(text) / "log"
-            return measured.run(command, job.output, log, {"PYTHONPATH": str(ROOT)}, cpus)
+            result = measured.run(command, job.output, log, {"PYTHONPATH": str(ROOT)}, cpus)
+            found = measured.features(job.output)
+            self._features = self._features or found
+            return replace(result, cosine=measured.cosine(found, self._features))
 
     def _bare(self, name: str) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(dir=self._nets, prefix=name) as text:

@@ -12,7 +12,7 @@ import numpy as np
 from tests.bench.pipeline.baselines.work import Work
 from tests.integration.nets.engine import running
 
-SECONDS = 6.0
+SECONDS = 4.0
 
 
 def main(path: str) -> None:

@@ -11,8 +11,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet
 from featx_cli.engine import cache_folder
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -29,6 +33,7 @@ class Measured:
         steady: Images a second between the first file and the last, 0 where there is one file only.
         cpu: Processor seconds an image in that time, of all its processes.
         peak: Largest sum of its processes' resident memory, MiB.
+        cosine: Median cosine of its features to those of the first row that ran: whether it did the same work.
         finished: When each file was there, in seconds after the start, and its rows.
     """
 
@@ -37,6 +42,7 @@ class Measured:
     steady: float
     cpu: float
     peak: float
+    cosine: float = 0.0
     finished: tuple[tuple[float, int], ...] = ()
 
 
@@ -66,7 +72,8 @@ def run(command: list[str], output: Path, log: Path, environment: dict[str, str]
         done = images - before
         steady = done / (last - first)
         cpu = (at(samples, last) - at(samples, first)) / done
-    return Measured(images, seconds, steady, cpu, max(each.memory for each in samples), tuple(files))
+    peak = max(each.memory for each in samples)
+    return Measured(images, seconds, steady, cpu, peak, finished=tuple(files))
 
 
 @dataclass(frozen=True)
@@ -159,6 +166,23 @@ def rows(path: Path) -> int:
     return int(pyarrow.parquet.read_metadata(path).num_rows)
 
 
+def features(output: Path) -> dict[str, Floats]:
+    """Returns the features of a table by the pictures' file names."""
+    found = {}
+    for path in tables(output):
+        table = pyarrow.parquet.read_table(path, columns=["key", "feature"])
+        for key, feature in zip(table["key"], table["feature"], strict=True):
+            found[Path(key.as_py()).name] = feature.values.to_numpy()
+    return found
+
+
+def cosine(found: dict[str, Floats], others: dict[str, Floats]) -> float:
+    """Returns the median cosine of features of the same pictures; 0 where they are no features of one layer."""
+    pairs = [(feature, others[name]) for name, feature in found.items() if name in others]
+    values = [a @ b / (np.linalg.norm(a) * np.linalg.norm(b)) for a, b in pairs if a.shape == b.shape]
+    return float(np.median(values)) if values else 0.0
+
+
 def reason(log: Path) -> str:
     """Returns the last line of a log that names an error, or its last line; keeps the log in the user's cache."""
     kept = cache_folder() / "logs" / f"bench-{log.parent.name}.log"
@@ -166,4 +190,7 @@ def reason(log: Path) -> str:
     shutil.copyfile(log, kept)
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"(error|[\w.]*(Error|Exception|Failed|Failure)\w*): ", line)]
+    # What is refused, and why, come on lines of their own.
+    if errors and errors[-1].endswith(":"):
+        errors[-1] = " ".join(lines[lines.index(errors[-1]) :])
     return ([*lines, *errors] or ["it said nothing"])[-1][:300]

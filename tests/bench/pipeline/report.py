@@ -14,7 +14,7 @@ from tests.bench.pipeline.nets import Pair
 from tests.bench.pipeline.rows import BATCH, ROWS
 
 Results = dict[str, Any]
-COUNTED = ("steady", "seconds", "cpu", "peak", "detector", "extractor")
+COUNTED = ("steady", "seconds", "cpu", "peak", "cosine", "detector", "extractor")
 
 
 def empty(cores: int) -> Results:
@@ -69,7 +69,8 @@ def markdown(results: Results) -> str:
         "Images/s: between the first file of the table and the last, from the files' own times. Whole job: from the "
         "program's start to its end, on so few pictures mostly start-up. CPU: processor seconds an image of all "
         "processes, in the time of images/s. Memory: the largest sum of resident memory of all its processes. "
-        "Share: of the same engine's forwards alone, detector and extractor one after the other.\n",
+        "Share: of the same engine's forwards alone, detector and extractor one after the other. "
+        "Cosine: of the features to the first row's, median.\n",
     ]
     parts += [_table(pair) for pair in results["pairs"].values()]
     if any(results["scaling"].values()):
@@ -81,19 +82,20 @@ def _table(pair: Results) -> str:
     lines = [
         f"## {pair['title']}\n",
         f"{pair['pictures']} pictures, {pair['part']} a shard or partition.\n",
-        "| row | images/s | share of bare | whole job, s | CPU s/image | memory, MiB |",
-        "|---|---|---|---|---|---|",
+        "| row | images/s | share of bare | whole job, s | CPU s/image | memory, MiB | cosine |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, row in pair["rows"].items():
         if "error" in row:
-            lines.append(f"| {ROWS[name].title} | did not run: {row['error'][:120].replace('|', '/')} | | | | |")
+            lines.append(f"| {ROWS[name].title} | did not run: {row['error'][:120].replace('|', '/')} | | | | | |")
             continue
         share = f"{row['shareOfBare']:.0%}" if "shareOfBare" in row else ""
         job, cpu = (f"{row['seconds']:.1f}", f"{row['cpu']:.3f}") if "cpu" in row else ("", "")
+        cosine = f"{row['cosine']:.4f}" if row.get("cosine") else ""
         speed = f"{row['steady']:.1f}"
         if "detector" in row:
             speed += f" ({row['detector']:.1f} and {row['extractor']:.1f})"
-        lines.append(f"| {ROWS[name].title} | {speed} | {share} | {job} | {cpu} | {row['peak']:.0f} |")
+        lines.append(f"| {ROWS[name].title} | {speed} | {share} | {job} | {cpu} | {row['peak']:.0f} | {cosine} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Each architecture that Featx is made for gives on the engine what OpenCV's Caffe importer gives.
+"""Each architecture that Featx is made for gives on both engines what OpenCV's Caffe importer gives.
 
 Weights are random (tests/architectures). The nets are large: one is there at a time, on two pictures.
 """
@@ -13,8 +13,11 @@ import pytest
 from featx_job.nets import caffe
 from featx_job.nets.detection import split
 from featx_job.nets.fold import fold
+from featx_job.nets.graph import Network
 from featx_job.nets.load import load_detector, load_extractor
+from featx_job.nets.onnx_writer import to_onnx
 from numpy.typing import NDArray
+from openvino import Core
 
 from tests import architectures
 from tests.architectures import ScaledNet
@@ -44,9 +47,8 @@ def test_features_equal_opencvs(build: Build, layer: str, engine: Engine, pictur
     net = build()
     inputs = given(net, pictures)
     prototxt, weights = net.prototxt(), net.caffemodel()
-    found = features(engine, prototxt, weights, layer, inputs, tmp_path)
     (expected,) = outputs(opencv(prototxt, weights), inputs, [layer])
-    agree(found, expected)
+    check_features(engine, prototxt, weights, layer, inputs, expected, tmp_path)
 
 
 def test_vgg16s_features_equal_opencvs(engine: Engine, pictures: Pictures, tmp_path: Path) -> None:
@@ -55,7 +57,7 @@ def test_vgg16s_features_equal_opencvs(engine: Engine, pictures: Pictures, tmp_p
     prototxt, weights = net.prototxt(), net.caffemodel()
     del net
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["fc8"])
-    agree(features(engine, prototxt, weights, "fc8", inputs, tmp_path), expected)
+    check_features(engine, prototxt, weights, "fc8", inputs, expected, tmp_path)
 
 
 def test_deepbits_features_equal_opencvs_with_the_layer_that_caffe_drops(
@@ -68,8 +70,8 @@ def test_deepbits_features_equal_opencvs_with_the_layer_that_caffe_drops(
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["relu8_kevin"])
     assert (expected == 0).any(), "the ReLU that is at stake does nothing here"
     assert mixed.count("layers {") == 37
-    assert any("relu8_kevin" in note for note in load_extractor(mixed, weights, "relu8_kevin").notes)
-    agree(features(engine, mixed, weights, "relu8_kevin", inputs, tmp_path), expected)
+    assert any("relu8_kevin" in note for note in caffe.read(mixed, weights).notes)
+    check_features(engine, mixed, weights, "relu8_kevin", inputs, expected, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +98,9 @@ def test_maps_and_boxes_equal_opencvs(
         found = compiled.detect(inputs, detector.output.confidence_threshold)
     oracle = opencv(prototxt, weights)
     expected = outputs(oracle, inputs, list(detector.trunk.outputs))
-    for ours, theirs in zip(maps, expected, strict=True):
-        agree(ours, theirs)
+    for of_engine in (maps, on_openvino(detector.trunk, inputs)):
+        for ours, theirs in zip(of_engine, expected, strict=True):
+            agree(ours, theirs)
     for ours, theirs in zip(found, boxes(oracle, inputs), strict=True):
         assert len(ours) == len(theirs) > 0
         pixels, relative = matched(ours, theirs, *inputs.shape[2:])
@@ -111,12 +114,24 @@ def given(net: ScaledNet, pictures: Pictures) -> Floats:
     return inputs / 127.5 if net.message.name == "MobileNet-SSD" else inputs
 
 
-def features(engine: Engine, prototxt: str, weights: bytes, layer: str, inputs: Floats, folder: Path) -> Floats:
-    """Returns what the engine makes of the inputs, (n, units)."""
+def check_features(
+    engine: Engine, prototxt: str, weights: bytes, layer: str, inputs: Floats, expected: Floats, folder: Path
+) -> None:
+    """Checks what both engines make of the inputs, one after the other: each holds the weights several times."""
     (folder / "net").write_bytes(load_extractor(prototxt, weights, layer).data)
     with engine.loaded(folder / "net", BATCH) as compiled:
         (found,) = compiled.forward(inputs)
-    return found
+    agree(found, expected)
+    (found,) = on_openvino(fold(caffe.output_layer(caffe.read(prototxt, weights), layer)), inputs)
+    agree(found, expected)
+
+
+def on_openvino(network: Network, inputs: Floats) -> list[Floats]:
+    """Returns the outputs, each (n, numbers of a picture), in float32 as everything here."""
+    model = Core().read_model(to_onnx(network))
+    compiled = Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    found = compiled(inputs)
+    return [np.asarray(found[output]).reshape(len(inputs), -1) for output in compiled.outputs]
 
 
 def agree(found: Floats, expected: Floats) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from tests.bench.pipeline.baselines.engines import Floats, compiled_openvino, loaded
 from tests.bench.pipeline.baselines.work import Net, Work
 
-SECONDS = 6.0
+SECONDS = 4.0
 
 
 def main(path: str) -> None:
