@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from featx_job.nets import caffe_pb2
 from google.protobuf import json_format, text_format
+from google.protobuf.message import Message
 from numpy.typing import ArrayLike, NDArray
 
 
@@ -49,10 +50,9 @@ class CaffeNet:
 
     def prototxt(self) -> str:
         """Returns the architecture without weights."""
-        bare = caffe_pb2.NetParameter()
-        bare.CopyFrom(self.message)
-        for layer in bare.layer:
-            layer.ClearField("blobs")
+        bare = caffe_pb2.NetParameter(**_fields_but(self.message, "layer"))
+        for layer in self.message.layer:
+            bare.layer.add(**_fields_but(layer, "blobs"))
         return text_format.MessageToString(bare)
 
     def caffemodel(self) -> bytes:
@@ -65,6 +65,10 @@ class CaffeNet:
         prototxt.write_text(self.prototxt())
         caffemodel.write_bytes(self.caffemodel())
         return prototxt, caffemodel
+
+
+def _fields_but(message: Message, name: str) -> dict[str, Any]:
+    return {field.name: value for field, value in message.ListFields() if field.name != name}
 
 
 def _fill(blob: caffe_pb2.BlobProto, values: NDArray[np.float32]) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from featx_job.nets import caffe
+from featx_job.nets import bigdl, caffe
 from featx_job.nets.detection import split
 from featx_job.nets.fold import fold
 from featx_job.nets.graph import Network
-from featx_job.nets.load import load_detector, load_extractor
+from featx_job.nets.load import load_detector
+from featx_job.nets.network_file import extractor_bytes
 from featx_job.nets.onnx_writer import to_onnx
 from numpy.typing import NDArray
 from openvino import Core
@@ -70,8 +71,8 @@ def test_deepbits_features_equal_opencvs_with_the_layer_that_caffe_drops(
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["relu8_kevin"])
     assert (expected == 0).any(), "the ReLU that is at stake does nothing here"
     assert mixed.count("layers {") == 37
-    assert any("relu8_kevin" in note for note in caffe.read(mixed, weights).notes)
-    check_features(engine, mixed, weights, "relu8_kevin", inputs, expected, tmp_path)
+    network = check_features(engine, mixed, weights, "relu8_kevin", inputs, expected, tmp_path)
+    assert any("Caffe drops the latter (relu8_kevin)" in note for note in network.notes)
 
 
 @pytest.mark.parametrize(
@@ -116,14 +117,17 @@ def given(net: ScaledNet, pictures: Pictures) -> Floats:
 
 def check_features(
     engine: Engine, prototxt: str, weights: bytes, layer: str, inputs: Floats, expected: Floats, folder: Path
-) -> None:
-    """Checks what both engines make of the inputs, one after the other: each holds the weights several times."""
-    (folder / "net").write_bytes(load_extractor(prototxt, weights, layer).data)
+) -> Network:
+    """Checks what both engines make of the inputs, one after the other; returns the net that they were given."""
+    network = fold(caffe.output_layer(caffe.read(prototxt, weights), layer))
+    bigdl.check(network)
+    (folder / "net").write_bytes(extractor_bytes(network))
     with engine.loaded(folder / "net", BATCH) as compiled:
         (found,) = compiled.forward(inputs)
     agree(found, expected)
-    (found,) = on_openvino(fold(caffe.output_layer(caffe.read(prototxt, weights), layer)), inputs)
+    (found,) = on_openvino(network, inputs)
     agree(found, expected)
+    return network
 
 
 def on_openvino(network: Network, inputs: Floats) -> list[Floats]:
