@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-SAMPLE_SECONDS = 0.5
+SAMPLE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -114,15 +114,18 @@ def observed(
                     used[pid], memory = cpu, memory + resident
                 samples.append(Sample(time.time() - started, sum(used.values()), memory))
                 if ended.wait(SAMPLE_SECONDS):
-                    return
+                    return  # what is left of the session does no work for the row
 
         looking = threading.Thread(target=look, daemon=True)
         looking.start()
-        code = process.wait()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.time() - started
         ended.set()
         looking.join()
-    if code:
+    # What was used after the last look, as far as the system tells it of the program and of those that it waited for.
+    samples[-1] = replace(samples[-1], cpu=max(samples[-1].cpu, usage.ru_utime + usage.ru_stime))
+    if process.returncode:
         raise RowFailed(reason(log))
     return samples, seconds, started
 
