@@ -45,6 +45,10 @@ e2e: ready engine ## tests on a real node: starts the cluster, and stops it unle
 bench: ready engine ## numbers, into docs/bench
 	$(PYTHON) -m tests.bench
 
+.PHONY: bench-pipeline
+bench-pipeline: ready engine ## Featx beside Spark with torch, onnxruntime, OpenVINO, and stock BigDL (25 minutes)
+	$(PYTHON) -m tests.bench pipeline
+
 .PHONY: generate
 generate: ready ## write what is generated: the CRD from the models, Python from caffe.proto
 	for file in $(CRDS); do $(PYTHON) -m featx_api > $$file; done

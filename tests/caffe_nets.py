@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from featx_job.nets import caffe_pb2
 from google.protobuf import json_format, text_format
-from numpy.typing import ArrayLike
+from google.protobuf.message import Message
+from numpy.typing import ArrayLike, NDArray
 
 
 class CaffeNet:
@@ -40,18 +41,18 @@ class CaffeNet:
         Returns:
             The blob that it writes.
         """
-        made = [caffe_pb2.BlobProto(**_blob(values)) for values in blobs]
-        layer = self.message.layer.add(name=name, type=kind, bottom=bottoms, top=[top or name], blobs=made)
+        layer = self.message.layer.add(name=name, type=kind, bottom=bottoms, top=[top or name])
+        for values in blobs:
+            _fill(layer.blobs.add(), np.asarray(values, np.float32))
         # Not as arguments of `add`: that leaves out a 0 within a message, and OpenCV insists on some.
         json_format.ParseDict(given, layer)
         return top or name
 
     def prototxt(self) -> str:
         """Returns the architecture without weights."""
-        bare = caffe_pb2.NetParameter()
-        bare.CopyFrom(self.message)
-        for layer in bare.layer:
-            layer.ClearField("blobs")
+        bare = caffe_pb2.NetParameter(**_fields_but(self.message, "layer"))
+        for layer in self.message.layer:
+            bare.layer.add(**_fields_but(layer, "blobs"))
         return text_format.MessageToString(bare)
 
     def caffemodel(self) -> bytes:
@@ -66,6 +67,21 @@ class CaffeNet:
         return prototxt, caffemodel
 
 
-def _blob(values: ArrayLike) -> dict[str, Any]:
-    array = np.asarray(values, np.float32)
-    return {"shape": {"dim": list(array.shape)}, "data": array.ravel().tolist()}
+def _fields_but(message: Message, name: str) -> dict[str, Any]:
+    return {field.name: value for field, value in message.ListFields() if field.name != name}
+
+
+def _fill(blob: caffe_pb2.BlobProto, values: NDArray[np.float32]) -> None:
+    """Puts values into a blob as protobuf's packed bytes: a list of them would take gigabytes for VGG16's layers."""
+    blob.shape.dim.extend(values.shape)
+    data = np.ascontiguousarray(values, "<f4").tobytes()
+    blob.MergeFromString(_DATA_FIELD + _varint(len(data)) + data)
+
+
+# The field's number, and 2 for "length-delimited" (protobuf's encoding).
+_DATA_FIELD = bytes([caffe_pb2.BlobProto.DATA_FIELD_NUMBER << 3 | 2])
+
+
+def _varint(number: int) -> bytes:
+    groups = [number >> shift & 0x7F for shift in range(0, max(number.bit_length(), 1), 7)]
+    return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])

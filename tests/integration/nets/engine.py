@@ -58,9 +58,24 @@ class Engine:
             taken.append(time.perf_counter() - started)
         return taken[2:]  # the first ones make primitives and reorder weights
 
+    def timed(self, compiled: Any, batch: Floats, least: float) -> list[float]:
+        """Returns how long forwards took, over at least so many seconds."""
+        given, taken = self._java(batch), list[float]()
+        for _ in range(2):  # the first ones make primitives and reorder weights
+            compiled.forward(given, len(batch))
+        while sum(taken) < least or len(taken) < 3:
+            started = time.perf_counter()
+            compiled.forward(given, len(batch))
+            taken.append(time.perf_counter() - started)
+        return taken
+
     def forward_at_once(self, network: bytes, pictures: Floats, batch: int) -> list[Floats]:
         """Returns the outputs for one batch."""
-        outputs = self.compiled(network, batch).forward(self._java(pictures), len(pictures))
+        return self.outputs(self.compiled(network, batch), pictures)
+
+    def outputs(self, compiled: Any, pictures: Floats) -> list[Floats]:
+        """Returns the outputs of a converted net for one batch."""
+        outputs = compiled.forward(self._java(pictures), len(pictures))
         return [self._python(output).reshape(len(pictures), -1) for output in outputs]
 
     def compiled(self, network: bytes, batch: int) -> Any:
@@ -70,12 +85,25 @@ class Engine:
     def detect(self, network: bytes, pictures: Floats, threshold: float, batch: int = 8) -> list[Floats]:
         """Returns each picture's boxes, best first: rows of class, score, x0, y0, x1, y1 as shares of the picture."""
         data = bytearray(network)
-        detector = self._nets.Detector(self._nets.NetworkFile.read(data), self.compiled(network, batch))
-        found: list[Floats] = []
-        for start in range(0, len(pictures), batch):
-            some = pictures[start : start + batch]
-            found += [_rows(boxes) for boxes in detector.detect(self._java(some), len(some), threshold)]
-        return found
+        file, compiled = self._nets.NetworkFile.read(data), self.compiled(network, batch)
+        slices = [pictures[start : start + batch] for start in range(0, len(pictures), batch)]
+        return [boxes for some in slices for boxes in self.boxes(file, compiled, some, threshold)]
+
+    def boxes(self, file: Any, compiled: Any, pictures: Floats, threshold: float) -> list[Floats]:
+        """Returns each picture's boxes of one batch, as above."""
+        detector = self._nets.Detector(file, compiled)
+        return [_rows(boxes) for boxes in detector.detect(self._java(pictures), len(pictures), threshold)]
+
+    @contextmanager
+    def loaded(self, file: Path, batch: int) -> Iterator[LargeNet]:
+        """Loads a net from a file, and frees it at the end: py4j would send a large one as text."""
+        read = self._nets.NetworkFile.read(self._gateway.jvm.java.io.File(str(file)).toPath())
+        compiled = self._nets.CompiledNetwork.compile(read, batch, self._threads)
+        try:
+            yield LargeNet(self, read, compiled)
+        finally:
+            compiled.close()
+            self._gateway.jvm.java.lang.System.gc()
 
     def bits(self, values: Floats, threshold: float) -> bytes:
         """Returns which values are above the threshold, packed."""
@@ -91,6 +119,25 @@ class Engine:
         buffer = self._gateway.jvm.java.nio.ByteBuffer.allocate(4 * len(floats))
         buffer.asFloatBuffer().put(floats)
         return np.frombuffer(buffer.array(), ">f4").astype(np.float32)
+
+
+class LargeNet:
+    """A net that is used once."""
+
+    def __init__(self, engine: Engine, file: Any, compiled: Any) -> None:
+        self._engine, self._file, self._compiled = engine, file, compiled
+
+    def forward(self, pictures: Floats) -> list[Floats]:
+        """Returns the outputs for one batch, each (n, numbers of a picture)."""
+        return self._engine.outputs(self._compiled, pictures)
+
+    def seconds(self, batch: Floats, least: float) -> list[float]:
+        """Returns how long forwards of a full batch took, one by one, over at least so many seconds."""
+        return self._engine.timed(self._compiled, batch, least)
+
+    def detect(self, pictures: Floats, threshold: float) -> list[Floats]:
+        """Returns each picture's boxes of one batch, as `Engine.detect` does."""
+        return self._engine.boxes(self._file, self._compiled, pictures, threshold)
 
 
 @contextmanager

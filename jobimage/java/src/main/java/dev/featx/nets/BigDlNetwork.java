@@ -61,6 +61,7 @@ final class BigDlNetwork implements CompiledNetwork {
       DnnGraph graph = GraphBuilder.build(file, separate);
       Set<String> misplaced = misplacedSums(graph, batch, shape);
       if (misplaced.isEmpty()) {
+        GraphBuilder.dropHeapWeights(graph);
         return new BigDlNetwork(graph, shape, batch);
       }
       separate.addAll(misplaced);

@@ -10,6 +10,7 @@ import com.intel.analytics.bigdl.dllib.nn.Input$;
 import com.intel.analytics.bigdl.dllib.nn.StaticGraph;
 import com.intel.analytics.bigdl.dllib.nn.abstractnn.AbstractModule;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.DnnGraph;
+import com.intel.analytics.bigdl.dllib.nn.mkldnn.Linear;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution;
 import com.intel.analytics.bigdl.dllib.utils.Node;
 import com.intel.analytics.bigdl.dllib.utils.intermediate.IRGraph;
@@ -38,6 +39,7 @@ final class GraphBuilder {
   private final Map<String, Node> nodes = new HashMap<>();
   private final Map<String, int[]> shapes = new HashMap<>();
   private final Map<String, JsonNode> dilated = new HashMap<>();
+  private final Map<String, JsonNode> products = new HashMap<>();
 
   private GraphBuilder(NetworkFile file) {
     this.file = file;
@@ -57,6 +59,7 @@ final class GraphBuilder {
     IRGraph converted = graph.toIRgraph();
     converted.evaluate();
     builder.dilate(converted.graph());
+    builder.multiply(converted.graph());
     Fusion.apply(converted.graph(), separate);
     return (DnnGraph) converted.graph();
   }
@@ -99,6 +102,9 @@ final class GraphBuilder {
     if (Modules.dilatesNatively(layer)) {
       dilated.put(name, layer);
     }
+    if (layer.get("type").asText().equals("FullyConnected")) {
+      products.put(name, layer);
+    }
     nodes.put(name, node);
     shapes.put(name, shape);
   }
@@ -122,6 +128,33 @@ final class GraphBuilder {
       Node node = (Node) each;
       if (node.element() instanceof SpatialConvolution convolution && dilated.containsKey(convolution.getName())) {
         node.element_$eq(modules.dilated(dilated.get(convolution.getName()), convolution));
+      }
+    }
+  }
+
+  /** Puts the matrix products in the place of those of one number: VGG16's would be copied five times on the way here. */
+  private void multiply(Graph graph) {
+    for (Object each : (Object[]) graph.getSortedForwardExecutions()) {
+      Node node = (Node) each;
+      JsonNode layer = products.get(((AbstractModule) node.element()).getName());
+      if (layer != null) {
+        node.element_$eq(modules.product(layer));
+      }
+    }
+  }
+
+  /**
+   * Frees what a graph whose primitives exist no longer needs: the weights that lie reordered in native memory, and their
+   * gradients.
+   */
+  static void dropHeapWeights(Graph graph) {
+    for (Object each : (Object[]) graph.getSortedForwardExecutions()) {
+      Object module = ((Node) each).element();
+      if (module instanceof SpatialConvolution convolution) {
+        convolution.weight().dense().set();
+        convolution.gradWeight().dense().set();
+      } else if (module instanceof Linear linear) {
+        linear.weight().dense().set();
       }
     }
   }

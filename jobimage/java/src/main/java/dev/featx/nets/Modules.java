@@ -62,7 +62,7 @@ final class Modules {
     int[] output = NetworkFile.ints(layer.get("shape"));
     return switch (layer.get("type").asText()) {
       case "Convolution" -> convolution(layer, settings, input, output);
-      case "FullyConnected" -> fullyConnected(layer);
+      case "FullyConnected" -> fullyConnected();
       case "Affine" -> affine(layer, output);
       case "Relu" -> relu(settings.get("slope").asDouble(), output);
       case "Pooling" -> pooling(settings, output);
@@ -143,7 +143,7 @@ final class Modules {
 
   private Tensor weight(JsonNode layer) {
     int[] shape = NetworkFile.ints(layer.get("weights").get("weight").get("shape"));
-    int groups = layer.get("settings").get("groups").asInt();
+    int groups = layer.get("settings").path("groups").asInt(1);
     float[] values = weights(layer, "weight");
     return groups == 1 ? tensor(values, shape)
         : tensor(values, groups, shape[0] / groups, shape[1], shape[2], shape[3]);
@@ -154,10 +154,28 @@ final class Modules {
     return tensor(values, values.length);
   }
 
-  private AbstractModule fullyConnected(JsonNode layer) {
-    int[] shape = NetworkFile.ints(layer.get("weights").get("weight").get("shape"));
-    return new Linear(shape[1], shape[0], true, null, null, tensor(weights(layer, "weight"), shape), bias(layer), null,
-        null, FLOAT, NUMERIC);
+  /**
+   * Returns MKL-DNN's own matrix product, over the one array that the weights were read into.
+   *
+   * <p>BigDL makes such a module with three copies of its weights (what it is given, its own, the gradients), and converts
+   * one by two more: 2 GB for VGG16's fc6. Here it is made for one input; how many it has, it takes from its weights' shape.
+   */
+  AbstractModule product(JsonNode layer) {
+    Tensor weight = weight(layer);
+    int units = weight.size(1);
+    Tensor first = tensor(new float[units], units, 1);
+    var module =
+        new com.intel.analytics.bigdl.dllib.nn.mkldnn.Linear(1, units, null, null, first, bias(layer), null, null);
+    module.weight().dense().set(weight);
+    module.setName(layer.get("name").asText());
+    module.evaluate();
+    return module;
+  }
+
+  /** A product of one number, which is converted in the real one's place ({@link #product}). */
+  private AbstractModule fullyConnected() {
+    return new Linear(1, 1, true, null, null, tensor(new float[1], 1, 1), tensor(new float[1], 1), null, null, FLOAT,
+        NUMERIC);
   }
 
   /** A batch normalisation whose mean is 0 and whose variance is 1 computes x * scale + shift. */

@@ -6,7 +6,9 @@ import com.sun.jna.Memory;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -36,8 +38,26 @@ public final class NetworkFile {
    * @throws IllegalArgumentException if it is none, or of another version
    */
   public static NetworkFile read(byte[] bytes) {
-    ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-    if (bytes.length < 16 || !Arrays.equals(bytes, 0, MAGIC.length, MAGIC, 0, MAGIC.length)) {
+    return read(ByteBuffer.wrap(bytes));
+  }
+
+  /**
+   * Reads a network file from a disk; weights stay there until a layer asks for its own.
+   *
+   * @param path where it is
+   * @throws IOException if it can't be read
+   * @throws IllegalArgumentException if it is none, or of another version
+   */
+  public static NetworkFile read(Path path) throws IOException {
+    try (FileChannel channel = FileChannel.open(path)) {
+      return read(channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size()));
+    }
+  }
+
+  private static NetworkFile read(ByteBuffer given) {
+    ByteBuffer buffer = given.order(ByteOrder.LITTLE_ENDIAN);
+    int size = buffer.capacity();
+    if (size < 16 || !buffer.slice(0, MAGIC.length).equals(ByteBuffer.wrap(MAGIC))) {
       throw new IllegalArgumentException("these bytes are no network file");
     }
     int version = buffer.getInt(8);
@@ -46,12 +66,14 @@ public final class NetworkFile {
     }
     int length = buffer.getInt(12);
     int start = (16 + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    if (length < 0 || start > bytes.length) {
-      throw cutShort(bytes.length);
+    if (length < 0 || start > size) {
+      throw cutShort(size);
     }
+    byte[] header = new byte[length];
+    buffer.get(16, header);
     try {
-      JsonNode header = new ObjectMapper().readTree(bytes, 16, length);
-      return new NetworkFile(header, buffer.slice(start, bytes.length - start).order(ByteOrder.LITTLE_ENDIAN));
+      JsonNode parsed = new ObjectMapper().readTree(header);
+      return new NetworkFile(parsed, buffer.slice(start, size - start).order(ByteOrder.LITTLE_ENDIAN));
     } catch (IOException e) {
       throw new IllegalArgumentException("the network file's header is damaged", e);
     }

@@ -1,0 +1,79 @@
+"""BigDL as its documentation has it: ImageFrame.read, transform, predict_image. The extractor on whole pictures.
+
+There is no detector: BigDL's Caffe loader knows no Permute, PriorBox and DetectionOutput. The feature is the net's last
+layer: on MKL-DNN, predict_image finds no other one. The long settings are what BigDL needs with a pyspark after 3.1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from featx_job.spark import OPENED
+from pyspark import SparkConf, SparkContext
+from pyspark.sql import SparkSession
+
+from tests.bench.pipeline.baselines.work import Work
+from tests.integration.nets.engine import SITE
+
+JOBS = 2
+
+
+def main(path: str) -> None:
+    """Runs what a file asks for, twice: each job converts the net anew, and writes one file."""
+    from bigdl.dllib.feature.transform.vision.image import (
+        ChannelNormalize,
+        ImageFrame,
+        ImageFrameToSample,
+        MatToTensor,
+        Pipeline,
+        Resize,
+    )
+    from bigdl.dllib.nn.layer import Model
+    from bigdl.dllib.utils.common import init_engine
+
+    work = Work.read(path)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    context = SparkContext(conf=conf(work.cores))
+    session = SparkSession(context)
+    init_engine()
+    nets = json.loads((Path(work.extractor.onnx).parent / "pair.json").read_text())["extractor"]
+    model: Any = Model.load_caffe_model(nets["prototxt"], nets["weights"])
+    blue, green, red = work.extractor.mean
+    size = work.extractor.size
+    steps = Pipeline([Resize(size, size), ChannelNormalize(red, green, blue), MatToTensor(), ImageFrameToSample()])
+    folder = str(Path(work.pictures[0]).parent)
+    for index in range(JOBS):
+        frame = steps(ImageFrame.read(folder, context, work.cores))
+        found = model.predict_image(frame, batch_per_partition=work.batch)
+        rows = found.get_predict().map(lambda each: (each[0], [float(value) for value in each[1].ravel()]))
+        rows.toDF("key string, feature array<float>").write.parquet(f"{work.output}/{index}")
+    session.stop()
+
+
+def conf(cores: int) -> SparkConf:
+    """Returns Spark's settings, with BigDL's."""
+    folders = [SITE / "bigdl/share/dllib/lib", SITE / "bigdl/share/core/lib"]
+    options = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
+    options += ["-Dbigdl.engineType=mkldnn", f"-Dbigdl.mklNumThreads={cores}", "-Dbigdl.disableOmpAffinity=true"]
+    settings = {
+        "spark.master": f"local[{cores}]",
+        "spark.driver.memory": "9g",
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.driver.extraClassPath": ":".join(f"{folder}/*" for folder in folders),
+        "spark.driver.extraJavaOptions": " ".join(options),
+        "spark.serializer": "org.apache.spark.serializer.JavaSerializer",
+        "spark.shuffle.reduceLocality.enabled": "false",
+        "spark.shuffle.blockTransferService": "nio",
+        "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+        "spark.speculation": "false",
+    }
+    return SparkConf(loadDefaults=False).setAll(list(settings.items()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

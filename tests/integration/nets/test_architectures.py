@@ -1,0 +1,146 @@
+"""Each architecture that Featx is made for gives on both engines what OpenCV's Caffe importer gives.
+
+Weights are random (tests/architectures). The nets are large: one is there at a time, on two pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from featx_job.nets import bigdl, caffe
+from featx_job.nets.detection import split
+from featx_job.nets.fold import fold
+from featx_job.nets.graph import Network
+from featx_job.nets.load import load_detector
+from featx_job.nets.network_file import extractor_bytes
+from featx_job.nets.onnx_writer import to_onnx
+from numpy.typing import NDArray
+from openvino import Core
+
+from tests import architectures
+from tests.architectures import ScaledNet
+from tests.integration.nets.comparison import Floats, blobs, boxes, distance, matched, opencv, outputs
+from tests.integration.nets.engine import Engine
+
+Pictures = list[NDArray[np.uint8]]
+Build = Callable[[], ScaledNet]
+BATCH = 2
+TOLERANCE = 1e-3
+MEAN = (104, 117, 123)
+
+# The layer that would be the feature, and the last one before a softmax: that hides how far its input is.
+EXTRACTORS = [
+    (architectures.resnet50, "pool5"),
+    (architectures.resnet50, "fc1000"),
+    (architectures.googlenet, "pool5/7x7_s1"),
+    (architectures.googlenet, "loss3/classifier"),
+    (architectures.squeezenet, "fire9/concat"),
+    (architectures.squeezenet, "pool10"),
+    (architectures.squeezenet, "prob"),
+]
+
+
+@pytest.mark.parametrize(("build", "layer"), EXTRACTORS, ids=[f"{build.__name__}-{name}" for build, name in EXTRACTORS])
+def test_features_equal_opencvs(build: Build, layer: str, engine: Engine, pictures: Pictures, tmp_path: Path) -> None:
+    net = build()
+    inputs = given(net, pictures)
+    prototxt, weights = net.prototxt(), net.caffemodel()
+    (expected,) = outputs(opencv(prototxt, weights), inputs, [layer])
+    check_features(engine, prototxt, weights, layer, inputs, expected, tmp_path)
+
+
+def test_vgg16s_features_equal_opencvs(engine: Engine, pictures: Pictures, tmp_path: Path) -> None:
+    net = architectures.vgg16()
+    inputs = given(net, pictures)
+    prototxt, weights = net.prototxt(), net.caffemodel()
+    del net
+    (expected,) = outputs(opencv(prototxt, weights), inputs, ["fc8"])
+    check_features(engine, prototxt, weights, "fc8", inputs, expected, tmp_path)
+
+
+def test_deepbits_features_equal_opencvs_with_the_layer_that_caffe_drops(
+    engine: Engine, pictures: Pictures, tmp_path: Path
+) -> None:
+    net = architectures.deepbit()
+    inputs = given(net, pictures)
+    prototxt, weights, mixed = net.prototxt(), net.caffemodel(), architectures.mixed_dialects(net)
+    del net
+    (expected,) = outputs(opencv(prototxt, weights), inputs, ["relu8_kevin"])
+    assert (expected == 0).any(), "the ReLU that is at stake does nothing here"
+    assert mixed.count("layers {") == 37
+    network = check_features(engine, mixed, weights, "relu8_kevin", inputs, expected, tmp_path)
+    assert any("Caffe drops the latter (relu8_kevin)" in note for note in network.notes)
+
+
+@pytest.mark.parametrize(
+    ("build", "prior_boxes"),
+    [
+        (architectures.vgg16_ssd300, 8732),
+        (architectures.vgg16_ssd512, 24564),
+        (architectures.mobilenet_ssd, 1917),
+    ],
+)
+def test_maps_and_boxes_equal_opencvs(
+    build: Build, prior_boxes: int, engine: Engine, pictures: Pictures, tmp_path: Path
+) -> None:
+    net = build()
+    inputs = given(net, pictures)
+    prototxt, weights = net.prototxt(), net.caffemodel()
+    del net
+    loaded = load_detector(prototxt, weights)
+    assert loaded.length == prior_boxes
+    (tmp_path / "net").write_bytes(loaded.data)
+    detector = split(fold(caffe.read(prototxt, weights)))
+    with engine.loaded(tmp_path / "net", BATCH) as compiled:
+        maps = compiled.forward(inputs)
+        found = compiled.detect(inputs, detector.output.confidence_threshold)
+    oracle = opencv(prototxt, weights)
+    expected = outputs(oracle, inputs, list(detector.trunk.outputs))
+    for of_engine in (maps, on_openvino(detector.trunk, inputs)):
+        for ours, theirs in zip(of_engine, expected, strict=True):
+            agree(ours, theirs)
+    for ours, theirs in zip(found, boxes(oracle, inputs), strict=True):
+        assert len(ours) == len(theirs) > 0
+        pixels, relative = matched(ours, theirs, *inputs.shape[2:])
+        assert pixels < 1
+        assert relative < TOLERANCE
+
+
+def given(net: ScaledNet, pictures: Pictures) -> Floats:
+    """Returns two pictures as the net's input."""
+    inputs = blobs(pictures[:BATCH], net.message.layer[0].input_param.shape[0].dim[2], MEAN)
+    return inputs / 127.5 if net.message.name == "MobileNet-SSD" else inputs
+
+
+def check_features(
+    engine: Engine, prototxt: str, weights: bytes, layer: str, inputs: Floats, expected: Floats, folder: Path
+) -> Network:
+    """Checks what both engines make of the inputs, one after the other; returns the net that they were given."""
+    network = fold(caffe.output_layer(caffe.read(prototxt, weights), layer))
+    bigdl.check(network)
+    (folder / "net").write_bytes(extractor_bytes(network))
+    with engine.loaded(folder / "net", BATCH) as compiled:
+        (found,) = compiled.forward(inputs)
+    agree(found, expected)
+    (found,) = on_openvino(network, inputs)
+    agree(found, expected)
+    return network
+
+
+def on_openvino(network: Network, inputs: Floats) -> list[Floats]:
+    """Returns the outputs, each (n, numbers of a picture), in float32 as everything here."""
+    model = Core().read_model(to_onnx(network))
+    compiled = Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    found = compiled(inputs)
+    return [np.asarray(found[output]).reshape(len(inputs), -1) for output in compiled.outputs]
+
+
+def agree(found: Floats, expected: Floats) -> None:
+    """Checks the values, and that they can tell: neither dead nor alike for both pictures."""
+    assert found.shape == expected.shape
+    assert expected.std() > 0
+    assert distance(found, expected) < TOLERANCE
+    assert distance(expected[:1], expected[1:]) > 10 * TOLERANCE
