@@ -31,6 +31,11 @@ RUN mvn --quiet --batch-mode -f jobimage/java/pom.xml -Dfeatx.site=/opt/featx/li
 RUN cd /opt/featx/lib/python3.11/site-packages/pyspark && rm -rf R examples data pandas python/test_support tests \
  && rm -f jars/hive-* jars/spark-hive* jars/mesos-* jars/spark-mesos* jars/spark-yarn* jars/hadoop-yarn* \
  jars/derby-* jars/rocksdbjni-*
+# Of OpenVINO a run uses the C library, the CPU plugin and the ONNX reader.
+RUN cd /opt/featx/lib/python3.11/site-packages/openvino && rm -rf include cmake \
+ && rm -f libs/libopenvino_intel_gpu_plugin.so libs/libopenvino_intel_npu_plugin.so libs/cache.json \
+ libs/libopenvino_pytorch_frontend.so* libs/libopenvino_tensorflow*.so* libs/libopenvino_paddle_frontend.so* \
+ libs/libopenvino_jax_frontend.so* libs/libopenvino_gguf_frontend.so*
 COPY crds crds
 COPY operator operator
 COPY jobimage jobimage

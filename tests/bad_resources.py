@@ -101,6 +101,8 @@ BAD = [
     Bad("fixed bits without threshold", "spec.extractor.binarize", {"method": "fixed"}, "threshold"),
     Bad("threshold without fixed", "spec.extractor.binarize", {"threshold": 1}, "threshold"),
     Bad("unknown engine", "spec.engine", "tensorflow", "engine"),
+    Bad("unknown precision", "spec.precision", "f16", "precision"),
+    Bad("bf16 on bigdl", "spec.precision", "bf16", "spec.precision bf16 is for spec.engine openvino"),
     Bad("no output", "spec.output", ABSENT, "output"),
     Bad("output at a bucket's root", "spec.output.uri", "s3://features", "uri"),
     Bad("output by ftp", "spec.output.uri", "ftp://features/a", "uri"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.execution import Errors, Execution, Limits, Output
-from featx_api.model import ApiModel
+from featx_api.model import ApiModel, Rule, rules
 from featx_api.nets import Detector, Extractor
 from featx_api.sources import Source, StoreAccess
 
@@ -17,10 +17,24 @@ Seconds = Annotated[int, Field(ge=0, le=31_536_000)]
 class FeatureExtractionSpec(ApiModel):
     """One run over one source: pictures in, a table of features out."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                "self.precision != 'bf16' || self.engine == 'openvino'",
+                "spec.precision bf16 is for spec.engine openvino; bigdl computes in f32",
+            )
+        )
+    )
+
     source: Source = Field(description="Where pictures are read from: exactly one of s3, files, claim.")
     detector: Detector | None = Field(None, description="Finds the subject. Without it the whole picture is used.")
     extractor: Extractor = Field(description="Turns the subject into a feature.")
-    engine: Literal["bigdl"] = Field("bigdl", description="What runs the nets.")
+    engine: Literal["bigdl", "openvino"] = Field("bigdl", description="What runs the nets.")
+    precision: Literal["f32", "bf16"] = Field(
+        "f32",
+        description="Numbers that the nets compute in. bf16 is for the engine openvino on CPUs that have it; "
+        "elsewhere OpenVINO computes in f32.",
+    )
     output: Output = Field(description="Where the table goes.")
     errors: Errors = Field(default=Errors(), description="How much may fail.")
     limits: Limits = Field(default=Limits(), description="What a single picture may cost.")
@@ -34,6 +48,12 @@ class FeatureExtractionSpec(ApiModel):
         None, description="Pods and ConfigMaps of a finished run are deleted after this long. The resource stays."
     )
     priority_class_name: str | None = Field(None, max_length=253, description="Priority of the run's pods.")
+
+    @model_validator(mode="after")
+    def _bf16_is_openvinos(self) -> Self:
+        if self.precision == "bf16" and self.engine != "openvino":
+            raise ValueError("spec.precision bf16 is for spec.engine openvino; bigdl computes in f32")
+        return self
 
     def store_of(self, access: StoreAccess | None) -> StoreAccess:
         """Returns how an s3:// address is reached: by its own store, or else by the source's.

@@ -135,6 +135,8 @@ class Engine:
             "featuresFolder": table.folder("features"),
             "quarantineFolder": table.folder("quarantine"),
             "doneFolder": table.folder("done"),
+            "engine": spec.engine,
+            "precision": spec.precision,
             "batch": BATCH,
             "cores": spark.threads(self._job, self._surroundings),
         }

@@ -39,10 +39,10 @@ def load(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Nets:
     detector = None
     if spec.detector:
         files = _files(spec, spec.detector.model, "spec.detector.model", surroundings)
-        detector = _imported("spec.detector.model", lambda: load_detector(*files))
+        detector = _imported("spec.detector.model", lambda: load_detector(*files, spec.engine))
     files = _files(spec, spec.extractor.model, "spec.extractor.model", surroundings)
     layer = spec.extractor.layer
-    extractor = _imported("spec.extractor.model", lambda: load_extractor(*files, layer))
+    extractor = _imported("spec.extractor.model", lambda: load_extractor(*files, layer, spec.engine))
     return Nets(detector, extractor)
 
 

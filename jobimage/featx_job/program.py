@@ -139,7 +139,7 @@ def _manifest(
         "source": {"description": spec.source.to_wire(), "pictures": len(shards.objects)},
         "detector": spec.detector.to_wire() if spec.detector else None,
         "extractor": {**spec.extractor.to_wire(), "length": nets.extractor.length},
-        "engine": spec.engine,
+        "engine": {"name": spec.engine, "precision": spec.precision},
         "notes": nets.notes(),
         "progress": progress.to_wire(),
         "outputs": [table.to_wire() for table in outputs],

@@ -65,10 +65,11 @@ def class_path(surroundings: Surroundings) -> str:
     return ":".join([f"{surroundings.jars}/*", *bigdl])
 
 
-def java_options(cores: int) -> str:
-    """Returns the JVM options that BigDL needs on Java 17."""
+def java_options(cores: int, site: Path) -> str:
+    """Returns the JVM options that BigDL needs on Java 17, and where OpenVINO's libraries are."""
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
     engine = ["-Dbigdl.engineType=mkldnn", f"-Dbigdl.mklNumThreads={cores}", "-Dbigdl.disableOmpAffinity=true"]
+    engine.append(f"-Dfeatx.openvino={site}/openvino/libs")
     return " ".join([*opens, *engine, "-Djava.net.preferIPv4Stack=true", "-Dlog4j2.configurationFile=featx-log4j2.xml"])
 
 
@@ -81,7 +82,7 @@ def mebibytes(memory: str) -> int:
 def _in_cluster(job: JobSpec, surroundings: Surroundings, cluster: Cluster) -> Conf:
     execution = job.spec.execution
     memory, heap = mebibytes(execution.memory), int(mebibytes(execution.memory) * HEAP_SHARE)
-    options = java_options(execution.cores)
+    options = java_options(execution.cores, surroundings.site)
     settings = {
         "spark.master": "k8s://https://kubernetes.default.svc:443",
         "spark.submit.deployMode": "client",
@@ -133,7 +134,7 @@ def _on_this_machine(surroundings: Surroundings) -> Conf:
         "spark.driver.memory": "3g",
         "spark.ui.enabled": "false",
         "spark.driver.extraClassPath": class_path(surroundings),
-        "spark.driver.extraJavaOptions": java_options(surroundings.cores),
+        "spark.driver.extraJavaOptions": java_options(surroundings.cores, surroundings.site),
         "spark.local.dir": str(surroundings.work),
     }
 

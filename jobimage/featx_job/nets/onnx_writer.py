@@ -131,7 +131,11 @@ class _Writing:
             max(0, start + kernel - size - pad)
             for start, kernel, size, pad in zip(last, operation.kernel, sizes, operation.pad, strict=True)
         ]
-        settings: dict[str, Any] = {"kernel_shape": operation.kernel, "strides": operation.stride, "pads": [*operation.pad, *after]}
+        settings: dict[str, Any] = {
+            "kernel_shape": operation.kernel,
+            "strides": operation.stride,
+            "pads": [*operation.pad, *after],
+        }
         if operation.method == "max":
             self.node("MaxPool", layer.inputs, layer.name, **settings)
             return

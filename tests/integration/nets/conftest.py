@@ -23,6 +23,12 @@ def engine() -> Iterator[Engine]:
         yield started
 
 
+@pytest.fixture(scope="session", params=["bigdl", "openvino"])
+def each_engine(request: pytest.FixtureRequest, engine: Engine) -> Engine:
+    """Each engine that nets are compiled for, one after the other."""
+    return engine.of(request.param)
+
+
 @pytest.fixture(scope="session")
 def pictures() -> list[NDArray[np.uint8]]:
     """At least 20 real pictures, BGR: product photos where the catalogue is, and photographs from scikit-image."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from featx_cli.engine import jars
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 Floats = NDArray[np.float32]
+Name = Literal["bigdl", "openvino"]
 SITE = Path(sysconfig.get_paths()["purelib"])
 # BigDL and Spark look into classes of the JDK that are closed since 17.
 OPENED = [
@@ -37,10 +38,16 @@ OPENED = [
 class Engine:
     """Runs network files as an executor does."""
 
-    def __init__(self, gateway: JavaGateway, threads: int) -> None:
+    def __init__(self, gateway: JavaGateway, threads: int, name: Name = "bigdl", precision: str = "f32") -> None:
         self._gateway = gateway
         self._nets = gateway.jvm.dev.featx.nets
         self._threads = threads
+        self.name = name
+        self._precision = precision
+
+    def of(self, name: Name, precision: str = "f32") -> Engine:
+        """Returns another engine in the same JVM."""
+        return Engine(self._gateway, self._threads, name, precision)
 
     def forward(self, network: bytes, pictures: Floats, batch: int = 8) -> list[Floats]:
         """Returns each output of the net, (n, numbers of a picture), for pictures (n, channels, height, width)."""
@@ -50,7 +57,7 @@ class Engine:
 
     def seconds(self, network: bytes, batch: Floats, rounds: int) -> list[float]:
         """Returns how long forwards of one full batch took, one after another, the batch being in the JVM already."""
-        compiled = self._nets.Networks.of(bytearray(network), len(batch), self._threads)
+        compiled = self.compiled(network, len(batch))
         given, taken = self._java(batch), []
         for _ in range(rounds + 2):
             started = time.perf_counter()
@@ -80,7 +87,10 @@ class Engine:
 
     def compiled(self, network: bytes, batch: int) -> Any:
         """Returns the Java object of the converted net."""
-        return self._nets.Networks.of(bytearray(network), batch, self._threads)
+        return self._nets.Networks.of(bytearray(network), self._how(batch))
+
+    def _how(self, batch: int) -> Any:
+        return self._nets.Compilation.of(self.name, self._precision, batch, self._threads)
 
     def detect(self, network: bytes, pictures: Floats, threshold: float, batch: int = 8) -> list[Floats]:
         """Returns each picture's boxes, best first: rows of class, score, x0, y0, x1, y1 as shares of the picture."""
@@ -98,7 +108,7 @@ class Engine:
     def loaded(self, file: Path, batch: int) -> Iterator[LargeNet]:
         """Loads a net from a file, and frees it at the end: py4j would send a large one as text."""
         read = self._nets.NetworkFile.read(self._gateway.jvm.java.io.File(str(file)).toPath())
-        compiled = self._nets.CompiledNetwork.compile(read, batch, self._threads)
+        compiled = self._nets.Networks.made(read, self._how(batch))
         try:
             yield LargeNet(self, read, compiled)
         finally:
@@ -146,6 +156,7 @@ def running(threads: int = 2) -> Iterator[Engine]:
     folders = [jars(), SITE / "bigdl/share/dllib/lib", SITE / "bigdl/share/core/lib", SITE / "pyspark/jars"]
     options = [
         "-Xmx3g",
+        f"-Dfeatx.openvino={SITE}/openvino/libs",
         *[f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED],
     ]
     (py4j,) = (SITE / "pyspark/jars").glob("py4j-*.jar")

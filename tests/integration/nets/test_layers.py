@@ -1,4 +1,4 @@
-"""Every layer type that the importer knows gives on the engine what it gives in OpenCV's Caffe importer.
+"""Every layer type that the importer knows gives on each engine what it gives in OpenCV's Caffe importer.
 
 One small net a case; sizes are odd so that a rounding rule that is wrong shows.
 """
@@ -325,25 +325,27 @@ CASES: dict[str, Build] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_layer_equals_opencvs(engine: Engine, case: str) -> None:
+def test_a_layer_equals_opencvs(each_engine: Engine, case: str) -> None:
     net = CaffeNet(3, 17, 19)
     name = CASES[case](net)
     inputs = values(3, 3, 17, 19)
     (expected,) = outputs(opencv(net.prototxt(), net.caffemodel()), inputs, ["found"])
-    (found,) = engine.forward(load_extractor(net.prototxt(), net.caffemodel(), "found").data, inputs, batch=4)
+    loaded = load_extractor(net.prototxt(), net.caffemodel(), "found", each_engine.name)
+    (found,) = each_engine.forward(loaded.data, inputs, batch=4)
     assert name
     assert found.shape == expected.shape
     assert distance(found, expected) < 1e-5
 
 
-def test_local_response_has_its_constant(engine: Engine) -> None:
+def test_local_response_has_its_constant(each_engine: Engine) -> None:
     """OpenCV passes k over, so Caffe's formula is the judge (LRNLayer::CrossChannelForward_cpu)."""
     net = CaffeNet(3, 17, 19)
     net.layer("LRN", "found", ["data"], lrn_param={"local_size": 3, "alpha": 0.5, "beta": 0.6, "k": 2})
     inputs = values(3, 3, 17, 19)
     squares = np.pad(inputs.astype(np.float64) ** 2, ((0, 0), (1, 1), (0, 0), (0, 0)))
     expected = inputs * (2 + 0.5 / 3 * (squares[:, :-2] + squares[:, 1:-1] + squares[:, 2:])) ** -0.6
-    (found,) = engine.forward(load_extractor(net.prototxt(), net.caffemodel(), "found").data, inputs, batch=4)
+    loaded = load_extractor(net.prototxt(), net.caffemodel(), "found", each_engine.name)
+    (found,) = each_engine.forward(loaded.data, inputs, batch=4)
     assert distance(found, expected.astype(np.float32)) < 1e-5
 
 
@@ -361,11 +363,12 @@ def test_the_tiny_ssd_equals_opencvs(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("layer", ["pool", "drop", "hash", "prob", "sum", "depthwise"])
-def test_the_tiny_extractor_equals_opencvs(engine: Engine, layer: str) -> None:
+def test_the_tiny_extractor_equals_opencvs(each_engine: Engine, layer: str) -> None:
     net = tiny_extractor()
     inputs = RANDOM.uniform(0, 255, (3, 3, EXTRACTOR_SIZE, EXTRACTOR_SIZE)).astype(np.float32)
     (expected,) = outputs(opencv(net.prototxt(), net.caffemodel()), inputs, [layer])
-    (found,) = engine.forward(load_extractor(net.prototxt(), net.caffemodel(), layer).data, inputs, batch=4)
+    loaded = load_extractor(net.prototxt(), net.caffemodel(), layer, each_engine.name)
+    (found,) = each_engine.forward(loaded.data, inputs, batch=4)
     assert distance(found, expected) < 1e-5
 
 

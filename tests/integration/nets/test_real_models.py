@@ -17,13 +17,13 @@ Pictures = list[NDArray[np.uint8]]
 FACES_MEAN, RESNET_MEAN = (104, 177, 123), (104, 117, 123)
 
 
-def test_the_ssds_raw_maps_equal_opencvs(engine: Engine, pictures: Pictures) -> None:
+def test_the_ssds_raw_maps_equal_opencvs(each_engine: Engine, pictures: Pictures) -> None:
     prototxt, weights = _read(models.res10())
     names = list(split(fold(caffe.read(prototxt, weights))).trunk.outputs)
     inputs = blobs(pictures, 300, FACES_MEAN)
-    loaded = load_detector(prototxt, weights)
+    loaded = load_detector(prototxt, weights, each_engine.name)
     assert loaded.length == 8892
-    found = engine.forward(loaded.data, inputs)
+    found = each_engine.forward(loaded.data, inputs)
     expected = outputs(opencv(prototxt, weights), inputs, names)
     assert len(found) == len(names) == 12
     far = {name: distance(*both) for name, *both in zip(names, found, expected, strict=True)}
@@ -44,10 +44,11 @@ def test_the_ssds_boxes_equal_opencvs(engine: Engine, pictures: Pictures) -> Non
         assert list(ours[:, 1]) == sorted(ours[:, 1], reverse=True)
 
 
-def test_the_extractors_features_equal_opencvs(engine: Engine, pictures: Pictures) -> None:
+def test_the_extractors_features_equal_opencvs(each_engine: Engine, pictures: Pictures) -> None:
     prototxt, weights = _read(models.resnet50_thin())
     inputs = blobs(pictures, 224, RESNET_MEAN)
-    (found,) = engine.forward(load_extractor(prototxt, weights, "pool").data, inputs)
+    loaded = load_extractor(prototxt, weights, "pool", each_engine.name)
+    (found,) = each_engine.forward(loaded.data, inputs)
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["pool"])
     assert found.shape == (len(pictures), 1024)
     assert distance(found, expected) < 1e-3
@@ -61,10 +62,11 @@ def test_the_last_short_batch_gives_what_a_full_one_gives(engine: Engine, pictur
     np.testing.assert_allclose(short, full[:3], rtol=1e-6, atol=1e-6)
 
 
-def test_the_classifier_at_the_end_equals_opencvs(engine: Engine, pictures: Pictures) -> None:
+def test_the_classifier_at_the_end_equals_opencvs(each_engine: Engine, pictures: Pictures) -> None:
     prototxt, weights = _read(models.resnet50_thin())
     inputs = blobs(pictures[:8], 224, RESNET_MEAN)
-    (found,) = engine.forward(load_extractor(prototxt, weights, "prob").data, inputs)
+    loaded = load_extractor(prototxt, weights, "prob", each_engine.name)
+    (found,) = each_engine.forward(loaded.data, inputs)
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["prob"])
     assert distance(found, expected) < 1e-3
 

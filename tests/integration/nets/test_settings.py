@@ -117,13 +117,13 @@ def test_a_short_batch_of_a_detector_gives_what_a_full_one_gives(engine: Engine)
         ((16, 16), {"kernel_size": 2, "stride": 4, "pad": 1}),
     ],
 )
-def test_pooling_is_caffes(engine: Engine, method: str, size: tuple[int, int], pooling: dict[str, object]) -> None:
+def test_pooling_is_caffes(each_engine: Engine, method: str, size: tuple[int, int], pooling: dict[str, object]) -> None:
     net = CaffeNet(3, *size)
     net.layer("Pooling", "found", ["data"], pooling_param={"pool": method, **pooling})
     message = net.message.layer[-1].pooling_param
     inputs = np.random.default_rng(2).normal(size=(3, 3, *size)).astype(np.float32)
-    loaded = load_extractor(net.prototxt(), net.caffemodel(), "found")
-    (found,) = engine.forward(loaded.data, inputs, batch=4)
+    loaded = load_extractor(net.prototxt(), net.caffemodel(), "found", each_engine.name)
+    (found,) = each_engine.forward(loaded.data, inputs, batch=4)
     expected = caffes_pooling(inputs, message)
     assert found.shape == (3, loaded.length) == (3, expected[0].size)
     assert distance(found, expected) < 1e-6

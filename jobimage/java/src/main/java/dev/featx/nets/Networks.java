@@ -31,7 +31,12 @@ public final class Networks {
    */
   public static CompiledNetwork of(String digest, Supplier<byte[]> bytes, Compilation how) {
     String key = digest + how;
-    return COMPILED.computeIfAbsent(key, k -> how.engine().compile(NetworkFile.read(bytes.get()), how));
+    return COMPILED.computeIfAbsent(key, k -> made(NetworkFile.read(bytes.get()), how));
+  }
+
+  /** Returns a net that is its caller's to close. */
+  public static CompiledNetwork made(NetworkFile file, Compilation how) {
+    return how.engine().compile(file, how);
   }
 
   /** Returns the digest by which a network file is known here. */
