@@ -126,7 +126,7 @@ class Engine:
 
     def _plan(self, table: Table) -> dict[str, Any]:
         """Returns what executors are told (dev.featx.pipeline.Plan)."""
-        spec = self._job.spec
+        spec, cores = self._job.spec, spark.threads(self._job, self._surroundings)
         return {
             "detector": spec.detector.to_wire() if spec.detector else None,
             "extractor": spec.extractor.to_wire(),
@@ -138,7 +138,8 @@ class Engine:
             "engine": spec.engine,
             "precision": spec.precision,
             "batch": BATCH,
-            "cores": spark.threads(self._job, self._surroundings),
+            "cores": cores,
+            "shardsAtOnce": spark.shards_at_once(spec, cores),
         }
 
 

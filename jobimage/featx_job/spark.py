@@ -46,7 +46,7 @@ def conf(job: JobSpec, surroundings: Surroundings) -> Conf:
     settings |= stores(job.spec, surroundings)
     if surroundings.cluster:
         return settings | _in_cluster(job, surroundings, surroundings.cluster)
-    return settings | _on_this_machine(surroundings)
+    return settings | _on_this_machine(job, surroundings)
 
 
 def settings_of(spec: FeatureExtractionSpec, key: str, default: str) -> str:
@@ -57,6 +57,15 @@ def settings_of(spec: FeatureExtractionSpec, key: str, default: str) -> str:
 def threads(job: JobSpec, surroundings: Surroundings) -> int:
     """Returns the threads of a forward: the executor's cores, or this machine's."""
     return job.spec.execution.cores if surroundings.cluster else surroundings.cores
+
+
+def shards_at_once(spec: FeatureExtractionSpec, cores: int) -> int:
+    """Returns how many shards an executor works on at once.
+
+    More than its nets run side by side: while one reads, crops or writes, the nets have work. A forward of BigDL uses
+    all cores, and each shard has two nets; OpenVINO has a stream a core, up to 8 (dev.featx.nets.OpenVinoNetwork).
+    """
+    return 3 if spec.engine == "bigdl" else min(cores, 8) + 1
 
 
 def class_path(surroundings: Surroundings) -> str:
@@ -95,8 +104,12 @@ def _in_cluster(job: JobSpec, surroundings: Surroundings, cluster: Cluster) -> C
         "spark.driver.extraJavaOptions": options,
         "spark.executor.extraClassPath": class_path(surroundings),
         "spark.executor.extraJavaOptions": options,
-        "spark.executor.cores": str(execution.cores),
-        "spark.task.cpus": str(execution.cores),
+        # To Spark a core is a shard at a time; what the pod asks for are the real ones.
+        "spark.executor.cores": str(shards_at_once(job.spec, execution.cores)),
+        "spark.task.cpus": "1",
+        "spark.kubernetes.executor.request.cores": settings_of(
+            job.spec, "spark.kubernetes.executor.request.cores", str(execution.cores)
+        ),
         "spark.executor.memory": f"{heap}m",
         "spark.executor.memoryOverhead": f"{memory - heap}m",
         "spark.kubernetes.namespace": cluster.namespace,
@@ -126,9 +139,9 @@ def _executors(job: JobSpec) -> Conf:
     }
 
 
-def _on_this_machine(surroundings: Surroundings) -> Conf:
+def _on_this_machine(job: JobSpec, surroundings: Surroundings) -> Conf:
     return {
-        "spark.master": "local[1]",  # one shard at a time, whose nets use all cores
+        "spark.master": f"local[{shards_at_once(job.spec, surroundings.cores)}]",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": "3g",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from tests import pictures
@@ -56,6 +57,16 @@ def test_the_manifest_and_the_mark_of_success_are_beside_the_table(run: Run, sto
     assert manifest["name"] == "main"
     assert manifest["progress"]["imagesDone"] == COUNT + 1
     store.client.stat_object(BUCKET, "tables/main/_SUCCESS")
+
+
+def test_the_engine_openvino_gives_the_features_that_bigdl_gives(
+    run: Run, store: Store, faces: dict[str, object], resnet: dict[str, object]
+) -> None:
+    store.put_pictures("pictures/openvino", folder_of(FILES))
+    apply(resource("openvino", store, faces, resnet, engine="openvino")).wait()
+    expected = [row["feature"] for row in store.rows("tables/main")]
+    found = [row["feature"] for row in store.rows("tables/openvino")]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_no_secret_stands_in_pods_config_maps_or_the_status(run: Run) -> None:

@@ -27,9 +27,11 @@ class Compared(NamedTuple):
     theirs: Row
 
 
-@pytest.fixture(scope="module")
-def compared(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Compared]:
-    """The job's row and OpenCV's of each of at least 20 real pictures."""
+@pytest.fixture(scope="module", params=["bigdl", "openvino"])
+def compared(
+    request: pytest.FixtureRequest, runner: Runner, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Compared]:
+    """The job's row, on each engine, and OpenCV's of each of at least 20 real pictures."""
     folder, output = tmp_path_factory.mktemp("real"), tmp_path_factory.mktemp("output")
     chosen = {f"{number:02}-{path.name}": path.read_bytes() for number, path in enumerate([*paths(24), *_faces()])}
     for name, data in chosen.items():
@@ -47,6 +49,7 @@ def compared(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> dict[s
             "layer": "pool",
             "binarize": {},
         },
+        "engine": request.param,
         "output": {"uri": f"file://{output}"},
     }
     outcome = runner.run(spec)

@@ -43,9 +43,12 @@ def test_a_pods_memory_is_heap_and_overhead_and_no_more(tmp_path: Path) -> None:
     assert heap < 3072
 
 
-def test_one_task_takes_a_whole_executor(tmp_path: Path) -> None:
+def test_an_executor_works_on_more_shards_than_its_nets_run_and_asks_for_its_real_cores(tmp_path: Path) -> None:
     conf = spark.conf(job("spec.execution.cores", 4), around(tmp_path))
-    assert conf["spark.task.cpus"] == conf["spark.executor.cores"] == "4"
+    assert (conf["spark.task.cpus"], conf["spark.executor.cores"]) == ("1", "3")
+    assert conf["spark.kubernetes.executor.request.cores"] == "4"
+    assert spark.shards_at_once(job("spec.engine", "openvino").spec, 4) == 5
+    assert spark.shards_at_once(job("spec.engine", "openvino").spec, 64) == 9
     assert "-Dbigdl.mklNumThreads=4" in conf["spark.executor.extraJavaOptions"]
 
 

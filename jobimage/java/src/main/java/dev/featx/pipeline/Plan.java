@@ -18,10 +18,12 @@ import java.io.Serializable;
  * @param featuresFolder where shards' feature files go
  * @param quarantineFolder where their quarantine files go
  * @param doneFolder where a shard's end is marked
+ * @param shardsAtOnce shards that share an executor's memory
  * @param compilation how nets are made ready to run
  */
 record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInput, Binarization binarization, long maxPixels,
-    long maxBytes, String featuresFolder, String quarantineFolder, String doneFolder, Compilation compilation)
+    long maxBytes, String featuresFolder, String quarantineFolder, String doneFolder, int shardsAtOnce,
+    Compilation compilation)
     implements Serializable {
 
   static Plan read(String json) {
@@ -34,7 +36,7 @@ record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInp
           NetInput.of(extractor.get("input")), extractor.hasNonNull("binarize") ? Binarization.of(extractor.get("binarize")) : null,
           plan.get("maxPixels").asLong(), plan.get("maxBytes").asLong(), plan.get("featuresFolder").asText(),
           plan.get("quarantineFolder").asText(), plan.get("doneFolder").asText(),
-          Compilation.of(plan.get("engine").asText(), plan.get("precision").asText(), plan.get("batch").asInt(),
+          plan.get("shardsAtOnce").asInt(), Compilation.of(plan.get("engine").asText(), plan.get("precision").asText(), plan.get("batch").asInt(),
               plan.get("cores").asInt()));
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException("the driver's plan is no JSON", e);

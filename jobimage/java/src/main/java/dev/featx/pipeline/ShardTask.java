@@ -26,7 +26,7 @@ import org.opencv.core.Mat;
  * a {@link PixelBudget}.
  */
 final class ShardTask {
-  private static final long PIXELS_IN_FLIGHT = 64_000_000; // 192 MB as BGR
+  private static final long PIXELS_IN_FLIGHT = 64_000_000; // of an executor: 192 MB as BGR
 
   private final Plan plan;
   private final Detector detector;
@@ -60,7 +60,7 @@ final class ShardTask {
    */
   ShardResult run(Shard shard) throws IOException, InterruptedException {
     ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, plan.compilation().cores()));
-    PixelBudget budget = new PixelBudget(PIXELS_IN_FLIGHT);
+    PixelBudget budget = new PixelBudget(PIXELS_IN_FLIGHT / plan.shardsAtOnce());
     Deque<Future<Decoded>> window = new ArrayDeque<>();
     List<Decoded> batch = new ArrayList<>();
     try {
