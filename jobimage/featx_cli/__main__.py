@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from featx_cli import local, retrieval
+from featx_cli import fit_deepbit, local, retrieval
 from featx_cli.errors import CommandError
 
 
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--cores", type=int, help="cores to use; all where absent")
     run.set_defaults(run=lambda parsed: local.run(parsed.file, parsed.secrets, parsed.claims, parsed.cores))
     retrieval.register(commands)
+    fit_deepbit.register(commands)
     return parser
 
 
