@@ -73,7 +73,7 @@ PAIRS = {
         Net(lambda folder: models.resnet50_thin(), IMAGENET),
         "pool",
         pictures=192,
-        part=32,
+        part=16,
         rounds=2,
     ),
     "mobilenet": Pair(
@@ -82,7 +82,7 @@ PAIRS = {
         Net(random(architectures.squeezenet), IMAGENET),
         "pool10",
         pictures=192,
-        part=32,
+        part=16,
         rounds=2,
     ),
     "vgg": Pair(
