@@ -78,4 +78,5 @@ ready: .venv/ready ## install Python packages
 	  python3 -m venv $(CACHE)/uv && $(CACHE)/uv/bin/pip install --quiet uv; fi
 	@echo "installing Python packages into .venv (uv)"
 	$(UV) sync --quiet
+	$(UV) cache prune --quiet # PySpark is built anew for each fresh clone: a gigabyte that nobody takes again
 	@touch $@

@@ -145,6 +145,20 @@ def kubectl(cluster: Cluster, *arguments: str, stdin: str = "") -> str:
     return _run(cluster.command(["kubectl", *arguments]), cluster.environment(), stdin)
 
 
+def wait_for_rollout(cluster: Cluster, namespace: str, deployment: str) -> None:
+    """Waits until a deployment's pods run.
+
+    Raises:
+        ClusterError: if they do not within two minutes, with what the namespace's events say of it.
+    """
+    rollout = ("rollout", "status", f"deployment/{deployment}", "--timeout=120s")
+    try:
+        kubectl(cluster, "--namespace", namespace, *rollout)
+    except ClusterError as error:
+        events = kubectl(cluster, "--namespace", namespace, "get", "events", "--sort-by=.lastTimestamp")
+        raise ClusterError(f"{error}\n{events}") from None
+
+
 def pushed_name(prefix: str, tag: str, version: int) -> str:
     """Returns the name to push an image by: `localhost/featx/job:dev` becomes `PREFIX/featx-job:dev-VERSION`."""
     repository, _, label = tag.removeprefix("localhost/").rpartition(":")

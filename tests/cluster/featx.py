@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.cluster.choice import Cluster, kubectl
+from tests.cluster.choice import Cluster, kubectl, wait_for_rollout
 from tests.cluster.errors import ClusterError
 from tests.cluster.images import Build
 
@@ -39,7 +39,7 @@ def install(cluster: Cluster, images: Mapping[str, str], namespaces: Sequence[st
     # Not helm: its charts' CRD is applied the plain way, as the README says.
     kubectl(cluster, "apply", "--filename", str(ROOT / "crds" / "featureextractions.featx.dev.yaml"))
     _helm(cluster, "upgrade", "--install", "featx", str(ROOT / "charts" / "featx"), values=values)
-    kubectl(cluster, "--namespace", NAMESPACE, "rollout", "status", "deployment/featx-operator", "--timeout=120s")
+    wait_for_rollout(cluster, NAMESPACE, "featx-operator")
 
 
 def _restricted(name: str) -> dict[str, object]:

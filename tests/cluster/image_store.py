@@ -10,9 +10,10 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import tarfile
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -91,11 +92,41 @@ def buildah(purpose: str, *arguments: str) -> None:
     log = paths.LOGS / f"image-{purpose.rpartition('/')[2].replace(':', '-')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "BUILDAH_ISOLATION": "chroot", "TMPDIR": str(temporary)}
-    command = ["buildah", f"--root={_root()}", f"--runroot={_run_root()}", *arguments]
+    command = _buildah_command(*arguments)
     with log.open("wb") as output:
         outcome = subprocess.run(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     if outcome.returncode != 0:
         raise ClusterError(f"building image {purpose} failed; the log is {log} and ends with:\n{log_tail(log)}")
+
+
+def prune() -> None:
+    """Removes the steps of earlier builds that no image's last build used: each edit would leave gigabytes behind."""
+    logs = "\n".join(log.read_text(errors="replace") for log in paths.LOGS.glob("image-*.log"))
+    listing = _buildah("images", "--all", "--filter=dangling=true", "--no-trunc", "--format={{.ID}}").split()
+    for step in unused_steps(listing, logs):
+        subprocess.run(_buildah_command("rmi", step), capture_output=True)  # one that something still needs stays
+
+
+def unused_steps(steps: Sequence[str], logs: str) -> list[str]:
+    """Returns the steps that no log names, in the order given.
+
+    Args:
+        steps: digests of images without a name, `sha256:…`.
+        logs: what buildah printed; it names a step by its digest, whole or its first digits.
+    """
+    used = tuple(re.findall(r"^--> (?:Using cache )?([0-9a-f]{11,64})$", logs, re.MULTILINE))
+    return [step for step in steps if not step.removeprefix("sha256:").startswith(used)]
+
+
+def _buildah(*arguments: str) -> str:
+    outcome = subprocess.run(_buildah_command(*arguments), capture_output=True, text=True)
+    if outcome.returncode != 0:
+        raise ClusterError(f"`buildah {' '.join(arguments)}` failed: {outcome.stderr.strip()}")
+    return outcome.stdout
+
+
+def _buildah_command(*arguments: str) -> list[str]:
+    return ["buildah", f"--root={_root()}", f"--runroot={_run_root()}", *arguments]
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -14,9 +14,11 @@ from pathlib import Path
 
 from tests.cluster import (
     binaries,
+    build_environment,
     certificates,
     cgroups,
     control_plane,
+    image_store,
     images,
     kernel_settings,
     mounts,
@@ -32,6 +34,8 @@ from tests.cluster.remains import remove
 
 MANIFESTS = Path(__file__).parent / "manifests"
 SECONDS_TO_READY = 60
+# Images that change are unpacked beside the old ones, and pods and volumes come on top.
+FREE_BYTES = 8 << 30
 
 # In the order in which they are stopped: first who would start containers anew, last who is needed to stop them.
 STOP_ORDER = ("kubelet", "kube-proxy", "coredns", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
@@ -49,6 +53,7 @@ class LocalCluster:
             ClusterError: if this machine lacks something, or a program does not come up: the message names its log.
         """
         _require_root()
+        _require_space()
         packages.install()
         binaries.build()
         with _lock():
@@ -77,6 +82,8 @@ class LocalCluster:
             for build in builds:
                 images.build(build)
                 images.load(build.tag)
+            image_store.prune()
+            build_environment.prune_downloads()
         return {build.tag: build.tag for build in builds}
 
     def environment(self) -> dict[str, str]:
@@ -175,6 +182,17 @@ def _clear() -> None:
 def _require_root() -> None:
     if os.geteuid() != 0:
         raise ClusterError("a node of our own needs root: use sudo, or set KUBECONFIG to use a cluster that you have")
+
+
+def _require_space() -> None:
+    for folder in (paths.cache(), paths.DATA):
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+        if free < FREE_BYTES:
+            raise ClusterError(
+                f"{free >> 30} GiB are free at {folder}; the node needs {FREE_BYTES >> 30} GiB, or it evicts pods. "
+                f"Make room; images and downloads of earlier builds lie in {paths.cache()} and can be deleted"
+            )
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ def kubelet_configuration() -> dict[str, object]:
         "clusterDNS": [network.NODE_ADDRESS],
         "clusterDomain": "cluster.local",
         "containerRuntimeEndpoint": f"unix://{paths.CONTAINERD_SOCKET}",
-        "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
+        "evictionHard": {"memory.available": "100Mi", "nodefs.available": "500Mi", "imagefs.available": "500Mi"},
         "failCgroupV1": False,
         "failSwapOn": False,
         "imageGCHighThresholdPercent": 100,  # an image that was removed could be pulled from nowhere

@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from tests.cluster.choice import Cluster, kubectl
+from tests.cluster.choice import Cluster, kubectl, wait_for_rollout
 from tests.cluster.images import Build
 
 NAMESPACE = "store"
@@ -36,7 +36,7 @@ def deploy(cluster: Cluster, access_key: str, secret_key: str) -> str:
     manifest = (FOLDER / "manifests" / "seaweedfs.yaml").read_text()
     kubectl(cluster, "apply", "--filename=-", stdin=manifest.replace(IMAGE.tag, image).replace("DIGEST", digest))
     kubectl(cluster, "apply", "--filename=-", stdin=identities)
-    kubectl(cluster, "--namespace", NAMESPACE, "rollout", "status", "deployment/seaweedfs", "--timeout=120s")
+    wait_for_rollout(cluster, NAMESPACE, "seaweedfs")
     return ENDPOINT
 
 
