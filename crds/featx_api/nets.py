@@ -15,19 +15,40 @@ ModelUri = Annotated[
 ]
 
 
-class CaffeModel(ApiModel):
-    """A Caffe model: its architecture, its weights, and the digest that the weights must have."""
+class Model(ApiModel):
+    """A model, in ONNX or as Caffe's two files, and the digest that its weights must have."""
 
-    prototxt: ModelUri = Field(description="Architecture: s3://bucket/key, file:///path or package:NAME==VERSION/path.")
-    weights: ModelUri = Field(description="Weights (caffemodel), addressed like prototxt.")
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                "has(self.onnx) != has(self.weights) && has(self.prototxt) == has(self.weights)",
+                "a model is either onnx, or prototxt and weights",
+            )
+        )
+    )
+
+    onnx: ModelUri | None = Field(
+        None, description="ONNX model: s3://bucket/key, file:///path or package:NAME==VERSION/path."
+    )
+    prototxt: ModelUri | None = Field(None, description="Architecture of a Caffe model, addressed like onnx.")
+    weights: ModelUri | None = Field(None, description="Weights of a Caffe model (caffemodel), addressed like onnx.")
     sha256: str = Field(
-        min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the weights, checked first."
+        min_length=64,
+        max_length=64,
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of onnx, or of weights, checked first.",
     )
     s3: StoreAccess | None = Field(None, description="Store of s3:// addresses; source.s3's where absent.")
 
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> Self:
+        if (self.onnx is None) == (self.weights is None) or (self.prototxt is None) != (self.weights is None):
+            raise ValueError("a model is either onnx, or prototxt and weights")
+        return self
+
 
 class NetInput(ApiModel):
-    """How pixels become a net's input. Width and height are the ones that the prototxt declares."""
+    """How pixels become a net's input. Width and height are the ones that the model declares."""
 
     mean: list[Annotated[float, Field(ge=0, le=255)]] = Field(
         default=[0.0, 0.0, 0.0],
@@ -53,7 +74,7 @@ class Crop(ApiModel):
 class Detector(ApiModel):
     """The SSD net that finds the subject; its best box is cropped."""
 
-    model: CaffeModel = Field(description="The net.")
+    model: Model = Field(description="The net.")
     input: NetInput = Field(default=NetInput(), description="How pixels become its input.")
     score_threshold: float = Field(0.5, ge=0, le=1, description="Boxes with a lower score are not used.")
     classes: list[Annotated[int, Field(ge=0, le=65535)]] = Field(
@@ -97,7 +118,7 @@ class Binarize(ApiModel):
 class Extractor(ApiModel):
     """The net whose layer is the feature."""
 
-    model: CaffeModel = Field(description="The net.")
+    model: Model = Field(description="The net.")
     input: NetInput = Field(default=NetInput(), description="How pixels become its input.")
     layer: str = Field(min_length=1, max_length=128, description="The layer whose output, flattened, is the feature.")
     binarize: Binarize | None = Field(None, description="Also store the feature as packed bits.")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from featx_cli import fit_deepbit, local, retrieval
+from featx_cli import fit_deepbit, import_tfjs, local, retrieval
 from featx_cli.errors import CommandError
 
 
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(run=lambda parsed: local.run(parsed.file, parsed.secrets, parsed.claims, parsed.cores))
     retrieval.register(commands)
     fit_deepbit.register(commands)
+    import_tfjs.register(commands)
     return parser
 
 

@@ -6,17 +6,21 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from featx_api.nets import CaffeModel
+from featx_api.nets import Model
 from featx_api.spec import FeatureExtractionSpec
 from minio.error import S3Error
 
 from featx_job import packages, stores
 from featx_job.failures import RunFailure
+from featx_job.nets import caffe, onnx_reader
 from featx_job.nets.errors import ModelError
-from featx_job.nets.load import Loaded, load_detector, load_extractor
+from featx_job.nets.graph import Network
+from featx_job.nets.load import Loaded, ready_detector, ready_extractor
 from featx_job.surroundings import Surroundings
+
+Made = TypeVar("Made")
 
 
 class Nets(NamedTuple):
@@ -38,35 +42,40 @@ def load(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Nets:
     """
     detector = None
     if spec.detector:
-        files = _files(spec, spec.detector.model, "spec.detector.model", surroundings)
-        detector = _imported("spec.detector.model", lambda: load_detector(*files, spec.engine))
-    files = _files(spec, spec.extractor.model, "spec.extractor.model", surroundings)
+        network = _network(spec, spec.detector.model, "spec.detector.model", surroundings)
+        detector = _usable("spec.detector.model", lambda: ready_detector(network, spec.engine))
+    whole = _network(spec, spec.extractor.model, "spec.extractor.model", surroundings)
     layer = spec.extractor.layer
-    extractor = _imported("spec.extractor.model", lambda: load_extractor(*files, layer, spec.engine))
+    extractor = _usable("spec.extractor.model", lambda: ready_extractor(whole, layer, spec.engine))
     return Nets(detector, extractor)
 
 
-def _imported(field: str, load_net: Callable[[], Loaded]) -> Loaded:
+def _usable(field: str, make: Callable[[], Made]) -> Made:
     try:
-        return load_net()
+        return make()
     except ModelError as error:
         raise RunFailure("ModelInvalid", f"{field}: {error}") from None
 
 
-def _files(spec: FeatureExtractionSpec, model: CaffeModel, field: str, surroundings: Surroundings) -> tuple[str, bytes]:
-    weights = _fetch(spec, model, model.weights, f"{field}.weights", surroundings)
+def _network(spec: FeatureExtractionSpec, model: Model, field: str, surroundings: Surroundings) -> Network:
+    """Returns the net of a model; the file that holds its weights is the one whose digest is checked."""
+    name, uri = ("onnx", model.onnx) if model.onnx else ("weights", str(model.weights))
+    weights = _fetch(spec, model, uri, f"{field}.{name}", surroundings)
     digest = hashlib.sha256(weights).hexdigest()
     if digest != model.sha256:
-        message = f"{field}.sha256 is {model.sha256}, but {model.weights} has {digest}: correct the one or the other"
+        message = f"{field}.sha256 is {model.sha256}, but {uri} has {digest}: correct the one or the other"
         raise RunFailure("ModelDigestMismatch", message)
-    prototxt = _fetch(spec, model, model.prototxt, f"{field}.prototxt", surroundings)
+    if model.onnx:
+        return _usable(field, lambda: onnx_reader.read(weights))
+    prototxt = _fetch(spec, model, str(model.prototxt), f"{field}.prototxt", surroundings)
     try:
-        return prototxt.decode(), weights
+        text = prototxt.decode()
     except UnicodeDecodeError:
         raise RunFailure("ModelInvalid", f"{field}.prototxt: {model.prototxt} is no text") from None
+    return _usable(field, lambda: caffe.read(text, weights))
 
 
-def _fetch(spec: FeatureExtractionSpec, model: CaffeModel, uri: str, field: str, surroundings: Surroundings) -> bytes:
+def _fetch(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, surroundings: Surroundings) -> bytes:
     if uri.startswith("s3://"):
         return _of_store(spec, model, uri, field, surroundings)
     path = packages.fetch(uri, field) if uri.startswith(packages.SCHEME) else Path(uri.removeprefix("file://"))
@@ -76,9 +85,7 @@ def _fetch(spec: FeatureExtractionSpec, model: CaffeModel, uri: str, field: str,
         raise RunFailure("ModelNotFound", f"{field}: {path} can't be read ({error.strerror})") from None
 
 
-def _of_store(
-    spec: FeatureExtractionSpec, model: CaffeModel, uri: str, field: str, surroundings: Surroundings
-) -> bytes:
+def _of_store(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, surroundings: Surroundings) -> bytes:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     access = spec.store_of(model.s3)
     where = f"{field.rsplit('.', 1)[0]}.s3" if model.s3 else "spec.source.s3"

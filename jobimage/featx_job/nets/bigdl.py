@@ -1,23 +1,59 @@
-"""What the engine bigdl can run, checked on the driver: a net that it can't is refused before any executor starts."""
+"""What the engine bigdl can run, prepared and checked on the driver: other nets are refused before executors start."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from featx_job.nets import graph
 from featx_job.nets.errors import ModelError
+from featx_job.nets.fold import fold
 from featx_job.nets.graph import Layer, Network
 
 
-def check(network: Network) -> None:
-    """Checks that dev.featx.nets makes a BigDL graph of this net.
+def prepared(network: Network) -> Network:
+    """Returns the net in operations that dev.featx.nets makes a BigDL graph of.
+
+    MKL-DNN, as BigDL 2.4 calls it, has no ReLU6. min(max(x, l), h) is written with two ReLUs, exact but for rounding:
+    h - relu(h - x) is min(x, h), and relu(that - l) + l is the rest. The first sign change becomes part of the
+    convolution before it, the second is a pass that does its ReLU itself.
 
     Raises:
         ModelError: It can't; the message names the layer.
     """
-    for layer in network.layers:
-        reason = _reason(network, layer)
+    layers = [each for layer in network.layers for each in _without_clip(layer)]
+    rewritten = fold(replace(network, layers=tuple(layers)))
+    for layer in rewritten.layers:
+        reason = _reason(rewritten, layer)
         if reason:
             kind = type(layer.operation).__name__
             raise ModelError(f"layer {layer.name} ({kind}) can't run on the engine bigdl: {reason}")
+    return rewritten
+
+
+def _without_clip(layer: Layer) -> list[Layer]:
+    clip = layer.operation
+    if not isinstance(clip, graph.Clip) or len(layer.shape) not in (1, 3):
+        return [layer]
+    name, channels = layer.name, layer.shape[0]
+    steps: list[tuple[str, graph.Operation]] = [
+        (f"{name}/below", _affine(channels, -1, clip.high)),
+        (f"{name}/relu", graph.Relu()),
+        (f"{name}/above", _affine(channels, -1, clip.high - clip.low)),
+        (f"{name}/clipped" if clip.low else name, graph.Relu()),
+    ]
+    if clip.low:
+        steps.append((name, _affine(channels, 1, clip.low)))
+    inputs, made = layer.inputs, []
+    for step, operation in steps:
+        made.append(Layer(step, operation, inputs, layer.shape))
+        inputs = (step,)
+    return made
+
+
+def _affine(channels: int, scale: float, shift: float) -> graph.Affine:
+    return graph.Affine(np.full(channels, scale, np.float32), np.full(channels, shift, np.float32))
 
 
 def _reason(network: Network, layer: Layer) -> str | None:
@@ -31,4 +67,6 @@ def _reason(network: Network, layer: Layer) -> str | None:
             return f"groups together with the dilation {high}x{wide}"
         case graph.Affine() if axes not in (2, 4):
             return f"scale and shift of {axes} axes; known are maps and vectors"
+        case graph.Clip():
+            return f"limits of {axes} axes; known are maps and vectors"
     return None

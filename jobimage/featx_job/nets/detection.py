@@ -53,9 +53,9 @@ def split(network: Network) -> SingleShot:
         raise ModelError(f"the detector is no SSD: it has no DetectionOutput layer (it ends in {ends})")
     if len(last.inputs) != 3:
         raise ModelError(f"layer {last.name} (DetectionOutput) reads {len(last.inputs)} layers instead of 3")
-    locations = _heads(layers, last.inputs[0])
+    locations = heads(network, last.inputs[0])
     scores, confidence = _scores(layers, last.inputs[1], last.operation.classes)
-    confidences = _heads(layers, confidence)
+    confidences = heads(network, confidence)
     boxes = _parts(layers, last.inputs[2])
     priors, variances = _priors(network, layers, boxes)
     _check(network, last.operation, locations, confidences, len(priors))
@@ -63,21 +63,31 @@ def split(network: Network) -> SingleShot:
     return SingleShot(trunk, priors, variances, scores, last.operation)
 
 
+def heads(network: Network, name: str) -> list[str]:
+    """Returns the maps that are joined, flattened and permuted into one layer, in prior order.
+
+    Args:
+        network: The net.
+        name: The layer that holds all boxes, or all scores.
+
+    Raises:
+        ModelError: It is not made of maps with channels last.
+    """
+    layers, found = network.by_name(), []
+    for part in _parts(layers, _behind(layers, name, graph.Flatten, graph.Reshape)):
+        below = _behind(layers, part, graph.Flatten, graph.Reshape)
+        if below in layers and layers[below].operation == graph.Permute((0, 2, 3, 1)):
+            found.append(layers[below].inputs[0])
+        elif below in layers and layers[below].shape[1:] == (1, 1):
+            found.append(below)  # of one place, so that exporters leave the permutation out
+        else:
+            raise ModelError(f"layer {below} feeds DetectionOutput but is no Permute to (0, 2, 3, 1)")
+    return found
+
+
 def _parts(layers: Mapping[str, Layer], name: str) -> list[str]:
     layer = layers[name]
     return list(layer.inputs) if isinstance(layer.operation, graph.Concat) else [name]
-
-
-def _heads(layers: Mapping[str, Layer], name: str) -> list[str]:
-    """Returns the maps below Concat, Flatten and Permute(0, 2, 3, 1)."""
-    heads = []
-    for part in _parts(layers, _behind(layers, name, graph.Flatten, graph.Reshape)):
-        below = _behind(layers, part, graph.Flatten, graph.Reshape)
-        permute = layers.get(below)
-        if permute is None or permute.operation != graph.Permute((0, 2, 3, 1)):
-            raise ModelError(f"layer {below} feeds DetectionOutput but is no Permute to (0, 2, 3, 1)")
-        heads.append(permute.inputs[0])
-    return heads
 
 
 def _behind(layers: Mapping[str, Layer], name: str, *kinds: type) -> str:

@@ -1,7 +1,7 @@
 """Takes out what inference does not need, and folds BatchNorm and Scale into the convolution or product before them.
 
-Exact but for rounding: (W x + b) * s + t = (s W) x + (s b + t). What can't be folded, such as a BatchNorm that follows
-a sum, stays as an `Affine`; two in a row become one.
+Exact but for rounding: (W x + b) * s + t = (s W) x + (s b + t). A mere shift behind a sum becomes part of one of its
+terms. What can't be folded, such as a BatchNorm that follows a sum, stays as an `Affine`; two in a row become one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from featx_job.nets.graph import Affine, Array, Convolution, FullyConnected, Identity, Layer, Network, Operation
+from featx_job.nets.graph import (
+    Affine,
+    Array,
+    Convolution,
+    Eltwise,
+    Flatten,
+    FullyConnected,
+    Identity,
+    Layer,
+    Network,
+    Operation,
+    Reshape,
+)
 
 
 def fold(network: Network) -> Network:
@@ -18,7 +30,7 @@ def fold(network: Network) -> Network:
 
     An output that was folded goes by the name of the layer that it is now part of.
     """
-    return _without_affine(_without_identities(network))
+    return _into_terms(_without_affine(_without_identities(network)))
 
 
 def _without_identities(network: Network) -> Network:
@@ -26,12 +38,18 @@ def _without_identities(network: Network) -> Network:
     kept = []
     for layer in network.layers:
         inputs = tuple(stands_for.get(name, name) for name in layer.inputs)
-        if isinstance(layer.operation, Identity):
+        if _passes_on(layer, network):
             stands_for[layer.name] = inputs[0]
         else:
             kept.append(replace(layer, inputs=inputs))
     outputs = tuple(stands_for.get(name, name) for name in network.outputs)
     return replace(network, layers=tuple(kept), outputs=outputs)
+
+
+def _passes_on(layer: Layer, network: Network) -> bool:
+    if isinstance(layer.operation, Flatten | Reshape):
+        return layer.shape == network.shape_of(layer.inputs[0])
+    return isinstance(layer.operation, Identity)
 
 
 def _without_affine(network: Network) -> Network:
@@ -40,6 +58,9 @@ def _without_affine(network: Network) -> Network:
     consumers = network.consumers()
     for layer in network.layers:
         inputs = tuple(stands_for.get(name, name) for name in layer.inputs)
+        if not inputs:
+            folded[layer.name] = layer
+            continue
         before = folded.get(inputs[0])
         alone = len(consumers[layer.inputs[0]]) == 1 and layer.inputs[0] not in network.outputs
         if isinstance(layer.operation, Affine) and before is not None and alone:
@@ -51,6 +72,35 @@ def _without_affine(network: Network) -> Network:
         folded[layer.name] = replace(layer, inputs=inputs)
     outputs = tuple(stands_for.get(name, name) for name in network.outputs)
     return replace(network, layers=tuple(folded.values()), outputs=outputs)
+
+
+def _into_terms(network: Network) -> Network:
+    """Adds what is added to a sum to one of its terms, a convolution that nothing else reads."""
+    layers = dict(network.by_name())
+    consumers = network.consumers()
+    stands_for: dict[str, str] = {}
+
+    def alone(name: str) -> bool:
+        return len(consumers[name]) == 1 and name not in network.outputs
+
+    for layer in network.layers:
+        affine, total = layer.operation, layers.get(layer.inputs[0]) if layer.inputs else None
+        if not isinstance(affine, Affine) or (affine.scale != 1).any() or total is None or not alone(total.name):
+            continue
+        if total.operation != Eltwise("sum"):
+            continue
+        for name in total.inputs:
+            joined = _joined(layers[name].operation, affine) if name in layers and alone(name) else None
+            if joined is not None:
+                layers[name] = replace(layers[name], operation=joined)
+                stands_for[layer.name] = total.name
+                del layers[layer.name]
+                break
+    kept = [
+        replace(layer, inputs=tuple(stands_for.get(name, name) for name in layer.inputs)) for layer in layers.values()
+    ]
+    outputs = tuple(stands_for.get(name, name) for name in network.outputs)
+    return replace(network, layers=tuple(kept), outputs=outputs)
 
 
 def _joined(before: Operation, affine: Affine) -> Operation | None:

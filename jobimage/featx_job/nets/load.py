@@ -1,7 +1,8 @@
-"""From a model's two files to the network file, in one call for each of the two roles."""
+"""From a model to the network file, in one call for each of the two roles."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -31,46 +32,46 @@ class Loaded(NamedTuple):
 
 
 def load_detector(prototxt: str, caffemodel: bytes, engine: Engine = "bigdl") -> Loaded:
-    """Imports an SSD from Caffe's files.
+    """Imports an SSD from Caffe's files; see `ready_detector`."""
+    return ready_detector(caffe.read(prototxt, caffemodel), engine)
+
+
+def load_extractor(prototxt: str, caffemodel: bytes, layer: str, engine: Engine = "bigdl") -> Loaded:
+    """Imports a net from Caffe's files, up to the layer that is the feature; see `ready_extractor`."""
+    return ready_extractor(caffe.read(prototxt, caffemodel), layer, engine)
+
+
+def ready_detector(network: Network, engine: Engine = "bigdl") -> Loaded:
+    """Makes an SSD ready.
 
     Args:
-        prototxt: Text of the architecture.
-        caffemodel: The weights' bytes.
+        network: The whole net, as it was read.
         engine: What executors run it on.
 
     Raises:
         ModelError: It can't be used; the message says why.
     """
-    return _detector(caffe.read(prototxt, caffemodel), engine)
+    parts = split(fold(network))
+    if engine == "bigdl":
+        parts = replace(parts, trunk=bigdl.prepared(parts.trunk))
+    return Loaded(detector_bytes(parts, engine), network.input_shape, len(parts.priors), network.notes)
 
 
-def load_extractor(prototxt: str, caffemodel: bytes, layer: str, engine: Engine = "bigdl") -> Loaded:
-    """Imports a net from Caffe's files, up to the layer that is the feature.
+def ready_extractor(whole: Network, layer: str, engine: Engine = "bigdl") -> Loaded:
+    """Makes a net ready, up to the layer that is the feature.
 
     Args:
-        prototxt: Text of the architecture.
-        caffemodel: The weights' bytes.
+        whole: The whole net, as it was read.
         layer: Name of the layer whose output, flattened, is the feature.
         engine: What executors run it on.
 
     Raises:
         ModelError: It can't be used; the message says why.
     """
-    return _extractor(caffe.read(prototxt, caffemodel), layer, engine)
-
-
-def _detector(network: Network, engine: Engine) -> Loaded:
-    detector = split(fold(network))
-    if engine == "bigdl":
-        bigdl.check(detector.trunk)
-    return Loaded(detector_bytes(detector, engine), network.input_shape, len(detector.priors), network.notes)
-
-
-def _extractor(whole: Network, layer: str, engine: Engine) -> Loaded:
     network = fold(caffe.output_layer(whole, layer))
     if network.outputs[0] == network.input:
         raise ModelError(f"layer {layer} hands on the picture itself: there is nothing to compute")
     if engine == "bigdl":
-        bigdl.check(network)
+        network = bigdl.prepared(network)
     length = int(np.prod(network.shape_of(network.outputs[0])))
     return Loaded(extractor_bytes(network, engine), network.input_shape, length, network.notes)

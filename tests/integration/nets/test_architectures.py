@@ -120,8 +120,7 @@ def check_features(
 ) -> Network:
     """Checks what both engines make of the inputs, one after the other; returns the net that they were given."""
     network = fold(caffe.output_layer(caffe.read(prototxt, weights), layer))
-    bigdl.check(network)
-    (folder / "net").write_bytes(extractor_bytes(network))
+    (folder / "net").write_bytes(extractor_bytes(bigdl.prepared(network)))
     with engine.loaded(folder / "net", BATCH) as compiled:
         (found,) = compiled.forward(inputs)
     agree(found, expected)

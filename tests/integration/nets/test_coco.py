@@ -1,0 +1,77 @@
+"""The SSDLite of TensorFlow.js, imported, gives on real pictures what TensorFlow's own graph gives.
+
+The oracle is the whole graph, from the normalised picture to boxes and scores, as tf2onnx converts it: its heads, its
+anchors and its decoding, none of which our import keeps as they were.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage
+from featx_cli import import_tfjs
+from featx_job.nets import onnx_reader
+from featx_job.nets.load import ready_detector
+from featx_job.nets.object_detection import INPUT
+from numpy.typing import NDArray
+from openvino import Core
+
+from tests import models
+from tests.integration.nets.engine import Engine, Floats
+
+BOXES, SCORES = "Postprocessor/ExpandDims_1:0", "Postprocessor/Slice:0"
+PERSON, CAT, CUP = 1, 17, 47
+
+
+@pytest.fixture(scope="module")
+def detector() -> bytes:
+    """The imported model, ONNX."""
+    return import_tfjs.imported(models.coco_ssdlite())[0]
+
+
+def test_raw_boxes_and_scores_equal_tensorflows(
+    detector: bytes, each_engine: Engine, pictures: list[NDArray[np.uint8]]
+) -> None:
+    inputs = normalised(pictures)
+    loaded = ready_detector(onnx_reader.read(detector), each_engine.name)
+    expected = tensorflows(inputs)
+    found = each_engine.detect(loaded.data, inputs, 0.3)
+    assert sum(map(len, found)) > len(pictures) / 2
+    for ours, boxes, scores in zip(found, *expected, strict=True):
+        for kind, score, *box in ours:
+            # A box of ours is one of theirs: of the same class, score and corners.
+            far = np.abs(boxes[:, [1, 0, 3, 2]] - box).max(axis=1) + np.abs(scores[:, int(kind) - 1] - score)
+            assert far.min() < 1e-3
+
+
+def test_things_are_found_where_they_are(detector: bytes, engine: Engine) -> None:
+    folder = Path(str(skimage.__file__)).parent / "data"
+    names = {"astronaut.png": PERSON, "chelsea.png": CAT, "coffee.png": CUP}
+    pictures = [cv2.imread(str(folder / name)).astype(np.uint8) for name in names]
+    found = engine.detect(ready_detector(onnx_reader.read(detector)).data, normalised(pictures), 0.3)
+    assert [int(best[0][0]) for best in found] == list(names.values())
+    (_, score, x0, y0, x1, y1) = found[1][0]
+    assert score > 0.5
+    assert x1 - x0 > 0.5  # the cat's face fills the picture
+    assert y1 - y0 > 0.5
+
+
+def test_the_same_model_is_imported_to_the_same_bytes(detector: bytes) -> None:
+    assert import_tfjs.imported(models.coco_ssdlite())[0] == detector
+
+
+def normalised(pictures: list[NDArray[np.uint8]]) -> Floats:
+    blob = cv2.dnn.blobFromImages(pictures, 1 / 127.5, (300, 300), (127.5, 127.5, 127.5), swapRB=True)
+    return np.asarray(blob, np.float32)
+
+
+def tensorflows(inputs: Floats) -> tuple[Floats, Floats]:
+    """Returns boxes (n, priors, 4), y0, x0, y1, x1, and scores (n, priors, classes) of TensorFlow's own graph."""
+    model = Core().read_model(import_tfjs.converted(models.coco_ssdlite(), [BOXES, SCORES]))
+    compiled = Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    found = [compiled({INPUT: picture[None]}) for picture in inputs]
+    boxes = np.concatenate([each[0].reshape(1, -1, 4) for each in found])
+    return boxes, np.concatenate([each[1].reshape(1, len(boxes[0]), -1) for each in found])

@@ -1,0 +1,267 @@
+"""Reading ONNX: what a model computes, our graph computes. ONNX's reference implementation is the oracle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from featx_job.nets import graph, onnx_reader
+from featx_job.nets.errors import ModelError
+from featx_job.nets.fold import fold
+from featx_job.nets.onnx_writer import to_onnx
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+Floats = NDArray[np.float32]
+CHANNELS, SIZE = 3, 12
+RANDOM = np.random.default_rng(7)
+
+
+def numbers(*shape: int) -> Floats:
+    return RANDOM.normal(size=shape).astype(np.float32)
+
+
+class Model:
+    """A small ONNX model in the making; each node reads the one before it unless it says otherwise."""
+
+    def __init__(self, shape: tuple[Any, ...] = ("batch", CHANNELS, SIZE, SIZE), opset: int = 17) -> None:
+        self.shape, self.opset = shape, opset
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[TensorProto] = []
+        self.last = "picture"
+
+    def __call__(self, kind: str, *others: Any, reads: list[str] | None = None, **settings: Any) -> str:
+        names = [other if isinstance(other, str) else self._constant(other) for other in others]
+        output = f"{kind}_{len(self.nodes)}"
+        inputs = [self.last, *names] if reads is None else [*reads, *names]
+        self.nodes.append(helper.make_node(kind, inputs, [output], **settings))
+        self.last = output
+        return output
+
+    def _constant(self, value: Any) -> str:
+        self.constants.append(numpy_helper.from_array(np.asarray(value), f"constant{len(self.constants)}"))
+        return self.constants[-1].name
+
+    def data(self) -> bytes:
+        made = helper.make_graph(
+            self.nodes,
+            "small",
+            [helper.make_tensor_value_info("picture", TensorProto.FLOAT, self.shape)],
+            [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, None)],
+            self.constants,
+        )
+        return bytes(helper.make_model(made, opset_imports=[helper.make_opsetid("", self.opset)]).SerializeToString())
+
+
+def computed(data: bytes, picture: Floats) -> Floats:
+    (found,) = ReferenceEvaluator(onnx.load_from_string(data)).run(None, {"picture": picture})
+    return np.asarray(found, np.float32)
+
+
+def check(model: Model) -> graph.Network:
+    """Checks that what was read computes what the model computes, also when folded; returns it as it was read."""
+    inputs = numbers(2, CHANNELS, SIZE, SIZE)
+    expected = computed(model.data(), inputs)
+    network = onnx_reader.read(model.data())
+    for ours in (network, fold(network)):
+        found = computed(to_onnx(ours), inputs)
+        np.testing.assert_allclose(found.reshape(len(inputs), -1), expected.reshape(len(inputs), -1), 1e-4, 1e-4)
+    return network
+
+
+def convolution(model: Model, inputs: int, outputs: int, *, group: int = 1, **settings: Any) -> None:
+    model("Conv", numbers(outputs, inputs // group, 3, 3), numbers(outputs), group=group, **settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"pads": [1, 1, 1, 1]},
+        {"pads": [0, 0, 1, 1], "strides": [2, 2]},
+        {"pads": [2, 1, 0, 1], "strides": [2, 1]},
+        {"pads": [0, 0, 2, 2], "dilations": [2, 2]},
+        {"group": 3, "pads": [1, 1, 1, 1]},
+    ],
+    ids=str,
+)
+def test_convolutions_with_any_padding(settings: dict[str, Any]) -> None:
+    model = Model()
+    convolution(model, CHANNELS, 6, **settings)
+    check(model)
+
+
+@given(pads=st.lists(st.integers(0, 2), min_size=4, max_size=4), stride=st.integers(1, 3))
+@hypothesis_settings(max_examples=25, deadline=None)
+def test_uneven_padding_is_evened_out(pads: list[int], stride: int) -> None:
+    model = Model()
+    convolution(model, CHANNELS, 2, pads=pads, strides=[stride, stride])
+    check(model)
+
+
+@pytest.mark.parametrize("kind", ["MaxPool", "AveragePool"])
+@pytest.mark.parametrize("settings", [{}, {"ceil_mode": 1}, {"kernel_shape": [2, 2]}], ids=str)
+def test_pooling(kind: str, settings: dict[str, Any]) -> None:
+    model = Model()
+    convolution(model, CHANNELS, 4, pads=[1, 1, 1, 1])
+    model(kind, **{"kernel_shape": [3, 3], "strides": [2, 2]} | settings)
+    check(model)
+
+
+def test_maxima_with_padding_after_only() -> None:
+    model = Model()
+    model("MaxPool", kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1])
+    check(model)
+
+
+def test_a_net_as_pytorch_exports_it() -> None:
+    model = Model()
+    convolution(model, CHANNELS, 8, pads=[1, 1, 1, 1])
+    model("BatchNormalization", numbers(8), numbers(8), numbers(8), np.abs(numbers(8)), epsilon=1e-3)
+    first = model("Clip", np.float32(0), np.float32(6))
+    convolution(model, 8, 8, group=8, pads=[1, 1, 1, 1])
+    model("Add", first)
+    model("GlobalAveragePool")
+    model("Flatten", axis=1)
+    model("Gemm", numbers(5, 8), numbers(5), transB=1)
+    model("Softmax", axis=-1)
+    network = check(model)
+    assert [type(layer.operation).__name__ for layer in fold(network).layers] == [
+        "Convolution",
+        "Clip",
+        "Convolution",
+        "Eltwise",
+        "Pooling",
+        "Flatten",
+        "FullyConnected",
+        "Softmax",
+    ]
+
+
+def test_a_net_as_tensorflow_exports_it() -> None:
+    """Channels last at the input, a shape put together of parts, a mean over axes, a product and a shift."""
+    model = Model(("batch", SIZE, SIZE, CHANNELS))
+    model("Transpose", perm=[0, 3, 1, 2])
+    model("Mul", np.float32(0.5))
+    model("Sub", np.float32(1))
+    model("Pad", np.array([0, 0, 1, 1, 0, 0, 0, 0], np.int64))
+    convolution(model, CHANNELS, 4, strides=[2, 2])
+    feature = model("ReduceMean", axes=[2, 3], keepdims=0)
+    shape = model("Shape", reads=[feature])
+    batch = model("Slice", np.array([0]), np.array([1]), reads=[shape])
+    whole = model("Concat", np.array([4]), reads=[batch], axis=0)
+    model("Reshape", reads=[feature, whole])
+    model("MatMul", numbers(4, 3))
+    model("Add", numbers(3))
+    picture = numbers(2, SIZE, SIZE, CHANNELS)
+    expected = computed(model.data(), picture)
+    network = fold(onnx_reader.read(model.data()))
+    assert network.input_shape == (CHANNELS, SIZE, SIZE)
+    found = computed(to_onnx(network), np.ascontiguousarray(picture.transpose(0, 3, 1, 2)))
+    np.testing.assert_allclose(found, expected, 1e-4, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "constant"),
+    [
+        ("Add", numbers(1, CHANNELS, 1, 1)),
+        ("Sub", numbers(CHANNELS, 1, 1)),
+        ("Mul", np.float32(3)),
+        ("Div", np.full((CHANNELS, 1, 1), 4, np.float32)),
+    ],
+)
+def test_arithmetic_with_a_number_for_each_channel(kind: str, constant: Floats) -> None:
+    model = Model()
+    model(kind, constant)
+    model("Relu")
+    check(model)
+
+
+def test_a_value_taken_from_a_constant() -> None:
+    model = Model()
+    model("Sub", "picture", reads=[model._constant(numbers(CHANNELS, 1, 1))])
+    check(model)
+
+
+def test_a_shift_behind_a_sum_becomes_part_of_a_convolution() -> None:
+    model = Model()
+    first = model("Relu")
+    convolution(model, CHANNELS, CHANNELS, pads=[1, 1, 1, 1])
+    model("Add", first)
+    model("Add", numbers(CHANNELS, 1, 1))
+    assert not any(isinstance(each.operation, graph.Affine) for each in fold(check(model)).layers)
+
+
+def test_a_shift_behind_a_sum_stays_where_its_terms_have_other_readers() -> None:
+    model = Model()
+    convolution(model, CHANNELS, CHANNELS, pads=[1, 1, 1, 1])
+    term = model.last
+    model("Add", model("Relu"), reads=[term])
+    model("Add", numbers(CHANNELS, 1, 1))
+    assert any(isinstance(each.operation, graph.Affine) for each in fold(check(model)).layers)
+
+
+@pytest.mark.parametrize(
+    ("automatic", "pads"), [("SAME_UPPER", [0, 0, 1, 1]), ("SAME_LOWER", [1, 1, 0, 0]), ("VALID", [0, 0, 0, 0])]
+)
+def test_automatic_padding_is_that_of_the_standard(automatic: str, pads: list[int]) -> None:
+    """The reference implementation pads otherwise, so what the standard's formula gives is written out here."""
+    weight, found = numbers(2, CHANNELS, 3, 3), []
+    for settings in ({"auto_pad": automatic}, {"pads": pads}):
+        model = Model()
+        model("Conv", weight, strides=[2, 2], **settings)
+        found.append(to_onnx(onnx_reader.read(model.data())))
+    assert found[0] == found[1]
+
+
+def refused(model: Model) -> str:
+    with pytest.raises(ModelError) as caught:
+        onnx_reader.read(model.data())
+    return str(caught.value)
+
+
+def test_an_unknown_operator_is_named_with_its_node() -> None:
+    model = Model()
+    model("Erf")
+    assert refused(model).startswith("node Erf_0: the operator Erf is not known; known are Add, ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        ("AveragePool", {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}, "a mean with padding (1, 1) before and (1, 1)"),
+        ("MaxPool", {"kernel_shape": [2, 2], "dilations": [2, 2]}, "dilated windows are not known"),
+        ("Flatten", {"axis": 2}, "only axis 1 is known"),
+        ("ReduceMean", {"axes": [1]}, "only a mean over height and width is known"),
+    ],
+)
+def test_settings_without_an_operation_are_refused(kind: str, settings: dict[str, Any], message: str) -> None:
+    model = Model()
+    model(kind, **settings)
+    assert message in refused(model)
+
+
+def test_weights_that_depend_on_the_picture_are_refused() -> None:
+    model = Model()
+    model("Conv", reads=["picture", model("Relu")], kernel_shape=[3, 3])
+    assert "must be constant, but depends on the picture" in refused(model)
+
+
+def test_an_input_of_any_size_is_refused() -> None:
+    model = Model(("batch", 3, "height", "width"))
+    model("Relu")
+    assert refused(model) == (
+        "the input picture has the shape ['batch', 3, 'height', 'width']; it must be a picture of a fixed size"
+    )
+
+
+@given(st.binary(max_size=200))
+@hypothesis_settings(max_examples=50, deadline=None)
+def test_bytes_that_are_no_model_are_refused(data: bytes) -> None:
+    with pytest.raises(ModelError):
+        onnx_reader.read(data)
