@@ -40,7 +40,8 @@ class Policy(NamedTuple):
 
 def policy(name: str, score: float, classes: list[int] | None = None, **crop: Any) -> Policy:
     """Returns the policy with these settings of `spec.detector`."""
-    return Policy(name, {"scoreThreshold": score, "classes": classes or [], "crop": crop})
+    bare = {"margin": 0, "minArea": 0}
+    return Policy(name, {"scoreThreshold": score, "classes": classes or [], "crop": bare | crop})
 
 
 POLICIES = [

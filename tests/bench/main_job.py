@@ -60,7 +60,11 @@ def specs(store: Store) -> tuple[dict[str, Any], dict[str, Any]]:
         "-",
         stdin={"apiVersion": "v1", "kind": "Secret", "metadata": {"name": STORE_SECRET}, "stringData": values},
     )
-    detector = {"model": store.put_model("res10", res10()), "input": {"mean": [104, 177, 123]}, "crop": {"margin": 0.1}}
+    detector = {
+        "model": store.put_model("res10", res10()),
+        "input": {"mean": [104, 177, 123]},
+        "crop": {"margin": 0.1, "minArea": 0},
+    }
     model = store.put_model("resnet50_thin", resnet50_thin())
     return detector, {"model": model, "input": {"mean": [104, 117, 123]}, "layer": "pool", "binarize": {}}
 

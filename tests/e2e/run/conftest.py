@@ -39,7 +39,7 @@ def faces(store: Store) -> dict[str, Any]:
     return {
         "model": store.put_model("res10", res10()),
         "input": {"mean": [104, 177, 123]},
-        "crop": {"margin": 0.1},
+        "crop": {"margin": 0.1, "minArea": 0},
     }
 
 

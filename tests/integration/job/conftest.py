@@ -43,6 +43,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Spec:
     """Detector and extractor of a spec: the tiny nets, all boxes of red."""
     folder = tmp_path_factory.mktemp("nets")
     return {
-        "detector": {"model": model(write_tiny_ssd(folder)), "classes": [1], "crop": {"margin": 0.1}},
+        "detector": {"model": model(write_tiny_ssd(folder)), "classes": [1], "crop": {"margin": 0.1, "minArea": 0}},
         "extractor": {"model": model(write_tiny_extractor(folder)), "layer": "pool", "binarize": {}},
     }

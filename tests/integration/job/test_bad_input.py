@@ -152,7 +152,7 @@ def test_a_picture_without_the_subject_is_skipped_where_the_policy_says_so(
     plain.mkdir()
     (plain / "red.jpg").write_bytes(JPEG)
     (plain / "nothing.jpg").write_bytes(drawings.encoded(np.full((120, 160, 3), 110, np.uint8)))
-    detector = {**tiny["detector"], "crop": {"fallback": "skip"}}
+    detector = {**tiny["detector"], "crop": {"fallback": "skip", "minArea": 0}}
     outcome = runner.run(spec_of(plain, {**tiny, "detector": detector}), uid="skip")
     assert outcome.failure is None
     found = rows_of_folder(Path(f"{plain}-table"))

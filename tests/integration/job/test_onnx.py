@@ -21,6 +21,7 @@ def nets() -> Spec:
         "detector": {
             "model": _model(models.coco_ssdlite()),
             "input": {"channels": "RGB", "mean": [127.5] * 3, "scale": 1 / 127.5},
+            "crop": {"minArea": 0.01},
         },
         "extractor": {
             "model": _model(models.squeezenet()),

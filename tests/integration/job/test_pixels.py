@@ -41,7 +41,7 @@ def compared(
         "detector": {
             "model": model(models.res10()),
             "input": {"mean": list(FACE_MEAN)},
-            "crop": {"margin": MARGIN},
+            "crop": {"margin": MARGIN, "minArea": 0},
         },
         "extractor": {
             "model": model(models.resnet50_thin()),
