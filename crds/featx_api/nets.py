@@ -64,7 +64,7 @@ class NetInput(ApiModel):
 class Crop(ApiModel):
     """Which part of the picture goes on to the extractor.
 
-    The defaults cost no class mAP on labelled product photos; tighter crops did (docs/bench/crops.md).
+    The defaults cost no class mAP that could be told from chance; tighter crops did (docs/bench/crops.md).
     """
 
     margin: float = Field(0.1, ge=0, le=1, description="Widens the box by this share of its size on each side.")

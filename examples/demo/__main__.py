@@ -87,10 +87,10 @@ def pinned(nets: dict[str, Path]) -> Path:
     TensorFlow folds constants while it converts, and a CPU of another kind may round one of them otherwise; then
     it is a copy with the digests of the files that were made here.
     """
-    text = RESOURCE.read_text()
+    text = given = RESOURCE.read_text()
     for key, path in nets.items():
         text = re.sub(rf"(/{key}\n *sha256: )[0-9a-f]+", rf"\g<1>{models.digest(path)}", text)
-    if text == RESOURCE.read_text():
+    if text == given:
         return RESOURCE
     copy = cache_folder() / "models" / RESOURCE.name
     copy.write_text(text)

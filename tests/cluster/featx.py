@@ -38,18 +38,9 @@ def install(cluster: Cluster, images: Mapping[str, str], namespaces: Sequence[st
     }
     # Not helm: its charts' CRD is applied the plain way, as the README says.
     kubectl(cluster, "apply", "--filename", str(ROOT / "crds" / "featureextractions.featx.dev.yaml"))
-    deployment = (
-        "--namespace",
-        NAMESPACE,
-        "get",
-        "deployment",
-        "featx-operator",
-        "--ignore-not-found",
-        "--output=name",
-    )
-    was_there = kubectl(cluster, *deployment)
+    before = kubectl(cluster, "--namespace", NAMESPACE, "get", "deployments", "--output=name")
     _helm(cluster, "upgrade", "--install", "featx", str(ROOT / "charts" / "featx"), values=values)
-    if was_there:  # the image's name may stand for another image than it did then
+    if before:  # the image's name may stand for another image than it did then
         kubectl(cluster, "--namespace", NAMESPACE, "rollout", "restart", "deployment/featx-operator")
     wait_for_rollout(cluster, NAMESPACE, "featx-operator")
 

@@ -59,8 +59,7 @@ class _End:
         self.network = trunk
 
     def add(self, name: str, operation: Operation, *inputs: str) -> str:
-        sizes = tuple(self.network.shape_of(each) for each in inputs)
-        layer = Layer(name, operation, inputs, shapes.after(name, operation, sizes, self.network.input_shape))
+        layer = shapes.layer(name, operation, inputs, self.network.shape_of, self.network.input_shape)
         self.network = replace(self.network, layers=(*self.network.layers, layer))
         return name
 

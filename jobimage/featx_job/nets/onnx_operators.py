@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from featx_job.nets import graph, shapes
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph import Array, Operation, Shape
+from featx_job.nets.onnx_writer import DOMAIN
 
 Operations = Sequence[Operation]
 
@@ -190,11 +191,7 @@ def _product(node: Node, weight: Array, bias: Array) -> graph.FullyConnected:
 def _arithmetic(node: Node) -> Operations:
     """Add, Sub, Mul or Div: of two values, or of a value and a number for each channel."""
     if len(node.shapes) == len(node.inputs):
-        if node.kind in ("Sub", "Div"):
-            if node.kind == "Div":
-                raise node.error("the quotient of two values is not known")
-            return [graph.Eltwise("sum", (1.0, -1.0))]
-        return [graph.Eltwise("product" if node.kind == "Mul" else "sum")]
+        return [_of_values(node)]
     if len(node.inputs) != 2:
         raise node.error("a constant among more than two inputs is not known")
     first = node.inputs[0] in node.constants
@@ -210,6 +207,17 @@ def _arithmetic(node: Node) -> Operations:
         case "Add" | "Sum":
             return [graph.Affine(one, numbers)]
     raise node.error("a number divided by a value is not known")
+
+
+def _of_values(node: Node) -> graph.Eltwise:
+    match node.kind:
+        case "Mul":
+            return graph.Eltwise("product")
+        case "Sub":
+            return graph.Eltwise("sum", (1.0, -1.0))
+        case "Add" | "Sum":
+            return graph.Eltwise("sum")
+    raise node.error("the quotient of two values is not known")
 
 
 def _by_channel(node: Node, numbers: Array) -> Array:
@@ -257,7 +265,10 @@ def _flatten(node: Node) -> Operations:
 
 
 def _reshape(node: Node) -> Operations:
-    return [graph.Reshape(tuple(int(size) for size in node.weights(1)))]
+    sizes = node.constant(1)
+    if sizes is None:
+        raise node.error("it must name its shape")
+    return [graph.Reshape(tuple(int(size) for size in sizes))]
 
 
 def _squeeze(node: Node) -> Operations:
@@ -340,7 +351,7 @@ OPERATORS: Mapping[tuple[str, str], Callable[[Node], Operations]] = {
     ("", "Sum"): _arithmetic,
     ("", "Transpose"): lambda node: [graph.Permute(tuple(int(axis) for axis in node.attributes["perm"]))],
     ("", "Unsqueeze"): _squeeze,
-    ("dev.featx", "DetectionOutput"): _of_featx(graph.DetectionOutput),
-    ("dev.featx", "PriorBox"): _of_featx(graph.PriorBox),
-    ("dev.featx", "Priors"): _priors,
+    (DOMAIN, "DetectionOutput"): _of_featx(graph.DetectionOutput),
+    (DOMAIN, "PriorBox"): _of_featx(graph.PriorBox),
+    (DOMAIN, "Priors"): _priors,
 }

@@ -7,7 +7,6 @@ and their weights. The batch's size is 0 in that arithmetic, which is how a Resh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from onnx.reference import ReferenceEvaluator
 from featx_job.nets import graph, shapes
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph import Layer, Network, Operation, Shape
-from featx_job.nets.onnx_operators import OPERATORS, Node
+from featx_job.nets.onnx_operators import OPERATORS, Node, Operations
 
 CHANNELS_FIRST = (0, 3, 1, 2)
 _BATCH = 0
@@ -159,24 +158,23 @@ class _Reading:
         as_seen = Node(name, node.op_type, self.opset, settings, inputs, self.constants, sizes)
         self._add(name, OPERATORS[node.domain, node.op_type](as_seen), read)
 
-    def _add(self, name: str, operations: Any, inputs: tuple[str, ...]) -> None:
+    def _add(self, name: str, operations: Operations, inputs: tuple[str, ...]) -> None:
         *before, last = operations
         for index, operation in enumerate(before):
             inputs = (self._layer(f"{name}/{index}", operation, inputs),)
         self._layer(name, last, inputs)
 
     def _layer(self, name: str, operation: Operation, inputs: tuple[str, ...]) -> str:
-        sizes = tuple(self.layers[each].shape if each in self.layers else self.input_shape for each in inputs)
-        shape = shapes.after(name, operation, sizes, self.input_shape)
-        self.layers[name] = Layer(name, operation, inputs, shape)
+        self.layers[name] = shapes.layer(name, operation, inputs, self._shape_of, self.input_shape)
         return name
 
     def _shape(self, node: NodeProto, name: str | None) -> Shape:
-        if name in self.layers:
-            return self.layers[name].shape
-        if name == self.input:
-            return self.input_shape
-        raise ModelError(f"node {node.output[0]} ({node.op_type}) reads {name}, which no node before it writes")
+        if name is None or (name not in self.layers and name != self.input):
+            raise ModelError(f"node {node.output[0]} ({node.op_type}) reads {name}, which no node before it writes")
+        return self._shape_of(name)
+
+    def _shape_of(self, name: str) -> Shape:
+        return self.layers[name].shape if name in self.layers else self.input_shape
 
 
 def _picture(value: ValueInfoProto, model: ModelProto) -> tuple[Shape, bool]:
@@ -185,14 +183,10 @@ def _picture(value: ValueInfoProto, model: ModelProto) -> tuple[Shape, bool]:
     if len(dims) != 4 or 0 in dims[1:]:
         said = [each.dim_param or each.dim_value for each in value.type.tensor_type.shape.dim]
         raise ModelError(f"the input {value.name} has the shape {said}; it must be a picture of a fixed size")
-    readers = list(_readers(model, value.name))
+    readers = [node for node in model.graph.node if value.name in node.input]
     if all(node.op_type == "Transpose" and tuple(_attributes(node)["perm"]) == CHANNELS_FIRST for node in readers):
         return (dims[3], dims[1], dims[2]), True
     return (dims[1], dims[2], dims[3]), False
-
-
-def _readers(model: ModelProto, name: str) -> Iterator[NodeProto]:
-    return (node for node in model.graph.node if name in node.input)
 
 
 def _attributes(node: NodeProto) -> dict[str, Any]:

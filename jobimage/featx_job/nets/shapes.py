@@ -6,10 +6,11 @@ Shapes are without the batch axis. Sizes are rounded as Caffe rounds them (Convo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from featx_job.nets import graph
 from featx_job.nets.errors import ModelError
-from featx_job.nets.graph import Operation, Shape
+from featx_job.nets.graph import Layer, Operation, Shape
 
 # One picture's values in one layer: a gigabyte. VGG16's largest map at 300x300 has 6 million.
 MOST_VALUES = 1 << 28
@@ -71,6 +72,24 @@ def after(name: str, operation: Operation, inputs: tuple[Shape, ...], net_input:
         raise ModelError(f"layer {name}: its output would have the shape {result}; is the input {net_input} too small?")
     check_size(f"layer {name}: its output", result)
     return result
+
+
+def layer(
+    name: str, operation: Operation, inputs: tuple[str, ...], shape_of: Callable[[str], Shape], net_input: Shape
+) -> Layer:
+    """Returns a layer with its shape.
+
+    Args:
+        name: Its name.
+        operation: What it does.
+        inputs: The layers, or the net's input, that it reads.
+        shape_of: Returns the shape of each of those.
+        net_input: Shape of the net's input.
+
+    Raises:
+        ModelError: As `after`.
+    """
+    return Layer(name, operation, inputs, after(name, operation, tuple(map(shape_of, inputs)), net_input))
 
 
 def check_size(what: str, shape: Shape) -> None:

@@ -7,12 +7,11 @@ machine without a GPU, which is most of the 5 GB.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from featx_cli.engine import cache_folder
+from featx_cli.engine import cache_folder, uv
 
 PACKAGES = (
     "numpy==1.26.4",
@@ -43,11 +42,10 @@ def python() -> Path:
 
 def install(folder: Path, found: Path) -> None:
     """Makes the environment."""
-    uv = shutil.which("uv") or str(cache_folder() / "uv" / "bin" / "uv")
-    subprocess.run([uv, "venv", "--quiet", "--clear", "--python", "3.11", str(folder)], check=True)
+    subprocess.run([uv(), "venv", "--quiet", "--clear", "--python", "3.11", str(folder)], check=True)
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as overrides:
         overrides.write(LEFT_OUT)
         overrides.flush()
-        install = [uv, "pip", "install", "--quiet", "--python", str(found)]
+        install = [uv(), "pip", "install", "--quiet", "--python", str(found)]
         subprocess.run([*install, "--overrides", overrides.name, *PACKAGES], check=True)
         subprocess.run([*install, "--no-deps", *ALONE], check=True)

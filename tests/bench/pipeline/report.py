@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import statistics
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.bench import machine
 from tests.bench.pipeline.nets import Pair
 from tests.bench.pipeline.rows import BATCH, ROWS
 
@@ -21,7 +20,7 @@ def empty(cores: int) -> Results:
     """Returns results without any row, of this machine and day."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.release()}",
+        "machine": machine.described(),
         "cores": cores,
         "batch": BATCH,
         "pairs": {},
@@ -111,10 +110,3 @@ def _scaling(results: Results) -> str:
             title = results["pairs"][name]["title"]
             lines.append(f"| {title} | {found['oneCore']} | {found['twoOfOneCore']} | {found['speedUp']} |")
     return "\n".join(lines) + "\n"
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()

@@ -19,7 +19,7 @@ from featx_job.nets.object_detection import INPUT
 from numpy.typing import NDArray
 from openvino import Core
 
-from tests import models
+from examples.demo import models
 from tests.integration.nets.engine import Engine, Floats
 
 BOXES, SCORES = "Postprocessor/ExpandDims_1:0", "Postprocessor/Slice:0"
@@ -29,7 +29,7 @@ PERSON, CAT, CUP = 1, 17, 47
 @pytest.fixture(scope="module")
 def detector() -> bytes:
     """The imported model, ONNX."""
-    return import_tfjs.imported(models.coco_ssdlite())[0]
+    return import_tfjs.imported(models.coco_of_tensorflow())[0]
 
 
 def test_raw_boxes_and_scores_equal_tensorflows(
@@ -60,7 +60,7 @@ def test_things_are_found_where_they_are(detector: bytes, engine: Engine) -> Non
 
 
 def test_the_same_model_is_imported_to_the_same_bytes(detector: bytes) -> None:
-    assert import_tfjs.imported(models.coco_ssdlite())[0] == detector
+    assert import_tfjs.imported(models.coco_of_tensorflow())[0] == detector
 
 
 def normalised(pictures: list[NDArray[np.uint8]]) -> Floats:
@@ -70,7 +70,7 @@ def normalised(pictures: list[NDArray[np.uint8]]) -> Floats:
 
 def tensorflows(inputs: Floats) -> tuple[Floats, Floats]:
     """Returns boxes (n, priors, 4), y0, x0, y1, x1, and scores (n, priors, classes) of TensorFlow's own graph."""
-    model = Core().read_model(import_tfjs.converted(models.coco_ssdlite(), [BOXES, SCORES]))
+    model = Core().read_model(import_tfjs.converted(models.coco_of_tensorflow(), [BOXES, SCORES]))
     compiled = Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = [compiled({INPUT: picture[None]}) for picture in inputs]
     boxes = np.concatenate([each[0].reshape(1, -1, 4) for each in found])
