@@ -19,6 +19,7 @@ import numpy as np
 from featx_job.nets.detection import SingleShot
 from featx_job.nets.graph import Array, Layer, Network
 from featx_job.nets.onnx_writer import to_onnx
+from featx_job.nets.quantization import Ranges
 
 Engine = Literal["bigdl", "openvino"]
 
@@ -47,16 +48,22 @@ class _Weights:
         return offset
 
 
-def extractor_bytes(network: Network, engine: Engine = "bigdl") -> bytes:
-    """Returns the network file of an extractor."""
+def extractor_bytes(network: Network, engine: Engine = "bigdl", ranges: Ranges | None = None) -> bytes:
+    """Returns the network file of an extractor.
+
+    Args:
+        network: The net.
+        engine: What runs it.
+        ranges: What was seen of its values, for a net in 8-bit integers.
+    """
     weights = _Weights()
-    return _file(_header(network, weights, engine), weights)
+    return _file(_header(network, weights, engine, ranges), weights)
 
 
-def detector_bytes(detector: SingleShot, engine: Engine = "bigdl") -> bytes:
-    """Returns the network file of an SSD: its trunk, priors, and how boxes are made."""
+def detector_bytes(detector: SingleShot, engine: Engine = "bigdl", ranges: Ranges | None = None) -> bytes:
+    """Returns the network file of an SSD: its trunk, priors, and how boxes are made; see `extractor_bytes`."""
     weights = _Weights()
-    header = _header(detector.trunk, weights, engine)
+    header = _header(detector.trunk, weights, engine, ranges)
     header["detection"] = {
         **{_camel(name): value for name, value in dataclasses.asdict(detector.output).items()},
         "scores": detector.scores,
@@ -66,16 +73,18 @@ def detector_bytes(detector: SingleShot, engine: Engine = "bigdl") -> bytes:
     return _file(header, weights)
 
 
-def _header(network: Network, weights: _Weights, engine: Engine) -> dict[str, Any]:
-    header = {
+def _header(network: Network, weights: _Weights, engine: Engine, ranges: Ranges | None) -> dict[str, Any]:
+    header: dict[str, Any] = {
         "name": network.name,
         "input": {"name": network.input, "shape": list(network.input_shape)},
         "outputs": list(network.outputs),
         "outputShapes": [list(network.shape_of(name)) for name in network.outputs],
     }
-    if engine == "bigdl":
-        return {**header, "layers": [_layer(layer, weights) for layer in network.layers]}
-    return {**header, "onnx": weights.add_bytes(to_onnx(network))}
+    if engine == "openvino":
+        return {**header, "onnx": weights.add_bytes(to_onnx(network, ranges))}
+    if ranges:
+        header["ranges"] = {name: list(ranges[name]) for name in sorted(ranges)}
+    return {**header, "layers": [_layer(layer, weights) for layer in network.layers]}
 
 
 def _layer(layer: Layer, weights: _Weights) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from featx_job.nets import graph
 from featx_job.nets.graph import Array, Layer, Network, Operation, Shape
+from featx_job.nets.quantization import Ranges, passes_on, per_channel, scale_and_zero
 
 OPSET = 17
 IR_VERSION = 8
@@ -25,13 +27,17 @@ DOMAIN = "dev.featx"
 _ELTWISE = {"sum": "Add", "product": "Mul", "max": "Max"}
 
 
-def to_onnx(network: Network) -> bytes:
+def to_onnx(network: Network, ranges: Ranges | None = None) -> bytes:
     """Returns the net as an ONNX model.
 
     The input has the network's input's name and the shape (batch, channels, height, width) with any batch; each layer
     becomes a tensor of the layer's name, and the outputs are those of the network. All float32.
+
+    Args:
+        network: The net.
+        ranges: Of the layers' values; with them convolutions and products are written as 8-bit integers (ONNX's QDQ form).
     """
-    writing = _Writing(network)
+    writing = _Writing(network, ranges or {})
     for layer in network.layers:
         writing.layer(layer)
     made = helper.make_graph(
@@ -51,10 +57,13 @@ def to_onnx(network: Network) -> bytes:
 class _Writing:
     """The nodes and constants of a model in the making."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, ranges: Ranges) -> None:
+        self.ranges = ranges
+        self.layers = network.by_name()
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = []
+        self.rounded: dict[str, str] = {}
+        self.shapes = {network.input: network.input_shape} | {each.name: each.shape for each in network.layers}
 
     def layer(self, layer: Layer) -> None:
         """Adds a layer, whose last node writes the tensor that is called like the layer."""
@@ -63,10 +72,10 @@ class _Writing:
             case graph.Convolution() as operation:
                 self._convolution(layer, operation)
             case graph.FullyConnected(weight=weight, bias=bias):
-                vector = inputs[0]
-                if len(self.network.shape_of(vector)) > 1:
+                vector, *weights = self._operands(layer, weight, bias)
+                if len(self.shapes[inputs[0]]) > 1:
                     vector = self.node("Flatten", [vector], f"{name}/flat", axis=1)
-                self.node("Gemm", [vector, *self._weights(name, weight=weight, bias=bias)], name, transB=1)
+                self.node("Gemm", [vector, *weights], name, transB=1)
             case graph.Affine(scale=scale, shift=shift):
                 factor, term = self._weights(
                     name, scale=_along_channels(scale, layer.shape), shift=_along_channels(shift, layer.shape)
@@ -111,11 +120,41 @@ class _Writing:
     def _scalars(self, layer: str, **values: ArrayLike) -> list[str]:
         return self._weights(layer, **{name: np.array(value, np.float32) for name, value in values.items()})
 
+    def _operands(self, layer: Layer, weight: Array, bias: Array) -> list[str]:
+        """Returns input, weight and bias; the first two go through integers where the input's range is known."""
+        name, source = layer.name, layer.inputs[0]
+        if source not in self.ranges:
+            return [source, *self._weights(name, weight=weight, bias=bias)]
+        integers, scales = per_channel(weight)
+        quantized = self.constant(f"{name}/weight", integers)
+        scale = self.constant(f"{name}/scale", scales)
+        zeros = self.constant(f"{name}/zero", np.zeros(len(scales), np.int8))
+        restored = self.node("DequantizeLinear", [quantized, scale, zeros], f"{name}/restored", axis=0)
+        return [self._rounded(source), restored, *self._weights(name, bias=bias)]
+
+    def _rounded(self, name: str) -> str:
+        """Returns a value as integers leave it: rounded where it is made, not behind what only hands it on."""
+        if name in self.rounded:
+            return self.rounded[name]
+        layer = self.layers.get(name)
+        if layer and passes_on(layer.operation):
+            inputs = tuple(self._rounded(each) for each in layer.inputs)
+            made = replace(layer, name=f"{name}/rounded", inputs=inputs)
+            self.layer(made)
+            self.shapes[made.name], self.rounded[name] = layer.shape, made.name
+            return made.name
+        step, zero = scale_and_zero(self.ranges[name])
+        (scale,) = self._scalars(name, step=step)
+        offset = self.constant(f"{name}/offset", np.array(zero, np.uint8))
+        integers = self.node("QuantizeLinear", [name, scale, offset], f"{name}/integers")
+        self.rounded[name] = self.node("DequantizeLinear", [integers, scale, offset], f"{name}/rounded")
+        self.shapes[self.rounded[name]] = self.shapes[name]
+        return self.rounded[name]
+
     def _convolution(self, layer: Layer, operation: graph.Convolution) -> None:
-        weights = self._weights(layer.name, weight=operation.weight, bias=operation.bias)
         self.node(
             "Conv",
-            [layer.inputs[0], *weights],
+            self._operands(layer, operation.weight, operation.bias),
             layer.name,
             kernel_shape=operation.weight.shape[2:],
             strides=operation.stride,
@@ -125,7 +164,7 @@ class _Writing:
         )
 
     def _pooling(self, layer: Layer, operation: graph.Pooling) -> None:
-        sizes = self.network.shape_of(layer.inputs[0])[1:]
+        sizes = self.shapes[layer.inputs[0]][1:]
         last = [(count - 1) * stride for count, stride in zip(layer.shape[1:], operation.stride, strict=True)]
         after = [
             max(0, start + kernel - size - pad)

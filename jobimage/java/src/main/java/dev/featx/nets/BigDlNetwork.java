@@ -36,9 +36,11 @@ final class BigDlNetwork implements CompiledNetwork {
   private final int batch;
   private final float[] buffer;
   private final Tensor input;
+  private final Precision precision;
   private boolean closed;
 
-  private BigDlNetwork(DnnGraph graph, int[] inputShape, int batch) {
+  private BigDlNetwork(DnnGraph graph, int[] inputShape, int batch, Precision precision) {
+    this.precision = precision;
     this.graph = graph;
     this.inputShape = inputShape;
     this.batch = batch;
@@ -50,19 +52,21 @@ final class BigDlNetwork implements CompiledNetwork {
    * Converts a net.
    *
    * @param file the net
-   * @param batch pictures a forward; fewer are padded, since the native graph's sizes are fixed when it is first run
-   * @param cores threads of a forward; the first net of a JVM decides
+   * @param how a batch that is not full is padded, since the native graph's sizes are fixed when it is first run; on the
+   *     cores, which are the threads of a forward, the first net of a JVM decides
    */
-  static CompiledNetwork compile(NetworkFile file, int batch, int cores) {
-    prepareEngine(cores);
+  static CompiledNetwork compile(NetworkFile file, Compilation how) {
+    prepareEngine(how.cores());
+    int batch = how.batch();
+    Precision precision = how.resolved();
     int[] shape = file.inputShape();
     Set<String> separate = new HashSet<>();
     while (true) {
-      DnnGraph graph = GraphBuilder.build(file, separate);
+      DnnGraph graph = GraphBuilder.build(file, precision, separate);
       Set<String> misplaced = misplacedSums(graph, batch, shape);
       if (misplaced.isEmpty()) {
         GraphBuilder.dropHeapWeights(graph);
-        return new BigDlNetwork(graph, shape, batch);
+        return new BigDlNetwork(graph, shape, batch, precision);
       }
       separate.addAll(misplaced);
     }
@@ -138,6 +142,11 @@ final class BigDlNetwork implements CompiledNetwork {
   @Override
   public int batch() {
     return batch;
+  }
+
+  @Override
+  public Precision precision() {
+    return precision;
   }
 
   @Override

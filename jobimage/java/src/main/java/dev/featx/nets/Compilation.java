@@ -7,7 +7,7 @@ import java.util.Locale;
  * How nets are made ready to run: the same for all nets of a run.
  *
  * @param engine what runs them
- * @param precision numbers that the arithmetic is done in: f32, bf16 or int8
+ * @param precision f32, bf16, int8 or auto, as the resource says ({@link Precision})
  * @param batch pictures a forward
  * @param cores threads of an executor
  */
@@ -15,5 +15,19 @@ public record Compilation(Engine engine, String precision, int batch, int cores)
   /** Makes one from the words of a plan. */
   public static Compilation of(String engine, String precision, int batch, int cores) {
     return new Compilation(Engine.valueOf(engine.toUpperCase(Locale.ROOT)), precision, batch, cores);
+  }
+
+  /**
+   * Returns what is computed in on this machine.
+   *
+   * @throws UnsupportedOperationException if its CPU lacks it
+   */
+  public Precision resolved() {
+    return Precision.of(precision, engine);
+  }
+
+  /** Returns the same in float32, one picture at a time: for looking into a net. */
+  public Compilation plain() {
+    return new Compilation(engine, "f32", 1, cores);
   }
 }

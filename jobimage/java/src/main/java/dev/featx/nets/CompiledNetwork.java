@@ -12,6 +12,9 @@ public interface CompiledNetwork extends AutoCloseable {
   /** Returns how many pictures a forward takes at the most. */
   int batch();
 
+  /** Returns what the arithmetic is done in. */
+  Precision precision();
+
   /** Returns how many floats a picture has. */
   default int inputSize() {
     int[] shape = inputShape();

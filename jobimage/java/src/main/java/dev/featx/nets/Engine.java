@@ -6,7 +6,7 @@ public enum Engine {
   BIGDL {
     @Override
     CompiledNetwork compile(NetworkFile file, Compilation how) {
-      return BigDlNetwork.compile(file, how.batch(), how.cores());
+      return BigDlNetwork.compile(file, how);
     }
   },
   /** OpenVINO's CPU plugin, which reads the net as ONNX. */

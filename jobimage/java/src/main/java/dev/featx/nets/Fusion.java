@@ -41,14 +41,17 @@ final class Fusion {
    * @param separate names of convolutions that must not take a sum
    */
   static void apply(Graph graph, Set<String> separate) {
-    for (Node node : nodes(graph)) {
-      fuseRelu(node);
-    }
+    applyWithoutSums(graph);
     for (Node node : nodes(graph)) {
       fuseSum(node, separate);
       // A sum that became a convolution takes the ReLU behind it as well.
       after(node).forEach(Fusion::fuseRelu);
     }
+  }
+
+  /** Fuses ReLUs only. */
+  static void applyWithoutSums(Graph graph) {
+    nodes(graph).forEach(Fusion::fuseRelu);
   }
 
   /**

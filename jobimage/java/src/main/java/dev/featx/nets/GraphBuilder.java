@@ -50,9 +50,10 @@ final class GraphBuilder {
    * Returns the net, ready to have its primitives made; outputs come in plain NCHW order.
    *
    * @param file the net
+   * @param precision float32, or integers where the file has ranges
    * @param separate names of convolutions that must not take a sum ({@link Fusion})
    */
-  static DnnGraph build(NetworkFile file, Set<String> separate) {
+  static DnnGraph build(NetworkFile file, Precision precision, Set<String> separate) {
     GraphBuilder builder = new GraphBuilder(file);
     StaticGraph graph = builder.graph();
     graph.evaluate();
@@ -60,7 +61,13 @@ final class GraphBuilder {
     converted.evaluate();
     builder.dilate(converted.graph());
     builder.multiply(converted.graph());
-    Fusion.apply(converted.graph(), separate);
+    Quantization quantization = new Quantization(converted.graph(), file);
+    if (precision == Precision.INT8) {
+      Fusion.applyWithoutSums(converted.graph());
+      quantization.apply();
+    } else {
+      Fusion.apply(converted.graph(), separate);
+    }
     return (DnnGraph) converted.graph();
   }
 

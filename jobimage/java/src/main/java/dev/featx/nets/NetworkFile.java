@@ -124,6 +124,12 @@ public final class NetworkFile {
     return bytes;
   }
 
+  /** Returns the lowest and highest value that a layer was seen to write, or null if none was looked at. */
+  float[] range(String layer) {
+    JsonNode range = header.path("ranges").get(layer);
+    return range == null ? null : new float[] {(float) range.get(0).asDouble(), (float) range.get(1).asDouble()};
+  }
+
   /** Returns an SSD's last part, or null for an extractor. */
   JsonNode detection() {
     return header.get("detection");

@@ -1,0 +1,71 @@
+package dev.featx.nets;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** Numbers that a net's arithmetic is done in. Others than float32 need instructions that not every CPU has. */
+public enum Precision {
+  F32(Set.of(), Set.of()),
+  BF16(Set.of(), Set.of("avx512_bf16", "amx_bf16")),
+  INT8(Set.of("avx512_vnni"), Set.of("avx512_vnni", "avx_vnni", "amx_int8"));
+
+  private final Set<String> forBigDl;
+  private final Set<String> forOpenVino;
+
+  Precision(Set<String> forBigDl, Set<String> forOpenVino) {
+    this.forBigDl = forBigDl;
+    this.forOpenVino = forOpenVino;
+  }
+
+  /**
+   * Returns what a run computes in on this machine.
+   *
+   * @param word f32, bf16, int8, or auto: bf16 where engine and CPU have it, else f32
+   * @param engine what runs the nets
+   * @throws UnsupportedOperationException if this CPU lacks what the word asks for
+   */
+  public static Precision of(String word, Engine engine) {
+    return of(word, engine, instructions());
+  }
+
+  static Precision of(String word, Engine engine, Set<String> instructions) {
+    if (word.equals("auto")) {
+      return engine == Engine.OPENVINO && BF16.runs(engine, instructions) ? BF16 : F32;
+    }
+    Precision wanted = valueOf(word.toUpperCase(Locale.ROOT));
+    if (!wanted.runs(engine, instructions)) {
+      throw new UnsupportedOperationException("PrecisionUnsupported: spec.precision " + word + " needs a CPU with "
+          + wanted.needed(engine).sorted().collect(Collectors.joining(" or ")) + ", which an executor's node lacks: choose auto or f32,"
+          + " or nodes that have it by spec.execution.nodePool");
+    }
+    return wanted;
+  }
+
+  /** Returns the word of the resource. */
+  public String word() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  private boolean runs(Engine engine, Set<String> instructions) {
+    return this == F32 || needed(engine).anyMatch(instructions::contains);
+  }
+
+  private Stream<String> needed(Engine engine) {
+    return (engine == Engine.BIGDL ? forBigDl : forOpenVino).stream();
+  }
+
+  /** Returns what the kernel says of the first CPU. */
+  private static Set<String> instructions() {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
+      return lines.filter(line -> line.startsWith("flags")).findFirst()
+          .map(line -> Set.of(line.substring(line.indexOf(':') + 1).trim().split("\\s+"))).orElse(Set.of());
+    } catch (IOException e) {
+      return Set.of();
+    }
+  }
+}
