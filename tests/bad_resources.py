@@ -102,6 +102,8 @@ BAD = [
     Bad("threshold without fixed", "spec.extractor.binarize", {"threshold": 1}, "threshold"),
     Bad("unknown engine", "spec.engine", "tensorflow", "engine"),
     Bad("unknown precision", "spec.precision", "f16", "precision"),
+    Bad("a tolerance without int8", "spec.quantization", {"minCosine": 0.9}, "spec.quantization goes with"),
+    Bad("no picture to calibrate on", "spec.quantization", {"pictures": 0}, "pictures"),
     Bad("bf16 on bigdl", "spec.precision", "bf16", "spec.precision bf16 is for spec.engine openvino"),
     Bad("no output", "spec.output", ABSENT, "output"),
     Bad("output at a bucket's root", "spec.output.uri", "s3://features", "uri"),

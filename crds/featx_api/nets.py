@@ -125,3 +125,20 @@ class Extractor(ApiModel):
     input: NetInput = Field(default=NetInput(), description="How pixels become its input.")
     layer: str = Field(min_length=1, max_length=128, description="The layer whose output, flattened, is the feature.")
     binarize: Binarize | None = Field(None, description="Also store the feature as packed bits.")
+
+
+class Quantization(ApiModel):
+    """How nets are brought to 8-bit integers, and how far from float32 they may be: else the run is refused."""
+
+    pictures: int = Field(
+        64, ge=1, le=1000, description="Pictures of the source that are looked at, and as many others to judge by."
+    )
+    min_cosine: float = Field(
+        0.98, ge=0, le=1, description="Least mean cosine between features in int8 and in f32, detector and all."
+    )
+    min_agreement: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="Least share of pictures with the same subject as in f32: of one class, boxes overlapping by half.",
+    )

@@ -31,7 +31,7 @@ class FeatureExtraction(ApiModel):
             Rule(f"size(self.metadata.name) <= {NAME_LIMIT}", f"metadata.name is longer than {NAME_LIMIT} characters"),
             *(
                 _fixed_once_started(f"spec.{part}")
-                for part in ("source", "detector", "extractor", "engine", "precision", "output")
+                for part in ("source", "detector", "extractor", "engine", "precision", "quantization", "output")
             ),
         )
     )

@@ -8,8 +8,11 @@ from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.execution import Errors, Execution, Limits, Output
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.nets import Detector, Extractor
+from featx_api.nets import Detector, Extractor, Quantization
 from featx_api.sources import Source, StoreAccess
+
+BF16_ENGINE = "spec.precision bf16 is for spec.engine openvino; bigdl computes in f32 or int8"
+INT8_ONLY = "spec.quantization goes with spec.precision int8 only"
 
 Seconds = Annotated[int, Field(ge=0, le=31_536_000)]
 
@@ -21,8 +24,9 @@ class FeatureExtractionSpec(ApiModel):
         json_schema_extra=rules(
             Rule(
                 "self.precision != 'bf16' || self.engine == 'openvino'",
-                "spec.precision bf16 is for spec.engine openvino; bigdl computes in f32",
-            )
+                BF16_ENGINE,
+            ),
+            Rule("self.precision == 'int8' || !has(self.quantization)", INT8_ONLY),
         )
     )
 
@@ -30,11 +34,12 @@ class FeatureExtractionSpec(ApiModel):
     detector: Detector | None = Field(None, description="Finds the subject. Without it the whole picture is used.")
     extractor: Extractor = Field(description="Turns the subject into a feature.")
     engine: Literal["bigdl", "openvino"] = Field("bigdl", description="What runs the nets.")
-    precision: Literal["f32", "bf16"] = Field(
+    precision: Literal["f32", "bf16", "int8", "auto"] = Field(
         "f32",
-        description="Numbers that the nets compute in. bf16 is for the engine openvino on CPUs that have it; "
-        "elsewhere OpenVINO computes in f32.",
+        description="Numbers that the nets compute in. bf16 is for the engine openvino; auto is bf16 where engine and "
+        "CPU have it, else f32. int8 is calibrated on pictures of the source.",
     )
+    quantization: Quantization | None = Field(None, description="For precision int8: how it is calibrated and judged.")
     output: Output = Field(description="Where the table goes.")
     errors: Errors = Field(default=Errors(), description="How much may fail.")
     limits: Limits = Field(default=Limits(), description="What a single picture may cost.")
@@ -50,9 +55,11 @@ class FeatureExtractionSpec(ApiModel):
     priority_class_name: str | None = Field(None, max_length=253, description="Priority of the run's pods.")
 
     @model_validator(mode="after")
-    def _bf16_is_openvinos(self) -> Self:
+    def _precision_fits(self) -> Self:
         if self.precision == "bf16" and self.engine != "openvino":
-            raise ValueError("spec.precision bf16 is for spec.engine openvino; bigdl computes in f32")
+            raise ValueError(BF16_ENGINE)
+        if self.precision != "int8" and self.quantization is not None:
+            raise ValueError(INT8_ONLY)
         return self
 
     def store_of(self, access: StoreAccess | None) -> StoreAccess:

@@ -41,6 +41,9 @@ class Progress(StatusModel):
     eta_seconds: Count | None = Field(None, description="Absent while there is nothing to judge it by.")
     shards_done: Count = 0
     shards_total: Count = 0
+    precision: str | None = Field(
+        None, max_length=64, description="What the nets compute in; several where executors' CPUs differ."
+    )
     last_update_time: datetime | None = None
 
     @computed_field(description="Of imagesTotal; 100 only when all are done.")  # type: ignore[prop-decorator]

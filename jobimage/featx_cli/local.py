@@ -61,7 +61,9 @@ def run(file: Path, secrets: Path | None, claims: Path | None, cores: int | None
 def job_of(resource: FeatureExtraction) -> JobSpec:
     """Returns the one job of a resource on this machine: what it is about names it, so that a second run goes on."""
     spec = resource.spec
-    about = spec.model_dump(mode="json", include={"source", "detector", "extractor", "engine", "precision", "output"})
+    about = spec.model_dump(
+        mode="json", include={"source", "detector", "extractor", "engine", "precision", "quantization", "output"}
+    )
     uid = uuid.uuid5(RUNS, json.dumps([resource.name, about], sort_keys=True))
     return JobSpec(name=resource.name, namespace=os.environ.get("USER", "local"), uid=str(uid), attempt=1, spec=spec)
 
@@ -88,7 +90,10 @@ def _summary(outcome: Outcome, seconds: float, log: Path, console: Console) -> N
     progress = outcome.progress
     if progress is not None:
         kept = progress.images_done - progress.images_failed
-        console.print(f"{kept} features, {progress.images_failed} in quarantine, {seconds:.1f} s", highlight=False)
+        precision = f", computed in {progress.precision}" if progress.precision else ""
+        console.print(
+            f"{kept} features, {progress.images_failed} in quarantine, {seconds:.1f} s{precision}", highlight=False
+        )
         if not progress.images_total:
             console.print("the source holds no picture: the table is empty", highlight=False)
     for table in outcome.outputs:

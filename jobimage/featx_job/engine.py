@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from featx_api.job import JobSpec
@@ -15,7 +13,7 @@ from pyspark import SparkConf, SparkContext
 
 from featx_job import failures, spark
 from featx_job.failures import RunFailure
-from featx_job.models import Nets
+from featx_job.models import NetFiles
 from featx_job.progress import ShardDone
 from featx_job.shards import ShardList
 from featx_job.surroundings import Surroundings
@@ -23,6 +21,9 @@ from featx_job.table import Table
 
 BATCH = 8  # pictures a forward: 97% of what 32 reach, at a quarter of the memory
 POLL_SECONDS = 0.2
+
+OnDone = Callable[[ShardDone | None], None]
+OnWait = Callable[[], None]
 
 
 class Engine:
@@ -71,63 +72,86 @@ class Engine:
         except Py4JJavaError as error:
             raise failures.of_java(str(error)) from None
 
-    def run(
-        self,
-        shards: ShardList,
-        indices: list[int],
-        nets: Nets,
-        table: Table,
-        on_done: Callable[[ShardDone | None], None],
-    ) -> None:
+    def run(self, shards: ShardList, indices: list[int], files: NetFiles, table: Table, on_done: OnDone) -> None:
         """Runs shards until all are done.
 
         Args:
             shards: All shards of the run.
             indices: Those to run.
-            nets: The run's nets.
+            files: The run's nets.
             table: Where executors write.
             on_done: Called for each shard that is done, and with None now and then while none is.
 
         Raises:
             RunFailure: Spark gave up, or an executor said why it can't go on.
         """
-        work = self._surroundings.work
-        work.mkdir(parents=True, exist_ok=True)
-        (work / "shards.jsonl").write_text("\n".join(shards.line(index) for index in indices))
-        detector = _write(work / "detector.net", nets.detector.data) if nets.detector else None
-        extractor = _write(work / "extractor.net", nets.extractor.data)
-        java_job, ended = self._java_job(), threading.Event()
-        problems: list[BaseException] = []
+        java_job, plan = self._java_job(), self._plan(table)
+        lines = self._write("shards.jsonl", "\n".join(shards.line(index) for index in indices).encode())
+        nets = self._write_nets(files, "run")
 
-        def call() -> None:
-            try:
-                java_job.run(json.dumps(self._plan(table)), str(work / "shards.jsonl"), detector, extractor)
-            except BaseException as error:  # passed on to the thread that waits
-                problems.append(error)
-            finally:
-                ended.set()
-
-        threading.Thread(target=call, daemon=True, name="spark-job").start()
-        while True:
-            over = ended.is_set()
+        def report() -> None:
             while (text := java_job.poll()) is not None:
                 on_done(ShardDone.of_mark(json.loads(text)))
-            if over:
-                break
             on_done(None)
-            time.sleep(POLL_SECONDS)
-        if problems:
-            raise _failure(problems[0]) from None
+
+        _waiting(lambda: java_job.run(plan, lines, *nets), report)
+
+    def look(self, pictures: str, watched: NetFiles, table: Table, on_wait: OnWait) -> dict[str, Any]:
+        """Returns which values the nets' layers take on pictures (dev.featx.pipeline.Calibration, look).
+
+        Args:
+            pictures: A shard's line.
+            watched: Nets with all values as outputs.
+            table: The run's.
+            on_wait: Called now and then.
+
+        Raises:
+            RunFailure: As `run`.
+        """
+        java_job, plan, line = self._java_job(), self._plan(table), self._write("look.jsonl", pictures.encode())
+        nets = self._write_nets(watched, "watched")
+        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.look(plan, line, *nets), on_wait))
+        return found
+
+    def compare(
+        self, pictures: str, watched: NetFiles, files: NetFiles, table: Table, on_wait: OnWait
+    ) -> dict[str, Any]:
+        """Returns how far nets are from what they are in float32 (dev.featx.pipeline.Calibration, compare).
+
+        Args:
+            pictures: A shard's line.
+            watched: The nets in float32.
+            files: The nets that are judged.
+            table: The run's.
+            on_wait: Called now and then.
+
+        Raises:
+            RunFailure: As `run`.
+        """
+        java_job, plan, line = self._java_job(), self._plan(table), self._write("compare.jsonl", pictures.encode())
+        nets = (*self._write_nets(watched, "watched"), *self._write_nets(files, "run"))
+        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.compare(plan, line, *nets), on_wait))
+        return found
+
+    def _write_nets(self, files: NetFiles, name: str) -> tuple[str | None, str]:
+        detector = self._write(f"{name}-detector.net", files.detector) if files.detector else None
+        return detector, self._write(f"{name}-extractor.net", files.extractor)
+
+    def _write(self, name: str, data: bytes) -> str:
+        work = self._surroundings.work
+        work.mkdir(parents=True, exist_ok=True)
+        (work / name).write_bytes(data)
+        return str(work / name)
 
     def _java_job(self) -> Any:
         assert self._context is not None
         jvm: Any = self._context._jvm  # pyspark has no public way to the JVM
         return jvm.dev.featx.pipeline.Job(self._context._jsc)
 
-    def _plan(self, table: Table) -> dict[str, Any]:
+    def _plan(self, table: Table) -> str:
         """Returns what executors are told (dev.featx.pipeline.Plan)."""
         spec, cores = self._job.spec, spark.threads(self._job, self._surroundings)
-        return {
+        plan = {
             "detector": spec.detector.to_wire() if spec.detector else None,
             "extractor": spec.extractor.to_wire(),
             "maxPixels": spec.limits.megapixels * 1_000_000,
@@ -141,11 +165,30 @@ class Engine:
             "cores": cores,
             "shardsAtOnce": spark.shards_at_once(spec, cores),
         }
+        return json.dumps(plan)
 
 
-def _write(path: Path, data: bytes) -> str:
-    path.write_bytes(data)
-    return str(path)
+def _waiting(call: Callable[[], Any], on_wait: OnWait) -> Any:
+    """Returns what a call into the JVM returns, which may take hours; meanwhile something else is called."""
+    results: list[Any] = []
+    problems: list[BaseException] = []
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:  # passed on to the thread that waits
+            problems.append(error)
+        finally:
+            ended.set()
+
+    threading.Thread(target=run, daemon=True, name="spark-job").start()
+    while not ended.wait(POLL_SECONDS):
+        on_wait()
+    on_wait()
+    if problems:
+        raise _failure(problems[0]) from None
+    return results[0]
 
 
 def _failure(problem: BaseException) -> RunFailure:

@@ -35,6 +35,7 @@ def of_unexpected(error: BaseException) -> RunFailure:
 
 # What Java says, searched for in the whole chain of causes, most telling first.
 _OF_JAVA = (
+    ("PrecisionUnsupported", "PrecisionUnsupported", "an executor's node can't compute as asked"),
     ("OutOfMemoryError", "OutOfMemory", "an executor ran out of memory: raise spec.execution.memory"),
     ("AccessDenied", "AccessDenied", "the store refused an executor: check what the Secret's user may do"),
     ("ModelError", "ModelInvalid", "the engine can't run the model"),
@@ -44,7 +45,7 @@ _OF_JAVA = (
     ("SdkClientException", "StoreUnreachable", "the store did not answer an executor"),
     ("No space left", "OutputFull", "the output has no space left"),
 )
-_PERMANENT = {"AccessDenied", "ModelInvalid"}
+_PERMANENT = {"AccessDenied", "ModelInvalid", "PrecisionUnsupported"}
 
 
 def of_java(text: str) -> RunFailure:

@@ -23,11 +23,22 @@ from featx_job.surroundings import Surroundings
 Made = TypeVar("Made")
 
 
+class NetFiles(NamedTuple):
+    """Network files of both nets, as executors load them; the detector may be absent."""
+
+    detector: bytes | None
+    extractor: bytes
+
+
 class Nets(NamedTuple):
     """The nets of a run, imported; the detector may be absent."""
 
     detector: Loaded | None
     extractor: Loaded
+
+    def files(self) -> NetFiles:
+        """Returns what executors load, for arithmetic in floats."""
+        return NetFiles(self.detector.data if self.detector else None, self.extractor.data)
 
     def notes(self) -> list[str]:
         """Returns what the models' owners should know."""
@@ -43,10 +54,10 @@ def load(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Nets:
     detector = None
     if spec.detector:
         network = _network(spec, spec.detector.model, "spec.detector.model", surroundings)
-        detector = _usable("spec.detector.model", lambda: ready_detector(network, spec.engine))
+        detector = _usable("spec.detector.model", lambda: ready_detector(network, spec.engine, spec.precision))
     whole = _network(spec, spec.extractor.model, "spec.extractor.model", surroundings)
     layer = spec.extractor.layer
-    extractor = _usable("spec.extractor.model", lambda: ready_extractor(whole, layer, spec.engine))
+    extractor = _usable("spec.extractor.model", lambda: ready_extractor(whole, layer, spec.engine, spec.precision))
     return Nets(detector, extractor)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from featx_api.job import JobSpec, Outcome
 from featx_api.status import OutputTable, Progress
 
-from featx_job import failures, models, places
+from featx_job import calibration, failures, models, places
 from featx_job.engine import Engine
 from featx_job.failures import RunFailure
 from featx_job.models import Nets
@@ -71,7 +71,8 @@ def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> O
     _check_failures(job, table, tally)
     done = sorted(tally.done.values(), key=lambda shard: shard.index)
     outputs, progress = table.outputs(done), _now(tally)
-    table.publish(_manifest(job, nets, shards, progress, outputs))
+    quality = calibration.quality(table) if job.spec.precision == "int8" else None
+    table.publish(_manifest(job, nets, shards, progress, outputs, quality))
     return Outcome(result="Succeeded", progress=progress, outputs=outputs)
 
 
@@ -105,7 +106,8 @@ def _process(
                 tally.add(shard)
             on_progress(_now(tally))
 
-        engine.run(shards, left, nets, table, on_done)
+        files = calibration.net_files(job.spec, nets, shards, table, engine, lambda: on_done(None))
+        engine.run(shards, left, files, table, on_done)
 
 
 def _check_failures(job: JobSpec, table: Table, tally: Tally) -> None:
@@ -125,7 +127,12 @@ def _now(tally: Tally) -> Progress:
 
 
 def _manifest(
-    job: JobSpec, nets: Nets, shards: ShardList, progress: Progress, outputs: list[OutputTable]
+    job: JobSpec,
+    nets: Nets,
+    shards: ShardList,
+    progress: Progress,
+    outputs: list[OutputTable],
+    quality: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Returns what is needed to know, and to make again, how the table came to be."""
     spec = job.spec
@@ -139,7 +146,7 @@ def _manifest(
         "source": {"description": spec.source.to_wire(), "pictures": len(shards.objects)},
         "detector": spec.detector.to_wire() if spec.detector else None,
         "extractor": {**spec.extractor.to_wire(), "length": nets.extractor.length},
-        "engine": {"name": spec.engine, "precision": spec.precision},
+        "engine": {"name": spec.engine, "precision": progress.precision, "quantization": quality},
         "notes": nets.notes(),
         "progress": progress.to_wire(),
         "outputs": [table.to_wire() for table in outputs],

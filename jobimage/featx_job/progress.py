@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from featx_api.status import Progress
 
 
 @dataclass(frozen=True)
 class ShardDone:
-    """What a shard came to: rows in the table and in the quarantine, and the sizes of its files in bytes."""
+    """What a shard came to: rows in table and quarantine, the sizes of their files in bytes, and the precision."""
 
     index: int
     features: int
     failures: int
     bytes: int
     failure_bytes: int
+    precision: str
 
     @classmethod
-    def of_mark(cls, mark: Mapping[str, int]) -> ShardDone:
+    def of_mark(cls, mark: Mapping[str, Any]) -> ShardDone:
         """Returns what an executor says of a shard, in its result and in its mark (dev.featx.pipeline.ShardResult)."""
-        return cls(mark["index"], mark["features"], mark["failures"], mark["bytes"], mark["failureBytes"])
+        names = ("index", "features", "failures", "bytes", "failureBytes", "precision")
+        return cls(*(mark[name] for name in names))
 
     @property
     def pictures(self) -> int:
@@ -76,5 +79,6 @@ class Tally:
             eta_seconds=round(left / rate) if rate > 0 else None,
             shards_done=len(self.done),
             shards_total=self.shards,
+            precision=", ".join(sorted({shard.precision for shard in self.done.values()})) or None,
             last_update_time=time.replace(microsecond=0),
         )

@@ -40,7 +40,17 @@ class ShardList:
 
     def line(self, index: int) -> str:
         """Returns one shard as executors read it (dev.featx.pipeline.Shard)."""
-        objects = [[each.key, each.size] for each in self.of(index)]
+        return self._line(index, self.of(index))
+
+    def samples(self, pictures: int) -> tuple[str, str]:
+        """Returns two lots of pictures from all over the source, as lines; they differ where there are enough."""
+        step = max(1, len(self.objects) // (2 * pictures))
+        spread = self.objects[::step][: 2 * pictures]
+        first, second = spread[::2], spread[1::2]
+        return self._line(0, first), self._line(0, second or first)
+
+    def _line(self, index: int, pictures: tuple[Listed, ...]) -> str:
+        objects = [[each.key, each.size] for each in pictures]
         return json.dumps({"index": index, "base": self.base, "objects": objects})
 
     def to_bytes(self) -> bytes:

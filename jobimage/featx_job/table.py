@@ -80,6 +80,14 @@ class Table:
             return made
         return from_bytes(stored)
 
+    def kept(self, name: str) -> bytes | None:
+        """Returns what an attempt of this run has kept for later ones."""
+        return self._storage.read(f"{self._run}/{name}")
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Keeps something for later attempts of this run."""
+        self._storage.write(f"{self._run}/{name}", data)
+
     def done(self) -> list[ShardDone]:
         """Returns the shards that are committed."""
         found = []

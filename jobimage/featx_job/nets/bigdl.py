@@ -12,24 +12,43 @@ from featx_job.nets.fold import fold
 from featx_job.nets.graph import Layer, Network
 
 
-def prepared(network: Network) -> Network:
+def prepared(network: Network, *, integers: bool = False) -> Network:
     """Returns the net in operations that dev.featx.nets makes a BigDL graph of.
 
     MKL-DNN, as BigDL 2.4 calls it, has no ReLU6. min(max(x, l), h) is written with two ReLUs, exact but for rounding:
     h - relu(h - x) is min(x, h), and relu(that - l) + l is the rest. The first sign change becomes part of the
     convolution before it, the second is a pass that does its ReLU itself.
 
+    Args:
+        network: The net.
+        integers: Whether it is to run in 8-bit integers. There a convolution's outputs can't be below 0 or above the
+            largest value that has an integer, so that limits behind it cost nothing (dev.featx.nets.Quantization).
+
     Raises:
         ModelError: It can't; the message names the layer.
     """
-    layers = [each for layer in network.layers for each in _without_clip(layer)]
+    kept = {layer.name for layer in network.layers if integers and _saturates(network, layer)}
+    layers = [each for layer in network.layers for each in ([layer] if layer.name in kept else _without_clip(layer))]
     rewritten = fold(replace(network, layers=tuple(layers)))
     for layer in rewritten.layers:
-        reason = _reason(rewritten, layer)
+        reason = None if layer.name in kept else _reason(rewritten, layer)
         if reason:
             kind = type(layer.operation).__name__
             raise ModelError(f"layer {layer.name} ({kind}) can't run on the engine bigdl: {reason}")
     return rewritten
+
+
+def _saturates(network: Network, layer: Layer) -> bool:
+    """Returns whether limits stand between convolutions, which then hand on integers."""
+    clip, layers, consumers = layer.operation, network.by_name(), network.consumers()
+    if not isinstance(clip, graph.Clip) or clip.low != 0 or layer.name in network.outputs:
+        return False
+    (source,) = layer.inputs
+    made_by_one = source in layers and isinstance(layers[source].operation, graph.Convolution)
+    readers = consumers[layer.name]
+    return (
+        made_by_one and len(consumers[source]) == 1 and all(isinstance(r.operation, graph.Convolution) for r in readers)
+    )
 
 
 def _without_clip(layer: Layer) -> list[Layer]:

@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from featx_job.nets import bigdl, caffe
-from featx_job.nets.detection import split
+from featx_job.nets.detection import SingleShot, split
 from featx_job.nets.errors import ModelError
 from featx_job.nets.fold import fold
 from featx_job.nets.graph import Network, Shape
 from featx_job.nets.network_file import Engine, detector_bytes, extractor_bytes
+from featx_job.nets.quantization import Ranges, Seen, settled, watched
 
 
-class Loaded(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Loaded:
     """A net that is ready for executors.
 
     Attributes:
-        data: The network file.
+        network: What is computed: of a detector, all but the end.
+        detector: The whole of a detector, or None for an extractor.
+        engine: What it was made ready for.
         input_shape: (3, height, width).
         length: Numbers in the feature (extractor), or boxes before suppression (detector).
         notes: What the owner of the model should know.
     """
 
-    data: bytes
+    network: Network
+    detector: SingleShot | None
+    engine: Engine
     input_shape: Shape
     length: int
     notes: tuple[str, ...]
+
+    @cached_property
+    def data(self) -> bytes:
+        """Returns the network file, for arithmetic in floats."""
+        return self._file(self.network, self.engine)
+
+    def watched(self) -> bytes:
+        """Returns the network file whose outputs are all values; it is looked at by OpenVINO, whatever the engine."""
+        return self._file(watched(self.network), "openvino", own_outputs=len(self.network.outputs))
+
+    def quantized(self, seen: Seen) -> bytes:
+        """Returns the network file for arithmetic in 8-bit integers, from what was seen of the values."""
+        return self._file(self.network, self.engine, settled(self.network, seen))
+
+    def _file(self, network: Network, engine: Engine, ranges: Ranges | None = None, own_outputs: int = 0) -> bytes:
+        if self.detector is None:
+            return extractor_bytes(network, engine, ranges, own_outputs)
+        return detector_bytes(replace(self.detector, trunk=network), engine, ranges, own_outputs)
 
 
 def load_detector(prototxt: str, caffemodel: bytes, engine: Engine = "bigdl") -> Loaded:
@@ -41,29 +65,31 @@ def load_extractor(prototxt: str, caffemodel: bytes, layer: str, engine: Engine 
     return ready_extractor(caffe.read(prototxt, caffemodel), layer, engine)
 
 
-def ready_detector(network: Network, engine: Engine = "bigdl") -> Loaded:
+def ready_detector(network: Network, engine: Engine = "bigdl", precision: str = "f32") -> Loaded:
     """Makes an SSD ready.
 
     Args:
         network: The whole net, as it was read.
         engine: What executors run it on.
+        precision: What it is to compute in.
 
     Raises:
         ModelError: It can't be used; the message says why.
     """
     parts = split(fold(network))
     if engine == "bigdl":
-        parts = replace(parts, trunk=bigdl.prepared(parts.trunk))
-    return Loaded(detector_bytes(parts, engine), network.input_shape, len(parts.priors), network.notes)
+        parts = replace(parts, trunk=bigdl.prepared(parts.trunk, integers=precision == "int8"))
+    return Loaded(parts.trunk, parts, engine, network.input_shape, len(parts.priors), network.notes)
 
 
-def ready_extractor(whole: Network, layer: str, engine: Engine = "bigdl") -> Loaded:
+def ready_extractor(whole: Network, layer: str, engine: Engine = "bigdl", precision: str = "f32") -> Loaded:
     """Makes a net ready, up to the layer that is the feature.
 
     Args:
         whole: The whole net, as it was read.
         layer: Name of the layer whose output, flattened, is the feature.
         engine: What executors run it on.
+        precision: What it is to compute in.
 
     Raises:
         ModelError: It can't be used; the message says why.
@@ -72,6 +98,6 @@ def ready_extractor(whole: Network, layer: str, engine: Engine = "bigdl") -> Loa
     if network.outputs[0] == network.input:
         raise ModelError(f"layer {layer} hands on the picture itself: there is nothing to compute")
     if engine == "bigdl":
-        network = bigdl.prepared(network)
+        network = bigdl.prepared(network, integers=precision == "int8")
     length = int(np.prod(network.shape_of(network.outputs[0])))
-    return Loaded(extractor_bytes(network, engine), network.input_shape, length, network.notes)
+    return Loaded(network, None, engine, network.input_shape, length, network.notes)

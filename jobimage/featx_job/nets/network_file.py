@@ -48,22 +48,27 @@ class _Weights:
         return offset
 
 
-def extractor_bytes(network: Network, engine: Engine = "bigdl", ranges: Ranges | None = None) -> bytes:
+def extractor_bytes(
+    network: Network, engine: Engine = "bigdl", ranges: Ranges | None = None, own_outputs: int = 0
+) -> bytes:
     """Returns the network file of an extractor.
 
     Args:
         network: The net.
         engine: What runs it.
         ranges: What was seen of its values, for a net in 8-bit integers.
+        own_outputs: How many outputs are the net's own, where others follow that are there to be looked at.
     """
     weights = _Weights()
-    return _file(_header(network, weights, engine, ranges), weights)
+    return _file(_header(network, weights, engine, ranges, own_outputs), weights)
 
 
-def detector_bytes(detector: SingleShot, engine: Engine = "bigdl", ranges: Ranges | None = None) -> bytes:
+def detector_bytes(
+    detector: SingleShot, engine: Engine = "bigdl", ranges: Ranges | None = None, own_outputs: int = 0
+) -> bytes:
     """Returns the network file of an SSD: its trunk, priors, and how boxes are made; see `extractor_bytes`."""
     weights = _Weights()
-    header = _header(detector.trunk, weights, engine, ranges)
+    header = _header(detector.trunk, weights, engine, ranges, own_outputs)
     header["detection"] = {
         **{_camel(name): value for name, value in dataclasses.asdict(detector.output).items()},
         "scores": detector.scores,
@@ -73,13 +78,17 @@ def detector_bytes(detector: SingleShot, engine: Engine = "bigdl", ranges: Range
     return _file(header, weights)
 
 
-def _header(network: Network, weights: _Weights, engine: Engine, ranges: Ranges | None) -> dict[str, Any]:
+def _header(
+    network: Network, weights: _Weights, engine: Engine, ranges: Ranges | None, own_outputs: int
+) -> dict[str, Any]:
     header: dict[str, Any] = {
         "name": network.name,
         "input": {"name": network.input, "shape": list(network.input_shape)},
         "outputs": list(network.outputs),
         "outputShapes": [list(network.shape_of(name)) for name in network.outputs],
     }
+    if own_outputs:
+        header["ownOutputs"] = own_outputs
     if engine == "openvino":
         return {**header, "onnx": weights.add_bytes(to_onnx(network, ranges))}
     if ranges:

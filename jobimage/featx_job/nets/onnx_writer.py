@@ -35,7 +35,7 @@ def to_onnx(network: Network, ranges: Ranges | None = None) -> bytes:
 
     Args:
         network: The net.
-        ranges: Of the layers' values; with them convolutions and products are written as 8-bit integers (ONNX's QDQ form).
+        ranges: Of values; convolutions and products that read one are written in 8-bit integers (ONNX's QDQ form).
     """
     writing = _Writing(network, ranges or {})
     for layer in network.layers:

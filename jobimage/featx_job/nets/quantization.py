@@ -6,8 +6,9 @@ on pictures of the source, weights with one for each channel, which are known. T
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,21 +23,28 @@ Ranges = Mapping[str, Range]
 PASSING = (graph.Identity, graph.Flatten, graph.Concat)
 
 
+class Seen(NamedTuple):
+    """Lowest and highest values: of a net's input and of each output of `watched` (dev.featx.nets.WatchedNetwork)."""
+
+    input: Range
+    outputs: tuple[Range, ...]
+
+    @classmethod
+    def of_json(cls, seen: Mapping[str, Any]) -> Seen:
+        """Returns what an executor has seen."""
+        low, high = seen["input"]
+        return cls((low, high), tuple((low, high) for low, high in seen["outputs"]))
+
+
 def watched(network: Network) -> Network:
-    """Returns the net with the outputs of which ranges are wanted: its input apart, all that can be integers."""
-    layers = [layer.name for layer in network.layers if len(layer.shape) in (1, 3)]
-    return replace(network, outputs=tuple(layers))
+    """Returns the net with more outputs behind its own: all values that can be integers."""
+    layers = [each.name for each in network.layers if len(each.shape) in (1, 3) and each.name not in network.outputs]
+    return replace(network, outputs=(*network.outputs, *layers))
 
 
-def settled(network: Network, seen: Sequence[Range], of_input: Range) -> Ranges:
-    """Returns the range of each value, where layers that only hand on integers share one with those that they read.
-
-    Args:
-        network: The net.
-        seen: Lowest and highest value of each output of `watched(network)`.
-        of_input: The same of the net's input.
-    """
-    found = dict(zip(watched(network).outputs, seen, strict=True)) | {network.input: of_input}
+def settled(network: Network, seen: Seen) -> Ranges:
+    """Returns the range of each value, where layers that only hand on integers share one with those that they read."""
+    found = dict(zip(watched(network).outputs, seen.outputs, strict=True)) | {network.input: seen.input}
     shared = {name: name for name in found}
 
     def representative(name: str) -> str:

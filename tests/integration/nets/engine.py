@@ -104,6 +104,13 @@ class Engine:
         detector = self._nets.Detector(file, compiled)
         return [_rows(boxes) for boxes in detector.detect(self._java(pictures), len(pictures), threshold)]
 
+    def seen(self, compiled: Any, pictures: Floats, own_outputs: int) -> str:
+        """Returns what values a converted net's outputs took on pictures, as JSON."""
+        watched = self._nets.WatchedNetwork(compiled, own_outputs)
+        for picture in pictures:
+            watched.forward(self._java(picture), 1)
+        return str(watched.seen().toString())
+
     @contextmanager
     def loaded(self, file: Path, batch: int) -> Iterator[LargeNet]:
         """Loads a net from a file, and frees it at the end: py4j would send a large one as text."""
@@ -144,6 +151,10 @@ class LargeNet:
     def seconds(self, batch: Floats, least: float) -> list[float]:
         """Returns how long forwards of a full batch took, one by one, over at least so many seconds."""
         return self._engine.timed(self._compiled, batch, least)
+
+    def seen(self, pictures: Floats, own_outputs: int) -> str:
+        """Returns what values the net's outputs took on pictures (dev.featx.nets.WatchedNetwork), as JSON."""
+        return self._engine.seen(self._compiled, pictures, own_outputs)
 
     def detect(self, pictures: Floats, threshold: float) -> list[Floats]:
         """Returns each picture's boxes of one batch, as `Engine.detect` does."""

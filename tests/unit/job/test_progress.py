@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-def done(index: int, features: int = 8, failures: int = 2) -> ShardDone:
-    return ShardDone(index, features, failures, 1000, 10 if failures else 0)
+def done(index: int, features: int = 8, failures: int = 2, precision: str = "f32") -> ShardDone:
+    return ShardDone(index, features, failures, 1000, 10 if failures else 0, precision)
 
 
 def test_nothing_done_has_no_speed_and_no_end_in_sight() -> None:
@@ -46,3 +46,12 @@ def test_a_shard_that_is_reported_twice_counts_once(indices: list[int], now: flo
     assert progress.images_done == 10 * len(set(indices)) <= progress.images_total
     assert progress.shards_done == len(set(indices))
     assert (progress.percent == 100) == (len(set(indices)) == 10)
+
+
+def test_it_is_told_what_was_computed_in_on_each_kind_of_cpu() -> None:
+    tally = Tally(100, 10, started=0)
+    assert tally.progress(5, NOON).precision is None
+    tally.add(done(0, precision="f32"))
+    tally.add(done(1, precision="bf16"))
+    tally.add(done(2, precision="f32"))
+    assert tally.progress(5, NOON).precision == "bf16, f32"

@@ -37,3 +37,16 @@ def test_an_executors_line_holds_the_shard_whatever_is_in_a_key(listed: list[Lis
             "base": "s3a://bucket/",
             "objects": [[each.key, each.size] for each in shards.of(index)],
         }
+
+
+@given(objects.filter(bool), st.integers(1, 20))
+def test_samples_are_of_the_source_no_larger_than_asked_and_differ_where_there_are_two(
+    listed: list[Listed], pictures: int
+) -> None:
+    first, second = (json.loads(line)["objects"] for line in cut("s3a://bucket/", listed, 8).samples(pictures))
+    assert 0 < len(first) <= pictures
+    assert 0 < len(second) <= pictures
+    known = [[each.key, each.size] for each in listed]
+    assert all(each in known for each in first + second)
+    if len(listed) > 1:
+        assert known.count(first[0]) > 1 or first[0] not in second

@@ -47,7 +47,7 @@ public final class Detector {
     this.perClassLimit = settings.get("topK").asInt();
     this.keepLimit = settings.get("keepTopK").asInt();
     this.scores = settings.get("scores").asText();
-    this.placesOfHead = file.outputShapes().stream().mapToInt(shape -> shape[1] * shape[2]).toArray();
+    this.placesOfHead = file.outputShapes().stream().limit(file.ownOutputs()).mapToInt(shape -> shape[1] * shape[2]).toArray();
   }
 
   /** Returns the converted net that this detector runs. */

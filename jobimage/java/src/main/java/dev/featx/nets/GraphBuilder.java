@@ -61,11 +61,13 @@ final class GraphBuilder {
     converted.evaluate();
     builder.dilate(converted.graph());
     builder.multiply(converted.graph());
+    // Before layers are fused, which takes names from them.
     Quantization quantization = new Quantization(converted.graph(), file);
     if (precision == Precision.INT8) {
       Fusion.applyWithoutSums(converted.graph());
       quantization.apply();
     } else {
+      quantization.checkLimits();
       Fusion.apply(converted.graph(), separate);
     }
     return (DnnGraph) converted.graph();

@@ -65,6 +65,7 @@ final class Modules {
       case "FullyConnected" -> fullyConnected();
       case "Affine" -> affine(layer, output);
       case "Relu" -> relu(settings.get("slope").asDouble(), output);
+      case "Clip" -> relu(0, output); // its upper limit is the integers' (Quantization)
       case "Pooling" -> pooling(settings, output);
       case "Eltwise" -> eltwise(settings.get("method").asText(), output);
       case "Concat" -> new JoinTable(settings.get("axis").asInt() + 1, -1, FLOAT, NUMERIC);

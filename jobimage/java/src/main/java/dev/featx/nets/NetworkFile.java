@@ -106,6 +106,11 @@ public final class NetworkFile {
     return names;
   }
 
+  /** Returns how many of the outputs, the first ones, are the net's own; the others are there to be looked at. */
+  public int ownOutputs() {
+    return header.path("ownOutputs").asInt(header.get("outputs").size());
+  }
+
   /** Returns the shape of each output, without the batch axis. */
   List<int[]> outputShapes() {
     List<int[]> shapes = new ArrayList<>();

@@ -60,6 +60,21 @@ final class Quantization {
       refused.forEach(chosen::remove);
     } while (!refused.isEmpty());
     chosen.forEach(this::quantize);
+    checkLimits();
+  }
+
+  /**
+   * Refuses limits (Clip) that are not kept: they stand here as ReLUs, whose upper limit is that there is no integer above it.
+   *
+   * @throws IllegalArgumentException if there is one behind a convolution in float32
+   */
+  void checkLimits() {
+    for (Node node : nodes) {
+      JsonNode layer = layers.get(names.get(node));
+      if (layer != null && layer.get("type").asText().equals("Clip") && !isUnsigned(node)) {
+        throw new IllegalArgumentException("layer " + names.get(node) + " (Clip): the layer before it does not compute in integers");
+      }
+    }
   }
 
   /** Returns whether a layer reads integers as what they stand for, and if it hands them on, its readers do. */
@@ -77,7 +92,7 @@ final class Quantization {
   /** Returns whether a value comes from a convolution that was chosen and ends in a ReLU: all such are of one kind. */
   private boolean isUnsigned(Node node) {
     if (node.element() instanceof MaxPooling || node.element() instanceof Identity) {
-      return isUnsigned(before(node).get(0));
+      return !before(node).isEmpty() && isUnsigned(before(node).get(0));
     }
     return chosen.containsKey(node) && chosen.get(node).relu();
   }

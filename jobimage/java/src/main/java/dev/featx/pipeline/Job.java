@@ -1,21 +1,20 @@
 package dev.featx.pipeline;
 
-import dev.featx.nets.CompiledNetwork;
-import dev.featx.nets.Detector;
-import dev.featx.nets.NetworkFile;
 import dev.featx.nets.Networks;
 import java.io.IOException;
 import java.io.Serializable;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Consumer;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.deploy.SparkHadoopUtil;
 import scala.collection.Iterator;
 import scala.reflect.ClassTag$;
@@ -48,11 +47,55 @@ public final class Job {
    */
   public void run(String planJson, String shardsFile, String detectorFile, String extractorFile) throws IOException {
     List<String> shards = Files.readAllLines(Path.of(shardsFile));
-    Net detector = detectorFile == null ? null : net(detectorFile);
-    Net extractor = net(extractorFile);
+    Nets nets = nets(detectorFile, extractorFile);
+    Work<ShardResult> work = (plan, shard, conf) -> new ShardTask(plan, nets.detector(plan), nets.extractor(plan), conf).run(shard);
+    submit(planJson, shards, work, ShardResult.class, result -> results.add(result.toJson()));
+  }
+
+  /**
+   * Returns which values the nets' layers take on pictures.
+   *
+   * @param planJson see {@link Plan}
+   * @param shardFile the pictures, as a line of JSON
+   * @param detectorFile the detector's network file with all values as outputs, or null
+   * @param extractorFile likewise the extractor's
+   * @return see {@link Calibration#look}
+   * @throws IOException if a file can't be read
+   */
+  public String look(String planJson, String shardFile, String detectorFile, String extractorFile) throws IOException {
+    Nets nets = nets(detectorFile, extractorFile);
+    return one(planJson, shardFile, (plan, shard, conf) -> Calibration.look(plan, nets, shard, conf));
+  }
+
+  /**
+   * Returns how far nets in another precision are from those in float32.
+   *
+   * @param planJson see {@link Plan}
+   * @param shardFile the pictures, as a line of JSON
+   * @param plainDetector network file of the detector in float32, or null
+   * @param plainExtractor likewise of the extractor
+   * @param detectorFile network file of the detector that is judged, or null
+   * @param extractorFile likewise of the extractor
+   * @return see {@link Calibration#compare}
+   * @throws IOException if a file can't be read
+   */
+  public String compare(String planJson, String shardFile, String plainDetector, String plainExtractor, String detectorFile,
+      String extractorFile) throws IOException {
+    Nets plain = nets(plainDetector, plainExtractor);
+    Nets judged = nets(detectorFile, extractorFile);
+    return one(planJson, shardFile, (plan, shard, conf) -> Calibration.compare(plan, plain, judged, shard, conf));
+  }
+
+  private String one(String planJson, String shardFile, Work<String> work) throws IOException {
+    List<String> found = new ArrayList<>();
+    submit(planJson, Files.readAllLines(Path.of(shardFile)), work, String.class, found::add);
+    return found.get(0);
+  }
+
+  private <R> void submit(String planJson, List<String> shards, Work<R> work, Class<R> kind, Consumer<R> collect) {
     JavaRDD<String> tasks = spark.parallelize(shards, shards.size());
-    spark.sc().runJob(tasks.rdd(), new Task(planJson, detector, extractor), scalaRange(shards.size()),
-        new Collect(results), ClassTag$.MODULE$.apply(ShardResult.class));
+    spark.sc().runJob(tasks.rdd(), new Task<>(planJson, work), scalaRange(shards.size()), new Collect<>(collect),
+        ClassTag$.MODULE$.apply(kind));
   }
 
   /**
@@ -65,9 +108,13 @@ public final class Job {
     Rows.writeFeatures(new org.apache.hadoop.fs.Path(file), spark.hadoopConfiguration(), List.of());
   }
 
-  private Net net(String file) throws IOException {
+  private Nets nets(String detectorFile, String extractorFile) throws IOException {
+    return new Nets(detectorFile == null ? null : net(detectorFile), net(extractorFile));
+  }
+
+  private Nets.Net net(String file) throws IOException {
     byte[] bytes = Files.readAllBytes(Path.of(file));
-    return new Net(Networks.digest(bytes), spark.broadcast(bytes));
+    return new Nets.Net(Networks.digest(bytes), spark.broadcast(bytes));
   }
 
   /** Returns the JSON of a shard that has been done since the last call, or null. */
@@ -79,49 +126,41 @@ public final class Job {
     return scala.Predef$.MODULE$.wrapIntArray(java.util.stream.IntStream.range(0, size).toArray()).toSeq();
   }
 
-  private record Net(String digest, Broadcast<byte[]> file) implements Serializable {
-    CompiledNetwork compiled(Plan plan) {
-      return Networks.of(digest, file::value, plan.compilation());
-    }
+  /** What an executor does with a shard. */
+  private interface Work<R> extends Serializable {
+    R of(Plan plan, Shard shard, Configuration conf) throws IOException, InterruptedException;
   }
 
-  private static final class Collect extends AbstractFunction2<Object, ShardResult, BoxedUnit> {
-    private final Queue<String> results;
+  private static final class Collect<R> extends AbstractFunction2<Object, R, BoxedUnit> {
+    private final Consumer<R> consumer;
 
-    Collect(Queue<String> results) {
-      this.results = results;
+    Collect(Consumer<R> consumer) {
+      this.consumer = consumer;
     }
 
     @Override
-    public BoxedUnit apply(Object partition, ShardResult result) {
-      results.add(result.toJson());
+    public BoxedUnit apply(Object partition, R result) {
+      consumer.accept(result);
       return BoxedUnit.UNIT;
     }
   }
 
-  private static final class Task extends AbstractFunction2<TaskContext, Iterator<String>, ShardResult>
-      implements Serializable {
+  private static final class Task<R> extends AbstractFunction2<TaskContext, Iterator<String>, R> implements Serializable {
     private static final long serialVersionUID = 1L;
 
     private final String planJson;
-    private final Net detectorNet;
-    private final Net extractorNet;
+    private final Work<R> work;
 
-    Task(String planJson, Net detectorNet, Net extractorNet) {
+    Task(String planJson, Work<R> work) {
       this.planJson = planJson;
-      this.detectorNet = detectorNet;
-      this.extractorNet = extractorNet;
+      this.work = work;
     }
 
     @Override
-    public ShardResult apply(TaskContext context, Iterator<String> shard) {
-      Plan plan = Plan.read(planJson);
-      Detector detector = detectorNet == null ? null
-          : new Detector(NetworkFile.read(detectorNet.file().value()), detectorNet.compiled(plan));
-      CompiledNetwork extractor = extractorNet.compiled(plan);
+    public R apply(TaskContext context, Iterator<String> shard) {
       try {
-        var conf = SparkHadoopUtil.get().newConfiguration(SparkEnv.get().conf());
-        return new ShardTask(plan, detector, extractor, conf).run(Shard.read(shard.next()));
+        Configuration conf = SparkHadoopUtil.get().newConfiguration(SparkEnv.get().conf());
+        return work.of(Plan.read(planJson), Shard.read(shard.next()), conf);
       } catch (IOException e) {
         throw new java.io.UncheckedIOException(e);
       } catch (InterruptedException e) {

@@ -26,6 +26,12 @@ record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInp
     Compilation compilation)
     implements Serializable {
 
+  /** Returns the same for nets made ready in another way. */
+  Plan with(Compilation other) {
+    return new Plan(detectorInput, policy, extractorInput, binarization, maxPixels, maxBytes, featuresFolder, quarantineFolder,
+        doneFolder, shardsAtOnce, other);
+  }
+
   static Plan read(String json) {
     try {
       JsonNode plan = new ObjectMapper().readTree(json);

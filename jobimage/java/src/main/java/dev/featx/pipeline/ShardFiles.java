@@ -1,5 +1,6 @@
 package dev.featx.pipeline;
 
+import dev.featx.nets.Precision;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -38,9 +39,11 @@ final class ShardFiles {
    * @param shard the shard
    * @param features rows of the table
    * @param failures rows of the quarantine
+   * @param precision that features were computed in
    * @return what was written
    */
-  ShardResult commit(Shard shard, List<Rows.Feature> features, List<Rows.Failure> failures) throws IOException {
+  ShardResult commit(Shard shard, List<Rows.Feature> features, List<Rows.Failure> failures, Precision precision)
+      throws IOException {
     Path table = new Path(plan.featuresFolder(), shard.fileName());
     long bytes = place(table, file -> Rows.writeFeatures(file, conf, features));
     long failureBytes = 0;
@@ -48,7 +51,7 @@ final class ShardFiles {
       Path quarantine = new Path(plan.quarantineFolder(), shard.fileName());
       failureBytes = place(quarantine, file -> Rows.writeFailures(file, conf, failures));
     }
-    ShardResult result = new ShardResult(shard.index(), features.size(), failures.size(), bytes, failureBytes);
+    ShardResult result = new ShardResult(shard.index(), features.size(), failures.size(), bytes, failureBytes, precision.word());
     place(new Path(plan.doneFolder(), shard.doneName()), file -> {
       try (OutputStream stream = file.getFileSystem(conf).create(file, true)) {
         stream.write(result.toJson().getBytes(StandardCharsets.UTF_8));

@@ -59,6 +59,17 @@ final class ShardTask {
    * @throws IOException if the source or the output does not answer
    */
   ShardResult run(Shard shard) throws IOException, InterruptedException {
+    process(shard);
+    return new ShardFiles(conf, plan).commit(shard, features, failures, extractor.precision());
+  }
+
+  /**
+   * Processes all pictures of a shard.
+   *
+   * @return the rows of the table
+   * @throws IOException if the source does not answer
+   */
+  List<Rows.Feature> process(Shard shard) throws IOException, InterruptedException {
     ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, plan.compilation().cores()));
     PixelBudget budget = new PixelBudget(PIXELS_IN_FLIGHT / plan.shardsAtOnce());
     Deque<Future<Decoded>> window = new ArrayDeque<>();
@@ -86,7 +97,7 @@ final class ShardTask {
       pool.shutdownNow();
     }
     failures.sort((a, b) -> a.key().compareTo(b.key()));
-    return new ShardFiles(conf, plan).commit(shard, features, failures);
+    return features;
   }
 
   private Callable<Decoded> decoding(Shard.StoredObject object, int order, PixelBudget budget) {

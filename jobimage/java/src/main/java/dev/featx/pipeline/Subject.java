@@ -5,6 +5,7 @@ import dev.featx.nets.Detection;
 import java.io.Serializable;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import org.opencv.core.Rect;
 
@@ -20,6 +21,15 @@ record Subject(float x0, float y0, float x1, float y1, Float score, Integer cate
 
   static Subject wholePicture(int width, int height) {
     return new Subject(0, 0, width, height, null, null, new Rect(0, 0, width, height));
+  }
+
+  /** Returns whether two are of one class, or both whole pictures, and their boxes have at least such a share in common. */
+  boolean isLike(Subject other, float overlap) {
+    float width = Math.min(x1, other.x1) - Math.max(x0, other.x0);
+    float height = Math.min(y1, other.y1) - Math.max(y0, other.y0);
+    float common = Math.max(0, width) * Math.max(0, height);
+    float union = (x1 - x0) * (y1 - y0) + (other.x1 - other.x0) * (other.y1 - other.y0) - common;
+    return Objects.equals(category, other.category) && common >= overlap * union;
   }
 
   /**

@@ -1,0 +1,95 @@
+"""Brings a run's nets to 8-bit integers: looks at pictures of the source, then judges by others, all before the run.
+
+What was seen is kept beside the run's shards, so that every attempt computes with the same integers.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from featx_api.nets import Quantization
+from featx_api.spec import FeatureExtractionSpec
+
+from featx_job.engine import Engine, OnWait
+from featx_job.failures import RunFailure
+from featx_job.models import NetFiles, Nets
+from featx_job.nets.load import Loaded
+from featx_job.nets.quantization import Seen
+from featx_job.shards import ShardList
+from featx_job.table import Table
+
+KEPT = "quantization.json"
+
+
+def net_files(
+    spec: FeatureExtractionSpec, nets: Nets, shards: ShardList, table: Table, engine: Engine, on_wait: OnWait
+) -> NetFiles:
+    """Returns what executors of a run load: nets in floats, or in integers that were found to be near enough.
+
+    Args:
+        spec: The run's.
+        nets: Its nets.
+        shards: All its pictures.
+        table: Where it keeps what later attempts need.
+        engine: Runs nets on pictures.
+        on_wait: Called now and then.
+
+    Raises:
+        RunFailure: CalibrationFailed, Int8Inaccurate, or why executors can't work.
+    """
+    if spec.precision != "int8":
+        return nets.files()
+    kept = table.kept(KEPT)
+    if kept is not None:
+        return _quantized(nets, json.loads(kept)["seen"])
+    limits = spec.quantization or Quantization()
+    looked_at, others = shards.samples(limits.pictures)
+    watched = NetFiles(nets.detector.watched() if nets.detector else None, nets.extractor.watched())
+    seen = engine.look(looked_at, watched, table, on_wait)
+    if seen["extractor"] is None:
+        raise RunFailure(
+            "CalibrationFailed",
+            f"spec.precision int8: none of {limits.pictures} pictures of the source could be used to calibrate: "
+            "raise spec.quantization.pictures, or see with f32 what is wrong with them",
+        )
+    files = _quantized(nets, seen)
+    quality = engine.compare(others, watched, files, table, on_wait)
+    _judge(quality, limits)
+    table.keep(KEPT, json.dumps({"seen": seen, "quality": quality}, sort_keys=True).encode())
+    return files
+
+
+def quality(table: Table) -> dict[str, Any] | None:
+    """Returns how near integers came to floats, as it was measured before the run."""
+    kept = table.kept(KEPT)
+    if kept is None:
+        return None
+    found: dict[str, Any] = json.loads(kept)["quality"]
+    return found
+
+
+def _quantized(nets: Nets, seen: dict[str, Any]) -> NetFiles:
+    detector = _of(nets.detector, seen["detector"]) if nets.detector else None
+    return NetFiles(detector, _of(nets.extractor, seen["extractor"]))
+
+
+def _of(net: Loaded, seen: dict[str, Any]) -> bytes:
+    return net.quantized(Seen.of_json(seen))
+
+
+def _judge(quality: dict[str, Any], limits: Quantization) -> None:
+    pictures, cosine, agreement = quality["pictures"], quality["cosine"], quality["agreement"]
+    way_out = "use precision bf16 (engine openvino) or f32"
+    if cosine < limits.min_cosine:
+        raise RunFailure(
+            "Int8Inaccurate",
+            f"spec.precision int8: on {pictures} pictures of the source the features' mean cosine to those in f32 is "
+            f"{cosine:.4f}, and spec.quantization.minCosine is {limits.min_cosine:g}: {way_out}",
+        )
+    if agreement < limits.min_agreement:
+        raise RunFailure(
+            "Int8Inaccurate",
+            f"spec.precision int8: on {agreement:.0%} of {pictures} pictures the same subject is found as in f32, and "
+            f"spec.quantization.minAgreement is {limits.min_agreement:g}: {way_out}",
+        )

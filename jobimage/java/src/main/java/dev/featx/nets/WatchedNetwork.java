@@ -1,0 +1,88 @@
+package dev.featx.nets;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Arrays;
+
+/**
+ * A net that remembers the lowest and the highest values of its input and of all its outputs.
+ *
+ * <p>What it runs has more outputs than the net has, behind those that the net has: the values of its layers
+ * (featx_job/nets/quantization.py, watched).
+ */
+public final class WatchedNetwork implements CompiledNetwork {
+  private final CompiledNetwork network;
+  private final int outputs;
+  private float[][] ranges;
+
+  /**
+   * Has seen nothing yet.
+   *
+   * @param network what computes all the values
+   * @param outputs how many of its outputs, the first ones, are the net's own
+   */
+  public WatchedNetwork(CompiledNetwork network, int outputs) {
+    this.network = network;
+    this.outputs = outputs;
+  }
+
+  @Override
+  public int[] inputShape() {
+    return network.inputShape();
+  }
+
+  @Override
+  public int batch() {
+    return network.batch();
+  }
+
+  @Override
+  public Precision precision() {
+    return network.precision();
+  }
+
+  @Override
+  public float[][] forward(float[] pictures, int count) {
+    float[][] values = network.forward(pictures, count);
+    remember(Arrays.copyOf(pictures, count * inputSize()), values);
+    return Arrays.copyOf(values, outputs);
+  }
+
+  private synchronized void remember(float[] input, float[][] values) {
+    if (ranges == null) {
+      ranges = new float[values.length + 1][];
+      Arrays.setAll(ranges, i -> new float[] {Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY});
+    }
+    widen(ranges[0], input);
+    for (int i = 0; i < values.length; i++) {
+      widen(ranges[i + 1], values[i]);
+    }
+  }
+
+  private static void widen(float[] range, float[] values) {
+    for (float value : values) {
+      range[0] = Math.min(range[0], value);
+      range[1] = Math.max(range[1], value);
+    }
+  }
+
+  /** Returns {"input": [lowest, highest], "outputs": [[lowest, highest], ...]}, or null where nothing was seen. */
+  public synchronized ObjectNode seen() {
+    if (ranges == null) {
+      return null;
+    }
+    ObjectNode json = new ObjectMapper().createObjectNode();
+    json.putArray("input").add(ranges[0][0]).add(ranges[0][1]);
+    ArrayNode all = json.putArray("outputs");
+    for (int i = 1; i < ranges.length; i++) {
+      all.addArray().add(ranges[i][0]).add(ranges[i][1]);
+    }
+    return json;
+  }
+
+  @Override
+  public void close() {
+    network.close();
+  }
+}

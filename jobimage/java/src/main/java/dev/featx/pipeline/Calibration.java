@@ -1,0 +1,122 @@
+package dev.featx.pipeline;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.featx.nets.Detector;
+import dev.featx.nets.NetworkFile;
+import dev.featx.nets.WatchedNetwork;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+
+/** What a driver asks of one executor before it runs nets in 8-bit integers: once to learn, once to judge. */
+final class Calibration {
+  private static final float SAME_OVERLAP = 0.5f;
+
+  private Calibration() {}
+
+  /**
+   * Runs pictures through both nets in float32 and returns which values their layers took.
+   *
+   * @param plan the run's
+   * @param nets with all values as outputs
+   * @param shard the pictures
+   * @param conf for Hadoop's file systems
+   * @return JSON: {"pictures": n, "detector": see {@link WatchedNetwork#seen}, "extractor": likewise}; those that did not
+   *     run, as no picture came that far, are null
+   */
+  static String look(Plan plan, Nets nets, Shard shard, Configuration conf) throws IOException, InterruptedException {
+    try (Watched watched = new Watched(plan, nets)) {
+      List<Rows.Feature> rows = watched.process(shard, conf);
+      ObjectNode json = new ObjectMapper().createObjectNode();
+      json.put("pictures", rows.size());
+      json.set("detector", watched.detector == null ? null : watched.detector.seen());
+      json.set("extractor", watched.extractor.seen());
+      return json.toString();
+    }
+  }
+
+  /**
+   * Runs pictures through the nets in float32 and in the run's precision, and returns how far they are apart.
+   *
+   * @param plan the run's
+   * @param plain nets in float32
+   * @param judged the nets that the run is to use
+   * @param shard the pictures
+   * @param conf for Hadoop's file systems
+   * @return JSON: {"pictures": n, "cosine": mean of the features' cosines, "lowestCosine": the least of them, "agreement":
+   *     share of pictures on which the same subject was found: none, or one of the same class whose boxes overlap by half}
+   */
+  static String compare(Plan plan, Nets plain, Nets judged, Shard shard, Configuration conf)
+      throws IOException, InterruptedException {
+    Map<String, Rows.Feature> exact = new HashMap<>();
+    try (Watched watched = new Watched(plan, plain)) {
+      watched.process(shard, conf).forEach(row -> exact.put(row.key(), row));
+    }
+    List<Rows.Feature> rows = new ShardTask(plan, judged.detector(plan), judged.extractor(plan), conf).process(shard);
+    double sum = 0;
+    double lowest = 1;
+    int same = 0;
+    int count = 0;
+    for (Rows.Feature row : rows) {
+      Rows.Feature other = exact.remove(row.key());
+      if (other != null) {
+        double cosine = cosine(row.feature(), other.feature());
+        sum += cosine;
+        lowest = Math.min(lowest, cosine);
+        same += row.subject().isLike(other.subject(), SAME_OVERLAP) ? 1 : 0;
+        count++;
+      }
+    }
+    ObjectNode json = new ObjectMapper().createObjectNode();
+    json.put("pictures", count).put("cosine", count == 0 ? 0 : sum / count).put("lowestCosine", count == 0 ? 0 : lowest);
+    // A picture for which only one of the two found a subject is one on which they differ.
+    int all = Math.max(rows.size(), count + exact.size());
+    json.put("agreement", all == 0 ? 0 : (double) same / all);
+    return json.toString();
+  }
+
+  private static double cosine(float[] left, float[] right) {
+    double product = 0;
+    double leftSquare = 0;
+    double rightSquare = 0;
+    for (int i = 0; i < left.length; i++) {
+      product += (double) left[i] * right[i];
+      leftSquare += (double) left[i] * left[i];
+      rightSquare += (double) right[i] * right[i];
+    }
+    double lengths = Math.sqrt(leftSquare) * Math.sqrt(rightSquare);
+    return lengths > 0 ? product / lengths : leftSquare == rightSquare ? 1 : 0;
+  }
+
+  /** The two nets in float32, which remember their values; freed at the end, since a run has no further use for them. */
+  private static final class Watched implements AutoCloseable {
+    private final Plan plan;
+    private final NetworkFile detectorFile;
+    private final WatchedNetwork detector;
+    private final WatchedNetwork extractor;
+
+    Watched(Plan run, Nets nets) {
+      plan = run.with(run.compilation().plain());
+      detectorFile = nets.detectorNet() == null ? null : nets.detectorNet().file();
+      detector = detectorFile == null ? null
+          : new WatchedNetwork(nets.detectorNet().made(plan.compilation()), detectorFile.ownOutputs());
+      extractor = new WatchedNetwork(nets.extractorNet().made(plan.compilation()), nets.extractorNet().file().ownOutputs());
+    }
+
+    List<Rows.Feature> process(Shard shard, Configuration conf) throws IOException, InterruptedException {
+      Detector boxes = detector == null ? null : new Detector(detectorFile, detector);
+      return new ShardTask(plan, boxes, extractor, conf).process(shard);
+    }
+
+    @Override
+    public void close() {
+      if (detector != null) {
+        detector.close();
+      }
+      extractor.close();
+    }
+  }
+}

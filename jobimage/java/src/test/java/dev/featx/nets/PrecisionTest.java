@@ -1,0 +1,41 @@
+package dev.featx.nets;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+/** What is computed in follows from the resource, the engine and the CPU's instructions. */
+class PrecisionTest {
+  private static final Set<String> OLD = Set.of("avx2", "fma");
+  private static final Set<String> COOPER_LAKE = Set.of("avx2", "avx512_vnni", "avx512_bf16");
+  private static final Set<String> ALDER_LAKE = Set.of("avx2", "avx_vnni");
+
+  @Test
+  void autoIsBf16WhereEngineAndCpuHaveIt() {
+    assertEquals(Precision.BF16, Precision.of("auto", Engine.OPENVINO, COOPER_LAKE));
+    assertEquals(Precision.F32, Precision.of("auto", Engine.OPENVINO, OLD));
+    assertEquals(Precision.F32, Precision.of("auto", Engine.BIGDL, COOPER_LAKE));
+  }
+
+  @Test
+  void float32RunsAnywhere() {
+    assertEquals(Precision.F32, Precision.of("f32", Engine.BIGDL, Set.of()));
+  }
+
+  @Test
+  void whatIsAskedForByNameIsNotReplacedBySomethingElse() {
+    assertEquals(Precision.BF16, Precision.of("bf16", Engine.OPENVINO, COOPER_LAKE));
+    var problem = assertThrows(UnsupportedOperationException.class, () -> Precision.of("bf16", Engine.OPENVINO, OLD));
+    assertTrue(problem.getMessage().contains("spec.precision bf16 needs a CPU with amx_bf16 or avx512_bf16"));
+  }
+
+  @Test
+  void integersNeedWhatTheEngineHasKernelsFor() {
+    assertEquals(Precision.INT8, Precision.of("int8", Engine.OPENVINO, ALDER_LAKE));
+    assertThrows(UnsupportedOperationException.class, () -> Precision.of("int8", Engine.BIGDL, ALDER_LAKE));
+    assertEquals(Precision.INT8, Precision.of("int8", Engine.BIGDL, COOPER_LAKE));
+  }
+}

@@ -1,0 +1,121 @@
+"""Runs in other numbers than float32: what is computed in is told, and integers are refused where too coarse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage
+
+from examples.demo import models
+from tests.integration.job.runs import Runner, Spec, rows_of_folder
+from tests.integration.nets.engine import Name
+
+FLAGS = Path("/proc/cpuinfo").read_text().split()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photographs of scikit-image, 20 or more."""
+    folder = tmp_path_factory.mktemp("pictures")
+    carried = Path(str(skimage.__file__)).parent / "data"
+    for path in [each for each in carried.iterdir() if each.suffix in {".jpg", ".png"}]:
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def spec(pictures: Path, output: Path, **others: object) -> Spec:
+    return {
+        "source": {"files": {"uri": pictures.as_uri()}},
+        "detector": {
+            "model": _model(models.coco_ssdlite()),
+            "input": {"channels": "RGB", "mean": [127.5] * 3, "scale": 1 / 127.5},
+        },
+        "extractor": {
+            "model": _model(models.squeezenet()),
+            "input": {"mean": [104, 117, 123]},
+            "layer": "feature",
+        },
+        "output": {"uri": output.as_uri()},
+        "errors": {"maxFailedFraction": 1},
+        **others,
+    }
+
+
+@pytest.mark.skipif("avx512_vnni" not in FLAGS, reason="this CPU has no instructions for 8-bit integers")
+@pytest.mark.parametrize("engine", ["bigdl", "openvino"])
+def test_integers_come_near_floats_and_every_attempt_computes_with_the_same(
+    runner: Runner, pictures: Path, tmp_path: Path, engine: Name
+) -> None:
+    plain, output = tmp_path / "plain", tmp_path / "table"
+    assert runner.run(spec(pictures, plain, engine=engine), "uid-plain").failure is None
+    # Fewer pictures than a source has are looked at, so that most were never seen; the agreement is another test's.
+    loose = {"pictures": 8, "minAgreement": 0.5}
+    outcome = runner.run(spec(pictures, output, engine=engine, precision="int8", quantization=loose), "uid-int8")
+    assert outcome.failure is None
+    assert outcome.progress is not None
+    assert outcome.progress.precision == "int8"
+    exact = {row["key"]: row for row in rows_of_folder(plain).rows}
+    found = {row["key"]: row for row in rows_of_folder(output).rows}
+    assert exact.keys() == found.keys()
+    same = [key for key in exact if exact[key]["class"] == found[key]["class"]]
+    assert len(same) >= 0.8 * len(exact)
+    assert np.median([_cosine(exact[key]["feature"], found[key]["feature"]) for key in same]) > 0.98
+    manifest = json.loads((output / "_manifest.json").read_text())
+    assert manifest["engine"]["name"] == engine
+    assert manifest["engine"]["precision"] == "int8"
+    assert manifest["engine"]["quantization"]["cosine"] > 0.98
+    (kept,) = output.glob("_featx/*/quantization.json")
+    seen = kept.read_bytes()
+    for mark in output.glob("_featx/*/done/*"):
+        mark.unlink()
+    (output / "_manifest.json").unlink()
+    again = runner.run(spec(pictures, output, engine=engine, precision="int8", quantization=loose), "uid-int8", 2)
+    assert again.failure is None
+    assert kept.read_bytes() == seen
+    assert {row["key"]: row["feature"] for row in rows_of_folder(output).rows} == {
+        key: row["feature"] for key, row in found.items()
+    }
+
+
+@pytest.mark.skipif("avx512_vnni" not in FLAGS, reason="this CPU has no instructions for 8-bit integers")
+def test_integers_that_are_too_coarse_are_refused_before_anything_is_written(
+    runner: Runner, pictures: Path, tmp_path: Path
+) -> None:
+    strict = {"pictures": 8, "minCosine": 1}
+    outcome = runner.run(spec(pictures, tmp_path / "table", precision="int8", quantization=strict))
+    assert outcome.failure is not None
+    assert outcome.failure.class_ == "Int8Inaccurate"
+    assert "spec.quantization.minCosine is 1: use precision bf16" in outcome.failure.message
+    assert not outcome.retryable
+    assert not list((tmp_path / "table").rglob("*.parquet"))
+
+
+def test_a_source_without_a_usable_picture_cannot_be_calibrated_on(runner: Runner, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "a.jpg").write_bytes(b"no picture")
+    outcome = runner.run(spec(tmp_path / "pictures", tmp_path / "table", precision="int8"))
+    assert outcome.failure is not None
+    assert outcome.failure.class_ == "CalibrationFailed"
+    assert "could be used to calibrate" in outcome.failure.message
+
+
+def test_auto_is_bf16_where_the_cpu_has_it_and_status_says_what_it_was(
+    runner: Runner, pictures: Path, tmp_path: Path
+) -> None:
+    outcome = runner.run(spec(pictures, tmp_path / "table", engine="openvino", precision="auto"))
+    assert outcome.failure is None
+    assert outcome.progress is not None
+    has = "avx512_bf16" in FLAGS or "amx_bf16" in FLAGS
+    assert outcome.progress.precision == ("bf16" if has else "f32")
+
+
+def _model(path: Path) -> dict[str, str]:
+    return {"onnx": path.as_uri(), "sha256": models.digest(path)}
+
+
+def _cosine(left: list[float], right: list[float]) -> float:
+    one, other = np.array(left), np.array(right)
+    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))

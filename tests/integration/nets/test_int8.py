@@ -1,0 +1,106 @@
+"""Real nets in 8-bit integers come near what they give in floats, on both engines, and the same each time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from featx_job.nets import caffe, onnx_reader
+from featx_job.nets.graph import Network
+from featx_job.nets.load import Loaded, ready_detector, ready_extractor
+from featx_job.nets.quantization import Seen
+from numpy.typing import NDArray
+
+from examples.demo import models as demo
+from tests import models
+from tests.integration.nets.comparison import Floats, blobs
+from tests.integration.nets.engine import Engine, Name
+
+Pictures = list[NDArray[np.uint8]]
+FLAGS = Path("/proc/cpuinfo").read_text().split()
+LOOKED_AT = 8
+
+pytestmark = pytest.mark.skipif("avx512_vnni" not in FLAGS, reason="this CPU has no instructions for 8-bit integers")
+
+
+def faces(engine: Name) -> Loaded:
+    return ready_detector(_caffe(models.res10()), engine, "int8")
+
+
+def objects(engine: Name) -> Loaded:
+    return ready_detector(onnx_reader.read(demo.coco_ssdlite().read_bytes()), engine, "int8")
+
+
+def residual(engine: Name) -> Loaded:
+    return ready_extractor(_caffe(models.resnet50_thin()), "pool", engine, "int8")
+
+
+def squeezed(engine: Name) -> Loaded:
+    return ready_extractor(onnx_reader.read(demo.squeezenet().read_bytes()), "feature", engine, "int8")
+
+
+@pytest.mark.parametrize("name", ["bigdl", "openvino"])
+@pytest.mark.parametrize(
+    ("ready", "mean", "scale", "cosine"),
+    [
+        (faces, (104, 177, 123), 1, 0.999),
+        (objects, (127.5, 127.5, 127.5), 1 / 127.5, 0.98),
+        (residual, (104, 117, 123), 1, 0.99),
+        (squeezed, (104, 117, 123), 1, 0.99),
+    ],
+)
+def test_a_net_in_integers_comes_near_itself_in_floats(
+    ready: Callable[[Name], Loaded],
+    mean: tuple[int, int, int],
+    scale: float,
+    cosine: float,
+    name: Name,
+    engine: Engine,
+    pictures: Pictures,
+    tmp_path: Path,
+) -> None:
+    loaded = ready(name)
+    inputs = blobs(pictures, loaded.input_shape[1], mean) * np.float32(scale)
+    seen = looked_at(engine, loaded, inputs[:LOOKED_AT], tmp_path)
+    quantized, others = loaded.quantized(seen), inputs[LOOKED_AT:]
+    exact = engine.of("openvino").forward(loaded.watched(), others[:1], 1)[: len(loaded.network.outputs)]
+    found = engine.of(name, "int8").forward(quantized, others[:1], 1)
+    assert [each.shape for each in found] == [each.shape for each in exact]
+    assert min(_cosine(*both) for both in zip(found, exact, strict=True)) > cosine
+    assert any(np.abs(one - other).max() > 1e-4 for one, other in zip(found, exact, strict=True)), "no integers at all"
+
+
+@pytest.mark.parametrize("name", ["bigdl", "openvino"])
+def test_a_net_in_integers_that_is_made_ready_anew_gives_the_same(
+    name: Name, engine: Engine, pictures: Pictures, tmp_path: Path
+) -> None:
+    loaded = residual(name)
+    inputs = blobs(pictures, 224, (104, 117, 123))
+    seen = looked_at(engine, loaded, inputs[:LOOKED_AT], tmp_path)
+    (tmp_path / "net").write_bytes(loaded.quantized(seen))
+    first, *others = (outputs(engine.of(name, "int8"), tmp_path / "net", inputs[:8]) for _ in range(6))
+    assert all((first == other).all() for other in others)
+
+
+def looked_at(engine: Engine, loaded: Loaded, inputs: Floats, folder: Path) -> Seen:
+    """Returns what an executor would tell of a net's values."""
+    (folder / "watched").write_bytes(loaded.watched())
+    with engine.of("openvino").loaded(folder / "watched", 1) as net:
+        return Seen.of_json(json.loads(net.seen(inputs, len(loaded.network.outputs))))
+
+
+def outputs(engine: Engine, file: Path, inputs: Floats) -> Floats:
+    with engine.loaded(file, len(inputs)) as net:
+        return net.forward(inputs)[0]
+
+
+def _caffe(files: models.CaffeFiles) -> Network:
+    return caffe.read(files.prototxt.read_text(), files.caffemodel.read_bytes())
+
+
+def _cosine(one: Floats, other: Floats) -> float:
+    left, right = one.ravel(), other.ravel()
+    return float(left @ right / np.linalg.norm(left) / np.linalg.norm(right))

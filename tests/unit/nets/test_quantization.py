@@ -1,0 +1,85 @@
+"""Integers stand for values that are near enough, and one value has one scale wherever it is handed on."""
+
+from __future__ import annotations
+
+import numpy as np
+from featx_job.nets import graph
+from featx_job.nets.graph import Layer, Network
+from featx_job.nets.onnx_writer import to_onnx
+from featx_job.nets.quantization import Ranges, Seen, per_channel, scale_and_zero, settled, watched
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from openvino import Core
+
+RANDOM = np.random.default_rng(3)
+finite = st.floats(-1e4, 1e4, width=32)
+
+
+def numbers(*shape: int) -> NDArray[np.float32]:
+    return RANDOM.normal(size=shape).astype(np.float32)
+
+
+def convolution(inputs: int, outputs: int, size: int = 1) -> graph.Convolution:
+    return graph.Convolution(numbers(outputs, inputs, size, size), numbers(outputs), pad=(size // 2, size // 2))
+
+
+def joined() -> Network:
+    """Two convolutions, one behind a pooling, whose outputs are joined for a third."""
+    shape = (4, 6, 6)
+    return Network(
+        "joined",
+        "data",
+        (3, 6, 6),
+        (
+            Layer("left", convolution(3, 4), ("data",), shape),
+            Layer("right", convolution(3, 4, 3), ("data",), shape),
+            Layer("pooled", graph.Pooling("max", (3, 3), (1, 1), (1, 1)), ("right",), shape),
+            Layer("both", graph.Concat(1), ("left", "pooled"), (8, 6, 6)),
+            Layer("last", convolution(8, 2), ("both",), (2, 6, 6)),
+        ),
+        ("last",),
+    )
+
+
+@given(st.lists(finite, min_size=4, max_size=40))
+def test_a_weight_is_off_by_half_a_step_at_most(values: list[float]) -> None:
+    weight = np.array(values, np.float32).reshape(1, -1, 1, 1)
+    integers, scale = per_channel(weight)
+    assert np.abs(integers * scale.reshape(-1, 1, 1, 1) - weight).max() <= scale[0] * 0.501 + 1e-6
+
+
+@given(finite, finite)
+def test_zero_is_an_integer_and_both_ends_are_within_reach(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    scale, zero = scale_and_zero((low, high))
+    assert 0 <= zero <= 255
+    assert (0 - zero) * scale <= min(low, 0) + scale
+    assert (255 - zero) * scale >= max(high, 0) - scale
+
+
+def test_the_nets_own_outputs_come_first_among_those_that_are_watched() -> None:
+    assert watched(joined()).outputs == ("last", "left", "right", "pooled", "both")
+
+
+def test_values_that_are_only_handed_on_share_one_range() -> None:
+    seen = Seen((-9, 9), ((-2, 2), (0, 1), (-3, 4), (-1, 4), (-1, 5)))
+    ranges = settled(joined(), seen)
+    assert {ranges[name] for name in ("left", "right", "pooled", "both")} == {(-3, 5)}
+    assert ranges["data"] == (-9, 9)
+    assert ranges["last"] == (-2, 2)
+
+
+def test_a_net_in_integers_gives_nearly_what_it_gives_in_floats() -> None:
+    network, pictures = joined(), numbers(2, 3, 6, 6)
+    plain = run(watched(network), pictures)
+    outputs = tuple((float(value.min()), float(value.max())) for value in plain)
+    ranges = settled(network, Seen((float(pictures.min()), float(pictures.max())), outputs))
+    (found,) = run(network, pictures, ranges)
+    assert 0 < np.abs(found - plain[0]).max() < 0.03 * np.abs(plain[0]).max()
+
+
+def run(network: Network, pictures: NDArray[np.float32], ranges: Ranges | None = None) -> list[NDArray[np.float32]]:
+    core = Core()
+    compiled = core.compile_model(core.read_model(to_onnx(network, ranges)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return [np.array(value) for value in compiled(pictures).values()]
