@@ -53,6 +53,10 @@ bench-pipeline: ready engine ## Featx beside Spark with torch, onnxruntime, Open
 bench-crops: ready engine ## class mAP by crop policy, on the labelled catalogue (5 minutes)
 	$(PYTHON) -m tests.bench.crops
 
+.PHONY: bench-precision
+bench-precision: ready engine ## what bf16 and int8 do to detections, features and class mAP (4 minutes)
+	$(PYTHON) -m tests.bench.precision
+
 .PHONY: generate
 generate: ready ## write what is generated: the CRD from the models, Python from caffe.proto
 	for file in $(CRDS); do $(PYTHON) -m featx_api > $$file; done

@@ -128,7 +128,10 @@ class Extractor(ApiModel):
 
 
 class Quantization(ApiModel):
-    """How nets are brought to 8-bit integers, and how far from float32 they may be: else the run is refused."""
+    """How nets are brought to 8-bit integers, and how far from float32 they may be: else the run is refused.
+
+    By default as far as cost no class mAP that could be told from chance (docs/bench/precision.md).
+    """
 
     pictures: int = Field(
         64, ge=1, le=1000, description="Pictures of the source that are looked at, and as many others to judge by."
@@ -137,7 +140,7 @@ class Quantization(ApiModel):
         0.98, ge=0, le=1, description="Least mean cosine between features in int8 and in f32, detector and all."
     )
     min_agreement: float = Field(
-        0.9,
+        0.7,
         ge=0,
         le=1,
         description="Least share of pictures with the same subject as in f32: of one class, boxes overlapping by half.",

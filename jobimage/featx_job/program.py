@@ -99,7 +99,6 @@ def _process(
     if not left:
         return
     with Engine(job, surroundings) as engine:
-        tally.started = time.monotonic()
 
         def on_done(shard: ShardDone | None) -> None:
             if shard is not None:
@@ -107,6 +106,7 @@ def _process(
             on_progress(_now(tally))
 
         files = calibration.net_files(job.spec, nets, shards, table, engine, lambda: on_done(None))
+        tally.started = time.monotonic()
         engine.run(shards, left, files, table, on_done)
 
 

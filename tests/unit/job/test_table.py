@@ -26,7 +26,14 @@ def write_shards(root: Path, uid: str = "mine") -> None:
         (run / folder).mkdir(parents=True, exist_ok=True)
     for index in (0, 1):
         (run / "features" / f"part-0000{index}.parquet").write_bytes(b"rows")
-        mark = {"index": index, "features": 1, "failures": index, "bytes": 4, "failureBytes": 3 * index}
+        mark = {
+            "index": index,
+            "features": 1,
+            "failures": index,
+            "bytes": 4,
+            "failureBytes": 3 * index,
+            "precision": "f32",
+        }
         (run / "done" / f"0000{index}.json").write_text(json.dumps(mark))
     (run / "quarantine" / "part-00001.parquet").write_bytes(b"bad")
 
