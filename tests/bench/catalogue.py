@@ -1,4 +1,4 @@
-"""Runs over the labelled photos of the catalogue, as a user makes them, for benches that judge features by retrieval."""
+"""Runs over the labelled photos of the catalogue, as a user makes them, for benches that judge by retrieval."""
 
 from __future__ import annotations
 

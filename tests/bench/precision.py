@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from tests.bench.catalogue import Table
 from tests.bench.main_job import FOLDER
 from tests.pictures import CATALOG
 
-PAIRS = {
+PAIRS: dict[str, Callable[[], tuple[dict[str, Any], dict[str, Any]]]] = {
     "COCO SSDLite + SqueezeNet": lambda: (catalogue.coco_detector(), catalogue.squeezenet_extractor()),
     "res10 SSD + thin ResNet-50": lambda: (catalogue.face_detector(), catalogue.resnet_extractor()),
 }
@@ -73,7 +74,7 @@ def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     height = min(one["y1"], other["y1"]) - max(one["y0"], other["y0"])
     common = max(0.0, width) * max(0.0, height)
     union = sum((row["x1"] - row["x0"]) * (row["y1"] - row["y0"]) for row in (one, other)) - common
-    return one["class"] == other["class"] and common >= SAME_OVERLAP * union
+    return bool(one["class"] == other["class"] and common >= SAME_OVERLAP * union)
 
 
 def write(results: dict[str, Any]) -> None:
@@ -83,9 +84,9 @@ def write(results: dict[str, Any]) -> None:
     lines = [
         "# What other numbers than float32 do",
         "",
-        f"{results['photos']} labelled product photos of ten classes, by `featx run` with all cores. Subject: the same class,",
-        "boxes overlapping by half, compared with f32 on bigdl; cosine of the features to those; class mAP over the full",
-        "ranking, leave one out, with a 95 % interval of its difference to f32. int8 is calibrated on 64 of the photos.",
+        f"{results['photos']} labelled product photos of ten classes, by `featx run` with all cores. Same subject: one",
+        "class, boxes overlapping by half, compared with f32 on bigdl; cosine of the features to those; class mAP over",
+        "the full ranking, leave one out, its difference to f32 with a 95 % interval. int8 is calibrated on 64.",
         "Images a second include loading the nets: for speed see pipeline.md.",
         catalogue.measured_by("bench-precision", results),
         "",
