@@ -81,7 +81,9 @@ class Execution(ApiModel):
     min_executors: int | None = Field(None, ge=0, le=1000, description="Fewest executors, with dynamic allocation.")
     max_executors: int | None = Field(None, ge=1, le=1000, description="Most executors, with dynamic allocation.")
     cores: int = Field(1, ge=1, le=128, description="Cores of an executor; its nets use all of them.")
-    memory: Memory = Field("3Gi", description="Memory of an executor pod, JVM and native together.")
+    memory: Memory | None = Field(
+        None, description="Memory of an executor pod, JVM and native together; worked out from the nets where absent."
+    )
     driver_memory: Memory = Field("1536Mi", description="Memory of the driver pod.")
     node_pool: Label | None = Field(None, description="Nodes with the label featx.dev/node-pool of this value.")
     image: str | None = Field(None, min_length=1, max_length=512, description="Job image; the operator's where absent.")

@@ -15,6 +15,7 @@ from featx_job.engine import Engine, OnWait
 from featx_job.failures import RunFailure
 from featx_job.models import NetFiles, Nets
 from featx_job.nets.load import Loaded
+from featx_job.nets.network_file import Parts
 from featx_job.nets.quantization import Seen
 from featx_job.shards import ShardList
 from featx_job.table import Table
@@ -74,7 +75,7 @@ def _quantized(nets: Nets, seen: dict[str, Any]) -> NetFiles:
     return NetFiles(detector, _of(nets.extractor, seen["extractor"]))
 
 
-def _of(net: Loaded, seen: dict[str, Any]) -> bytes:
+def _of(net: Loaded, seen: dict[str, Any]) -> Parts:
     return net.quantized(Seen.of_json(seen))
 
 

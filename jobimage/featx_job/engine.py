@@ -13,13 +13,14 @@ from pyspark import SparkConf, SparkContext
 
 from featx_job import failures, spark
 from featx_job.failures import RunFailure
+from featx_job.memory import Sizes
 from featx_job.models import NetFiles
+from featx_job.nets.network_file import Parts
 from featx_job.progress import ShardDone
 from featx_job.shards import ShardList
 from featx_job.surroundings import Surroundings
 from featx_job.table import Table
 
-BATCH = 8  # pictures a forward: 97% of what 32 reach, at a quarter of the memory
 POLL_SECONDS = 0.2
 
 OnDone = Callable[[ShardDone | None], None]
@@ -29,15 +30,16 @@ OnWait = Callable[[], None]
 class Engine:
     """A Spark context with Featx's jars; a context manager, so that executors end with it."""
 
-    def __init__(self, job: JobSpec, surroundings: Surroundings, *, alone: bool = False) -> None:
+    def __init__(self, job: JobSpec, surroundings: Surroundings, sizes: Sizes, *, alone: bool = False) -> None:
         """Prepares; Spark starts when the block is entered.
 
         Args:
             job: The run.
             surroundings: Where it runs.
+            sizes: What an executor needs.
             alone: Whether to ask for no executors, for what the driver's own JVM can do.
         """
-        self._job, self._surroundings, self._alone = job, surroundings, alone
+        self._job, self._surroundings, self._sizes, self._alone = job, surroundings, sizes, alone
         self._context: SparkContext | None = None
 
     def __enter__(self) -> Engine:
@@ -47,7 +49,7 @@ class Engine:
             RunFailure: It does not start.
         """
         settings = SparkConf(loadDefaults=False)
-        settings.setAll(list(spark.conf(self._job, self._surroundings).items()))
+        settings.setAll(list(spark.conf(self._job, self._surroundings, self._sizes).items()))
         if self._alone:
             settings.set("spark.master", "local[1]").set("spark.task.cpus", "1")
         try:
@@ -86,7 +88,7 @@ class Engine:
             RunFailure: Spark gave up, or an executor said why it can't go on.
         """
         java_job, plan = self._java_job(), self._plan(table)
-        lines = self._write("shards.jsonl", "\n".join(shards.line(index) for index in indices).encode())
+        lines = self._write("shards.jsonl", ("\n".join(shards.line(index) for index in indices).encode(),))
         nets = self._write_nets(files, "run")
 
         def report() -> None:
@@ -108,7 +110,7 @@ class Engine:
         Raises:
             RunFailure: As `run`.
         """
-        java_job, plan, line = self._java_job(), self._plan(table), self._write("look.jsonl", pictures.encode())
+        java_job, plan, line = self._java_job(), self._plan(table), self._write("look.jsonl", (pictures.encode(),))
         nets = self._write_nets(watched, "watched")
         found: dict[str, Any] = json.loads(_waiting(lambda: java_job.look(plan, line, *nets), on_wait))
         return found
@@ -128,7 +130,7 @@ class Engine:
         Raises:
             RunFailure: As `run`.
         """
-        java_job, plan, line = self._java_job(), self._plan(table), self._write("compare.jsonl", pictures.encode())
+        java_job, plan, line = self._java_job(), self._plan(table), self._write("compare.jsonl", (pictures.encode(),))
         nets = (*self._write_nets(watched, "watched"), *self._write_nets(files, "run"))
         found: dict[str, Any] = json.loads(_waiting(lambda: java_job.compare(plan, line, *nets), on_wait))
         return found
@@ -137,10 +139,11 @@ class Engine:
         detector = self._write(f"{name}-detector.net", files.detector) if files.detector else None
         return detector, self._write(f"{name}-extractor.net", files.extractor)
 
-    def _write(self, name: str, data: bytes) -> str:
+    def _write(self, name: str, parts: Parts) -> str:
         work = self._surroundings.work
         work.mkdir(parents=True, exist_ok=True)
-        (work / name).write_bytes(data)
+        with (work / name).open("wb") as file:
+            file.writelines(parts)
         return str(work / name)
 
     def _java_job(self) -> Any:
@@ -161,7 +164,7 @@ class Engine:
             "doneFolder": table.folder("done"),
             "engine": spec.engine,
             "precision": spec.precision,
-            "batch": BATCH,
+            "batch": self._sizes.batch,
             "cores": cores,
             "shardsAtOnce": spark.shards_at_once(spec, cores),
         }

@@ -18,6 +18,7 @@ from featx_job.nets import caffe, onnx_reader
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph import Network
 from featx_job.nets.load import Loaded, ready_detector, ready_extractor
+from featx_job.nets.network_file import Parts
 from featx_job.surroundings import Surroundings
 
 Made = TypeVar("Made")
@@ -26,8 +27,8 @@ Made = TypeVar("Made")
 class NetFiles(NamedTuple):
     """Network files of both nets, as executors load them; the detector may be absent."""
 
-    detector: bytes | None
-    extractor: bytes
+    detector: Parts | None
+    extractor: Parts
 
 
 class Nets(NamedTuple):
@@ -38,7 +39,11 @@ class Nets(NamedTuple):
 
     def files(self) -> NetFiles:
         """Returns what executors load, for arithmetic in floats."""
-        return NetFiles(self.detector.data if self.detector else None, self.extractor.data)
+        return NetFiles(self.detector.parts() if self.detector else None, self.extractor.parts())
+
+    def networks(self) -> list[Network]:
+        """Returns what executors compute."""
+        return [net.network for net in (self.detector, self.extractor) if net]
 
     def notes(self) -> list[str]:
         """Returns what the models' owners should know."""

@@ -15,7 +15,7 @@ from typing import Any
 from featx_api.job import JobSpec, Outcome
 from featx_api.status import OutputTable, Progress
 
-from featx_job import calibration, failures, models, places
+from featx_job import calibration, failures, memory, models, places, spark
 from featx_job.engine import Engine
 from featx_job.failures import RunFailure
 from featx_job.models import Nets
@@ -90,15 +90,16 @@ def _process(
     tally: Tally,
     on_progress: OnProgress,
 ) -> None:
+    sizes = memory.sizes(nets.networks(), job.spec, spark.threads(job, surroundings))
     left = [index for index in range(len(shards)) if index not in tally.done]
     if not shards.objects:
         # A JVM of the driver's own is enough for a file without rows.
-        with Engine(job, surroundings, alone=True) as engine:
+        with Engine(job, surroundings, sizes, alone=True) as engine:
             engine.write_empty(table)
         return
     if not left:
         return
-    with Engine(job, surroundings) as engine:
+    with Engine(job, surroundings, sizes) as engine:
 
         def on_done(shard: ShardDone | None) -> None:
             if shard is not None:

@@ -12,7 +12,7 @@ from featx_job.nets.detection import SingleShot, split
 from featx_job.nets.errors import ModelError
 from featx_job.nets.fold import fold
 from featx_job.nets.graph import Network, Shape
-from featx_job.nets.network_file import Engine, detector_bytes, extractor_bytes
+from featx_job.nets.network_file import Engine, Parts, detector_parts, extractor_parts
 from featx_job.nets.quantization import Ranges, Seen, settled, watched
 
 
@@ -38,21 +38,25 @@ class Loaded:
 
     @cached_property
     def data(self) -> bytes:
-        """Returns the network file, for arithmetic in floats."""
-        return self._file(self.network, self.engine)
+        """Returns the network file for arithmetic in floats, whole."""
+        return b"".join(self.parts())
 
-    def watched(self) -> bytes:
+    def parts(self) -> Parts:
+        """Returns the network file for arithmetic in floats."""
+        return self._parts(self.network, self.engine)
+
+    def watched(self) -> Parts:
         """Returns the network file whose outputs are all values; it is looked at by OpenVINO, whatever the engine."""
-        return self._file(watched(self.network), "openvino", own_outputs=len(self.network.outputs))
+        return self._parts(watched(self.network), "openvino", own_outputs=len(self.network.outputs))
 
-    def quantized(self, seen: Seen) -> bytes:
+    def quantized(self, seen: Seen) -> Parts:
         """Returns the network file for arithmetic in 8-bit integers, from what was seen of the values."""
-        return self._file(self.network, self.engine, settled(self.network, seen))
+        return self._parts(self.network, self.engine, settled(self.network, seen))
 
-    def _file(self, network: Network, engine: Engine, ranges: Ranges | None = None, own_outputs: int = 0) -> bytes:
+    def _parts(self, network: Network, engine: Engine, ranges: Ranges | None = None, own_outputs: int = 0) -> Parts:
         if self.detector is None:
-            return extractor_bytes(network, engine, ranges, own_outputs)
-        return detector_bytes(replace(self.detector, trunk=network), engine, ranges, own_outputs)
+            return extractor_parts(network, engine, ranges, own_outputs)
+        return detector_parts(replace(self.detector, trunk=network), engine, ranges, own_outputs)
 
 
 def load_detector(prototxt: str, caffemodel: bytes, engine: Engine = "bigdl") -> Loaded:

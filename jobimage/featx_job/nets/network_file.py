@@ -22,6 +22,8 @@ from featx_job.nets.onnx_writer import to_onnx
 from featx_job.nets.quantization import Ranges
 
 Engine = Literal["bigdl", "openvino"]
+Part = bytes | memoryview
+Parts = tuple[Part, ...]
 
 MAGIC = b"FEATXNET"
 VERSION = 1
@@ -32,26 +34,30 @@ class _Weights:
     """Collects arrays and hands out their places."""
 
     def __init__(self) -> None:
-        self.chunks: list[bytes] = []
+        self.chunks: list[Part] = []
         self.size = 0
 
     def add(self, array: Array) -> dict[str, Any]:
-        return {"offset": self._append(np.ascontiguousarray(array, "<f4").tobytes()), "shape": list(array.shape)}
+        flat = np.ascontiguousarray(array, "<f4").reshape(-1)
+        return {"offset": self._append(flat.view(np.uint8).data), "shape": list(array.shape)}
 
     def add_bytes(self, data: bytes) -> dict[str, Any]:
         return {"offset": self._append(data), "length": len(data)}
 
-    def _append(self, data: bytes) -> int:
+    def _append(self, data: Part) -> int:
         offset, padding = self.size, -len(data) % ALIGNMENT
         self.chunks += [data, b"\0" * padding]
         self.size += len(data) + padding
         return offset
 
 
-def extractor_bytes(
-    network: Network, engine: Engine = "bigdl", ranges: Ranges | None = None, own_outputs: int = 0
-) -> bytes:
-    """Returns the network file of an extractor.
+def extractor_bytes(network: Network, engine: Engine = "bigdl") -> bytes:
+    """Returns the network file of an extractor, whole."""
+    return b"".join(extractor_parts(network, engine))
+
+
+def extractor_parts(network: Network, engine: Engine, ranges: Ranges | None = None, own_outputs: int = 0) -> Parts:
+    """Returns the network file of an extractor, in parts, which are the net's own arrays where that is possible.
 
     Args:
         network: The net.
@@ -63,10 +69,13 @@ def extractor_bytes(
     return _file(_header(network, weights, engine, ranges, own_outputs), weights)
 
 
-def detector_bytes(
-    detector: SingleShot, engine: Engine = "bigdl", ranges: Ranges | None = None, own_outputs: int = 0
-) -> bytes:
-    """Returns the network file of an SSD: its trunk, priors, and how boxes are made; see `extractor_bytes`."""
+def detector_bytes(detector: SingleShot, engine: Engine = "bigdl") -> bytes:
+    """Returns the network file of an SSD, whole."""
+    return b"".join(detector_parts(detector, engine))
+
+
+def detector_parts(detector: SingleShot, engine: Engine, ranges: Ranges | None = None, own_outputs: int = 0) -> Parts:
+    """Returns the network file of an SSD: its trunk, priors, and how boxes are made; see `extractor_parts`."""
     weights = _Weights()
     header = _header(detector.trunk, weights, engine, ranges, own_outputs)
     header["detection"] = {
@@ -114,10 +123,10 @@ def _layer(layer: Layer, weights: _Weights) -> dict[str, Any]:
     }
 
 
-def _file(header: dict[str, Any], weights: _Weights) -> bytes:
+def _file(header: dict[str, Any], weights: _Weights) -> Parts:
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     head = MAGIC + struct.pack("<II", VERSION, len(text)) + text
-    return head + b"\0" * (-len(head) % ALIGNMENT) + b"".join(weights.chunks)
+    return (head, b"\0" * (-len(head) % ALIGNMENT), *weights.chunks)
 
 
 def _camel(name: str) -> str:

@@ -66,8 +66,8 @@ def test_a_net_in_integers_comes_near_itself_in_floats(
     inputs = blobs(pictures, loaded.input_shape[1], mean) * np.float32(scale)
     seen = looked_at(engine, loaded, inputs[:LOOKED_AT], tmp_path)
     quantized, others = loaded.quantized(seen), inputs[LOOKED_AT:]
-    exact = engine.of("openvino").forward(loaded.watched(), others[:1], 1)[: len(loaded.network.outputs)]
-    found = engine.of(name, "int8").forward(quantized, others[:1], 1)
+    exact = engine.of("openvino").forward(b"".join(loaded.watched()), others[:1], 1)[: len(loaded.network.outputs)]
+    found = engine.of(name, "int8").forward(b"".join(quantized), others[:1], 1)
     assert [each.shape for each in found] == [each.shape for each in exact]
     assert min(_cosine(*both) for both in zip(found, exact, strict=True)) > cosine
     assert any(np.abs(one - other).max() > 1e-4 for one, other in zip(found, exact, strict=True)), "no integers at all"
@@ -80,14 +80,14 @@ def test_a_net_in_integers_that_is_made_ready_anew_gives_the_same(
     loaded = residual(name)
     inputs = blobs(pictures, 224, (104, 117, 123))
     seen = looked_at(engine, loaded, inputs[:LOOKED_AT], tmp_path)
-    (tmp_path / "net").write_bytes(loaded.quantized(seen))
+    (tmp_path / "net").write_bytes(b"".join(loaded.quantized(seen)))
     first, *others = (outputs(engine.of(name, "int8"), tmp_path / "net", inputs[:8]) for _ in range(6))
     assert all((first == other).all() for other in others)
 
 
 def looked_at(engine: Engine, loaded: Loaded, inputs: Floats, folder: Path) -> Seen:
     """Returns what an executor would tell of a net's values."""
-    (folder / "watched").write_bytes(loaded.watched())
+    (folder / "watched").write_bytes(b"".join(loaded.watched()))
     with engine.of("openvino").loaded(folder / "watched", 1) as net:
         return Seen.of_json(json.loads(net.seen(inputs, len(loaded.network.outputs))))
 

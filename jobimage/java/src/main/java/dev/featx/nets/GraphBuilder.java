@@ -60,6 +60,7 @@ final class GraphBuilder {
     IRGraph converted = graph.toIRgraph();
     converted.evaluate();
     builder.dilate(converted.graph());
+    dropCopies(converted.graph());
     builder.multiply(converted.graph());
     // Before layers are fused, which takes names from them.
     Quantization quantization = new Quantization(converted.graph(), file);
@@ -152,16 +153,24 @@ final class GraphBuilder {
     }
   }
 
-  /**
-   * Frees what a graph whose primitives exist no longer needs: the weights that lie reordered in native memory, and their
-   * gradients.
-   */
+  /** Frees what convolutions keep beside their weights: those that they were made of, and gradients. */
+  private static void dropCopies(Graph graph) {
+    for (Object each : (Object[]) graph.getSortedForwardExecutions()) {
+      if (((Node) each).element() instanceof SpatialConvolution convolution) {
+        convolution.gradWeight().dense().set();
+        if (convolution.initWeight() != null) {
+          convolution.initWeight().set();
+        }
+      }
+    }
+  }
+
+  /** Frees what a graph whose primitives exist no longer needs: the weights that lie reordered in native memory. */
   static void dropHeapWeights(Graph graph) {
     for (Object each : (Object[]) graph.getSortedForwardExecutions()) {
       Object module = ((Node) each).element();
       if (module instanceof SpatialConvolution convolution) {
         convolution.weight().dense().set();
-        convolution.gradWeight().dense().set();
       } else if (module instanceof Linear linear) {
         linear.weight().dense().set();
       }

@@ -1,5 +1,10 @@
 package dev.featx.nets;
 
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -19,19 +24,19 @@ public final class Networks {
    * @param how engine, precision, batch and threads
    */
   public static CompiledNetwork of(byte[] bytes, Compilation how) {
-    return of(digest(bytes), () -> bytes, how);
+    return of(digest(bytes), () -> NetworkFile.read(bytes), how);
   }
 
   /**
    * Returns the net, as above, for a caller that knows the digest: taking it takes longer than a small shard does.
    *
    * @param digest of the network file
-   * @param bytes hands out the network file, asked only the first time
+   * @param file hands out the network file, asked only the first time
    * @param how engine, precision, batch and threads
    */
-  public static CompiledNetwork of(String digest, Supplier<byte[]> bytes, Compilation how) {
+  public static CompiledNetwork of(String digest, Supplier<NetworkFile> file, Compilation how) {
     String key = digest + how;
-    return COMPILED.computeIfAbsent(key, k -> made(NetworkFile.read(bytes.get()), how));
+    return COMPILED.computeIfAbsent(key, k -> made(file.get(), how));
   }
 
   /** Returns a net that is its caller's to close. */
@@ -41,8 +46,24 @@ public final class Networks {
 
   /** Returns the digest by which a network file is known here. */
   public static String digest(byte[] bytes) {
+    return HexFormat.of().formatHex(sha256().digest(bytes));
+  }
+
+  /**
+   * Returns the same of a file on a disk.
+   *
+   * @throws IOException if it can't be read
+   */
+  public static String digest(Path path) throws IOException {
+    try (DigestInputStream stream = new DigestInputStream(Files.newInputStream(path), sha256())) {
+      stream.transferTo(OutputStream.nullOutputStream());
+      return HexFormat.of().formatHex(stream.getMessageDigest().digest());
+    }
+  }
+
+  private static MessageDigest sha256() {
     try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+      return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
     }

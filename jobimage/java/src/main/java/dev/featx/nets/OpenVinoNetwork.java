@@ -69,6 +69,7 @@ final class OpenVinoNetwork implements CompiledNetwork {
       return new OpenVinoNetwork(compiled, file, how.batch(), precision, streams);
     } finally {
       LIBRARY.ov_model_free(model.getValue());
+      onnx.close();
     }
   }
 

@@ -1,6 +1,5 @@
 package dev.featx.pipeline;
 
-import dev.featx.nets.Networks;
 import java.io.IOException;
 import java.io.Serializable;
 import java.nio.file.Files;
@@ -109,12 +108,8 @@ public final class Job {
   }
 
   private Nets nets(String detectorFile, String extractorFile) throws IOException {
-    return new Nets(detectorFile == null ? null : net(detectorFile), net(extractorFile));
-  }
-
-  private Nets.Net net(String file) throws IOException {
-    byte[] bytes = Files.readAllBytes(Path.of(file));
-    return new Nets.Net(Networks.digest(bytes), spark.broadcast(bytes));
+    return new Nets(detectorFile == null ? null : Nets.Net.of(spark, Path.of(detectorFile)),
+        Nets.Net.of(spark, Path.of(extractorFile)));
   }
 
   /** Returns the JSON of a shard that has been done since the last call, or null. */

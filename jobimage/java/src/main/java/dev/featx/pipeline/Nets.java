@@ -5,7 +5,18 @@ import dev.featx.nets.Compilation;
 import dev.featx.nets.Detector;
 import dev.featx.nets.NetworkFile;
 import dev.featx.nets.Networks;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.Serializable;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 
 /**
@@ -15,15 +26,56 @@ import org.apache.spark.broadcast.Broadcast;
  * @param extractorNet the net whose output is the feature
  */
 record Nets(Net detectorNet, Net extractorNet) implements Serializable {
+  private static final int PART = 16 << 20;
+
   /**
-   * A network file, fetched by an executor when it is first asked for.
+   * A network file: handed from executor to executor in parts, put together on each one's disk and read from there, since
+   * VGG16's half gigabyte would otherwise lie in the heap while the net is made of it.
    *
    * @param digest by which it is known
-   * @param bytes the file
+   * @param parts of the file, in order
    */
-  record Net(String digest, Broadcast<byte[]> bytes) implements Serializable {
+  record Net(String digest, List<Broadcast<byte[]>> parts) implements Serializable {
+    /**
+     * Hands out a file.
+     *
+     * @param spark by which
+     * @param path where the driver has it
+     * @throws IOException if it can't be read
+     */
+    static Net of(JavaSparkContext spark, Path path) throws IOException {
+      List<Broadcast<byte[]>> parts = new ArrayList<>();
+      try (InputStream stream = Files.newInputStream(path)) {
+        for (byte[] part = stream.readNBytes(PART); part.length > 0; part = stream.readNBytes(PART)) {
+          parts.add(spark.broadcast(part));
+        }
+      }
+      return new Net(Networks.digest(path), parts);
+    }
+
     NetworkFile file() {
-      return NetworkFile.read(bytes.value());
+      try {
+        return NetworkFile.read(onDisk());
+      } catch (IOException e) {
+        throw new UncheckedIOException("a net can't be put on the executor's disk", e);
+      }
+    }
+
+    private Path onDisk() throws IOException {
+      Path folder = SparkEnv.get().blockManager().diskBlockManager().localDirs()[0].toPath();
+      Path whole = folder.resolve(digest + ".net");
+      synchronized (Net.class) {
+        if (!Files.exists(whole)) {
+          Path unfinished = folder.resolve(digest + ".part");
+          try (OutputStream stream = Files.newOutputStream(unfinished)) {
+            for (Broadcast<byte[]> part : parts) {
+              stream.write(part.value());
+            }
+          }
+          Files.move(unfinished, whole, StandardCopyOption.ATOMIC_MOVE);
+        }
+      }
+      return whole;
     }
 
     /** Returns the net made ready, which is its caller's to close. */
@@ -43,6 +95,6 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
   }
 
   private static CompiledNetwork compiled(Net net, Plan plan) {
-    return Networks.of(net.digest(), net.bytes()::value, plan.compilation());
+    return Networks.of(net.digest(), net::file, plan.compilation());
   }
 }

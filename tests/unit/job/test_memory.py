@@ -1,0 +1,63 @@
+"""What an executor is given follows from its nets, and from the user's word where there is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from featx_api.resource import FeatureExtraction
+from featx_api.spec import FeatureExtractionSpec
+from featx_job import memory
+from featx_job.nets import graph
+from featx_job.nets.graph import Layer, Network
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.bad_resources import changed
+
+
+def spec(memory: str | None = None, engine: str = "bigdl") -> FeatureExtractionSpec:
+    resource: dict[str, Any] = changed("spec.execution", {"memory": memory} if memory else {})
+    resource["spec"]["engine"] = engine
+    return FeatureExtraction.model_validate(resource).spec
+
+
+def net(weights: int, values: int) -> Network:
+    """Returns a net of so many mebibytes of weights, and of values for each picture, which take no memory here."""
+    weight = np.broadcast_to(np.float32(1), (weights * 1024 * 256, 1))
+    layer = Layer("product", graph.FullyConnected(weight, np.zeros(0, np.float32)), ("data",), (values * 1024 * 256,))
+    return Network("net", "data", (3, 8, 8), (layer,), ("product",))
+
+
+SMALL, SSD, VGG = net(5, 20), net(100, 95), net(537, 47)
+
+
+def test_a_small_net_takes_whole_batches_in_two_gibibytes() -> None:
+    found = memory.sizes([SMALL], spec(), cores=1)
+    assert found.batch == 8
+    assert found.pod <= 2048
+
+
+def test_the_vgg16_pair_fits_three_gibibytes_by_smaller_batches() -> None:
+    found = memory.sizes([SSD, VGG], spec(), cores=2)
+    assert found.batch == 4
+    assert found.pod <= 3072
+
+
+def test_openvino_is_given_room_for_each_streams_weights() -> None:
+    one, two = (memory.sizes([VGG], spec(engine="openvino"), cores=cores).pod for cores in (1, 2))
+    assert two - one >= 537
+
+
+def test_what_the_user_says_is_the_pods_and_the_heap_gets_its_share() -> None:
+    given_, needed = memory.sizes([SSD, VGG], spec("2Gi"), cores=2), memory.sizes([SSD, VGG], spec(), cores=2)
+    assert given_.pod == 2048
+    assert abs(given_.heap / given_.pod - needed.heap / needed.pod) < 0.01
+    assert memory.sizes([SSD, VGG], spec("8Gi"), cores=2).heap == needed.heap
+
+
+@given(st.integers(1, 600), st.integers(1, 900), st.integers(1, 64))
+def test_heap_and_values_always_fit_the_pod_and_a_batch_holds_a_picture(weights: int, values: int, cores: int) -> None:
+    found = memory.sizes([net(weights, values)], spec(), cores)
+    assert found.batch in (1, 2, 4, 8)
+    assert found.heap + weights + found.batch * values < found.pod
