@@ -57,6 +57,14 @@ bench-crops: ready engine ## class mAP by crop policy, on the labelled catalogue
 bench-precision: ready engine ## what bf16 and int8 do to detections, features and class mAP (4 minutes)
 	$(PYTHON) -m tests.bench.precision
 
+.PHONY: bench-duplicates
+bench-duplicates: ready engine ## near-duplicates made by known transforms: precision, recall, thresholds (4 minutes)
+	$(PYTHON) -m tests.bench.duplicates
+
+.PHONY: bench-deepbit
+bench-deepbit: ready engine ## class mAP of short codes beside features, random projection and PCA-ITQ (3 minutes)
+	$(PYTHON) -m tests.bench.codes
+
 .PHONY: generate
 generate: ready ## write what is generated: the CRD from the models, Python from caffe.proto
 	for file in $(CRDS); do $(PYTHON) -m featx_api > $$file; done

@@ -107,9 +107,12 @@ class Binarize(ApiModel):
 
     method: Literal["pictureMean", "fixed"] = Field(
         "pictureMean",
-        description="A unit's bit is set above the mean of the picture's own feature, or above threshold.",
+        description="A unit's bit is set above the mean of the picture's own units, or above threshold.",
     )
     threshold: float | None = Field(None, ge=-1e6, le=1e6, description="For method fixed.")
+    layer: str | None = Field(
+        None, min_length=1, max_length=128, description="The layer that bits are made of; the feature's where absent."
+    )
 
     @model_validator(mode="after")
     def _threshold_goes_with_fixed(self) -> Self:

@@ -21,7 +21,7 @@ from featx_cli.engine import cache_folder
 from featx_cli.errors import CommandError
 from featx_job.failures import RunFailure
 
-from examples.demo import ACCESS_KEY, SECRET_KEY, models, pictures
+from examples.demo import ACCESS_KEY, SECRET_KEY, codes, models, pictures
 from tests.cluster import Cluster, ClusterError, choose, featx, s3_store
 
 RESOURCE = Path("examples/catalog.yaml")
@@ -53,7 +53,10 @@ def run(folder: Path | None) -> None:
     cluster = choose()
     with step("pictures and models"):
         chosen = pictures.of_folder(folder) if folder else pictures.of_packages()
-        nets = {"models/coco_ssdlite.onnx": models.coco_ssdlite(), "models/squeezenet.onnx": models.squeezenet()}
+        nets = {
+            "models/coco_ssdlite.onnx": models.coco_ssdlite(),
+            "models/squeezenet_deepbit.onnx": codes.squeezenet_with_codes(),
+        }
         print(f"  {len(chosen)} pictures, 2 nets")
         file = pinned(nets)
     with step(f"cluster: {cluster.name}"):
@@ -84,8 +87,8 @@ def inside(cluster: Cluster, file: Path, chosen: list[Path], nets: dict[str, Pat
 def pinned(nets: dict[str, Path]) -> Path:
     """Returns the resource's file, which pins the digests of both models.
 
-    TensorFlow folds constants while it converts, and a CPU of another kind may round one of them otherwise; then
-    it is a copy with the digests of the files that were made here.
+    TensorFlow folds constants while it converts, and the codes are fitted; a CPU of another kind may round either
+    otherwise, and then it is a copy with the digests of the files that were made here.
     """
     text = given = RESOURCE.read_text()
     for key, path in nets.items():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,14 +30,21 @@ from featx_cli.errors import CommandError
 RUNS = uuid.UUID("6b5f3a52-5d0e-4a86-8f0e-8f2c7f0c9a11")
 
 
-def run(file: Path, secrets: Path | None, claims: Path | None, cores: int | None) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what says where a run finds things on this machine."""
+    parser.add_argument(
+        "--secrets", type=Path, help="folder with one folder a Secret; AWS_* variables count without it"
+    )
+    parser.add_argument("--claims", type=Path, help="folder with one folder a PersistentVolumeClaim")
+    parser.add_argument("--cores", type=int, help="cores to use; all where absent")
+
+
+def run(file: Path, parsed: argparse.Namespace) -> int:
     """Runs a resource and prints a summary.
 
     Args:
         file: YAML file with the resource.
-        secrets: Folder with one folder a Secret, or None for AWS_* variables.
-        claims: Folder with one folder a PersistentVolumeClaim, or None.
-        cores: Cores to use, or None for all.
+        parsed: See `add_arguments`.
 
     Returns:
         0 if it succeeded, else 1.
@@ -43,19 +53,34 @@ def run(file: Path, secrets: Path | None, claims: Path | None, cores: int | None
         CommandError: The file is refused, or this machine lacks something.
     """
     resource = resource_file.read(file)
+    with surroundings(resource.name, parsed) as (around, console):
+        started = time.monotonic()
+        outcome = with_bar(job_of(resource), around, console)
+        _summary(outcome, time.monotonic() - started, log_of(resource.name), console)
+    return 0 if outcome.result == "Succeeded" else 1
+
+
+@contextmanager
+def surroundings(name: str, parsed: argparse.Namespace) -> Iterator[tuple[Surroundings, Console]]:
+    """Yields where a run happens and the terminal; what libraries print meanwhile goes to a log.
+
+    Raises:
+        CommandError: This machine lacks something.
+    """
     if not shutil.which("java"):
         raise CommandError(
             "java is not on PATH: install Java 17, on Debian with `apt-get install openjdk-17-jdk-headless`"
         )
-    jars, log = engine.jars(), engine.cache_folder() / "logs" / f"{resource.name}.log"
-    with tempfile.TemporaryDirectory(prefix="featx-") as work, quiet.turned_to(log) as terminal:
-        console = Console(file=terminal)
-        around = Surroundings(jars=jars, work=Path(work), secrets=secrets)
-        around = replace(around, claims=claims or around.claims, cores=cores or around.cores)
-        started = time.monotonic()
-        outcome = _with_bar(job_of(resource), around, console)
-        _summary(outcome, time.monotonic() - started, log, console)
-    return 0 if outcome.result == "Succeeded" else 1
+    jars = engine.jars()
+    with tempfile.TemporaryDirectory(prefix="featx-") as work, quiet.turned_to(log_of(name)) as terminal:
+        around = Surroundings(jars=jars, work=Path(work), secrets=parsed.secrets)
+        around = replace(around, claims=parsed.claims or around.claims, cores=parsed.cores or around.cores)
+        yield around, Console(file=terminal)
+
+
+def log_of(name: str) -> Path:
+    """Returns where a run's log is."""
+    return engine.cache_folder() / "logs" / f"{name}.log"
 
 
 def job_of(resource: FeatureExtraction) -> JobSpec:
@@ -68,7 +93,8 @@ def job_of(resource: FeatureExtraction) -> JobSpec:
     return JobSpec(name=resource.name, namespace=os.environ.get("USER", "local"), uid=str(uid), attempt=1, spec=spec)
 
 
-def _with_bar(job: JobSpec, around: Surroundings, console: Console) -> Outcome:
+def with_bar(job: JobSpec, around: Surroundings, console: Console) -> Outcome:
+    """Runs a job with a progress bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"))
     with Bar(*columns, TimeRemainingColumn(), console=console, transient=False) as bar:
         task = bar.add_task(job.name, total=None, speed="starting")

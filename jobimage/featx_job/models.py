@@ -58,11 +58,14 @@ def load(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Nets:
     """
     detector = None
     if spec.detector:
-        network = _network(spec, spec.detector.model, "spec.detector.model", surroundings)
-        detector = _usable("spec.detector.model", lambda: ready_detector(network, spec.engine, spec.precision))
-    whole = _network(spec, spec.extractor.model, "spec.extractor.model", surroundings)
-    layer = spec.extractor.layer
-    extractor = _usable("spec.extractor.model", lambda: ready_extractor(whole, layer, spec.engine, spec.precision))
+        found = network(spec, spec.detector.model, "spec.detector.model", surroundings)
+        detector = _usable("spec.detector.model", lambda: ready_detector(found, spec.engine, spec.precision))
+    whole = network(spec, spec.extractor.model, "spec.extractor.model", surroundings)
+    layer, binarize = spec.extractor.layer, spec.extractor.binarize
+    bits = binarize.layer if binarize else None
+    extractor = _usable(
+        "spec.extractor.model", lambda: ready_extractor(whole, layer, spec.engine, spec.precision, bits)
+    )
     return Nets(detector, extractor)
 
 
@@ -73,8 +76,18 @@ def _usable(field: str, make: Callable[[], Made]) -> Made:
         raise RunFailure("ModelInvalid", f"{field}: {error}") from None
 
 
-def _network(spec: FeatureExtractionSpec, model: Model, field: str, surroundings: Surroundings) -> Network:
-    """Returns the net of a model; the file that holds its weights is the one whose digest is checked."""
+def network(spec: FeatureExtractionSpec, model: Model, field: str, surroundings: Surroundings) -> Network:
+    """Returns the net of a model; the file that holds its weights is the one whose digest is checked.
+
+    Args:
+        spec: The run's.
+        model: The model.
+        field: Where in the spec it stands.
+        surroundings: Where the run is.
+
+    Raises:
+        RunFailure: As `load`.
+    """
     name, uri = ("onnx", model.onnx) if model.onnx else ("weights", str(model.weights))
     weights = _fetch(spec, model, uri, f"{field}.{name}", surroundings)
     digest = hashlib.sha256(weights).hexdigest()

@@ -20,7 +20,7 @@ Conf = dict[str, str]
 DRIVER_PORT, BLOCK_PORT = 7078, 7079
 # Of the driver pod's memory; the rest is Python's.
 DRIVER_HEAP_SHARE = 0.5
-LOCAL_DRIVER_HEAP = 300  # MiB more than an executor's heap, where one JVM is both
+LOCAL_HEAP = 2  # times an executor's, where one JVM is driver and executor
 OPENED = (
     *("java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util"),
     *("java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs", "sun.security.action"),
@@ -142,7 +142,7 @@ def _on_this_machine(job: JobSpec, surroundings: Surroundings, sizes: Sizes) -> 
         "spark.master": f"local[{shards_at_once(job.spec, surroundings.cores)}]",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": f"{sizes.heap + LOCAL_DRIVER_HEAP}m",
+        "spark.driver.memory": f"{LOCAL_HEAP * sizes.heap}m",
         "spark.ui.enabled": "false",
         "spark.driver.extraClassPath": class_path(surroundings),
         "spark.driver.extraJavaOptions": java_options(surroundings.cores, surroundings.site),

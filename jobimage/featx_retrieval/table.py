@@ -51,29 +51,6 @@ def read(uri: str, columns: Sequence[str], endpoint: str | None = None) -> Table
     return Table(keys, joined("features"), joined("bits"), joined("areas"))
 
 
-def aligned(
-    uri: str, others: Sequence[str], endpoint: str | None = None
-) -> tuple[npt.NDArray[np.float32], list[npt.NDArray[np.float32]]]:
-    """Returns the features of one table, and of others of the same pictures in the same order.
-
-    Raises:
-        TableError: As `batches`; or a table has other keys or another length of feature.
-    """
-    first = read(uri, ["key", "feature"], endpoint)
-    assert first.features is not None
-    found = []
-    for other in others:
-        more = read(other, ["key", "feature"], endpoint)
-        assert more.features is not None
-        place = {key: index for index, key in enumerate(more.keys)}
-        missing = next((key for key in first.keys if key not in place), None)
-        if missing is not None or more.features.shape[1] != first.features.shape[1]:
-            why = f"it lacks {missing}" if missing is not None else "its features have another length"
-            raise TableError(f"{other}: not a table of the pictures of {uri}: {why}")
-        found.append(more.features[[place[key] for key in first.keys]])
-    return first.features, found
-
-
 def batches(uri: str, columns: Sequence[str], endpoint: str | None = None) -> Iterator[Table]:
     """Yields a table's rows, ordered by file and place.
 

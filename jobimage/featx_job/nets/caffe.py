@@ -7,7 +7,6 @@ wrote it last, which is how Caffe runs them.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -106,19 +105,6 @@ def _notes_on_blobs(messages: list[caffe_pb2.LayerParameter]) -> list[str]:
         for top, names in writers.items()
         if names[0] == top and len(names) > 1
     ]
-
-
-def output_layer(network: Network, name: str) -> Network:
-    """Returns the part of a net that ends at one layer.
-
-    Raises:
-        ModelError: There is no such layer; the message lists those with similar names.
-    """
-    names = [layer.name for layer in network.layers]
-    if name not in names:
-        near = difflib.get_close_matches(name, names, 5, 0.4) or names[-5:]
-        raise ModelError(f"the net has no layer {name!r}; it has, among others, {', '.join(near)}")
-    return network.ending_at((name,))
 
 
 def _input(net: caffe_pb2.NetParameter, messages: list[caffe_pb2.LayerParameter]) -> tuple[str, Shape]:

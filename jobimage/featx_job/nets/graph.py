@@ -7,12 +7,15 @@ without the batch axis: (channels, height, width) for maps, (units,) for vectors
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from featx_job.nets.errors import ModelError
 
 Array = NDArray[np.float32]
 Shape = tuple[int, ...]
@@ -252,6 +255,18 @@ class Network:
             for name in layer.inputs:
                 found[name] += (layer,)
         return found
+
+    def of_layer(self, name: str) -> Network:
+        """Returns the part of the net that ends at one layer.
+
+        Raises:
+            ModelError: There is no such layer; the message lists those with similar names.
+        """
+        names = [layer.name for layer in self.layers]
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 5, 0.4) or names[-5:]
+            raise ModelError(f"the net has no layer {name!r}; it has, among others, {', '.join(near)}")
+        return self.ending_at((name,))
 
     def ending_at(self, outputs: tuple[str, ...]) -> Network:
         """Returns the part of the graph that these outputs need."""

@@ -86,7 +86,9 @@ def ready_detector(network: Network, engine: Engine = "bigdl", precision: str = 
     return Loaded(parts.trunk, parts, engine, network.input_shape, len(parts.priors), network.notes)
 
 
-def ready_extractor(whole: Network, layer: str, engine: Engine = "bigdl", precision: str = "f32") -> Loaded:
+def ready_extractor(
+    whole: Network, layer: str, engine: Engine = "bigdl", precision: str = "f32", bits_layer: str | None = None
+) -> Loaded:
     """Makes a net ready, up to the layer that is the feature.
 
     Args:
@@ -94,12 +96,15 @@ def ready_extractor(whole: Network, layer: str, engine: Engine = "bigdl", precis
         layer: Name of the layer whose output, flattened, is the feature.
         engine: What executors run it on.
         precision: What it is to compute in.
+        bits_layer: Name of the layer that bits are made of, where that is another; it becomes a second output.
 
     Raises:
         ModelError: It can't be used; the message says why.
     """
-    network = fold(caffe.output_layer(whole, layer))
-    if network.outputs[0] == network.input:
+    ends = [whole.of_layer(name).outputs[0] for name in (layer, bits_layer) if name]
+    network = fold(whole.ending_at(tuple(ends)))
+    network = replace(network, outputs=tuple(dict.fromkeys(network.outputs)))
+    if network.input in network.outputs:
         raise ModelError(f"layer {layer} hands on the picture itself: there is nothing to compute")
     if engine == "bigdl":
         network = bigdl.prepared(network, integers=precision == "int8")

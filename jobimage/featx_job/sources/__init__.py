@@ -22,3 +22,10 @@ class Source(Protocol):
 
     def objects(self) -> Iterator[Listed]:
         """Yields the objects in order of their keys. Raises RunFailure."""
+
+    def read(self, key: str) -> bytes:
+        """Returns an object's content: for tools that look at a few, since executors read for themselves.
+
+        Raises:
+            RunFailure: It can't be read.
+        """

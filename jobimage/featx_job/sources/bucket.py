@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from featx_api.sources import S3Source
 from minio import Minio
@@ -11,6 +12,7 @@ from featx_job.sources import Listed
 from featx_job.stores import asking
 
 FIELD = "spec.source.s3"
+Answer = TypeVar("Answer")
 
 
 class BucketSource:
@@ -38,7 +40,19 @@ class BucketSource:
             found = self._client.list_objects(self._source.bucket, self._source.prefix or None, recursive=True)
             return [Listed(str(each.object_name), each.size or 0) for each in found if not _is_folder(each.object_name)]
 
-        yield from asking(self._source, FIELD, self._source.bucket, self._patience, listed)
+        yield from self._asking(listed)
+
+    def read(self, key: str) -> bytes:
+        """Implements `Source`."""
+
+        def get() -> bytes:
+            with self._client.get_object(self._source.bucket, key) as response:
+                return bytes(response.read())
+
+        return self._asking(get)
+
+    def _asking(self, question: Callable[[], Answer]) -> Answer:
+        return asking(self._source, FIELD, self._source.bucket, self._patience, question)
 
 
 def _is_folder(key: str | None) -> bool:

@@ -42,3 +42,10 @@ class FolderSource:
                 if not name.startswith(".") and path.is_file():
                     found.append(Listed(str(path.relative_to(self._folder)), path.stat().st_size))
         yield from sorted(found, key=lambda each: os.fsencode(each.key))
+
+    def read(self, key: str) -> bytes:
+        """Implements `Source`."""
+        try:
+            return (self._folder / key).read_bytes()
+        except OSError as error:
+            raise RunFailure("SourceNotFound", f"{self._folder / key} can't be read ({error.strerror})") from None

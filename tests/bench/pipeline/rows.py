@@ -18,6 +18,7 @@ from tests.bench.pipeline.nets import Pair
 
 BATCH = 8
 THRESHOLD, MARGIN = 0.5, 0.1
+LOOSE = {"pictures": 16, "minCosine": 0, "minAgreement": 0}
 HERE = "tests.bench.pipeline"
 
 
@@ -72,13 +73,15 @@ def featx(engine: str, precision: str) -> Command:
         detector, extractor = (_model(nets[name]) for name in ("detector", "extractor"))
         spec: dict[str, Any] = {
             "source": {"files": {"uri": f"file://{job.pictures}"}},
-            "detector": {**detector, "scoreThreshold": THRESHOLD, "crop": {"margin": MARGIN}},
+            "detector": {**detector, "scoreThreshold": THRESHOLD, "crop": {"margin": MARGIN, "minArea": 0}},
             "extractor": {**extractor, "layer": job.pair.layer},
             "output": {"uri": f"file://{job.output}"},
             "execution": {"shardPictures": job.part},
         }
         spec |= {"engine": engine} if engine != "bigdl" else {}
         spec |= {"precision": precision} if precision != "f32" or engine != "bigdl" else {}
+        # Whatever integers do to nets of random weights; what they do to real ones is tests.bench.precision's.
+        spec |= {"quantization": LOOSE} if precision == "int8" else {}
         resource = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "bench"}, "spec": spec}
         file = job.work / "featx.yaml"
         file.write_text(yaml.safe_dump(resource))

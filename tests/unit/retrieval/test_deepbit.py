@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from featx_job.nets import caffe
+from featx_job.nets import caffe, onnx_reader
 from featx_job.nets.errors import ModelError
 from featx_retrieval.baselines import Floats, Hash, TooManyBits, pca_itq
 from featx_retrieval.deepbit import ANGLES, Weights, fit, gradients, losses
@@ -75,17 +75,22 @@ def test_more_bits_than_directions_are_refused() -> None:
         pca_itq(np.random.default_rng(0).normal(size=(20, 40)), 32)
 
 
-def test_a_model_with_the_layer_computes_its_bits() -> None:
+def test_a_model_with_the_layer_computes_feature_and_bits() -> None:
     net = tiny_extractor()
     random = np.random.default_rng(5)
     layer = Hash(random.normal(size=(16, EXTRACTOR_UNITS)), random.normal(size=16))
-    prototxt, weights = appended(net.prototxt(), net.caffemodel(), EXTRACTOR_LAYER, layer)
-    read = caffe.read(prototxt, weights).by_name()["deepbit"]
-    assert read.shape == (16,)
-    assert read.inputs == ("drop",)  # the dropout that writes over it in place, and changes nothing
-    np.testing.assert_array_equal(read.operation.weight, layer.weight.astype(np.float32))  # type: ignore[union-attr]
+    network = caffe.read(net.prototxt(), net.caffemodel())
+    read = onnx_reader.read(appended(network, EXTRACTOR_LAYER, layer))
+    assert {EXTRACTOR_LAYER, "deepbit"} <= set(read.by_name())
+    made = read.by_name()["deepbit"]
+    assert made.shape == (16,)
+    np.testing.assert_array_equal(made.operation.weight, layer.weight.astype(np.float32))  # type: ignore[union-attr]
     with pytest.raises(ModelError, match="already"):
-        appended(prototxt, weights, EXTRACTOR_LAYER, layer)
+        appended(read, EXTRACTOR_LAYER, layer)
+    with pytest.raises(ModelError, match=r"pool has .* numbers, but the hash was fitted to 5"):
+        appended(network, EXTRACTOR_LAYER, Hash(np.zeros((16, 5)), np.zeros(16)))
+    with pytest.raises(ModelError, match="no layer 'pol'"):
+        appended(network, "pol", layer)
 
 
 def test_average_precision_is_what_one_counts_by_hand() -> None:

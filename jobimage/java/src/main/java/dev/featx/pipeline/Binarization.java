@@ -5,9 +5,9 @@ import dev.featx.nets.Bits;
 import java.io.Serializable;
 
 /**
- * How a feature becomes bits: a unit's bit is set if the unit is above one threshold for all units, as in DeepBit.
+ * How a layer's units become bits: a bit is set if its unit is above one threshold for all units, as in DeepBit.
  *
- * @param threshold the threshold, or null for the mean of the feature at hand
+ * @param threshold the threshold, or null for the mean of the picture's own units
  */
 record Binarization(Float threshold) implements Serializable {
   static Binarization of(JsonNode binarize) {
@@ -15,15 +15,15 @@ record Binarization(Float threshold) implements Serializable {
         binarize.hasNonNull("threshold") ? (float) binarize.get("threshold").asDouble() : null);
   }
 
-  byte[] bits(float[] feature) {
-    return Bits.pack(feature, 0, feature.length, threshold == null ? mean(feature) : threshold);
+  byte[] bits(float[] units) {
+    return Bits.pack(units, 0, units.length, threshold == null ? mean(units) : threshold);
   }
 
-  private static float mean(float[] feature) {
+  private static float mean(float[] units) {
     double sum = 0;
-    for (float value : feature) {
+    for (float value : units) {
       sum += value;
     }
-    return (float) (sum / feature.length);
+    return (float) (sum / units.length);
   }
 }

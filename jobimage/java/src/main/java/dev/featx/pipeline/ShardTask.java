@@ -6,6 +6,7 @@ import dev.featx.nets.Detector;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -223,14 +224,20 @@ final class ShardTask {
       plan.extractorInput().write(crop, extractor.inputShape(), inputs, i * size);
       crop.release();
     }
-    float[] outputs = extractor.forward(inputs, pictures.size())[0];
-    int length = outputs.length / pictures.size();
+    float[][] outputs = extractor.forward(inputs, pictures.size());
     for (int i = 0; i < pictures.size(); i++) {
-      float[] feature = java.util.Arrays.copyOfRange(outputs, i * length, (i + 1) * length);
+      float[] feature = of(outputs[0], i, pictures.size());
       Mat pixels = pictures.get(i).pixels();
-      byte[] bits = plan.binarization() == null ? null : plan.binarization().bits(feature);
+      // Of the feature itself, or of the layer that is the net's second output.
+      byte[] bits = plan.binarization() == null ? null
+          : plan.binarization().bits(of(outputs[outputs.length - 1], i, pictures.size()));
       features.add(
           new Rows.Feature(pictures.get(i).key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows()));
     }
+  }
+
+  private static float[] of(float[] values, int picture, int pictures) {
+    int length = values.length / pictures;
+    return Arrays.copyOfRange(values, picture * length, (picture + 1) * length);
   }
 }

@@ -1,0 +1,65 @@
+"""SqueezeNet with a DeepBit layer that was fitted to the demo's own pictures, by the command that users have."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import yaml
+from featx_cli.engine import cache_folder
+from featx_cli.errors import CommandError
+
+from examples.demo import models, pictures
+
+BITS = 64
+
+
+@cache
+def squeezenet_with_codes() -> Path:
+    """Returns the extractor's file: as `models.squeezenet`, and behind `feature` the layer `deepbit` of 64 units.
+
+    The fit takes 20 seconds and is kept for the same pictures and the same net.
+
+    Raises:
+        CommandError: Pictures or weights can't be had here, or the fit failed.
+    """
+    chosen = pictures.of_packages()
+    about = "\n".join([models.digest(models.squeezenet()), *(models.digest(path) for path in chosen)])
+    file = cache_folder() / "models" / f"squeezenet_deepbit-{hashlib.sha256(about.encode()).hexdigest()[:16]}.onnx"
+    if not file.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            _fit(chosen, Path(folder), file)
+    return file
+
+
+def _fit(chosen: list[Path], folder: Path, file: Path) -> None:
+    source = folder / "pictures"
+    source.mkdir()
+    for index, path in enumerate(chosen):
+        (source / f"{index:03}{path.suffix}").symlink_to(path)
+    extractor = {
+        "model": {"onnx": models.squeezenet().as_uri(), "sha256": models.digest(models.squeezenet())},
+        "input": {"mean": [104, 117, 123]},
+        "layer": "feature",
+    }
+    spec = {
+        "source": {"files": {"uri": source.as_uri()}},
+        "extractor": extractor,
+        "output": {"uri": (folder / "table").as_uri()},
+    }
+    resource = folder / "codes.yaml"
+    text = {
+        "apiVersion": "featx.dev/v1alpha1",
+        "kind": "FeatureExtraction",
+        "metadata": {"name": "codes"},
+        "spec": spec,
+    }
+    resource.write_text(yaml.safe_dump(text))
+    command = [sys.executable, "-m", "featx_cli", "fit-deepbit", str(resource), f"--bits={BITS}", f"--output={file}"]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    if outcome.returncode:
+        raise CommandError(f"the demo's codes can't be fitted: {outcome.stdout}{outcome.stderr}")

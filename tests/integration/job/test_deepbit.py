@@ -1,0 +1,125 @@
+"""`featx fit-deepbit` as a user calls it, and runs with the extractor that it writes: feature and bits at once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage
+import yaml
+from featx_job.nets import onnx_reader
+from featx_job.nets.graph import FullyConnected
+
+from examples.demo import models
+from tests.integration.job.runs import Runner, rows_of_folder
+from tests.integration.nets.engine import Name
+
+BITS = 16
+
+
+@pytest.fixture(scope="module")
+def resource(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A run over scikit-image's photographs, with SqueezeNet."""
+    folder = tmp_path_factory.mktemp("pictures")
+    carried = Path(str(skimage.__file__)).parent / "data"
+    for path in [each for each in carried.iterdir() if each.suffix in {".jpg", ".png"}]:
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    extractor = {
+        "model": {"onnx": models.squeezenet().as_uri(), "sha256": models.digest(models.squeezenet())},
+        "input": {"mean": [104, 117, 123]},
+        "layer": "feature",
+    }
+    spec = {
+        "source": {"files": {"uri": folder.as_uri()}},
+        "extractor": extractor,
+        "output": {"uri": (folder.parent / f"{folder.name}-table").as_uri()},
+    }
+    return {"apiVersion": "featx.dev/v1alpha1", "kind": "FeatureExtraction", "metadata": {"name": "fit"}, "spec": spec}
+
+
+@pytest.fixture(scope="module")
+def fitted(resource: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The extractor with the layer, and what was printed."""
+    folder = tmp_path_factory.mktemp("fitted")
+    outcome = fit(resource, folder, f"--bits={BITS}")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    return folder / "extractor.onnx", outcome.stdout
+
+
+def fit(resource: dict[str, Any], folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    (folder / "run.yaml").write_text(yaml.safe_dump(resource))
+    command = [sys.executable, "-m", "featx_cli", "fit-deepbit", str(folder / "run.yaml")]
+    command += ["--output", str(folder / "extractor.onnx"), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("engine", ["bigdl", "openvino"])
+def test_bits_are_the_layers_of_the_very_feature_in_the_row(
+    runner: Runner, resource: dict[str, Any], fitted: tuple[Path, str], tmp_path: Path, engine: Name
+) -> None:
+    path, printed = fitted
+    told = yaml.safe_load(printed[printed.index("  extractor:") :].replace("s3://…", path.as_uri()))["extractor"]
+    assert told["model"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    spec = resource["spec"]
+    extractor = {**spec["extractor"], **told}
+    output = {"uri": (tmp_path / "table").as_uri()}
+    outcome = runner.run({**spec, "extractor": extractor, "output": output, "engine": engine})
+    assert outcome.failure is None
+    layer = onnx_reader.read(path.read_bytes()).by_name()["deepbit"].operation
+    assert isinstance(layer, FullyConnected)
+    rows = rows_of_folder(tmp_path / "table").rows
+    assert len(rows) > 20
+    for row in rows:
+        assert len(row["feature"]) == 512
+        values = layer.weight @ np.array(row["feature"], np.float32) + layer.bias
+        bits = np.unpackbits(np.frombuffer(row["bits"], np.uint8))[:BITS]
+        clear = np.abs(values) > 1e-3 * np.abs(values).max()
+        np.testing.assert_array_equal(bits[clear] == 1, values[clear] > 0)
+
+
+def test_the_user_is_told_how_balanced_and_how_steady_the_bits_are(fitted: tuple[Path, str]) -> None:
+    said = " ".join(fitted[1].split())
+    found = re.search(r"16 bits from (\d+) pictures; a bit is set in (\d+)% to (\d+)% .* the same for (\d+)%", said)
+    assert found is not None, said
+    pictures, low, high, kept = (int(number) for number in found.groups())
+    assert pictures > 20
+    assert 40 <= low <= high <= 60
+    assert kept > 75
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "words"),
+    [
+        ({"layer": "feture"}, [], "spec.extractor: the net has no layer 'feture'; it has, among others, feature"),
+        ({}, ["--bits=256"], "take fewer --bits or more --pictures"),
+        (
+            {"model": {"onnx": models.squeezenet().as_uri(), "sha256": "0" * 64}},
+            [],
+            "ModelDigestMismatch: spec.extractor",
+        ),
+    ],
+)
+def test_what_cannot_be_fitted_is_one_line_that_says_why(
+    resource: dict[str, Any], tmp_path: Path, change: dict[str, Any], options: list[str], words: str
+) -> None:
+    spec = resource["spec"]
+    outcome = fit({**resource, "spec": {**spec, "extractor": {**spec["extractor"], **change}}}, tmp_path, *options)
+    assert outcome.returncode == 2
+    assert words in " ".join(outcome.stderr.split())
+    assert "Traceback" not in outcome.stdout + outcome.stderr
+
+
+def test_a_layer_for_bits_that_the_net_lacks_is_named(runner: Runner, resource: dict[str, Any], tmp_path: Path) -> None:
+    binarize = {"method": "fixed", "threshold": 0, "layer": "deepbit"}
+    extractor = {**resource["spec"]["extractor"], "binarize": binarize}
+    output = {"uri": (tmp_path / "table").as_uri()}
+    outcome = runner.run({**resource["spec"], "extractor": extractor, "output": output})
+    assert outcome.failure is not None
+    assert "no layer 'deepbit'" in outcome.failure.message
