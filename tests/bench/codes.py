@@ -126,9 +126,9 @@ def write(results: dict[str, Any]) -> None:
     lines = [
         "# What short codes are worth",
         "",
-        f"{results['photos']} labelled product photos of ten classes, whole; features of SqueezeNet (512 numbers), codes",
-        "of them; class mAP, leave one out. Fitted to all: codes were fitted, without labels, to the photos that they are",
-        "judged on. Held out: fitted to half, judged on the other half, mean and standard deviation of",
+        f"{results['photos']} labelled product photos of ten classes, whole; features of SqueezeNet (512 numbers),",
+        "codes of them; class mAP, leave one out. Fitted to all: codes were fitted, without labels, to the photos that",
+        "they are judged on. Held out: fitted to half, judged on the other half, mean and standard deviation of",
         f"{results['splits']} splits. mAP@1000 is DeepBit's count; with so few photos the first 1,000 are all of them.",
         catalogue.measured_by("bench-deepbit", results),
         "",

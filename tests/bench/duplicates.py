@@ -190,9 +190,9 @@ def write(results: dict[str, Any]) -> None:
     lines = [
         "# Near-duplicates of known origin",
         "",
-        f"{results['photos']} product photos and {len(TRANSFORMS)} altered copies of each; features of SqueezeNet of whole",
-        "pictures, codes fitted to half of the photos (DeepBit). The threshold is the largest that is right in 99 of",
-        "100 pairs on that half; precision and recall are of the other half, over all pairs of a photo and a copy.",
+        f"{results['photos']} product photos and {len(TRANSFORMS)} altered copies of each; features of SqueezeNet of",
+        "whole pictures, codes fitted to half of them (DeepBit). The threshold is the largest that is right in 99",
+        "of 100 pairs on that half; precision and recall are of the other half, over all pairs of a photo and a copy.",
         catalogue.measured_by("bench-duplicates", results),
         "",
         "| | " + " | ".join(row["by"] for row in rows) + " |",

@@ -121,7 +121,7 @@ def _extractor(pair: Pair, folder: Path) -> dict[str, Any]:
     files = pair.extractor.files(folder)
     prototxt, weights = files.prototxt.read_text(), files.caffemodel.read_bytes()
     (folder / "extractor.net").write_bytes(load_extractor(prototxt, weights, pair.layer).data)
-    network = fold(caffe.output_layer(caffe.read(prototxt, weights), pair.layer))
+    network = fold(caffe.read(prototxt, weights).of_layer(pair.layer))
     (folder / "extractor.onnx").write_bytes(to_onnx(network))
     return _common(pair.extractor, files, network.input_shape)
 

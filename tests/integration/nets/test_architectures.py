@@ -119,7 +119,7 @@ def check_features(
     engine: Engine, prototxt: str, weights: bytes, layer: str, inputs: Floats, expected: Floats, folder: Path
 ) -> Network:
     """Checks what both engines make of the inputs, one after the other; returns the net that they were given."""
-    network = fold(caffe.output_layer(caffe.read(prototxt, weights), layer))
+    network = fold(caffe.read(prototxt, weights).of_layer(layer))
     (folder / "net").write_bytes(extractor_bytes(bigdl.prepared(network)))
     with engine.loaded(folder / "net", BATCH) as compiled:
         (found,) = compiled.forward(inputs)

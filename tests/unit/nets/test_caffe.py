@@ -80,7 +80,7 @@ def test_an_input_layer_and_input_fields_say_the_same() -> None:
 
 def test_only_what_the_feature_needs_is_kept() -> None:
     net = tiny_extractor()
-    network = caffe.output_layer(caffe.read(net.prototxt(), net.caffemodel()), "depthwise")
+    network = caffe.read(net.prototxt(), net.caffemodel()).of_layer("depthwise")
     assert {layer.name for layer in network.layers} >= {"first", "pooled", "depthwise"}
     assert not {layer.name for layer in network.layers} & {"depthwise_bn", "sum", "pool", "hash"}
 

@@ -92,7 +92,7 @@ def test_a_convolution_whose_raw_output_is_wanted_keeps_it() -> None:
     _convolution(net, random, "data", "conv", 3)
     net.layer("Scale", "scale", ["conv"], "conv", [random.normal(size=4)])
     whole = caffe.read(net.prototxt(), net.caffemodel())
-    raw = fold(caffe.output_layer(whole, "conv"))
+    raw = fold(whole.of_layer("conv"))
     picture = random.normal(size=(3, 5, 6))
     assert len(raw.layers) == 1
     np.testing.assert_array_equal(reference.run(raw, picture)[0], reference.run(whole.ending_at(("conv",)), picture)[0])
