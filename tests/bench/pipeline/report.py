@@ -65,7 +65,7 @@ def markdown(results: Results) -> str:
         "# The pipeline beside what one would otherwise write\n",
         f"`make bench-pipeline`, {results['date']}: {results['machine']}; {results['cores']} threads, batches of "
         f"{results['batch']}. Rows of one table ran in turns on the same pictures; medians.\n",
-        "Images/s: from the files' own times, without the first and last three of 12 or more. Whole job: from the "
+        "Images/s: the slope of images done over the files' own times. Whole job: from the "
         "program's start to its end, on so few pictures mostly start-up. CPU: processor seconds an image of all "
         "processes, in the time of images/s. Memory: the largest sum of resident memory of all its processes. "
         "Share: of the same engine's forwards alone, detector and extractor one after the other. "

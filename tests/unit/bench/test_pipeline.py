@@ -64,3 +64,9 @@ def test_a_program_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Monke
 
 def run(command: list[str], folder: Path) -> Any:
     return measured.run(command, folder / "table", folder / "log", {}, os.sched_getaffinity(0))
+
+
+def test_files_that_end_three_at_a_time_do_not_seem_faster_than_they_are() -> None:
+    files = [(10.0 * group + place / 100, 8) for group in range(1, 9) for place in range(3)]
+    assert measured.slope(files) == pytest.approx(2.4, rel=0.03)
+    assert measured.slope([(float(second), 5) for second in range(6)]) == pytest.approx(5)
