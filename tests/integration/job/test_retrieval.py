@@ -1,0 +1,107 @@
+"""`featx similar`, `duplicates` and `fit-deepbit` on a table and pictures of a real store, as users call them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import skimage
+import yaml
+
+from examples.demo import models
+from tests.integration.job.runs import Runner
+from tests.integration.job.store import ADMIN, Store
+
+BUCKET = "retrieval"
+PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
+
+
+@pytest.fixture(scope="module")
+def resource(store: Store) -> dict[str, Any]:
+    """A run over photographs and a copy of one of them, saved anew at half the size."""
+    carried = Path(str(skimage.__file__)).parent / "data"
+    photos = {name: (carried / name).read_bytes() for name in PHOTOS}
+    cat = cv2.imdecode(np.frombuffer(photos["chelsea.png"], np.uint8), cv2.IMREAD_COLOR)
+    small = cv2.resize(cat, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    photos["copies/cat 2.jpg"] = cv2.imencode(".jpg", small)[1].tobytes()
+    store.put(BUCKET, {f"pictures/{name}": data for name, data in photos.items()})
+    extractor = {
+        "model": {"onnx": models.squeezenet().as_uri(), "sha256": models.digest(models.squeezenet())},
+        "input": {"mean": [104, 117, 123]},
+        "layer": "feature",
+        "binarize": {},
+    }
+    source = {"endpoint": store.endpoint, "bucket": BUCKET, "prefix": "pictures/", "secretRef": {"name": "store"}}
+    spec = {"source": {"s3": source}, "extractor": extractor, "output": {"uri": f"s3://{BUCKET}/table"}}
+    return {"apiVersion": "featx.dev/v1alpha1", "kind": "FeatureExtraction", "metadata": {"name": "s3"}, "spec": spec}
+
+
+@pytest.fixture(scope="module")
+def table(runner: Runner, resource: dict[str, Any]) -> str:
+    outcome = runner.run(resource["spec"], "uid-retrieval")
+    assert outcome.failure is None
+    return f"s3://{BUCKET}/table"
+
+
+def featx(store: Store, *arguments: str, secret: str = ADMIN[1]) -> subprocess.CompletedProcess[str]:
+    known_as = {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL": store.endpoint}
+    command = [sys.executable, "-m", "featx_cli", *arguments]
+    return subprocess.run(command, env={**os.environ, **known_as}, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("by", ["feature", "bits"])
+def test_the_copy_is_the_nearest_picture(store: Store, table: str, by: str) -> None:
+    outcome = featx(store, "similar", table, "--key", "pictures/chelsea.png", "--count", "2", "--by", by, "--json")
+    assert outcome.returncode == 0, outcome.stderr
+    nearest, second = json.loads(outcome.stdout)
+    assert nearest["key"] == "pictures/copies/cat 2.jpg"
+    assert nearest["distance"] < second["distance"]
+
+
+def test_the_larger_of_the_two_stands_for_the_group(store: Store, table: str) -> None:
+    outcome = featx(store, "duplicates", table, "--format", "json")
+    assert outcome.returncode == 0, outcome.stderr
+    ((first, second),) = json.loads(outcome.stdout)
+    assert (first["key"], second["key"]) == ("pictures/chelsea.png", "pictures/copies/cat 2.jpg")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "secret", "words"),
+    [
+        (
+            ["similar", f"s3://{BUCKET}/table", "--key", "pictures/chelsey.png"],
+            ADMIN[1],
+            "keys like it: pictures/chelsea.png",
+        ),
+        (["duplicates", f"s3://{BUCKET}/nothing"], ADMIN[1], "no table is there"),
+        (["duplicates", f"s3://{BUCKET}/table"], "wrong", f"s3://{BUCKET}/table: can't be read"),
+        (["duplicates", "ftp://somewhere"], ADMIN[1], "only folders, file:/// and s3:// can be read"),
+        (["duplicates", f"s3://{BUCKET}/table", "--threshold=-1"], ADMIN[1], "--threshold must be 0 or more"),
+    ],
+)
+def test_what_cannot_be_answered_is_one_line_that_says_why(
+    store: Store, table: str, arguments: list[str], secret: str, words: str
+) -> None:
+    outcome = featx(store, *arguments, secret=secret)
+    assert outcome.returncode == 2
+    assert outcome.stderr.startswith("error: ")
+    assert words in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert secret not in outcome.stderr
+
+
+def test_more_bits_than_the_source_has_pictures_are_refused(
+    store: Store, resource: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(resource))
+    outcome = featx(store, "fit-deepbit", str(tmp_path / "run.yaml"), "--bits=16", f"--output={tmp_path / 'net.onnx'}")
+    assert outcome.returncode == 2
+    assert "16 bits, but 5 pictures" in " ".join(outcome.stderr.split())
+    assert not (tmp_path / "net.onnx").exists()
