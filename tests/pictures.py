@@ -9,6 +9,13 @@ import skimage
 CATALOG = Path(__file__).resolve().parents[2] / "shared" / "data" / "catalog" / "images"
 
 
+def write_photographs(folder: Path) -> None:
+    """Writes scikit-image's photographs into a folder, 20 or more."""
+    for path in (Path(str(skimage.__file__)).parent / "data").iterdir():
+        if path.suffix in (".jpg", ".png"):
+            (folder / path.name).write_bytes(path.read_bytes())
+
+
 def paths(count: int) -> list[Path]:
     """Returns files of real pictures, spread evenly over what there is; fewer if there are not as many."""
     folder = CATALOG if CATALOG.is_dir() else Path(str(skimage.__file__)).parent / "data"

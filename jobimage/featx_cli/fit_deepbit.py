@@ -47,7 +47,7 @@ def _fit(parsed: argparse.Namespace) -> int:
     with local.surroundings(resource.name, parsed) as (around, console):
         try:
             network = models.network(spec, spec.extractor.model, "spec.extractor.model", around)
-            network.of_layer(spec.extractor.layer)
+            network.of_layer(spec.extractor.layer)  # a wrong name is said before pictures are fetched
             as_they_are, *turned = _features(resource, around, parsed.pictures, console)
             layer = deepbit.fit(as_they_are, parsed.bits, turned)
             data = hash_layer.appended(network, spec.extractor.layer, layer)

@@ -12,7 +12,7 @@ from featx_api.sources import StoreAccess
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.failures import RunFailure
-from featx_job.memory import Sizes, mebibytes
+from featx_job.memory import STREAMS, Sizes, mebibytes
 from featx_job.surroundings import Cluster, Surroundings
 
 Conf = dict[str, str]
@@ -67,9 +67,9 @@ def shards_at_once(spec: FeatureExtractionSpec, cores: int) -> int:
     """Returns how many shards an executor works on at once.
 
     More than its nets run side by side: while one reads, crops or writes, the nets have work. A forward of BigDL uses
-    all cores, and each shard has two nets; OpenVINO has a stream a core, up to 8 (dev.featx.nets.OpenVinoNetwork).
+    all cores, and each shard has two nets; OpenVINO has a stream a core, up to `STREAMS`.
     """
-    return 3 if spec.engine == "bigdl" else min(cores, 8) + 1
+    return 3 if spec.engine == "bigdl" else min(cores, STREAMS) + 1
 
 
 def class_path(surroundings: Surroundings) -> str:

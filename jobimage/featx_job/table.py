@@ -21,6 +21,7 @@ from featx_job.storage import Storage, StoredFile
 MANIFEST = "_manifest.json"
 SUCCESS = "_SUCCESS"
 QUARANTINE = "_quarantine"
+SHARD_LIST = "shards.json.gz"
 
 
 class Table:
@@ -36,7 +37,6 @@ class Table:
         """
         self._storage, self._uid, self._uri = storage, uid, uri
         self._run = f"_featx/{uid}"
-        self._shard_list = f"{self._run}/shards.json.gz"
 
     def folder(self, name: str) -> str:
         """Returns where executors put files: features, quarantine or done."""
@@ -62,7 +62,7 @@ class Table:
         return manifest if self._storage.read(SUCCESS) is not None else None
 
     def _refuse_strangers(self) -> None:
-        if self._storage.read(self._shard_list) is not None:
+        if self.kept(SHARD_LIST) is not None:
             return  # this run has been here before: what is there is its own
         for file in self._storage.files(""):
             if not file.path.startswith("_"):
@@ -73,10 +73,10 @@ class Table:
 
     def shard_list(self, make: Callable[[], ShardList]) -> ShardList:
         """Returns the run's shard list: the first attempt's, or what `make` returns if this is the first."""
-        stored = self._storage.read(self._shard_list)
+        stored = self.kept(SHARD_LIST)
         if stored is None:
             made = make()
-            self._storage.write(self._shard_list, made.to_bytes())
+            self.keep(SHARD_LIST, made.to_bytes())
             return made
         return from_bytes(stored)
 

@@ -6,14 +6,17 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import yaml
+from featx_api import API_VERSION, KIND
 from featx_retrieval import ranking
 from numpy.typing import NDArray
 from pyarrow import dataset
@@ -21,9 +24,12 @@ from pyarrow import dataset
 from examples.demo import models
 from tests import models as caffe_models
 from tests.bench import machine
+from tests.bench.main_job import FOLDER
 from tests.pictures import CATALOG
 
 DRAWS, SEED = 2000, 1
+Picture = NDArray[np.uint8]
+Change = Callable[[Picture], Picture]
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,13 @@ class Table:
         return ranking.average_precisions(ranking.cosine_distances(self.features), classes.astype(np.int64))
 
 
+def photos() -> list[Path]:
+    """Returns the labelled photos, by name; the program ends where they are not."""
+    if not CATALOG.is_dir():
+        raise SystemExit(f"error: the labelled photos are not here ({CATALOG})")
+    return sorted(CATALOG.rglob("*.jpg"))
+
+
 def run(name: str, spec: dict[str, Any]) -> Table:
     """Returns the table of a run over all photos.
 
@@ -53,15 +66,29 @@ def run(name: str, spec: dict[str, Any]) -> Table:
         name: Of the run, for its error.
         spec: What is not the source and not the output.
     """
+    photos()
+    return _run(name, CATALOG, spec)
+
+
+def altered(changes: Sequence[Change]) -> NDArray[np.float32]:
+    """Returns SqueezeNet's features of all photos in each of several changes: (changes, photos, 512)."""
+    with tempfile.TemporaryDirectory() as text:
+        for index, path in enumerate(photos()):
+            picture = cv2.imread(str(path), cv2.IMREAD_COLOR).astype(np.uint8)
+            for place, change in enumerate(changes):
+                made = Path(text) / f"{place:03}" / f"{index:04}.png"
+                made.parent.mkdir(exist_ok=True)
+                cv2.imwrite(str(made), change(picture), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        spec = {"extractor": models.squeezenet_extractor(), "engine": "openvino"}
+        features = _run("altered photos", Path(text), spec).features
+    return features.reshape(len(changes), -1, features.shape[1])
+
+
+def _run(name: str, pictures: Path, spec: dict[str, Any]) -> Table:
     with tempfile.TemporaryDirectory() as folder:
         output, file = Path(folder) / "table", Path(folder) / "run.yaml"
-        places = {"source": {"files": {"uri": CATALOG.as_uri()}}, "output": {"uri": output.as_uri()}}
-        resource = {
-            "apiVersion": "featx.dev/v1alpha1",
-            "kind": "FeatureExtraction",
-            "metadata": {"name": "bench"},
-            "spec": {**places, **spec},
-        }
+        places = {"source": {"files": {"uri": pictures.as_uri()}}, "output": {"uri": output.as_uri()}}
+        resource = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "bench"}, "spec": {**places, **spec}}
         file.write_text(yaml.safe_dump(resource))
         command = [sys.executable, "-m", "featx_cli", "run", str(file)]
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -70,17 +97,6 @@ def run(name: str, spec: dict[str, Any]) -> Table:
         table = dataset.dataset(sorted(output.glob("*.parquet"))).to_table().sort_by("key")
         manifest = json.loads((output / "_manifest.json").read_text())
     return Table(table.drop_columns(["feature"]).to_pylist(), np.stack(table["feature"].to_numpy()), manifest)
-
-
-def coco_detector(**settings: Any) -> dict[str, Any]:
-    """Returns the detector of general things."""
-    pixels = {"channels": "RGB", "mean": [127.5] * 3, "scale": 1 / 127.5}
-    return {"model": _onnx(models.coco_ssdlite()), "input": pixels, **settings}
-
-
-def squeezenet_extractor() -> dict[str, Any]:
-    """Returns the extractor of 512 numbers."""
-    return {"model": _onnx(models.squeezenet()), "input": {"mean": [104, 117, 123]}, "layer": "feature"}
 
 
 def face_detector() -> dict[str, Any]:
@@ -120,8 +136,18 @@ def measured_by(target: str, results: dict[str, Any]) -> str:
     return f"`make {target}`, {results['date']}: {results['machine']};\n{versions}."
 
 
-def _onnx(path: Path) -> dict[str, str]:
-    return {"onnx": path.as_uri(), "sha256": models.digest(path)}
+def said(row: dict[str, Any]) -> dict[str, Any]:
+    """Prints a row as soon as it is measured, and returns it."""
+    sys.stdout.write(json.dumps(row) + "\n")
+    sys.stdout.flush()
+    return row
+
+
+def write(name: str, results: dict[str, Any], lines: list[str]) -> None:
+    """Writes numbers and page, docs/bench/NAME.{json,md}."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / f"{name}.json").write_text(json.dumps(results, indent=2) + "\n")
+    (FOLDER / f"{name}.md").write_text("\n".join(lines) + "\n")
 
 
 def _caffe(files: caffe_models.CaffeFiles) -> dict[str, str]:

@@ -6,14 +6,11 @@ full ranking, and DeepBit's (the first 1,000, divided by the relevant ones found
 
 from __future__ import annotations
 
-import json
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-import cv2
 import numpy as np
 from featx_retrieval import deepbit, ranking
 from featx_retrieval.baselines import Hash, pca_itq, random_projection
@@ -21,9 +18,7 @@ from featx_retrieval.deepbit import ANGLES
 from featx_retrieval.turned import turned
 from numpy.typing import NDArray
 
-from tests.bench import catalogue, duplicates
-from tests.bench.main_job import FOLDER
-from tests.pictures import CATALOG
+from tests.bench import catalogue
 
 Features = NDArray[np.float32]
 BITS = (16, 32, 64, 128, 256)
@@ -55,34 +50,16 @@ WAYS: dict[str, Callable[[Features, int, list[Features]], Hash]] = {
 
 def main() -> int:
     """Measures and writes; returns the exit code."""
-    if not CATALOG.is_dir():
-        sys.stderr.write(f"error: the labelled photos are not here ({CATALOG})\n")
-        return 1
-    photos = sorted(CATALOG.rglob("*.jpg"))
+    photos = catalogue.photos()
     labels = np.unique([path.parent.name for path in photos], return_inverse=True)[1].astype(np.int64)
-    features = views(photos)
+    features = list(catalogue.altered([partial(turned, degrees=angle) for angle in (0, *ANGLES)]))
     rows = [{"way": "features, cosine", "bits": 0, **of_features(features[0], labels)}]
     for bits in BITS:
         for name, fit in WAYS.items():
-            rows.append({"way": name, "bits": bits, **of_codes(fit, bits, features, labels)})
-            sys.stdout.write(json.dumps(rows[-1]) + "\n")
-            sys.stdout.flush()
-    write({"photos": len(photos), "splits": SPLITS, "rows": rows, **catalogue.surroundings()})
+            rows.append(catalogue.said({"way": name, "bits": bits, **of_codes(fit, bits, features, labels)}))
+    results = {"photos": len(photos), "splits": SPLITS, "rows": rows, **catalogue.surroundings()}
+    catalogue.write("deepbit", results, page(results))
     return 0
-
-
-def views(photos: list[Path]) -> list[Features]:
-    """Returns features of the whole photos as they are, then turned by each angle."""
-    with tempfile.TemporaryDirectory() as text:
-        folder = Path(text)
-        for place, angle in enumerate((0, *ANGLES)):
-            (folder / "pictures" / str(place)).mkdir(parents=True)
-            for index, path in enumerate(photos):
-                picture = cv2.imread(str(path), cv2.IMREAD_COLOR).astype(np.uint8)
-                made = turned(picture, angle) if angle else picture
-                cv2.imwrite(str(folder / "pictures" / str(place) / f"{index:04}.png"), made)
-        found = duplicates.extracted(folder, 1 + len(ANGLES))
-    return list(found)
 
 
 def halves(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -127,10 +104,8 @@ def _row(whole: float, first: float, held_out: list[float]) -> dict[str, Any]:
     return row | {"heldOut": float(np.mean(held_out)), "spread": float(np.std(held_out))} if held_out else row
 
 
-def write(results: dict[str, Any]) -> None:
-    """Writes both files."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "deepbit.json").write_text(json.dumps(results, indent=2) + "\n")
+def page(results: dict[str, Any]) -> list[str]:
+    """Returns the page's lines."""
     lines = [
         "# What short codes are worth",
         "",
@@ -148,7 +123,7 @@ def write(results: dict[str, Any]) -> None:
             f"| {row['bits'] or ''} | {row['way']} | {row['mAP']:.3f} | {row['mAP@1000']:.3f} "
             + (f"| {row['heldOut']:.3f} ± {row['spread']:.3f} |" if "heldOut" in row else "| too few photos |")
         )
-    (FOLDER / "deepbit.md").write_text("\n".join(lines) + "\n")
+    return lines
 
 
 if __name__ == "__main__":

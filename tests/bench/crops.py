@@ -7,16 +7,14 @@ difference is of pairs: its interval comes from drawing photos again (bootstrap)
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from examples.demo import models
 from tests.bench import catalogue
-from tests.bench.main_job import FOLDER
-from tests.pictures import CATALOG
 
 PERSON, CLASSES = 1, 90
 
@@ -52,33 +50,28 @@ POLICIES = [
 
 def main() -> int:
     """Measures and writes; returns the exit code."""
-    if not CATALOG.is_dir():
-        sys.stderr.write(f"error: the labelled photos are not here ({CATALOG})\n")
-        return 1
     rows, whole = [], None
     for each in POLICIES:
         precisions, cropped = judged(each)
         whole = precisions if whole is None else whole
-        rows.append({"policy": each.name, "cropped": cropped, **catalogue.difference(precisions, whole)})
-        sys.stdout.write(json.dumps(rows[-1]) + "\n")
-        sys.stdout.flush()
-    write({"photos": len(precisions), "rows": rows, **catalogue.surroundings()})
+        row = {"policy": each.name, "cropped": cropped, **catalogue.difference(precisions, whole)}
+        rows.append(catalogue.said(row))
+    results = {"photos": len(precisions), "rows": rows, **catalogue.surroundings()}
+    catalogue.write("crops", results, page(results))
     return 0
 
 
 def judged(each: Policy) -> tuple[NDArray[np.float64], float]:
     """Returns the average precision of each photo as a query, by key, and the share of photos that were cropped."""
-    detector = {} if each.detector is None else {"detector": catalogue.coco_detector(**each.detector)}
-    spec = {**detector, "extractor": catalogue.squeezenet_extractor(), "engine": "openvino"}
+    detector = {} if each.detector is None else {"detector": {**models.coco_detector(), **each.detector}}
+    spec = {**detector, "extractor": models.squeezenet_extractor(), "engine": "openvino"}
     table = catalogue.run(each.name, spec)
     cropped = sum(row["score"] is not None for row in table.rows)
     return table.precisions(), cropped / len(table.rows)
 
 
-def write(results: dict[str, Any]) -> None:
-    """Writes both files."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "crops.json").write_text(json.dumps(results, indent=2) + "\n")
+def page(results: dict[str, Any]) -> list[str]:
+    """Returns the page's lines."""
     lines = [
         "# What cropping does to retrieval",
         "",
@@ -93,7 +86,7 @@ def write(results: dict[str, Any]) -> None:
         low, high = row["interval"]
         figures = [f"{row['cropped']:.0%}", f"{row['mAP']:.3f}", f"{row['difference']:+.3f}"]
         lines.append("| " + " | ".join([row["policy"], *figures, f"{low:+.3f} to {high:+.3f}"]) + " |")
-    (FOLDER / "crops.md").write_text("\n".join(lines) + "\n")
+    return lines
 
 
 if __name__ == "__main__":

@@ -7,32 +7,28 @@ the other. Writes docs/bench/duplicates.{json,md}.
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 from featx_retrieval import deepbit, ranking
-from featx_retrieval import table as tables
 from featx_retrieval.turned import turned
 from numpy.typing import NDArray
 
 from tests.bench import catalogue
-from tests.bench.main_job import FOLDER
-from tests.pictures import CATALOG
+from tests.bench.catalogue import Change, Picture
 
-Picture = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 LEAST_PRECISION = 0.99
 
 
-def jpeg(quality: int) -> Callable[[Picture], Picture]:
+def as_it_is(picture: Picture) -> Picture:
+    """Returns the picture."""
+    return picture
+
+
+def jpeg(quality: int) -> Change:
     """Returns what saves a picture as JPEG and reads it again."""
 
     def saved(picture: Picture) -> Picture:
@@ -42,7 +38,7 @@ def jpeg(quality: int) -> Callable[[Picture], Picture]:
     return saved
 
 
-def cropped(share: float) -> Callable[[Picture], Picture]:
+def cropped(share: float) -> Change:
     """Returns what cuts so much of each side's length off, half at each end."""
 
     def cut(picture: Picture) -> Picture:
@@ -52,23 +48,23 @@ def cropped(share: float) -> Callable[[Picture], Picture]:
     return cut
 
 
-def scaled(share: float) -> Callable[[Picture], Picture]:
+def scaled(share: float) -> Change:
     """Returns what makes a picture smaller."""
     return lambda picture: cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
-def toned(contrast: float, brightness: float) -> Callable[[Picture], Picture]:
+def toned(contrast: float, brightness: float) -> Change:
     """Returns what changes contrast and brightness."""
     return lambda picture: cv2.convertScaleAbs(picture, alpha=contrast, beta=brightness).astype(np.uint8)
 
 
-def coloured(blue: float, red: float) -> Callable[[Picture], Picture]:
+def coloured(blue: float, red: float) -> Change:
     """Returns what shifts the white balance."""
     factors = np.array([blue, 1, red])
     return lambda picture: np.clip(picture * factors, 0, 255).astype(np.uint8)
 
 
-TRANSFORMS: dict[str, Callable[[Picture], Picture]] = {
+TRANSFORMS: dict[str, Change] = {
     "JPEG quality 90": jpeg(90),
     "JPEG quality 50": jpeg(50),
     "JPEG quality 20": jpeg(20),
@@ -89,58 +85,15 @@ TRANSFORMS: dict[str, Callable[[Picture], Picture]] = {
 
 def main() -> int:
     """Measures and writes; returns the exit code."""
-    if not CATALOG.is_dir():
-        sys.stderr.write(f"error: the labelled photos are not here ({CATALOG})\n")
-        return 1
-    with tempfile.TemporaryDirectory() as text:
-        folder = Path(text)
-        names = prepare(folder / "pictures")
-        features = extracted(folder, 1 + len(TRANSFORMS))
+    features = catalogue.altered([as_it_is, *TRANSFORMS.values()])
     ways = {"feature, cosine": (features, "cosine")}
     for bits in (64, 128):
         layer = deepbit.fit(features[0][::2], bits)  # those photos, as they are, that thresholds are chosen on
         ways[f"{bits} bits, Hamming"] = (np.stack([layer.bits(each) for each in features]), "hamming")
     rows = [{"by": name, **judged(values, kind)} for name, (values, kind) in ways.items()]
-    write({"photos": len(names), "rows": rows, **catalogue.surroundings()})
+    results = {"photos": features.shape[1], "rows": rows, **catalogue.surroundings()}
+    catalogue.write("duplicates", results, page(results))
     return 0
-
-
-def prepare(folder: Path) -> list[str]:
-    """Writes all photos as they are and in each transform; returns the photos' names."""
-    photos = sorted(CATALOG.rglob("*.jpg"))
-    for index, path in enumerate(photos):
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR).astype(np.uint8)
-        for place, change in enumerate((lambda given: given, *TRANSFORMS.values())):
-            made = folder / str(place) / f"{index:04}.png"
-            made.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(made), change(picture), [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    return [path.name for path in photos]
-
-
-def extracted(folder: Path, places: int) -> NDArray[np.float32]:
-    """Returns features (places, photos, d) of a run over whole pictures, `pictures/PLACE/PHOTO.png` in a folder."""
-    spec = {
-        "source": {"files": {"uri": (folder / "pictures").as_uri()}},
-        "extractor": catalogue.squeezenet_extractor(),
-        "engine": "openvino",
-        "output": {"uri": (folder / "table").as_uri()},
-    }
-    text = {
-        "apiVersion": "featx.dev/v1alpha1",
-        "kind": "FeatureExtraction",
-        "metadata": {"name": "bench"},
-        "spec": spec,
-    }
-    (folder / "run.yaml").write_text(yaml.safe_dump(text))
-    command = [sys.executable, "-m", "featx_cli", "run", str(folder / "run.yaml")]
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
-    if outcome.returncode:
-        raise SystemExit(f"error: {outcome.stdout}{outcome.stderr}")
-    read = tables.read((folder / "table").as_uri(), ["key", "feature"])
-    assert read.features is not None
-    # Keys of one length sort as their numbers do, place by place.
-    order = np.argsort([f"{int(place):03}/{photo}" for place, photo in (key.split("/") for key in read.keys)])
-    return read.features[order].reshape(places, -1, read.features.shape[1])
 
 
 def judged(values: NDArray[Any], kind: str) -> dict[str, Any]:
@@ -172,7 +125,7 @@ def distances(values: NDArray[Any], kind: str) -> tuple[Floats, Floats]:
     square = measure(flat)[:photos].reshape(photos, -1, photos)  # photo, transform, photo
     own = np.arange(photos)
     same = square[own, 1:, own].T
-    others = square[:, :, :][~np.broadcast_to(np.eye(photos, dtype=bool)[:, None, :], square.shape)]
+    others = square[~np.broadcast_to(np.eye(photos, dtype=bool)[:, None, :], square.shape)]
     return same, others
 
 
@@ -185,10 +138,8 @@ def chosen(same: Floats, others: Floats) -> float:
     return float(candidates[precise].max()) if precise.any() else 0.0
 
 
-def write(results: dict[str, Any]) -> None:
-    """Writes both files."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "duplicates.json").write_text(json.dumps(results, indent=2) + "\n")
+def page(results: dict[str, Any]) -> list[str]:
+    """Returns the page's lines."""
     rows = results["rows"]
     lines = [
         "# Near-duplicates of known origin",
@@ -207,7 +158,7 @@ def write(results: dict[str, Any]) -> None:
     ]
     for name in TRANSFORMS:
         lines.append(f"| recall: {name} | " + " | ".join(f"{row['byTransform'][name]:.3f}" for row in rows) + " |")
-    (FOLDER / "duplicates.md").write_text("\n".join(lines) + "\n")
+    return lines
 
 
 if __name__ == "__main__":

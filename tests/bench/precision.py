@@ -6,20 +6,18 @@ writes docs/bench/precision.{json,md}.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from examples.demo import models
 from tests.bench import catalogue
 from tests.bench.catalogue import Table
-from tests.bench.main_job import FOLDER
-from tests.pictures import CATALOG
 
 PAIRS: dict[str, Callable[[], tuple[dict[str, Any], dict[str, Any]]]] = {
-    "COCO SSDLite + SqueezeNet": lambda: (catalogue.coco_detector(), catalogue.squeezenet_extractor()),
+    "COCO SSDLite + SqueezeNet": lambda: (models.coco_detector(), models.squeezenet_extractor()),
     "res10 SSD + thin ResNet-50": lambda: (catalogue.face_detector(), catalogue.resnet_extractor()),
 }
 WAYS = (("bigdl", "f32"), ("bigdl", "int8"), ("openvino", "f32"), ("openvino", "bf16"), ("openvino", "int8"))
@@ -30,9 +28,6 @@ SAME_OVERLAP = 0.5
 
 def main() -> int:
     """Measures and writes; returns the exit code."""
-    if not CATALOG.is_dir():
-        sys.stderr.write(f"error: the labelled photos are not here ({CATALOG})\n")
-        return 1
     rows = []
     for pair, nets in PAIRS.items():
         detector, extractor = nets()
@@ -41,10 +36,10 @@ def main() -> int:
             spec = {"detector": detector, "extractor": extractor, "engine": engine, "precision": precision}
             table = catalogue.run(f"{pair}, {engine} {precision}", spec | quantization(precision))
             exact = exact or table
-            rows.append({"pair": pair, "engine": engine, "precision": precision, **judged(table, exact)})
-            sys.stdout.write(json.dumps(rows[-1]) + "\n")
-            sys.stdout.flush()
-    write({"photos": len(table.rows), "rows": rows, **catalogue.surroundings()})
+            row = {"pair": pair, "engine": engine, "precision": precision, **judged(table, exact)}
+            rows.append(catalogue.said(row))
+    results = {"photos": len(table.rows), "rows": rows, **catalogue.surroundings()}
+    catalogue.write("precision", results, page(results))
     return 0
 
 
@@ -77,10 +72,8 @@ def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return bool(one["class"] == other["class"] and common >= SAME_OVERLAP * union)
 
 
-def write(results: dict[str, Any]) -> None:
-    """Writes both files."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "precision.json").write_text(json.dumps(results, indent=2) + "\n")
+def page(results: dict[str, Any]) -> list[str]:
+    """Returns the page's lines."""
     lines = [
         "# What other numbers than float32 do",
         "",
@@ -100,7 +93,7 @@ def write(results: dict[str, Any]) -> None:
             f"| {row['cosineWhereAgreed']:.4f} | {row['mAP']:.3f} | {row['difference']:+.4f} "
             f"| {low:+.4f} to {high:+.4f} | {row['imagesPerSecond']:.0f} |"
         )
-    (FOLDER / "precision.md").write_text("\n".join(lines) + "\n")
+    return lines
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -139,7 +138,7 @@ class _Writing:
         layer = self.layers.get(name)
         if layer and passes_on(layer.operation):
             inputs = tuple(self._rounded(each) for each in layer.inputs)
-            made = replace(layer, name=f"{name}/rounded", inputs=inputs)
+            made = dataclasses.replace(layer, name=f"{name}/rounded", inputs=inputs)
             self.layer(made)
             self.shapes[made.name], self.rounded[name] = layer.shape, made.name
             return made.name

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import skimage
 import yaml
 from featx_job.nets import onnx_reader
 from featx_job.nets.graph import FullyConnected
@@ -19,6 +18,7 @@ from featx_job.nets.graph import FullyConnected
 from examples.demo import models
 from tests.integration.job.runs import Runner, rows_of_folder
 from tests.integration.nets.engine import Name
+from tests.pictures import write_photographs
 
 BITS = 16
 
@@ -27,18 +27,11 @@ BITS = 16
 def resource(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A run over scikit-image's photographs, with SqueezeNet."""
     folder = tmp_path_factory.mktemp("pictures")
-    carried = Path(str(skimage.__file__)).parent / "data"
-    for path in [each for each in carried.iterdir() if each.suffix in {".jpg", ".png"}]:
-        (folder / path.name).write_bytes(path.read_bytes())
+    write_photographs(folder)
     (folder / "broken.jpg").write_bytes(b"no picture")
-    extractor = {
-        "model": {"onnx": models.squeezenet().as_uri(), "sha256": models.digest(models.squeezenet())},
-        "input": {"mean": [104, 117, 123]},
-        "layer": "feature",
-    }
     spec = {
         "source": {"files": {"uri": folder.as_uri()}},
-        "extractor": extractor,
+        "extractor": models.squeezenet_extractor(),
         "output": {"uri": (folder.parent / f"{folder.name}-table").as_uri()},
     }
     return {"apiVersion": "featx.dev/v1alpha1", "kind": "FeatureExtraction", "metadata": {"name": "fit"}, "spec": spec}
@@ -100,7 +93,7 @@ def test_the_user_is_told_how_balanced_and_how_steady_the_bits_are(fitted: tuple
         ({"layer": "feture"}, [], "spec.extractor: the net has no layer 'feture'; it has, among others, feature"),
         ({}, ["--bits=256"], "take fewer --bits or more --pictures"),
         (
-            {"model": {"onnx": models.squeezenet().as_uri(), "sha256": "0" * 64}},
+            {"model": {**models.named(models.squeezenet()), "sha256": "0" * 64}},
             [],
             "ModelDigestMismatch: spec.extractor",
         ),

@@ -18,16 +18,8 @@ THINGS = {"astronaut.png": 1, "chelsea.png": 17, "coffee.png": 47}
 @pytest.fixture(scope="module")
 def nets() -> Spec:
     return {
-        "detector": {
-            "model": _model(models.coco_ssdlite()),
-            "input": {"channels": "RGB", "mean": [127.5] * 3, "scale": 1 / 127.5},
-            "crop": {"minArea": 0.01},
-        },
-        "extractor": {
-            "model": _model(models.squeezenet()),
-            "input": {"mean": [104, 117, 123]},
-            "layer": "probability",
-        },
+        "detector": {**models.coco_detector(), "crop": {"minArea": 0.01}},
+        "extractor": {**models.squeezenet_extractor(), "layer": "probability"},
     }
 
 
@@ -59,11 +51,7 @@ def test_an_onnx_model_that_is_none_is_refused(runner: Runner, nets: Spec, tmp_p
     file = tmp_path / "net.onnx"
     file.write_bytes(b"no model")
     places = {"source": {"files": {"uri": tmp_path.as_uri()}}, "output": {"uri": (tmp_path / "table").as_uri()}}
-    outcome = runner.run({**places, "extractor": {**nets["extractor"], "model": _model(file)}})
+    outcome = runner.run({**places, "extractor": {**nets["extractor"], "model": models.named(file)}})
     assert outcome.failure is not None
     assert outcome.failure.class_ == "ModelInvalid"
     assert outcome.failure.message.startswith("spec.extractor.model: the file is no ONNX model")
-
-
-def _model(path: Path) -> Spec:
-    return {"onnx": path.as_uri(), "sha256": models.digest(path)}

@@ -7,44 +7,34 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage
 
 from examples.demo import models
 from tests.integration.job.runs import Runner, Spec, rows_of_folder
 from tests.integration.nets.engine import Name
-
-FLAGS = Path("/proc/cpuinfo").read_text().split()
+from tests.pictures import write_photographs
+from tests.processor import FLAGS, needs_integers
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photographs of scikit-image, 20 or more."""
     folder = tmp_path_factory.mktemp("pictures")
-    carried = Path(str(skimage.__file__)).parent / "data"
-    for path in [each for each in carried.iterdir() if each.suffix in {".jpg", ".png"}]:
-        (folder / path.name).write_bytes(path.read_bytes())
+    write_photographs(folder)
     return folder
 
 
 def spec(pictures: Path, output: Path, **others: object) -> Spec:
     return {
         "source": {"files": {"uri": pictures.as_uri()}},
-        "detector": {
-            "model": _model(models.coco_ssdlite()),
-            "input": {"channels": "RGB", "mean": [127.5] * 3, "scale": 1 / 127.5},
-        },
-        "extractor": {
-            "model": _model(models.squeezenet()),
-            "input": {"mean": [104, 117, 123]},
-            "layer": "feature",
-        },
+        "detector": models.coco_detector(),
+        "extractor": models.squeezenet_extractor(),
         "output": {"uri": output.as_uri()},
         "errors": {"maxFailedFraction": 1},
         **others,
     }
 
 
-@pytest.mark.skipif("avx512_vnni" not in FLAGS, reason="this CPU has no instructions for 8-bit integers")
+@needs_integers
 @pytest.mark.parametrize("engine", ["bigdl", "openvino"])
 def test_integers_come_near_floats_and_every_attempt_computes_with_the_same(
     runner: Runner, pictures: Path, tmp_path: Path, engine: Name
@@ -80,7 +70,7 @@ def test_integers_come_near_floats_and_every_attempt_computes_with_the_same(
     }
 
 
-@pytest.mark.skipif("avx512_vnni" not in FLAGS, reason="this CPU has no instructions for 8-bit integers")
+@needs_integers
 def test_integers_that_are_too_coarse_are_refused_before_anything_is_written(
     runner: Runner, pictures: Path, tmp_path: Path
 ) -> None:
@@ -110,10 +100,6 @@ def test_auto_is_bf16_where_the_cpu_has_it_and_status_says_what_it_was(
     assert outcome.progress is not None
     has = "avx512_bf16" in FLAGS or "amx_bf16" in FLAGS
     assert outcome.progress.precision == ("bf16" if has else "f32")
-
-
-def _model(path: Path) -> dict[str, str]:
-    return {"onnx": path.as_uri(), "sha256": models.digest(path)}
 
 
 def _cosine(left: list[float], right: list[float]) -> float:

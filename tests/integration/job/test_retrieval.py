@@ -32,12 +32,7 @@ def resource(store: Store) -> dict[str, Any]:
     small = cv2.resize(cat, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     photos["copies/cat 2.jpg"] = cv2.imencode(".jpg", small)[1].tobytes()
     store.put(BUCKET, {f"pictures/{name}": data for name, data in photos.items()})
-    extractor = {
-        "model": {"onnx": models.squeezenet().as_uri(), "sha256": models.digest(models.squeezenet())},
-        "input": {"mean": [104, 117, 123]},
-        "layer": "feature",
-        "binarize": {},
-    }
+    extractor = {**models.squeezenet_extractor(), "binarize": {}}
     source = {"endpoint": store.endpoint, "bucket": BUCKET, "prefix": "pictures/", "secretRef": {"name": "store"}}
     spec = {"source": {"s3": source}, "extractor": extractor, "output": {"uri": f"s3://{BUCKET}/table"}}
     return {"apiVersion": "featx.dev/v1alpha1", "kind": "FeatureExtraction", "metadata": {"name": "s3"}, "spec": spec}

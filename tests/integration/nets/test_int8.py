@@ -18,12 +18,12 @@ from examples.demo import models as demo
 from tests import models
 from tests.integration.nets.comparison import Floats, blobs
 from tests.integration.nets.engine import Engine, Name
+from tests.processor import needs_integers
 
 Pictures = list[NDArray[np.uint8]]
-FLAGS = Path("/proc/cpuinfo").read_text().split()
 LOOKED_AT = 8
 
-pytestmark = pytest.mark.skipif("avx512_vnni" not in FLAGS, reason="this CPU has no instructions for 8-bit integers")
+pytestmark = needs_integers
 
 
 def faces(engine: Name) -> Loaded:

@@ -169,11 +169,13 @@ final class Fusion {
     return List.of((Node[]) graph.getSortedForwardExecutions());
   }
 
-  private static List<Node> before(Node node) {
+  /** Returns the nodes that a node reads. */
+  static List<Node> before(Node node) {
     return (List<Node>) JavaConverters.seqAsJavaListConverter(node.prevNodes()).asJava();
   }
 
-  private static List<Node> after(Node node) {
+  /** Returns the nodes that read a node. */
+  static List<Node> after(Node node) {
     return (List<Node>) JavaConverters.seqAsJavaListConverter(node.nextNodes()).asJava();
   }
 }

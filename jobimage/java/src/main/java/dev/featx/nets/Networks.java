@@ -1,10 +1,5 @@
 package dev.featx.nets;
 
-import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -46,22 +41,18 @@ public final class Networks {
 
   /** Returns the digest by which a network file is known here. */
   public static String digest(byte[] bytes) {
-    return HexFormat.of().formatHex(sha256().digest(bytes));
+    MessageDigest taken = sha256();
+    taken.update(bytes);
+    return digest(taken);
   }
 
-  /**
-   * Returns the same of a file on a disk.
-   *
-   * @throws IOException if it can't be read
-   */
-  public static String digest(Path path) throws IOException {
-    try (DigestInputStream stream = new DigestInputStream(Files.newInputStream(path), sha256())) {
-      stream.transferTo(OutputStream.nullOutputStream());
-      return HexFormat.of().formatHex(stream.getMessageDigest().digest());
-    }
+  /** Returns the same of a file that was taken in part by part. */
+  public static String digest(MessageDigest taken) {
+    return HexFormat.of().formatHex(taken.digest());
   }
 
-  private static MessageDigest sha256() {
+  /** Returns what takes in a network file for its digest. */
+  public static MessageDigest sha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {

@@ -1,5 +1,8 @@
 package dev.featx.nets;
 
+import static dev.featx.nets.Fusion.after;
+import static dev.featx.nets.Fusion.before;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.intel.analytics.bigdl.dllib.nn.Graph;
 import com.intel.analytics.bigdl.dllib.nn.abstractnn.AbstractModule;
@@ -10,12 +13,10 @@ import com.intel.analytics.bigdl.dllib.nn.mkldnn.Linear;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.MaxPooling;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution;
 import com.intel.analytics.bigdl.dllib.utils.Node;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
-import scala.collection.JavaConverters;
 
 /**
  * Makes convolutions of a graph compute in 8-bit integers, from the ranges of values that were seen on pictures
@@ -147,13 +148,5 @@ final class Quantization {
       largest[i] = Math.max(largest[i], 1e-6f);
     }
     return largest;
-  }
-
-  private static List<Node> before(Node node) {
-    return (List<Node>) JavaConverters.seqAsJavaListConverter(node.prevNodes()).asJava();
-  }
-
-  private static List<Node> after(Node node) {
-    return (List<Node>) JavaConverters.seqAsJavaListConverter(node.nextNodes()).asJava();
   }
 }

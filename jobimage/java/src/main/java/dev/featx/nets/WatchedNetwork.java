@@ -45,25 +45,25 @@ public final class WatchedNetwork implements CompiledNetwork {
   @Override
   public float[][] forward(float[] pictures, int count) {
     float[][] values = network.forward(pictures, count);
-    remember(Arrays.copyOf(pictures, count * inputSize()), values);
+    remember(pictures, count * inputSize(), values);
     return Arrays.copyOf(values, outputs);
   }
 
-  private synchronized void remember(float[] input, float[][] values) {
+  private synchronized void remember(float[] input, int used, float[][] values) {
     if (ranges == null) {
       ranges = new float[values.length + 1][];
       Arrays.setAll(ranges, i -> new float[] {Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY});
     }
-    widen(ranges[0], input);
+    widen(ranges[0], input, used);
     for (int i = 0; i < values.length; i++) {
-      widen(ranges[i + 1], values[i]);
+      widen(ranges[i + 1], values[i], values[i].length);
     }
   }
 
-  private static void widen(float[] range, float[] values) {
-    for (float value : values) {
-      range[0] = Math.min(range[0], value);
-      range[1] = Math.max(range[1], value);
+  private static void widen(float[] range, float[] values, int count) {
+    for (int i = 0; i < count; i++) {
+      range[0] = Math.min(range[0], values[i]);
+      range[1] = Math.max(range[1], values[i]);
     }
   }
 

@@ -13,6 +13,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.SparkEnv;
@@ -45,12 +46,14 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
      */
     static Net of(JavaSparkContext spark, Path path) throws IOException {
       List<Broadcast<byte[]>> parts = new ArrayList<>();
+      MessageDigest digest = Networks.sha256();
       try (InputStream stream = Files.newInputStream(path)) {
         for (byte[] part = stream.readNBytes(PART); part.length > 0; part = stream.readNBytes(PART)) {
+          digest.update(part);
           parts.add(spark.broadcast(part));
         }
       }
-      return new Net(Networks.digest(path), parts);
+      return new Net(Networks.digest(digest), parts);
     }
 
     NetworkFile file() {
