@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 from featx_cli.engine import cache_folder
 from featx_cli.errors import CommandError
+from featx_retrieval import deepbit, turned
 
 from examples.demo import models, pictures
 
@@ -22,13 +23,14 @@ BITS = 64
 def squeezenet_with_codes() -> Path:
     """Returns the extractor's file: as `models.squeezenet`, and behind `feature` the layer `deepbit` of 64 units.
 
-    The fit takes 20 seconds and is kept for the same pictures and the same net.
+    The fit takes 20 seconds and is kept for the same pictures, the same net and the same way of fitting.
 
     Raises:
         CommandError: Pictures or weights can't be had here, or the fit failed.
     """
     chosen = pictures.of_packages()
-    about = "\n".join([models.digest(models.squeezenet()), *(models.digest(path) for path in chosen)])
+    fitted_by = [Path(str(module.__file__)) for module in (deepbit, turned)]
+    about = "\n".join(models.digest(path) for path in [models.squeezenet(), *fitted_by, *chosen])
     file = cache_folder() / "models" / f"squeezenet_deepbit-{hashlib.sha256(about.encode()).hexdigest()[:16]}.onnx"
     if not file.exists():
         with tempfile.TemporaryDirectory() as folder:

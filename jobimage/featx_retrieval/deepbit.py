@@ -6,14 +6,14 @@ of the first two cancel (both bottoms are one blob, one gets +r and the other -r
 -1 and 1, outputs X of the pictures as they are and X_k of the same turned, N pictures:
 
     quantisation  |B - X|^2 / N
-    evenness      |mean_n x_n|^2
+    evenness      |mean_n b_n|^2
     rotation      sum_k w_k |B - X_k|^2 / N: turned pictures are drawn to the bits of the picture as it is
 
 Left alone, these make all bits the same one, so W is a rotation of the principal axes, as in ITQ (Gong and Lazebnik
-2011), which this is without turned pictures. Then each part has its least in closed form, and is taken in turn: the
-bias that makes evenness 0, for given W the bits sign(X + sum_k w_k X_k), for given bits the rotation of Procrustes. No
-step ever makes the sum larger. Gradient descent on the same losses without that constraint lost to PCA-ITQ by .02 to
-.04 of class mAP (docs/bench/deepbit.md has what this one comes to).
+2011), which this is without turned pictures. Then each part has its least in closed form, and is taken in turn: for
+given W the bits sign(X + sum_k w_k X_k), for given bits the rotation of Procrustes, and neither step makes the sum
+larger; at the end the bias that makes evenness 0, each unit's median. Gradient descent on the same losses without that
+constraint lost to PCA-ITQ by .02 to .04 of class mAP (docs/bench/deepbit.md has what this one comes to).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def fit(features: Features, bits: int, turned: Sequence[Features] = (), seed: in
     Args:
         features: (n, d), of the pictures as they are.
         bits: How many.
-        turned: (n, d) for each of `ANGLES`: the same pictures turned; without them this is PCA-ITQ.
+        turned: (n, d) for each of `ANGLES`: the same pictures turned; without them this is PCA-ITQ with medians.
         seed: Of the rotation that is begun with.
 
     Raises:
@@ -74,7 +74,7 @@ def fit(features: Features, bits: int, turned: Sequence[Features] = (), seed: in
     for _ in range(ROUNDS):
         rotation = nearest_rotation(inputs, nearest_bits([each @ rotation for each in inputs]))
     weight = (axes @ rotation).T / scale
-    return Hash(weight, -weight @ mean)
+    return Hash(weight, -np.median(np.asarray(features, np.float64) @ weight.T, axis=0))
 
 
 def _weighed(views: Sequence[Floats]) -> list[tuple[float, Floats]]:
