@@ -177,7 +177,7 @@ def stores(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Conf:
         "spark.hadoop.fs.s3a.connection.establish.timeout": "5000",
         "spark.hadoop.fs.s3a.connection.timeout": "60000",
         "spark.hadoop.fs.s3a.directory.marker.retention": "keep",  # no DELETE for each folder above a new object
-        "spark.hadoop.fs.s3a.fast.upload.buffer": "bytebuffer",  # a shard's file is small, and disks may be read-only
+        "spark.hadoop.fs.s3a.fast.upload.buffer": "array",  # disks may be read-only, and bytebuffer can not send again
         "spark.hadoop.fs.s3a.bucket.probe": "0",
     }
     for bucket, access in reached.items():
