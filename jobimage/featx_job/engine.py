@@ -166,7 +166,8 @@ class Engine:
             "precision": spec.precision,
             "batch": self._sizes.batch,
             "cores": cores,
-            "shardsAtOnce": spark.shards_at_once(spec, cores),
+            "streams": self._sizes.streams,
+            "shardsAtOnce": spark.shards_at_once(self._sizes),
         }
         return json.dumps(plan)
 

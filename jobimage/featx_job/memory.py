@@ -1,8 +1,8 @@
 """What an executor needs for a run's nets: pictures a forward, heap, and the whole pod. Pure.
 
 Numbers were measured on SSD300-VGG16 with DeepBit-VGG16, the largest pair that Featx is made for (docs/design.md,
-"Memory"). MKL-DNN keeps the output of each layer in memory of its own; OpenVINO shares that among layers, but keeps
-weights for each stream.
+"Memory"). MKL-DNN keeps the output of each layer in memory of its own; OpenVINO shares that among layers. Both keep
+weights for each stream. A stream a core needs no cores in step with each other: small nets get that on both engines.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ HEAP = 700  # Spark, a shard's objects and rows
 OUTSIDE = 300  # the JVM itself and its libraries
 PIXELS = 192  # decoded, of dev.featx.pipeline.ShardTask.PIXELS_IN_FLIGHT
 STEP = 128
-STREAMS = 8  # of dev.featx.nets.OpenVinoNetwork at the most
+STREAMS = 8  # more batches in flight would cost memory only
+NATIVE = 1024  # MiB that all of BigDL's streams may take; one may always, whatever it takes
 
 
 class Sizes(NamedTuple):
@@ -31,11 +32,13 @@ class Sizes(NamedTuple):
 
     Attributes:
         batch: Pictures a forward.
+        streams: Batches that a net runs at the same time, with an equal part of the cores each.
         heap: Of the JVM, in MiB.
         pod: Heap, and all that lies outside of it, in MiB.
     """
 
     batch: int
+    streams: int
     heap: int
     pod: int
 
@@ -57,14 +60,17 @@ def sizes(networks: Iterable[Network], spec: FeatureExtractionSpec, cores: int) 
     heap, native = float(HEAP), 0.0
     streams = min(cores, STREAMS)
     if spec.engine == "bigdl":
+        stream = sum(weights) + batch * values
+        while streams > 1 and streams * stream > NATIVE:
+            streams //= 2
         heap += max(weights) + batch * values / 5
-        native = sum(weights) + batch * values
+        native = streams * stream
     if spec.engine == "openvino" or spec.precision == "int8":
         # An int8 run looks at its nets by OpenVINO first.
         native = max(native, sum(weights) * (1 + streams) + max(weights) + streams * batch * values / 2)
     needed = _rounded(heap + native + OUTSIDE + PIXELS)
     pod = needed if spec.execution.memory is None else mebibytes(spec.execution.memory)
-    return Sizes(batch, round(heap * min(1.0, pod / needed)), pod)
+    return Sizes(batch, streams, round(heap * min(1.0, pod / needed)), pod)
 
 
 def mebibytes(memory: str) -> int:

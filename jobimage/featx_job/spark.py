@@ -12,7 +12,7 @@ from featx_api.sources import StoreAccess
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.failures import RunFailure
-from featx_job.memory import STREAMS, Sizes, mebibytes
+from featx_job.memory import Sizes, mebibytes
 from featx_job.surroundings import Cluster, Surroundings
 
 Conf = dict[str, str]
@@ -63,13 +63,13 @@ def threads(job: JobSpec, surroundings: Surroundings) -> int:
     return job.spec.execution.cores if surroundings.cluster else surroundings.cores
 
 
-def shards_at_once(spec: FeatureExtractionSpec, cores: int) -> int:
+def shards_at_once(sizes: Sizes) -> int:
     """Returns how many shards an executor works on at once.
 
-    More than its nets run side by side: while one reads, crops or writes, the nets have work. A forward of BigDL uses
-    all cores, and each shard has two nets; OpenVINO has a stream a core, up to `STREAMS`.
+    More than its nets run side by side: while one reads, crops or writes, the nets have work. A shard has two nets, so
+    that two shards keep one stream of each busy.
     """
-    return 3 if spec.engine == "bigdl" else min(cores, STREAMS) + 1
+    return max(2, sizes.streams) + 1
 
 
 def class_path(surroundings: Surroundings) -> str:
@@ -78,17 +78,16 @@ def class_path(surroundings: Surroundings) -> str:
     return ":".join([f"{surroundings.jars}/*", *bigdl])
 
 
-def java_options(cores: int, site: Path) -> str:
+def java_options(site: Path) -> str:
     """Returns the JVM options that BigDL needs on Java 17, and where OpenVINO's libraries are."""
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
-    engine = ["-Dbigdl.engineType=mkldnn", f"-Dbigdl.mklNumThreads={cores}", "-Dbigdl.disableOmpAffinity=true"]
-    engine.append(f"-Dfeatx.openvino={site}/openvino/libs")
+    engine = ["-Dbigdl.engineType=mkldnn", "-Dbigdl.disableOmpAffinity=true", f"-Dfeatx.openvino={site}/openvino/libs"]
     return " ".join([*opens, *engine, "-Djava.net.preferIPv4Stack=true", "-Dlog4j2.configurationFile=featx-log4j2.xml"])
 
 
 def _in_cluster(job: JobSpec, surroundings: Surroundings, cluster: Cluster, sizes: Sizes) -> Conf:
     execution = job.spec.execution
-    options = java_options(execution.cores, surroundings.site)
+    options = java_options(surroundings.site)
     settings = {
         "spark.master": "k8s://https://kubernetes.default.svc:443",
         "spark.submit.deployMode": "client",
@@ -103,7 +102,7 @@ def _in_cluster(job: JobSpec, surroundings: Surroundings, cluster: Cluster, size
         # G1 finds no room for VGG16's largest layer in a heap that has half as much again (docs/design.md, "Memory").
         "spark.executor.extraJavaOptions": f"{options} -XX:+UseShenandoahGC",
         # To Spark a core is a shard at a time; what the pod asks for are the real ones.
-        "spark.executor.cores": str(shards_at_once(job.spec, execution.cores)),
+        "spark.executor.cores": str(shards_at_once(sizes)),
         "spark.task.cpus": "1",
         "spark.kubernetes.executor.request.cores": settings_of(
             job.spec, "spark.kubernetes.executor.request.cores", str(execution.cores)
@@ -139,13 +138,13 @@ def _executors(job: JobSpec) -> Conf:
 
 def _on_this_machine(job: JobSpec, surroundings: Surroundings, sizes: Sizes) -> Conf:
     return {
-        "spark.master": f"local[{shards_at_once(job.spec, surroundings.cores)}]",
+        "spark.master": f"local[{shards_at_once(sizes)}]",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": f"{LOCAL_HEAP * sizes.heap}m",
         "spark.ui.enabled": "false",
         "spark.driver.extraClassPath": class_path(surroundings),
-        "spark.driver.extraJavaOptions": java_options(surroundings.cores, surroundings.site),
+        "spark.driver.extraJavaOptions": java_options(surroundings.site),
         "spark.local.dir": str(surroundings.work),
     }
 

@@ -90,7 +90,8 @@ class Engine:
         return self._nets.Networks.of(bytearray(network), self._how(batch))
 
     def _how(self, batch: int) -> Any:
-        return self._nets.Compilation.of(self.name, self._precision, batch, self._threads)
+        streams = self._threads if self.name == "openvino" else 1
+        return self._nets.Compilation.of(self.name, self._precision, batch, self._threads, streams)
 
     def detect(self, network: bytes, pictures: Floats, threshold: float, batch: int = 8) -> list[Floats]:
         """Returns each picture's boxes, best first: rows of class, score, x0, y0, x1, y1 as shares of the picture."""

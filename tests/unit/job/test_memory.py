@@ -44,6 +44,12 @@ def test_the_vgg16_pair_fits_three_gibibytes_by_smaller_batches() -> None:
     assert found.pod <= 3072
 
 
+def test_small_nets_run_a_stream_a_core_and_large_ones_all_cores_in_one() -> None:
+    assert memory.sizes([SMALL], spec(), cores=4).streams == 4
+    assert memory.sizes([SMALL], spec(engine="openvino"), cores=64).streams == 8
+    assert memory.sizes([SSD, VGG], spec(), cores=4).streams == 1
+
+
 def test_openvino_is_given_room_for_each_streams_weights() -> None:
     one, two = (memory.sizes([VGG], spec(engine="openvino"), cores=cores).pod for cores in (1, 2))
     assert two - one >= 537
@@ -60,4 +66,5 @@ def test_what_the_user_says_is_the_pods_and_the_heap_gets_its_share() -> None:
 def test_heap_and_values_always_fit_the_pod_and_a_batch_holds_a_picture(weights: int, values: int, cores: int) -> None:
     found = memory.sizes([net(weights, values)], spec(), cores)
     assert found.batch in (1, 2, 4, 8)
-    assert found.heap + weights + found.batch * values < found.pod
+    assert 1 <= found.streams <= min(cores, 8)
+    assert found.heap + found.streams * (weights + found.batch * values) < found.pod

@@ -10,11 +10,12 @@ import java.util.Locale;
  * @param precision f32, bf16, int8 or auto, as the resource says ({@link Precision})
  * @param batch pictures a forward
  * @param cores threads of an executor
+ * @param streams batches that a net runs at the same time, with an equal part of the cores each
  */
-public record Compilation(Engine engine, String precision, int batch, int cores) implements Serializable {
+public record Compilation(Engine engine, String precision, int batch, int cores, int streams) implements Serializable {
   /** Makes one from the words of a plan. */
-  public static Compilation of(String engine, String precision, int batch, int cores) {
-    return new Compilation(Engine.valueOf(engine.toUpperCase(Locale.ROOT)), precision, batch, cores);
+  public static Compilation of(String engine, String precision, int batch, int cores, int streams) {
+    return new Compilation(Engine.valueOf(engine.toUpperCase(Locale.ROOT)), precision, batch, cores, streams);
   }
 
   /**
@@ -28,6 +29,6 @@ public record Compilation(Engine engine, String precision, int batch, int cores)
 
   /** Returns how nets are made that are looked into: in float32, a picture at a time, by the engine that hands out all values. */
   public Compilation plain() {
-    return new Compilation(Engine.OPENVINO, "f32", 1, cores);
+    return new Compilation(Engine.OPENVINO, "f32", 1, cores, 1);
   }
 }

@@ -1,5 +1,7 @@
 package dev.featx.nets;
 
+import java.util.concurrent.BlockingQueue;
+
 /**
  * A net that one of the engines has made ready to run batches; {@link Networks} makes each once a JVM.
  *
@@ -39,6 +41,16 @@ public interface CompiledNetwork extends AutoCloseable {
   static void check(int count, int batch) {
     if (count < 1 || count > batch) {
       throw new IllegalArgumentException("a batch of " + count + " where 1 to " + batch + " fit");
+    }
+  }
+
+  /** Returns one of those that are free, after waiting for it if need be. */
+  static <T> T taken(BlockingQueue<T> free) {
+    try {
+      return free.take();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("the task was ended", e);
     }
   }
 }

@@ -26,7 +26,7 @@ final class OpenVinoNetwork implements CompiledNetwork {
   private final List<int[]> outputShapes;
   private final BlockingQueue<Request> free;
   private final Precision precision;
-  private boolean closed;
+  private volatile boolean closed;
 
   /** A request with its own input, in memory that OpenVINO reads in place. */
   private record Request(Pointer handle, Memory input) {}
@@ -55,13 +55,13 @@ final class OpenVinoNetwork implements CompiledNetwork {
     check(LIBRARY.ov_core_read_model_from_memory_buffer(CORE, onnx, onnx.size(), null, model), "the net can't be read");
     try {
       fixBatch(model.getValue(), file.inputShape(), how.batch());
-      int streams = streams(how.cores());
+      int streams = how.streams();
       Precision precision = how.resolved();
       List<Pointer> compiled = new ArrayList<>();
       if (precision == Precision.INT8) {
         // With several streams 2026.4 makes nets of integers that are wrong now and then: seen in 12 of 20.
         for (int i = 0; i < streams; i++) {
-          compiled.add(compiled(model.getValue(), properties(precision, 1, 1)));
+          compiled.add(compiled(model.getValue(), properties(precision, 1, Math.max(1, how.cores() / streams))));
         }
       } else {
         compiled.add(compiled(model.getValue(), properties(precision, streams, how.cores())));
@@ -78,11 +78,6 @@ final class OpenVinoNetwork implements CompiledNetwork {
     check(LIBRARY.ov_core_compile_model_props(CORE, model, "CPU", properties.length, properties[0], compiled),
         "the net can't be compiled");
     return compiled.getValue();
-  }
-
-  /** One thread a stream wastes nothing on keeping threads in step; more than 8 batches in flight would cost memory only. */
-  private static int streams(int cores) {
-    return Math.min(cores, 8);
   }
 
   private static OpenVino.Property[] properties(Precision precision, int streams, int threads) {
@@ -151,8 +146,11 @@ final class OpenVinoNetwork implements CompiledNetwork {
   @Override
   public float[][] forward(float[] pictures, int count) {
     CompiledNetwork.check(count, batch);
-    Request request = taken();
+    Request request = CompiledNetwork.taken(free);
     try {
+      if (closed) {
+        throw new IllegalStateException("this net was closed");
+      }
       request.input().write(0, pictures, 0, count * inputSize());
       check(LIBRARY.ov_infer_request_infer(request.handle()), "a batch failed");
       float[][] outputs = new float[outputShapes.size()][];
@@ -162,20 +160,6 @@ final class OpenVinoNetwork implements CompiledNetwork {
       return outputs;
     } finally {
       free.add(request);
-    }
-  }
-
-  private Request taken() {
-    try {
-      Request request = free.take();
-      if (closed) {
-        free.add(request);
-        throw new IllegalStateException("this net was closed");
-      }
-      return request;
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("the task was ended", e);
     }
   }
 

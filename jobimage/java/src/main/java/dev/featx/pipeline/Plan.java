@@ -42,8 +42,8 @@ record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInp
           NetInput.of(extractor.get("input")), extractor.hasNonNull("binarize") ? Binarization.of(extractor.get("binarize")) : null,
           plan.get("maxPixels").asLong(), plan.get("maxBytes").asLong(), plan.get("featuresFolder").asText(),
           plan.get("quarantineFolder").asText(), plan.get("doneFolder").asText(),
-          plan.get("shardsAtOnce").asInt(), Compilation.of(plan.get("engine").asText(), plan.get("precision").asText(), plan.get("batch").asInt(),
-              plan.get("cores").asInt()));
+          plan.get("shardsAtOnce").asInt(), Compilation.of(plan.get("engine").asText(), plan.get("precision").asText(),
+              plan.get("batch").asInt(), plan.get("cores").asInt(), plan.get("streams").asInt()));
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException("the driver's plan is no JSON", e);
     }
