@@ -15,8 +15,8 @@ from featx_job.engine import Engine, OnWait
 from featx_job.failures import RunFailure
 from featx_job.models import NetFiles, Nets
 from featx_job.nets.load import Loaded
-from featx_job.nets.network_file import Parts
 from featx_job.nets.quantization import Seen
+from featx_job.nets.wire import Parts
 from featx_job.shards import ShardList
 from featx_job.table import Table
 

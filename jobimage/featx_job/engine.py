@@ -15,7 +15,7 @@ from featx_job import failures, spark
 from featx_job.failures import RunFailure
 from featx_job.memory import Sizes
 from featx_job.models import NetFiles
-from featx_job.nets.network_file import Parts
+from featx_job.nets.wire import Parts
 from featx_job.progress import ShardDone
 from featx_job.shards import ShardList
 from featx_job.surroundings import Surroundings

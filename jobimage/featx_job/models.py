@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from featx_job.nets import caffe, onnx_reader
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph import Network
 from featx_job.nets.load import Loaded, ready_detector, ready_extractor
-from featx_job.nets.network_file import Parts
+from featx_job.nets.wire import Part, Parts
 from featx_job.surroundings import Surroundings
 
 Made = TypeVar("Made")
@@ -98,35 +99,40 @@ def network(spec: FeatureExtractionSpec, model: Model, field: str, surroundings:
         return _usable(field, lambda: onnx_reader.read(weights))
     prototxt = _fetch(spec, model, str(model.prototxt), f"{field}.prototxt", surroundings)
     try:
-        text = prototxt.decode()
+        text = bytes(prototxt).decode()
     except UnicodeDecodeError:
         raise RunFailure("ModelInvalid", f"{field}.prototxt: {model.prototxt} is no text") from None
     return _usable(field, lambda: caffe.read(text, weights))
 
 
-def _fetch(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, surroundings: Surroundings) -> bytes:
+def _fetch(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, surroundings: Surroundings) -> Part:
+    """Returns a file's bytes where they lie: weights stay on disk, and views of them do too."""
     if uri.startswith("s3://"):
-        return _of_store(spec, model, uri, field, surroundings)
-    path = packages.fetch(uri, field) if uri.startswith(packages.SCHEME) else Path(uri.removeprefix("file://"))
+        path = _of_store(spec, model, uri, field, surroundings)
+    else:
+        path = packages.fetch(uri, field) if uri.startswith(packages.SCHEME) else Path(uri.removeprefix("file://"))
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if path.stat().st_size else b""
     except OSError as error:
         raise RunFailure("ModelNotFound", f"{field}: {path} can't be read ({error.strerror})") from None
 
 
-def _of_store(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, surroundings: Surroundings) -> bytes:
+def _of_store(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, surroundings: Surroundings) -> Path:
+    """Returns where an object was put on this machine."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     access = spec.store_of(model.s3)
     where = f"{field.rsplit('.', 1)[0]}.s3" if model.s3 else "spec.source.s3"
     client = stores.client(access, stores.credentials(access, where, surroundings.secrets, dict(os.environ)))
+    path = surroundings.work / "models" / field.removeprefix("spec.")
 
-    def get() -> bytes:
+    def get() -> Path:
         try:
-            with client.get_object(bucket, key) as response:
-                return bytes(response.read())
+            client.fget_object(bucket, key, str(path))
         except S3Error as error:
             if error.code in ("NoSuchKey", "NoSuchObject"):
                 raise RunFailure("ModelNotFound", f"{field}: there is no {uri}") from None
             raise
+        return path
 
     return stores.asking(access, where, bucket, surroundings.patience, get)

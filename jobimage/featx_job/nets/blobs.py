@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from google.protobuf import message, text_format
 
-from featx_job.nets import caffe_pb2
+from featx_job.nets import caffe_pb2, wire
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph import Array
+from featx_job.nets.wire import Part
 
 Weights = dict[str, list[Array]]
 
@@ -54,6 +55,10 @@ V1_TYPES = {
     "TANH": "TanH",
     "WINDOW_DATA": "WindowData",
 }
+LAYERS: dict[int, type[caffe_pb2.V1LayerParameter | caffe_pb2.LayerParameter]] = {
+    caffe_pb2.NetParameter.LAYERS_FIELD_NUMBER: caffe_pb2.V1LayerParameter,
+    caffe_pb2.NetParameter.LAYER_FIELD_NUMBER: caffe_pb2.LayerParameter,
+}
 _SHARED = ("concat", "convolution", "inner_product", "lrn", "pooling", "power", "eltwise", "relu", "softmax")
 
 
@@ -71,41 +76,44 @@ def read_prototxt(text: str) -> caffe_pb2.NetParameter:
     return net
 
 
-def read_caffemodel(data: bytes) -> Weights:
+def read_caffemodel(data: Part) -> Weights:
     """Returns the weights of each layer by name, float32, in the order of the layer's blobs.
+
+    Arrays are views of the bytes wherever these are float32.
 
     Raises:
         ModelError: The bytes are no caffemodel, or a blob's values do not fill its shape.
     """
-    net = caffe_pb2.NetParameter()
+    weights: Weights = {}
+    layers = 0
     try:
-        net.ParseFromString(data)
-    except (message.DecodeError, UnicodeDecodeError):
+        for field in wire.fields(memoryview(data)):
+            kind = LAYERS.get(field.number)
+            if kind is None or field.wire != wire.LENGTH:
+                continue
+            layers += 1
+            blobs = [each.value for each in wire.fields(field.value) if each.number == kind.BLOBS_FIELD_NUMBER]
+            rest = (each.whole for each in wire.fields(field.value) if each.number != kind.BLOBS_FIELD_NUMBER)
+            layer = kind.FromString(b"".join(rest))
+            if blobs:
+                weights[layer.name] = [_array(layer.name, blob) for blob in blobs]
+    except (message.DecodeError, ValueError):  # of which UnicodeDecodeError is one
         raise ModelError("the weights are no caffemodel, or the file is cut short") from None
-    layers: list[caffe_pb2.V1LayerParameter | caffe_pb2.LayerParameter] = [*net.layers, *net.layer]
     if not layers:
         raise ModelError(f"the weights ({len(data)} bytes) hold no layer: is this the caffemodel?")
-    return {layer.name: [_array(layer.name, blob) for blob in layer.blobs] for layer in layers if layer.blobs}
+    return weights
 
 
-def _array(layer: str, blob: caffe_pb2.BlobProto) -> Array:
+def _array(layer: str, data: memoryview) -> Array:
+    found = list(wire.fields(data))
+    numbers = caffe_pb2.BlobProto.DATA_FIELD_NUMBER
+    blob = caffe_pb2.BlobProto.FromString(b"".join(each.whole for each in found if each.number != numbers))
+    pieces = [np.frombuffer(each.value, "<f4") for each in found if each.number == numbers]
+    values = pieces[0] if len(pieces) == 1 else np.concatenate([*pieces, np.array(blob.double_data, np.float32)])
     dims = tuple(blob.shape.dim) if blob.HasField("shape") else (blob.num, blob.channels, blob.height, blob.width)
-    values = _floats(blob) if len(blob.data) else np.fromiter(blob.double_data, np.float32, len(blob.double_data))
     if values.size != int(np.prod(dims)):
         raise ModelError(f"layer {layer}: a blob of shape {dims} holds {values.size} values: the file is damaged")
     return values.reshape(dims)
-
-
-def _floats(blob: caffe_pb2.BlobProto) -> Array:
-    """Returns a blob's numbers out of its packed bytes: one by one they take 10 s for VGG16, as a list gigabytes.
-
-    The blob loses its other fields, so that its bytes end with the numbers.
-    """
-    for field, _ in blob.ListFields():
-        if field.name != "data":
-            blob.ClearField(field.name)
-    data, count = blob.SerializeToString(), len(blob.data)
-    return np.frombuffer(data, "<f4", count, len(data) - 4 * count).astype(np.float32)
 
 
 def layers_for_inference(net: caffe_pb2.NetParameter) -> tuple[list[caffe_pb2.LayerParameter], list[str]]:

@@ -17,6 +17,7 @@ from featx_job.nets import caffe_pb2, graph, shapes
 from featx_job.nets.blobs import Weights, layers_for_inference, read_caffemodel, read_prototxt
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph import Array, Layer, Network, Operation, Shape
+from featx_job.nets.wire import Part
 
 INPUTS = {"Input", "Data", "ImageData", "DummyData", "MemoryData", "HDF5Data", "WindowData", "AnnotatedData"}
 TRAINING_ONLY = {
@@ -60,7 +61,7 @@ class Context(NamedTuple):
         return self.blobs[index]
 
 
-def read(prototxt: str, caffemodel: bytes) -> Network:
+def read(prototxt: str, caffemodel: Part) -> Network:
     """Returns the net of a Caffe model.
 
     Args:

@@ -12,8 +12,9 @@ from featx_job.nets.detection import SingleShot, split
 from featx_job.nets.errors import ModelError
 from featx_job.nets.fold import fold
 from featx_job.nets.graph import Network, Shape
-from featx_job.nets.network_file import Engine, Parts, detector_parts, extractor_parts
+from featx_job.nets.network_file import Engine, detector_parts, extractor_parts
 from featx_job.nets.quantization import Ranges, Seen, settled, watched
+from featx_job.nets.wire import Parts
 
 
 @dataclass(frozen=True, eq=False)

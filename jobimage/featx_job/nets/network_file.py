@@ -18,12 +18,11 @@ import numpy as np
 
 from featx_job.nets.detection import SingleShot
 from featx_job.nets.graph import Array, Layer, Network
-from featx_job.nets.onnx_writer import to_onnx
+from featx_job.nets.onnx_writer import onnx_parts
 from featx_job.nets.quantization import Ranges
+from featx_job.nets.wire import Part, Parts
 
 Engine = Literal["bigdl", "openvino"]
-Part = bytes | memoryview
-Parts = tuple[Part, ...]
 
 MAGIC = b"FEATXNET"
 VERSION = 1
@@ -39,15 +38,16 @@ class _Weights:
 
     def add(self, array: Array) -> dict[str, Any]:
         flat = np.ascontiguousarray(array, "<f4").reshape(-1)
-        return {"offset": self._append(flat.view(np.uint8).data), "shape": list(array.shape)}
+        return {"offset": self._append((flat.view(np.uint8).data,)), "shape": list(array.shape)}
 
-    def add_bytes(self, data: bytes) -> dict[str, Any]:
-        return {"offset": self._append(data), "length": len(data)}
+    def add_bytes(self, parts: Parts) -> dict[str, Any]:
+        return {"offset": self._append(parts), "length": sum(map(len, parts))}
 
-    def _append(self, data: Part) -> int:
-        offset, padding = self.size, -len(data) % ALIGNMENT
-        self.chunks += [data, b"\0" * padding]
-        self.size += len(data) + padding
+    def _append(self, parts: Parts) -> int:
+        offset, size = self.size, sum(map(len, parts))
+        padding = -size % ALIGNMENT
+        self.chunks += [*parts, b"\0" * padding]
+        self.size += size + padding
         return offset
 
 
@@ -99,7 +99,7 @@ def _header(
     if own_outputs:
         header["ownOutputs"] = own_outputs
     if engine == "openvino":
-        return {**header, "onnx": weights.add_bytes(to_onnx(network, ranges))}
+        return {**header, "onnx": weights.add_bytes(onnx_parts(network, ranges))}
     if ranges:
         header["ranges"] = {name: list(ranges[name]) for name in sorted(ranges)}
     return {**header, "layers": [_layer(layer, weights) for layer in network.layers]}

@@ -20,12 +20,13 @@ from featx_job.nets import graph, shapes
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph import Layer, Network, Operation, Shape
 from featx_job.nets.onnx_operators import OPERATORS, Node, Operations
+from featx_job.nets.wire import Part
 
 CHANNELS_FIRST = (0, 3, 1, 2)
 _BATCH = 0
 
 
-def read(data: bytes) -> Network:
+def read(data: Part) -> Network:
     """Returns the net of an ONNX model.
 
     A layer has the name of the tensor that it writes.
@@ -49,7 +50,7 @@ def read(data: bytes) -> Network:
     return Network(model.graph.name, reading.input, reading.input_shape, tuple(reading.layers.values()), outputs)
 
 
-def parse(data: bytes) -> ModelProto:
+def parse(data: Part) -> ModelProto:
     """Returns the message of an ONNX file.
 
     Raises:
@@ -57,7 +58,7 @@ def parse(data: bytes) -> ModelProto:
     """
     model = ModelProto()
     try:
-        model.ParseFromString(data)
+        model.ParseFromString(data)  # type: ignore[arg-type]  # it takes views too
     except DecodeError:
         raise ModelError("the file is no ONNX model") from None
     if not model.graph.node or not model.opset_import:

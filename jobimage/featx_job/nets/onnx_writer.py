@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
-from featx_job.nets import graph
+from featx_job.nets import graph, wire
 from featx_job.nets.graph import Array, Layer, Network, Operation, Shape
 from featx_job.nets.quantization import Ranges, passes_on, per_channel, scale_and_zero
+from featx_job.nets.wire import Parts
 
 OPSET = 17
 IR_VERSION = 8
@@ -27,7 +28,12 @@ _ELTWISE = {"sum": "Add", "product": "Mul", "max": "Max"}
 
 
 def to_onnx(network: Network, ranges: Ranges | None = None) -> bytes:
-    """Returns the net as an ONNX model.
+    """Returns the net as an ONNX model, whole; see `onnx_parts`."""
+    return b"".join(onnx_parts(network, ranges))
+
+
+def onnx_parts(network: Network, ranges: Ranges | None = None) -> Parts:
+    """Returns the net as an ONNX model, in parts, which are the net's own arrays where that is possible.
 
     The input has the network's input's name and the shape (batch, channels, height, width) with any batch; each layer
     becomes a tensor of the layer's name, and the outputs are those of the network. All float32.
@@ -39,18 +45,31 @@ def to_onnx(network: Network, ranges: Ranges | None = None) -> bytes:
     writing = _Writing(network, ranges or {})
     for layer in network.layers:
         writing.layer(layer)
-    made = helper.make_graph(
-        writing.nodes,
-        network.name or "network",
-        [_value(network.input, network.input_shape)],
-        [_value(name, network.shape_of(name)) for name in network.outputs],
-        writing.constants,
-    )
     opsets = [helper.make_opsetid("", OPSET)]
     if any(node.domain == DOMAIN for node in writing.nodes):
         opsets.append(helper.make_opsetid(DOMAIN, 1))
-    model = helper.make_model(made, producer_name="featx", opset_imports=opsets, ir_version=IR_VERSION)
-    return bytes(model.SerializeToString(deterministic=True))
+    nodes = GraphProto(node=writing.nodes, name=network.name or "network")
+    ends = GraphProto(
+        input=[_value(network.input, network.input_shape)],
+        output=[_value(name, network.shape_of(name)) for name in network.outputs],
+    )
+    constants = (part for name, array in writing.constants for part in _constant(name, array))
+    # In the order of the fields' numbers, as the library writes them.
+    parts = (_bytes(nodes), *constants, _bytes(ends))
+    head = ModelProto(ir_version=IR_VERSION, producer_name="featx")
+    graph_ = wire.field(ModelProto.GRAPH_FIELD_NUMBER, parts)
+    return (_bytes(head), *graph_, _bytes(ModelProto(opset_import=opsets)))
+
+
+def _constant(name: str, array: NDArray[Any]) -> Parts:
+    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+    head = TensorProto(dims=array.shape, data_type=kind, name=name)
+    values = wire.field(TensorProto.RAW_DATA_FIELD_NUMBER, (array.reshape(-1).view(np.uint8).data,))
+    return wire.field(GraphProto.INITIALIZER_FIELD_NUMBER, (_bytes(head), *values))
+
+
+def _bytes(message: GraphProto | ModelProto | TensorProto) -> bytes:
+    return bytes(message.SerializeToString(deterministic=True))
 
 
 class _Writing:
@@ -60,7 +79,7 @@ class _Writing:
         self.ranges = ranges
         self.layers = network.by_name()
         self.nodes: list[NodeProto] = []
-        self.constants: list[TensorProto] = []
+        self.constants: list[tuple[str, NDArray[Any]]] = []
         self.rounded: dict[str, str] = {}
         self.shapes = {network.input: network.input_shape} | {each.name: each.shape for each in network.layers}
 
@@ -110,11 +129,13 @@ class _Writing:
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
         """Adds a constant, and returns its name."""
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.constants.append((name, np.ascontiguousarray(array)))
         return name
 
     def _weights(self, layer: str, **arrays: Array) -> list[str]:
-        return [self.constant(f"{layer}/{name}", array.astype(np.float32)) for name, array in arrays.items()]
+        return [
+            self.constant(f"{layer}/{name}", array.astype(np.float32, copy=False)) for name, array in arrays.items()
+        ]
 
     def _scalars(self, layer: str, **values: ArrayLike) -> list[str]:
         return self._weights(layer, **{name: np.array(value, np.float32) for name, value in values.items()})

@@ -69,10 +69,11 @@ def passes_on(operation: graph.Operation) -> bool:
 
 def per_channel(weight: Array) -> tuple[NDArray[np.int8], Array]:
     """Returns weights (out, ...) as integers of -127 to 127, and the scale of each output channel (out,)."""
-    largest = np.abs(weight.reshape(len(weight), -1)).max(axis=1)
-    scale = np.maximum(largest, 1e-6).astype(np.float32) / np.float32(127)
-    integers = np.rint(weight / scale.reshape(-1, *[1] * (weight.ndim - 1)))
-    return np.clip(integers, -127, 127).astype(np.int8), scale
+    integers, scale = np.empty(weight.shape, np.int8), np.empty(len(weight), np.float32)
+    for channel, values in enumerate(weight):  # all at once would take twice the weights' memory
+        scale[channel] = max(np.abs(values).max(), np.float32(1e-6)) / np.float32(127)
+        integers[channel] = np.clip(np.rint(values / scale[channel]), -127, 127)
+    return integers, scale
 
 
 def scale_and_zero(values: Range) -> tuple[float, int]:
