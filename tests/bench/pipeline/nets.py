@@ -10,25 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from featx_job.nets import caffe
+from examples.demo.models import coco_ssdlite, digest, squeezenet
+from featx_job.nets import caffe, onnx_reader
 from featx_job.nets.detection import split
 from featx_job.nets.fold import fold
-from featx_job.nets.load import load_detector, load_extractor
+from featx_job.nets.graph import Network
+from featx_job.nets.load import ready_detector, ready_extractor
 from featx_job.nets.onnx_writer import to_onnx
 
 from tests import architectures, models
 from tests.architectures import ScaledNet
 
-Files = Callable[[Path], models.CaffeFiles]
+Files = Callable[[Path], models.CaffeFiles | Path]
 
 
 @dataclass(frozen=True)
 class Net:
-    """A Caffe model and what pixels are before it: its files, mean and scale."""
+    """A model, Caffe's files or one of ONNX, and what pixels are before it."""
 
     files: Files
     mean: tuple[float, float, float]
     scale: float = 1.0
+    channels: str = "BGR"
 
 
 @dataclass(frozen=True)
@@ -72,25 +75,25 @@ PAIRS = {
         Net(lambda folder: models.res10(), (104, 177, 123)),
         Net(lambda folder: models.resnet50_thin(), IMAGENET),
         "pool",
-        pictures=192,
+        pictures=768,
         part=16,
-        rounds=2,
+        rounds=1,
     ),
-    "mobilenet": Pair(
-        "MobileNet-SSD + SqueezeNet (random weights)",
-        Net(random(architectures.mobilenet_ssd), (127.5, 127.5, 127.5), 1 / 127.5),
-        Net(random(architectures.squeezenet), IMAGENET),
-        "pool10",
-        pictures=192,
+    "coco": Pair(
+        "COCO SSDLite (MobileNet v2) + SqueezeNet",
+        Net(lambda folder: coco_ssdlite(), (127.5, 127.5, 127.5), 1 / 127.5, "RGB"),
+        Net(lambda folder: squeezenet(), IMAGENET),
+        "feature",
+        pictures=768,
         part=16,
-        rounds=2,
+        rounds=1,
     ),
     "vgg": Pair(
         "SSD300-VGG16 + DeepBit-VGG16 (random weights)",
         Net(random(architectures.vgg16_ssd300), IMAGENET),
         Net(random(architectures.deepbit), IMAGENET),
         "relu8_kevin",
-        pictures=32,
+        pictures=96,
         part=8,
         rounds=1,
         small=False,
@@ -107,28 +110,34 @@ def prepare(name: str, folder: Path) -> None:
 
 
 def _detector(net: Net, folder: Path) -> dict[str, Any]:
-    files = net.files(folder)
-    prototxt, weights = files.prototxt.read_text(), files.caffemodel.read_bytes()
-    (folder / "detector.net").write_bytes(load_detector(prototxt, weights).data)
-    detector = split(fold(caffe.read(prototxt, weights)))
+    network, common = _read(net, folder)
+    (folder / "detector.net").write_bytes(ready_detector(network).data)
+    detector = split(fold(network))
     (folder / "detector.onnx").write_bytes(to_onnx(detector.trunk))
     np.savez(folder / "boxes.npz", priors=detector.priors, variances=detector.variances)
     classes = {"classes": detector.output.classes, "background": detector.output.background}
-    return _common(net, files, detector.trunk.input_shape) | {"boxes": {"arrays": str(folder / "boxes.npz"), **classes}}
+    scores = {"arrays": str(folder / "boxes.npz"), "scores": detector.scores}
+    return common | {"boxes": scores | classes}
 
 
 def _extractor(pair: Pair, folder: Path) -> dict[str, Any]:
-    files = pair.extractor.files(folder)
-    prototxt, weights = files.prototxt.read_text(), files.caffemodel.read_bytes()
-    (folder / "extractor.net").write_bytes(load_extractor(prototxt, weights, pair.layer).data)
-    network = fold(caffe.read(prototxt, weights).of_layer(pair.layer))
-    (folder / "extractor.onnx").write_bytes(to_onnx(network))
-    return _common(pair.extractor, files, network.input_shape)
+    whole, common = _read(pair.extractor, folder)
+    (folder / "extractor.net").write_bytes(ready_extractor(whole, pair.layer).data)
+    (folder / "extractor.onnx").write_bytes(to_onnx(fold(whole.of_layer(pair.layer))))
+    return common
 
 
-def _common(net: Net, files: models.CaffeFiles, shape: tuple[int, ...]) -> dict[str, Any]:
-    paths = {"prototxt": str(files.prototxt), "weights": str(files.caffemodel)}
-    return {**paths, "size": shape[1], "mean": net.mean, "scale": net.scale}
+def _read(net: Net, folder: Path) -> tuple[Network, dict[str, Any]]:
+    """Returns a net, and what `pair.json` says of it: how resources name it, and its input."""
+    files = net.files(folder)
+    if isinstance(files, Path):
+        network, model = onnx_reader.read(files.read_bytes()), {"onnx": files.as_uri(), "sha256": digest(files)}
+    else:
+        network = caffe.read(files.prototxt.read_text(), files.caffemodel.read_bytes())
+        model = {"prototxt": files.prototxt.as_uri(), "weights": files.caffemodel.as_uri()}
+        model["sha256"] = digest(files.caffemodel)
+    pixels = {"mean": net.mean, "scale": net.scale, "channels": net.channels}
+    return network, {"model": model, "size": network.input_shape[1], **pixels}
 
 
 if __name__ == "__main__":

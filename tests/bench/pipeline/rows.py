@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -121,11 +120,7 @@ ROWS = {
 
 
 def _model(net: dict[str, Any]) -> dict[str, Any]:
-    weights = Path(net["weights"])
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    model = {"prototxt": f"file://{net['prototxt']}", "weights": f"file://{weights}", "sha256": digest}
-    return {"model": model, "input": {"mean": net["mean"], "scale": net["scale"]}}
+    return {"model": net["model"], "input": {key: net[key] for key in ("mean", "scale", "channels")}}
 
 
 def _work(job: Job, engine: str, precision: str) -> str:
@@ -133,7 +128,10 @@ def _work(job: Job, engine: str, precision: str) -> str:
     nets = json.loads((job.nets / "pair.json").read_text())
     boxes = {**nets["detector"].pop("boxes"), "threshold": THRESHOLD, "margin": MARGIN}
     work: dict[str, Any] = {
-        name: {"onnx": str(job.nets / f"{name}.onnx"), **{key: net[key] for key in ("size", "mean", "scale")}}
+        name: {
+            "onnx": str(job.nets / f"{name}.onnx"),
+            **{key: net[key] for key in ("size", "mean", "scale", "channels")},
+        }
         for name, net in nets.items()
     }
     work |= {"engine": engine, "precision": precision, "cores": job.cores, "batch": BATCH, "part": job.part}

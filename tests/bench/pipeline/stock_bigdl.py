@@ -36,12 +36,15 @@ def main(path: str) -> None:
     from bigdl.dllib.utils.common import init_engine
 
     work = Work.read(path)
+    named = json.loads((Path(work.extractor.onnx).parent / "pair.json").read_text())["extractor"]["model"]
+    if "onnx" in named:
+        sys.exit("Failed: BigDL's documented way to an ImageFrame model loads no ONNX file")
     os.environ["PYSPARK_PYTHON"] = sys.executable
     context = SparkContext(conf=conf(work.cores))
     session = SparkSession(context)
     init_engine()
-    nets = json.loads((Path(work.extractor.onnx).parent / "pair.json").read_text())["extractor"]
-    model: Any = Model.load_caffe_model(nets["prototxt"], nets["weights"])
+    prototxt, weights = (named[key].removeprefix("file://") for key in ("prototxt", "weights"))
+    model: Any = Model.load_caffe_model(prototxt, weights)
     blue, green, red = work.extractor.mean
     size = work.extractor.size
     steps = Pipeline([Resize(size, size), ChannelNormalize(red, green, blue), MatToTensor(), ImageFrameToSample()])
@@ -61,7 +64,7 @@ def conf(cores: int) -> SparkConf:
     options += ["-Dbigdl.engineType=mkldnn", f"-Dbigdl.mklNumThreads={cores}", "-Dbigdl.disableOmpAffinity=true"]
     settings = {
         "spark.master": f"local[{cores}]",
-        "spark.driver.memory": "9g",
+        "spark.driver.memory": "15g",
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.driver.extraClassPath": ":".join(f"{folder}/*" for folder in folders),

@@ -63,7 +63,8 @@ def read(path: str, net: Net) -> tuple[str, Pixels, Floats]:
 
 def blob_of(pixels: Pixels, net: Net) -> Floats:
     """Returns pixels as a net's input, (1, 3, size, size)."""
-    return np.asarray(cv2.dnn.blobFromImage(pixels, net.scale, (net.size, net.size), net.mean), np.float32)
+    swapped = net.channels == "RGB"
+    return np.asarray(cv2.dnn.blobFromImage(pixels, net.scale, (net.size, net.size), net.mean, swapped), np.float32)
 
 
 def crop(pixels: Pixels, box: tuple[float, float, float, float]) -> Pixels:
@@ -92,9 +93,13 @@ class Boxed:
         half, settings = len(maps) // 2, self._boxes
         flat = [np.moveaxis(each, 0, 2).ravel() for each in maps]
         scores = np.concatenate(flat[half:]).reshape(-1, settings.classes)
-        scores = np.exp(scores - scores.max(1, keepdims=True))
-        scores /= scores.sum(1, keepdims=True)
-        scores[:, settings.background] = 0
+        if settings.scores == "sigmoid":
+            scores = 1 / (1 + np.exp(-scores))
+        else:
+            scores = np.exp(scores - scores.max(1, keepdims=True))
+            scores /= scores.sum(1, keepdims=True)
+        if settings.background >= 0:
+            scores[:, settings.background] = 0
         best = int(scores.max(1).argmax())
         score = float(scores[best].max())
         if score < settings.threshold:

@@ -16,6 +16,7 @@ class Net:
     size: int
     mean: tuple[float, ...]
     scale: float
+    channels: str
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Boxes:
     """How an SSD's raw maps become boxes: arrays `priors` (n, 4) and `variances` (4,) in a file, and settings."""
 
     arrays: str
+    scores: str
     classes: int
     background: int
     threshold: float
