@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from examples.demo.models import coco_ssdlite, digest, squeezenet
 from featx_job.nets import caffe, onnx_reader
 from featx_job.nets.detection import split
 from featx_job.nets.fold import fold
@@ -18,6 +17,7 @@ from featx_job.nets.graph import Network
 from featx_job.nets.load import ready_detector, ready_extractor
 from featx_job.nets.onnx_writer import to_onnx
 
+from examples.demo.models import coco_ssdlite, digest, squeezenet
 from tests import architectures, models
 from tests.architectures import ScaledNet
 
