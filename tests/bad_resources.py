@@ -74,8 +74,8 @@ S3 = {"bucket": "pictures"}
 
 BAD = [
     Bad("no source", "spec.source", ABSENT, "source"),
-    Bad("empty source", "spec.source", {}, "exactly one of s3, files, claim"),
-    Bad("two sources", "spec.source.files", {"uri": "file:///pictures"}, "exactly one of s3, files, claim"),
+    Bad("empty source", "spec.source", {}, "exactly one of s3, hbase, files, claim"),
+    Bad("two sources", "spec.source.files", {"uri": "file:///pictures"}, "exactly one of s3, hbase, files, claim"),
     Bad("no bucket", "spec.source.s3.bucket", ABSENT, "bucket"),
     Bad("bucket in capitals", "spec.source.s3.bucket", "Pictures", "bucket"),
     Bad("bucket too short", "spec.source.s3.bucket", "ab", "bucket"),

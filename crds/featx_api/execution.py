@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.sources import StoreAccess
+from featx_api.sources import HDFS, StoreAccess
 
 Memory = Annotated[str, Field(min_length=2, max_length=16, pattern=r"^[1-9][0-9]*(Mi|Gi)$")]
 Label = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]
@@ -35,8 +35,10 @@ class Output(ApiModel):
 
     uri: str = Field(
         max_length=1024,
-        pattern=r"^(s3://[a-z0-9][a-z0-9.\-]*[a-z0-9]/[^\s]+|file:///[^\s]+|claim://[a-z0-9][a-z0-9.\-]*/[^\s]+)$",
-        description="Folder of the table: s3://bucket/path, claim://CLAIM/path or file:///path.",
+        pattern=r"^(s3://[a-z0-9][a-z0-9.\-]*[a-z0-9]/[^\s]+|file:///[^\s]+|claim://[a-z0-9][a-z0-9.\-]*/[^\s]+|"
+        rf"{HDFS})$",
+        description="Folder of the table: s3://bucket/path, hdfs://namenode:8020/path, claim://CLAIM/path or "
+        "file:///path.",
     )
     format: Literal["parquet"] = Field("parquet", description="The table's format.")
     s3: StoreAccess | None = Field(None, description="Store of an s3:// address; source.s3's where absent.")
@@ -89,6 +91,9 @@ class Execution(ApiModel):
     image: str | None = Field(None, min_length=1, max_length=512, description="Job image; the operator's where absent.")
     service_account_name: Label = Field("featx-job", description="Service account of the driver.")
     shard_pictures: int = Field(32, ge=1, le=10000, description="Pictures a shard: the unit that is committed whole.")
+    hadoop_user: Label | None = Field(
+        None, description="Who the run is to HDFS and HBase that ask for a name only; the image's user where absent."
+    )
     spark_conf: dict[str, Annotated[str, Field(max_length=1024)]] = Field(
         default={},
         max_length=64,

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
 
+ONE_SOURCE = "spec.source must hold exactly one of s3, hbase, files, claim"
+
 SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 Endpoint = Annotated[str, Field(max_length=512, pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")]
 ObjectPath = Annotated[str, Field(max_length=1024)]
+Row = Annotated[str, Field(max_length=1024, pattern=r"^(\\x[0-9A-Fa-f]{2}|[^\\])*$")]
+HDFS = r"hdfs://[A-Za-z0-9.\-_:]+/[^\s]+"
 
 
 class SecretRef(ApiModel):
@@ -47,10 +52,44 @@ class FilesSource(ApiModel):
 
     uri: str = Field(
         max_length=1024,
-        pattern=r"^(file:///[^\s]*|package:[A-Za-z0-9._\-]+==[^/\s]+/[^\s]+)$",
-        description="Folder of pictures: file:///path, or, for `featx run` only, "
+        pattern=rf"^(file:///[^\s]*|{HDFS}|package:[A-Za-z0-9._\-]+==[^/\s]+/[^\s]+)$",
+        description="Folder of pictures: hdfs://namenode:8020/path, file:///path, or, for `featx run` only, "
         "package:NAME==VERSION/path inside a Python package.",
     )
+
+
+class HBaseSource(ApiModel):
+    r"""Pictures that are cells of one column of an HBase table; a picture's key is its row.
+
+    Rows are written as in the HBase shell: \x00 stands for a byte that has no letter.
+    """
+
+    quorum: str = Field(
+        min_length=1,
+        max_length=1024,
+        pattern=r"^[A-Za-z0-9.\-]+(:[0-9]+)?(,[A-Za-z0-9.\-]+(:[0-9]+)?)*$",
+        description="ZooKeeper's hosts, with their ports where these are not 2181: zk-0.zk:2181,zk-1.zk:2181.",
+    )
+    znode: str = Field("/hbase", max_length=256, pattern=r"^/[^\s]+$", description="Where the cluster is registered.")
+    table: str = Field(
+        min_length=1,
+        max_length=256,
+        pattern=r"^([A-Za-z0-9_.\-]+:)?[A-Za-z0-9_.\-]+$",
+        description="The table, with its namespace if it has one.",
+    )
+    column: str = Field(max_length=512, pattern=r"^[^:\s]+:.*$", description="family:qualifier of the encoded picture.")
+    prefix: Row = Field("", description="Only rows that begin with this are read.")
+    start_row: Row = Field("", description="The first row; all before it are left out.")
+    stop_row: Row = Field("", description="The row that is no longer read, nor those behind it.")
+    salts: list[Row] = Field(
+        default=[],
+        max_length=1024,
+        description="What stands before each row to spread rows over regions; prefix, startRow and stopRow are about "
+        "what follows it.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    since: datetime | None = Field(None, description="Only cells written then or later, by their timestamps.")
+    until: datetime | None = Field(None, description="Only cells written before then, by their timestamps.")
 
 
 class ClaimSource(ApiModel):
@@ -66,18 +105,26 @@ class Source(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             Rule(
-                "(has(self.s3) ? 1 : 0) + (has(self.files) ? 1 : 0) + (has(self.claim) ? 1 : 0) == 1",
-                "spec.source must hold exactly one of s3, files, claim",
+                " + ".join(f"(has(self.{part}) ? 1 : 0)" for part in ("s3", "hbase", "files", "claim")) + " == 1",
+                ONE_SOURCE,
             )
         )
     )
 
     s3: S3Source | None = Field(None, description="Objects of a bucket.")
+    hbase: HBaseSource | None = Field(None, description="Cells of an HBase table.")
     files: FilesSource | None = Field(None, description="Files below a folder.")
     claim: ClaimSource | None = Field(None, description="Files of a PersistentVolumeClaim.")
+    keys: list[Annotated[str, Field(min_length=1, max_length=1024)]] = Field(
+        default=[],
+        max_length=5000,
+        description="Only these pictures, by the keys that tables name them by; all where empty. `featx retry-failed` "
+        "fills it with a quarantine's.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if sum(part is not None for part in (self.s3, self.files, self.claim)) != 1:
-            raise ValueError("spec.source must hold exactly one of s3, files, claim")
+        if sum(part is not None for part in (self.s3, self.hbase, self.files, self.claim)) != 1:
+            raise ValueError(ONE_SOURCE)
         return self

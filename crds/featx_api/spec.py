@@ -30,7 +30,7 @@ class FeatureExtractionSpec(ApiModel):
         )
     )
 
-    source: Source = Field(description="Where pictures are read from: exactly one of s3, files, claim.")
+    source: Source = Field(description="Where pictures are read from: exactly one of s3, hbase, files, claim.")
     detector: Detector | None = Field(None, description="Finds the subject. Without it the whole picture is used.")
     extractor: Extractor = Field(description="Turns the subject into a feature.")
     engine: Literal["bigdl", "openvino"] = Field("bigdl", description="What runs the nets.")

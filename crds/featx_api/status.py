@@ -34,7 +34,7 @@ class Progress(StatusModel):
     `images_done` counts pictures that are finished either way; `images_failed` of them are in quarantine.
     """
 
-    images_total: Count = 0
+    images_total: Count = Field(0, description="0 while nobody knows: rows of HBase are counted as they are read.")
     images_done: Count = 0
     images_failed: Count = 0
     images_per_second: float = Field(0.0, ge=0, description="Over the current attempt.")
@@ -46,17 +46,20 @@ class Progress(StatusModel):
     )
     last_update_time: datetime | None = None
 
-    @computed_field(description="Of imagesTotal; 100 only when all are done.")  # type: ignore[prop-decorator]
+    @computed_field(description="Of imagesTotal, or of shards while that is not known; 100 only when all are done.")  # type: ignore[prop-decorator]
     @property
     def percent(self) -> int:
         """Returns the share done, rounded down, so that 100 means complete."""
-        return self.images_done * 100 // self.images_total if self.images_total else 0
+        done, total = (
+            (self.images_done, self.images_total) if self.images_total else (self.shards_done, self.shards_total)
+        )
+        return done * 100 // total if total else 0
 
     @computed_field(description="imagesDone/imagesTotal, for `kubectl get`.")  # type: ignore[prop-decorator]
     @property
     def summary(self) -> str:
         """Returns done/total, since a printer column cannot join two fields."""
-        return f"{self.images_done}/{self.images_total}"
+        return f"{self.images_done}/{self.images_total or '?'}"
 
 
 class Executors(StatusModel):

@@ -19,7 +19,10 @@ from featx_api.resource import FeatureExtraction
 from featx_api.sources import FilesSource, Source
 from featx_job import models, places
 from featx_job.failures import RunFailure
+from featx_job.hadoop import Hadoop
 from featx_job.nets.errors import ModelError
+from featx_job.sources.bucket import BucketSource
+from featx_job.sources.folder import FolderSource
 from featx_job.surroundings import Surroundings
 from numpy.typing import NDArray
 
@@ -110,7 +113,12 @@ def _features(
 
 def _sample(resource: FeatureExtraction, around: Surroundings, pictures: int) -> Iterator[bytes]:
     """Yields pictures from all over the source; those too large for a run are left out, as it would."""
-    source = places.source(resource.spec, around)
+    nobody = Hadoop({}, around.patience)
+    source = places.source(resource.spec, around, nobody)
+    if not isinstance(source, BucketSource | FolderSource):
+        raise CommandError(
+            "spec.source: pictures are sampled of s3, claim and local files only: copy some thousand there"
+        )
     listed = [each for each in source.objects() if each.size <= resource.spec.limits.mebibytes * 1024 * 1024]
     for each in listed[:: max(1, len(listed) // pictures)][:pictures]:
         yield source.read(each.key)

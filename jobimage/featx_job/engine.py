@@ -18,6 +18,7 @@ from featx_job.models import NetFiles
 from featx_job.nets.wire import Parts
 from featx_job.progress import ShardDone
 from featx_job.shards import ShardList
+from featx_job.sources import hbase
 from featx_job.surroundings import Surroundings
 from featx_job.table import Table
 
@@ -30,17 +31,22 @@ OnWait = Callable[[], None]
 class Engine:
     """A Spark context with Featx's jars; a context manager, so that executors end with it."""
 
-    def __init__(self, job: JobSpec, surroundings: Surroundings, sizes: Sizes, *, alone: bool = False) -> None:
+    def __init__(self, job: JobSpec, surroundings: Surroundings, sizes: Sizes, conf: spark.Conf) -> None:
         """Prepares; Spark starts when the block is entered.
 
         Args:
             job: The run.
             surroundings: Where it runs.
             sizes: What an executor needs.
-            alone: Whether to ask for no executors, for what the driver's own JVM can do.
+            conf: Spark's settings.
         """
-        self._job, self._surroundings, self._sizes, self._alone = job, surroundings, sizes, alone
+        self._job, self._surroundings, self._sizes, self._conf = job, surroundings, sizes, conf
         self._context: SparkContext | None = None
+
+    def alone(self) -> Engine:
+        """Returns the same without executors, for what the driver's own JVM can do."""
+        self._conf = self._conf | {"spark.master": "local[1]", "spark.task.cpus": "1"}
+        return self
 
     def __enter__(self) -> Engine:
         """Starts Spark.
@@ -48,10 +54,7 @@ class Engine:
         Raises:
             RunFailure: It does not start.
         """
-        settings = SparkConf(loadDefaults=False)
-        settings.setAll(list(spark.conf(self._job, self._surroundings, self._sizes).items()))
-        if self._alone:
-            settings.set("spark.master", "local[1]").set("spark.task.cpus", "1")
+        settings = SparkConf(loadDefaults=False).setAll(list(self._conf.items()))
         try:
             self._context = SparkContext(conf=settings)
         except (Py4JError, RuntimeError) as error:
@@ -162,6 +165,7 @@ class Engine:
             "featuresFolder": table.folder("features"),
             "quarantineFolder": table.folder("quarantine"),
             "doneFolder": table.folder("done"),
+            "hbase": hbase.table(spec.source.hbase) if spec.source.hbase else None,
             "engine": spec.engine,
             "precision": spec.precision,
             "batch": self._sizes.batch,

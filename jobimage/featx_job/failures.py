@@ -36,16 +36,31 @@ def of_unexpected(error: BaseException) -> RunFailure:
 # What Java says, searched for in the whole chain of causes, most telling first.
 _OF_JAVA = (
     ("PrecisionUnsupported", "PrecisionUnsupported", "an executor's node can't compute as asked"),
+    ("TableNotFoundException", "SourceNotFound", "HBase has no such table"),
+    ("NoSuchColumnFamilyException", "SourceNotFound", "the table has no such column family"),
     ("OutOfMemoryError", "OutOfMemory", "an executor ran out of memory: raise spec.execution.memory"),
     ("AccessDenied", "AccessDenied", "the store refused an executor: check what the Secret's user may do"),
+    (
+        "AccessControlException",
+        "AccessDenied",
+        "HDFS refused: check whose files these are, and spec.execution.hadoopUser",
+    ),
     ("ModelError", "ModelInvalid", "the engine can't run the model"),
     ("the store did not deliver", "StoreUnreachable", "the source did not answer an executor"),
     ("UnknownHost", "StoreUnreachable", "the store's name can't be resolved by an executor"),
     ("ConnectException", "StoreUnreachable", "the store did not answer an executor"),
     ("SdkClientException", "StoreUnreachable", "the store did not answer an executor"),
+    ("NoRouteToHost", "StoreUnreachable", "the store did not answer an executor"),
+    ("SocketTimeoutException", "StoreUnreachable", "the store did not answer in time"),
+    ("RetriesExhausted", "StoreUnreachable", "HBase did not answer"),
+    ("HBase at ", "StoreUnreachable", "HBase did not answer"),
+    ("SafeModeException", "StoreUnreachable", "HDFS takes no files yet"),
+    ("could only be written to 0 of", "StoreUnreachable", "HDFS has no DataNode that takes files"),
+    ("EOFException: End of File Exception between", "StoreUnreachable", "HDFS broke off"),
+    ("QuotaExceededException", "OutputFull", "the output's quota is used up"),
     ("No space left", "OutputFull", "the output has no space left"),
 )
-_PERMANENT = {"AccessDenied", "ModelInvalid", "PrecisionUnsupported"}
+_PERMANENT = {"AccessDenied", "ModelInvalid", "PrecisionUnsupported", "SourceNotFound"}
 
 
 def of_java(text: str) -> RunFailure:

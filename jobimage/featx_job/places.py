@@ -9,17 +9,26 @@ from featx_api.spec import FeatureExtractionSpec
 
 from featx_job import packages, stores
 from featx_job.failures import RunFailure
+from featx_job.hadoop import Hadoop
 from featx_job.sources import Source
 from featx_job.sources.bucket import BucketSource
 from featx_job.sources.folder import FolderSource
+from featx_job.sources.hadoop import HadoopSource
+from featx_job.sources.hbase import TableSource
 from featx_job.storage import Storage
 from featx_job.storage.bucket import BucketStorage
 from featx_job.storage.folder import FolderStorage
+from featx_job.storage.hadoop import HadoopStorage
 from featx_job.surroundings import Surroundings
 
 
-def source(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Source:
+def source(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> Source:
     """Returns where pictures are listed.
+
+    Args:
+        spec: The run's.
+        surroundings: Where it runs.
+        hadoop: Reaches HDFS and HBase.
 
     Raises:
         RunFailure: SourceNotFound, or what keeps the store from being reached.
@@ -31,8 +40,12 @@ def source(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Source:
     if spec.source.claim:
         folder = surroundings.claims / spec.source.claim.name / spec.source.claim.path.strip("/")
         return FolderSource(folder, "spec.source.claim")
+    if spec.source.hbase:
+        return TableSource(hadoop, spec.source.hbase)
     assert spec.source.files is not None
     uri, field = spec.source.files.uri, "spec.source.files.uri"
+    if uri.startswith("hdfs://"):
+        return HadoopSource(hadoop, uri)
     if uri.startswith(packages.SCHEME):
         if surroundings.cluster:
             message = f"{field}: {uri} is for `featx run` only: upload the pictures to a store or a volume"
@@ -41,8 +54,13 @@ def source(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Source:
     return FolderSource(Path(uri.removeprefix("file://")), field)
 
 
-def output(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Storage:
+def output(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> Storage:
     """Returns where the table goes.
+
+    Args:
+        spec: The run's.
+        surroundings: Where it runs.
+        hadoop: Reaches HDFS.
 
     Raises:
         RunFailure: OutputNotWritable, or what keeps the store from being reached.
@@ -55,6 +73,8 @@ def output(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Storage:
         known_as = stores.credentials(access, where, surroundings.secrets, dict(os.environ))
         client = stores.client(access, known_as)
         return BucketStorage(client, access, where, bucket, prefix, surroundings.patience)
+    if uri.startswith("hdfs://"):
+        return HadoopStorage(hadoop, uri)
     if uri.startswith("claim://"):
         claim, _, path = uri.removeprefix("claim://").partition("/")
         return FolderStorage(surroundings.claims / claim / path.strip("/"), field)

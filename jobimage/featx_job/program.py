@@ -18,9 +18,10 @@ from featx_api.status import OutputTable, Progress
 from featx_job import calibration, failures, memory, models, places, spark
 from featx_job.engine import Engine
 from featx_job.failures import RunFailure
+from featx_job.hadoop import Hadoop
 from featx_job.models import Nets
 from featx_job.progress import ShardDone, Tally
-from featx_job.shards import ShardList, cut
+from featx_job.shards import ShardList
 from featx_job.surroundings import Surroundings
 from featx_job.table import Table
 
@@ -56,50 +57,52 @@ def run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> Ou
 
 
 def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> Outcome:
-    table = Table(places.output(job.spec, surroundings), job.uid, job.spec.output.uri.rstrip("/"))
+    nets = models.load(job.spec, surroundings)
+    sizes = memory.sizes(nets.networks(), job.spec, spark.threads(job, surroundings))
+    conf = spark.conf(job, surroundings, sizes)
+    hadoop = Hadoop(conf, surroundings.patience)
+    table = Table(places.output(job.spec, surroundings, hadoop), job.uid, job.spec.output.uri.rstrip("/"))
     manifest = table.finished()
     if manifest is not None:
         outputs = [OutputTable.model_validate(each) for each in manifest["outputs"]]
         return Outcome(result="Succeeded", progress=Progress.model_validate(manifest["progress"]), outputs=outputs)
-    nets = models.load(job.spec, surroundings)
-    shards = table.shard_list(lambda: _listed(job, surroundings))
-    tally = Tally(len(shards.objects), len(shards), time.monotonic())
+    shards = table.shard_list(
+        lambda: places.source(job.spec, surroundings, hadoop).shards(
+            job.spec.execution.shard_pictures, job.spec.source.keys
+        )
+    )
+    tally = Tally(shards.pictures, len(shards), time.monotonic())
     for shard in table.done():
         tally.add(shard, earlier=True)
     on_progress(_now(tally))
-    _process(job, surroundings, shards, nets, table, tally, on_progress)
+    _process(job, Engine(job, surroundings, sizes, conf), shards, nets, table, tally, on_progress)
     _check_failures(job, table, tally)
     done = sorted(tally.done.values(), key=lambda shard: shard.index)
     outputs, progress = table.outputs(done), _now(tally)
     quality = calibration.quality(table) if job.spec.precision == "int8" else None
-    table.publish(_manifest(job, nets, shards, progress, outputs, quality))
+    manifest = _manifest(job, nets, progress, outputs, quality) | {"files": table.described(done)}
+    table.publish(manifest)
     return Outcome(result="Succeeded", progress=progress, outputs=outputs)
-
-
-def _listed(job: JobSpec, surroundings: Surroundings) -> ShardList:
-    source = places.source(job.spec, surroundings)
-    return cut(source.base, source.objects(), job.spec.execution.shard_pictures)
 
 
 def _process(
     job: JobSpec,
-    surroundings: Surroundings,
+    engine: Engine,
     shards: ShardList,
     nets: Nets,
     table: Table,
     tally: Tally,
     on_progress: OnProgress,
 ) -> None:
-    sizes = memory.sizes(nets.networks(), job.spec, spark.threads(job, surroundings))
     left = [index for index in range(len(shards)) if index not in tally.done]
-    if not shards.objects:
+    if not len(shards):
         # A JVM of the driver's own is enough for a file without rows.
-        with Engine(job, surroundings, sizes, alone=True) as engine:
+        with engine.alone():
             engine.write_empty(table)
         return
     if not left:
         return
-    with Engine(job, surroundings, sizes) as engine:
+    with engine:
 
         def on_done(shard: ShardDone | None) -> None:
             if shard is not None:
@@ -130,7 +133,6 @@ def _now(tally: Tally) -> Progress:
 def _manifest(
     job: JobSpec,
     nets: Nets,
-    shards: ShardList,
     progress: Progress,
     outputs: list[OutputTable],
     quality: dict[str, Any] | None,
@@ -144,7 +146,7 @@ def _manifest(
         "attempt": job.attempt,
         "featxVersion": version("featx"),
         "completionTime": datetime.now(UTC).isoformat(timespec="seconds"),
-        "source": {"description": spec.source.to_wire(), "pictures": len(shards.objects)},
+        "source": {"description": spec.source.to_wire(), "pictures": progress.images_total},
         "detector": spec.detector.to_wire() if spec.detector else None,
         "extractor": {**spec.extractor.to_wire(), "length": nets.extractor.length},
         "engine": {"name": spec.engine, "precision": progress.precision, "quantization": quality},

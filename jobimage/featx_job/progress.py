@@ -12,7 +12,7 @@ from featx_api.status import Progress
 
 @dataclass(frozen=True)
 class ShardDone:
-    """What a shard came to: rows in table and quarantine, the sizes of their files in bytes, and the precision."""
+    """What a shard came to: rows in table and quarantine, sizes and digests of their files, and the precision."""
 
     index: int
     features: int
@@ -20,11 +20,13 @@ class ShardDone:
     bytes: int
     failure_bytes: int
     precision: str
+    sha256: str
+    failure_sha256: str
 
     @classmethod
     def of_mark(cls, mark: Mapping[str, Any]) -> ShardDone:
         """Returns what an executor says of a shard, in its result and in its mark (dev.featx.pipeline.ShardResult)."""
-        names = ("index", "features", "failures", "bytes", "failureBytes", "precision")
+        names = ("index", "features", "failures", "bytes", "failureBytes", "precision", "sha256", "failureSha256")
         return cls(*(mark[name] for name in names))
 
     @property
@@ -38,12 +40,12 @@ class Tally:
     """Counts shards, each once, and judges speed by what this attempt has done.
 
     Attributes:
-        pictures: All pictures of the run.
+        pictures: All pictures of the run; None where they are counted as they are read.
         shards: All shards of the run.
         started: When this attempt's executors began, in seconds of any clock.
     """
 
-    pictures: int
+    pictures: int | None
     shards: int
     started: float
     done: dict[int, ShardDone] = field(default_factory=dict)
@@ -70,9 +72,10 @@ class Tally:
         done = sum(shard.pictures for shard in self.done.values())
         elapsed = now - self.started
         rate = (done - self.earlier) / elapsed if elapsed > 0 else 0.0
-        left = self.pictures - done
+        total = self._total(done)
+        left = total - done
         return Progress(
-            images_total=self.pictures,
+            images_total=total if self.pictures is not None or len(self.done) == self.shards else 0,
             images_done=done,
             images_failed=sum(shard.failures for shard in self.done.values()),
             images_per_second=round(rate, 2),
@@ -82,3 +85,9 @@ class Tally:
             precision=", ".join(sorted({shard.precision for shard in self.done.values()})) or None,
             last_update_time=time.replace(microsecond=0),
         )
+
+    def _total(self, done: int) -> int:
+        """Returns all pictures, or how many there are if shards that are left hold as many as those that are done."""
+        if self.pictures is not None:
+            return self.pictures
+        return round(done * self.shards / len(self.done)) if self.done else 0

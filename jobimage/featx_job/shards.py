@@ -1,23 +1,44 @@
 """Cuts a source into shards: the list that is made once, by a run's first attempt, and read by every later one. Pure.
 
 What a shard holds never changes in a run's life, whatever is uploaded meanwhile: its number names its files, and that
-is why a shard that is done twice counts once.
+is why a shard that is done twice counts once. Objects are listed one by one; of a table only the ranges are known.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from featx_job.ranges import Range
 from featx_job.sources import Listed
 
 
+class ShardList(Protocol):
+    """All shards of a run."""
+
+    @property
+    def pictures(self) -> int | None:
+        """How many pictures they hold, or None where nobody knows before they are read."""
+
+    def __len__(self) -> int:
+        """Returns the number of shards."""
+
+    def line(self, index: int) -> str:
+        """Returns one shard as executors read it (dev.featx.pipeline.Shard)."""
+
+    def samples(self, pictures: int) -> tuple[str, str]:
+        """Returns two lots of pictures from all over the source, as lines; they differ where there are enough."""
+
+    def to_bytes(self) -> bytes:
+        """Returns the list as it is stored beside the output: the same bytes each time."""
+
+
 @dataclass(frozen=True)
-class ShardList:
-    """All shards of a run.
+class ListedShards:
+    """`ShardList` of objects.
 
     Attributes:
         base: What stands before a key in the address that executors read.
@@ -29,8 +50,13 @@ class ShardList:
     objects: tuple[Listed, ...]
     pictures_a_shard: int
 
+    @property
+    def pictures(self) -> int:
+        """Implements `ShardList`."""
+        return len(self.objects)
+
     def __len__(self) -> int:
-        """Returns the number of shards."""
+        """Implements `ShardList`."""
         return -(-len(self.objects) // self.pictures_a_shard)
 
     def of(self, index: int) -> tuple[Listed, ...]:
@@ -39,11 +65,11 @@ class ShardList:
         return self.objects[start : start + self.pictures_a_shard]
 
     def line(self, index: int) -> str:
-        """Returns one shard as executors read it (dev.featx.pipeline.Shard)."""
+        """Implements `ShardList`."""
         return self._line(index, self.of(index))
 
     def samples(self, pictures: int) -> tuple[str, str]:
-        """Returns two lots of pictures from all over the source, as lines; they differ where there are enough."""
+        """Implements `ShardList`."""
         step = max(1, len(self.objects) // (2 * pictures))
         spread = self.objects[::step][: 2 * pictures]
         first, second = spread[::2], spread[1::2]
@@ -54,22 +80,70 @@ class ShardList:
         return json.dumps({"index": index, "base": self.base, "objects": objects})
 
     def to_bytes(self) -> bytes:
-        """Returns the list as it is stored beside the output: the same bytes each time."""
+        """Implements `ShardList`."""
         content = {
             "base": self.base,
             "picturesAShard": self.pictures_a_shard,
             "objects": [[each.key, each.size] for each in self.objects],
         }
-        return gzip.compress(json.dumps(content).encode(), mtime=0)
+        return _packed(content)
 
 
-def cut(base: str, objects: Iterable[Listed], pictures_a_shard: int) -> ShardList:
-    """Returns the shards of a source, in its order."""
-    return ShardList(base, tuple(objects), pictures_a_shard)
+@dataclass(frozen=True)
+class RangeShards:
+    """`ShardList` of ranges of a table's rows, for each shard one or several."""
+
+    ranges: tuple[tuple[Range, ...], ...]
+
+    @property
+    def pictures(self) -> None:
+        """Implements `ShardList`: rows are counted when they are read."""
+        return
+
+    def __len__(self) -> int:
+        """Implements `ShardList`."""
+        return len(self.ranges)
+
+    def line(self, index: int) -> str:
+        """Implements `ShardList`."""
+        return json.dumps({"index": index, "ranges": _hexadecimal(self.ranges[index])})
+
+    def samples(self, pictures: int) -> tuple[str, str]:
+        """Implements `ShardList`: the first rows of ranges from all over the table."""
+        step = max(1, len(self.ranges) // (2 * pictures))
+        spread = [group[0] for group in self.ranges[::step][: 2 * pictures]]
+        first, second = spread[::2], spread[1::2]
+        return self._sample(first, pictures), self._sample(second or first, pictures)
+
+    def _sample(self, ranges: Sequence[Range], pictures: int) -> str:
+        return json.dumps({"index": 0, "ranges": _hexadecimal(ranges), "limit": -(-pictures // len(ranges))})
+
+    def to_bytes(self) -> bytes:
+        """Implements `ShardList`."""
+        return _packed({"ranges": [_hexadecimal(group) for group in self.ranges]})
+
+
+def cut(base: str, objects: Iterable[Listed], pictures_a_shard: int) -> ListedShards:
+    """Returns the shards of listed objects, in their order."""
+    return ListedShards(base, tuple(objects), pictures_a_shard)
 
 
 def from_bytes(data: bytes) -> ShardList:
     """Returns the list that an earlier attempt has stored."""
     content: dict[str, Any] = json.loads(gzip.decompress(data))
+    if "ranges" in content:
+        return RangeShards(tuple(tuple(_range(*pair) for pair in group) for group in content["ranges"]))
     objects = tuple(Listed(key, size) for key, size in content["objects"])
-    return ShardList(content["base"], objects, content["picturesAShard"])
+    return ListedShards(content["base"], objects, content["picturesAShard"])
+
+
+def _hexadecimal(ranges: Sequence[Range]) -> list[list[str]]:
+    return [[each.start.hex(), each.stop.hex()] for each in ranges]
+
+
+def _range(start: str, stop: str) -> Range:
+    return Range(bytes.fromhex(start), bytes.fromhex(stop))
+
+
+def _packed(content: dict[str, Any]) -> bytes:
+    return gzip.compress(json.dumps(content).encode(), mtime=0)

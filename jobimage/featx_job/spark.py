@@ -78,16 +78,19 @@ def class_path(surroundings: Surroundings) -> str:
     return ":".join([f"{surroundings.jars}/*", *bigdl])
 
 
-def java_options(site: Path) -> str:
-    """Returns the JVM options that BigDL needs on Java 17, and where OpenVINO's libraries are."""
+def java_options(spec: FeatureExtractionSpec, site: Path) -> str:
+    """Returns JVM options: what BigDL needs on Java 17, where OpenVINO's libraries are, and who the run is to HDFS."""
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
     engine = ["-Dbigdl.engineType=mkldnn", "-Dbigdl.disableOmpAffinity=true", f"-Dfeatx.openvino={site}/openvino/libs"]
-    return " ".join([*opens, *engine, "-Djava.net.preferIPv4Stack=true", "-Dlog4j2.configurationFile=featx-log4j2.xml"])
+    user = [f"-DHADOOP_USER_NAME={spec.execution.hadoop_user}"] if spec.execution.hadoop_user else []
+    return " ".join(
+        [*opens, *engine, *user, "-Djava.net.preferIPv4Stack=true", "-Dlog4j2.configurationFile=featx-log4j2.xml"]
+    )
 
 
 def _in_cluster(job: JobSpec, surroundings: Surroundings, cluster: Cluster, sizes: Sizes) -> Conf:
     execution = job.spec.execution
-    options = java_options(surroundings.site)
+    options = java_options(job.spec, surroundings.site)
     settings = {
         "spark.master": "k8s://https://kubernetes.default.svc:443",
         "spark.submit.deployMode": "client",
@@ -144,7 +147,7 @@ def _on_this_machine(job: JobSpec, surroundings: Surroundings, sizes: Sizes) -> 
         "spark.driver.memory": f"{LOCAL_HEAP * sizes.heap}m",
         "spark.ui.enabled": "false",
         "spark.driver.extraClassPath": class_path(surroundings),
-        "spark.driver.extraJavaOptions": java_options(surroundings.site),
+        "spark.driver.extraJavaOptions": java_options(job.spec, surroundings.site),
         "spark.local.dir": str(surroundings.work),
     }
 
@@ -178,6 +181,11 @@ def stores(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Conf:
         "spark.hadoop.fs.s3a.directory.marker.retention": "keep",  # no DELETE for each folder above a new object
         "spark.hadoop.fs.s3a.fast.upload.buffer": "array",  # disks may be read-only, and bytebuffer can not send again
         "spark.hadoop.fs.s3a.bucket.probe": "0",
+        # A server that does not answer is asked again by Featx, which says so; the libraries' own patience is minutes.
+        "spark.hadoop.ipc.client.connect.max.retries": "3",
+        "spark.hadoop.ipc.client.connect.max.retries.on.timeouts": "3",
+        "spark.hadoop.ipc.client.connect.timeout": "5000",
+        "spark.hadoop.dfs.client.use.datanode.hostname": "true",
     }
     for bucket, access in reached.items():
         settings |= _bucket(bucket, access, surroundings.secrets)

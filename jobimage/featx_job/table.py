@@ -115,6 +115,18 @@ class Table:
         self._storage.write(MANIFEST, json.dumps(manifest, indent=2).encode())
         self._storage.write(SUCCESS, b"")
 
+    @staticmethod
+    def described(done: list[ShardDone]) -> list[dict[str, Any]]:
+        """Returns what the manifest says of each file, whose digest was taken while it was written."""
+        files = []
+        for shard in done:
+            name = f"part-{shard.index:05}.parquet"
+            files.append({"path": name, "rows": shard.features, "bytes": shard.bytes, "sha256": shard.sha256})
+            if shard.failures:
+                about = {"rows": shard.failures, "bytes": shard.failure_bytes, "sha256": shard.failure_sha256}
+                files.append({"path": f"{QUARANTINE}/{name}", **about})
+        return files
+
     def outputs(self, done: list[ShardDone]) -> list[OutputTable]:
         """Returns what the status says of the tables that are complete."""
         rows, failures = sum(shard.features for shard in done), sum(shard.failures for shard in done)

@@ -51,6 +51,24 @@ def read(uri: str, columns: Sequence[str], endpoint: str | None = None) -> Table
     return Table(keys, joined("features"), joined("bits"), joined("areas"))
 
 
+def quarantined(uri: str, endpoint: str | None = None) -> dict[str, str]:
+    """Returns the reason of each picture in a table's quarantine, by key.
+
+    Raises:
+        TableError: The quarantine can't be read.
+    """
+    try:
+        system, folder = _place(uri, endpoint, os.environ)
+        found = system.get_file_info(fs.FileSelector(f"{folder}/_quarantine", allow_not_found=True))
+        parts = sorted(each.path for each in found if each.is_file and _is_part(each.base_name))
+        if not parts:
+            return {}
+        rows = ds.dataset(parts, filesystem=system, format="parquet").to_table(columns=["key", "reason"])
+        return dict(zip(rows["key"].to_pylist(), rows["reason"].to_pylist(), strict=True))
+    except (OSError, pa.ArrowException) as error:
+        raise TableError(f"{uri}: can't be read: {' '.join(str(error).split())}") from None
+
+
 def batches(uri: str, columns: Sequence[str], endpoint: str | None = None) -> Iterator[Table]:
     """Yields a table's rows, ordered by file and place.
 

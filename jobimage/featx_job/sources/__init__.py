@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from featx_job.shards import ShardList
 
 
 class Listed(NamedTuple):
@@ -14,7 +18,22 @@ class Listed(NamedTuple):
 
 
 class Source(Protocol):
-    """Lists a source. What it lists are pictures until they are seen not to be: nothing is left out by its name."""
+    """Cuts itself into shards. All are pictures until they are seen not to be: nothing is left out by its name."""
+
+    def shards(self, pictures: int, keys: Sequence[str] = ()) -> ShardList:
+        """Returns all shards.
+
+        Args:
+            pictures: How many a shard is to hold.
+            keys: Of the pictures that are wanted; all where empty.
+
+        Raises:
+            RunFailure: The source can't be listed.
+        """
+
+
+class ObjectSource(Source, Protocol):
+    """A source whose pictures have addresses."""
 
     @property
     def base(self) -> str:
@@ -23,9 +42,27 @@ class Source(Protocol):
     def objects(self) -> Iterator[Listed]:
         """Yields the objects in order of their keys. Raises RunFailure."""
 
+    def find(self, key: str) -> Listed | None:
+        """Returns an object by its key, or None if there is none. Raises RunFailure."""
+
     def read(self, key: str) -> bytes:
         """Returns an object's content: for tools that look at a few, since executors read for themselves.
 
         Raises:
             RunFailure: It can't be read.
         """
+
+
+def listed(source: ObjectSource, keys: Sequence[str]) -> Iterator[Listed]:
+    """Yields the objects of a source that are wanted, in order of their keys.
+
+    One that isn't there is listed all the same, for its reader to find it missing: nothing that was asked for is lost.
+
+    Args:
+        source: The source.
+        keys: Of those that are wanted; all where empty.
+    """
+    if not keys:
+        yield from source.objects()
+    for key in sorted(set(keys), key=os.fsencode):
+        yield source.find(key) or Listed(key, 1)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from featx_job.failures import RunFailure
-from featx_job.sources import Listed
+from featx_job.shards import ListedShards, cut
+from featx_job.sources import Listed, listed
 
 
 class FolderSource:
@@ -32,6 +33,10 @@ class FolderSource:
         """Implements `Source`."""
         return f"file://{self._folder.resolve()}/"
 
+    def shards(self, pictures: int, keys: Sequence[str] = ()) -> ListedShards:
+        """Implements `Source`."""
+        return cut(self.base, listed(self, keys), pictures)
+
     def objects(self) -> Iterator[Listed]:
         """Implements `Source`."""
         found = []
@@ -42,6 +47,11 @@ class FolderSource:
                 if not name.startswith(".") and path.is_file():
                     found.append(Listed(str(path.relative_to(self._folder)), path.stat().st_size))
         yield from sorted(found, key=lambda each: os.fsencode(each.key))
+
+    def find(self, key: str) -> Listed | None:
+        """Implements `ObjectSource`."""
+        path = self._folder / key
+        return Listed(key, path.stat().st_size) if path.is_file() else None
 
     def read(self, key: str) -> bytes:
         """Implements `Source`."""

@@ -18,6 +18,7 @@ from featx_job.surroundings import Surroundings
 
 from tests.integration.job.store import Store
 from tests.models import CaffeFiles
+from tests.stores.hdfs import Hdfs
 
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
@@ -84,6 +85,13 @@ def rows_of_bucket(store: Store, bucket: str, prefix: str) -> Tables:
     keys = [key for key in store.keys(bucket, f"{prefix}/") if key.endswith(".parquet") and "/_featx/" not in key]
     features = [store.get(bucket, key) for key in keys if "/_quarantine/" not in key]
     return _tables(features, [store.get(bucket, key) for key in keys if "/_quarantine/" in key])
+
+
+def rows_of_hdfs(files: Hdfs, folder: str) -> Tables:
+    """Returns the tables below a folder of HDFS."""
+    paths = [path for path in files.files(folder) if path.endswith(".parquet") and "/_featx/" not in path]
+    features = [files.get(path) for path in paths if "/_quarantine/" not in path]
+    return _tables(features, [files.get(path) for path in paths if "/_quarantine/" in path])
 
 
 def _files(folder: Path) -> list[bytes]:

@@ -33,6 +33,8 @@ def write_shards(root: Path, uid: str = "mine") -> None:
             "bytes": 4,
             "failureBytes": 3 * index,
             "precision": "f32",
+            "sha256": "",
+            "failureSha256": "",
         }
         (run / "done" / f"0000{index}.json").write_text(json.dumps(mark))
     (run / "quarantine" / "part-00001.parquet").write_bytes(b"bad")

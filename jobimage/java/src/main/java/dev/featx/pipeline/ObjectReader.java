@@ -36,10 +36,9 @@ final class ObjectReader {
    * @throws PictureProblem TooLarge, Missing or Unreadable
    * @throws IOException if the store does not answer, or refuses
    */
-  byte[] read(Shard.StoredObject object) throws PictureProblem, IOException, InterruptedException {
+  byte[] read(StoredObjects.StoredObject object) throws PictureProblem, IOException, InterruptedException {
     if (object.size() > maxBytes) {
-      throw new PictureProblem(PictureProblem.Stage.READ, "TooLarge", "it has " + object.size() + " bytes, the limit is "
-          + maxBytes + ": raise spec.limits.mebibytes, and spec.execution.memory with it");
+      throw PictureProblem.tooLarge(object.size(), maxBytes);
     }
     for (int attempt = 1;; attempt++) {
       try {
@@ -58,7 +57,7 @@ final class ObjectReader {
     }
   }
 
-  private byte[] readOnce(Shard.StoredObject object) throws PictureProblem, IOException, InterruptedException {
+  private byte[] readOnce(StoredObjects.StoredObject object) throws PictureProblem, IOException, InterruptedException {
     Path path = new Path(object.uri());
     FileSystem fileSystem = path.getFileSystem(conf);
     // The length is known from the listing, so S3A need not ask for it; small objects come in one request.

@@ -28,6 +28,12 @@ public final class PictureProblem extends Exception {
     this.reason = reason;
   }
 
+  /** Returns the problem of a picture that has more bytes than are allowed. */
+  static PictureProblem tooLarge(long bytes, long limit) {
+    return new PictureProblem(Stage.READ, "TooLarge", "it has " + bytes + " bytes, the limit is " + limit
+        + ": raise spec.limits.mebibytes, and spec.execution.memory with it");
+  }
+
   /** Returns where the problem was met. */
   public Stage stage() {
     return stage;

@@ -57,9 +57,9 @@ final class Rows {
 
   private Rows() {}
 
-  /** Writes a file of features; there may be none. */
-  static void writeFeatures(Path file, Configuration conf, List<Feature> rows) throws IOException {
-    write(file, conf, rows, FEATURES, (consumer, row) -> {
+  /** Writes a file of features, of which there may be none, and returns its sha256. */
+  static String writeFeatures(Path file, Configuration conf, List<Feature> rows) throws IOException {
+    return write(file, conf, rows, FEATURES, (consumer, row) -> {
       Subject subject = row.subject();
       text(consumer, 0, "key", row.key());
       number(consumer, 1, "x0", subject.x0());
@@ -83,9 +83,9 @@ final class Rows {
     });
   }
 
-  /** Writes a file of the quarantine. */
-  static void writeFailures(Path file, Configuration conf, List<Failure> rows) throws IOException {
-    write(file, conf, rows, FAILURES, (consumer, row) -> {
+  /** Writes a file of the quarantine, and returns its sha256. */
+  static String writeFailures(Path file, Configuration conf, List<Failure> rows) throws IOException {
+    return write(file, conf, rows, FAILURES, (consumer, row) -> {
       text(consumer, 0, "key", row.key());
       text(consumer, 1, "stage", row.problem().stage().name().toLowerCase(Locale.ROOT));
       text(consumer, 2, "reason", row.problem().reason());
@@ -97,8 +97,9 @@ final class Rows {
     void write(RecordConsumer consumer, T row);
   }
 
-  private static <T> void write(Path file, Configuration conf, List<T> rows, MessageType schema, Fields<T> fields)
+  private static <T> String write(Path path, Configuration conf, List<T> rows, MessageType schema, Fields<T> fields)
       throws IOException {
+    DigestedFile file = new DigestedFile(path, conf);
     try (ParquetWriter<T> writer = new Builder<T>(file, schema, fields).withConf(conf)
         .withWriteMode(ParquetFileWriter.Mode.OVERWRITE).withCompressionCodec(CompressionCodecName.ZSTD)
         .withDictionaryEncoding(false).build()) {
@@ -106,13 +107,14 @@ final class Rows {
         writer.write(row);
       }
     }
+    return file.sha256();
   }
 
   private static final class Builder<T> extends ParquetWriter.Builder<T, Builder<T>> {
     private final MessageType schema;
     private final Fields<T> fields;
 
-    Builder(Path file, MessageType schema, Fields<T> fields) {
+    Builder(DigestedFile file, MessageType schema, Fields<T> fields) {
       super(file);
       this.schema = schema;
       this.fields = fields;

@@ -21,8 +21,11 @@ import org.apache.hadoop.fs.Path;
  * HDFS and local disks a file is written under another name and renamed over the old one.
  */
 final class ShardFiles {
+  private record Written(long bytes, String sha256) {}
+
+  /** Writes a file and returns its sha256. */
   private interface Writer {
-    void write(Path file) throws IOException;
+    String write(Path file) throws IOException;
   }
 
   private final Configuration conf;
@@ -45,31 +48,34 @@ final class ShardFiles {
   ShardResult commit(Shard shard, List<Rows.Feature> features, List<Rows.Failure> failures, Precision precision)
       throws IOException {
     Path table = new Path(plan.featuresFolder(), shard.fileName());
-    long bytes = place(table, file -> Rows.writeFeatures(file, conf, features));
-    long failureBytes = 0;
+    Written rows = place(table, file -> Rows.writeFeatures(file, conf, features));
+    Written refused = new Written(0, "");
     if (!failures.isEmpty()) {
       Path quarantine = new Path(plan.quarantineFolder(), shard.fileName());
-      failureBytes = place(quarantine, file -> Rows.writeFailures(file, conf, failures));
+      refused = place(quarantine, file -> Rows.writeFailures(file, conf, failures));
     }
-    ShardResult result = new ShardResult(shard.index(), features.size(), failures.size(), bytes, failureBytes, precision.word());
+    ShardResult result = new ShardResult(shard.index(), features.size(), failures.size(), rows.bytes(), refused.bytes(),
+        rows.sha256(), refused.sha256(), precision.word());
     place(new Path(plan.doneFolder(), shard.doneName()), file -> {
       try (OutputStream stream = file.getFileSystem(conf).create(file, true)) {
         stream.write(result.toJson().getBytes(StandardCharsets.UTF_8));
       }
+      return "";
     });
     return result;
   }
 
-  private long place(Path file, Writer writer) throws IOException {
+  private Written place(Path file, Writer writer) throws IOException {
     FileSystem fileSystem = file.getFileSystem(conf);
+    String sha256;
     if (file.toUri().getScheme().startsWith("s3")) { // the address says it; RawLocalFileSystem itself does not
-      writer.write(file);
+      sha256 = writer.write(file);
     } else {
       Path hidden = new Path(file.getParent(), "." + file.getName() + "." + UUID.randomUUID());
-      writer.write(hidden);
+      sha256 = writer.write(hidden);
       FileContext.getFileContext(file.toUri(), conf).rename(hidden, file, Options.Rename.OVERWRITE);
     }
     FileStatus written = fileSystem.getFileStatus(file);
-    return written.getLen();
+    return new Written(written.getLen(), sha256);
   }
 }

@@ -23,8 +23,8 @@ import org.opencv.core.Mat;
  * Runs one shard: read, decode, detect, crop, extract, write.
  *
  * <p>Reading and decoding run ahead in threads of their own while a batch is in the nets; a picture is decoded once and its
- * pixels are kept only until its batch is through. What is in flight is bounded: encoded objects by the window, pixels by
- * a {@link PixelBudget}.
+ * pixels are kept only until its batch is through. What is in flight is bounded: encoded pictures by the window and their
+ * bytes, pixels by a {@link PixelBudget}.
  */
 final class ShardTask {
   private static final long PIXELS_IN_FLIGHT = 64_000_000; // of an executor: 192 MB as BGR
@@ -38,6 +38,9 @@ final class ShardTask {
 
   /** A decoded picture that waits for its batch; the detector's input is made already, in the decoding thread. */
   private record Decoded(String key, Mat pixels, float[] detectorInput, long held) {}
+
+  /** A picture that is being read and decoded. */
+  private record Waiting(Picture picture, Future<Decoded> decoded) {}
 
   /**
    * Prepares a shard.
@@ -73,22 +76,32 @@ final class ShardTask {
   List<Rows.Feature> process(Shard shard) throws IOException, InterruptedException {
     ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, plan.compilation().cores()));
     PixelBudget budget = new PixelBudget(PIXELS_IN_FLIGHT / plan.shardsAtOnce());
-    Deque<Future<Decoded>> window = new ArrayDeque<>();
+    Deque<Waiting> window = new ArrayDeque<>();
     List<Decoded> batch = new ArrayList<>();
-    try {
+    try (Pictures pictures = shard.part().open(plan, conf)) {
+      boolean more = true;
+      long held = 0;
       int submitted = 0;
-      for (int taken = 0; taken < shard.objects().size(); taken++) {
-        while (submitted < shard.objects().size() && window.size() < 2 * plan.compilation().batch()) {
-          window.add(pool.submit(decoding(shard.objects().get(submitted), submitted, budget)));
-          submitted++;
+      while (true) {
+        while (more && window.size() < 2 * plan.compilation().batch() && (held < plan.maxBytes() || window.isEmpty())) {
+          Picture picture = pictures.next();
+          more = picture != null;
+          if (more) {
+            held += picture.held();
+            window.add(new Waiting(picture, pool.submit(decoding(picture, submitted++, budget))));
+          }
         }
-        Future<Decoded> next = window.remove();
-        while (!isReady(next)) {
+        if (window.isEmpty()) {
+          break;
+        }
+        Waiting next = window.remove();
+        held -= next.picture().held();
+        while (!isReady(next.decoded())) {
           if (budget.isStarved() && !batch.isEmpty()) {
             runBatch(batch, budget);
           }
         }
-        take(next, shard.objects().get(taken).key(), batch);
+        take(next.decoded(), next.picture().key(), batch);
         if (batch.size() == plan.compilation().batch()) {
           runBatch(batch, budget);
         }
@@ -101,11 +114,11 @@ final class ShardTask {
     return features;
   }
 
-  private Callable<Decoded> decoding(Shard.StoredObject object, int order, PixelBudget budget) {
+  private Callable<Decoded> decoding(Picture picture, int order, PixelBudget budget) {
     return () -> {
       boolean entered = false;
       try {
-        byte[] bytes = new ObjectReader(conf, plan.maxBytes()).read(object);
+        byte[] bytes = picture.content().bytes();
         PictureHeader header = PictureHeader.of(bytes);
         long pixels = (long) header.width() * header.height();
         if (pixels > plan.maxPixels()) {
@@ -115,7 +128,7 @@ final class ShardTask {
         }
         budget.enter(order, pixels);
         entered = true;
-        return decoded(object.key(), bytes, header, pixels, budget);
+        return decoded(picture.key(), bytes, header, pixels, budget);
       } finally {
         if (!entered) {
           budget.enter(order, 0);

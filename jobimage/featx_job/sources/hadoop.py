@@ -1,0 +1,56 @@
+"""Pictures that are files of HDFS."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+
+from featx_job.failures import RunFailure
+from featx_job.hadoop import Hadoop
+from featx_job.shards import ListedShards, cut
+from featx_job.sources import Listed, listed
+
+FIELD = "spec.source.files.uri"
+
+
+class HadoopSource:
+    """`Source` of all files below a folder; keys are paths relative to it. Hidden files and folders are left out."""
+
+    def __init__(self, hadoop: Hadoop, uri: str) -> None:
+        """Uses a folder.
+
+        Args:
+            hadoop: Reaches it.
+            uri: Its address.
+        """
+        self._hadoop, self._uri = hadoop, uri.rstrip("/")
+
+    @property
+    def base(self) -> str:
+        """Implements `Source`."""
+        return f"{self._uri}/"
+
+    def shards(self, pictures: int, keys: Sequence[str] = ()) -> ListedShards:
+        """Implements `Source`."""
+        return cut(self.base, listed(self, keys), pictures)
+
+    def objects(self) -> Iterator[Listed]:
+        """Implements `Source`."""
+        folder = self._hadoop.folder(self._uri)
+        if not self._hadoop.asking(FIELD, folder.exists):
+            raise RunFailure("SourceNotFound", f"{FIELD}: there is no folder {self._uri}")
+        found = json.loads(self._hadoop.asking(FIELD, lambda: folder.files("")))
+        yield from sorted((Listed(key, size) for key, size in found), key=lambda each: os.fsencode(each.key))
+
+    def find(self, key: str) -> Listed | None:
+        """Implements `ObjectSource`."""
+        size = self._hadoop.asking(FIELD, lambda: self._hadoop.folder(self._uri).size(key))
+        return Listed(key, size) if size >= 0 else None
+
+    def read(self, key: str) -> bytes:
+        """Implements `Source`."""
+        found = self._hadoop.asking(FIELD, lambda: self._hadoop.folder(self._uri).read(key))
+        if found is None:
+            raise RunFailure("SourceNotFound", f"{self._uri}/{key} is gone")
+        return bytes(found)

@@ -1,0 +1,89 @@
+"""Pictures that are cells of an HBase table."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from featx_api.sources import HBaseSource
+
+from featx_job import ranges
+from featx_job.hadoop import Hadoop
+from featx_job.ranges import Range, Region
+from featx_job.shards import RangeShards
+
+FIELD = "spec.source.hbase"
+SAMPLED = 20  # rows of a region, for their size and for the digits that they are written in
+
+
+def table(source: HBaseSource) -> dict[str, Any]:
+    """Returns what executors are told of the table (dev.featx.pipeline.HBaseTable)."""
+    told: dict[str, Any] = {name: getattr(source, name) for name in ("quorum", "znode", "table", "column")}
+    times = {"since": source.since, "until": source.until}
+    return told | {name: _milliseconds(time) for name, time in times.items() if time is not None}
+
+
+class TableSource:
+    """`Source` of a table's rows: a shard is a region, or a part of one that is long."""
+
+    def __init__(self, hadoop: Hadoop, source: HBaseSource) -> None:
+        """Uses a table.
+
+        Args:
+            hadoop: Reaches it.
+            source: The spec's words.
+        """
+        self._hadoop, self._source = hadoop, source
+
+    def shards(self, pictures: int, keys: Sequence[str] = ()) -> RangeShards:
+        """Implements `Source`."""
+        if keys:
+            rows = sorted({row_bytes(key) for key in keys})
+            return RangeShards(tuple(batched((Range(row, row + b"\0") for row in rows), pictures)))
+        java = self._hadoop.table(json.dumps(table(self._source)))
+        found = json.loads(self._hadoop.asking(FIELD, java.regions))
+        regions = [
+            Region(Range(bytes.fromhex(each["start"]), bytes.fromhex(each["stop"])), each["bytes"]) for each in found
+        ]
+        made: list[Range] = []
+        for piece in ranges.pieces(regions, wanted(self._source)):
+            made += self._cut(java, piece, pictures)
+        return RangeShards(tuple((each,) for each in made))
+
+    def _cut(self, java: Any, piece: Region, pictures: int) -> list[Range]:
+        bounds = (piece.range.start.hex(), piece.range.stop.hex())
+        found = json.loads(self._hadoop.asking(FIELD, lambda: java.sample(*bounds, SAMPLED)))
+        sizes = found["bytes"]
+        if len(sizes) < SAMPLED:
+            return [piece.range] if sizes else []
+        parts = -(-piece.size * len(sizes) // (max(1, sum(sizes)) * pictures))
+        return ranges.cut(piece.range, [bytes.fromhex(row) for row in found["rows"]], parts)
+
+
+def wanted(source: HBaseSource) -> list[Range]:
+    """Returns the ranges of rows that a source asks for."""
+    asked = ranges.with_prefix(row_bytes(source.prefix))
+    limits = Range(row_bytes(source.start_row), row_bytes(source.stop_row))
+    both = asked.within(limits)
+    return ranges.salted(both, [row_bytes(salt) for salt in source.salts]) if both else []
+
+
+def row_bytes(row: str) -> bytes:
+    r"""Returns the bytes of a row as the HBase shell writes it, with \xNN for a byte (Bytes.toBytesBinary)."""
+    parts = re.split(r"\\x([0-9A-Fa-f]{2})", row)
+    return b"".join(bytes.fromhex(part) if index % 2 else part.encode() for index, part in enumerate(parts))
+
+
+def batched(rows: Iterable[Range], count: int) -> Iterator[tuple[Range, ...]]:
+    """Yields ranges in groups of so many; the last one may be smaller."""
+    left = iter(rows)
+    while group := tuple(islice(left, count)):
+        yield group
+
+
+def _milliseconds(time: datetime) -> int:
+    return int(time.timestamp() * 1000)

@@ -1,0 +1,228 @@
+"""Pictures in a real HBase: which rows are read, how long regions are cut, and what a run outlasts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.job import drawings
+from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder
+from tests.stores import hbase
+from tests.stores.hbase import HBase
+
+ROWS = 90
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HBase]:
+    with hbase.running(tmp_path_factory.mktemp("hbase")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def catalog(server: HBase) -> dict[str, bytes]:
+    """Pictures by row, in a table of three regions."""
+    pictures = {f"img-{number:04}": drawings.encoded(drawings.scene(seed=number)) for number in range(ROWS)}
+    server.client.create("catalog", [b"img-0030", b"img-0060"])
+    server.client.put("catalog", {row.encode(): data for row, data in pictures.items()})
+    server.client.put("catalog", {b"img-none": b"no picture", b"\x00\xff": pictures["img-0000"]})
+    server.client.flush("catalog")
+    return pictures
+
+
+def spec_of(server: HBase, tiny: Spec, output: Path, table: str = "catalog", shard: int = 8, **source: Any) -> Spec:
+    given = {"quorum": server.quorum, "table": table, "column": f"{hbase.FAMILY}:{hbase.QUALIFIER}", **source}
+    return {
+        "source": {"hbase": given},
+        **tiny,
+        "output": {"uri": f"file://{output}"},
+        "errors": {"maxFailedFraction": 1},
+        "execution": {"shardPictures": shard},
+    }
+
+
+def keys(tables: Tables) -> list[str]:
+    return sorted(row["key"] for row in tables.rows)
+
+
+def test_each_row_is_a_picture_once_and_has_the_features_of_its_bytes(
+    runner: Runner, server: HBase, catalog: dict[str, bytes], tiny: Spec, tmp_path: Path
+) -> None:
+    outcome = runner.run(spec_of(server, tiny, tmp_path / "table"), uid="all")
+    assert outcome.failure is None, outcome.failure
+    found = rows_of_folder(tmp_path / "table")
+    assert keys(found) == sorted([*catalog, "\\x00\\xFF"])
+    assert found.reasons() == {"img-none": ("decode", "NotAPicture")}
+    assert outcome.progress is not None
+    assert (outcome.progress.images_total, outcome.progress.percent) == (ROWS + 2, 100)
+    (tmp_path / "files").mkdir()
+    for row, data in catalog.items():
+        (tmp_path / "files" / row).write_bytes(data)
+    source = {"files": {"uri": f"file://{tmp_path}/files"}}
+    spec = {"source": source, **tiny, "output": {"uri": f"file://{tmp_path}/same"}}
+    assert runner.run(spec, uid="same").failure is None
+    same = {row["key"]: row for row in rows_of_folder(tmp_path / "same").rows}
+    assert {row["key"]: row for row in found.rows if row["key"] in same} == same
+
+
+def test_a_long_region_is_cut_into_shards_of_about_as_many_pictures_as_asked(
+    runner: Runner, server: HBase, catalog: dict[str, bytes], tiny: Spec, tmp_path: Path
+) -> None:
+    outcome = runner.run(spec_of(server, tiny, tmp_path / "table", shard=5), uid="cut")
+    assert outcome.progress is not None
+    files = sorted((tmp_path / "table").glob("part-*.parquet"))
+    assert ROWS / 5 <= len(files) <= 3 * ROWS / 5, "about as many as there are fives"
+    assert outcome.progress.shards_total == len(files)
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ({"prefix": "img-004"}, 40, 49),
+        ({"startRow": "img-0028", "stopRow": "img-0063"}, 28, 62),
+        ({"prefix": "img-00", "startRow": "img-0085"}, 85, 89),
+    ],
+)
+def test_only_rows_that_are_asked_for_are_read(
+    runner: Runner,
+    server: HBase,
+    catalog: dict[str, bytes],
+    tiny: Spec,
+    tmp_path: Path,
+    asked: dict[str, Any],
+    first: int,
+    last: int,
+) -> None:
+    outcome = runner.run(spec_of(server, tiny, tmp_path / "table", **asked), uid="some")
+    assert outcome.failure is None, outcome.failure
+    assert keys(rows_of_folder(tmp_path / "table")) == [f"img-{number:04}" for number in range(first, last + 1)]
+
+
+def test_salted_rows_are_found_by_what_follows_the_salt(
+    runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
+) -> None:
+    picture = drawings.encoded(drawings.scene())
+    server.client.create("salted", [b"\x01", b"\x02"])
+    rows = [bytes([number % 3]) + f"shop-{number % 2}/{number:02}".encode() for number in range(12)]
+    server.client.put("salted", dict.fromkeys(rows, picture))
+    salts = ["\\x00", "\\x01", "\\x02"]
+    spec = spec_of(server, tiny, tmp_path / "table", "salted", salts=salts, prefix="shop-1")
+    assert runner.run(spec, uid="salted").failure is None
+    wanted = [f"\\x{number % 3:02X}shop-1/{number:02}" for number in range(1, 12, 2)]
+    assert keys(rows_of_folder(tmp_path / "table")) == sorted(wanted)
+
+
+def test_cells_are_chosen_by_when_they_were_written(runner: Runner, server: HBase, tiny: Spec, tmp_path: Path) -> None:
+    picture = drawings.encoded(drawings.scene())
+    server.client.create("timed")
+    for hour in range(4):
+        moment = datetime(2026, 11, 1, hour, tzinfo=UTC)
+        server.client.put("timed", {f"at-{hour}".encode(): picture}, time=int(moment.timestamp() * 1000))
+    times: dict[str, Any] = {"since": "2026-11-01T01:00:00Z", "until": "2026-11-01T03:00:00Z"}
+    assert runner.run(spec_of(server, tiny, tmp_path / "table", "timed", **times), uid="timed").failure is None
+    assert keys(rows_of_folder(tmp_path / "table")) == ["at-1", "at-2"]
+
+
+def test_an_empty_table_gives_an_empty_table(runner: Runner, server: HBase, tiny: Spec, tmp_path: Path) -> None:
+    server.client.create("empty", [b"m"])
+    outcome = runner.run(spec_of(server, tiny, tmp_path / "table", "empty"), uid="empty")
+    assert outcome.failure is None
+    assert keys(rows_of_folder(tmp_path / "table")) == []
+
+
+def test_a_cell_above_the_limit_is_in_quarantine(runner: Runner, server: HBase, tiny: Spec, tmp_path: Path) -> None:
+    server.client.create("large")
+    server.client.put("large", {b"large": b"\xff\xd8" + bytes(2 << 20), b"small": drawings.encoded(drawings.scene())})
+    spec = spec_of(server, tiny, tmp_path / "table", "large") | {"limits": {"mebibytes": 1}}
+    assert runner.run(spec, uid="large").failure is None
+    found = rows_of_folder(tmp_path / "table")
+    assert (keys(found), found.reasons()) == (["small"], {"large": ("read", "TooLarge")})
+
+
+def test_rows_are_read_again_by_their_keys(
+    runner: Runner, server: HBase, catalog: dict[str, bytes], tiny: Spec, tmp_path: Path
+) -> None:
+    spec = spec_of(server, tiny, tmp_path / "table", shard=2)
+    spec["source"]["keys"] = ["img-0007", "\\x00\\xFF", "img-0061"]
+    assert runner.run(spec, uid="again").failure is None
+    assert keys(rows_of_folder(tmp_path / "table")) == sorted(spec["source"]["keys"])
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [({"table": "catalogue"}, "catalogue"), ({"column": "q:jpg"}, "no column family q")],
+)
+def test_what_hbase_does_not_have_is_named(
+    runner: Runner,
+    server: HBase,
+    catalog: dict[str, bytes],
+    tiny: Spec,
+    tmp_path: Path,
+    given: dict[str, str],
+    named: str,
+) -> None:
+    spec = spec_of(server, tiny, tmp_path / "table")
+    spec["source"]["hbase"] |= given
+    outcome = runner.run(spec, uid="named")
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("SourceNotFound", False)
+    assert "spec.source.hbase" in outcome.failure.message and named in outcome.failure.message
+
+
+def test_hbase_that_is_not_there_is_worth_another_attempt(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    source = {"quorum": "127.0.0.1:9", "table": "catalog", "column": "p:jpg"}
+    spec = {"source": {"hbase": source}, **tiny, "output": {"uri": f"file://{tmp_path}/table"}}
+    started = time.monotonic()
+    outcome = runner.run(spec, uid="gone")
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("StoreUnreachable", True), outcome.failure
+    assert "spec.source.hbase" in outcome.failure.message and "127.0.0.1:9" in outcome.failure.message
+    assert time.monotonic() - started < 90
+
+
+def test_a_region_that_is_split_in_the_middle_costs_no_row(
+    runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
+) -> None:
+    server.client.create("splitting")
+    picture = drawings.encoded(drawings.scene())
+    server.client.put("splitting", {f"{number:04}".encode(): picture for number in range(400)})
+    server.client.flush("splitting")
+
+    def split_in_the_middle() -> None:
+        while not list((tmp_path / "table").rglob("done/*.json")):
+            time.sleep(0.01)
+        server.client.split("splitting", b"0200")
+
+    threading.Thread(target=split_in_the_middle, daemon=True).start()
+    outcome = runner.run(spec_of(server, tiny, tmp_path / "table", "splitting", shard=20), uid="splitting")
+    assert outcome.failure is None, outcome.failure
+    assert keys(rows_of_folder(tmp_path / "table")) == [f"{number:04}" for number in range(400)]
+
+
+def test_a_run_outlasts_a_restart_of_hbase(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    (tmp_path / "hbase").mkdir()
+    with hbase.running(tmp_path / "hbase") as server:
+        server.client.create("outlasts")
+        picture = drawings.encoded(drawings.scene())
+        server.client.put("outlasts", {f"{number:04}".encode(): picture for number in range(400)})
+        server.client.flush("outlasts")
+        down = threading.Event()
+
+        def restart_in_the_middle() -> None:
+            while not list((tmp_path / "table").rglob("done/*.json")):
+                time.sleep(0.01)
+            server.server.kill()
+            down.set()
+            server.server.start()
+
+        threading.Thread(target=restart_in_the_middle, daemon=True).start()
+        outcome = runner.run(spec_of(server, tiny, tmp_path / "table", "outlasts", shard=20), uid="outlasts")
+        assert down.is_set(), "it was killed too late to be in the middle"
+    assert outcome.failure is None, outcome.failure
+    assert keys(rows_of_folder(tmp_path / "table")) == [f"{number:04}" for number in range(400)]

@@ -1,0 +1,125 @@
+"""Pictures and tables in a real HDFS, which may be killed and come back while a run is under way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.job import drawings
+from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder, rows_of_hdfs
+from tests.stores import hdfs
+from tests.stores.hdfs import Hdfs
+
+PICTURES = 24
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
+    with hdfs.running(tmp_path_factory.mktemp("hdfs")) as started:
+        for number in range(PICTURES):
+            started.put(f"/pictures/{number % 3}/{number:04}.jpg", drawings.encoded(drawings.scene(seed=number)))
+        started.put("/pictures/.hidden/0000.jpg", b"of another program")
+        started.put("/pictures/0/none.jpg", b"no picture")
+        yield started
+
+
+@pytest.fixture(scope="module")
+def in_folder(runner: Runner, tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """The same pictures, read from this machine's disk."""
+    folder = tmp_path_factory.mktemp("same")
+    for number in range(PICTURES):
+        path = folder / "pictures" / str(number % 3) / f"{number:04}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(drawings.encoded(drawings.scene(seed=number)))
+    source = {"files": {"uri": f"file://{folder}/pictures"}}
+    spec = {"source": source, **tiny, "output": {"uri": f"file://{folder}/table"}}
+    assert runner.run(spec, uid="same").failure is None
+    return rows_of_folder(folder / "table")
+
+
+def spec_of(files: Hdfs, tiny: Spec, table: str, folder: str = "pictures") -> Spec:
+    return {
+        "source": {"files": {"uri": f"{files.uri}/{folder}"}},
+        **tiny,
+        "output": {"uri": f"{files.uri}/{table}"},
+        "errors": {"maxFailedFraction": 1},
+        "execution": {"shardPictures": 4},
+    }
+
+
+def test_a_table_in_hdfs_is_that_of_the_same_pictures_elsewhere(
+    runner: Runner, files: Hdfs, tiny: Spec, in_folder: Tables
+) -> None:
+    outcome = runner.run(spec_of(files, tiny, "tables/first"), uid="first")
+    assert outcome.failure is None, outcome.failure
+    found = rows_of_hdfs(files, "/tables/first")
+    assert sorted(found.rows, key=lambda row: str(row["key"])) == sorted(
+        in_folder.rows, key=lambda row: str(row["key"])
+    )
+    assert found.reasons() == {"0/none.jpg": ("decode", "NotAPicture")}
+    assert outcome.outputs[0].record_count == PICTURES
+    left = [path for path in files.files("/tables/first") if "/_featx/" not in path]
+    assert "/tables/first/_SUCCESS" in left and not [path for path in left if "/." in path]
+
+
+def test_a_finished_run_is_not_run_again_and_its_output_is_refused_to_others(
+    runner: Runner, files: Hdfs, tiny: Spec
+) -> None:
+    spec = spec_of(files, tiny, "tables/twice", "pictures/1")
+    assert runner.run(spec, uid="mine").failure is None
+    before = files.files("/tables/twice")
+    again = runner.run(spec, uid="mine", attempt=2)
+    assert again.result == "Succeeded" and files.files("/tables/twice") == before
+    other = runner.run(spec, uid="another's")
+    assert other.failure is not None and other.failure.class_ == "OutputExists"
+
+
+def test_a_folder_that_is_not_there_is_named(runner: Runner, files: Hdfs, tiny: Spec) -> None:
+    outcome = runner.run(spec_of(files, tiny, "tables/none", "pictues"), uid="none")
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("SourceNotFound", False)
+    assert "spec.source.files.uri" in outcome.failure.message and "pictues" in outcome.failure.message
+
+
+def test_hdfs_that_is_not_there_is_worth_another_attempt(runner: Runner, files: Hdfs, tiny: Spec) -> None:
+    spec = spec_of(files, tiny, "tables/gone")
+    spec["output"] = {"uri": "hdfs://127.0.0.1:9/table"}
+    started = time.monotonic()
+    outcome = runner.run(spec, uid="gone")
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("StoreUnreachable", True), outcome.failure
+    assert "spec.output.uri" in outcome.failure.message
+    assert time.monotonic() - started < 60
+
+
+def test_a_run_outlasts_a_restart_of_hdfs(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    with hdfs.running(tmp_path) as files:
+        picture = drawings.encoded(drawings.scene())
+        for number in range(200):
+            files.put(f"/pictures/{number:04}.jpg", picture)
+        down = threading.Event()
+
+        def restart_in_the_middle() -> None:
+            while not [path for path in files.files("/") if "/done/" in path]:
+                time.sleep(0.02)
+            files.server.kill()
+            down.set()
+            files.restart()
+
+        thread = threading.Thread(target=restart_in_the_middle, daemon=True)
+        thread.start()
+        spec = spec_of(files, tiny, "table")
+        outcome = runner.run(spec, uid="outlasts")
+        assert down.is_set(), "it was killed too late to be in the middle"
+        for attempt in (2, 3):  # what the operator does about a failure that is worth it
+            if outcome.failure is not None:
+                assert outcome.retryable, outcome.failure
+                thread.join()
+                outcome = runner.run(spec, uid="outlasts", attempt=attempt)
+        assert outcome.failure is None
+        keys = [row["key"] for row in rows_of_hdfs(files, "/table").rows]
+        assert sorted(keys) == [f"{number:04}.jpg" for number in range(200)]

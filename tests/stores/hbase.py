@@ -1,0 +1,141 @@
+"""A real HBase: master, region server and ZooKeeper in one process, and a client in a JVM of the tests' own."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
+
+from tests.stores.java import SPARK, Server, class_path, free_ports
+
+FAMILY, QUALIFIER = "p", "jpg"
+OPENED = ("java.lang", "java.lang.reflect", "java.nio", "sun.nio.ch", "jdk.internal.ref")
+FLAGS = [
+    *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED),
+    "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",
+    "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
+    "-Djava.net.preferIPv4Stack=true",
+    "-Dorg.apache.hbase.thirdparty.io.netty.tryReflectionSetAccessible=true",
+]
+SITE = """<?xml version="1.0"?>
+<configuration>{properties}</configuration>
+"""
+PROPERTY = "<property><name>{name}</name><value>{value}</value></property>"
+
+
+class HBase:
+    """A running HBase."""
+
+    def __init__(self, folder: Path) -> None:
+        (self._zookeeper, self.region_port) = free_ports(2)
+        self.quorum = f"127.0.0.1:{self._zookeeper}"
+        settings = {
+            "hbase.rootdir": f"file://{folder}/data",
+            "hbase.tmp.dir": f"{folder}/tmp",
+            "hbase.unsafe.stream.capability.enforce": "false",
+            "hbase.wal.provider": "filesystem",
+            "hbase.zookeeper.property.clientPort": self._zookeeper,
+            "hbase.zookeeper.property.dataDir": f"{folder}/zookeeper",
+            "hbase.zookeeper.quorum": "127.0.0.1",
+            "hbase.master.port": 0,
+            "hbase.regionserver.port": self.region_port,
+            "hbase.master.info.port": -1,
+            "hbase.regionserver.info.port": -1,
+            "hbase.master.ipc.address": "127.0.0.1",
+            "hbase.regionserver.ipc.address": "127.0.0.1",
+            "hbase.master.hostname": "localhost",
+            "hbase.regionserver.hostname": "localhost",
+            "hbase.regionserver.msginterval": 300,
+            "hbase.master.wait.on.regionservers.mintostart": 1,
+            "hbase.master.wait.on.regionservers.interval": 100,
+            "hbase.localcluster.assign.random.ports": "false",
+        }
+        (folder / "conf").mkdir(exist_ok=True)
+        properties = "".join(PROPERTY.format(name=name, value=value) for name, value in settings.items())
+        (folder / "conf" / "hbase-site.xml").write_text(SITE.format(properties=properties))
+        command = ["java", "-Xmx768m", *FLAGS, "-cp", class_path(folder / "conf")]
+        command += ["org.apache.hadoop.hbase.master.HMaster", "start"]
+        self._client: Client | None = None
+        self.server = Server(command, folder, self._is_ready)
+
+    def _is_ready(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.region_port)) == 0
+
+    @property
+    def client(self) -> Client:
+        """Returns a client, made when it is first wanted."""
+        if self._client is None:
+            self._client = Client(self.quorum)
+        return self._client
+
+    def close(self) -> None:
+        """Ends client and server."""
+        if self._client is not None:
+            self._client.close()
+        self.server.kill()
+
+
+class Client:
+    """Makes tables and fills them."""
+
+    def __init__(self, quorum: str) -> None:
+        (py4j,) = SPARK.glob("py4j-*.jar")
+        port = launch_gateway(
+            jarpath=str(py4j), classpath=class_path(), javaopts=["-Xmx512m", *FLAGS], die_on_exit=True
+        )
+        self._gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
+        self._jvm: Any = self._gateway.jvm
+        self._hbase = self._jvm.org.apache.hadoop.hbase
+        conf = self._hbase.HBaseConfiguration.create()
+        conf.set("hbase.zookeeper.quorum", quorum)
+        self._connection = self._hbase.client.ConnectionFactory.createConnection(conf)
+
+    def create(self, table: str, splits: Sequence[bytes] = ()) -> None:
+        """Makes a table with one column family, which has a region more than there are splits."""
+        family = self._hbase.client.ColumnFamilyDescriptorBuilder.of(FAMILY)
+        builder = self._hbase.client.TableDescriptorBuilder.newBuilder(self._name(table))
+        rows = self._gateway.new_array(self._gateway.jvm.byte, len(splits), 1)
+        for index, row in enumerate(splits):
+            rows[index] = bytearray(row)
+        admin = self._connection.getAdmin()
+        admin.createTable(builder.setColumnFamily(family).build(), rows if splits else None)
+
+    def put(self, table: str, cells: Mapping[bytes, bytes], time: int | None = None) -> None:
+        """Stores pictures by row, with a timestamp in milliseconds if one is given."""
+        puts = self._jvm.java.util.ArrayList()
+        for row, data in cells.items():
+            put = self._hbase.client.Put(bytearray(row))
+            column = (bytearray(FAMILY.encode()), bytearray(QUALIFIER.encode()))
+            given = (*column, bytearray(data)) if time is None else (*column, time, bytearray(data))
+            puts.add(put.addColumn(*given))
+        self._connection.getTable(self._name(table)).put(puts)
+
+    def flush(self, table: str) -> None:
+        """Writes what is in memory to files, so that regions have a size and data outlives a kill."""
+        self._connection.getAdmin().flush(self._name(table))
+
+    def split(self, table: str, row: bytes) -> None:
+        """Splits a region."""
+        self._connection.getAdmin().split(self._name(table), bytearray(row))
+
+    def close(self) -> None:
+        """Ends the client's JVM."""
+        self._gateway.shutdown()
+
+    def _name(self, table: str) -> Any:
+        return self._hbase.TableName.valueOf(table)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[HBase]:
+    """Starts HBase with its data below a folder, and kills it: nothing is worth keeping."""
+    started = HBase(folder)
+    try:
+        yield started
+    finally:
+        started.close()
