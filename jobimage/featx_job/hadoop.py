@@ -25,11 +25,11 @@ PREFIX = "spark.hadoop."
 class Hadoop:
     """Hadoop's file systems and HBase, with a run's settings."""
 
-    def __init__(self, conf: dict[str, str], patience: float) -> None:
+    def __init__(self, conf: Callable[[], dict[str, str]], patience: float) -> None:
         """Prepares; the JVM starts when something is asked.
 
         Args:
-            conf: Spark's settings, with which the JVM is started.
+            conf: Returns Spark's settings, with which the JVM is started.
             patience: Seconds to wait for a server that does not answer.
         """
         self._conf, self._patience = conf, patience
@@ -64,11 +64,11 @@ class Hadoop:
             pause = min(pause * 2, 10)
 
     def _settings(self) -> dict[str, str]:
-        return {key.removeprefix(PREFIX): value for key, value in self._conf.items() if key.startswith(PREFIX)}
+        return {key.removeprefix(PREFIX): value for key, value in self._conf().items() if key.startswith(PREFIX)}
 
     def _java(self) -> Any:
         # Spark's own way to its JVM; a context that is made later is in the same one.
-        settings = SparkConf(loadDefaults=False).setAll(list(self._conf.items()))
+        settings = SparkConf(loadDefaults=False).setAll(list(self._conf().items()))
         SparkContext._ensure_initialized(conf=settings)
         jvm: Any = SparkContext._jvm
         return jvm.dev.featx.pipeline

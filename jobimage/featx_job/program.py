@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -19,6 +20,7 @@ from featx_job import calibration, failures, memory, models, places, spark
 from featx_job.engine import Engine
 from featx_job.failures import RunFailure
 from featx_job.hadoop import Hadoop
+from featx_job.memory import Sizes
 from featx_job.models import Nets
 from featx_job.progress import ShardDone, Tally
 from featx_job.shards import ShardList
@@ -57,15 +59,14 @@ def run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> Ou
 
 
 def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> Outcome:
-    nets = models.load(job.spec, surroundings)
-    sizes = memory.sizes(nets.networks(), job.spec, spark.threads(job, surroundings))
-    conf = spark.conf(job, surroundings, sizes)
-    hadoop = Hadoop(conf, surroundings.patience)
+    prepared = _Prepared(job, surroundings)
+    hadoop = Hadoop(lambda: prepared.conf, surroundings.patience)
     table = Table(places.output(job.spec, surroundings, hadoop), job.uid, job.spec.output.uri.rstrip("/"))
     manifest = table.finished()
     if manifest is not None:
         outputs = [OutputTable.model_validate(each) for each in manifest["outputs"]]
         return Outcome(result="Succeeded", progress=Progress.model_validate(manifest["progress"]), outputs=outputs)
+    nets = prepared.nets
     shards = table.shard_list(
         lambda: places.source(job.spec, surroundings, hadoop).shards(
             job.spec.execution.shard_pictures, job.spec.source.keys
@@ -75,7 +76,7 @@ def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> O
     for shard in table.done():
         tally.add(shard, earlier=True)
     on_progress(_now(tally))
-    _process(job, Engine(job, surroundings, sizes, conf), shards, nets, table, tally, on_progress)
+    _process(job, Engine(job, surroundings, prepared.sizes, prepared.conf), shards, nets, table, tally, on_progress)
     _check_failures(job, table, tally)
     done = sorted(tally.done.values(), key=lambda shard: shard.index)
     outputs, progress = table.outputs(done), _now(tally)
@@ -83,6 +84,25 @@ def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> O
     manifest = _manifest(job, nets, progress, outputs, quality) | {"files": table.described(done)}
     table.publish(manifest)
     return Outcome(result="Succeeded", progress=progress, outputs=outputs)
+
+
+class _Prepared:
+    """What is made of the models, when it is first needed: of a run that is finished they are not even fetched."""
+
+    def __init__(self, job: JobSpec, surroundings: Surroundings) -> None:
+        self._job, self._surroundings = job, surroundings
+
+    @cached_property
+    def nets(self) -> Nets:
+        return models.load(self._job.spec, self._surroundings)
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        return memory.sizes(self.nets.networks(), self._job.spec, spark.threads(self._job, self._surroundings))
+
+    @cached_property
+    def conf(self) -> spark.Conf:
+        return spark.conf(self._job, self._surroundings, self.sizes)
 
 
 def _process(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.integration.job import drawings
@@ -72,13 +74,21 @@ def test_each_row_is_a_picture_once_and_has_the_features_of_its_bytes(
 
 
 def test_a_long_region_is_cut_into_shards_of_about_as_many_pictures_as_asked(
-    runner: Runner, server: HBase, catalog: dict[str, bytes], tiny: Spec, tmp_path: Path
+    runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
 ) -> None:
-    outcome = runner.run(spec_of(server, tiny, tmp_path / "table", shard=5), uid="cut")
-    assert outcome.progress is not None
-    files = sorted((tmp_path / "table").glob("part-*.parquet"))
-    assert ROWS / 5 <= len(files) <= 3 * ROWS / 5, "about as many as there are fives"
-    assert outcome.progress.shards_total == len(files)
+    noise = np.random.default_rng(0).integers(0, 255, (240, 240, 3), np.uint8)  # HBase counts regions in megabytes
+    server.client.create("long")
+    server.client.put(
+        "long", dict.fromkeys((f"shop/{number:05}".encode() for number in range(256)), drawings.encoded(noise))
+    )
+    server.client.flush("long")
+    outcome = runner.run(spec_of(server, tiny, tmp_path / "table", "long", shard=16), uid="cut")
+    assert outcome.failure is None, outcome.failure
+    manifest = json.loads((tmp_path / "table" / "_manifest.json").read_text())
+    rows = [file["rows"] for file in manifest["files"]]
+    assert sum(rows) == 256
+    assert 16 <= len(rows) <= 24
+    assert max(rows) <= 2 * 16
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -174,6 +175,15 @@ def test_a_finished_table_has_its_manifest_and_success_and_nothing_half_done(
     assert manifest["source"]["pictures"] == len(NAMES)
     assert manifest["extractor"]["length"] == 12
     assert manifest["outputs"][0]["recordCount"] == len(NAMES)
+
+
+def test_the_manifest_names_each_file_with_the_digest_of_what_is_there(from_bucket: Finished, store: Store) -> None:
+    manifest = json.loads(store.get("shop", "tables/first/_manifest.json"))
+    found = {file["path"]: (file["bytes"], file["sha256"]) for file in manifest["files"]}
+    keys = [key for key in store.keys("shop", "tables/first/part-") if key.endswith(".parquet")]
+    data = {key.removeprefix("tables/first/"): store.get("shop", key) for key in keys}
+    assert found == {name: (len(each), hashlib.sha256(each).hexdigest()) for name, each in data.items()}
+    assert sum(file["rows"] for file in manifest["files"]) == len(NAMES)
 
 
 def test_no_secret_is_in_anything_that_was_written(from_bucket: Finished, store: Store) -> None:

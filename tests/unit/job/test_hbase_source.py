@@ -1,0 +1,60 @@
+"""Which rows a resource asks for, in the words of the HBase shell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from featx_api.sources import HBaseSource
+from featx_job.ranges import Range
+from featx_job.shards import RangeShards, from_bytes
+from featx_job.sources import hbase
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def source(**given: Any) -> HBaseSource:
+    return HBaseSource.model_validate({"quorum": "zk", "table": "pictures", "column": "p:jpg", **given})
+
+
+@given(st.binary(max_size=12))
+def test_any_row_can_be_written(row: bytes) -> None:
+    written = "".join(f"\\x{byte:02X}" if byte < 32 or byte > 126 or byte == 92 else chr(byte) for byte in row)
+    assert hbase.row_bytes(written) == row
+
+
+@pytest.mark.parametrize(
+    ("asked", "ranges"),
+    [
+        ({}, [(b"", b"")]),
+        ({"prefix": "a"}, [(b"a", b"b")]),
+        ({"startRow": "a", "stopRow": "c"}, [(b"a", b"c")]),
+        ({"prefix": "ab", "startRow": "a", "stopRow": "abc"}, [(b"ab", b"abc")]),
+        ({"prefix": "a", "startRow": "b"}, []),
+        ({"salts": ["0-", "1-"], "prefix": "a"}, [(b"0-a", b"0-b"), (b"1-a", b"1-b")]),
+        ({"salts": ["\\x00", "\\xFF"]}, [(b"\x00", b"\x01"), (b"\xff", b"")]),
+    ],
+)
+def test_rows_that_are_asked_for_are_ranges(asked: dict[str, Any], ranges: list[tuple[bytes, bytes]]) -> None:
+    assert hbase.wanted(source(**asked)) == ranges
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"column": "jpg"}, {"quorum": "zk:2181/hbase"}, {"table": "a b"}, {"prefix": "\\x0"}, {"znode": "hbase"}],
+)
+def test_a_source_that_cannot_be_is_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        source(**bad)
+
+
+def test_times_are_told_in_the_milliseconds_of_cells() -> None:
+    told = hbase.table(source(since="2026-11-01T00:00:00.5Z"))
+    assert told["since"] == 1_793_491_200_500
+    assert "until" not in told
+
+
+@given(st.lists(st.lists(st.tuples(st.binary(max_size=4), st.binary(max_size=4)), min_size=1, max_size=3), max_size=9))
+def test_ranges_are_the_same_when_they_are_read_again(pairs: list[list[tuple[bytes, bytes]]]) -> None:
+    shards = RangeShards(tuple(tuple(Range(*pair) for pair in group) for group in pairs))
+    assert from_bytes(shards.to_bytes()) == shards
