@@ -91,6 +91,9 @@ class Execution(ApiModel):
     image: str | None = Field(None, min_length=1, max_length=512, description="Job image; the operator's where absent.")
     service_account_name: Label = Field("featx-job", description="Service account of the driver.")
     shard_pictures: int = Field(32, ge=1, le=10000, description="Pictures a shard: the unit that is committed whole.")
+    store_timeout_seconds: int = Field(
+        120, ge=1, le=3600, description="How long a store that does not answer is waited for before the attempt ends."
+    )
     hadoop_user: Label | None = Field(
         None, description="Who the run is to HDFS and HBase that ask for a name only; the image's user where absent."
     )

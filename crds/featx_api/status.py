@@ -44,6 +44,9 @@ class Progress(StatusModel):
     precision: str | None = Field(
         None, max_length=64, description="What the nets compute in; several where executors' CPUs differ."
     )
+    waiting: str | None = Field(
+        None, max_length=512, description="What executors wait for, while they do: a store that does not answer."
+    )
     last_update_time: datetime | None = None
 
     @computed_field(description="Of imagesTotal, or of shards while that is not known; 100 only when all are done.")  # type: ignore[prop-decorator]
@@ -59,7 +62,8 @@ class Progress(StatusModel):
     @property
     def summary(self) -> str:
         """Returns done/total, since a printer column cannot join two fields."""
-        return f"{self.images_done}/{self.images_total or '?'}"
+        unknown = self.shards_total and not self.images_total
+        return f"{self.images_done}/{'?' if unknown else self.images_total}"
 
 
 class Executors(StatusModel):

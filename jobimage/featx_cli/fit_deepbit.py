@@ -113,7 +113,7 @@ def _features(
 
 def _sample(resource: FeatureExtraction, around: Surroundings, pictures: int) -> Iterator[bytes]:
     """Yields pictures from all over the source; those too large for a run are left out, as it would."""
-    nobody = Hadoop(dict, around.patience)
+    nobody = Hadoop(dict, patience=0)
     source = places.source(resource.spec, around, nobody)
     if not isinstance(source, BucketSource | FolderSource):
         raise CommandError(

@@ -24,7 +24,7 @@ from featx_job.table import Table
 
 POLL_SECONDS = 0.2
 
-OnDone = Callable[[ShardDone | None], None]
+OnDone = Callable[[ShardDone | None, str | None], None]
 OnWait = Callable[[], None]
 
 
@@ -85,7 +85,8 @@ class Engine:
             indices: Those to run.
             files: The run's nets.
             table: Where executors write.
-            on_done: Called for each shard that is done, and with None now and then while none is.
+            on_done: Called for each shard that is done, and with None now and then while none is; and with what
+                executors wait for, if they do.
 
         Raises:
             RunFailure: Spark gave up, or an executor said why it can't go on.
@@ -96,8 +97,8 @@ class Engine:
 
         def report() -> None:
             while (text := java_job.poll()) is not None:
-                on_done(ShardDone.of_mark(json.loads(text)))
-            on_done(None)
+                on_done(ShardDone.of_mark(json.loads(text)), None)
+            on_done(None, java_job.waiting())
 
         _waiting(lambda: java_job.run(plan, lines, *nets), report)
 
@@ -166,6 +167,7 @@ class Engine:
             "quarantineFolder": table.folder("quarantine"),
             "doneFolder": table.folder("done"),
             "hbase": hbase.table(spec.source.hbase) if spec.source.hbase else None,
+            "patience": spec.execution.store_timeout_seconds,
             "engine": spec.engine,
             "precision": spec.precision,
             "batch": self._sizes.batch,

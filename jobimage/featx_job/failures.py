@@ -46,7 +46,7 @@ _OF_JAVA = (
         "HDFS refused: check whose files these are, and spec.execution.hadoopUser",
     ),
     ("ModelError", "ModelInvalid", "the engine can't run the model"),
-    ("the store did not deliver", "StoreUnreachable", "the source did not answer an executor"),
+    ("the store did not answer", "StoreUnreachable", "a store did not answer an executor"),
     ("UnknownHost", "StoreUnreachable", "the store's name can't be resolved by an executor"),
     ("ConnectException", "StoreUnreachable", "the store did not answer an executor"),
     ("SdkClientException", "StoreUnreachable", "the store did not answer an executor"),

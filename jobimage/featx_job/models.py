@@ -135,4 +135,4 @@ def _of_store(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, s
             raise
         return path
 
-    return stores.asking(access, where, bucket, surroundings.patience, get)
+    return stores.asking(access, where, bucket, spec.execution.store_timeout_seconds, get)

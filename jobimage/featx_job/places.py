@@ -36,7 +36,7 @@ def source(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hado
     if spec.source.s3:
         access = spec.source.s3
         known_as = stores.credentials(access, "spec.source.s3", surroundings.secrets, dict(os.environ))
-        return BucketSource(stores.client(access, known_as), access, surroundings.patience)
+        return BucketSource(stores.client(access, known_as), access, spec.execution.store_timeout_seconds)
     if spec.source.claim:
         folder = surroundings.claims / spec.source.claim.name / spec.source.claim.path.strip("/")
         return FolderSource(folder, "spec.source.claim")
@@ -72,7 +72,7 @@ def output(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hado
         where = "spec.output.s3" if spec.output.s3 else "spec.source.s3"
         known_as = stores.credentials(access, where, surroundings.secrets, dict(os.environ))
         client = stores.client(access, known_as)
-        return BucketStorage(client, access, where, bucket, prefix, surroundings.patience)
+        return BucketStorage(client, access, where, bucket, prefix, spec.execution.store_timeout_seconds)
     if uri.startswith("hdfs://"):
         return HadoopStorage(hadoop, uri)
     if uri.startswith("claim://"):

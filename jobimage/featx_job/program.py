@@ -60,7 +60,7 @@ def run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> Ou
 
 def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> Outcome:
     prepared = _Prepared(job, surroundings)
-    hadoop = Hadoop(lambda: prepared.conf, surroundings.patience)
+    hadoop = Hadoop(lambda: prepared.conf, job.spec.execution.store_timeout_seconds)
     table = Table(places.output(job.spec, surroundings, hadoop), job.uid, job.spec.output.uri.rstrip("/"))
     manifest = table.finished()
     if manifest is not None:
@@ -124,12 +124,12 @@ def _process(
         return
     with engine:
 
-        def on_done(shard: ShardDone | None) -> None:
+        def on_done(shard: ShardDone | None, waiting: str | None) -> None:
             if shard is not None:
                 tally.add(shard)
-            on_progress(_now(tally))
+            on_progress(_now(tally).model_copy(update={"waiting": waiting and waiting[:512]}))
 
-        files = calibration.net_files(job.spec, nets, shards, table, engine, lambda: on_done(None))
+        files = calibration.net_files(job.spec, nets, shards, table, engine, lambda: on_done(None, None))
         tally.started = time.monotonic()
         engine.run(shards, left, files, table, on_done)
 

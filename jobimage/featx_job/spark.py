@@ -43,6 +43,7 @@ def conf(job: JobSpec, surroundings: Surroundings, sizes: Sizes) -> Conf:
         "spark.ui.showConsoleProgress": "false",
         "spark.scheduler.mode": "FIFO",
         "spark.locality.wait": "0s",
+        "spark.executor.heartbeatInterval": "5s",  # by which executors say that they wait for a store
         # Nothing is cached or shuffled, and parts of nets may wait on disk: the heap is for what nets are made of.
         "spark.memory.fraction": "0.2",
         "spark.task.maxFailures": settings_of(job.spec, "spark.task.maxFailures", "4"),
@@ -185,7 +186,10 @@ def stores(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Conf:
         "spark.hadoop.ipc.client.connect.max.retries": "3",
         "spark.hadoop.ipc.client.connect.max.retries.on.timeouts": "3",
         "spark.hadoop.ipc.client.connect.timeout": "5000",
-        "spark.hadoop.dfs.client.use.datanode.hostname": "true",
+        "spark.hadoop.hbase.client.retries.number": "5",
+        "spark.hadoop.hbase.client.operation.timeout": "60000",
+        "spark.hadoop.hbase.client.scanner.timeout.period": "60000",
+        "spark.hadoop.hbase.rpc.timeout": "30000",
     }
     for bucket, access in reached.items():
         settings |= _bucket(bucket, access, surroundings.secrets)

@@ -34,7 +34,6 @@ class Surroundings:
         claims: Folder with one folder a PersistentVolumeClaim.
         cores: Cores of this machine that a local run may use.
         cluster: Facts of the driver pod; None for a local run.
-        patience: Seconds that an unreachable store is waited for before the attempt fails.
     """
 
     jars: Path
@@ -43,7 +42,6 @@ class Surroundings:
     claims: Path = Path(CLAIMS_FOLDER)
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
     cluster: Cluster | None = None
-    patience: float = 30.0
     site: Path = field(default_factory=lambda: Path(sysconfig.get_paths()["purelib"]))
 
 

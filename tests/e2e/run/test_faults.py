@@ -95,7 +95,7 @@ def test_a_secret_that_is_not_there_fails_the_run_and_is_named(store: Store, tin
 
 
 def test_a_store_that_does_not_answer_fails_the_run_after_its_attempts(store: Store, tiny: dict[str, Any]) -> None:
-    body = resource("no-store", store, None, tiny, backoffLimit=0)
+    body = resource("no-store", store, None, tiny, backoffLimit=0, execution={"storeTimeoutSeconds": 10})
     body["spec"]["source"]["s3"]["endpoint"] = "http://s3.store.svc:8339"
     run = apply(body).wait("False")
     assert run.status["failure"]["class"] == "StoreUnreachable"

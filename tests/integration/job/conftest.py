@@ -35,7 +35,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def runner(tmp_path_factory: pytest.TempPathFactory, secrets: Path) -> Runner:
-    return Runner(Surroundings(jars=jars(), work=tmp_path_factory.mktemp("work"), secrets=secrets, patience=3))
+    return Runner(Surroundings(jars=jars(), work=tmp_path_factory.mktemp("work"), secrets=secrets))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,13 +50,20 @@ class Runner:
     Attributes:
         surroundings: Where runs happen.
         seen: The progress that the last run reported.
+        patience: Seconds that runs wait for a store, unless they say so themselves.
     """
 
     surroundings: Surroundings
     seen: list[Progress] = field(default_factory=list)
+    patience: int = 3
+
+    def patient(self, seconds: int) -> Runner:
+        """Returns one that waits so long for a store that does not answer."""
+        return replace(self, patience=seconds)
 
     def run(self, spec: Spec, uid: str = "uid-1", attempt: int = 1) -> Outcome:
         self.seen.clear()
+        spec = spec | {"execution": {"storeTimeoutSeconds": self.patience, **spec.get("execution", {})}}
         return program.run(job(spec, uid, attempt), self.surroundings, self.seen.append)
 
 

@@ -215,7 +215,9 @@ def test_a_region_that_is_split_in_the_middle_costs_no_row(
     assert keys(rows_of_folder(tmp_path / "table")) == [f"{number:04}" for number in range(400)]
 
 
-def test_a_run_outlasts_a_restart_of_hbase(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_a_run_outlasts_a_restart_of_hbase_and_says_what_it_waits_for(
+    runner: Runner, tiny: Spec, tmp_path: Path
+) -> None:
     (tmp_path / "hbase").mkdir()
     with hbase.running(tmp_path / "hbase") as server:
         server.client.create("outlasts")
@@ -223,16 +225,20 @@ def test_a_run_outlasts_a_restart_of_hbase(runner: Runner, tiny: Spec, tmp_path:
         server.client.put("outlasts", {f"{number:04}".encode(): picture for number in range(400)})
         server.client.flush("outlasts")
         down = threading.Event()
+        patient = runner.patient(120)
 
         def restart_in_the_middle() -> None:
             while not list((tmp_path / "table").rglob("done/*.json")):
                 time.sleep(0.01)
             server.server.kill()
             down.set()
+            while not [seen for seen in patient.seen if seen.waiting and "rows of outlasts" in seen.waiting]:
+                time.sleep(0.02)
             server.server.start()
 
         threading.Thread(target=restart_in_the_middle, daemon=True).start()
-        outcome = runner.run(spec_of(server, tiny, tmp_path / "table", "outlasts", shard=20), uid="outlasts")
+        spec = spec_of(server, tiny, tmp_path / "table", "outlasts", shard=20)
+        outcome = patient.run(spec, uid="outlasts")
         assert down.is_set(), "it was killed too late to be in the middle"
     assert outcome.failure is None, outcome.failure
     assert keys(rows_of_folder(tmp_path / "table")) == [f"{number:04}" for number in range(400)]

@@ -96,30 +96,33 @@ def test_hdfs_that_is_not_there_is_worth_another_attempt(runner: Runner, files: 
     assert time.monotonic() - started < 60
 
 
-def test_a_run_outlasts_a_restart_of_hdfs(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_a_run_outlasts_a_restart_of_hdfs_and_says_what_it_waits_for(
+    runner: Runner, tiny: Spec, tmp_path: Path
+) -> None:
     with hdfs.running(tmp_path) as files:
         picture = drawings.encoded(drawings.scene())
-        for number in range(200):
+        for number in range(120):
             files.put(f"/pictures/{number:04}.jpg", picture)
         down = threading.Event()
+        patient = runner.patient(120)
 
         def restart_in_the_middle() -> None:
             while not [path for path in files.files("/") if "/done/" in path]:
                 time.sleep(0.02)
             files.server.kill()
             down.set()
+            while not [seen for seen in patient.seen if seen.waiting and f"{files.port}" in seen.waiting]:
+                time.sleep(0.02)
             files.restart()
 
-        thread = threading.Thread(target=restart_in_the_middle, daemon=True)
-        thread.start()
+        threading.Thread(target=restart_in_the_middle, daemon=True).start()
         spec = spec_of(files, tiny, "table")
-        outcome = runner.run(spec, uid="outlasts")
+        outcome = patient.run(spec, uid="outlasts")
         assert down.is_set(), "it was killed too late to be in the middle"
-        for attempt in (2, 3):  # what the operator does about a failure that is worth it
-            if outcome.failure is not None:
-                assert outcome.retryable, outcome.failure
-                thread.join()
-                outcome = runner.run(spec, uid="outlasts", attempt=attempt)
-        assert outcome.failure is None
+        assert outcome.failure is None, outcome.failure
+        assert [seen for seen in patient.seen if seen.waiting and f"{files.port}" in seen.waiting], (
+            "it says why it waits"
+        )
+        assert patient.seen[-1].waiting is None
         keys = [row["key"] for row in rows_of_hdfs(files, "/table").rows]
-        assert sorted(keys) == [f"{number:04}.jpg" for number in range(200)]
+        assert sorted(keys) == [f"{number:04}.jpg" for number in range(120)]

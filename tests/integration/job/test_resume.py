@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from featx_job.surroundings import Surroundings
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_folder
@@ -62,14 +65,11 @@ class Killed(NamedTuple):
     listed: bytes
 
 
-@pytest.fixture(scope="module")
-def killed(scene: Scene, runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Killed:
-    """What is there when driver and JVM were killed with some shards done and others not."""
-    folder = tmp_path_factory.mktemp("killed")
-    around = runner.surroundings
+@contextmanager
+def driver(scene: Scene, uid: str, folder: Path, around: Surroundings) -> Iterator[subprocess.Popen[bytes]]:
+    """Starts a driver in a process of its own, with its JVM, and kills both at the end."""
     where = {"jars": str(around.jars), "work": str(folder / "work")}
-    description = {"job": job(scene.spec, UID).to_wire(), **where}
-    (folder / "job.json").write_text(json.dumps(description))
+    (folder / "job.json").write_text(json.dumps({"job": job(scene.spec, uid).to_wire(), **where}))
     command = [sys.executable, "-m", "tests.integration.job.program_process"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -78,14 +78,26 @@ def killed(scene: Scene, runner: Runner, tmp_path_factory: pytest.TempPathFactor
             stderr=subprocess.STDOUT,
             start_new_session=True,  # the JVM belongs to it, and dies with it
         )
-    deadline = time.monotonic() + PATIENCE
     try:
-        while len(scene.done()) < 3:
-            assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()[-3000:]
-            time.sleep(0.005)
+        yield process
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def until_some_are_done(scene: Scene, process: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while len(scene.done()) < 3:
+        assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()[-3000:]
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def killed(scene: Scene, runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    """What is there when driver and JVM were killed with some shards done and others not."""
+    folder = tmp_path_factory.mktemp("killed")
+    with driver(scene, UID, folder, runner.surroundings) as process:
+        until_some_are_done(scene, process, folder)
     done = scene.done()
     assert 3 <= len(done) < SHARDS, "it was killed too late to be in the middle"
     stamps = {name: stamp for name, stamp in scene.stamps().items() if _mark(name) in done}
@@ -145,6 +157,25 @@ def test_another_resource_with_the_same_output_is_refused(scene: Scene, healed: 
     assert outcome.failure.class_ == "OutputExists"
     assert "spec.output.uri" in outcome.failure.message and "tests/catalog" in outcome.failure.message
     assert not outcome.retryable
+
+
+def test_a_driver_that_was_believed_dead_and_wakes_up_adds_nothing(
+    scene: Scene, runner: Runner, tmp_path: Path
+) -> None:
+    spec = {**scene.spec, "output": {"uri": f"file://{tmp_path}/table"}}
+    asleep = Scene(spec, tmp_path / "table")
+    with driver(asleep, UID, tmp_path, runner.surroundings) as process:
+        until_some_are_done(asleep, process, tmp_path)
+        os.killpg(process.pid, signal.SIGSTOP)
+        assert len(asleep.done()) < SHARDS, "it fell asleep too late to be in the middle"
+        assert runner.run(spec, UID, attempt=2).failure is None
+        before = rows_of_folder(asleep.output).rows
+        os.killpg(process.pid, signal.SIGCONT)
+        process.wait(PATIENCE)
+    tables = rows_of_folder(asleep.output)
+    assert tables.rows == before
+    keys = [row["key"] for row in [*tables.rows, *tables.quarantine]]
+    assert len(keys) == len(set(keys)) >= PICTURES
 
 
 def _mark(name: str) -> str:

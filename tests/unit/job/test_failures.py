@@ -13,7 +13,11 @@ SPARK = "org.apache.spark.SparkException: Job aborted due to stage failure: Task
     [
         ("Caused by: java.lang.OutOfMemoryError: Java heap space", "OutOfMemory", True),
         ("Caused by: java.nio.file.AccessDeniedException: s3a://a/b: Forbidden", "AccessDenied", False),
-        ("Caused by: java.io.IOException: the store did not deliver s3a://a/b in 5 tries", "StoreUnreachable", True),
+        (
+            "Caused by: java.io.IOException: the store did not answer for 120 s: reading s3a://a/b",
+            "StoreUnreachable",
+            True,
+        ),
         ("Caused by: java.net.ConnectException: Connection refused", "StoreUnreachable", True),
         ("Caused by: java.io.IOException: No space left on device", "OutputFull", True),
         ("ExecutorLostFailure (executor 1 exited caused by one of the running tasks)", "ExecutorLost", True),

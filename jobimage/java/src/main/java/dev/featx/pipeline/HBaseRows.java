@@ -7,9 +7,9 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.ForkJoinPool;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.hbase.DoNotRetryIOException;
 import org.apache.hadoop.hbase.client.Result;
 import org.apache.hadoop.hbase.client.ResultScanner;
+import org.apache.hadoop.hbase.client.Scan;
 import org.apache.hadoop.hbase.util.Bytes;
 
 /**
@@ -35,59 +35,76 @@ record HBaseRows(List<Range> ranges, int limit) implements Pictures.Part {
 
   @Override
   public Pictures open(Plan plan, Configuration conf) {
-    return new Scanning(plan.hbase(), conf, plan.maxBytes());
+    return new Scanning(plan, conf);
   }
 
   private final class Scanning implements Pictures {
     private final HBaseTable table;
     private final Configuration conf;
     private final long maxBytes;
+    private final Patience patience;
     private final Iterator<Range> left = ranges.iterator();
+    private Range range;
     private ResultScanner scanner;
-    private String last;
+    private byte[] last;
+    private int taken;
 
-    Scanning(HBaseTable table, Configuration conf, long maxBytes) {
-      this.table = table;
+    Scanning(Plan plan, Configuration conf) {
+      this.table = plan.hbase();
       this.conf = conf;
-      this.maxBytes = maxBytes;
+      this.maxBytes = plan.maxBytes();
+      this.patience = plan.patience();
     }
 
     @Override
-    public Picture next() throws IOException {
-      while (scanner != null || left.hasNext()) {
-        try {
-          if (scanner == null) {
-            scanner = opened(left.next());
-          }
-          Result row = scanner.next();
-          if (row != null) {
-            return picture(row);
-          }
-        } catch (DoNotRetryIOException e) {
-          throw e; // a table or column that is not there, or is not to be read
-        } catch (IOException e) {
-          throw new IOException("the store did not deliver rows of " + table.table() + (last == null ? "" : " after " + last), e);
+    public Picture next() throws IOException, InterruptedException {
+      while (range != null || left.hasNext()) {
+        if (range == null) {
+          range = left.next();
+          last = null;
+          taken = 0;
+        }
+        boolean more = limit == 0 || taken < limit;
+        Result row = more ? patience.answer("reading rows of " + table.table(), this::row) : null;
+        if (row != null) {
+          taken++;
+          last = row.getRow();
+          return picture(row);
         }
         close();
+        range = null;
       }
       return null;
     }
 
-    private ResultScanner opened(Range range) throws IOException {
-      var scan = table.scan(range.start(), range.stop());
-      return table.connection(conf).getTable(table.name(), ForkJoinPool.commonPool()).getScanner(limit > 0 ? scan.setLimit(limit) : scan);
+    /** Returns the row behind the last one, by a new scanner if the old one failed. */
+    private Result row() throws IOException {
+      if (scanner == null) {
+        Scan scan = table.scan(range.start(), range.stop());
+        if (last != null) {
+          scan.withStartRow(last, false);
+        }
+        scanner = table.connection(conf).getTable(table.name(), ForkJoinPool.commonPool())
+            .getScanner(limit > 0 ? scan.setLimit(limit - taken) : scan);
+      }
+      try {
+        return scanner.next();
+      } catch (IOException e) {
+        close();
+        throw e;
+      }
     }
 
     private Picture picture(Result row) {
-      last = Bytes.toStringBinary(row.getRow());
+      String key = Bytes.toStringBinary(row.getRow());
       byte[] bytes = row.value();
       if (bytes.length > maxBytes) {
         long size = bytes.length;
-        return new Picture(last, 0, () -> {
+        return new Picture(key, 0, () -> {
           throw PictureProblem.tooLarge(size, maxBytes);
         });
       }
-      return new Picture(last, bytes.length, () -> bytes);
+      return new Picture(key, bytes.length, () -> bytes);
     }
 
     @Override

@@ -3,6 +3,7 @@ package dev.featx.pipeline;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.Serializable;
+import java.io.UncheckedIOException;
 import java.util.HexFormat;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -53,7 +54,11 @@ record HBaseTable(String quorum, String znode, String table, String family, Stri
   AsyncConnection connection(Configuration conf) throws IOException {
     AsyncConnection known = CONNECTIONS.get(quorum + znode);
     if (known == null || known.isClosed()) {
-      known = CONNECTIONS.compute(quorum + znode, (key, old) -> old != null && !old.isClosed() ? old : connected(conf));
+      try {
+        known = CONNECTIONS.compute(quorum + znode, (key, old) -> old != null && !old.isClosed() ? old : connected(conf));
+      } catch (UncheckedIOException e) {
+        throw e.getCause();
+      }
     }
     return known;
   }
@@ -62,7 +67,7 @@ record HBaseTable(String quorum, String znode, String table, String family, Stri
     try {
       return ConnectionFactory.createAsyncConnection(configured(conf)).get();
     } catch (ExecutionException e) {
-      throw new IllegalStateException("HBase at " + quorum + " does not answer", e.getCause());
+      throw new UncheckedIOException(new IOException("HBase at " + quorum + " does not answer", e.getCause()));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("the task was ended", e);

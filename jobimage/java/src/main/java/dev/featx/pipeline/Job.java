@@ -29,10 +29,14 @@ import scala.runtime.BoxedUnit;
 public final class Job {
   private final JavaSparkContext spark;
   private final Queue<String> results = new ConcurrentLinkedQueue<>();
+  private final Waiting waiting = new Waiting();
+  private final Waiting.Listener listener = new Waiting.Listener();
 
   /** Makes a job that runs in a Spark context. */
   public Job(JavaSparkContext spark) {
     this.spark = spark;
+    spark.sc().register(waiting, Waiting.NAME);
+    spark.sc().addSparkListener(listener);
   }
 
   /**
@@ -93,7 +97,7 @@ public final class Job {
 
   private <R> void submit(String planJson, List<String> shards, Work<R> work, Class<R> kind, Consumer<R> collect) {
     JavaRDD<String> tasks = spark.parallelize(shards, shards.size());
-    spark.sc().runJob(tasks.rdd(), new Task<>(planJson, work), scalaRange(shards.size()), new Collect<>(collect),
+    spark.sc().runJob(tasks.rdd(), new Task<>(planJson, waiting, work), scalaRange(shards.size()), new Collect<>(collect),
         ClassTag$.MODULE$.apply(kind));
   }
 
@@ -115,6 +119,11 @@ public final class Job {
   /** Returns the JSON of a shard that has been done since the last call, or null. */
   public String poll() {
     return results.poll();
+  }
+
+  /** Returns what an executor waits for, in words, or null. */
+  public String waiting() {
+    return listener.first();
   }
 
   private static scala.collection.Seq<Object> scalaRange(int size) {
@@ -144,10 +153,12 @@ public final class Job {
     private static final long serialVersionUID = 1L;
 
     private final String planJson;
+    private final Waiting waiting;
     private final Work<R> work;
 
-    Task(String planJson, Work<R> work) {
+    Task(String planJson, Waiting waiting, Work<R> work) {
       this.planJson = planJson;
+      this.waiting = waiting;
       this.work = work;
     }
 
@@ -155,7 +166,7 @@ public final class Job {
     public R apply(TaskContext context, Iterator<String> shard) {
       try {
         Configuration conf = SparkHadoopUtil.get().newConfiguration(SparkEnv.get().conf());
-        return work.of(Plan.read(planJson), Shard.read(shard.next()), conf);
+        return work.of(Plan.read(planJson, waiting), Shard.read(shard.next()), conf);
       } catch (IOException e) {
         throw new java.io.UncheckedIOException(e);
       } catch (InterruptedException e) {

@@ -2,32 +2,36 @@ package dev.featx.pipeline;
 
 import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.nio.file.AccessDeniedException;
 import java.util.concurrent.ExecutionException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Reads whole objects through Hadoop's file systems.
  *
- * <p>An object that is gone is that picture's problem. A store that does not answer is the run's: it is asked again with
- * growing pauses, and in the end the task fails, for Spark and then the operator to try again.
+ * <p>An object that is gone is that picture's problem. A store that does not answer is the run's: it is waited for
+ * ({@link Patience}), and in the end the task fails, for Spark and then the operator to try again.
  */
 final class ObjectReader {
-  private static final Logger LOG = LoggerFactory.getLogger(ObjectReader.class);
-  private static final int TRIES = 5;
-  private static final long FIRST_PAUSE_MILLIS = 500;
-
   private final Configuration conf;
   private final long maxBytes;
+  private final Patience patience;
 
-  ObjectReader(Configuration conf, long maxBytes) {
+  /** A name that Hadoop's file system can't make anything of. */
+  private static final class Unreadable extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Unreadable(Throwable cause) {
+      super(cause);
+    }
+  }
+
+  ObjectReader(Configuration conf, long maxBytes, Patience patience) {
     this.conf = conf;
     this.maxBytes = maxBytes;
+    this.patience = patience;
   }
 
   /**
@@ -40,24 +44,16 @@ final class ObjectReader {
     if (object.size() > maxBytes) {
       throw PictureProblem.tooLarge(object.size(), maxBytes);
     }
-    for (int attempt = 1;; attempt++) {
-      try {
-        return readOnce(object);
-      } catch (FileNotFoundException e) {
-        throw new PictureProblem(PictureProblem.Stage.READ, "Missing", "it was listed but is gone");
-      } catch (AccessDeniedException e) {
-        throw e;
-      } catch (IOException e) {
-        if (attempt == TRIES) {
-          throw new IOException("the store did not deliver " + object.uri() + " in " + TRIES + " tries", e);
-        }
-        LOG.warn("reading {} failed, trying again: {}", object.uri(), e.toString());
-        Thread.sleep(FIRST_PAUSE_MILLIS << attempt - 1);
-      }
+    try {
+      return patience.answer("reading " + object.uri(), () -> readOnce(object));
+    } catch (FileNotFoundException e) {
+      throw new PictureProblem(PictureProblem.Stage.READ, "Missing", "it was listed but is gone");
+    } catch (Unreadable e) {
+      throw new PictureProblem(PictureProblem.Stage.READ, "Unreadable", "it can't be read by this name: " + e.getCause());
     }
   }
 
-  private byte[] readOnce(StoredObjects.StoredObject object) throws PictureProblem, IOException, InterruptedException {
+  private byte[] readOnce(StoredObjects.StoredObject object) throws IOException, InterruptedException {
     Path path = new Path(object.uri());
     FileSystem fileSystem = path.getFileSystem(conf);
     // The length is known from the listing, so S3A need not ask for it; small objects come in one request.
@@ -71,7 +67,7 @@ final class ObjectReader {
       if (e.getCause() instanceof IOException cause) {
         throw cause;
       }
-      throw new PictureProblem(PictureProblem.Stage.READ, "Unreadable", "it can't be read by this name: " + e.getCause());
+      throw new Unreadable(e.getCause());
     }
   }
 }

@@ -19,21 +19,22 @@ import java.io.Serializable;
  * @param quarantineFolder where their quarantine files go
  * @param doneFolder where a shard's end is marked
  * @param hbase the table that pictures are cells of, or null
+ * @param patience with stores that do not answer
  * @param shardsAtOnce shards that share an executor's memory
  * @param compilation how nets are made ready to run
  */
 record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInput, Binarization binarization, long maxPixels,
-    long maxBytes, String featuresFolder, String quarantineFolder, String doneFolder, HBaseTable hbase, int shardsAtOnce,
+    long maxBytes, String featuresFolder, String quarantineFolder, String doneFolder, HBaseTable hbase, Patience patience, int shardsAtOnce,
     Compilation compilation)
     implements Serializable {
 
   /** Returns the same for nets made ready in another way. */
   Plan with(Compilation other) {
     return new Plan(detectorInput, policy, extractorInput, binarization, maxPixels, maxBytes, featuresFolder, quarantineFolder,
-        doneFolder, hbase, shardsAtOnce, other);
+        doneFolder, hbase, patience, shardsAtOnce, other);
   }
 
-  static Plan read(String json) {
+  static Plan read(String json, Waiting waiting) {
     try {
       JsonNode plan = new ObjectMapper().readTree(json);
       JsonNode detector = plan.get("detector");
@@ -43,7 +44,8 @@ record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInp
           NetInput.of(extractor.get("input")), extractor.hasNonNull("binarize") ? Binarization.of(extractor.get("binarize")) : null,
           plan.get("maxPixels").asLong(), plan.get("maxBytes").asLong(), plan.get("featuresFolder").asText(),
           plan.get("quarantineFolder").asText(), plan.get("doneFolder").asText(),
-          plan.hasNonNull("hbase") ? HBaseTable.of(plan.get("hbase")) : null, plan.get("shardsAtOnce").asInt(), Compilation.of(plan.get("engine").asText(), plan.get("precision").asText(),
+          plan.hasNonNull("hbase") ? HBaseTable.of(plan.get("hbase")) : null, new Patience(plan.get("patience").asLong(), waiting),
+          plan.get("shardsAtOnce").asInt(), Compilation.of(plan.get("engine").asText(), plan.get("precision").asText(),
               plan.get("batch").asInt(), plan.get("cores").asInt(), plan.get("streams").asInt()));
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException("the driver's plan is no JSON", e);

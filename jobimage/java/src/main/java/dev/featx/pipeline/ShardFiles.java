@@ -46,7 +46,7 @@ final class ShardFiles {
    * @return what was written
    */
   ShardResult commit(Shard shard, List<Rows.Feature> features, List<Rows.Failure> failures, Precision precision)
-      throws IOException {
+      throws IOException, InterruptedException {
     Path table = new Path(plan.featuresFolder(), shard.fileName());
     Written rows = place(table, file -> Rows.writeFeatures(file, conf, features));
     Written refused = new Written(0, "");
@@ -65,7 +65,11 @@ final class ShardFiles {
     return result;
   }
 
-  private Written place(Path file, Writer writer) throws IOException {
+  private Written place(Path file, Writer writer) throws IOException, InterruptedException {
+    return plan.patience().answer("writing " + file, () -> placeOnce(file, writer));
+  }
+
+  private Written placeOnce(Path file, Writer writer) throws IOException {
     FileSystem fileSystem = file.getFileSystem(conf);
     String sha256;
     if (file.toUri().getScheme().startsWith("s3")) { // the address says it; RawLocalFileSystem itself does not

@@ -97,6 +97,7 @@ final class ShardTask {
         Waiting next = window.remove();
         held -= next.picture().held();
         while (!isReady(next.decoded())) {
+          Patience.checkWanted();
           if (budget.isStarved() && !batch.isEmpty()) {
             runBatch(batch, budget);
           }

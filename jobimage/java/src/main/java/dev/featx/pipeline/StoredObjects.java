@@ -33,7 +33,7 @@ record StoredObjects(List<StoredObject> objects) implements Pictures.Part {
 
   @Override
   public Pictures open(Plan plan, Configuration conf) {
-    ObjectReader reader = new ObjectReader(conf, plan.maxBytes());
+    ObjectReader reader = new ObjectReader(conf, plan.maxBytes(), plan.patience());
     Iterator<StoredObject> left = objects.iterator();
     return new Pictures() {
       @Override

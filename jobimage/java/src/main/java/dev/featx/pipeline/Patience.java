@@ -1,0 +1,67 @@
+package dev.featx.pipeline;
+
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.Serializable;
+import java.nio.file.AccessDeniedException;
+import org.apache.hadoop.hbase.DoNotRetryIOException;
+import org.apache.hadoop.security.AccessControlException;
+import org.apache.spark.TaskContext;
+import org.apache.spark.TaskKilledException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Waits for a store that does not answer, with growing pauses: it is likely to come back, and what a shard has done by
+ * then is worth more than an early end of the attempt. What the store refuses is refused at once.
+ *
+ * @param seconds how long the store may be silent
+ * @param waiting where it is said that a store is waited for
+ */
+record Patience(long seconds, Waiting waiting) implements Serializable {
+  private static final Logger LOG = LoggerFactory.getLogger(Patience.class);
+  private static final long FIRST_PAUSE_MILLIS = 500;
+  private static final long LONGEST_PAUSE_MILLIS = 10_000;
+
+  /** Something that is asked of a store, and may be asked again. */
+  interface Question<T> {
+    /** Returns the answer. */
+    T ask() throws IOException, InterruptedException;
+  }
+
+  /**
+   * Returns the answer to a question that is asked until there is one.
+   *
+   * @param what in the words of a log
+   * @throws IOException if the store refuses, or was silent for too long
+   */
+  <T> T answer(String what, Question<T> question) throws IOException, InterruptedException {
+    long started = System.nanoTime();
+    for (long pause = FIRST_PAUSE_MILLIS;; pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS)) {
+      try {
+        T answer = question.ask();
+        waiting.says("");
+        return answer;
+      } catch (FileNotFoundException | AccessDeniedException | AccessControlException | DoNotRetryIOException e) {
+        throw e;
+      } catch (IOException e) {
+        checkWanted();
+        if (System.nanoTime() - started + pause * 1_000_000 > seconds * 1_000_000_000) {
+          throw new IOException("the store did not answer for " + seconds + " s: " + what, e);
+        }
+        LOG.warn("{} failed, trying again: {}", what, e.toString());
+        waiting.says(what + " failed: " + e.getMessage());
+        Thread.sleep(pause);
+        checkWanted();
+      }
+    }
+  }
+
+  /** Ends the task if Spark no longer wants it: nothing else would interrupt one that waits. */
+  static void checkWanted() {
+    TaskContext task = TaskContext.get();
+    if (task != null && task.isInterrupted()) {
+      throw new TaskKilledException("the task is no longer wanted");
+    }
+  }
+}

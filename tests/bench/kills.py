@@ -1,0 +1,140 @@
+"""`make bench-kills`: drivers that are SIGKILLed at random moments, and what is in their tables in the end.
+
+Each run is of 2,000 small pictures with tiny nets. Its driver, with the executor in the same process, is killed and
+started again until it ends by itself; the moments are drawn from a seeded generator over the time that a whole run
+takes. Then each picture must be in table or quarantine, once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from featx_cli.engine import jars
+
+from tests.bench import machine
+from tests.integration.job import drawings
+from tests.integration.job.runs import Spec, job, model, rows_of_folder
+from tests.tiny_models import write_tiny_extractor, write_tiny_ssd
+
+PICTURES, SHARD, BROKEN = 2000, 20, 100
+KILLS, SEED = 50, 20261125
+COLUMNS = ("kills", "rows", "quarantine", "lost", "twice", "seconds")
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "bench"
+
+
+def main() -> int:
+    """Kills and writes; returns 1 if a picture was lost or is there twice."""
+    moments, kills = random.Random(SEED), 0
+    runs: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as text:
+        work = Path(text)
+        spec = prepared(work)
+        whole = attempt(work, spec, "whole", 1, None)[1]
+        while kills < KILLS:
+            output = f"run-{len(runs)}"
+            found = run(work, spec, output, (moments.uniform(1, whole) for _ in range(KILLS - kills)))
+            kills += found["kills"]
+            runs.append(found)
+            sys.stdout.write(json.dumps(found) + "\n")
+            sys.stdout.flush()
+    write(runs, whole)
+    return int(any(each["lost"] or each["twice"] or each["result"] != "Succeeded" for each in runs))
+
+
+def prepared(work: Path) -> Spec:
+    """Writes nets and pictures; returns a spec without output."""
+    (work / "pictures").mkdir()
+    (work / "nets").mkdir()
+    for number in range(PICTURES):
+        data = drawings.encoded(drawings.scene(seed=number % 50)) if number % BROKEN else b"no picture"
+        (work / "pictures" / f"{number:04}.jpg").write_bytes(data)
+    return {
+        "source": {"files": {"uri": f"file://{work}/pictures"}},
+        "detector": {"model": model(write_tiny_ssd(work / "nets")), "classes": [1]},
+        "extractor": {"model": model(write_tiny_extractor(work / "nets")), "layer": "pool", "binarize": {}},
+        "execution": {"shardPictures": SHARD},
+    }
+
+
+def run(work: Path, spec: Spec, output: str, moments: Iterator[float]) -> dict[str, Any]:
+    """Runs to the end through all kills; returns what came of it."""
+    started, kills, result = time.monotonic(), 0, None
+    while result is None:
+        moment = next(moments, None)
+        result = attempt(work, spec, output, kills + 1, moment)[0]
+        kills += result is None
+    tables = rows_of_folder(work / output)
+    keys = [row["key"] for row in [*tables.rows, *tables.quarantine]]
+    return {
+        "kills": kills,
+        "result": result,
+        "rows": len(tables.rows),
+        "quarantine": len(tables.quarantine),
+        "twice": len(keys) - len(set(keys)),
+        "lost": PICTURES - len(set(keys)),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def attempt(work: Path, spec: Spec, output: str, number: int, moment: float | None) -> tuple[str | None, float]:
+    """Runs one attempt; returns its result, or None if it was killed, and its seconds.
+
+    Args:
+        work: Folder of all runs.
+        spec: Without output.
+        output: Folder of the table below `work`, and the run's name.
+        number: Of the attempt.
+        moment: Seconds after which it is killed, or None.
+    """
+    described = job({**spec, "output": {"uri": f"file://{work / output}"}}, output, number).to_wire()
+    ended = work / f"{output}.json"
+    ended.unlink(missing_ok=True)
+    (work / "job.json").write_text(json.dumps({"job": described, "jars": str(jars()), "work": str(work / "work")}))
+    command = [sys.executable, "-m", "tests.integration.job.program_process", str(work / "job.json"), str(ended)]
+    started = time.monotonic()
+    with (work / "log").open("wb") as log:
+        # The JVM belongs to its session, and dies with it.
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        process.wait(moment)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return None, time.monotonic() - started
+    if not ended.exists():
+        raise RuntimeError((work / "log").read_text()[-3000:])
+    return str(json.loads(ended.read_text())["result"]), time.monotonic() - started
+
+
+def write(runs: list[dict[str, Any]], whole: float) -> None:
+    """Writes both files."""
+    day = datetime.now(UTC).date().isoformat()
+    kills = sum(each["kills"] for each in runs)
+    found = {"date": day, "machine": machine.described(), "seed": SEED, "secondsOfAWholeRun": round(whole, 1)}
+    (FOLDER / "kills.json").write_text(json.dumps({**found, "runs": runs}, indent=2) + "\n")
+    lines = [
+        "# Killed drivers\n",
+        f"`make bench-kills`, {day}: {machine.described()}. {kills} times a driver was killed (SIGKILL, with the JVM "
+        f"that is its executor) at a random moment of a run over {PICTURES} pictures, which takes {whole:.0f} s by "
+        f"itself, and started again; seed {SEED}. Lost and twice: pictures that are neither in table nor quarantine in "
+        "the end, and rows too many.\n",
+        f"| run | {' | '.join(COLUMNS)} |",
+        "|---" * (len(COLUMNS) + 1) + "|",
+        *(f"| {row} | {' | '.join(str(each[name]) for name in COLUMNS)} |" for row, each in enumerate(runs, 1)),
+    ]
+    (FOLDER / "kills.md").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
