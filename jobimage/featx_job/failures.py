@@ -53,6 +53,7 @@ _OF_JAVA = (
     ("NoRouteToHost", "StoreUnreachable", "the store did not answer an executor"),
     ("SocketTimeoutException", "StoreUnreachable", "the store did not answer in time"),
     ("RetriesExhausted", "StoreUnreachable", "HBase did not answer"),
+    ("Zookeeper LIST could not", "StoreUnreachable", "HBase's ZooKeeper did not answer"),
     ("HBase at ", "StoreUnreachable", "HBase did not answer"),
     ("SafeModeException", "StoreUnreachable", "HDFS takes no files yet"),
     ("could only be written to 0 of", "StoreUnreachable", "HDFS has no DataNode that takes files"),

@@ -4,7 +4,9 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.Serializable;
 import java.nio.file.AccessDeniedException;
-import org.apache.hadoop.hbase.DoNotRetryIOException;
+import java.util.List;
+import org.apache.hadoop.hbase.TableNotFoundException;
+import org.apache.hadoop.hbase.regionserver.NoSuchColumnFamilyException;
 import org.apache.hadoop.security.AccessControlException;
 import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
@@ -20,6 +22,10 @@ import org.slf4j.LoggerFactory;
  */
 record Patience(long seconds, Waiting waiting) implements Serializable {
   private static final Logger LOG = LoggerFactory.getLogger(Patience.class);
+  // HBase's DoNotRetryIOException is not among them: it also stands for a ZooKeeper that was silent for ten seconds.
+  private static final List<Class<? extends IOException>> REFUSALS = List.of(FileNotFoundException.class,
+      AccessDeniedException.class, AccessControlException.class, org.apache.hadoop.hbase.security.AccessDeniedException.class,
+      TableNotFoundException.class, NoSuchColumnFamilyException.class);
   private static final long FIRST_PAUSE_MILLIS = 500;
   private static final long LONGEST_PAUSE_MILLIS = 10_000;
 
@@ -42,9 +48,10 @@ record Patience(long seconds, Waiting waiting) implements Serializable {
         T answer = question.ask();
         waiting.says("");
         return answer;
-      } catch (FileNotFoundException | AccessDeniedException | AccessControlException | DoNotRetryIOException e) {
-        throw e;
       } catch (IOException e) {
+        if (REFUSALS.stream().anyMatch(kind -> kind.isInstance(e))) {
+          throw e;
+        }
         checkWanted();
         if (System.nanoTime() - started + pause * 1_000_000 > seconds * 1_000_000_000) {
           throw new IOException("the store did not answer for " + seconds + " s: " + what, e);
