@@ -6,6 +6,7 @@ Spark runs what no earlier attempt has done, and the table is made visible whole
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from featx_job.shards import ShardList
 from featx_job.surroundings import Surroundings
 from featx_job.table import Table
 
+LOG = logging.getLogger(__name__)
 OnProgress = Callable[[Progress], None]
 
 
@@ -76,6 +78,7 @@ def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> O
     for shard in table.done():
         tally.add(shard, earlier=True)
     on_progress(_now(tally))
+    LOG.info("%s pictures in %d shards, %d of them done", shards.pictures, len(shards), len(tally.done))
     _process(job, Engine(job, surroundings, prepared.sizes, prepared.conf), shards, nets, table, tally, on_progress)
     _check_failures(job, table, tally)
     done = sorted(tally.done.values(), key=lambda shard: shard.index)
@@ -123,6 +126,7 @@ def _process(
     if not left:
         return
     with engine:
+        LOG.info("Spark is up")
 
         def on_done(shard: ShardDone | None, waiting: str | None) -> None:
             if shard is not None:
@@ -132,6 +136,7 @@ def _process(
         files = calibration.net_files(job.spec, nets, shards, table, engine, lambda: on_done(None, None))
         tally.started = time.monotonic()
         engine.run(shards, left, files, table, on_done)
+        LOG.info("all shards are done")
 
 
 def _check_failures(job: JobSpec, table: Table, tally: Tally) -> None:

@@ -121,6 +121,8 @@ def _in_cluster(job: JobSpec, surroundings: Surroundings, cluster: Cluster, size
         "spark.kubernetes.executor.podTemplateContainerName": "executor",
         # Spark allows 47 characters here, and a resource's name may have 48.
         "spark.kubernetes.executor.podNamePrefix": f"{job.name[:36].rstrip('-.')}-{job.attempt}",
+        # There is no Service for the driver, and its account may not delete one.
+        "spark.kubernetes.driver.service.deleteOnTermination": "false",
         "spark.kubernetes.allocation.batch.size": "20",
         "spark.kubernetes.allocation.batch.delay": "1s",
     }

@@ -5,9 +5,12 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The nets of this JVM: each is made ready once, whatever number of shards and runs use it. */
 public final class Networks {
+  private static final Logger LOG = LoggerFactory.getLogger(Networks.class);
   private static final ConcurrentHashMap<String, CompiledNetwork> COMPILED = new ConcurrentHashMap<>();
 
   private Networks() {}
@@ -36,7 +39,10 @@ public final class Networks {
 
   /** Returns a net that is its caller's to close. */
   public static CompiledNetwork made(NetworkFile file, Compilation how) {
-    return how.engine().compile(file, how);
+    long started = System.nanoTime();
+    CompiledNetwork made = how.engine().compile(file, how);
+    LOG.info("a net was made ready for {} in {} ms", how, (System.nanoTime() - started) / 1_000_000);
+    return made;
   }
 
   /** Returns the digest by which a network file is known here. */

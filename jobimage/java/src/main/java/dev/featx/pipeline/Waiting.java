@@ -4,9 +4,12 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.spark.scheduler.AccumulableInfo;
 import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerExecutorAdded;
 import org.apache.spark.scheduler.SparkListenerExecutorMetricsUpdate;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.apache.spark.util.AccumulatorV2;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import scala.Tuple4;
 import scala.collection.JavaConverters;
 
@@ -60,6 +63,8 @@ final class Waiting extends AccumulatorV2<String, String> {
 
   /** Keeps what tasks say on the driver. */
   static final class Listener extends SparkListener {
+    private static final Logger LOG = LoggerFactory.getLogger(Job.class);
+
     private final Map<Long, String> byTask = new ConcurrentHashMap<>();
 
     /** Returns what one of the tasks waits for, or null. */
@@ -79,6 +84,11 @@ final class Waiting extends AccumulatorV2<String, String> {
           byTask.put((Long) task._1(), info.update().get().toString());
         }
       }
+    }
+
+    @Override
+    public void onExecutorAdded(SparkListenerExecutorAdded added) {
+      LOG.info("executor {} is up", added.executorId());
     }
 
     @Override
