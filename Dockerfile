@@ -14,12 +14,13 @@ ENV UV_PROJECT_ENVIRONMENT=/opt/featx UV_PYTHON=/usr/bin/python3 UV_LINK_MODE=co
 WORKDIR /source
 COPY pyproject.toml README.md ./
 
+# --reinstall-package below: uv keeps the wheel it built of a folder, and looks at pyproject.toml only to see if it is old.
 FROM build AS operator-build
 RUN /uv/bin/uv sync --quiet --no-default-groups --extra operator --no-install-project
 COPY crds crds
 COPY operator operator
 COPY jobimage jobimage
-RUN /uv/bin/uv sync --quiet --no-default-groups --extra operator --no-editable
+RUN /uv/bin/uv sync --quiet --no-default-groups --extra operator --no-editable --reinstall-package featx
 
 FROM build AS job-build
 RUN apt-get install -y --no-install-recommends openjdk-17-jdk-headless maven
@@ -39,7 +40,7 @@ RUN cd /opt/featx/lib/python3.11/site-packages/openvino && rm -rf include cmake 
 COPY crds crds
 COPY operator operator
 COPY jobimage jobimage
-RUN /uv/bin/uv sync --quiet --no-default-groups --extra job --no-editable
+RUN /uv/bin/uv sync --quiet --no-default-groups --extra job --no-editable --reinstall-package featx
 
 FROM python AS operator
 COPY --from=operator-build /opt/featx /opt/featx
