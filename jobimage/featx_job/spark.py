@@ -46,6 +46,8 @@ def conf(job: JobSpec, surroundings: Surroundings, sizes: Sizes) -> Conf:
         "spark.executor.heartbeatInterval": "5s",  # by which executors say that they wait for a store
         # Nothing is cached or shuffled, and parts of nets may wait on disk: the heap is for what nets are made of.
         "spark.memory.fraction": "0.2",
+        # What is broadcast are weights, which are as good as random: compressing them takes seconds and saves nothing.
+        "spark.broadcast.compress": "false",
         "spark.task.maxFailures": settings_of(job.spec, "spark.task.maxFailures", "4"),
     }
     settings |= stores(job.spec, surroundings)
