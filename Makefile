@@ -65,6 +65,10 @@ bench-duplicates: ready engine ## near-duplicates made by known transforms: prec
 bench-deepbit: ready engine ## class mAP of short codes beside features, random projection and PCA-ITQ (3 minutes)
 	$(PYTHON) -m tests.bench.codes
 
+.PHONY: bench-stores
+bench-stores: ready engine ## how fast HBase, S3, HDFS and files are read and listed, beside bare clients (5 minutes)
+	$(PYTHON) -m tests.bench.stores
+
 .PHONY: bench-kills
 bench-kills: ready engine ## drivers killed at 50 random moments: no picture lost, none twice (10 minutes)
 	$(PYTHON) -m tests.bench.kills

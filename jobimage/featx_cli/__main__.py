@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from featx_cli import fit_deepbit, import_tfjs, local, retrieval, retry_failed
+from featx_cli import fit_deepbit, import_tfjs, local, read_source, retrieval, retry_failed
 from featx_cli.errors import CommandError
 
 
@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("file", type=Path, help="YAML file with the resource")
     local.add_arguments(run)
     run.set_defaults(run=lambda parsed: local.run(parsed.file, parsed))
+    read_source.register(commands)
     retry_failed.register(commands)
     retrieval.register(commands)
     fit_deepbit.register(commands)

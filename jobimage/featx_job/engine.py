@@ -102,6 +102,21 @@ class Engine:
 
         _waiting(lambda: java_job.run(plan, lines, *nets), report)
 
+    def read(self, shards: ShardList, table: Table) -> dict[str, Any]:
+        """Reads all shards and does nothing with them; returns pictures, bytes, unreadable ones and seconds.
+
+        Args:
+            shards: Those to read.
+            table: Where a run would write; nothing is written.
+
+        Raises:
+            RunFailure: As `run`.
+        """
+        java_job, plan = self._java_job(), self._plan(table)
+        lines = self._write("shards.jsonl", ("\n".join(map(shards.line, range(len(shards)))).encode(),))
+        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.read(plan, lines), lambda: None))
+        return found
+
     def look(self, pictures: str, watched: NetFiles, table: Table, on_wait: OnWait) -> dict[str, Any]:
         """Returns which values the nets' layers take on pictures (dev.featx.pipeline.Calibration, look).
 

@@ -63,11 +63,11 @@ def sizes(networks: Iterable[Network], spec: FeatureExtractionSpec, cores: int) 
         stream = sum(weights) + batch * values
         while streams > 1 and streams * stream > NATIVE:
             streams //= 2
-        heap += max(weights) + batch * values / 5
+        heap += max(weights, default=0) + batch * values / 5
         native = streams * stream
     if spec.engine == "openvino" or spec.precision == "int8":
         # An int8 run looks at its nets by OpenVINO first.
-        native = max(native, sum(weights) * (1 + streams) + max(weights) + streams * batch * values / 2)
+        native = max(native, sum(weights) * (1 + streams) + max(weights, default=0) + streams * batch * values / 2)
     needed = _rounded(heap + native + OUTSIDE + PIXELS)
     pod = needed if spec.execution.memory is None else mebibytes(spec.execution.memory)
     return Sizes(batch, streams, round(heap * min(1.0, pod / needed)), pod)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import urllib3
+from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
-from tests.stores.java import Server, class_path, free_ports, test_jars
+from tests.stores.java import SPARK, Server, class_path, free_ports, test_jars
 
 # WebHDFS makes classes in a way that is closed since Java 17.
 FLAGS = ("-Djava.net.preferIPv4Stack=true", "--add-opens=java.base/java.lang=ALL-UNNAMED")
@@ -78,6 +79,50 @@ class Hdfs:
         if answer.status >= 400:
             raise RuntimeError(f"{method} {url}: {answer.status} {answer.data.decode()}")
         return dict(json.loads(answer.data or b"{}"))
+
+
+class Client:
+    """Hadoop's own client, in a JVM of its own."""
+
+    def __init__(self, uri: str, gateway: JavaGateway) -> None:
+        self._hadoop: Any = gateway.jvm.org.apache.hadoop
+        conf = self._hadoop.conf.Configuration()
+        # It asks again after this whether a file's last block is there; the default makes small files take 0.4 s each.
+        conf.set("dfs.client.block.write.locateFollowingBlock.initial.delay.ms", "5")
+        self._files = self._hadoop.fs.FileSystem.get(gateway.jvm.java.net.URI(uri), conf)
+
+    def write(self, folder: str, files: Iterable[tuple[str, bytes]]) -> None:
+        """Writes files into a folder."""
+        for name, data in files:
+            stream = self._files.create(self._hadoop.fs.Path(f"{folder}/{name}"), True)
+            stream.write(bytearray(data))
+            stream.close()
+
+    def read(self, folder: str) -> int:
+        """Reads all files of a folder; returns their bytes, which stay in the client's JVM."""
+        total = 0
+        for status in self._files.listStatus(self._hadoop.fs.Path(folder)):
+            stream = self._files.open(status.getPath())
+            total += self._drained(stream, status.getLen())
+            stream.close()
+        return total
+
+    def _drained(self, stream: Any, length: int) -> int:
+        output = self._hadoop.io.DataOutputBuffer(length)
+        self._hadoop.io.IOUtils.copyBytes(stream, output, 65536)
+        return int(output.getLength())
+
+
+@contextmanager
+def client(server: Hdfs) -> Iterator[Client]:
+    """Starts a client's JVM, and ends it."""
+    (py4j,) = SPARK.glob("py4j-*.jar")
+    port = launch_gateway(jarpath=str(py4j), classpath=class_path(), javaopts=["-Xmx512m"], die_on_exit=True)
+    gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
+    try:
+        yield Client(server.uri, gateway)
+    finally:
+        gateway.shutdown()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
@@ -53,6 +54,27 @@ public final class Job {
     Nets nets = nets(detectorFile, extractorFile);
     Work<ShardResult> work = (plan, shard, conf) -> new ShardTask(plan, nets.detector(plan), nets.extractor(plan), conf).run(shard);
     submit(planJson, shards, work, ShardResult.class, result -> results.add(result.toJson()));
+  }
+
+  /**
+   * Reads shards and does nothing with them.
+   *
+   * @param planJson see {@link Plan}
+   * @param shardsFile a line of JSON for each shard, see {@link Shard}
+   * @return as JSON: pictures, bytes, unreadable ones, and the seconds that it took
+   * @throws IOException if a file can't be read
+   */
+  public String read(String planJson, String shardsFile) throws IOException {
+    long[] sums = new long[3];
+    long started = System.nanoTime();
+    submit(planJson, Files.readAllLines(Path.of(shardsFile)), Reading::of, long[].class, found -> {
+      for (int i = 0; i < sums.length; i++) {
+        sums[i] += found[i];
+      }
+    });
+    double seconds = (System.nanoTime() - started) / 1e9;
+    return String.format(Locale.ROOT, "{\"pictures\":%d,\"bytes\":%d,\"unreadable\":%d,\"seconds\":%.3f}", sums[0], sums[1],
+        sums[2], seconds);
   }
 
   /**

@@ -1,0 +1,95 @@
+"""Pictures in quarantine are run once more, by a resource that `featx retry-failed` prints; `featx read` reads them all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.job import drawings
+from tests.integration.job.runs import Runner, Spec, rows_of_bucket
+from tests.integration.job.store import Store
+from tests.integration.job.test_retrieval import featx
+
+BUCKET = "quarantine"
+LARGE = drawings.encoded(drawings.scene(1600, 1000))
+
+
+@pytest.fixture(scope="module")
+def resource(runner: Runner, store: Store, tiny: Spec) -> dict[str, Any]:
+    """A run that has ended with three pictures in quarantine: two too large, one none."""
+    small = drawings.encoded(drawings.scene())
+    pictures = {"a.jpg": small, "b.jpg": LARGE, "c.jpg": b"no picture", "d.jpg": small, "größe.jpg": LARGE}
+    store.put(BUCKET, {f"pictures/{name}": data for name, data in pictures.items()})
+    source = {"endpoint": store.endpoint, "bucket": BUCKET, "prefix": "pictures/", "secretRef": {"name": "store"}}
+    spec = {
+        "source": {"s3": source},
+        **tiny,
+        "output": {"uri": f"s3://{BUCKET}/table"},
+        "errors": {"maxFailedFraction": 1},
+        "limits": {"megapixels": 1},
+    }
+    assert runner.run(spec, "uid-quarantine").failure is None
+    return {"apiVersion": "featx.dev/v1alpha1", "kind": "FeatureExtraction", "metadata": {"name": "shop"}, "spec": spec}
+
+
+def called(store: Store, resource: dict[str, Any], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (folder / "run.yaml").write_text(yaml.safe_dump(resource))
+    command, *options = arguments
+    return featx(store, command, str(folder / "run.yaml"), *options)
+
+
+def test_those_that_failed_for_a_reason_are_run_once_more_beside_the_first_table(
+    runner: Runner, store: Store, resource: dict[str, Any], tmp_path: Path
+) -> None:
+    printed = called(store, resource, tmp_path, "retry-failed", "--reason=TooManyPixels")
+    assert printed.returncode == 0, printed.stderr
+    again = yaml.safe_load(printed.stdout)
+    assert again["metadata"]["name"] == "shop-retry"
+    again["spec"]["limits"]["megapixels"] = 2
+    assert runner.run(again["spec"], "uid-retry").failure is None
+    tables = rows_of_bucket(store, BUCKET, "table-retry")
+    assert sorted(row["key"] for row in tables.rows) == ["pictures/b.jpg", "pictures/größe.jpg"]
+    assert tables.quarantine == []
+
+
+def test_one_that_is_gone_meanwhile_is_in_quarantine_again(
+    runner: Runner, store: Store, resource: dict[str, Any], tmp_path: Path
+) -> None:
+    again = yaml.safe_load(called(store, resource, tmp_path, "retry-failed", "--suffix=-gone").stdout)
+    again["spec"]["source"]["keys"].append("pictures/gone.jpg")
+    assert runner.run(again["spec"], "uid-gone").failure is None
+    reasons = rows_of_bucket(store, BUCKET, "table-gone").reasons()
+    assert reasons["pictures/gone.jpg"] == ("read", "Missing")
+    assert sorted(reasons) == ["pictures/b.jpg", "pictures/c.jpg", "pictures/gone.jpg", "pictures/größe.jpg"]
+
+
+def test_a_reason_that_nothing_failed_for_is_told_with_those_that_there_are(
+    store: Store, resource: dict[str, Any], tmp_path: Path
+) -> None:
+    outcome = called(store, resource, tmp_path, "retry-failed", "--reason=Truncated")
+    assert outcome.returncode == 2
+    assert "no such picture" in outcome.stderr
+    assert "TooManyPixels (2)" in outcome.stderr and "NotAPicture (1)" in outcome.stderr
+
+
+def test_a_source_is_read_without_nets(store: Store, resource: dict[str, Any], tmp_path: Path) -> None:
+    outcome = called(store, resource, tmp_path, "read", "--json")
+    assert outcome.returncode == 0, outcome.stderr
+    found = json.loads(outcome.stdout)
+    assert (found["pictures"], found["unreadable"], found["shards"]) == (5, 0, 1)
+    assert found["bytes"] == sum(len(store.get(BUCKET, key)) for key in store.keys(BUCKET, "pictures/"))
+
+
+def test_a_source_that_cannot_be_read_is_one_line_that_says_why(
+    store: Store, resource: dict[str, Any], tmp_path: Path
+) -> None:
+    spec = {**resource["spec"], "source": {"s3": {**resource["spec"]["source"]["s3"], "bucket": "nothing"}}}
+    outcome = called(store, {**resource, "spec": spec}, tmp_path, "read")
+    assert outcome.returncode == 2
+    assert "BucketNotFound: spec.source.s3" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
