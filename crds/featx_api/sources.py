@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
 
 ONE_SOURCE = "spec.source must hold exactly one of s3, hbase, files, claim"
+PACKED_ALONE = "spec.source.packed goes with s3, files or claim, and not with spec.source.keys"
 
 SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 Endpoint = Annotated[str, Field(max_length=512, pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")]
@@ -92,6 +93,22 @@ class HBaseSource(ApiModel):
     until: datetime | None = Field(None, description="Only cells written before then, by their timestamps.")
 
 
+class Packed(ApiModel):
+    """Files that hold many pictures each."""
+
+    format: Literal["tar", "sequenceFile", "parquet"] = Field(
+        description="tar archives (*.tar, WebDataset's too), SequenceFiles with BytesWritable values, or *.parquet."
+    )
+    members: str = Field(
+        "*.{jpg,jpeg,png,webp,bmp,gif,tif,tiff,JPG,JPEG,PNG}",
+        min_length=1,
+        max_length=256,
+        description="Which members of a tar are pictures, as a glob of their names.",
+    )
+    name_column: str = Field("key", min_length=1, max_length=256, description="Of Parquet: what pictures are called.")
+    content_column: str = Field("image", min_length=1, max_length=256, description="Of Parquet: the encoded pictures.")
+
+
 class ClaimSource(ApiModel):
     """Pictures that are files of a PersistentVolumeClaim of the same namespace."""
 
@@ -107,7 +124,8 @@ class Source(ApiModel):
             Rule(
                 " + ".join(f"(has(self.{part}) ? 1 : 0)" for part in ("s3", "hbase", "files", "claim")) + " == 1",
                 ONE_SOURCE,
-            )
+            ),
+            Rule("!has(self.packed) || (!has(self.hbase) && size(self.keys) == 0)", PACKED_ALONE),
         )
     )
 
@@ -115,6 +133,7 @@ class Source(ApiModel):
     hbase: HBaseSource | None = Field(None, description="Cells of an HBase table.")
     files: FilesSource | None = Field(None, description="Files below a folder.")
     claim: ClaimSource | None = Field(None, description="Files of a PersistentVolumeClaim.")
+    packed: Packed | None = Field(None, description="The source's files hold many pictures each.")
     keys: list[Annotated[str, Field(min_length=1, max_length=1024)]] = Field(
         default=[],
         max_length=5000,
@@ -127,4 +146,6 @@ class Source(ApiModel):
     def _exactly_one(self) -> Self:
         if sum(part is not None for part in (self.s3, self.hbase, self.files, self.claim)) != 1:
             raise ValueError(ONE_SOURCE)
+        if self.packed and (self.hbase or self.keys):
+            raise ValueError(PACKED_ALONE)
         return self

@@ -38,6 +38,7 @@ _OF_JAVA = (
     ("PrecisionUnsupported", "PrecisionUnsupported", "an executor's node can't compute as asked"),
     ("TableNotFoundException", "SourceNotFound", "HBase has no such table"),
     ("NoSuchColumnFamilyException", "SourceNotFound", "the table has no such column family"),
+    ("UnsupportedSource", "SourceNotSupported", "the source is not what spec.source.packed says"),
     ("OutOfMemoryError", "OutOfMemory", "an executor ran out of memory: raise spec.execution.memory"),
     ("AccessDenied", "AccessDenied", "the store refused an executor: check what the Secret's user may do"),
     (
@@ -61,7 +62,7 @@ _OF_JAVA = (
     ("QuotaExceededException", "OutputFull", "the output's quota is used up"),
     ("No space left", "OutputFull", "the output has no space left"),
 )
-_PERMANENT = {"AccessDenied", "ModelInvalid", "PrecisionUnsupported", "SourceNotFound"}
+_PERMANENT = {"AccessDenied", "ModelInvalid", "PrecisionUnsupported", "SourceNotFound", "SourceNotSupported"}
 
 
 def of_java(text: str) -> RunFailure:
@@ -73,8 +74,12 @@ def of_java(text: str) -> RunFailure:
     first = next((line for line in text.splitlines() if "Exception" in line or "Error" in line), text[:300])
     for sign, class_, message in _OF_JAVA:
         if sign in text:
-            line = next(line for line in text.splitlines() if sign in line)
-            return RunFailure(class_, f"{message} ({line.strip()[:300]})", retryable=class_ not in _PERMANENT)
+            lines = [line.strip() for line in text.splitlines() if sign in line]
+            # The cause itself, rather than the first line, in which Spark tells the story of the task.
+            line = next((line for line in lines if line.startswith("Caused by: ")), lines[0]).removeprefix(
+                "Caused by: "
+            )
+            return RunFailure(class_, f"{message} ({line[:300]})", retryable=class_ not in _PERMANENT)
     if "executor" in text.lower() and "exited" in text.lower():
         return RunFailure(
             "ExecutorLost", f"executors were lost again and again ({first.strip()[:300]})", retryable=True

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from featx_api.spec import FeatureExtractionSpec
 
-from featx_job import packages, stores
+from featx_job import packages, packed, stores
 from featx_job.failures import RunFailure
 from featx_job.hadoop import Hadoop
-from featx_job.sources import Source
+from featx_job.shards import ShardList
+from featx_job.sources import ObjectSource
 from featx_job.sources.bucket import BucketSource
 from featx_job.sources.folder import FolderSource
 from featx_job.sources.hadoop import HadoopSource
@@ -22,7 +23,7 @@ from featx_job.storage.hadoop import HadoopStorage
 from featx_job.surroundings import Surroundings
 
 
-def source(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> Source:
+def source(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> ObjectSource | TableSource:
     """Returns where pictures are listed.
 
     Args:
@@ -52,6 +53,24 @@ def source(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hado
             raise RunFailure("SourceNotSupported", message)
         return FolderSource(packages.fetch(uri, field), field)
     return FolderSource(Path(uri.removeprefix("file://")), field)
+
+
+def shards(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> ShardList:
+    """Returns the shards that a source is cut into.
+
+    Args:
+        spec: The run's.
+        surroundings: Where it runs.
+        hadoop: Reaches HDFS and HBase.
+
+    Raises:
+        RunFailure: SourceNotFound, or what keeps the store from being reached.
+    """
+    found = source(spec, surroundings, hadoop)
+    if spec.source.packed:
+        assert not isinstance(found, TableSource)
+        return packed.cut(found.base, found.objects(), spec.source.packed)
+    return found.shards(spec.execution.shard_pictures, spec.source.keys)
 
 
 def output(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> Storage:

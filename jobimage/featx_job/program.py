@@ -69,11 +69,7 @@ def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> O
         outputs = [OutputTable.model_validate(each) for each in manifest["outputs"]]
         return Outcome(result="Succeeded", progress=Progress.model_validate(manifest["progress"]), outputs=outputs)
     nets = prepared.nets
-    shards = table.shard_list(
-        lambda: places.source(job.spec, surroundings, hadoop).shards(
-            job.spec.execution.shard_pictures, job.spec.source.keys
-        )
-    )
+    shards = table.shard_list(lambda: places.shards(job.spec, surroundings, hadoop))
     tally = Tally(shards.pictures, len(shards), time.monotonic())
     for shard in table.done():
         tally.add(shard, earlier=True)

@@ -50,8 +50,7 @@ def read(job: JobSpec, surroundings: Surroundings) -> Reading:
     conf = spark.conf(job, surroundings, sizes)
     hadoop = Hadoop(lambda: conf, execution.store_timeout_seconds)
     started = time.monotonic()
-    source = places.source(job.spec, surroundings, hadoop)
-    shards = source.shards(execution.shard_pictures, job.spec.source.keys)
+    shards = places.shards(job.spec, surroundings, hadoop)
     planning = time.monotonic() - started
     if not len(shards):
         return Reading(0, planning, 0, 0, 0, 0.0)

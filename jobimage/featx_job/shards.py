@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from featx_job.packed import PackedShards
 from featx_job.ranges import Range
 from featx_job.sources import Listed
 
@@ -32,8 +33,8 @@ class ShardList(Protocol):
     def samples(self, pictures: int) -> tuple[str, str]:
         """Returns two lots of pictures from all over the source, as lines; they differ where there are enough."""
 
-    def to_bytes(self) -> bytes:
-        """Returns the list as it is stored beside the output: the same bytes each time."""
+    def content(self) -> dict[str, Any]:
+        """Returns the list as it is stored beside the output (`to_bytes`)."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,13 @@ class ListedShards:
         objects = [[each.key, each.size] for each in pictures]
         return json.dumps({"index": index, "base": self.base, "objects": objects})
 
-    def to_bytes(self) -> bytes:
+    def content(self) -> dict[str, Any]:
         """Implements `ShardList`."""
-        content = {
+        return {
             "base": self.base,
             "picturesAShard": self.pictures_a_shard,
             "objects": [[each.key, each.size] for each in self.objects],
         }
-        return _packed(content)
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,9 @@ class RangeShards:
     def _sample(self, ranges: Sequence[Range], pictures: int) -> str:
         return json.dumps({"index": 0, "ranges": _hexadecimal(ranges), "limit": -(-pictures // len(ranges))})
 
-    def to_bytes(self) -> bytes:
+    def content(self) -> dict[str, Any]:
         """Implements `ShardList`."""
-        return _packed({"ranges": [_hexadecimal(group) for group in self.ranges]})
+        return {"ranges": [_hexadecimal(group) for group in self.ranges]}
 
 
 def cut(base: str, objects: Iterable[Listed], pictures_a_shard: int) -> ListedShards:
@@ -128,11 +128,19 @@ def cut(base: str, objects: Iterable[Listed], pictures_a_shard: int) -> ListedSh
     return ListedShards(base, tuple(objects), pictures_a_shard)
 
 
+def to_bytes(shards: ShardList) -> bytes:
+    """Returns a list as it is stored: the same bytes each time."""
+    return gzip.compress(json.dumps(shards.content()).encode(), mtime=0)
+
+
 def from_bytes(data: bytes) -> ShardList:
     """Returns the list that an earlier attempt has stored."""
     content: dict[str, Any] = json.loads(gzip.decompress(data))
     if "ranges" in content:
         return RangeShards(tuple(tuple(_range(*pair) for pair in group) for group in content["ranges"]))
+    if "groups" in content:
+        groups = tuple(tuple(Listed(key, size) for key, size in group) for group in content["groups"])
+        return PackedShards(content["base"], groups, content["packed"])
     objects = tuple(Listed(key, size) for key, size in content["objects"])
     return ListedShards(content["base"], objects, content["picturesAShard"])
 
@@ -143,7 +151,3 @@ def _hexadecimal(ranges: Sequence[Range]) -> list[list[str]]:
 
 def _range(start: str, stop: str) -> Range:
     return Range(bytes.fromhex(start), bytes.fromhex(stop))
-
-
-def _packed(content: dict[str, Any]) -> bytes:
-    return gzip.compress(json.dumps(content).encode(), mtime=0)

@@ -15,7 +15,7 @@ from featx_api.status import OutputTable
 
 from featx_job.failures import RunFailure
 from featx_job.progress import ShardDone
-from featx_job.shards import ShardList, from_bytes
+from featx_job.shards import ShardList, from_bytes, to_bytes
 from featx_job.storage import Storage, StoredFile
 
 MANIFEST = "_manifest.json"
@@ -76,7 +76,7 @@ class Table:
         stored = self.kept(SHARD_LIST)
         if stored is None:
             made = make()
-            self.keep(SHARD_LIST, made.to_bytes())
+            self.keep(SHARD_LIST, to_bytes(made))
             return made
         return from_bytes(stored)
 

@@ -26,7 +26,7 @@ from featx_api.spec import FeatureExtractionSpec
 from featx_cli.engine import jars
 from featx_job import places, reading
 from featx_job.hadoop import Hadoop
-from featx_job.shards import cut, from_bytes
+from featx_job.shards import cut, from_bytes, to_bytes
 from featx_job.sources import Listed
 from featx_job.surroundings import Surroundings
 
@@ -174,7 +174,7 @@ def planned() -> dict[str, Any]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.monotonic()
     shards = cut("s3a://bucket/", (Listed(f"shop/2026-11/{n:09}.jpg", SIZE) for n in range(KEYS)), 250)
-    again = from_bytes(shards.to_bytes())
+    again = from_bytes(to_bytes(shards))
     lines = sum(len(again.line(index)) for index in range(len(again)))
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     return {"keys": KEYS, "seconds": round(time.monotonic() - started, 1), "MiB": grown // 1024, "lines": lines}
@@ -205,8 +205,8 @@ def write(rows: list[dict[str, Any]], planning: dict[str, Any]) -> None:
         "# Reading sources\n",
         f"`make bench-stores`, {day}: {machine.described()}. {PICTURES} pictures of {SIZE // 1000} kB that can't be "
         "compressed; servers (HBase 2.6, SeaweedFS, HDFS 3.3, a local disk) share the two cores with the readers; "
-        f"medians of {ROUNDS} rounds, in turns. Bare: a scan in the JVM, `minio` with {THREADS} threads, Hadoop's client in a "
-        "loop, a loop over files.\n",
+        f"medians of {ROUNDS} rounds, in turns. Bare: a scan in the JVM, `minio` with {THREADS} threads, Hadoop's "
+        "client in a loop, a loop over files.\n",
         "| source | shards | listed in, s | Featx, MB/s | bare client, MB/s | share | Featx, pictures/s |",
         "|---|---|---|---|---|---|---|",
         *(

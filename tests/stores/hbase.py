@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
-
-from tests.stores.java import SPARK, Server, class_path, free_ports
+from tests.stores.java import Server, class_path, free_ports, gateway
 
 FAMILY, QUALIFIER = "p", "jpg"
 OPENED = ("java.lang", "java.lang.reflect", "java.nio", "sun.nio.ch", "jdk.internal.ref")
@@ -27,6 +25,27 @@ SITE = """<?xml version="1.0"?>
 PROPERTY = "<property><name>{name}</name><value>{value}</value></property>"
 
 
+ALWAYS: dict[str, Any] = {
+    "hbase.unsafe.stream.capability.enforce": "false",
+    "hbase.wal.provider": "filesystem",
+    "hbase.master.port": 0,
+    "hbase.master.info.port": -1,
+    "hbase.regionserver.info.port": -1,
+    "hbase.regionserver.msginterval": 300,
+    "hbase.master.wait.on.regionservers.mintostart": 1,
+    "hbase.master.wait.on.regionservers.interval": 100,
+    # A server that is made deaf for some seconds would end itself when it hears again.
+    "zookeeper.session.timeout.localHBaseCluster": 120000,
+    "hbase.zookeeper.property.tickTime": 6000,
+    "hbase.localcluster.assign.random.ports": "false",
+}
+
+
+def properties(settings: Mapping[str, Any]) -> str:
+    """Returns the properties of a server whose master, region server and ZooKeeper are one process on one disk."""
+    return "".join(PROPERTY.format(name=name, value=value) for name, value in (ALWAYS | dict(settings)).items())
+
+
 class HBase:
     """A running HBase."""
 
@@ -36,27 +55,17 @@ class HBase:
         settings = {
             "hbase.rootdir": f"file://{folder}/data",
             "hbase.tmp.dir": f"{folder}/tmp",
-            "hbase.unsafe.stream.capability.enforce": "false",
-            "hbase.wal.provider": "filesystem",
             "hbase.zookeeper.property.clientPort": self._zookeeper,
             "hbase.zookeeper.property.dataDir": f"{folder}/zookeeper",
             "hbase.zookeeper.quorum": "127.0.0.1",
-            "hbase.master.port": 0,
             "hbase.regionserver.port": self.region_port,
-            "hbase.master.info.port": -1,
-            "hbase.regionserver.info.port": -1,
             "hbase.master.ipc.address": "127.0.0.1",
             "hbase.regionserver.ipc.address": "127.0.0.1",
             "hbase.master.hostname": "localhost",
             "hbase.regionserver.hostname": "localhost",
-            "hbase.regionserver.msginterval": 300,
-            "hbase.master.wait.on.regionservers.mintostart": 1,
-            "hbase.master.wait.on.regionservers.interval": 100,
-            "hbase.localcluster.assign.random.ports": "false",
         }
         (folder / "conf").mkdir(exist_ok=True)
-        properties = "".join(PROPERTY.format(name=name, value=value) for name, value in settings.items())
-        (folder / "conf" / "hbase-site.xml").write_text(SITE.format(properties=properties))
+        (folder / "conf" / "hbase-site.xml").write_text(SITE.format(properties=properties(settings)))
         command = ["java", "-Xmx768m", *FLAGS, "-cp", class_path(folder / "conf")]
         command += ["org.apache.hadoop.hbase.master.HMaster", "start"]
         self._client: Client | None = None
@@ -84,11 +93,8 @@ class Client:
     """Makes tables and fills them."""
 
     def __init__(self, quorum: str) -> None:
-        (py4j,) = SPARK.glob("py4j-*.jar")
-        port = launch_gateway(
-            jarpath=str(py4j), classpath=class_path(), javaopts=["-Xmx512m", *FLAGS], die_on_exit=True
-        )
-        self._gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
+        self._ending = ExitStack()
+        self._gateway = self._ending.enter_context(gateway(*FLAGS))
         self._jvm: Any = self._gateway.jvm
         self._hbase = self._jvm.org.apache.hadoop.hbase
         conf = self._hbase.HBaseConfiguration.create()
@@ -135,7 +141,7 @@ class Client:
 
     def close(self) -> None:
         """Ends the client's JVM."""
-        self._gateway.shutdown()
+        self._ending.close()
 
     def _name(self, table: str) -> Any:
         return self._hbase.TableName.valueOf(table)

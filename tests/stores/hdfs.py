@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
-from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
+from py4j.java_gateway import JavaGateway
 
-from tests.stores.java import SPARK, Server, class_path, free_ports, test_jars
+from tests.stores.java import Server, class_path, free_ports, gateway, test_jars
 
 # WebHDFS makes classes in a way that is closed since Java 17.
 FLAGS = ("-Djava.net.preferIPv4Stack=true", "--add-opens=java.base/java.lang=ALL-UNNAMED")
@@ -84,12 +84,12 @@ class Hdfs:
 class Client:
     """Hadoop's own client, in a JVM of its own."""
 
-    def __init__(self, uri: str, gateway: JavaGateway) -> None:
-        self._hadoop: Any = gateway.jvm.org.apache.hadoop
+    def __init__(self, uri: str, started: JavaGateway) -> None:
+        self._hadoop: Any = started.jvm.org.apache.hadoop
         conf = self._hadoop.conf.Configuration()
         # It asks again after this whether a file's last block is there; the default makes small files take 0.4 s each.
         conf.set("dfs.client.block.write.locateFollowingBlock.initial.delay.ms", "5")
-        self._files = self._hadoop.fs.FileSystem.get(gateway.jvm.java.net.URI(uri), conf)
+        self._files = self._hadoop.fs.FileSystem.get(started.jvm.java.net.URI(uri), conf)
 
     def write(self, folder: str, files: Iterable[tuple[str, bytes]]) -> None:
         """Writes files into a folder."""
@@ -116,13 +116,8 @@ class Client:
 @contextmanager
 def client(server: Hdfs) -> Iterator[Client]:
     """Starts a client's JVM, and ends it."""
-    (py4j,) = SPARK.glob("py4j-*.jar")
-    port = launch_gateway(jarpath=str(py4j), classpath=class_path(), javaopts=["-Xmx512m"], die_on_exit=True)
-    gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
-    try:
-        yield Client(server.uri, gateway)
-    finally:
-        gateway.shutdown()
+    with gateway() as started:
+        yield Client(server.uri, started)
 
 
 @contextmanager

@@ -10,10 +10,12 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from featx_cli.engine import cache_folder, jars
+from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 POM = Path(__file__).with_name("pom.xml")
 SPARK = Path(sysconfig.get_paths()["purelib"]) / "pyspark" / "jars"
@@ -51,6 +53,18 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+@contextmanager
+def gateway(*options: str) -> Iterator[JavaGateway]:
+    """Starts a JVM that has Hadoop's and HBase's clients, and ends it."""
+    (py4j,) = SPARK.glob("py4j-*.jar")
+    port = launch_gateway(jarpath=str(py4j), classpath=class_path(), javaopts=["-Xmx512m", *options], die_on_exit=True)
+    started = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
+    try:
+        yield started
+    finally:
+        started.shutdown()
 
 
 class Server:

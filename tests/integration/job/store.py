@@ -24,11 +24,23 @@ PATIENCE = 60.0
 class Store:
     """A running server, and a client of it that may do everything."""
 
-    def __init__(self, endpoint: str, process: subprocess.Popen[bytes]) -> None:
-        self.endpoint, self._process = endpoint, process
+    def __init__(self, endpoint: str, command: list[str], folder: Path) -> None:
+        self.endpoint, self._command, self._folder = endpoint, command, folder
         self.client = Minio(
             endpoint.removeprefix("http://"), access_key=ADMIN[0], secret_key=ADMIN[1], secure=False, region="us-east-1"
         )
+        self.start()
+
+    def start(self) -> None:
+        """Starts the server, with what it has stored, and waits until it stores."""
+        log = self._folder / "weed.log"
+        with log.open("ab") as stream:
+            self._process = subprocess.Popen(self._command, stdout=stream, stderr=subprocess.STDOUT, cwd=self._folder)
+        _wait(self._process, self, log)
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal: SIGSTOP and SIGCONT make it deaf for a while, as a network that is cut does."""
+        self._process.send_signal(number)
 
     def put(self, bucket: str, objects: dict[str, bytes]) -> None:
         """Stores objects by key, in a bucket that is made if need be."""
@@ -96,14 +108,11 @@ def running(folder: Path) -> Iterator[Store]:
         "-master.volumeSizeLimitMB=64",
         "-volume.max=50",
     ]
-    with (folder / "weed.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+    store = Store(f"http://127.0.0.1:{s3}", command, folder)
     try:
-        store = Store(f"http://127.0.0.1:{s3}", process)
-        _wait(process, store, folder / "weed.log")
         yield store
     finally:
-        _kill(process)
+        store.kill()
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

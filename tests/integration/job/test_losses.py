@@ -6,7 +6,7 @@ import threading
 import time
 from pathlib import Path
 
-from featx_job.shards import cut
+from featx_job.shards import cut, to_bytes
 from featx_job.sources import Listed
 
 from tests.integration.job import drawings
@@ -30,7 +30,7 @@ def spec_of(store: Store, tiny: Spec, bucket: str, shard: int) -> Spec:
 def test_an_object_that_is_gone_since_it_was_listed_is_in_quarantine(runner: Runner, store: Store, tiny: Spec) -> None:
     picture = drawings.encoded(drawings.scene())
     listed = [Listed(f"pictures/{name}.jpg", len(picture)) for name in ("gone", "here")]
-    shards = cut("s3a://losses/", listed, 10).to_bytes()
+    shards = to_bytes(cut("s3a://losses/", listed, 10))
     store.put("losses", {"pictures/here.jpg": picture, "table/_featx/gone/shards.json.gz": shards})
     outcome = runner.run(spec_of(store, tiny, "losses", 10), uid="gone")
     assert outcome.failure is None

@@ -1,4 +1,4 @@
-"""Pictures in quarantine are run once more, by a resource that `featx retry-failed` prints; `featx read` reads them all."""
+"""Pictures in quarantine are run once more, by a resource that `featx retry-failed` prints; `featx read` reads all."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from featx_api.sources import HBaseSource
 from featx_job.ranges import Range
-from featx_job.shards import RangeShards, from_bytes
+from featx_job.shards import RangeShards, from_bytes, to_bytes
 from featx_job.sources import hbase
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,4 +57,4 @@ def test_times_are_told_in_the_milliseconds_of_cells() -> None:
 @given(st.lists(st.lists(st.tuples(st.binary(max_size=4), st.binary(max_size=4)), min_size=1, max_size=3), max_size=9))
 def test_ranges_are_the_same_when_they_are_read_again(pairs: list[list[tuple[bytes, bytes]]]) -> None:
     shards = RangeShards(tuple(tuple(Range(*pair) for pair in group) for group in pairs))
-    assert from_bytes(shards.to_bytes()) == shards
+    assert from_bytes(to_bytes(shards)) == shards

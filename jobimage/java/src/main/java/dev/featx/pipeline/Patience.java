@@ -25,7 +25,7 @@ record Patience(long seconds, Waiting waiting) implements Serializable {
   // HBase's DoNotRetryIOException is not among them: it also stands for a ZooKeeper that was silent for ten seconds.
   private static final List<Class<? extends IOException>> REFUSALS = List.of(FileNotFoundException.class,
       AccessDeniedException.class, AccessControlException.class, org.apache.hadoop.hbase.security.AccessDeniedException.class,
-      TableNotFoundException.class, NoSuchColumnFamilyException.class);
+      TableNotFoundException.class, NoSuchColumnFamilyException.class, UnsupportedSource.class);
   private static final long FIRST_PAUSE_MILLIS = 500;
   private static final long LONGEST_PAUSE_MILLIS = 10_000;
 

@@ -14,10 +14,17 @@ record Shard(int index, Pictures.Part part) {
   static Shard read(String json) {
     try {
       JsonNode shard = new ObjectMapper().readTree(json);
-      return new Shard(shard.get("index").asInt(), shard.has("ranges") ? HBaseRows.of(shard) : StoredObjects.of(shard));
+      return new Shard(shard.get("index").asInt(), part(shard));
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException("the driver's shard is no JSON", e);
     }
+  }
+
+  private static Pictures.Part part(JsonNode shard) {
+    if (shard.has("ranges")) {
+      return HBaseRows.of(shard);
+    }
+    return shard.hasNonNull("packed") ? PackedPictures.of(shard) : StoredObjects.of(shard);
   }
 
   String fileName() {

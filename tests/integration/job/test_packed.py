@@ -1,0 +1,131 @@
+"""Pictures that lie many to a file: tar archives beside their labels, SequenceFiles, and a column of Parquet."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as arrow
+import pyarrow.parquet as parquet
+import pytest
+
+from tests.integration.job import drawings
+from tests.integration.job.runs import Runner, Spec, Tables, rows_of_bucket, rows_of_folder
+from tests.integration.job.store import Store
+from tests.stores.java import gateway
+
+PICTURES = {f"{number:03}.jpg": drawings.encoded(drawings.scene(seed=number)) for number in range(10)}
+
+
+def spec_of(folder: Path, tiny: Spec, **settings: Any) -> Spec:
+    source = {"files": {"uri": f"file://{folder}/in"}, "packed": settings}
+    return {
+        "source": source,
+        **tiny,
+        "output": {"uri": f"file://{folder}/table"},
+        "errors": {"maxFailedFraction": 1},
+        "limits": {"mebibytes": 1},
+    }
+
+
+@pytest.fixture(scope="module")
+def plain(runner: Runner, tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The features of the same pictures as files of their own."""
+    folder = tmp_path_factory.mktemp("plain")
+    (folder / "in").mkdir()
+    for name, data in PICTURES.items():
+        (folder / "in" / name).write_bytes(data)
+    source = {"files": {"uri": f"file://{folder}/in"}}
+    spec = {"source": source, **tiny, "output": {"uri": f"file://{folder}/table"}}
+    assert runner.run(spec, uid="plain").failure is None
+    return {row["key"]: row["feature"] for row in rows_of_folder(folder / "table").rows}
+
+
+def archive(members: dict[str, bytes]) -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return written.getvalue()
+
+
+def features(tables: Tables, file: str) -> dict[str, Any]:
+    """Returns the features of a file's pictures by their names in it."""
+    found = {row["key"]: row["feature"] for row in tables.rows}
+    return {key.removeprefix(f"{file}/"): feature for key, feature in found.items() if key.startswith(f"{file}/")}
+
+
+def test_pictures_of_archives_are_read_beside_their_labels(
+    runner: Runner, store: Store, tiny: Spec, plain: dict[str, Any]
+) -> None:
+    labelled = {name: data for picture, data in PICTURES.items() for name in (picture, picture.replace("jpg", "json"))}
+    labelled |= {"large.jpg": bytes(2 << 20), "broken.jpg": b"no picture"}
+    store.put("packed", {"in/a.tar": archive(labelled), "in/b.tar": archive(PICTURES), "in/readme.txt": b"text"})
+    access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
+    spec = spec_of(Path("/"), tiny, format="tar") | {"output": {"uri": "s3://packed/table"}}
+    spec["source"] = {"s3": {**access, "bucket": "packed", "prefix": "in/"}, "packed": {"format": "tar"}}
+    outcome = runner.run(spec, uid="tar")
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_bucket(store, "packed", "table")
+    assert features(tables, "in/a.tar") == features(tables, "in/b.tar") == plain
+    assert tables.reasons() == {
+        "in/a.tar/broken.jpg": ("decode", "NotAPicture"),
+        "in/a.tar/large.jpg": ("read", "TooLarge"),
+    }
+    assert outcome.progress is not None
+    assert outcome.progress.images_total == 2 * len(PICTURES) + 2
+
+
+def test_pictures_of_a_parquet_column_are_read(
+    runner: Runner, tiny: Spec, plain: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    columns = {"name": list(PICTURES), "jpeg": list(PICTURES.values()), "label": [1] * len(PICTURES)}
+    table = arrow.table({**columns, "more": [None] * len(PICTURES)})
+    parquet.write_table(table, tmp_path / "in" / "part-0.parquet", row_group_size=3)
+    (tmp_path / "in" / "_SUCCESS").write_bytes(b"")
+    spec = spec_of(tmp_path, tiny, format="parquet", nameColumn="name", contentColumn="jpeg")
+    outcome = runner.run(spec, uid="parquet")
+    assert outcome.failure is None, outcome.failure
+    assert features(rows_of_folder(tmp_path / "table"), "part-0.parquet") == plain
+
+
+def test_a_column_that_is_not_there_is_named(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    parquet.write_table(arrow.table({"key": ["a"], "picture": [b"x"]}), tmp_path / "in" / "part-0.parquet")
+    outcome = runner.run(spec_of(tmp_path, tiny, format="parquet"), uid="no-column")
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("SourceNotSupported", False)
+    assert "has no column image" in outcome.failure.message
+
+
+@pytest.mark.parametrize("compression", ["NONE", "BLOCK"])
+def test_pictures_of_a_sequence_file_are_read(
+    runner: Runner, tiny: Spec, plain: dict[str, Any], tmp_path: Path, compression: str
+) -> None:
+    with gateway() as started:
+        hadoop = started.jvm.org.apache.hadoop
+        io_, writer = hadoop.io, hadoop.io.SequenceFile.Writer
+        text, content = (
+            started.jvm.java.lang.Class.forName(f"org.apache.hadoop.io.{n}") for n in ("Text", "BytesWritable")
+        )
+        given = [
+            writer.file(hadoop.fs.Path(f"file://{tmp_path}/in/pictures")),
+            writer.keyClass(text),
+            writer.valueClass(content),
+            writer.compression(getattr(io_.SequenceFile.CompressionType, compression)),
+        ]
+        options = started.new_array(writer.Option, len(given))
+        for index, each in enumerate(given):
+            options[index] = each
+        file = io_.SequenceFile.createWriter(hadoop.conf.Configuration(), options)
+        for name, data in PICTURES.items():
+            file.append(io_.Text(name), io_.BytesWritable(bytearray(data)))
+        file.close()
+    outcome = runner.run(spec_of(tmp_path, tiny, format="sequenceFile"), uid="sequence")
+    assert outcome.failure is None, outcome.failure
+    assert features(rows_of_folder(tmp_path / "table"), "pictures") == plain

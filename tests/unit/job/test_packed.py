@@ -1,0 +1,45 @@
+"""Files of many pictures are shards, whole, and what writers leave beside them is none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from featx_api.sources import Packed, Source
+from featx_job import packed
+from featx_job.shards import from_bytes, to_bytes
+from featx_job.sources import Listed
+from hypothesis import given
+from hypothesis import strategies as st
+
+TAR = Packed(format="tar")
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [("tar", ["a/b.tar"]), ("parquet", ["a/part-0.parquet"]), ("sequenceFile", ["a/b.tar", "a/c", "a/part-0.parquet"])],
+)
+def test_files_of_the_format_are_kept_and_marks_and_logs_are_not(kind: Any, kept: list[str]) -> None:
+    keys = ["_SUCCESS", "_delta_log/0.json", "_temporary/x.parquet", "a/.b.tar", "a/b.tar", "a/c", "a/part-0.parquet"]
+    shards = packed.cut("file:///", [Listed(key, 1) for key in keys], Packed(format=kind))
+    assert [file.key for group in shards.groups for file in group] == kept
+
+
+@given(st.lists(st.integers(0, 200 << 20), max_size=20))
+def test_each_file_is_in_one_shard_and_small_ones_share(sizes: list[int]) -> None:
+    files = [Listed(f"{number:03}.tar", size) for number, size in enumerate(sizes)]
+    shards = packed.cut("file:///", files, TAR)
+    assert [file for group in shards.groups for file in group] == files
+    assert all(len(group) == 1 or sum(file.size for file in group) <= packed.SHARD_BYTES for group in shards.groups)
+    assert from_bytes(to_bytes(shards)) == shards
+    assert json.loads(shards.line(0))["packed"]["format"] == "tar" if sizes else len(shards) == 0
+
+
+@pytest.mark.parametrize(
+    "other", [{"keys": ["a.tar/1.jpg"]}, {"hbase": {"quorum": "zk", "table": "t", "column": "p:j"}}]
+)
+def test_what_does_not_go_together_is_refused(other: dict[str, Any]) -> None:
+    files = {} if "hbase" in other else {"files": {"uri": "file:///a"}}
+    with pytest.raises(ValueError, match=r"spec.source.packed"):
+        Source.model_validate({**files, "packed": {"format": "tar"}, **other})
