@@ -190,7 +190,7 @@ def stores(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Conf:
         "spark.hadoop.ipc.client.connect.max.retries": "3",
         "spark.hadoop.ipc.client.connect.max.retries.on.timeouts": "3",
         "spark.hadoop.ipc.client.connect.timeout": "5000",
-        "spark.hadoop.hbase.client.retries.number": "5",
+        "spark.hadoop.hbase.client.retries.number": "2",
         "spark.hadoop.hbase.client.operation.timeout": "60000",
         "spark.hadoop.hbase.client.scanner.timeout.period": "60000",
         "spark.hadoop.hbase.rpc.timeout": "30000",

@@ -34,9 +34,6 @@ ALWAYS: dict[str, Any] = {
     "hbase.regionserver.msginterval": 300,
     "hbase.master.wait.on.regionservers.mintostart": 1,
     "hbase.master.wait.on.regionservers.interval": 100,
-    # A server that is made deaf for some seconds would end itself when it hears again.
-    "zookeeper.session.timeout.localHBaseCluster": 120000,
-    "hbase.zookeeper.property.tickTime": 6000,
     "hbase.localcluster.assign.random.ports": "false",
 }
 
@@ -49,7 +46,7 @@ def properties(settings: Mapping[str, Any]) -> str:
 class HBase:
     """A running HBase."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, session_seconds: int) -> None:
         (self._zookeeper, self.region_port) = free_ports(2)
         self.quorum = f"127.0.0.1:{self._zookeeper}"
         settings = {
@@ -58,6 +55,8 @@ class HBase:
             "hbase.zookeeper.property.clientPort": self._zookeeper,
             "hbase.zookeeper.property.dataDir": f"{folder}/zookeeper",
             "hbase.zookeeper.quorum": "127.0.0.1",
+            "zookeeper.session.timeout.localHBaseCluster": 1000 * session_seconds,
+            "hbase.zookeeper.property.tickTime": 50 * session_seconds,  # sessions are of 20 ticks at the most
             "hbase.regionserver.port": self.region_port,
             "hbase.master.ipc.address": "127.0.0.1",
             "hbase.regionserver.ipc.address": "127.0.0.1",
@@ -148,9 +147,15 @@ class Client:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[HBase]:
-    """Starts HBase with its data below a folder, and kills it: nothing is worth keeping."""
-    started = HBase(folder)
+def running(folder: Path, session_seconds: int = 10) -> Iterator[HBase]:
+    """Starts HBase with its data below a folder, and kills it: nothing is worth keeping.
+
+    Args:
+        folder: For its data.
+        session_seconds: How long its servers may be deaf before they end themselves; and how long one that was killed
+            is believed to live when it is started again.
+    """
+    started = HBase(folder, session_seconds)
     try:
         yield started
     finally:

@@ -102,7 +102,7 @@ def test_a_run_outlasts_a_cut_to_its_bucket(runner: Runner, tiny: Spec, picture:
 
 def test_a_run_outlasts_a_cut_to_hbase(runner: Runner, tiny: Spec, picture: bytes, tmp_path: Path) -> None:
     (tmp_path / "hbase").mkdir()
-    with hbase.running(tmp_path / "hbase") as server:
+    with hbase.running(tmp_path / "hbase", session_seconds=60) as server:
         server.client.create("faults")
         server.client.put("faults", {name.encode(): picture for name in NAMES})
         server.client.flush("faults")
