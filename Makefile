@@ -79,7 +79,7 @@ bench-kills: ready engine ## drivers killed at 50 random moments: no picture los
 .PHONY: generate
 generate: ready ## write what is generated: the CRD from the models, Python from caffe.proto
 	for file in $(CRDS); do $(PYTHON) -m featx_api > $$file; done
-	$(PYTHON) -m grpc_tools.protoc -I $(CAFFE) --python_out=$(CAFFE) --mypy_out=$(CAFFE) $(CAFFE)/caffe.proto
+	$(RUN) python -m grpc_tools.protoc -I $(CAFFE) --python_out=$(CAFFE) --mypy_out=$(CAFFE) $(CAFFE)/caffe.proto
 
 .PHONY: cluster
 cluster: ready ## start a one-node Kubernetes of our own, with Featx's images

@@ -76,6 +76,8 @@ BAD = [
     Bad("no source", "spec.source", ABSENT, "source"),
     Bad("empty source", "spec.source", {}, "exactly one of s3, hbase, files, claim"),
     Bad("two sources", "spec.source.files", {"uri": "file:///pictures"}, "exactly one of s3, hbase, files, claim"),
+    Bad("changed since nowhere", "spec.source.changedSince", "yesterday", "changedSince"),
+    Bad("keys and changes", "spec.source", {"s3": S3, "keys": ["a"], "changedSince": "s3://tables/a"}, "changedSince"),
     Bad("no bucket", "spec.source.s3.bucket", ABSENT, "bucket"),
     Bad("bucket in capitals", "spec.source.s3.bucket", "Pictures", "bucket"),
     Bad("bucket too short", "spec.source.s3.bucket", "ab", "bucket"),

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.sources import HDFS, StoreAccess
+from featx_api.sources import StoreAccess, TableFolder
 
 Memory = Annotated[str, Field(min_length=2, max_length=16, pattern=r"^[1-9][0-9]*(Mi|Gi)$")]
 Label = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]
@@ -33,10 +33,7 @@ SECRET_SPARK_CONF = r"(?i)(secret|password|access\.key|session\.token)"  # noqa:
 class Output(ApiModel):
     """Where the table goes."""
 
-    uri: str = Field(
-        max_length=1024,
-        pattern=r"^(s3://[a-z0-9][a-z0-9.\-]*[a-z0-9]/[^\s]+|file:///[^\s]+|claim://[a-z0-9][a-z0-9.\-]*/[^\s]+|"
-        rf"{HDFS})$",
+    uri: TableFolder = Field(
         description="Folder of the table: s3://bucket/path, hdfs://namenode:8020/path, claim://CLAIM/path or "
         "file:///path.",
     )

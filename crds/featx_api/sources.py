@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 from featx_api.model import ApiModel, Rule, rules
 
 ONE_SOURCE = "spec.source must hold exactly one of s3, hbase, files, claim"
+CHANGED_ALONE = "spec.source.changedSince goes with s3, files or claim, and not with spec.source.keys"
 PACKED_ALONE = "spec.source.packed goes with s3, files or claim, and not with spec.source.keys"
 
 SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
@@ -17,6 +18,14 @@ Endpoint = Annotated[str, Field(max_length=512, pattern=r"^https?://[A-Za-z0-9.\
 ObjectPath = Annotated[str, Field(max_length=1024)]
 Row = Annotated[str, Field(max_length=1024, pattern=r"^(\\x[0-9A-Fa-f]{2}|[^\\])*$")]
 HDFS = r"hdfs://[A-Za-z0-9.\-_:]+/[^\s]+"
+TableFolder = Annotated[
+    str,
+    Field(
+        max_length=1024,
+        pattern=r"^(s3://[a-z0-9][a-z0-9.\-]*[a-z0-9]/[^\s]+|file:///[^\s]+|claim://[a-z0-9][a-z0-9.\-]*/[^\s]+|"
+        rf"{HDFS})$",
+    ),
+]
 
 
 class SecretRef(ApiModel):
@@ -125,6 +134,7 @@ class Source(ApiModel):
                 " + ".join(f"(has(self.{part}) ? 1 : 0)" for part in ("s3", "hbase", "files", "claim")) + " == 1",
                 ONE_SOURCE,
             ),
+            Rule("!has(self.changedSince) || (!has(self.hbase) && size(self.keys) == 0)", CHANGED_ALONE),
             Rule("!has(self.packed) || (!has(self.hbase) && size(self.keys) == 0)", PACKED_ALONE),
         )
     )
@@ -142,10 +152,18 @@ class Source(ApiModel):
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
 
+    changed_since: TableFolder | None = Field(
+        None,
+        description="Only pictures that are new or changed since the tables at or below this address were made, by "
+        "their etags or times of modification. An s3:// address is reached as the output is. HBase has since instead.",
+    )
+
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if sum(part is not None for part in (self.s3, self.hbase, self.files, self.claim)) != 1:
             raise ValueError(ONE_SOURCE)
         if self.packed and (self.hbase or self.keys):
             raise ValueError(PACKED_ALONE)
+        if self.changed_since and (self.hbase or self.keys):
+            raise ValueError(CHANGED_ALONE)
         return self

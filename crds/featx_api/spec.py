@@ -79,6 +79,7 @@ class FeatureExtractionSpec(ApiModel):
     def claim_names(self) -> list[str]:
         """Returns the names of all PersistentVolumeClaims that the run mounts, sorted."""
         claims = {self.source.claim.name} if self.source.claim else set()
-        if self.output.uri.startswith("claim://"):
-            claims.add(self.output.uri.removeprefix("claim://").split("/", 1)[0])
+        for uri in (self.output.uri, self.source.changed_since or ""):
+            if uri.startswith("claim://"):
+                claims.add(uri.removeprefix("claim://").split("/", 1)[0])
         return sorted(claims)

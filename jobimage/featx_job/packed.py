@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from featx_api.sources import Packed
@@ -42,13 +43,17 @@ class PackedShards:
         """Implements `ShardList`."""
         return len(self.groups)
 
+    def files(self) -> Iterable[Listed]:
+        """Returns all files."""
+        return chain.from_iterable(self.groups)
+
     def line(self, index: int) -> str:
         """Implements `ShardList`."""
         return self._line(index, self.groups[index])
 
     def samples(self, pictures: int) -> tuple[str, str]:
         """Implements `ShardList`: whole files, since how many pictures are in them is not known."""
-        files = [file for group in self.groups for file in group]
+        files = list(self.files())
         return self._line(0, files[:1]), self._line(0, files[len(files) // 2 :][:1])
 
     def _line(self, index: int, files: Sequence[Listed]) -> str:
@@ -57,8 +62,7 @@ class PackedShards:
 
     def content(self) -> dict[str, Any]:
         """Implements `ShardList`."""
-        groups = [[[each.key, each.size] for each in group] for group in self.groups]
-        return {"base": self.base, "groups": groups, "packed": self.settings}
+        return {"base": self.base, "groups": self.groups, "packed": self.settings}
 
 
 def cut(base: str, files: Iterable[Listed], packed: Packed) -> PackedShards:

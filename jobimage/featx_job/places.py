@@ -7,11 +7,11 @@ from pathlib import Path
 
 from featx_api.spec import FeatureExtractionSpec
 
-from featx_job import packages, packed, stores
+from featx_job import earlier, packages, packed, stores
 from featx_job.failures import RunFailure
 from featx_job.hadoop import Hadoop
-from featx_job.shards import ShardList
-from featx_job.sources import ObjectSource
+from featx_job.shards import ShardList, cut
+from featx_job.sources import ObjectSource, listed
 from featx_job.sources.bucket import BucketSource
 from featx_job.sources.folder import FolderSource
 from featx_job.sources.hadoop import HadoopSource
@@ -67,10 +67,15 @@ def shards(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hado
         RunFailure: SourceNotFound, or what keeps the store from being reached.
     """
     found = source(spec, surroundings, hadoop)
+    if isinstance(found, TableSource):
+        return found.shards(spec.execution.shard_pictures, spec.source.keys)
+    objects = listed(found, spec.source.keys)
+    if spec.source.changed_since:
+        tables = _storage(spec.source.changed_since, "spec.source.changedSince", spec, surroundings, hadoop)
+        objects = earlier.changed(objects, earlier.versions(tables, found.base))
     if spec.source.packed:
-        assert not isinstance(found, TableSource)
-        return packed.cut(found.base, found.objects(), spec.source.packed)
-    return found.shards(spec.execution.shard_pictures, spec.source.keys)
+        return packed.cut(found.base, objects, spec.source.packed)
+    return cut(found.base, objects, spec.execution.shard_pictures)
 
 
 def output(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> Storage:
@@ -84,7 +89,12 @@ def output(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hado
     Raises:
         RunFailure: OutputNotWritable, or what keeps the store from being reached.
     """
-    uri, field = spec.output.uri, "spec.output.uri"
+    storage = _storage(spec.output.uri, "spec.output.uri", spec, surroundings, hadoop)
+    storage.make()
+    return storage
+
+
+def _storage(uri: str, field: str, spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> Storage:
     if uri.startswith("s3://"):
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         access = spec.store_of(spec.output.s3)

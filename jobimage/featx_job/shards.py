@@ -60,6 +60,10 @@ class ListedShards:
         """Implements `ShardList`."""
         return -(-len(self.objects) // self.pictures_a_shard)
 
+    def files(self) -> Iterable[Listed]:
+        """Returns all objects."""
+        return self.objects
+
     def of(self, index: int) -> tuple[Listed, ...]:
         """Returns the pictures of one shard."""
         start = index * self.pictures_a_shard
@@ -85,7 +89,7 @@ class ListedShards:
         return {
             "base": self.base,
             "picturesAShard": self.pictures_a_shard,
-            "objects": [[each.key, each.size] for each in self.objects],
+            "objects": self.objects,
         }
 
 
@@ -139,9 +143,9 @@ def from_bytes(data: bytes) -> ShardList:
     if "ranges" in content:
         return RangeShards(tuple(tuple(_range(*pair) for pair in group) for group in content["ranges"]))
     if "groups" in content:
-        groups = tuple(tuple(Listed(key, size) for key, size in group) for group in content["groups"])
+        groups = tuple(tuple(Listed(*each) for each in group) for group in content["groups"])
         return PackedShards(content["base"], groups, content["packed"])
-    objects = tuple(Listed(key, size) for key, size in content["objects"])
+    objects = tuple(Listed(*each) for each in content["objects"])
     return ListedShards(content["base"], objects, content["picturesAShard"])
 
 

@@ -190,7 +190,7 @@ def listed(work: Path, servers: ExitStack, around: Surroundings) -> dict[str, An
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
     spec = job({"s3": {**access, "bucket": "keys"}}).spec
     started = time.monotonic()
-    shards = places.source(spec, around, Hadoop(dict, 0)).shards(250)
+    shards = places.shards(spec, around, Hadoop(dict, 0))
     seconds = time.monotonic() - started
     return {"keys": shards.pictures, "seconds": round(seconds, 2), "keysASecond": round(LISTED / seconds)}
 

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-
-if TYPE_CHECKING:
-    from featx_job.shards import ShardList
+from typing import NamedTuple, Protocol
 
 
 class Listed(NamedTuple):
-    """An object of the source: the key by which the table names it, and its size in bytes."""
+    """An object of the source.
+
+    Attributes:
+        key: By which the table names it.
+        size: In bytes.
+        version: What changes with its content: a store's etag, a file's time of modification. Empty where unknown.
+    """
 
     key: str
     size: int
+    version: str = ""
 
 
-class Source(Protocol):
-    """Cuts itself into shards. All are pictures until they are seen not to be: nothing is left out by its name."""
+class ObjectSource(Protocol):
+    """A source that lists its objects.
 
-    def shards(self, pictures: int, keys: Sequence[str] = ()) -> ShardList:
-        """Returns all shards.
-
-        Args:
-            pictures: How many a shard is to hold.
-            keys: Of the pictures that are wanted; all where empty.
-
-        Raises:
-            RunFailure: The source can't be listed.
-        """
-
-
-class ObjectSource(Source, Protocol):
-    """A source whose pictures have addresses."""
+    All are pictures until they are seen not to be: nothing is left out by its name.
+    """
 
     @property
     def base(self) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TypeVar
 
 from featx_api.sources import S3Source
 from minio import Minio
+from minio.datatypes import Object
 from minio.error import S3Error
 
-from featx_job.shards import ListedShards, cut
-from featx_job.sources import Listed, listed
+from featx_job.sources import Listed, listing
+from featx_job.sources.listing import Page
 from featx_job.stores import asking
 
 FIELD = "spec.source.s3"
@@ -18,7 +21,7 @@ Answer = TypeVar("Answer")
 
 
 class BucketSource:
-    """`Source` below a prefix of a bucket, in the order in which stores list: that of the keys' bytes."""
+    """`ObjectSource` below a prefix of a bucket, in the order in which stores list: that of the keys' bytes."""
 
     def __init__(self, client: Minio, source: S3Source, patience: float) -> None:
         """Uses a bucket.
@@ -32,28 +35,38 @@ class BucketSource:
 
     @property
     def base(self) -> str:
-        """Implements `Source`."""
+        """Implements `ObjectSource`."""
         return f"s3a://{self._source.bucket}/"
 
-    def shards(self, pictures: int, keys: Sequence[str] = ()) -> ListedShards:
-        """Implements `Source`."""
-        return cut(self.base, listed(self, keys), pictures)
-
     def objects(self) -> Iterator[Listed]:
-        """Implements `Source`."""
+        """Implements `ObjectSource`: folders are listed side by side (`listing.py`)."""
+        found = listing.everything(self._page, self._below, self._source.prefix)
+        yield from sorted(found, key=lambda each: os.fsencode(each.key))
 
+    def _page(self, prefix: str) -> Page:
+        def first() -> Page:
+            listed = self._client.list_objects(self._source.bucket, prefix or None)
+            found = list(islice(listed, listing.PAGE))
+            return Page(
+                [_listed(each) for each in found if not each.is_dir],
+                [str(each.object_name) for each in found if each.is_dir],
+            )
+
+        return self._asking(first)
+
+    def _below(self, prefix: str) -> list[Listed]:
         def all_of_it() -> list[Listed]:
-            found = self._client.list_objects(self._source.bucket, self._source.prefix or None, recursive=True)
-            return [Listed(str(each.object_name), each.size or 0) for each in found if not _is_folder(each.object_name)]
+            found = self._client.list_objects(self._source.bucket, prefix or None, recursive=True)
+            return [_listed(each) for each in found]
 
-        yield from self._asking(all_of_it)
+        return self._asking(all_of_it)
 
     def find(self, key: str) -> Listed | None:
         """Implements `ObjectSource`."""
 
         def stat() -> Listed | None:
             try:
-                return Listed(key, self._client.stat_object(self._source.bucket, key).size or 0)
+                return _listed(self._client.stat_object(self._source.bucket, key))
             except S3Error as error:
                 if error.code in ("NoSuchKey", "NoSuchObject"):
                     return None
@@ -62,7 +75,7 @@ class BucketSource:
         return self._asking(stat)
 
     def read(self, key: str) -> bytes:
-        """Implements `Source`."""
+        """Implements `ObjectSource`."""
 
         def get() -> bytes:
             with self._client.get_object(self._source.bucket, key) as response:
@@ -74,6 +87,5 @@ class BucketSource:
         return asking(self._source, FIELD, self._source.bucket, self._patience, question)
 
 
-def _is_folder(key: str | None) -> bool:
-    """Returns whether this is the empty object by which some tools mark a folder."""
-    return not key or key.endswith("/")
+def _listed(found: Object) -> Listed:
+    return Listed(str(found.object_name), found.size or 0, found.etag or "")

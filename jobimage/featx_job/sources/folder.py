@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from featx_job.failures import RunFailure
-from featx_job.shards import ListedShards, cut
-from featx_job.sources import Listed, listed
+from featx_job.sources import Listed
 
 
 class FolderSource:
-    """`Source` of all files below a folder; keys are paths relative to it. Hidden files and folders are left out."""
+    """`ObjectSource` of the files below a folder, without hidden ones; keys are paths relative to it."""
 
     def __init__(self, folder: Path, field: str) -> None:
         """Uses a folder.
@@ -30,31 +29,30 @@ class FolderSource:
 
     @property
     def base(self) -> str:
-        """Implements `Source`."""
+        """Implements `ObjectSource`."""
         return f"file://{self._folder.resolve()}/"
 
-    def shards(self, pictures: int, keys: Sequence[str] = ()) -> ListedShards:
-        """Implements `Source`."""
-        return cut(self.base, listed(self, keys), pictures)
-
     def objects(self) -> Iterator[Listed]:
-        """Implements `Source`."""
+        """Implements `ObjectSource`."""
         found = []
         for parent, folders, files in os.walk(self._folder):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in files:
                 path = Path(parent) / name
                 if not name.startswith(".") and path.is_file():
-                    found.append(Listed(str(path.relative_to(self._folder)), path.stat().st_size))
+                    found.append(self._listed(str(path.relative_to(self._folder))))
         yield from sorted(found, key=lambda each: os.fsencode(each.key))
 
     def find(self, key: str) -> Listed | None:
         """Implements `ObjectSource`."""
-        path = self._folder / key
-        return Listed(key, path.stat().st_size) if path.is_file() else None
+        return self._listed(key) if (self._folder / key).is_file() else None
+
+    def _listed(self, key: str) -> Listed:
+        status = (self._folder / key).stat()
+        return Listed(key, status.st_size, str(status.st_mtime_ns))
 
     def read(self, key: str) -> bytes:
-        """Implements `Source`."""
+        """Implements `ObjectSource`."""
         try:
             return (self._folder / key).read_bytes()
         except OSError as error:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from featx_job.failures import RunFailure
 from featx_job.hadoop import Hadoop
-from featx_job.shards import ListedShards, cut
-from featx_job.sources import Listed, listed
+from featx_job.sources import Listed
 
 FIELD = "spec.source.files.uri"
 
 
 class HadoopSource:
-    """`Source` of all files below a folder; keys are paths relative to it. Hidden files and folders are left out."""
+    """`ObjectSource` of the files below a folder, without hidden ones; keys are paths relative to it."""
 
     def __init__(self, hadoop: Hadoop, uri: str) -> None:
         """Uses a folder.
@@ -28,20 +27,17 @@ class HadoopSource:
 
     @property
     def base(self) -> str:
-        """Implements `Source`."""
+        """Implements `ObjectSource`."""
         return f"{self._uri}/"
 
-    def shards(self, pictures: int, keys: Sequence[str] = ()) -> ListedShards:
-        """Implements `Source`."""
-        return cut(self.base, listed(self, keys), pictures)
-
     def objects(self) -> Iterator[Listed]:
-        """Implements `Source`."""
+        """Implements `ObjectSource`."""
         folder = self._hadoop.folder(self._uri)
         if not self._hadoop.asking(FIELD, folder.exists):
             raise RunFailure("SourceNotFound", f"{FIELD}: there is no folder {self._uri}")
         found = json.loads(self._hadoop.asking(FIELD, lambda: folder.files("")))
-        yield from sorted((Listed(key, size) for key, size in found), key=lambda each: os.fsencode(each.key))
+        listed = (Listed(key, size, str(modified)) for key, size, modified in found)
+        yield from sorted(listed, key=lambda each: os.fsencode(each.key))
 
     def find(self, key: str) -> Listed | None:
         """Implements `ObjectSource`."""
@@ -49,7 +45,7 @@ class HadoopSource:
         return Listed(key, size) if size >= 0 else None
 
     def read(self, key: str) -> bytes:
-        """Implements `Source`."""
+        """Implements `ObjectSource`."""
         found = self._hadoop.asking(FIELD, lambda: self._hadoop.folder(self._uri).read(key))
         if found is None:
             raise RunFailure("SourceNotFound", f"{self._uri}/{key} is gone")

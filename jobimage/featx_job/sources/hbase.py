@@ -28,7 +28,7 @@ def table(source: HBaseSource) -> dict[str, Any]:
 
 
 class TableSource:
-    """`Source` of a table's rows: a shard is a region, or a part of one that is long."""
+    """A table's rows: a shard is a region, or a part of one that is long."""
 
     def __init__(self, hadoop: Hadoop, source: HBaseSource) -> None:
         """Uses a table.
@@ -40,7 +40,15 @@ class TableSource:
         self._hadoop, self._source = hadoop, source
 
     def shards(self, pictures: int, keys: Sequence[str] = ()) -> RangeShards:
-        """Implements `Source`."""
+        """Returns all shards.
+
+        Args:
+            pictures: How many a shard is to hold.
+            keys: Of the pictures that are wanted; all where empty.
+
+        Raises:
+            RunFailure: HBase can't be asked.
+        """
         if keys:
             rows = sorted({row_bytes(key) for key in keys})
             return RangeShards(tuple(batched((Range(row, row + b"\0") for row in rows), pictures)))

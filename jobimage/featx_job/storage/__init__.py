@@ -22,6 +22,9 @@ class Storage(Protocol):
     def hadoop_uri(self) -> str:
         """The output's address as executors' Hadoop file systems know it, without a slash at the end."""
 
+    def make(self) -> None:
+        """Makes the folder, where there are folders, unless it is there. Raises RunFailure: OutputNotWritable."""
+
     def read(self, path: str) -> bytes | None:
         """Returns a file's content, or None if there is none."""
 

@@ -50,6 +50,9 @@ class BucketStorage:
         """Implements `Storage`."""
         return f"s3a://{self._bucket}/{self._prefix}"
 
+    def make(self) -> None:
+        """Implements `Storage`: a bucket has no folders."""
+
     def read(self, path: str) -> bytes | None:
         """Implements `Storage`."""
 
@@ -73,7 +76,8 @@ class BucketStorage:
         start = len(self._prefix) + 1
 
         def listed() -> list[StoredFile]:
-            found = self._client.list_objects(self._bucket, self._key(f"{folder.strip('/')}/"), recursive=True)
+            below = self._key(f"{folder.strip('/')}/" if folder else "")
+            found = self._client.list_objects(self._bucket, below, recursive=True)
             return sorted(
                 StoredFile(str(each.object_name)[start:], each.size or 0)
                 for each in found

@@ -14,27 +14,29 @@ class FolderStorage:
     """`Storage` in a folder. Writes go to another name first and are renamed, which POSIX makes atomic."""
 
     def __init__(self, root: Path, field: str) -> None:
-        """Uses a folder, and makes it if need be.
+        """Uses a folder.
 
         Args:
             root: The folder.
             field: Where in the spec it stands.
-
-        Raises:
-            RunFailure: OutputNotWritable.
         """
-        self.root = root
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunFailure("OutputNotWritable", f"{field}: {root} can't be made ({error.strerror})") from None
-        if not os.access(root, os.W_OK):
-            raise RunFailure("OutputNotWritable", f"{field}: {root} can't be written to by user {os.getuid()}")
+        self.root, self._field = root, field
 
     @property
     def hadoop_uri(self) -> str:
         """Implements `Storage`."""
         return f"file://{self.root}"
+
+    def make(self) -> None:
+        """Implements `Storage`."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"{self._field}: {self.root} can't be made ({error.strerror})"
+            raise RunFailure("OutputNotWritable", message) from None
+        if not os.access(self.root, os.W_OK):
+            message = f"{self._field}: {self.root} can't be written to by user {os.getuid()}"
+            raise RunFailure("OutputNotWritable", message)
 
     def read(self, path: str) -> bytes | None:
         """Implements `Storage`."""

@@ -15,23 +15,23 @@ class HadoopStorage:
     """`Storage` in a folder of a Hadoop file system. Writes are renamed into place, which HDFS makes atomic."""
 
     def __init__(self, hadoop: Hadoop, uri: str) -> None:
-        """Uses a folder, and makes it if need be.
+        """Uses a folder.
 
         Args:
             hadoop: Reaches it.
             uri: Its address.
-
-        Raises:
-            RunFailure: StoreUnreachable or AccessDenied.
         """
         self._hadoop, self._uri = hadoop, uri.rstrip("/")
         self._folder = hadoop.folder(self._uri)
-        hadoop.asking(FIELD, self._folder.make)
 
     @property
     def hadoop_uri(self) -> str:
         """Implements `Storage`."""
         return self._uri
+
+    def make(self) -> None:
+        """Implements `Storage`. Raises RunFailure: StoreUnreachable or AccessDenied."""
+        self._hadoop.asking(FIELD, self._folder.make)
 
     def read(self, path: str) -> bytes | None:
         """Implements `Storage`."""
@@ -45,7 +45,7 @@ class HadoopStorage:
     def files(self, folder: str) -> list[StoredFile]:
         """Implements `Storage`."""
         found = json.loads(self._hadoop.asking(FIELD, lambda: self._folder.files(folder)))
-        return sorted(StoredFile(path, size) for path, size in found)
+        return sorted(StoredFile(path, size) for path, size, _ in found)
 
     def move(self, source: str, target: str) -> None:
         """Implements `Storage`."""

@@ -77,7 +77,7 @@ public final class HadoopFolder {
     rename(hidden, target);
   }
 
-  /** Returns the files below a folder that are not hidden, as JSON: [[path, size]]. */
+  /** Returns the files below a folder that are not hidden, as JSON: [[path, size, milliseconds of the last change]]. */
   public String files(String folder) throws IOException {
     ArrayNode found = new ObjectMapper().createArrayNode();
     Path start = folder.isEmpty() ? root : new Path(root, folder);
@@ -88,7 +88,7 @@ public final class HadoopFolder {
         LocatedFileStatus file = files.next();
         String path = file.getPath().toUri().getPath().substring(base.length() + 1);
         if (!path.startsWith(".") && !path.contains("/.")) {
-          found.addArray().add(path).add(file.getLen());
+          found.addArray().add(path).add(file.getLen()).add(file.getModificationTime());
         }
       }
     } catch (FileNotFoundException e) {

@@ -1,0 +1,69 @@
+"""What counts as new or changed beside the tables that are there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from featx_api.sources import Packed
+from featx_job import earlier, packed
+from featx_job.shards import ShardList, cut, to_bytes
+from featx_job.sources import Listed
+from featx_job.storage.folder import FolderStorage
+
+BASE = "s3a://shop/"
+
+
+def written(folder: Path, shards: ShardList, time: str, finished: bool = True) -> None:
+    """Writes what a run leaves beside its table."""
+    run = folder / "_featx" / f"uid-{time}"
+    run.mkdir(parents=True)
+    (run / "shards.json.gz").write_bytes(to_bytes(shards))
+    (folder / "_manifest.json").write_text(json.dumps({"uid": f"uid-{time}", "completionTime": time}))
+    if finished:
+        (folder / "_SUCCESS").touch()
+
+
+def pictures(**versions: str) -> ShardList:
+    return cut(BASE, [Listed(key, 1, version) for key, version in versions.items()], 2)
+
+
+def known(folder: Path) -> dict[str, str]:
+    return earlier.versions(FolderStorage(folder, "spec.source.changedSince"), BASE)
+
+
+def test_of_several_tables_the_newest_counts(tmp_path: Path) -> None:
+    written(tmp_path / "z", pictures(a="1", b="1"), "2026-11-01")
+    written(tmp_path / "deep" / "a", pictures(b="2"), "2026-11-02")
+    assert known(tmp_path) == {"a": "1", "b": "2"}
+
+
+def test_the_address_of_one_table_will_do(tmp_path: Path) -> None:
+    written(tmp_path, pictures(a="1"), "2026-11-01")
+    assert known(tmp_path) == {"a": "1"}
+
+
+def test_a_table_that_is_not_finished_does_not_count(tmp_path: Path) -> None:
+    written(tmp_path / "half", pictures(a="1"), "2026-11-01", finished=False)
+    assert known(tmp_path) == {}
+
+
+def test_tables_of_other_sources_do_not_count(tmp_path: Path) -> None:
+    written(tmp_path / "other", cut("s3a://other/", [Listed("a", 1, "1")], 2), "2026-11-01")
+    assert known(tmp_path) == {}
+
+
+def test_where_there_are_no_tables_yet_all_is_new(tmp_path: Path) -> None:
+    assert known(tmp_path / "nothing") == {}
+
+
+def test_archives_count_as_wholes(tmp_path: Path) -> None:
+    shards = packed.cut(BASE, [Listed("a.tar", 9, "1")], Packed(format="tar"))
+    written(tmp_path / "archives", shards, "2026-11-01")
+    assert known(tmp_path) == {"a.tar": "1"}
+
+
+def test_what_is_new_or_changed_is_left_and_what_has_no_version(tmp_path: Path) -> None:
+    objects = [Listed("same", 1, "1"), Listed("changed", 1, "2"), Listed("new", 1, "1"), Listed("unknown", 1)]
+    known = {"same": "1", "changed": "1", "unknown": ""}
+    assert [each.key for each in earlier.changed(objects, known)] == ["changed", "new", "unknown"]
