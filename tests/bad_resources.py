@@ -71,12 +71,16 @@ def _parts(path: str) -> list[str]:
 
 
 S3 = {"bucket": "pictures"}
+HBASE = {"table": "photos", "column": "p:jpg"}
+SNAPSHOT = {"name": "monday", "rootDir": "hdfs://name:8020/hbase"}
 
 BAD = [
     Bad("no source", "spec.source", ABSENT, "source"),
     Bad("empty source", "spec.source", {}, "exactly one of s3, hbase, files, claim"),
     Bad("two sources", "spec.source.files", {"uri": "file:///pictures"}, "exactly one of s3, hbase, files, claim"),
     Bad("changed since nowhere", "spec.source.changedSince", "yesterday", "changedSince"),
+    Bad("neither quorum nor snapshot", "spec.source", {"hbase": HBASE}, "quorum"),
+    Bad("quorum and snapshot", "spec.source", {"hbase": HBASE | {"quorum": "zk", "snapshot": SNAPSHOT}}, "quorum"),
     Bad("keys and changes", "spec.source", {"s3": S3, "keys": ["a"], "changedSince": "s3://tables/a"}, "changedSince"),
     Bad("no bucket", "spec.source.s3.bucket", ABSENT, "bucket"),
     Bad("bucket in capitals", "spec.source.s3.bucket", "Pictures", "bucket"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
 
 ONE_SOURCE = "spec.source must hold exactly one of s3, hbase, files, claim"
+ONE_WAY = "spec.source.hbase takes quorum to read the table, or snapshot to read HBase's files, not both"
 CHANGED_ALONE = "spec.source.changedSince goes with s3, files or claim, and not with spec.source.keys"
 PACKED_ALONE = "spec.source.packed goes with s3, files or claim, and not with spec.source.keys"
 
@@ -18,6 +20,7 @@ Endpoint = Annotated[str, Field(max_length=512, pattern=r"^https?://[A-Za-z0-9.\
 ObjectPath = Annotated[str, Field(max_length=1024)]
 Row = Annotated[str, Field(max_length=1024, pattern=r"^(\\x[0-9A-Fa-f]{2}|[^\\])*$")]
 HDFS = r"hdfs://[A-Za-z0-9.\-_:]+/[^\s]+"
+HBaseFolder = Annotated[str, Field(max_length=1024, pattern=rf"^({HDFS}|file:///[^\s]+)$")]
 TableFolder = Annotated[
     str,
     Field(
@@ -68,18 +71,42 @@ class FilesSource(ApiModel):
     )
 
 
+class HBaseSnapshot(ApiModel):
+    """A snapshot of an HBase table, read from HBase's own files: its servers are not asked."""
+
+    name: str = Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_.\-]+$", description="Name of the snapshot.")
+    root_dir: HBaseFolder = Field(
+        description="Where HBase keeps its files (hbase.rootdir): hdfs://namenode:8020/hbase."
+    )
+    restore_dir: HBaseFolder | None = Field(
+        None,
+        description="Where the run may write links to the snapshot's files: a folder of the same file system, outside "
+        "of rootDir; its /tmp where absent. They are removed when the run has succeeded.",
+    )
+
+    @property
+    def folder(self) -> str:
+        """Returns where links are written, without a slash at its end."""
+        parts = urlsplit(self.root_dir)
+        return (self.restore_dir or f"{parts.scheme}://{parts.netloc}/tmp").rstrip("/")  # noqa: S108 - of the store
+
+
 class HBaseSource(ApiModel):
     r"""Pictures that are cells of one column of an HBase table; a picture's key is its row.
 
     Rows are written as in the HBase shell: \x00 stands for a byte that has no letter.
     """
 
-    quorum: str = Field(
+    model_config = ConfigDict(json_schema_extra=rules(Rule("has(self.quorum) != has(self.snapshot)", ONE_WAY)))
+
+    quorum: str | None = Field(
+        None,
         min_length=1,
         max_length=1024,
         pattern=r"^[A-Za-z0-9.\-]+(:[0-9]+)?(,[A-Za-z0-9.\-]+(:[0-9]+)?)*$",
         description="ZooKeeper's hosts, with their ports where these are not 2181: zk-0.zk:2181,zk-1.zk:2181.",
     )
+    snapshot: HBaseSnapshot | None = Field(None, description="Read in the table's place; without quorum.")
     znode: str = Field("/hbase", max_length=256, pattern=r"^/[^\s]+$", description="Where the cluster is registered.")
     table: str = Field(
         min_length=1,
@@ -100,6 +127,12 @@ class HBaseSource(ApiModel):
     )
     since: datetime | None = Field(None, description="Only cells written then or later, by their timestamps.")
     until: datetime | None = Field(None, description="Only cells written before then, by their timestamps.")
+
+    @model_validator(mode="after")
+    def _one_way_to_read(self) -> Self:
+        if (self.quorum is None) == (self.snapshot is None):
+            raise ValueError(ONE_WAY)
+        return self
 
 
 class Packed(ApiModel):

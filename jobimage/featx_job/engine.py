@@ -181,7 +181,7 @@ class Engine:
             "featuresFolder": table.folder("features"),
             "quarantineFolder": table.folder("quarantine"),
             "doneFolder": table.folder("done"),
-            "hbase": hbase.table(spec.source.hbase) if spec.source.hbase else None,
+            "hbase": hbase.table(spec.source.hbase, spec.output.uri) if spec.source.hbase else None,
             "patience": spec.execution.store_timeout_seconds,
             "engine": spec.engine,
             "precision": spec.precision,

@@ -37,6 +37,7 @@ def of_unexpected(error: BaseException) -> RunFailure:
 _OF_JAVA = (
     ("PrecisionUnsupported", "PrecisionUnsupported", "an executor's node can't compute as asked"),
     ("TableNotFoundException", "SourceNotFound", "HBase has no such table"),
+    ("SnapshotDoesNotExistException", "SourceNotFound", "HBase has no such snapshot"),
     ("NoSuchColumnFamilyException", "SourceNotFound", "the table has no such column family"),
     ("UnsupportedSource", "SourceNotSupported", "the source is not what spec.source.packed says"),
     ("OutOfMemoryError", "OutOfMemory", "an executor ran out of memory: raise spec.execution.memory"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from featx_job.storage.bucket import BucketStorage
 from featx_job.storage.folder import FolderStorage
 from featx_job.storage.hadoop import HadoopStorage
 from featx_job.surroundings import Surroundings
+
+LOG = logging.getLogger(__name__)
 
 
 def source(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> ObjectSource | TableSource:
@@ -42,7 +45,7 @@ def source(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hado
         folder = surroundings.claims / spec.source.claim.name / spec.source.claim.path.strip("/")
         return FolderSource(folder, "spec.source.claim")
     if spec.source.hbase:
-        return TableSource(hadoop, spec.source.hbase)
+        return TableSource(hadoop, spec.source.hbase, spec.output.uri)
     assert spec.source.files is not None
     uri, field = spec.source.files.uri, "spec.source.files.uri"
     if uri.startswith("hdfs://"):
@@ -76,6 +79,20 @@ def shards(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hado
     if spec.source.packed:
         return packed.cut(found.base, objects, spec.source.packed)
     return cut(found.base, objects, spec.execution.shard_pictures)
+
+
+def forget(spec: FeatureExtractionSpec, hadoop: Hadoop) -> None:
+    """Removes what a run that has succeeded has left in its source's store; if that can't be done, the log says so.
+
+    Args:
+        spec: The run's.
+        hadoop: Reaches HBase's files.
+    """
+    if spec.source.hbase and spec.source.hbase.snapshot:
+        try:
+            TableSource(hadoop, spec.source.hbase, spec.output.uri).forget()
+        except RunFailure as failure:
+            LOG.warning("links to a snapshot's files are left behind: %s", failure)
 
 
 def output(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> Storage:

@@ -82,6 +82,7 @@ def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> O
     quality = calibration.quality(table) if job.spec.precision == "int8" else None
     manifest = _manifest(job, nets, progress, outputs, quality) | {"files": table.described(done)}
     table.publish(manifest)
+    places.forget(job.spec, hadoop)
     return Outcome(result="Succeeded", progress=progress, outputs=outputs)
 
 

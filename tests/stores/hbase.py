@@ -48,9 +48,10 @@ class HBase:
 
     def __init__(self, folder: Path, session_seconds: int) -> None:
         (self._zookeeper, self.region_port) = free_ports(2)
+        self.root_dir = f"file://{folder}/data"
         self.quorum = f"127.0.0.1:{self._zookeeper}"
         settings = {
-            "hbase.rootdir": f"file://{folder}/data",
+            "hbase.rootdir": self.root_dir,
             "hbase.tmp.dir": f"{folder}/tmp",
             "hbase.zookeeper.property.clientPort": self._zookeeper,
             "hbase.zookeeper.property.dataDir": f"{folder}/zookeeper",
@@ -133,6 +134,10 @@ class Client:
             rows += found
         scanner.close()
         return rows
+
+    def snapshot(self, table: str, name: str) -> None:
+        """Takes a snapshot."""
+        self._connection.getAdmin().snapshot(name, self._name(table))
 
     def split(self, table: str, row: bytes) -> None:
         """Splits a region."""

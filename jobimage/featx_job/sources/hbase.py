@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,24 +21,35 @@ FIELD = "spec.source.hbase"
 SAMPLED = 20  # rows of a region, for their size and for the digits that they are written in
 
 
-def table(source: HBaseSource) -> dict[str, Any]:
-    """Returns what executors are told of the table (dev.featx.pipeline.HBaseTable)."""
+def table(source: HBaseSource, output: str) -> dict[str, Any]:
+    """Returns what executors are told of the table (dev.featx.pipeline.HBaseTable).
+
+    Args:
+        source: The spec's words.
+        output: The run's output, which no other run has: what it writes beside a snapshot is named after it.
+    """
     told: dict[str, Any] = {name: getattr(source, name) for name in ("quorum", "znode", "table", "column")}
     times = {"since": source.since, "until": source.until}
-    return told | {name: _milliseconds(time) for name, time in times.items() if time is not None}
+    told |= {name: _milliseconds(time) for name, time in times.items() if time is not None}
+    if source.snapshot:
+        of_run = f"featx-{hashlib.sha256(output.encode()).hexdigest()[:16]}"
+        told["snapshot"] = source.snapshot.to_wire() | {"restoreDir": f"{source.snapshot.folder}/{of_run}"}
+    return told
 
 
 class TableSource:
     """A table's rows: a shard is a region, or a part of one that is long."""
 
-    def __init__(self, hadoop: Hadoop, source: HBaseSource) -> None:
+    def __init__(self, hadoop: Hadoop, source: HBaseSource, output: str) -> None:
         """Uses a table.
 
         Args:
             hadoop: Reaches it.
             source: The spec's words.
+            output: The run's.
         """
         self._hadoop, self._source = hadoop, source
+        self._table = json.dumps(table(source, output))
 
     def shards(self, pictures: int, keys: Sequence[str] = ()) -> RangeShards:
         """Returns all shards.
@@ -49,11 +61,11 @@ class TableSource:
         Raises:
             RunFailure: HBase can't be asked.
         """
+        java = self._hadoop.table(self._table)
+        found = json.loads(self._hadoop.asking(FIELD, java.regions))
         if keys:
             rows = sorted({row_bytes(key) for key in keys})
             return RangeShards(tuple(batched((Range(row, row + b"\0") for row in rows), pictures)))
-        java = self._hadoop.table(json.dumps(table(self._source)))
-        found = json.loads(self._hadoop.asking(FIELD, java.regions))
         regions = [
             Region(Range(bytes.fromhex(each["start"]), bytes.fromhex(each["stop"])), each["bytes"]) for each in found
         ]
@@ -61,6 +73,10 @@ class TableSource:
         for piece in ranges.pieces(regions, wanted(self._source)):
             made += self._cut(java, piece, pictures)
         return RangeShards(tuple((each,) for each in made))
+
+    def forget(self) -> None:
+        """Removes what reading a snapshot has left in its file system."""
+        self._hadoop.asking(FIELD, self._hadoop.table(self._table).forget)
 
     def _cut(self, java: Any, piece: Region, pictures: int) -> list[Range]:
         bounds = (piece.range.start.hex(), piece.range.stop.hex())

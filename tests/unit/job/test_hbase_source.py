@@ -49,7 +49,7 @@ def test_a_source_that_cannot_be_is_refused(bad: dict[str, Any]) -> None:
 
 
 def test_times_are_told_in_the_milliseconds_of_cells() -> None:
-    told = hbase.table(source(since="2026-11-01T00:00:00.5Z"))
+    told = hbase.table(source(since="2026-11-01T00:00:00.5Z"), "s3://out/table")
     assert told["since"] == 1_793_491_200_500
     assert "until" not in told
 

@@ -9,7 +9,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ForkJoinPool;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.hbase.RegionMetrics;
 import org.apache.hadoop.hbase.ServerName;
@@ -21,6 +20,7 @@ import org.apache.hadoop.hbase.client.Result;
 import org.apache.hadoop.hbase.client.ResultScanner;
 import org.apache.hadoop.hbase.client.Scan;
 import org.apache.hadoop.hbase.regionserver.NoSuchColumnFamilyException;
+import org.apache.hadoop.hbase.util.Bytes;
 
 /** What the driver asks of HBase, to cut a table into shards; answers are JSON, rows in hexadecimal digits. */
 public final class HBaseRegions {
@@ -28,6 +28,7 @@ public final class HBaseRegions {
 
   private final HBaseTable table;
   private final Configuration conf;
+  private List<HBaseSnapshot.Region> restored = List.of();
 
   /**
    * Prepares; nothing is asked yet.
@@ -48,6 +49,19 @@ public final class HBaseRegions {
    * @throws IOException if there is no such table or column family, or HBase does not answer
    */
   public String regions() throws IOException, InterruptedException {
+    return table.snapshot() == null ? regionsOfTable() : regionsOfSnapshot();
+  }
+
+  private String regionsOfSnapshot() throws IOException {
+    ArrayNode found = JSON.createArrayNode();
+    restored = table.snapshot().restore(conf, table.name());
+    for (HBaseSnapshot.Region region : restored) {
+      add(found, region.info(), region.bytes());
+    }
+    return found.toString();
+  }
+
+  private String regionsOfTable() throws IOException, InterruptedException {
     AsyncAdmin admin = table.connection(conf).getAdmin();
     if (!of(admin.tableExists(table.name()))) {
       throw new TableNotFoundException(table.table());
@@ -60,10 +74,13 @@ public final class HBaseRegions {
     List<RegionInfo> regions = of(admin.getRegions(table.name()));
     regions.sort(RegionInfo.COMPARATOR);
     for (RegionInfo region : regions) {
-      found.addObject().put("start", hex(region.getStartKey())).put("stop", hex(region.getEndKey()))
-          .put("bytes", sizes.getOrDefault(region.getEncodedName(), 0L));
+      add(found, region, sizes.getOrDefault(region.getEncodedName(), 0L));
     }
     return found.toString();
+  }
+
+  private static void add(ArrayNode found, RegionInfo region, long bytes) {
+    found.addObject().put("start", hex(region.getStartKey())).put("stop", hex(region.getEndKey())).put("bytes", bytes);
   }
 
   private Map<String, Long> sizes(AsyncAdmin admin) throws IOException, InterruptedException {
@@ -92,13 +109,34 @@ public final class HBaseRegions {
     ArrayNode rows = found.putArray("rows");
     ArrayNode bytes = found.putArray("bytes");
     read(table.scan(first, behind).setLimit(count), rows, bytes);
-    read(table.scan(new byte[0], first).setReversed(true).withStartRow(behind, false).withStopRow(first, true).setLimit(1), rows,
-        JSON.createArrayNode());
+    if (table.snapshot() != null) {
+      lastOfSnapshot(first, behind, rows);
+    } else {
+      Scan backwards = table.scan(new byte[0], first).setReversed(true).withStartRow(behind, false).withStopRow(first, true);
+      read(backwards.setLimit(1), rows, JSON.createArrayNode());
+    }
     return found.toString();
   }
 
+  /** Adds the last row of a region's files, or where the range ends if that is before it: a snapshot can't be read backwards. */
+  private void lastOfSnapshot(byte[] first, byte[] behind, ArrayNode rows) throws IOException {
+    for (HBaseSnapshot.Region region : restored) {
+      byte[] last = region.info().containsRow(first) ? table.snapshot().lastRow(conf, region) : null;
+      if (last != null && Bytes.compareTo(first, last) < 0) {
+        rows.add(hex(behind.length > 0 && Bytes.compareTo(behind, last) < 0 ? behind : last));
+      }
+    }
+  }
+
+  /** Removes what reading a snapshot has left in its file system. */
+  public void forget() throws IOException {
+    if (table.snapshot() != null) {
+      table.snapshot().forget(conf);
+    }
+  }
+
   private void read(Scan scan, ArrayNode rows, ArrayNode bytes) throws IOException {
-    try (ResultScanner scanner = table.connection(conf).getTable(table.name(), ForkJoinPool.commonPool()).getScanner(scan)) {
+    try (ResultScanner scanner = table.scanner(conf, scan)) {
       for (Result row = scanner.next(); row != null; row = scanner.next()) {
         rows.add(hex(row.getRow()));
         bytes.add(row.value().length);

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.concurrent.ForkJoinPool;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.hbase.client.Result;
 import org.apache.hadoop.hbase.client.ResultScanner;
@@ -84,8 +83,7 @@ record HBaseRows(List<Range> ranges, int limit) implements Pictures.Part {
         if (last != null) {
           scan.withStartRow(last, false);
         }
-        scanner = table.connection(conf).getTable(table.name(), ForkJoinPool.commonPool())
-            .getScanner(limit > 0 ? scan.setLimit(limit - taken) : scan);
+        scanner = table.scanner(conf, limit > 0 ? scan.setLimit(limit - taken) : scan);
       }
       try {
         return scanner.next();
