@@ -81,6 +81,7 @@ BAD = [
     Bad("changed since nowhere", "spec.source.changedSince", "yesterday", "changedSince"),
     Bad("neither quorum nor snapshot", "spec.source", {"hbase": HBASE}, "quorum"),
     Bad("quorum and snapshot", "spec.source", {"hbase": HBASE | {"quorum": "zk", "snapshot": SNAPSHOT}}, "quorum"),
+    Bad("two identities", "spec.source.s3", S3 | {"secretRef": {"name": "a"}, "podIdentity": True}, "podIdentity"),
     Bad("keys and changes", "spec.source", {"s3": S3, "keys": ["a"], "changedSince": "s3://tables/a"}, "changedSince"),
     Bad("no bucket", "spec.source.s3.bucket", ABSENT, "bucket"),
     Bad("bucket in capitals", "spec.source.s3.bucket", "Pictures", "bucket"),

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 from featx_api.model import ApiModel, Rule, rules
 
 ONE_SOURCE = "spec.source must hold exactly one of s3, hbase, files, claim"
+ONE_IDENTITY = "a store takes secretRef or podIdentity, not both"
 ONE_WAY = "spec.source.hbase takes quorum to read the table, or snapshot to read HBase's files, not both"
 CHANGED_ALONE = "spec.source.changedSince goes with s3, files or claim, and not with spec.source.keys"
 PACKED_ALONE = "spec.source.packed goes with s3, files or claim, and not with spec.source.keys"
@@ -34,7 +35,8 @@ TableFolder = Annotated[
 class SecretRef(ApiModel):
     """Names a Secret of the same namespace that holds a store's credentials.
 
-    Keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, and optionally AWS_SESSION_TOKEN. It is mounted as files; its values
+    Keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, and optionally AWS_SESSION_TOKEN, and ca.crt: certificates of the
+    authority that has signed the store's own, where that is not one that all trust. It is mounted as files; its values
     never stand in a pod, a ConfigMap or a log.
     """
 
@@ -44,11 +46,24 @@ class SecretRef(ApiModel):
 class StoreAccess(ApiModel):
     """How an S3-compatible store is reached."""
 
+    model_config = ConfigDict(json_schema_extra=rules(Rule("!has(self.secretRef) || !self.podIdentity", ONE_IDENTITY)))
+
     endpoint: Endpoint | None = Field(None, description="URL of the store, such as http://s3.store.svc:8333.")
     region: str | None = Field(
         None, max_length=64, pattern=r"^[a-z0-9-]+$", description="Region, if the store asks for one."
     )
     secret_ref: SecretRef | None = Field(None, description="Credentials. Without it the store is read anonymously.")
+    pod_identity: bool = Field(
+        False,
+        description="In place of a Secret: who the pods are to the cloud, by their service account (IRSA) or node; for "
+        "`featx run` by AWS_* variables.",
+    )
+
+    @model_validator(mode="after")
+    def _one_identity(self) -> Self:
+        if self.secret_ref and self.pod_identity:
+            raise ValueError(ONE_IDENTITY)
+        return self
 
 
 class S3Source(StoreAccess):

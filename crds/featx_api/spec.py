@@ -72,9 +72,16 @@ class FeatureExtractionSpec(ApiModel):
 
     def secret_names(self) -> list[str]:
         """Returns the names of all Secrets that the run mounts, sorted."""
+        return sorted({store.secret_ref.name for store in self._stores() if store.secret_ref})
+
+    @property
+    def by_pod_identity(self) -> bool:
+        """Returns whether a store knows the run by its pods' identity."""
+        return any(store.pod_identity for store in self._stores())
+
+    def _stores(self) -> list[StoreAccess]:
         nets = [self.extractor.model, *([self.detector.model] if self.detector else [])]
-        stores = [self.source.s3, self.output.s3, *(model.s3 for model in nets)]
-        return sorted({store.secret_ref.name for store in stores if store and store.secret_ref})
+        return [store for store in (self.source.s3, self.output.s3, *(model.s3 for model in nets)) if store]
 
     def claim_names(self) -> list[str]:
         """Returns the names of all PersistentVolumeClaims that the run mounts, sorted."""

@@ -123,7 +123,7 @@ def _of_store(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, s
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     access = spec.store_of(model.s3)
     where = f"{field.rsplit('.', 1)[0]}.s3" if model.s3 else "spec.source.s3"
-    client = stores.client(access, stores.credentials(access, where, surroundings.secrets, dict(os.environ)))
+    client = stores.client(access, where, surroundings.secrets, dict(os.environ))
     path = surroundings.work / "models" / field.removeprefix("spec.")
 
     def get() -> Path:

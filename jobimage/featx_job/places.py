@@ -39,8 +39,8 @@ def source(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hado
     """
     if spec.source.s3:
         access = spec.source.s3
-        known_as = stores.credentials(access, "spec.source.s3", surroundings.secrets, dict(os.environ))
-        return BucketSource(stores.client(access, known_as), access, spec.execution.store_timeout_seconds)
+        client = stores.client(access, "spec.source.s3", surroundings.secrets, dict(os.environ))
+        return BucketSource(client, access, spec.execution.store_timeout_seconds)
     if spec.source.claim:
         folder = surroundings.claims / spec.source.claim.name / spec.source.claim.path.strip("/")
         return FolderSource(folder, "spec.source.claim")
@@ -116,8 +116,7 @@ def _storage(uri: str, field: str, spec: FeatureExtractionSpec, surroundings: Su
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         access = spec.store_of(spec.output.s3)
         where = "spec.output.s3" if spec.output.s3 else "spec.source.s3"
-        known_as = stores.credentials(access, where, surroundings.secrets, dict(os.environ))
-        client = stores.client(access, known_as)
+        client = stores.client(access, where, surroundings.secrets, dict(os.environ))
         return BucketStorage(client, access, where, bucket, prefix, spec.execution.store_timeout_seconds)
     if uri.startswith("hdfs://"):
         return HadoopStorage(hadoop, uri)

@@ -13,6 +13,7 @@ from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.failures import RunFailure
 from featx_job.memory import Sizes, mebibytes
+from featx_job.stores import authority
 from featx_job.surroundings import Cluster, Surroundings
 
 Conf = dict[str, str]
@@ -197,12 +198,13 @@ def stores(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Conf:
     }
     for bucket, access in reached.items():
         settings |= _bucket(bucket, access, surroundings.secrets)
-    return settings
+    signed_by = {str(path) for access in reached.values() if (path := authority(access, surroundings.secrets))}
+    return settings | {"spark.hadoop.featx.authorities": ",".join(sorted(signed_by))}
 
 
 def _access(store: StoreAccess) -> StoreAccess:
     """Returns only how a store is reached, so that a source can be compared with an output."""
-    return StoreAccess(endpoint=store.endpoint, region=store.region, secret_ref=store.secret_ref)
+    return StoreAccess.model_validate(store.model_dump(include=set(StoreAccess.model_fields)))
 
 
 def _bucket(bucket: str, access: StoreAccess, secrets: Path | None) -> Conf:
@@ -214,7 +216,9 @@ def _bucket(bucket: str, access: StoreAccess, secrets: Path | None) -> Conf:
         settings[f"{prefix}.endpoint.region"] = access.region or "us-east-1"
     elif access.region:
         settings[f"{prefix}.endpoint.region"] = access.region
-    if access.secret_ref is None:
+    if access.pod_identity:
+        provider = "com.amazonaws.auth.DefaultAWSCredentialsProviderChain"
+    elif access.secret_ref is None:
         provider = "org.apache.hadoop.fs.s3a.AnonymousAWSCredentialsProvider"
     elif secrets is None:
         provider = "com.amazonaws.auth.EnvironmentVariableCredentialsProvider"

@@ -6,6 +6,7 @@ raises into a `RunFailure` that names the field to look at.
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 import urllib3
 from featx_api.sources import StoreAccess
 from minio import Minio
+from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsProvider
 from minio.error import MinioException, S3Error
 
 from featx_job.failures import RunFailure
@@ -23,6 +25,7 @@ T = TypeVar("T")
 
 AWS_ENDPOINT = "https://s3.amazonaws.com"
 FIRST_PAUSE = 0.5
+AUTHORITY = "ca.crt"  # as cert-manager calls it
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 REFUSALS = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
 
@@ -73,13 +76,45 @@ def credentials(
     return Credentials(values[KEYS[0]], values[KEYS[1]], values.get("AWS_SESSION_TOKEN") or None)
 
 
-def client(access: StoreAccess, known_as: Credentials | None) -> Minio:
-    """Returns a client whose calls end in seconds, so that waiting is this module's to decide."""
+def authority(access: StoreAccess, secrets: Path | None) -> Path | None:
+    """Returns where the certificates lie that a store's own is to be signed by, beside those that all trust.
+
+    Args:
+        access: How the spec says that the store is reached.
+        secrets: Folder with one folder a Secret, or None.
+    """
+    return secrets / access.secret_ref.name / AUTHORITY if secrets and access.secret_ref else None
+
+
+def client(access: StoreAccess, field: str, secrets: Path | None, environment: dict[str, str]) -> Minio:
+    """Returns a client whose calls end in seconds, so that waiting is this module's to decide.
+
+    Args:
+        access: How the spec says that the store is reached.
+        field: Where in the spec that stands, for errors.
+        secrets: Folder with one folder a Secret, or None.
+        environment: AWS_* variables, which count where no folder is given (`featx run`).
+
+    Raises:
+        RunFailure: SecretNotFound or SecretIncomplete.
+    """
+    known_as = credentials(access, field, secrets, environment)
+    signed_by = authority(access, secrets)
+    trusted = ssl.create_default_context()
+    if signed_by and signed_by.is_file():
+        try:
+            trusted.load_verify_locations(signed_by)
+        except ssl.SSLError:
+            message = f"{field}.secretRef.name: {signed_by.parent.name} has no certificates in {AUTHORITY}"
+            raise RunFailure("SecretIncomplete", message) from None
     endpoint = urlsplit(access.endpoint or AWS_ENDPOINT)
     # A region given at once saves a request that some stores do not answer.
     region = access.region or ("us-east-1" if access.endpoint else None)
     http = urllib3.PoolManager(
-        timeout=urllib3.Timeout(connect=5, read=60), retries=urllib3.Retry(total=1, backoff_factor=0.2), maxsize=32
+        timeout=urllib3.Timeout(connect=5, read=60),
+        retries=urllib3.Retry(total=1, backoff_factor=0.2),
+        maxsize=32,
+        ssl_context=trusted,
     )
     return Minio(
         endpoint.netloc,
@@ -89,6 +124,7 @@ def client(access: StoreAccess, known_as: Credentials | None) -> Minio:
         secure=endpoint.scheme == "https",
         region=region,
         http_client=http,
+        credentials=ChainedProvider([EnvAWSProvider(), IamAwsProvider()]) if access.pod_identity else None,
     )
 
 
@@ -115,12 +151,26 @@ def asking(access: StoreAccess, field: str, bucket: str, patience: float, call: 
             problem = f"{error.code}: {error.message}"
         except (urllib3.exceptions.HTTPError, MinioException, OSError) as error:
             problem = " ".join(str(error).split())[-200:]
+            if "CERTIFICATE_VERIFY_FAILED" in problem:
+                raise _untrusted(access, field, problem) from None
+        except ValueError as error:
+            if not access.pod_identity:
+                raise
+            message = f"{field}.podIdentity: the pod has no identity that this store would know ({error})"
+            raise RunFailure("AccessDenied", message) from None
         if time.monotonic() - started + pause > patience:
             where = access.endpoint or AWS_ENDPOINT
             message = f"{field}.endpoint: {where} did not answer for {patience:.0f} s ({problem})"
             raise RunFailure("StoreUnreachable", message, retryable=True)
         time.sleep(pause)
         pause = min(pause * 2, 10)
+
+
+def _untrusted(access: StoreAccess, field: str, problem: str) -> RunFailure:
+    message = f"{field}.endpoint: {access.endpoint} shows a certificate that nobody known has signed ({problem}): put"
+    return RunFailure(
+        "UntrustedStore", f"{message} its authority's as {AUTHORITY} into the Secret of {field}.secretRef"
+    )
 
 
 def _refused(error: S3Error, field: str, bucket: str) -> RunFailure:

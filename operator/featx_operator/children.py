@@ -122,6 +122,8 @@ def driver_pod(resource: FeatureExtraction, attempt: int, default_image: str) ->
 def executor_template(resource: FeatureExtraction, attempt: int) -> Manifest:
     """Returns the template that Spark makes executor pods from; it adds image, resources, names and the owner."""
     volumes, mounts = _volumes(resource.spec)
+    # Without a token of Kubernetes' own: clouds give theirs to pods of this account.
+    account = {"serviceAccountName": resource.spec.execution.service_account_name}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -129,6 +131,7 @@ def executor_template(resource: FeatureExtraction, attempt: int) -> Manifest:
         "spec": {
             **_placement(resource.spec),
             "automountServiceAccountToken": False,
+            **(account if resource.spec.by_pod_identity else {}),
             "containers": [
                 {"name": EXECUTOR_CONTAINER, "securityContext": _CONTAINER_SECURITY, "volumeMounts": mounts}
             ],

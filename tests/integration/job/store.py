@@ -21,13 +21,41 @@ READER = ("reader", "secret-of-reader-4711")
 PATIENCE = 60.0
 
 
+class Authority:
+    """Signs certificates that nobody trusts by itself: its own, and one of a server on loopback, made by openssl."""
+
+    def __init__(self, folder: Path) -> None:
+        self.certificate, self.server_certificate, self.server_key = (
+            folder / name for name in ("ca.crt", "server.crt", "server.key")
+        )
+        own = ("-x509", "-days", "2", "-subj", "/CN=tests", "-keyout", str(folder / "ca.key"), "-out")
+        _openssl("req", *own, str(self.certificate))
+        request = folder / "server.csr"
+        _openssl("req", "-subj", "/CN=store", "-keyout", str(self.server_key), "-out", str(request))
+        (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
+        signing = ("-CA", str(self.certificate), "-CAkey", str(folder / "ca.key"), "-CAcreateserial", "-days", "2")
+        written = ("-extfile", str(folder / "names"), "-in", str(request), "-out", str(self.server_certificate))
+        subprocess.run(["openssl", "x509", "-req", *signing, *written], check=True, capture_output=True)
+
+
+def _openssl(*arguments: str) -> None:
+    subprocess.run(["openssl", *arguments, "-newkey", "rsa:2048", "-nodes"], check=True, capture_output=True)
+
+
 class Store:
     """A running server, and a client of it that may do everything."""
 
-    def __init__(self, endpoint: str, command: list[str], folder: Path) -> None:
+    def __init__(self, endpoint: str, command: list[str], folder: Path, signed_by: Authority | None) -> None:
         self.endpoint, self._command, self._folder = endpoint, command, folder
+        scheme, _, host = endpoint.partition("://")
+        self.http = urllib3.PoolManager(ca_certs=str(signed_by.certificate) if signed_by else None)
         self.client = Minio(
-            endpoint.removeprefix("http://"), access_key=ADMIN[0], secret_key=ADMIN[1], secure=False, region="us-east-1"
+            host,
+            access_key=ADMIN[0],
+            secret_key=ADMIN[1],
+            secure=scheme == "https",
+            region="us-east-1",
+            http_client=self.http,
         )
         self.start()
 
@@ -78,8 +106,13 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Store]:
-    """Starts the server with its data below a folder, waits until it stores, and kills it: nothing is worth keeping."""
+def running(folder: Path, signed_by: Authority | None = None) -> Iterator[Store]:
+    """Starts the server with its data below a folder, waits until it stores, and kills it: nothing is worth keeping.
+
+    Args:
+        folder: For its data.
+        signed_by: Has signed its certificate; it speaks HTTPS then.
+    """
     master, volume, filer, s3 = free_ports(4)
     identities = [
         {"name": "tests", "credentials": [_key(ADMIN)], "actions": ["Admin", "Read", "Write", "List", "Tagging"]},
@@ -108,7 +141,9 @@ def running(folder: Path) -> Iterator[Store]:
         "-master.volumeSizeLimitMB=64",
         "-volume.max=50",
     ]
-    store = Store(f"http://127.0.0.1:{s3}", command, folder)
+    if signed_by is not None:
+        command += [f"-s3.cert.file={signed_by.server_certificate}", f"-s3.key.file={signed_by.server_key}"]
+    store = Store(f"{'https' if signed_by else 'http'}://127.0.0.1:{s3}", command, folder, signed_by)
     try:
         yield store
     finally:
@@ -128,7 +163,7 @@ def _wait(process: subprocess.Popen[bytes], store: Store, log: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            answer = urllib3.request("GET", f"{store.endpoint}/healthz", timeout=2, retries=False)
+            answer = store.http.request("GET", f"{store.endpoint}/healthz", timeout=2, retries=False)
             if answer.status == 200:
                 # S3 answers before there is a volume server to store anything on.
                 store.put("ready", {"ready": b"ready"})

@@ -130,6 +130,7 @@ public final class Job {
    * @throws IOException if it can't be written
    */
   public void writeEmpty(String file) throws IOException {
+    Authorities.trust(spark.hadoopConfiguration());
     Rows.writeFeatures(new org.apache.hadoop.fs.Path(file), spark.hadoopConfiguration(), List.of());
   }
 
@@ -188,6 +189,7 @@ public final class Job {
     public R apply(TaskContext context, Iterator<String> shard) {
       try {
         Configuration conf = SparkHadoopUtil.get().newConfiguration(SparkEnv.get().conf());
+        Authorities.trust(conf);
         return work.of(Plan.read(planJson, waiting), Shard.read(shard.next()), conf);
       } catch (IOException e) {
         throw new java.io.UncheckedIOException(e);

@@ -1,0 +1,73 @@
+"""How a store knows the run, and how the run knows the store: certificates of one's own, and the pods' identity."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from featx_cli.engine import jars
+
+from tests.integration.job import drawings
+from tests.integration.job.runs import Runner, Spec, job, rows_of_bucket
+from tests.integration.job.store import ADMIN, Authority, Store, running
+
+PICTURE = drawings.encoded(drawings.scene())
+BUCKET = "behind-tls"  # Hadoop keeps one client a bucket's name
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def behind_tls(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Store]:
+    with running(tmp_path_factory.mktemp("tls"), authority) as store:
+        store.put(BUCKET, {"pictures/a.jpg": PICTURE})
+        yield store
+
+
+def spec_of(store: Store, tiny: Spec, bucket: str, **access: object) -> Spec:
+    source = {"endpoint": store.endpoint, "bucket": bucket, "prefix": "pictures/", **access}
+    return {"source": {"s3": source}, **tiny, "output": {"uri": f"s3://{bucket}/table"}}
+
+
+def test_a_certificate_of_one_s_own_authority_is_trusted_where_the_secret_holds_it(
+    runner: Runner, behind_tls: Store, authority: Authority, secrets: Path, tiny: Spec
+) -> None:
+    (secrets / "tls").mkdir()
+    for name, value in zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ADMIN, strict=True):
+        (secrets / "tls" / name).write_text(value)
+    (secrets / "tls" / "ca.crt").write_bytes(authority.certificate.read_bytes())
+    outcome = runner.run(spec_of(behind_tls, tiny, BUCKET, secretRef={"name": "tls"}), "uid-tls")
+    assert outcome.failure is None, outcome.failure
+    assert [row["key"] for row in rows_of_bucket(behind_tls, BUCKET, "table").rows] == ["pictures/a.jpg"]
+
+
+def test_a_certificate_that_nobody_known_has_signed_is_refused_with_the_way_out(
+    runner: Runner, behind_tls: Store, tiny: Spec
+) -> None:
+    outcome = runner.run(spec_of(behind_tls, tiny, BUCKET, secretRef={"name": "store"}), "uid-untrusted")
+    assert outcome.failure is not None
+    assert outcome.failure.class_ == "UntrustedStore"
+    assert "ca.crt" in outcome.failure.message
+    assert not outcome.retryable
+
+
+def test_a_run_is_known_by_its_pods_identity(store: Store, tiny: Spec, tmp_path: Path) -> None:
+    store.put("identity", {"pictures/a.jpg": PICTURE})
+    described = job(spec_of(store, tiny, "identity", podIdentity=True), "uid-identity").to_wire()
+    told = {"job": described, "jars": str(jars()), "work": str(tmp_path / "work")}
+    (tmp_path / "job.json").write_text(json.dumps(told))
+    command = [sys.executable, "-m", "tests.integration.job.program_process"]
+    known_as = {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": ADMIN[1]}
+    command += [str(tmp_path / "job.json"), str(tmp_path / "outcome.json")]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **known_as}, timeout=180)
+    outcome = json.loads((tmp_path / "outcome.json").read_text())
+    assert outcome["result"] == "Succeeded", outcome
+    assert [row["key"] for row in rows_of_bucket(store, "identity", "table").rows] == ["pictures/a.jpg"]
