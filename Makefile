@@ -73,8 +73,9 @@ bench-stores: ready engine ## how fast HBase, S3, HDFS and files are read and li
 	$(PYTHON) -m tests.bench.stores
 
 .PHONY: bench-kills
-bench-kills: ready engine ## drivers killed at 50 random moments: no picture lost, none twice (10 minutes)
+bench-kills: ready engine ## drivers, then executors, killed at 50 random moments: no picture lost, none twice (25 minutes)
 	$(PYTHON) -m tests.bench.kills
+	$(PYTHON) -m tests.bench executor-kills
 
 .PHONY: generate
 generate: ready ## write what is generated: the CRD from the models, Python from caffe.proto

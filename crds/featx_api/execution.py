@@ -37,7 +37,11 @@ class Output(ApiModel):
         description="Folder of the table: s3://bucket/path, hdfs://namenode:8020/path, claim://CLAIM/path or "
         "file:///path.",
     )
-    format: Literal["parquet"] = Field("parquet", description="The table's format.")
+    format: Literal["parquet", "delta"] = Field(
+        "parquet",
+        description="parquet: a folder of Parquet files that appears whole at the end. delta: the same files with the "
+        "log of a Delta Lake table, committed at once at the end.",
+    )
     s3: StoreAccess | None = Field(None, description="Store of an s3:// address; source.s3's where absent.")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from featx_api.job import JobSpec, Outcome
 from featx_api.status import OutputTable, Progress
 
-from featx_job import calibration, failures, memory, models, places, spark
+from featx_job import calibration, delta, failures, memory, models, places, spark
 from featx_job.engine import Engine
 from featx_job.failures import RunFailure
 from featx_job.hadoop import Hadoop
@@ -81,7 +81,7 @@ def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> O
     outputs, progress = table.outputs(done), _now(tally)
     quality = calibration.quality(table) if job.spec.precision == "int8" else None
     manifest = _manifest(job, nets, progress, outputs, quality) | {"files": table.described(done)}
-    table.publish(manifest)
+    table.publish(manifest, _delta_commit(job, done) if job.spec.output.format == "delta" else None)
     places.forget(job.spec, hadoop)
     return Outcome(result="Succeeded", progress=progress, outputs=outputs)
 
@@ -150,6 +150,10 @@ def _check_failures(job: JobSpec, table: Table, tally: Tally) -> None:
 
 def _now(tally: Tally) -> Progress:
     return tally.progress(time.monotonic(), datetime.now(UTC))
+
+
+def _delta_commit(job: JobSpec, done: list[ShardDone]) -> bytes:
+    return delta.commit(job.uid, job.name, datetime.now(UTC), f"featx/{version('featx')}", done)
 
 
 def _manifest(

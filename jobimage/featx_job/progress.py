@@ -30,6 +30,11 @@ class ShardDone:
         return cls(*(mark[name] for name in names))
 
     @property
+    def file_name(self) -> str:
+        """Returns what its files are called in table and quarantine (dev.featx.pipeline.Shard, fileName)."""
+        return f"part-{self.index:05}.parquet"
+
+    @property
     def pictures(self) -> int:
         """Returns how many pictures are finished with it."""
         return self.features + self.failures

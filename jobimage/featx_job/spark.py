@@ -50,6 +50,10 @@ def conf(job: JobSpec, surroundings: Surroundings, sizes: Sizes) -> Conf:
         # What is broadcast are weights, which are as good as random: compressing them takes seconds and saves nothing.
         "spark.broadcast.compress": "false",
         "spark.task.maxFailures": settings_of(job.spec, "spark.task.maxFailures", "4"),
+        # Spark ends a run after three lost executors, or twice as many as there are; over days, nodes come and go.
+        "spark.executor.failuresValidityInterval": settings_of(
+            job.spec, "spark.executor.failuresValidityInterval", "10m"
+        ),
     }
     settings |= stores(job.spec, surroundings)
     if surroundings.cluster:

@@ -13,6 +13,7 @@ from typing import Any
 
 from featx_api.status import OutputTable
 
+from featx_job import delta
 from featx_job.failures import RunFailure
 from featx_job.progress import ShardDone
 from featx_job.shards import ShardList, from_bytes, to_bytes
@@ -65,7 +66,7 @@ class Table:
         if self.kept(SHARD_LIST) is not None:
             return  # this run has been here before: what is there is its own
         for file in self._storage.files(""):
-            if not file.path.startswith("_"):
+            if not file.path.startswith("_") or file.path.startswith(delta.FOLDER):
                 raise RunFailure(
                     "OutputExists",
                     f"spec.output.uri: {self._uri} is not empty ({file.path}): choose another address or remove it",
@@ -102,8 +103,12 @@ class Table:
         for file in self._storage.files(f"{self._run}/quarantine"):
             self._storage.move(file.path, f"{QUARANTINE}/{_name(file)}")
 
-    def publish(self, manifest: dict[str, Any]) -> None:
+    def publish(self, manifest: dict[str, Any], commit: bytes | None = None) -> None:
         """Makes the table visible: files first, the manifest, and at the very end `_SUCCESS`.
+
+        Args:
+            manifest: Of the table.
+            commit: What a Delta log's first entry says of the files, if it is to be a Delta table.
 
         Raises:
             RunFailure: OutputExists, if another run was faster.
@@ -112,6 +117,8 @@ class Table:
         self.publish_quarantine()
         for file in self._storage.files(f"{self._run}/features"):
             self._storage.move(file.path, _name(file))
+        if commit is not None:
+            self._storage.write(delta.FIRST, commit)
         self._storage.write(MANIFEST, json.dumps(manifest, indent=2).encode())
         self._storage.write(SUCCESS, b"")
 
@@ -120,7 +127,7 @@ class Table:
         """Returns what the manifest says of each file, whose digest was taken while it was written."""
         files = []
         for shard in done:
-            name = f"part-{shard.index:05}.parquet"
+            name = shard.file_name
             files.append({"path": name, "rows": shard.features, "bytes": shard.bytes, "sha256": shard.sha256})
             if shard.failures:
                 about = {"rows": shard.failures, "bytes": shard.failure_bytes, "sha256": shard.failure_sha256}
