@@ -73,6 +73,7 @@ def _parts(path: str) -> list[str]:
 S3 = {"bucket": "pictures"}
 HBASE = {"table": "photos", "column": "p:jpg"}
 SNAPSHOT = {"name": "monday", "rootDir": "hdfs://name:8020/hbase"}
+KERBEROS = {"principal": "features@EXAMPLE.COM", "secretRef": {"name": "features"}}
 
 BAD = [
     Bad("no source", "spec.source", ABSENT, "source"),
@@ -82,6 +83,8 @@ BAD = [
     Bad("neither quorum nor snapshot", "spec.source", {"hbase": HBASE}, "quorum"),
     Bad("quorum and snapshot", "spec.source", {"hbase": HBASE | {"quorum": "zk", "snapshot": SNAPSHOT}}, "quorum"),
     Bad("two identities", "spec.source.s3", S3 | {"secretRef": {"name": "a"}, "podIdentity": True}, "podIdentity"),
+    Bad("two users", "spec.execution", {"hadoopUser": "a", "kerberos": KERBEROS}, "kerberos"),
+    Bad("principal without realm", "spec.execution.kerberos", KERBEROS | {"principal": "a"}, "principal"),
     Bad("keys and changes", "spec.source", {"s3": S3, "keys": ["a"], "changedSince": "s3://tables/a"}, "changedSince"),
     Bad("no bucket", "spec.source.s3.bucket", ABSENT, "bucket"),
     Bad("bucket in capitals", "spec.source.s3.bucket", "Pictures", "bucket"),

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.sources import StoreAccess, TableFolder
+from featx_api.sources import SecretRef, StoreAccess, TableFolder
 
 Memory = Annotated[str, Field(min_length=2, max_length=16, pattern=r"^[1-9][0-9]*(Mi|Gi)$")]
 Label = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]
@@ -26,6 +26,7 @@ OWNED_SPARK_CONF = (
     "spark.executor.cores",
     "spark.task.cpus",
 )
+ONE_USER = "spec.execution takes hadoopUser or kerberos, not both"
 _OWNED_IN_CEL = ", ".join(f"'{key}'" for key in OWNED_SPARK_CONF)
 SECRET_SPARK_CONF = r"(?i)(secret|password|access\.key|session\.token)"  # noqa: S105 - names, not a value
 
@@ -60,6 +61,19 @@ class Limits(ApiModel):
     mebibytes: int = Field(64, ge=1, le=1024, description="Size of the encoded picture.")
 
 
+class Kerberos(ApiModel):
+    """Who the run is to secured HDFS and HBase.
+
+    Keys of the Secret: keytab, and krb5.conf, which says where the realm's servers are. The servers' own principals are
+    told by sparkConf, such as spark.hadoop.dfs.namenode.kerberos.principal.
+    """
+
+    principal: str = Field(
+        min_length=1, max_length=256, pattern=r"^[^\s@]+@[^\s@]+$", description="Such as features@EXAMPLE.COM."
+    )
+    secret_ref: SecretRef = Field(description="The Secret that holds keytab and krb5.conf.")
+
+
 class Execution(ApiModel):
     """What the run may use of the cluster."""
 
@@ -77,6 +91,7 @@ class Execution(ApiModel):
                 "!has(self.minExecutors) || !has(self.maxExecutors) || self.minExecutors <= self.maxExecutors",
                 "spec.execution.minExecutors must not exceed spec.execution.maxExecutors",
             ),
+            Rule("!has(self.hadoopUser) || !has(self.kerberos)", ONE_USER),
         )
     )
 
@@ -97,6 +112,9 @@ class Execution(ApiModel):
     )
     hadoop_user: Label | None = Field(
         None, description="Who the run is to HDFS and HBase that ask for a name only; the image's user where absent."
+    )
+    kerberos: Kerberos | None = Field(
+        None, description="Who the run is to HDFS and HBase that are secured by Kerberos; in place of hadoopUser."
     )
     spark_conf: dict[str, Annotated[str, Field(max_length=1024)]] = Field(
         default={},
@@ -128,6 +146,12 @@ class Execution(ApiModel):
             raise ValueError("spec.execution.minExecutors and spec.execution.maxExecutors go together")
         if (self.min_executors or 0) > (self.max_executors or 1000):
             raise ValueError("spec.execution.minExecutors must not exceed spec.execution.maxExecutors")
+        return self
+
+    @model_validator(mode="after")
+    def _one_user(self) -> Self:
+        if self.hadoop_user and self.kerberos:
+            raise ValueError(ONE_USER)
         return self
 
     @model_validator(mode="after")

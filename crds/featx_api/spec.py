@@ -72,7 +72,8 @@ class FeatureExtractionSpec(ApiModel):
 
     def secret_names(self) -> list[str]:
         """Returns the names of all Secrets that the run mounts, sorted."""
-        return sorted({store.secret_ref.name for store in self._stores() if store.secret_ref})
+        names = {store.secret_ref.name for store in self._stores() if store.secret_ref}
+        return sorted(names | ({self.execution.kerberos.secret_ref.name} if self.execution.kerberos else set()))
 
     @property
     def by_pod_identity(self) -> bool:

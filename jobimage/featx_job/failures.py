@@ -47,6 +47,7 @@ _OF_JAVA = (
         "AccessDenied",
         "HDFS refused: check whose files these are, and spec.execution.hadoopUser",
     ),
+    ("KerberosAuthException", "AccessDenied", "Kerberos refused: check spec.execution.kerberos and its Secret"),
     ("ModelError", "ModelInvalid", "the engine can't run the model"),
     ("the store did not answer", "StoreUnreachable", "a store did not answer an executor"),
     ("UnknownHost", "StoreUnreachable", "the store's name can't be resolved by an executor"),

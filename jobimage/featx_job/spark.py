@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from featx_api.execution import Kerberos
 from featx_api.job import JobSpec
 from featx_api.sources import StoreAccess
 from featx_api.spec import FeatureExtractionSpec
@@ -55,7 +56,7 @@ def conf(job: JobSpec, surroundings: Surroundings, sizes: Sizes) -> Conf:
             job.spec, "spark.executor.failuresValidityInterval", "10m"
         ),
     }
-    settings |= stores(job.spec, surroundings)
+    settings |= stores(job.spec, surroundings) | kerberos(job.spec, surroundings)
     if surroundings.cluster:
         return settings | _in_cluster(job, surroundings, surroundings.cluster, sizes)
     return settings | _on_this_machine(job, surroundings, sizes)
@@ -86,11 +87,14 @@ def class_path(surroundings: Surroundings) -> str:
     return ":".join([f"{surroundings.jars}/*", *bigdl])
 
 
-def java_options(spec: FeatureExtractionSpec, site: Path) -> str:
+def java_options(spec: FeatureExtractionSpec, surroundings: Surroundings) -> str:
     """Returns JVM options: what BigDL needs on Java 17, where OpenVINO's libraries are, and who the run is to HDFS."""
+    site = surroundings.site
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
     engine = ["-Dbigdl.engineType=mkldnn", "-Dbigdl.disableOmpAffinity=true", f"-Dfeatx.openvino={site}/openvino/libs"]
     user = [f"-DHADOOP_USER_NAME={spec.execution.hadoop_user}"] if spec.execution.hadoop_user else []
+    if spec.execution.kerberos:
+        user = [f"-Djava.security.krb5.conf={_keytab(spec.execution.kerberos, surroundings).with_name('krb5.conf')}"]
     return " ".join(
         [*opens, *engine, *user, "-Djava.net.preferIPv4Stack=true", "-Dlog4j2.configurationFile=featx-log4j2.xml"]
     )
@@ -98,7 +102,7 @@ def java_options(spec: FeatureExtractionSpec, site: Path) -> str:
 
 def _in_cluster(job: JobSpec, surroundings: Surroundings, cluster: Cluster, sizes: Sizes) -> Conf:
     execution = job.spec.execution
-    options = java_options(job.spec, surroundings.site)
+    options = java_options(job.spec, surroundings)
     settings = {
         "spark.master": "k8s://https://kubernetes.default.svc:443",
         "spark.submit.deployMode": "client",
@@ -157,7 +161,7 @@ def _on_this_machine(job: JobSpec, surroundings: Surroundings, sizes: Sizes) -> 
         "spark.driver.memory": f"{LOCAL_HEAP * sizes.heap}m",
         "spark.ui.enabled": "false",
         "spark.driver.extraClassPath": class_path(surroundings),
-        "spark.driver.extraJavaOptions": java_options(job.spec, surroundings.site),
+        "spark.driver.extraJavaOptions": java_options(job.spec, surroundings),
         "spark.local.dir": str(surroundings.work),
     }
 
@@ -204,6 +208,31 @@ def stores(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Conf:
         settings |= _bucket(bucket, access, surroundings.secrets)
     signed_by = {str(path) for access in reached.values() if (path := authority(access, surroundings.secrets))}
     return settings | {"spark.hadoop.featx.authorities": ",".join(sorted(signed_by))}
+
+
+def kerberos(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Conf:
+    """Returns how driver and executors log in to HDFS and HBase (dev.featx.pipeline.KerberosLogin).
+
+    Raises:
+        RunFailure: SecretNotFound or SecretIncomplete.
+    """
+    if spec.execution.kerberos is None:
+        return {}
+    return {
+        "spark.hadoop.hadoop.security.authentication": "kerberos",
+        "spark.hadoop.hbase.security.authentication": "kerberos",
+        "spark.hadoop.featx.kerberos.principal": spec.execution.kerberos.principal,
+        "spark.hadoop.featx.kerberos.keytab": str(_keytab(spec.execution.kerberos, surroundings)),
+        # Each pod logs in by itself; Spark would hand out tokens, which end while a run does not.
+        "spark.security.credentials.hadoopfs.enabled": "false",
+        "spark.security.credentials.hbase.enabled": "false",
+        "spark.security.credentials.hive.enabled": "false",
+    }
+
+
+def _keytab(login: Kerberos, surroundings: Surroundings) -> Path:
+    field = "spec.execution.kerberos.secretRef.name"
+    return surroundings.secret(login.secret_ref.name, field, ("keytab", "krb5.conf")) / "keytab"
 
 
 def _access(store: StoreAccess) -> StoreAccess:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from featx_api.job import CLAIMS_FOLDER, EXECUTOR_POD_FILE, SECRETS_FOLDER
 
+from featx_job.failures import RunFailure
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -43,6 +45,26 @@ class Surroundings:
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
     cluster: Cluster | None = None
     site: Path = field(default_factory=lambda: Path(sysconfig.get_paths()["purelib"]))
+
+    def secret(self, name: str, field: str, keys: tuple[str, ...]) -> Path:
+        """Returns the folder of a Secret.
+
+        Args:
+            name: Of the Secret.
+            field: Where in the spec it is named.
+            keys: That it has to hold.
+
+        Raises:
+            RunFailure: SecretNotFound or SecretIncomplete.
+        """
+        if self.secrets is None:
+            raise RunFailure("SecretNotFound", f"{field}: name a folder of Secrets with --secrets")
+        folder = self.secrets / name
+        if not folder.is_dir():
+            raise RunFailure("SecretNotFound", f"{field}: there is no Secret {name} in this namespace")
+        if missing := [key for key in keys if not (folder / key).is_file()]:
+            raise RunFailure("SecretIncomplete", f"{field}: {name} lacks {', '.join(missing)}: add these keys to it")
+        return folder
 
 
 def of_pod(environment: Mapping[str, str]) -> Surroundings:

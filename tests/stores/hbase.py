@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.stores.java import Server, class_path, free_ports, gateway
+from tests.stores.kerberos import SERVICES, Kdc
 
 FAMILY, QUALIFIER = "p", "jpg"
 OPENED = ("java.lang", "java.lang.reflect", "java.nio", "sun.nio.ch", "jdk.internal.ref")
@@ -46,7 +47,7 @@ def properties(settings: Mapping[str, Any]) -> str:
 class HBase:
     """A running HBase."""
 
-    def __init__(self, folder: Path, session_seconds: int) -> None:
+    def __init__(self, folder: Path, session_seconds: int, kdc: Kdc | None = None) -> None:
         (self._zookeeper, self.region_port) = free_ports(2)
         self.root_dir = f"file://{folder}/data"
         self.quorum = f"127.0.0.1:{self._zookeeper}"
@@ -63,10 +64,13 @@ class HBase:
             "hbase.regionserver.ipc.address": "127.0.0.1",
             "hbase.master.hostname": "localhost",
             "hbase.regionserver.hostname": "localhost",
+            **(kdc.settings_of_hbase() if kdc else {}),
         }
+        self._kdc = kdc
         (folder / "conf").mkdir(exist_ok=True)
-        (folder / "conf" / "hbase-site.xml").write_text(SITE.format(properties=properties(settings)))
-        command = ["java", "-Xmx768m", *FLAGS, "-cp", class_path(folder / "conf")]
+        for name in ("hbase-site.xml", "core-site.xml"):  # where Hadoop looks whether there is Kerberos
+            (folder / "conf" / name).write_text(SITE.format(properties=properties(settings)))
+        command = ["java", "-Xmx768m", *FLAGS, *([kdc.option] if kdc else []), "-cp", class_path(folder / "conf")]
         command += ["org.apache.hadoop.hbase.master.HMaster", "start"]
         self._client: Client | None = None
         self.server = Server(command, folder, self._is_ready)
@@ -79,7 +83,7 @@ class HBase:
     def client(self) -> Client:
         """Returns a client, made when it is first wanted."""
         if self._client is None:
-            self._client = Client(self.quorum)
+            self._client = Client(self.quorum, self._kdc)
         return self._client
 
     def close(self) -> None:
@@ -92,13 +96,17 @@ class HBase:
 class Client:
     """Makes tables and fills them."""
 
-    def __init__(self, quorum: str) -> None:
+    def __init__(self, quorum: str, kdc: Kdc | None = None) -> None:
         self._ending = ExitStack()
-        self._gateway = self._ending.enter_context(gateway(*FLAGS))
+        self._gateway = self._ending.enter_context(gateway(*FLAGS, *([kdc.option] if kdc else [])))
         self._jvm: Any = self._gateway.jvm
         self._hbase = self._jvm.org.apache.hadoop.hbase
         conf = self._hbase.HBaseConfiguration.create()
         conf.set("hbase.zookeeper.quorum", quorum)
+        if kdc is not None:
+            for name, value in kdc.settings_of_hbase().items():
+                conf.set(name, value)
+            kdc.login(self._gateway, conf, SERVICES["hbase"])
         self._connection = self._hbase.client.ConnectionFactory.createConnection(conf)
 
     def create(self, table: str, splits: Sequence[bytes] = ()) -> None:
@@ -152,15 +160,16 @@ class Client:
 
 
 @contextmanager
-def running(folder: Path, session_seconds: int = 10) -> Iterator[HBase]:
+def running(folder: Path, session_seconds: int = 10, kdc: Kdc | None = None) -> Iterator[HBase]:
     """Starts HBase with its data below a folder, and kills it: nothing is worth keeping.
 
     Args:
         folder: For its data.
         session_seconds: How long its servers may be deaf before they end themselves; and how long one that was killed
             is believed to live when it is started again.
+        kdc: Secures it.
     """
-    started = HBase(folder, session_seconds)
+    started = HBase(folder, session_seconds, kdc)
     try:
         yield started
     finally:

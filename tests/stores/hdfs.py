@@ -13,6 +13,7 @@ import urllib3
 from py4j.java_gateway import JavaGateway
 
 from tests.stores.java import Server, class_path, free_ports, gateway, test_jars
+from tests.stores.kerberos import SERVICES, Kdc
 
 # WebHDFS makes classes in a way that is closed since Java 17.
 FLAGS = ("-Djava.net.preferIPv4Stack=true", "--add-opens=java.base/java.lang=ALL-UNNAMED")
@@ -21,10 +22,12 @@ FLAGS = ("-Djava.net.preferIPv4Stack=true", "--add-opens=java.base/java.lang=ALL
 class Hdfs:
     """A running HDFS."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kdc: Kdc | None = None) -> None:
         self.port, self._http = free_ports(2)
+        self._kdc = kdc
         self.uri = f"hdfs://127.0.0.1:{self.port}"
         self._folder = folder
+        self._started = folder / "started.xml"  # written when it has a DataNode
         self.server = Server(self._command("-format"), folder, self._is_ready)
 
     def restart(self) -> None:
@@ -35,11 +38,18 @@ class Hdfs:
         ports = ["-nnport", str(self.port), "-httpport", str(self._http), "-datanodes", "1"]
         # A client that has to wait for the last block asks again after this; the default makes small files slow.
         settings = ["dfs.replication=1", "dfs.namenode.safemode.extension=0", "dfs.namenode.fs-limits.min-block-size=0"]
-        program = [*("java", "-Xmx512m", *FLAGS, "-cp", class_path(test_jars() / "*"))]
+        secured = self._kdc.settings_of_hdfs() if self._kdc else {}
+        settings += [f"{name}={value}" for name, value in secured.items()]
+        flags = [*FLAGS, *([self._kdc.option] if self._kdc else [])]
+        program = [*("java", "-Xmx512m", *flags, "-cp", class_path(test_jars() / "*"))]
         program.append("org.apache.hadoop.test.MiniDFSClusterManager")
+        self._started.unlink(missing_ok=True)
+        ports += ["-writeConfig", str(self._started)]
         return [*program, *ports, *options, *(part for setting in settings for part in ("-D", setting))]
 
     def _is_ready(self) -> bool:
+        if self._kdc is not None:  # its web pages want a login, which this client has not
+            return self._started.exists()
         try:
             self.put("/ready", b"ready")
         except (urllib3.exceptions.HTTPError, RuntimeError):
@@ -84,9 +94,13 @@ class Hdfs:
 class Client:
     """Hadoop's own client, in a JVM of its own."""
 
-    def __init__(self, uri: str, started: JavaGateway) -> None:
+    def __init__(self, uri: str, started: JavaGateway, kdc: Kdc | None) -> None:
         self._hadoop: Any = started.jvm.org.apache.hadoop
         conf = self._hadoop.conf.Configuration()
+        if kdc is not None:
+            for name, value in kdc.settings_of_hdfs().items():
+                conf.set(name, value)
+            kdc.login(started, conf, SERVICES["hdfs"])
         # It asks again after this whether a file's last block is there; the default makes small files take 0.4 s each.
         conf.set("dfs.client.block.write.locateFollowingBlock.initial.delay.ms", "5")
         self._files = self._hadoop.fs.FileSystem.get(started.jvm.java.net.URI(uri), conf)
@@ -97,6 +111,20 @@ class Client:
             stream = self._files.create(self._hadoop.fs.Path(f"{folder}/{name}"), True)
             stream.write(bytearray(data))
             stream.close()
+
+    def open_to_all(self, folder: str) -> None:
+        """Makes a folder that everybody may change."""
+        permission = self._hadoop.fs.permission.FsPermission("777")
+        self._files.mkdirs(self._hadoop.fs.Path(folder))
+        self._files.setPermission(self._hadoop.fs.Path(folder), permission)
+
+    def names(self, folder: str) -> list[str]:
+        """Returns the names of a folder's files."""
+        return sorted(str(each.getPath().getName()) for each in self._files.listStatus(self._hadoop.fs.Path(folder)))
+
+    def owner(self, path: str) -> str:
+        """Returns whose a file is."""
+        return str(self._files.getFileStatus(self._hadoop.fs.Path(path)).getOwner())
 
     def read(self, folder: str) -> int:
         """Reads all files of a folder; returns their bytes, which stay in the client's JVM."""
@@ -114,16 +142,21 @@ class Client:
 
 
 @contextmanager
-def client(server: Hdfs) -> Iterator[Client]:
+def client(server: Hdfs, kdc: Kdc | None = None) -> Iterator[Client]:
     """Starts a client's JVM, and ends it."""
-    with gateway() as started:
-        yield Client(server.uri, started)
+    with gateway(*([kdc.option] if kdc else [])) as started:
+        yield Client(server.uri, started, kdc)
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Hdfs]:
-    """Starts HDFS with its files below a folder, and kills it: nothing is worth keeping."""
-    started = Hdfs(folder)
+def running(folder: Path, kdc: Kdc | None = None) -> Iterator[Hdfs]:
+    """Starts HDFS with its files below a folder, and kills it: nothing is worth keeping.
+
+    Args:
+        folder: For its files.
+        kdc: Secures it.
+    """
+    started = Hdfs(folder, kdc)
     try:
         yield started
     finally:

@@ -16,7 +16,8 @@ from featx_job.surroundings import Surroundings
 
 def main(job_file: str, outcome_file: str) -> None:
     description = json.loads(Path(job_file).read_text())
-    around = Surroundings(jars=Path(description["jars"]), work=Path(description["work"]))
+    secrets = Path(description["secrets"]) if "secrets" in description else None
+    around = Surroundings(jars=Path(description["jars"]), work=Path(description["work"]), secrets=secrets)
     outcome = program.run(JobSpec.model_validate(description["job"]), around, lambda _: None)
     Path(outcome_file).write_text(json.dumps(outcome.to_wire()))
 

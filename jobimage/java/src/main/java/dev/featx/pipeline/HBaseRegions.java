@@ -31,16 +31,17 @@ public final class HBaseRegions {
   private List<HBaseSnapshot.Region> restored = List.of();
 
   /**
-   * Prepares; nothing is asked yet.
+   * Prepares; HBase is not asked yet.
    *
    * @param source the resource's source, see {@link HBaseTable}
    * @param settings Hadoop's and HBase's
-   * @throws IOException if the source is no JSON
+   * @throws IOException if the source is no JSON, or if there is to be a login and it is refused
    */
   public HBaseRegions(String source, Map<String, String> settings) throws IOException {
     this.table = HBaseTable.of(JSON.readTree(source));
     this.conf = new Configuration(false);
     settings.forEach(conf::set);
+    KerberosLogin.ensure(conf);
   }
 
   /**

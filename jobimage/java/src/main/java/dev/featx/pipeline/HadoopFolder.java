@@ -116,10 +116,12 @@ public final class HadoopFolder {
   }
 
   private void rename(Path source, Path target) throws IOException {
+    KerberosLogin.ensure(conf);
     FileContext.getFileContext(target.toUri(), conf).rename(source, target, Options.Rename.OVERWRITE);
   }
 
   private FileSystem files() throws IOException {
+    KerberosLogin.ensure(conf);
     return root.getFileSystem(conf);
   }
 }

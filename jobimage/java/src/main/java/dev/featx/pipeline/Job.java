@@ -190,7 +190,8 @@ public final class Job {
       try {
         Configuration conf = SparkHadoopUtil.get().newConfiguration(SparkEnv.get().conf());
         Authorities.trust(conf);
-        return work.of(Plan.read(planJson, waiting), Shard.read(shard.next()), conf);
+        String line = shard.next();
+        return KerberosLogin.as(conf, () -> work.of(Plan.read(planJson, waiting), Shard.read(line), conf));
       } catch (IOException e) {
         throw new java.io.UncheckedIOException(e);
       } catch (InterruptedException e) {

@@ -1,0 +1,116 @@
+"""HDFS and HBase that are secured by Kerberos: a run logs in with the keytab of its Secret, or is told why it can't."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from featx_cli.engine import jars
+
+from tests.integration.job import drawings
+from tests.integration.job.runs import Runner, Spec, job
+from tests.stores import hbase, hdfs, kerberos
+from tests.stores.kerberos import RUN, SERVICES, Kdc
+
+NAMES = [f"{number:02}.jpg" for number in range(12)]
+PICTURE = drawings.encoded(drawings.scene())
+
+
+@pytest.fixture(scope="module")
+def kdc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kdc]:
+    with kerberos.running(tmp_path_factory.mktemp("kdc")) as started:
+        yield started
+
+
+def run(spec: Spec, kdc: Kdc, folder: Path) -> dict[str, Any]:
+    """Runs in a process of its own, since a JVM that has logged in is somebody for good; returns the outcome."""
+    kdc.secret(folder / "secrets" / "login")
+    described = job(spec, "uid-kerberos").to_wire()
+    told = {"job": described, "jars": str(jars()), "work": str(folder / "work"), "secrets": str(folder / "secrets")}
+    (folder / "job.json").write_text(json.dumps(told))
+    command = [sys.executable, "-m", "tests.integration.job.program_process"]
+    command += [str(folder / "job.json"), str(folder / "outcome.json")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return dict(json.loads((folder / "outcome.json").read_text()))
+
+
+def execution(principal: str = RUN, **settings: str) -> Spec:
+    spark = {f"spark.hadoop.{name}": value for name, value in settings.items()}
+    return {
+        "kerberos": {"principal": principal, "secretRef": {"name": "login"}},
+        "sparkConf": spark,
+        "storeTimeoutSeconds": 60,
+        "shardPictures": 4,
+    }
+
+
+def test_files_of_a_secured_hdfs_become_a_table_that_is_the_run_s(kdc: Kdc, tiny: Spec, tmp_path: Path) -> None:
+    (tmp_path / "hdfs").mkdir()
+    with hdfs.running(tmp_path / "hdfs", kdc) as server, hdfs.client(server, kdc) as client:
+        client.write("/pictures", ((name, PICTURE) for name in NAMES))
+        client.open_to_all("/tables")
+        settings = {
+            "dfs.namenode.kerberos.principal": SERVICES["hdfs"],
+            "dfs.data.transfer.protection": "authentication",
+        }
+        spec = {
+            "source": {"files": {"uri": f"{server.uri}/pictures"}},
+            **tiny,
+            "output": {"uri": f"{server.uri}/tables/run"},
+            "execution": execution(**settings),
+        }
+        outcome = run(spec, kdc, tmp_path)
+        assert outcome["result"] == "Succeeded", outcome
+        assert client.names("/tables/run")[-3:] == [f"part-0000{number}.parquet" for number in range(3)]
+        assert client.owner("/tables/run/part-00000.parquet") == "features"
+
+
+def test_rows_of_a_secured_hbase_are_read(kdc: Kdc, tiny: Spec, tmp_path: Path) -> None:
+    (tmp_path / "hbase").mkdir()
+    with hbase.running(tmp_path / "hbase", kdc=kdc) as server:
+        server.client.create("catalog")
+        server.client.put("catalog", {name.encode(): PICTURE for name in NAMES})
+        servers = {f"hbase.{name}.kerberos.principal": SERVICES["hbase"] for name in ("master", "regionserver")}
+        column = f"{hbase.FAMILY}:{hbase.QUALIFIER}"
+        spec = {
+            "source": {"hbase": {"quorum": server.quorum, "table": "catalog", "column": column}},
+            **tiny,
+            "output": {"uri": f"file://{tmp_path}/table"},
+            "execution": execution(**servers),
+        }
+        outcome = run(spec, kdc, tmp_path)
+    assert outcome["result"] == "Succeeded", outcome
+    assert outcome["progress"]["summary"] == f"{len(NAMES)}/{len(NAMES)}"
+
+
+def test_a_principal_that_the_keytab_has_no_key_of_is_named(kdc: Kdc, tiny: Spec, tmp_path: Path) -> None:
+    spec = {
+        "source": {"files": {"uri": "hdfs://127.0.0.1:1/pictures"}},
+        **tiny,
+        "output": {"uri": f"file://{tmp_path}/table"},
+        "execution": execution("stranger@EXAMPLE.COM"),
+    }
+    outcome = run(spec, kdc, tmp_path)
+    assert outcome["failure"]["class"] == "AccessDenied", outcome
+    assert "stranger@EXAMPLE.COM" in outcome["failure"]["message"]
+    assert not outcome.get("retryable")
+
+
+def test_a_secret_without_a_keytab_is_told_which_key(runner: Runner, secrets: Path, tiny: Spec, tmp_path: Path) -> None:
+    (secrets / "login").mkdir()
+    spec = {
+        "source": {"files": {"uri": f"file://{tmp_path}"}},
+        **tiny,
+        "output": {"uri": f"file://{tmp_path}/table"},
+        "execution": execution(),
+    }
+    outcome = runner.run(spec)
+    assert outcome.failure is not None
+    assert outcome.failure.class_ == "SecretIncomplete"
+    assert "keytab, krb5.conf" in outcome.failure.message
