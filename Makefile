@@ -36,8 +36,8 @@ unit: ready engine ## tests without a server
 	$(RUN) pytest tests/unit
 
 .PHONY: integration
-integration: ready engine ## tests with real S3, Spark and BigDL on this machine
-	$(RUN) pytest tests/integration
+integration: ready engine ## tests with real S3, HBase, HDFS, Spark and BigDL on this machine, three files at once
+	$(RUN) pytest tests/integration -n 3 --dist loadfile
 
 .PHONY: e2e
 e2e: ready engine ## tests on a real node: starts the cluster, and stops it unless it was up

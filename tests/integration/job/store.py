@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import signal
 import socket
 import subprocess
@@ -90,9 +91,12 @@ class Store:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns ports of loopback that nobody listens on; weed adds 10000 for gRPC, so they are below 22000."""
+    """Returns ports of loopback that nobody listens on; weed adds 10000 for gRPC, so they are below 22000.
+
+    They are drawn, since tests that run side by side would all find the first ones free.
+    """
     found: list[int] = []
-    for port in range(18400, 22000):
+    for port in random.sample(range(18400, 22000), 500):
         if len(found) == count:
             return found
         with socket.socket() as plain, socket.socket() as grpc:
