@@ -153,8 +153,9 @@ class HBaseSource(ApiModel):
 class Packed(ApiModel):
     """Files that hold many pictures each."""
 
-    format: Literal["tar", "sequenceFile", "parquet"] = Field(
-        description="tar archives (*.tar, WebDataset's too), SequenceFiles with BytesWritable values, or *.parquet."
+    format: Literal["tar", "sequenceFile", "parquet", "delta"] = Field(
+        description="tar archives (*.tar, WebDataset's too), SequenceFiles with BytesWritable values, *.parquet, or "
+        "the newest version of a Delta Lake table."
     )
     members: str = Field(
         "*.{jpg,jpeg,png,webp,bmp,gif,tif,tiff,JPG,JPEG,PNG}",
@@ -162,8 +163,12 @@ class Packed(ApiModel):
         max_length=256,
         description="Which members of a tar are pictures, as a glob of their names.",
     )
-    name_column: str = Field("key", min_length=1, max_length=256, description="Of Parquet: what pictures are called.")
-    content_column: str = Field("image", min_length=1, max_length=256, description="Of Parquet: the encoded pictures.")
+    name_column: str = Field(
+        "key", min_length=1, max_length=256, description="Of Parquet and Delta: what pictures are called."
+    )
+    content_column: str = Field(
+        "image", min_length=1, max_length=256, description="Of Parquet and Delta: the encoded pictures."
+    )
 
 
 class ClaimSource(ApiModel):

@@ -36,6 +36,7 @@ def of_unexpected(error: BaseException) -> RunFailure:
 # What Java says, searched for in the whole chain of causes, most telling first.
 _OF_JAVA = (
     ("PrecisionUnsupported", "PrecisionUnsupported", "an executor's node can't compute as asked"),
+    ("delta.kernel.exceptions.TableNotFound", "SourceNotFound", "there is no Delta table"),
     ("TableNotFoundException", "SourceNotFound", "HBase has no such table"),
     ("SnapshotDoesNotExistException", "SourceNotFound", "HBase has no such snapshot"),
     ("NoSuchColumnFamilyException", "SourceNotFound", "the table has no such column family"),

@@ -38,6 +38,10 @@ class Hadoop:
         """Returns a folder (dev.featx.pipeline.HadoopFolder)."""
         return self._java().HadoopFolder(uri, self._settings())
 
+    def delta_table(self, uri: str) -> Any:
+        """Returns a Delta Lake table (dev.featx.pipeline.DeltaTable)."""
+        return self._java().DeltaTable(uri, self._settings())
+
     def table(self, source: str) -> Any:
         """Returns a table of HBase (dev.featx.pipeline.HBaseRegions) by the JSON of `HBaseTable`."""
         return self._java().HBaseRegions(source, self._settings())

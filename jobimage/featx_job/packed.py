@@ -14,10 +14,12 @@ from typing import Any
 
 from featx_api.sources import Packed
 
+from featx_job.failures import RunFailure
 from featx_job.sources import Listed
 
 SHARD_BYTES = 64 * 1024 * 1024
-ENDINGS = {"tar": ".tar", "parquet": ".parquet", "sequenceFile": ""}
+ENDINGS = {"tar": ".tar", "parquet": ".parquet", "sequenceFile": "", "delta": ""}
+DELTA_LOG = "_delta_log"
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,19 @@ class PackedShards:
 
 
 def cut(base: str, files: Iterable[Listed], packed: Packed) -> PackedShards:
-    """Returns the shards of a source's files, without those that are not of its format."""
-    wanted = [file for file in files if _is_wanted(file.key, packed.format)]
+    """Returns the shards of a source's files, without those that are not of its format.
+
+    Raises:
+        RunFailure: SourceNotSupported, if Parquet files belong to a Delta table, whose log says which of them count.
+    """
+    wanted = []
+    for file in files:
+        if packed.format == "parquet" and DELTA_LOG in file.key.split("/"):
+            raise RunFailure(
+                "SourceNotSupported", f"spec.source.packed.format: {file.key} is a Delta table's: say delta"
+            )
+        if _is_wanted(file.key, packed.format):
+            wanted.append(file)
     return PackedShards(base, tuple(_groups(wanted)), packed.to_wire())
 
 

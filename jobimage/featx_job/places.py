@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from featx_api.spec import FeatureExtractionSpec
@@ -12,7 +14,7 @@ from featx_job import earlier, packages, packed, stores
 from featx_job.failures import RunFailure
 from featx_job.hadoop import Hadoop
 from featx_job.shards import ShardList, cut
-from featx_job.sources import ObjectSource, listed
+from featx_job.sources import Listed, ObjectSource, listed
 from featx_job.sources.bucket import BucketSource
 from featx_job.sources.folder import FolderSource
 from featx_job.sources.hadoop import HadoopSource
@@ -72,13 +74,22 @@ def shards(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hado
     found = source(spec, surroundings, hadoop)
     if isinstance(found, TableSource):
         return found.shards(spec.execution.shard_pictures, spec.source.keys)
-    objects = listed(found, spec.source.keys)
+    of_table = spec.source.packed is not None and spec.source.packed.format == "delta"
+    objects = _delta_files(spec, found, hadoop) if of_table else listed(found, spec.source.keys)
     if spec.source.changed_since:
         tables = _storage(spec.source.changed_since, "spec.source.changedSince", spec, surroundings, hadoop)
         objects = earlier.changed(objects, earlier.versions(tables, found.base))
     if spec.source.packed:
         return packed.cut(found.base, objects, spec.source.packed)
     return cut(found.base, objects, spec.execution.shard_pictures)
+
+
+def _delta_files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hadoop) -> Iterator[Listed]:
+    """Yields the files that a Delta table's newest version is made of."""
+    folder = f"{spec.source.s3.prefix.strip('/')}/" if spec.source.s3 else ""
+    table = hadoop.delta_table(source.base + folder.rstrip("/"))
+    for path, size, modified in sorted(json.loads(hadoop.asking("spec.source", table.files))):
+        yield Listed(folder + path, size, str(modified))
 
 
 def forget(spec: FeatureExtractionSpec, hadoop: Hadoop) -> None:

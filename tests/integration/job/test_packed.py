@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import deltalake
 import pyarrow as arrow
 import pyarrow.parquet as parquet
 import pytest
@@ -92,6 +93,54 @@ def test_pictures_of_a_parquet_column_are_read(
     outcome = runner.run(spec, uid="parquet")
     assert outcome.failure is None, outcome.failure
     assert features(rows_of_folder(tmp_path / "table"), "part-0.parquet") == plain
+
+
+def test_of_a_delta_table_the_files_of_its_newest_version_are_read(
+    runner: Runner, tiny: Spec, plain: dict[str, Any], tmp_path: Path
+) -> None:
+    def rows(pictures: dict[str, bytes]) -> arrow.Table:
+        return arrow.table({"name": list(pictures), "jpeg": list(pictures.values())})
+
+    folder = str(tmp_path / "in")
+    deltalake.write_deltalake(folder, rows({"deleted.jpg": b"no picture", **PICTURES}))
+    deltalake.DeltaTable(folder).delete("name = 'deleted.jpg'")  # its file stays where it was
+    deltalake.write_deltalake(folder, rows({"added.jpg": PICTURES["000.jpg"]}), mode="append")
+    deltalake.DeltaTable(folder).create_checkpoint()
+    spec = spec_of(tmp_path, tiny, format="delta", nameColumn="name", contentColumn="jpeg")
+    outcome = runner.run(spec, uid="delta")
+    assert outcome.failure is None, outcome.failure
+    found = rows_of_folder(tmp_path / "table")
+    assert {row["key"].split("/")[-1]: row["feature"] for row in found.rows} == plain | {"added.jpg": plain["000.jpg"]}
+    assert found.quarantine == []
+
+
+def test_a_delta_table_in_a_bucket_is_read(runner: Runner, store: Store, tiny: Spec, tmp_path: Path) -> None:
+    deltalake.write_deltalake(str(tmp_path), arrow.table({"key": ["a.jpg"], "image": [PICTURES["000.jpg"]]}))
+    files = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    store.put("of-delta", {f"photos/{name}": data for name, data in files.items()})
+    source = {"endpoint": store.endpoint, "bucket": "of-delta", "prefix": "photos", "secretRef": {"name": "store"}}
+    spec = spec_of(tmp_path, tiny) | {"source": {"s3": source, "packed": {"format": "delta"}}}
+    outcome = runner.run(spec | {"output": {"uri": "s3://of-delta/table"}}, uid="delta-bucket")
+    assert outcome.failure is None, outcome.failure
+    (row,) = rows_of_bucket(store, "of-delta", "table").rows
+    assert row["key"].startswith("photos/part-")
+    assert row["key"].endswith(".parquet/a.jpg")
+
+
+def test_a_delta_table_is_not_taken_for_a_folder_of_parquet(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    deltalake.write_deltalake(str(tmp_path / "in"), arrow.table({"key": ["a"], "image": [b"x"]}))
+    outcome = runner.run(spec_of(tmp_path, tiny, format="parquet"), uid="delta-as-parquet")
+    assert outcome.failure is not None
+    assert outcome.failure.class_ == "SourceNotSupported"
+    assert "say delta" in outcome.failure.message
+
+
+def test_a_folder_that_is_no_delta_table_is_told_so(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    outcome = runner.run(spec_of(tmp_path, tiny, format="delta"), uid="no-delta")
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("SourceNotFound", False)
+    assert "Delta" in outcome.failure.message
 
 
 def test_a_column_that_is_not_there_is_named(runner: Runner, tiny: Spec, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ TAR = Packed(format="tar")
     [("tar", ["a/b.tar"]), ("parquet", ["a/part-0.parquet"]), ("sequenceFile", ["a/b.tar", "a/c", "a/part-0.parquet"])],
 )
 def test_files_of_the_format_are_kept_and_marks_and_logs_are_not(kind: Any, kept: list[str]) -> None:
-    keys = ["_SUCCESS", "_delta_log/0.json", "_temporary/x.parquet", "a/.b.tar", "a/b.tar", "a/c", "a/part-0.parquet"]
+    keys = ["_SUCCESS", "_spark_metadata/0", "_temporary/x.parquet", "a/.b.tar", "a/b.tar", "a/c", "a/part-0.parquet"]
     shards = packed.cut("file:///", [Listed(key, 1) for key in keys], Packed(format=kind))
     assert [file.key for group in shards.groups for file in group] == kept
 

@@ -38,7 +38,7 @@ record PackedPictures(List<StoredObjects.StoredObject> files, JsonNode settings)
   }
 
   private static final Map<String, Format> FORMATS = Map.of("tar", TarMembers::new, "sequenceFile", SequenceMembers::new,
-      "parquet", ParquetMembers::new);
+      "parquet", ParquetMembers::new, "delta", ParquetMembers::new);
 
   static PackedPictures of(JsonNode shard) {
     return new PackedPictures(StoredObjects.of(shard).objects(), shard.get("packed"));
