@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import TypeVar
+from xml.etree import ElementTree
 
 from featx_api.sources import S3Source
 from minio import Minio
-from minio.datatypes import Object
 from minio.error import S3Error
 
 from featx_job.sources import Listed, listing
@@ -40,33 +39,28 @@ class BucketSource:
 
     def objects(self) -> Iterator[Listed]:
         """Implements `ObjectSource`: folders are listed side by side (`listing.py`)."""
-        found = listing.everything(self._page, self._below, self._source.prefix)
+        found = listing.everything(self._page, self._source.prefix)
         yield from sorted(found, key=lambda each: os.fsencode(each.key))
 
-    def _page(self, prefix: str) -> Page:
-        def first() -> Page:
-            listed = self._client.list_objects(self._source.bucket, prefix or None)
-            found = list(islice(listed, listing.PAGE))
-            return Page(
-                [_listed(each) for each in found if not each.is_dir],
-                [str(each.object_name) for each in found if each.is_dir],
-            )
+    def _page(self, prefix: str, *, folders: bool, after: str = "") -> Page:
+        asked = {"list-type": "2", "prefix": prefix, "delimiter": "/" if folders else "", "max-keys": "1000"}
+        asked |= {"start-after": after} if after else {}
 
-        return self._asking(first)
+        def answer() -> Page:
+            # As list_objects does, which takes 35 microseconds a key to say what is not asked here: most of the time
+            # of a million keys.
+            response = self._client._execute("GET", self._source.bucket, query_params=dict(asked))
+            return _read(response.data)
 
-    def _below(self, prefix: str) -> list[Listed]:
-        def all_of_it() -> list[Listed]:
-            found = self._client.list_objects(self._source.bucket, prefix or None, recursive=True)
-            return [_listed(each) for each in found]
-
-        return self._asking(all_of_it)
+        return self._asking(answer)
 
     def find(self, key: str) -> Listed | None:
         """Implements `ObjectSource`."""
 
         def stat() -> Listed | None:
             try:
-                return _listed(self._client.stat_object(self._source.bucket, key))
+                found = self._client.stat_object(self._source.bucket, key)
+                return Listed(key, found.size or 0, found.etag or "")
             except S3Error as error:
                 if error.code in ("NoSuchKey", "NoSuchObject"):
                     return None
@@ -87,5 +81,14 @@ class BucketSource:
         return asking(self._source, FIELD, self._source.bucket, self._patience, question)
 
 
-def _listed(found: Object) -> Listed:
-    return Listed(str(found.object_name), found.size or 0, found.etag or "")
+def _read(answer: bytes) -> Page:
+    """Returns what an answer to ListObjectsV2 says."""
+    root = ElementTree.fromstring(answer)
+    space = root.tag[: root.tag.rindex("}") + 1] if "}" in root.tag else ""
+    key, size, etag = (f"{space}{name}" for name in ("Key", "Size", "ETag"))
+    objects = [
+        Listed(each.findtext(key, ""), int(each.findtext(size, "0")), each.findtext(etag, "").strip('"'))
+        for each in root.iterfind(f"{space}Contents")
+    ]
+    folders = [each.findtext(f"{space}Prefix", "") for each in root.iterfind(f"{space}CommonPrefixes")]
+    return Page(objects, folders, root.findtext(f"{space}IsTruncated") == "true")

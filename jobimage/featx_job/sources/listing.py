@@ -6,49 +6,75 @@ is listed whole. So neither a flat bucket nor a million folders of one picture c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from featx_job.sources import Listed
 
-PAGE = 1000  # entries in one answer of S3 (ListObjectsV2)
 THREADS = 16
 ENOUGH = 4 * THREADS
 
 
 class Page(NamedTuple):
-    """What the first answer shows of a folder: its own objects, and the folders in it."""
+    """An answer, in the order of keys.
+
+    Attributes:
+        objects: Of the folder itself; or all below it, if folders were not asked for.
+        folders: In the folder.
+        more: Whether there is more behind them.
+    """
 
     objects: list[Listed]
     folders: list[str]
-
-    @property
-    def is_all(self) -> bool:
-        """Returns whether there is nothing more in the folder itself."""
-        return len(self.objects) + len(self.folders) < PAGE
+    more: bool
 
 
-def everything(page: Callable[[str], Page], below: Callable[[str], list[Listed]], prefix: str) -> Iterator[Listed]:
+class Ask(Protocol):
+    """Asks a store."""
+
+    def __call__(self, prefix: str, *, folders: bool, after: str = "") -> Page:
+        """Returns an answer.
+
+        Args:
+            prefix: Of the keys.
+            folders: Whether what has a further slash in its key is to be told as a folder.
+            after: Only keys behind this one.
+        """
+
+
+def everything(ask: Ask, prefix: str) -> Iterator[Listed]:
     """Yields all objects below a prefix, in no order.
 
     Args:
-        page: Returns what the first answer shows of a folder.
-        below: Returns all objects below a folder, however deep.
+        ask: The store.
         prefix: Of all keys.
     """
     with ThreadPoolExecutor(THREADS) as pool:
-        to_open, to_list = [prefix], list[str]()
+        to_open, to_list = [prefix], list[tuple[str, str]]()
         while to_open and len(to_open) + len(to_list) < ENOUGH:
             opened, to_open = to_open, []
-            for folder, found in zip(opened, pool.map(page, opened), strict=True):
-                if found.is_all:
-                    yield from _pictures(found.objects)
-                    to_open += found.folders
-                else:
-                    to_list.append(folder)
-        for objects in pool.map(below, to_list + to_open):
+            for folder, page in zip(opened, pool.map(lambda each: ask(each, folders=True), opened), strict=True):
+                if page.more and page.folders:
+                    to_list.append((folder, ""))
+                    continue
+                yield from _pictures(page.objects)
+                to_open += page.folders
+                if page.more:
+                    to_list.append((folder, page.objects[-1].key))
+        to_list += [(folder, "") for folder in to_open]
+        for objects in pool.map(lambda each: _below(ask, *each), to_list):
             yield from _pictures(objects)
+
+
+def _below(ask: Ask, prefix: str, after: str) -> list[Listed]:
+    found: list[Listed] = []
+    while True:
+        page = ask(prefix, folders=False, after=after)
+        found += page.objects
+        if not page.more:
+            return found
+        after = page.objects[-1].key
 
 
 def _pictures(objects: list[Listed]) -> Iterator[Listed]:
