@@ -69,7 +69,7 @@ bench-deepbit: ready engine ## class mAP of short codes beside features, random 
 	$(PYTHON) -m tests.bench.codes
 
 .PHONY: bench-stores
-bench-stores: ready engine ## how fast HBase, S3, HDFS and files are read and listed, beside bare clients (5 minutes)
+bench-stores: ready engine ## how fast HBase, S3, HDFS and files are read, written and listed, beside bare clients (15 minutes)
 	$(PYTHON) -m tests.bench.stores
 
 .PHONY: bench-kills

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 import json
-import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,20 +23,19 @@ from typing import Any
 import numpy as np
 from featx_api.job import JobSpec
 from featx_api.spec import FeatureExtractionSpec
+from featx_api.status import Progress
 from featx_cli.engine import jars
-from featx_job import places, reading
-from featx_job.hadoop import Hadoop
-from featx_job.shards import cut, from_bytes, to_bytes
-from featx_job.sources import Listed
+from featx_job import program, reading
 from featx_job.surroundings import Surroundings
 
-from tests.bench import machine
+from tests.bench import kills, machine
+from tests.integration.job import runs
 from tests.integration.job import store as s3
 from tests.stores import hbase, hdfs
 
 PICTURES, SIZE, ROUNDS = 4000, 30_000, 3
 THREADS = 6  # three shards at once, each with two threads that read
-KEYS, LISTED = 1_000_000, 20_000
+KEYS, KEYS_A_FOLDER = 1_000_000, 2_500
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "bench"
 Bare = Callable[[], int]
 
@@ -53,8 +52,10 @@ def main() -> int:
             rows.append(measured(name, source, bare, around))
             sys.stdout.write(json.dumps(rows[-1]) + "\n")
             sys.stdout.flush()
-        planning = {"cut": planned(), "list": listed(work, servers, around)}
-    write(rows, planning)
+        outputs = written(work, servers, around)
+        with ExitStack() as alone:
+            planning = planned(work, alone)
+    write(rows, outputs, planning)
     return 0
 
 
@@ -169,38 +170,82 @@ def job(source: dict[str, Any]) -> JobSpec:
     )
 
 
-def planned() -> dict[str, Any]:
-    """Returns what it takes to cut a million listed keys into shards, to store the list and to read it again."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def written(work: Path, servers: ExitStack, around: Surroundings) -> dict[str, Any]:
+    """Returns pictures a second of one run by its output, and what it costs to go on where an attempt has ended."""
+    for name in ("runs", "of-s3", "of-hdfs"):
+        (work / name).mkdir()
+    store, files = (
+        servers.enter_context(s3.running(work / "of-s3")),
+        servers.enter_context(hdfs.running(work / "of-hdfs")),
+    )
+    store.put("written", {})
+    spec = kills.prepared(work / "runs")
+    access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
+    uris = {"files": f"file://{work}/runs/out", "S3": "s3://written/out", "HDFS": f"{files.uri}/out"}
+    speeds: dict[str, list[float]] = {name: [] for name in uris}
+    halves: list[float] = []
+    for number in range(ROUNDS + 1):
+        for name, uri in uris.items():
+            output = {"uri": f"{uri}-{number}"} | ({"s3": access} if name == "S3" else {})
+            _, speed = attempted({**spec, "output": output}, f"{name}-{number}", around, None)
+            speeds[name].append(speed)
+        output = {"uri": f"file://{work}/runs/whole-{number}"}
+        whole, _ = attempted({**spec, "output": output}, f"whole-{number}", around, None)
+        output = {"uri": f"file://{work}/runs/halves-{number}"}
+        first, _ = attempted({**spec, "output": output}, f"halves-{number}", around, kills.PICTURES // 2)
+        second, _ = attempted({**spec, "output": output}, f"halves-{number}", around, None)
+        halves.append(first + second - whole)
+    medians = {name: round(statistics.median(each[1:])) for name, each in speeds.items()}
+    return {"picturesASecond": medians, "resuming": round(statistics.median(halves[1:]), 1)}
+
+
+def attempted(spec: dict[str, Any], uid: str, around: Surroundings, until: int | None) -> tuple[float, float]:
+    """Runs an attempt, or as much of it as makes so many pictures; returns its seconds, and pictures a second."""
+
+    def look(progress: Progress) -> None:
+        if until is not None and progress.images_done >= until:
+            raise RuntimeError("ended half-way")
+
     started = time.monotonic()
-    shards = cut("s3a://bucket/", (Listed(f"shop/2026-11/{n:09}.jpg", SIZE) for n in range(KEYS)), 250)
-    again = from_bytes(to_bytes(shards))
-    lines = sum(len(again.line(index)) for index in range(len(again)))
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return {"keys": KEYS, "seconds": round(time.monotonic() - started, 1), "MiB": grown // 1024, "lines": lines}
+    outcome = program.run(runs.job(spec, uid), around, look)
+    if (outcome.result == "Succeeded") != (until is None):
+        raise RuntimeError(f"{uid}: {outcome.failure}")
+    speed = outcome.progress.images_per_second if outcome.progress else None
+    return time.monotonic() - started, speed or 0.0
 
 
-def listed(work: Path, servers: ExitStack, around: Surroundings) -> dict[str, Any]:
-    """Returns what it takes to list keys of a real S3 server."""
+def planned(work: Path, servers: ExitStack) -> dict[str, Any]:
+    """Returns what it takes to plan a run over a million keys of a real bucket, in a process of its own."""
     (work / "keys").mkdir()
     store = servers.enter_context(s3.running(work / "keys"))
     store.put("keys", {})
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda n: store.client.put_object("keys", f"{n:09}", io.BytesIO(b"x"), 1), range(LISTED)))
-    access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
-    spec = job({"s3": {**access, "bucket": "keys"}}).spec
-    started = time.monotonic()
-    shards = places.shards(spec, around, Hadoop(dict, 0))
-    seconds = time.monotonic() - started
-    return {"keys": shards.pictures, "seconds": round(seconds, 2), "keysASecond": round(LISTED / seconds)}
+    fill(work / "catalog", store)
+    (work / "store.json").write_text(json.dumps({"endpoint": store.endpoint, "secrets": str(work / "secrets")}))
+    found = {}
+    for what in ("plan", "bare"):
+        command = [sys.executable, "-m", "tests.bench.planning", what, str(work / "store.json")]
+        found[what] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return {"keys": KEYS, **found}
 
 
-def write(rows: list[dict[str, Any]], planning: dict[str, Any]) -> None:
+def fill(folder: Path, store: s3.Store) -> None:
+    """Puts a million objects into the bucket, by the server's own tool for folders: it takes two minutes."""
+    for number in range(0, KEYS, KEYS_A_FOLDER):
+        below = folder / f"2026-{number // KEYS_A_FOLDER:04}"
+        below.mkdir(parents=True)
+        for each in range(KEYS_A_FOLDER):
+            (below / f"{number + each:09}.jpg").touch()
+    store.copy_folder(folder, "keys")
+
+
+def write(rows: list[dict[str, Any]], outputs: dict[str, Any], planning: dict[str, Any]) -> None:
     """Writes both files."""
     day = datetime.now(UTC).date().isoformat()
     found = {"date": day, "machine": machine.described(), "pictures": PICTURES, "bytes": SIZE}
-    (FOLDER / "stores.json").write_text(json.dumps({**found, "rows": rows, "planning": planning}, indent=2) + "\n")
-    cutting, listing = planning["cut"], planning["list"]
+    (FOLDER / "stores.json").write_text(
+        json.dumps({**found, "rows": rows, "outputs": outputs, "planning": planning}, indent=2) + "\n"
+    )
+    plan, bare, speeds = planning["plan"], planning["bare"], outputs["picturesASecond"]
     lines = [
         "# Reading sources\n",
         f"`make bench-stores`, {day}: {machine.described()}. {PICTURES} pictures of {SIZE // 1000} kB that can't be "
@@ -214,9 +259,13 @@ def write(rows: list[dict[str, Any]], planning: dict[str, Any]) -> None:
             f"{each['share']:.0%} | {each['pictures']} |"
             for each in rows
         ),
-        f"\n{cutting['keys']:,} keys are cut into shards, stored, read again and told to executors in "
-        f"{cutting['seconds']} s; the driver grows by {cutting['MiB']} MiB. {listing['keys']:,} keys of a bucket are "
-        f"listed in {listing['seconds']} s, {listing['keysASecond']:,} a second.",
+        f"\nWriting: {kills.PICTURES:,} small pictures from a local disk through tiny nets, {kills.SHARD} a shard, to "
+        f"each output, pictures a second: {', '.join(f'{name} {speed}' for name, speed in speeds.items())}. A run that is "
+        f"ended half-way and goes on takes {outputs['resuming']} s longer in all than one that is not.",
+        f"\nPlanning: a run over {planning['keys']:,} keys of a bucket, {KEYS_A_FOLDER:,} a folder, is planned in "
+        f"{plan['seconds']} s with {plan['MiB']} MiB in all: listed ({plan['listed']} s), cut, stored, and told to "
+        f"executors. `minio` lists them in {bare['seconds']} s. A run over none that have changed since then finds so "
+        f"in {plan['unchanged']} s.",
     ]
     (FOLDER / "stores.md").write_text("\n".join(lines) + "\n")
 

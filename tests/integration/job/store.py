@@ -78,6 +78,13 @@ class Store:
         for key, data in objects.items():
             self.client.put_object(bucket, key, io.BytesIO(data), len(data))
 
+    def copy_folder(self, folder: Path, bucket: str) -> None:
+        """Puts a folder into a bucket by the server's own tool, which is ten times as fast as a client."""
+        (port,) = (word.split("=")[1] for word in self._command if word.startswith("-filer.port"))
+        where = f"http://127.0.0.1:{port}/buckets/{bucket}/"
+        command = [self._command[0], "filer.copy", "-c", "16", str(folder), where]
+        subprocess.run(command, check=True, capture_output=True, cwd=self._folder)
+
     def kill(self) -> None:
         """Ends the server as a power cut would."""
         _kill(self._process)

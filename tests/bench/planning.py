@@ -1,0 +1,75 @@
+"""Plans a run over a bucket of a million keys as a driver does, in a process whose memory is its own to count.
+
+`python -m tests.bench.planning plan|bare STORE.json` prints what it took; `make bench-stores` calls it.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from featx_api.sources import S3Source
+from featx_job import earlier, stores
+from featx_job.shards import cut, from_bytes, to_bytes
+from featx_job.sources.bucket import BucketSource
+from featx_job.storage.folder import FolderStorage
+from featx_job.table import MANIFEST, SHARD_LIST, SUCCESS
+
+Result = TypeVar("Result")
+
+
+def main(what: str, file: str) -> None:
+    """Does it once and prints numbers as JSON."""
+    told = json.loads(Path(file).read_text())
+    source = S3Source.model_validate(
+        {"endpoint": told["endpoint"], "bucket": "keys", "prefix": "catalog/", "secretRef": {"name": "store"}}
+    )
+    client = stores.client(source, "spec.source.s3", Path(told["secrets"]), {})
+    if what == "bare":
+        found = timed(lambda: sum(1 for _ in client.list_objects("keys", "catalog/", recursive=True)))
+        sys.stdout.write(json.dumps({"keys": found[0], "seconds": round(found[1], 1)}))
+    else:
+        sys.stdout.write(json.dumps(planned(BucketSource(client, source, 30.0), Path(file).parent)))
+
+
+def planned(source: BucketSource, work: Path) -> dict[str, Any]:
+    """Lists, cuts, stores, reads again, and words each shard; then the same as a run that finds all unchanged."""
+    objects, listed = timed(lambda: list(source.objects()))
+    table = work / "earlier"
+
+    def rest() -> int:
+        stored = to_bytes(cut(source.base, objects, 250))
+        (table / "_featx" / "uid").mkdir(parents=True)
+        (table / "_featx" / "uid" / SHARD_LIST).write_bytes(stored)
+        again = from_bytes(stored)
+        return sum(len(again.line(index)) for index in range(len(again)))
+
+    seconds = listed + timed(rest)[1]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    (table / MANIFEST).write_text(json.dumps({"uid": "uid", "completionTime": "2026"}))
+    (table / SUCCESS).touch()
+    versions, reading = timed(lambda: earlier.versions(FolderStorage(table, "-"), source.base))
+    changed, comparing = timed(lambda: sum(1 for _ in earlier.changed(source.objects(), versions)))
+    assert changed == 0
+    return {
+        "keys": len(objects),
+        "listed": round(listed, 1),
+        "seconds": round(seconds, 1),
+        "MiB": memory,
+        "unchanged": round(reading + comparing, 1),
+    }
+
+
+def timed(call: Callable[[], Result]) -> tuple[Result, float]:
+    """Returns what a call returns, and its seconds."""
+    started = time.monotonic()
+    return call(), time.monotonic() - started
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
