@@ -13,7 +13,7 @@ from featx_api.model import ApiModel, Rule, rules
 ONE_SOURCE = "spec.source must hold exactly one of s3, hbase, files, claim"
 ONE_IDENTITY = "a store takes secretRef or podIdentity, not both"
 ONE_WAY = "spec.source.hbase takes quorum to read the table, or snapshot to read HBase's files, not both"
-CHANGED_ALONE = "spec.source.changedSince goes with s3, files or claim, and not with spec.source.keys"
+CHANGED_ALONE = "spec.source takes changedSince or keys, not both"
 PACKED_ALONE = "spec.source.packed goes with s3, files or claim, and not with spec.source.keys"
 
 SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
@@ -187,7 +187,7 @@ class Source(ApiModel):
                 " + ".join(f"(has(self.{part}) ? 1 : 0)" for part in ("s3", "hbase", "files", "claim")) + " == 1",
                 ONE_SOURCE,
             ),
-            Rule("!has(self.changedSince) || (!has(self.hbase) && size(self.keys) == 0)", CHANGED_ALONE),
+            Rule("!has(self.changedSince) || size(self.keys) == 0", CHANGED_ALONE),
             Rule("!has(self.packed) || (!has(self.hbase) && size(self.keys) == 0)", PACKED_ALONE),
         )
     )
@@ -208,7 +208,8 @@ class Source(ApiModel):
     changed_since: TableFolder | None = Field(
         None,
         description="Only pictures that are new or changed since the tables at or below this address were made, by "
-        "their etags or times of modification. An s3:// address is reached as the output is. HBase has since instead.",
+        "their etags or times of modification; of HBase, the cells written since then. An s3:// address is reached as "
+        "the output is.",
     )
 
     @model_validator(mode="after")
@@ -217,6 +218,6 @@ class Source(ApiModel):
             raise ValueError(ONE_SOURCE)
         if self.packed and (self.hbase or self.keys):
             raise ValueError(PACKED_ALONE)
-        if self.changed_since and (self.hbase or self.keys):
+        if self.changed_since and self.keys:
             raise ValueError(CHANGED_ALONE)
         return self

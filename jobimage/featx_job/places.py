@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,13 +73,17 @@ def shards(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hado
         RunFailure: SourceNotFound, or what keeps the store from being reached.
     """
     found = source(spec, surroundings, hadoop)
+    before: list[ShardList] = []
+    if spec.source.changed_since:
+        tables = _storage(spec.source.changed_since, "spec.source.changedSince", spec, surroundings, hadoop)
+        before = earlier.lists(tables)
     if isinstance(found, TableSource):
-        return found.shards(spec.execution.shard_pictures, spec.source.keys)
+        planned, since = int(time.time() * 1000), earlier.planned(before, found.base)
+        return found.shards(spec.execution.shard_pictures, spec.source.keys, planned, since)
     of_table = spec.source.packed is not None and spec.source.packed.format == "delta"
     objects = _delta_files(spec, found, hadoop) if of_table else listed(found, spec.source.keys)
     if spec.source.changed_since:
-        tables = _storage(spec.source.changed_since, "spec.source.changedSince", spec, surroundings, hadoop)
-        objects = earlier.changed(objects, earlier.versions(tables, found.base))
+        objects = earlier.changed(objects, earlier.versions(before, found.base))
     if spec.source.packed:
         return packed.cut(found.base, objects, spec.source.packed)
     return cut(found.base, objects, spec.execution.shard_pictures)

@@ -95,9 +95,19 @@ class ListedShards:
 
 @dataclass(frozen=True)
 class RangeShards:
-    """`ShardList` of ranges of a table's rows, for each shard one or several."""
+    """`ShardList` of ranges of a table's rows.
+
+    Attributes:
+        ranges: Of each shard one or several.
+        base: What tells the table from others.
+        planned: When they were made, in milliseconds as cells' timestamps are: what is in the table by then is read.
+        since: Cells that are older are passed over; 0 for none.
+    """
 
     ranges: tuple[tuple[Range, ...], ...]
+    base: str = ""
+    planned: int = 0
+    since: int = 0
 
     @property
     def pictures(self) -> None:
@@ -110,7 +120,7 @@ class RangeShards:
 
     def line(self, index: int) -> str:
         """Implements `ShardList`."""
-        return json.dumps({"index": index, "ranges": _hexadecimal(self.ranges[index])})
+        return json.dumps({"index": index, "ranges": _hexadecimal(self.ranges[index]), "since": self.since})
 
     def samples(self, pictures: int) -> tuple[str, str]:
         """Implements `ShardList`: the first rows of ranges from all over the table."""
@@ -124,7 +134,8 @@ class RangeShards:
 
     def content(self) -> dict[str, Any]:
         """Implements `ShardList`."""
-        return {"ranges": [_hexadecimal(group) for group in self.ranges]}
+        times = {"planned": self.planned, "since": self.since}
+        return {"ranges": [_hexadecimal(group) for group in self.ranges], "base": self.base, **times}
 
 
 def cut(base: str, objects: Iterable[Listed], pictures_a_shard: int) -> ListedShards:
@@ -141,7 +152,8 @@ def from_bytes(data: bytes) -> ShardList:
     """Returns the list that an earlier attempt has stored."""
     content: dict[str, Any] = json.loads(gzip.decompress(data))
     if "ranges" in content:
-        return RangeShards(tuple(tuple(_range(*pair) for pair in group) for group in content["ranges"]))
+        ranges = tuple(tuple(_range(*pair) for pair in group) for group in content["ranges"])
+        return RangeShards(ranges, content["base"], content["planned"], content["since"])
     if "groups" in content:
         groups = tuple(tuple(Listed(*each) for each in group) for group in content["groups"])
         return PackedShards(content["base"], groups, content["packed"])

@@ -53,7 +53,7 @@ def planned(source: BucketSource, work: Path) -> dict[str, Any]:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     (table / MANIFEST).write_text(json.dumps({"uid": "uid", "completionTime": "2026"}))
     (table / SUCCESS).touch()
-    versions, reading = timed(lambda: earlier.versions(FolderStorage(table, "-"), source.base))
+    versions, reading = timed(lambda: earlier.versions(earlier.lists(FolderStorage(table, "-")), source.base))
     changed, comparing = timed(lambda: sum(1 for _ in earlier.changed(source.objects(), versions)))
     assert changed == 0
     return {

@@ -260,8 +260,8 @@ def write(rows: list[dict[str, Any]], outputs: dict[str, Any], planning: dict[st
             for each in rows
         ),
         f"\nWriting: {kills.PICTURES:,} small pictures from a local disk through tiny nets, {kills.SHARD} a shard, to "
-        f"each output, pictures a second: {', '.join(f'{name} {speed}' for name, speed in speeds.items())}. A run that is "
-        f"ended half-way and goes on takes {outputs['resuming']} s longer in all than one that is not.",
+        f"each output, pictures a second: {', '.join(f'{name} {speed}' for name, speed in speeds.items())}. A run "
+        f"that is ended half-way and goes on takes {outputs['resuming']} s longer in all than one that is not.",
         f"\nPlanning: a run over {planning['keys']:,} keys of a bucket, {KEYS_A_FOLDER:,} a folder, is planned in "
         f"{plan['seconds']} s with {plan['MiB']} MiB in all: listed ({plan['listed']} s), cut, stored, and told to "
         f"executors. `minio` lists them in {bare['seconds']} s. A run over none that have changed since then finds so "

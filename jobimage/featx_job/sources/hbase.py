@@ -51,12 +51,20 @@ class TableSource:
         self._hadoop, self._source = hadoop, source
         self._table = json.dumps(table(source, output))
 
-    def shards(self, pictures: int, keys: Sequence[str] = ()) -> RangeShards:
+    @property
+    def base(self) -> str:
+        """What tells the table and its column from others."""
+        where = self._source.quorum or (self._source.snapshot and self._source.snapshot.root_dir)
+        return f"hbase://{where}/{self._source.table}/{self._source.column}"
+
+    def shards(self, pictures: int, keys: Sequence[str] = (), planned: int = 0, since: int = 0) -> RangeShards:
         """Returns all shards.
 
         Args:
             pictures: How many a shard is to hold.
             keys: Of the pictures that are wanted; all where empty.
+            planned: The time, in milliseconds.
+            since: Cells that are older are not wanted, in milliseconds.
 
         Raises:
             RunFailure: HBase can't be asked.
@@ -65,14 +73,15 @@ class TableSource:
         found = json.loads(self._hadoop.asking(FIELD, java.regions))
         if keys:
             rows = sorted({row_bytes(key) for key in keys})
-            return RangeShards(tuple(batched((Range(row, row + b"\0") for row in rows), pictures)))
+            groups = tuple(batched((Range(row, row + b"\0") for row in rows), pictures))
+            return RangeShards(groups, self.base, planned)
         regions = [
             Region(Range(bytes.fromhex(each["start"]), bytes.fromhex(each["stop"])), each["bytes"]) for each in found
         ]
         made: list[Range] = []
         for piece in ranges.pieces(regions, wanted(self._source)):
             made += self._cut(java, piece, pictures)
-        return RangeShards(tuple((each,) for each in made))
+        return RangeShards(tuple((each,) for each in made), self.base, planned, since)
 
     def forget(self) -> None:
         """Removes what reading a snapshot has left in its file system."""

@@ -215,6 +215,24 @@ def test_a_region_that_is_split_in_the_middle_costs_no_row(
     assert keys(rows_of_folder(tmp_path / "table")) == [f"{number:04}" for number in range(400)]
 
 
+def test_a_second_run_reads_the_cells_that_were_written_since_the_first(
+    runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
+) -> None:
+    picture, long_ago = drawings.encoded(drawings.scene()), int(time.time() * 1000) - 3_600_000
+    server.client.create("grows", [b"m"])
+    server.client.put("grows", {b"a": picture, b"n": picture}, long_ago)
+
+    def run(day: str) -> list[str]:
+        spec = spec_of(server, tiny, tmp_path / "tables" / day, "grows")
+        spec["source"]["changedSince"] = f"file://{tmp_path}/tables"
+        assert runner.run(spec, uid=day).failure is None
+        return keys(rows_of_folder(tmp_path / "tables" / day))
+
+    assert run("monday") == ["a", "n"]
+    server.client.put("grows", {b"a": picture, b"z": picture})
+    assert run("tuesday") == ["a", "z"]
+
+
 def test_a_run_outlasts_a_restart_of_hbase_and_says_what_it_waits_for(
     runner: Runner, tiny: Spec, tmp_path: Path
 ) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from featx_api.sources import Packed
 from featx_job import earlier, packed
-from featx_job.shards import ShardList, cut, to_bytes
+from featx_job.ranges import Range
+from featx_job.shards import RangeShards, ShardList, cut, to_bytes
 from featx_job.sources import Listed
 from featx_job.storage.folder import FolderStorage
 
@@ -29,7 +30,11 @@ def pictures(**versions: str) -> ShardList:
 
 
 def known(folder: Path) -> dict[str, str]:
-    return earlier.versions(FolderStorage(folder, "spec.source.changedSince"), BASE)
+    return earlier.versions(lists(folder), BASE)
+
+
+def lists(folder: Path) -> list[ShardList]:
+    return earlier.lists(FolderStorage(folder, "spec.source.changedSince"))
 
 
 def test_of_several_tables_the_newest_counts(tmp_path: Path) -> None:
@@ -55,6 +60,13 @@ def test_tables_of_other_sources_do_not_count(tmp_path: Path) -> None:
 
 def test_where_there_are_no_tables_yet_all_is_new(tmp_path: Path) -> None:
     assert known(tmp_path / "nothing") == {}
+
+
+def test_cells_of_a_table_are_new_from_some_minutes_before_the_newest_run_was_planned(tmp_path: Path) -> None:
+    for day, base, planned in ((1, "hbase://a", 9_000_000), (2, "hbase://a", 8_000_000), (3, "hbase://b", 10_000_000)):
+        written(tmp_path / str(day), RangeShards(((Range(b"", b""),),), base, planned), f"2026-11-0{day}")
+    assert earlier.planned(lists(tmp_path), "hbase://a") == 9_000_000 - 300_000
+    assert earlier.planned(lists(tmp_path), "hbase://c") == 0
 
 
 def test_archives_count_as_wholes(tmp_path: Path) -> None:

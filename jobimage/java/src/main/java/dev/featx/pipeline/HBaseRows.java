@@ -19,8 +19,9 @@ import org.apache.hadoop.hbase.util.Bytes;
  *
  * @param ranges of rows: the first one, and the one behind the last
  * @param limit rows of each range at the most; 0 for all
+ * @param since cells older than this are passed over, whatever the table says
  */
-record HBaseRows(List<Range> ranges, int limit) implements Pictures.Part {
+record HBaseRows(List<Range> ranges, int limit, long since) implements Pictures.Part {
   /** From a row (or the first one, where it is empty) up to but without another (or the end). */
   record Range(byte[] start, byte[] stop) {}
 
@@ -29,7 +30,7 @@ record HBaseRows(List<Range> ranges, int limit) implements Pictures.Part {
     for (JsonNode each : shard.get("ranges")) {
       ranges.add(new Range(HBaseTable.bytes(each.get(0).asText()), HBaseTable.bytes(each.get(1).asText())));
     }
-    return new HBaseRows(ranges, shard.path("limit").asInt(0));
+    return new HBaseRows(ranges, shard.path("limit").asInt(0), shard.path("since").asLong(0));
   }
 
   @Override
@@ -80,6 +81,7 @@ record HBaseRows(List<Range> ranges, int limit) implements Pictures.Part {
     private Result row() throws IOException {
       if (scanner == null) {
         Scan scan = table.scan(range.start(), range.stop());
+        scan.setTimeRange(Math.max(since, table.since()), table.until());
         if (last != null) {
           scan.withStartRow(last, false);
         }
