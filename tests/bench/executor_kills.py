@@ -1,8 +1,8 @@
 """Executors that are SIGKILLed at random moments on a real node, and what is in the tables in the end.
 
-Each run is of 2,000 small pictures with a real extractor, by one executor pod: a tiny net is done with all of them before
-anybody can be killed. Whenever an executor works, its JVM is killed after a time that is drawn from a seeded generator. Then each picture must be in table
-or quarantine, once. Runs in the cluster's network (`make bench-kills`).
+Each run is of 2,000 small pictures with a real extractor, by one executor pod: a tiny net is done with all of them
+before anybody can be killed. Whenever an executor works, its JVM is killed after a time that is drawn from a seeded
+generator. Then each picture must be in table or quarantine, once. Runs in the cluster's network (`make bench-kills`).
 """
 
 from __future__ import annotations
