@@ -15,11 +15,13 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from pathlib import Path
 
 from featx_cli.errors import CommandError
 
 JARS_VARIABLE = "FEATX_JARS"
+UNUSED_SECONDS = 7 * 24 * 3600
 JAVA_SOURCE = Path(__file__).resolve().parent.parent / "java"
 
 
@@ -49,7 +51,16 @@ def jars() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one build is enough for all who wait for it
         if not built.exists():
             _build(built)
+            _forget(built.parent)
+        os.utime(built)
     return built
+
+
+def _forget(folder: Path) -> None:
+    """Removes what nobody has asked for in a week."""
+    for each in folder.iterdir():
+        if each.is_dir() and each.stat().st_mtime < time.time() - UNUSED_SECONDS:
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def _digest(source: Path) -> str:
