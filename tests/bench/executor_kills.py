@@ -27,7 +27,7 @@ from tests.e2e.names import ACCESS_KEY, SECRET_KEY
 from tests.e2e.run.stage import BUCKET, Run, Store, apply, kubectl, resource
 from tests.integration.job import drawings
 
-EXECUTOR = b"CoarseGrainedExecutorBackend"
+EXECUTOR = b"KubernetesExecutorBackend"
 LONGEST = 4.0  # seconds of an executor's work before it is killed; it would do all pictures in half a minute
 PATIENCE = 600.0
 
