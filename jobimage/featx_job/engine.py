@@ -100,7 +100,7 @@ class Engine:
                 on_done(ShardDone.of_mark(json.loads(text)), None)
             on_done(None, java_job.waiting())
 
-        _waiting(lambda: java_job.run(plan, lines, *nets), report)
+        _waiting(java_job, lambda: java_job.run(plan, lines, *nets), report)
 
     def read(self, shards: ShardList, table: Table) -> dict[str, Any]:
         """Reads all shards and does nothing with them; returns pictures, bytes, unreadable ones and seconds.
@@ -114,7 +114,7 @@ class Engine:
         """
         java_job, plan = self._java_job(), self._plan(table)
         lines = self._write("shards.jsonl", ("\n".join(map(shards.line, range(len(shards)))).encode(),))
-        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.read(plan, lines), lambda: None))
+        found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.read(plan, lines), lambda: None))
         return found
 
     def look(self, pictures: str, watched: NetFiles, table: Table, on_wait: OnWait) -> dict[str, Any]:
@@ -131,7 +131,7 @@ class Engine:
         """
         java_job, plan, line = self._java_job(), self._plan(table), self._write("look.jsonl", (pictures.encode(),))
         nets = self._write_nets(watched, "watched")
-        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.look(plan, line, *nets), on_wait))
+        found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.look(plan, line, *nets), on_wait))
         return found
 
     def compare(
@@ -151,7 +151,7 @@ class Engine:
         """
         java_job, plan, line = self._java_job(), self._plan(table), self._write("compare.jsonl", (pictures.encode(),))
         nets = (*self._write_nets(watched, "watched"), *self._write_nets(files, "run"))
-        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.compare(plan, line, *nets), on_wait))
+        found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.compare(plan, line, *nets), on_wait))
         return found
 
     def _write_nets(self, files: NetFiles, name: str) -> tuple[str | None, str]:
@@ -193,8 +193,8 @@ class Engine:
         return json.dumps(plan)
 
 
-def _waiting(call: Callable[[], Any], on_wait: OnWait) -> Any:
-    """Returns what a call into the JVM returns, which may take hours; meanwhile something else is called."""
+def _waiting(java_job: Any, call: Callable[[], Any], on_wait: OnWait) -> Any:
+    """Returns what a call of a job returns, which may take hours; meanwhile something else is called."""
     results: list[Any] = []
     problems: list[BaseException] = []
     ended = threading.Event()
@@ -212,15 +212,23 @@ def _waiting(call: Callable[[], Any], on_wait: OnWait) -> Any:
         on_wait()
     on_wait()
     if problems:
-        raise _failure(problems[0]) from None
+        raise _failure(problems[0], java_job) from None
     return results[0]
 
 
-def _failure(problem: BaseException) -> RunFailure:
+def _failure(problem: BaseException, java_job: Any) -> RunFailure:
     if isinstance(problem, Py4JJavaError):
-        return failures.of_java(str(problem))
+        text = str(problem)
+        return failures.of_lost_executors(_lost(java_job)) if failures.SHUT_DOWN in text else failures.of_java(text)
     if isinstance(problem, Py4JError | OSError):
         return RunFailure(
             "DriverLost", f"the driver's JVM ended ({problem}): raise spec.execution.driverMemory", retryable=True
         )
     return failures.of_unexpected(problem)
+
+
+def _lost(java_job: Any) -> str | None:
+    try:
+        return str(java_job.lost() or "") or None
+    except Py4JError:  # its JVM is about to end
+        return None

@@ -65,7 +65,19 @@ _OF_JAVA = (
     ("QuotaExceededException", "OutputFull", "the output's quota is used up"),
     ("No space left", "OutputFull", "the output has no space left"),
 )
+SHUT_DOWN = "SparkContext was shut down"  # as Spark does when executors fail faster than it starts them
 _PERMANENT = {"AccessDenied", "ModelInvalid", "PrecisionUnsupported", "SourceNotFound", "SourceNotSupported"}
+
+
+def of_lost_executors(reason: str | None) -> RunFailure:
+    """Returns the failure of a run that Spark gave up because executors ended again and again.
+
+    Args:
+        reason: Why the last one did, in Spark's words, if they are known.
+    """
+    hint = ": raise spec.execution.memory if it was its memory" if "137" in (reason or "") else ""
+    last = f" (the last one: {reason[:300]})" if reason else ""
+    return RunFailure("ExecutorLost", f"executors ended again and again{last}{hint}", retryable=True)
 
 
 def of_java(text: str) -> RunFailure:

@@ -14,7 +14,6 @@ import signal
 import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from minio import Minio
@@ -24,10 +23,9 @@ from tests.bench.kills import BROKEN, COLUMNS, FOLDER, KILLS, PICTURES, SEED, SH
 from tests.bench.main_job import specs
 from tests.cluster.reach import reachable
 from tests.e2e.names import ACCESS_KEY, SECRET_KEY
-from tests.e2e.run.stage import BUCKET, Run, Store, apply, kubectl, resource
+from tests.e2e.run.stage import BUCKET, Run, Store, apply, executor_processes, kubectl, resource
 from tests.integration.job import drawings
 
-EXECUTOR = b"KubernetesExecutorBackend"
 LONGEST = 4.0  # seconds of an executor's work before it is killed; it would do all pictures in half a minute
 PATIENCE = 600.0
 
@@ -64,7 +62,7 @@ def run(name: str, store: Store, extractor: dict[str, Any], moments: random.Rand
     while not _ended(applied):
         if time.monotonic() - started > PATIENCE:
             raise RuntimeError(f"{json.dumps(applied.status, indent=1)}{applied.driver_log()}")
-        fresh = _executors() - killed
+        fresh = executor_processes() - killed
         if not fresh or kills == most:
             time.sleep(0.2)
             continue
@@ -101,21 +99,8 @@ def _ended(applied: Run) -> bool:
     return bool(status == "True")
 
 
-def _executors() -> set[int]:
-    """Returns the process ids of executors' JVMs: containers' processes are this machine's."""
-    pids = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue  # it has ended meanwhile
-        if words[0].endswith(b"java") and any(EXECUTOR in word for word in words):
-            pids.add(int(path.parent.name))
-    return pids
-
-
 def _lives(pid: int) -> bool:
-    return pid in _executors()
+    return pid in executor_processes()
 
 
 def write(runs: list[dict[str, Any]]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from typing import Any
 
 from tests.e2e.names import NAMESPACE
 from tests.e2e.operator.scene import eventually
-from tests.e2e.run.stage import Run, Store, apply, kubectl, resource
+from tests.e2e.run.stage import Run, Store, apply, executor_processes, kubectl, resource
 
 SMALL = {"shardPictures": 5}
 
@@ -51,6 +53,37 @@ def test_a_killed_driver_is_followed_by_an_attempt_that_adds_no_row_twice(
     assert run.status["attempt"] == 2
     keys = [row["key"] for row in store.rows("tables/driver-killed")]
     assert len(keys) == len(set(keys)) == len(noise)
+
+
+def test_a_killed_executor_is_replaced_and_costs_no_row(
+    store: Store, noise: dict[str, bytes], resnet: dict[str, Any]
+) -> None:
+    run = begin("executor-killed", store, noise, resnet)
+    in_the_middle(run, store)
+    for pid in executor_processes():
+        os.kill(pid, signal.SIGKILL)
+    run.wait()
+    assert run.status["attempt"] == 1
+    keys = [row["key"] for row in store.rows("tables/executor-killed")]
+    assert len(keys) == len(set(keys)) == len(noise)
+
+
+def test_executors_that_end_again_and_again_end_the_attempt_and_are_named(
+    store: Store, noise: dict[str, bytes], resnet: dict[str, Any]
+) -> None:
+    store.put_pictures("pictures/executors-killed", noise)
+    settings = {"spark.executor.maxNumFailures": "1", "spark.kubernetes.executor.request.cores": "500m"}
+    execution = {**SMALL, "sparkConf": settings}
+    run = apply(resource("executors-killed", store, None, resnet, execution=execution, backoffLimit=0))
+
+    def killed_until_it_ends() -> bool:
+        for pid in executor_processes():
+            os.kill(pid, signal.SIGKILL)
+        return run.condition("Succeeded").get("status") == "False"
+
+    eventually(killed_until_it_ends, "the run has failed", 120)
+    assert run.status["failure"]["class"] == "ExecutorLost"
+    assert "137" in run.status["failure"]["message"]
 
 
 def test_an_operator_that_is_killed_in_the_middle_finds_its_driver_again(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from featx_job.failures import of_java, of_unexpected
+from featx_job.failures import of_java, of_lost_executors, of_unexpected
 
 SPARK = "org.apache.spark.SparkException: Job aborted due to stage failure: Task 1 in stage 0.0 failed 4 times\n"
 
@@ -28,6 +28,14 @@ def test_a_java_exception_is_told_by_its_most_telling_cause(cause: str, class_: 
     failure = of_java(SPARK + cause)
     assert (failure.class_, failure.retryable) == (class_, retryable)
     assert "\n" not in str(failure)
+
+
+def test_a_run_whose_executors_end_again_and_again_says_why_the_last_one_did() -> None:
+    failure = of_lost_executors("The executor with id 4 exited with exit code 137(SIGKILL, possible container OOM).")
+    assert (failure.class_, failure.retryable) == ("ExecutorLost", True)
+    assert "exit code 137" in str(failure)
+    assert "spec.execution.memory" in str(failure)
+    assert "memory" not in str(of_lost_executors("exit code 1"))
 
 
 def test_what_nobody_foresaw_is_worth_another_attempt_and_is_one_line() -> None:

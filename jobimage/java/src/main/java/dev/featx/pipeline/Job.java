@@ -149,6 +149,11 @@ public final class Job {
     return listener.first();
   }
 
+  /** Returns why the last executor that has ended did, in words, or null. */
+  public String lost() {
+    return listener.lost();
+  }
+
   private static scala.collection.Seq<Object> scalaRange(int size) {
     return scala.Predef$.MODULE$.wrapIntArray(java.util.stream.IntStream.range(0, size).toArray()).toSeq();
   }

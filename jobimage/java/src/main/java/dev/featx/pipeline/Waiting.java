@@ -6,6 +6,7 @@ import org.apache.spark.scheduler.AccumulableInfo;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorAdded;
 import org.apache.spark.scheduler.SparkListenerExecutorMetricsUpdate;
+import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.apache.spark.util.AccumulatorV2;
 import org.slf4j.Logger;
@@ -66,6 +67,12 @@ final class Waiting extends AccumulatorV2<String, String> {
     private static final Logger LOG = LoggerFactory.getLogger(Job.class);
 
     private final Map<Long, String> byTask = new ConcurrentHashMap<>();
+    private volatile String lost;
+
+    /** Returns why the last executor that has ended did, or null. */
+    String lost() {
+      return lost;
+    }
 
     /** Returns what one of the tasks waits for, or null. */
     String first() {
@@ -89,6 +96,12 @@ final class Waiting extends AccumulatorV2<String, String> {
     @Override
     public void onExecutorAdded(SparkListenerExecutorAdded added) {
       LOG.info("executor {} is up", added.executorId());
+    }
+
+    @Override
+    public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
+      lost = removed.reason().strip().lines().findFirst().orElse("for no reason that Spark knows");
+      LOG.info("executor {} has ended: {}", removed.executorId(), lost);
     }
 
     @Override
