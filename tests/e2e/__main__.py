@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
     """Prepares the cluster, runs pytest in it, and stops it if it was not up; returns pytest's exit code."""
     if arguments == ["images"]:
         return only_images()
-    return in_cluster([sys.executable, "-m", "pytest", *(arguments or ["tests/e2e"])])
+    return in_cluster([sys.executable, "-m", "pytest", *(arguments or ["-n2", "--dist=loadgroup", "tests/e2e"])])
 
 
 def only_images() -> int:

@@ -9,6 +9,7 @@ import pytest
 from featx_cli.engine import jars
 from featx_job.surroundings import Surroundings
 
+from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, model
 from tests.integration.job.store import ADMIN, READER, Store, running
 from tests.tiny_models import write_tiny_extractor, write_tiny_ssd
@@ -46,3 +47,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Spec:
         "detector": {"model": model(write_tiny_ssd(folder)), "classes": [1], "crop": {"margin": 0.1, "minArea": 0}},
         "extractor": {"model": model(write_tiny_extractor(folder)), "layer": "pool", "binarize": {}},
     }
+
+
+@pytest.fixture
+def picture() -> bytes:
+    return drawings.encoded(drawings.scene())
