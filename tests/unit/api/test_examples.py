@@ -1,0 +1,18 @@
+"""Every example is a resource that the API takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from featx_api.spec import FeatureExtractionSpec
+
+EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=[path.name for path in EXAMPLES])
+def test_an_example_is_a_resource_that_the_api_takes(path: Path) -> None:
+    body = yaml.safe_load(path.read_text())
+    assert (body["apiVersion"], body["kind"]) == ("featx.dev/v1alpha1", "FeatureExtraction")
+    FeatureExtractionSpec.model_validate(body["spec"])
