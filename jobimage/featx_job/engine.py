@@ -58,6 +58,8 @@ class Engine:
         try:
             self._context = SparkContext(conf=settings)
         except (Py4JError, RuntimeError) as error:
+            if failures.STOPPED_EARLY in str(error):
+                raise failures.of_lost_executors(None) from None
             raise RunFailure("SparkNotStarted", f"Spark did not start: {str(error)[:500]}", retryable=True) from None
         return self
 

@@ -66,6 +66,7 @@ _OF_JAVA = (
     ("No space left", "OutputFull", "the output has no space left"),
 )
 SHUT_DOWN = "SparkContext was shut down"  # as Spark does when executors fail faster than it starts them
+STOPPED_EARLY = "Spark context stopped while waiting for backend"  # the same before it has begun
 _PERMANENT = {"AccessDenied", "ModelInvalid", "PrecisionUnsupported", "SourceNotFound", "SourceNotSupported"}
 
 

@@ -75,6 +75,7 @@ def test_executors_that_end_again_and_again_end_the_attempt_and_are_named(
     settings = {"spark.executor.maxNumFailures": "1", "spark.kubernetes.executor.request.cores": "500m"}
     execution = {**SMALL, "sparkConf": settings}
     run = apply(resource("executors-killed", store, None, resnet, execution=execution, backoffLimit=0))
+    in_the_middle(run, store)
 
     def killed_until_it_ends() -> bool:
         for pid in executor_processes():
