@@ -195,6 +195,7 @@ def stores(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Conf:
         "spark.hadoop.fs.s3a.directory.marker.retention": "keep",  # no DELETE for each folder above a new object
         "spark.hadoop.fs.s3a.fast.upload.buffer": "array",  # disks may be read-only, and bytebuffer can not send again
         "spark.hadoop.fs.s3a.bucket.probe": "0",
+        "spark.hadoop.fs.s3a.audit.enabled": "false",  # a twentieth of a small object's time, for headers nobody reads
         # A server that does not answer is asked again by Featx, which says so; the libraries' own patience is minutes.
         "spark.hadoop.ipc.client.connect.max.retries": "3",
         "spark.hadoop.ipc.client.connect.max.retries.on.timeouts": "3",
