@@ -85,9 +85,13 @@ def _read(answer: bytes) -> Page:
     """Returns what an answer to ListObjectsV2 says."""
     root = ElementTree.fromstring(answer)
     space = root.tag[: root.tag.rindex("}") + 1] if "}" in root.tag else ""
-    key, size, etag = (f"{space}{name}" for name in ("Key", "Size", "ETag"))
+    key, size, etag, modified = (f"{space}{name}" for name in ("Key", "Size", "ETag", "LastModified"))
     objects = [
-        Listed(each.findtext(key, ""), int(each.findtext(size, "0")), each.findtext(etag, "").strip('"'))
+        Listed(
+            each.findtext(key, ""),
+            int(each.findtext(size, "0")),
+            each.findtext(etag, "").strip('"') or each.findtext(modified, ""),
+        )
         for each in root.iterfind(f"{space}Contents")
     ]
     folders = [each.findtext(f"{space}Prefix", "") for each in root.iterfind(f"{space}CommonPrefixes")]
