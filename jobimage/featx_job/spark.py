@@ -200,6 +200,9 @@ def stores(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Conf:
         "spark.hadoop.ipc.client.connect.max.retries": "3",
         "spark.hadoop.ipc.client.connect.max.retries.on.timeouts": "3",
         "spark.hadoop.ipc.client.connect.timeout": "5000",
+        # A file's writer asks whether its last block is there: first after 0.4 s, if it is not told otherwise.
+        "spark.hadoop.dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "20",
+        "spark.hadoop.dfs.client.block.write.locateFollowingBlock.retries": "10",
         "spark.hadoop.hbase.client.retries.number": "2",
         "spark.hadoop.hbase.client.operation.timeout": "60000",
         "spark.hadoop.hbase.client.scanner.timeout.period": "60000",
