@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from featx_cli.engine import jars
 
 from tests.bench import machine
 from tests.integration.job import drawings
-from tests.integration.job.runs import Spec, job, model, rows_of_folder
+from tests.integration.job.runs import Rows, Spec, job, model, rows_of_folder
 from tests.tiny_models import write_tiny_extractor, write_tiny_ssd
 
 PICTURES, SHARD, BROKEN = 2000, 20, 100
@@ -56,14 +56,32 @@ def prepared(work: Path) -> Spec:
     """Writes nets and pictures; returns a spec without output."""
     (work / "pictures").mkdir()
     (work / "nets").mkdir()
-    for number in range(PICTURES):
-        data = drawings.encoded(drawings.scene(seed=number % 50)) if number % BROKEN else b"no picture"
-        (work / "pictures" / f"{number:04}.jpg").write_bytes(data)
+    for name, data in pictures().items():
+        (work / "pictures" / name).write_bytes(data)
     return {
         "source": {"files": {"uri": f"file://{work}/pictures"}},
         "detector": {"model": model(write_tiny_ssd(work / "nets")), "classes": [1]},
         "extractor": {"model": model(write_tiny_extractor(work / "nets")), "layer": "pool", "binarize": {}},
         "execution": {"shardPictures": SHARD},
+    }
+
+
+def pictures() -> dict[str, bytes]:
+    """Returns a run's pictures by name; some are none."""
+    return {
+        f"{number:04}.jpg": drawings.encoded(drawings.scene(seed=number % 50)) if number % BROKEN else b"no picture"
+        for number in range(PICTURES)
+    }
+
+
+def counted(rows: Rows, quarantine: Rows) -> dict[str, int]:
+    """Returns what is in both tables of a run, beside what ought to be."""
+    keys = [row["key"] for row in [*rows, *quarantine]]
+    return {
+        "rows": len(rows),
+        "quarantine": len(quarantine),
+        "twice": len(keys) - len(set(keys)),
+        "lost": PICTURES - len(set(keys)),
     }
 
 
@@ -75,14 +93,10 @@ def run(work: Path, spec: Spec, output: str, moments: Iterator[float]) -> dict[s
         result = attempt(work, spec, output, kills + 1, moment)[0]
         kills += result is None
     tables = rows_of_folder(work / output)
-    keys = [row["key"] for row in [*tables.rows, *tables.quarantine]]
     return {
         "kills": kills,
         "result": result,
-        "rows": len(tables.rows),
-        "quarantine": len(tables.quarantine),
-        "twice": len(keys) - len(set(keys)),
-        "lost": PICTURES - len(set(keys)),
+        **counted(tables.rows, tables.quarantine),
         "seconds": round(time.monotonic() - started, 1),
     }
 
@@ -119,21 +133,38 @@ def attempt(work: Path, spec: Spec, output: str, number: int, moment: float | No
 
 def write(runs: list[dict[str, Any]], whole: float) -> None:
     """Writes both files."""
-    day = datetime.now(UTC).date().isoformat()
-    kills = sum(each["kills"] for each in runs)
-    found = {"date": day, "machine": machine.described(), "seed": SEED, "secondsOfAWholeRun": round(whole, 1)}
-    (FOLDER / "kills.json").write_text(json.dumps({**found, "runs": runs}, indent=2) + "\n")
+    story = (
+        f"times a driver was killed (SIGKILL, with the JVM that is its executor) at a random moment of a run over "
+        f"{PICTURES} pictures, which takes {whole:.0f} s by itself, and started again; seed {SEED}."
+    )
+    report("kills", "Killed drivers", story, COLUMNS, runs, {"secondsOfAWholeRun": round(whole, 1)})
+
+
+def report(
+    name: str, title: str, story: str, columns: Sequence[str], runs: list[dict[str, Any]], more: dict[str, Any]
+) -> None:
+    """Writes NAME.json and NAME.md.
+
+    Args:
+        name: Of both files.
+        title: Of the page.
+        story: Who was killed and when, behind the number of kills.
+        columns: Of the table.
+        runs: What came of each.
+        more: That the JSON says of all runs.
+    """
+    day, kills = datetime.now(UTC).date().isoformat(), sum(each["kills"] for each in runs)
+    found = {"date": day, "machine": machine.described(), "seed": SEED, **more}
+    (FOLDER / f"{name}.json").write_text(json.dumps({**found, "runs": runs}, indent=2) + "\n")
     lines = [
-        "# Killed drivers\n",
-        f"`make bench-kills`, {day}: {machine.described()}. {kills} times a driver was killed (SIGKILL, with the JVM "
-        f"that is its executor) at a random moment of a run over {PICTURES} pictures, which takes {whole:.0f} s by "
-        f"itself, and started again; seed {SEED}. Lost and twice: pictures that are neither in table nor quarantine in "
-        "the end, and rows too many.\n",
-        f"| run | {' | '.join(COLUMNS)} |",
-        "|---" * (len(COLUMNS) + 1) + "|",
-        *(f"| {row} | {' | '.join(str(each[name]) for name in COLUMNS)} |" for row, each in enumerate(runs, 1)),
+        f"# {title}\n",
+        f"`make bench-kills`, {day}: {machine.described()}. {kills} {story} Lost and twice: pictures that are neither "
+        "in table nor quarantine in the end, and rows too many.\n",
+        f"| run | {' | '.join(columns)} |",
+        "|---" * (len(columns) + 1) + "|",
+        *(f"| {row} | {' | '.join(str(each[column]) for column in columns)} |" for row, each in enumerate(runs, 1)),
     ]
-    (FOLDER / "kills.md").write_text("\n".join(lines) + "\n")
+    (FOLDER / f"{name}.md").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
