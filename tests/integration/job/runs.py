@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +18,7 @@ import pyarrow.parquet as parquet
 from featx_api.job import JobSpec, Outcome
 from featx_api.spec import FeatureExtractionSpec
 from featx_api.status import Progress
+from featx_cli.engine import jars
 from featx_job import program
 from featx_job.surroundings import Surroundings
 
@@ -70,6 +76,29 @@ class Runner:
 def job(spec: Spec, uid: str = "uid-1", attempt: int = 1) -> JobSpec:
     parsed = FeatureExtractionSpec.model_validate(spec)
     return JobSpec(name="catalog", namespace="tests", uid=uid, attempt=attempt, spec=parsed)
+
+
+def run_alone(
+    spec: Spec, uid: str, folder: Path, secrets: Path | None = None, environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Runs a spec in a process of its own, as a driver does; returns the outcome as it is written.
+
+    Args:
+        spec: The run.
+        uid: Of the run.
+        folder: For its files.
+        secrets: Folder of Secrets, if there are any.
+        environment: Variables beside this process's.
+    """
+    told = {"job": job(spec, uid).to_wire(), "jars": str(jars()), "work": str(folder / "work")}
+    told |= {"secrets": str(secrets)} if secrets else {}
+    (folder / "job.json").write_text(json.dumps(told))
+    command = [sys.executable, "-m", "tests.integration.job.program_process"]
+    command += [str(folder / "job.json"), str(folder / "outcome.json")]
+    variables = {**os.environ, **(environment or {})}
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, env=variables)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return dict(json.loads((folder / "outcome.json").read_text()))
 
 
 def model(files: CaffeFiles) -> Spec:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from featx_cli.engine import jars
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec, job, rows_of_bucket
+from tests.integration.job.runs import Runner, Spec, rows_of_bucket, run_alone
 from tests.integration.job.store import ADMIN, Authority, Store, running
 
 PICTURE = drawings.encoded(drawings.scene())
@@ -61,13 +56,9 @@ def test_a_certificate_that_nobody_known_has_signed_is_refused_with_the_way_out(
 
 def test_a_run_is_known_by_its_pods_identity(store: Store, tiny: Spec, tmp_path: Path) -> None:
     store.put("identity", {"pictures/a.jpg": PICTURE})
-    described = job(spec_of(store, tiny, "identity", podIdentity=True), "uid-identity").to_wire()
-    told = {"job": described, "jars": str(jars()), "work": str(tmp_path / "work")}
-    (tmp_path / "job.json").write_text(json.dumps(told))
-    command = [sys.executable, "-m", "tests.integration.job.program_process"]
     known_as = {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": ADMIN[1]}
-    command += [str(tmp_path / "job.json"), str(tmp_path / "outcome.json")]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **known_as}, timeout=180)
-    outcome = json.loads((tmp_path / "outcome.json").read_text())
+    outcome = run_alone(
+        spec_of(store, tiny, "identity", podIdentity=True), "uid-identity", tmp_path, environment=known_as
+    )
     assert outcome["result"] == "Succeeded", outcome
     assert [row["key"] for row in rows_of_bucket(store, "identity", "table").rows] == ["pictures/a.jpg"]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from featx_cli.engine import jars
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec, job
+from tests.integration.job.runs import Runner, Spec, run_alone
 from tests.stores import hbase, hdfs, kerberos
 from tests.stores.kerberos import RUN, SERVICES, Kdc
 
@@ -30,14 +26,7 @@ def kdc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kdc]:
 def run(spec: Spec, kdc: Kdc, folder: Path) -> dict[str, Any]:
     """Runs in a process of its own, since a JVM that has logged in is somebody for good; returns the outcome."""
     kdc.secret(folder / "secrets" / "login")
-    described = job(spec, "uid-kerberos").to_wire()
-    told = {"job": described, "jars": str(jars()), "work": str(folder / "work"), "secrets": str(folder / "secrets")}
-    (folder / "job.json").write_text(json.dumps(told))
-    command = [sys.executable, "-m", "tests.integration.job.program_process"]
-    command += [str(folder / "job.json"), str(folder / "outcome.json")]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return dict(json.loads((folder / "outcome.json").read_text()))
+    return run_alone(spec, "uid-kerberos", folder, folder / "secrets")
 
 
 def execution(principal: str = RUN, **settings: str) -> Spec:
