@@ -20,6 +20,7 @@ from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsP
 from minio.error import MinioException, S3Error
 
 from featx_job.failures import RunFailure
+from featx_job.surroundings import mounted
 
 T = TypeVar("T")
 
@@ -64,9 +65,7 @@ def credentials(
         missing = [key for key in KEYS if not values.get(key)]
         way_out = "set these variables, or name a folder of Secrets with --secrets"
     else:
-        folder = secrets / name
-        if not folder.is_dir():
-            raise RunFailure("SecretNotFound", f"{field}.secretRef.name: there is no Secret {name} in this namespace")
+        folder = mounted(secrets, name, f"{field}.secretRef.name")
         values = {path.name: path.read_text().strip() for path in folder.iterdir() if path.is_file()}
         missing = [key for key in KEYS if not values.get(key)]
         way_out = "add these keys to it"

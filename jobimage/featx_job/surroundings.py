@@ -59,12 +59,27 @@ class Surroundings:
         """
         if self.secrets is None:
             raise RunFailure("SecretNotFound", f"{field}: name a folder of Secrets with --secrets")
-        folder = self.secrets / name
-        if not folder.is_dir():
-            raise RunFailure("SecretNotFound", f"{field}: there is no Secret {name} in this namespace")
+        folder = mounted(self.secrets, name, field)
         if missing := [key for key in keys if not (folder / key).is_file()]:
             raise RunFailure("SecretIncomplete", f"{field}: {name} lacks {', '.join(missing)}: add these keys to it")
         return folder
+
+
+def mounted(secrets: Path, name: str, field: str) -> Path:
+    """Returns the folder that a Secret is mounted at.
+
+    Args:
+        secrets: Folder with one folder a Secret.
+        name: Of the Secret.
+        field: Where in the spec it is named.
+
+    Raises:
+        RunFailure: SecretNotFound.
+    """
+    folder = secrets / name
+    if not folder.is_dir():
+        raise RunFailure("SecretNotFound", f"{field}: there is no Secret {name} in this namespace")
+    return folder
 
 
 def of_pod(environment: Mapping[str, str]) -> Surroundings:
