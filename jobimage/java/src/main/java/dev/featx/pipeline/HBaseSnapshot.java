@@ -1,7 +1,6 @@
 package dev.featx.pipeline;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.Serializable;
 import java.util.ArrayList;
@@ -111,11 +110,7 @@ record HBaseSnapshot(String name, String rootDir, String restoreDir) implements 
 
   /** Removes the links. */
   void forget(Configuration conf) throws IOException {
-    try {
-      root().getFileSystem(conf).delete(new Path(restoreDir), true);
-    } catch (FileNotFoundException e) {
-      // Removed before.
-    }
+    root().getFileSystem(conf).delete(new Path(restoreDir), true);
   }
 
   private Path root() {
