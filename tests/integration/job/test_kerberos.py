@@ -78,9 +78,19 @@ def test_rows_of_a_secured_hbase_are_read(kdc: Kdc, tiny: Spec, tmp_path: Path) 
     assert outcome["progress"]["summary"] == f"{len(NAMES)}/{len(NAMES)}"
 
 
-def test_a_principal_that_the_keytab_has_no_key_of_is_named(kdc: Kdc, tiny: Spec, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"files": {"uri": "hdfs://127.0.0.1:1/pictures"}},
+        {"hbase": {"quorum": "127.0.0.1:1", "table": "catalog", "column": "f:q"}},
+    ],
+    ids=["HDFS", "HBase"],
+)
+def test_a_principal_that_the_keytab_has_no_key_of_is_named(
+    kdc: Kdc, tiny: Spec, tmp_path: Path, source: dict[str, Any]
+) -> None:
     spec = {
-        "source": {"files": {"uri": "hdfs://127.0.0.1:1/pictures"}},
+        "source": source,
         **tiny,
         "output": {"uri": f"file://{tmp_path}/table"},
         "execution": execution("stranger@EXAMPLE.COM"),

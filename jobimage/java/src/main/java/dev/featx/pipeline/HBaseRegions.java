@@ -35,21 +35,21 @@ public final class HBaseRegions {
    *
    * @param source the resource's source, see {@link HBaseTable}
    * @param settings Hadoop's and HBase's
-   * @throws IOException if the source is no JSON, or if there is to be a login and it is refused
+   * @throws IOException if the source is no JSON
    */
   public HBaseRegions(String source, Map<String, String> settings) throws IOException {
     this.table = HBaseTable.of(JSON.readTree(source));
     this.conf = new Configuration(false);
     settings.forEach(conf::set);
-    KerberosLogin.ensure(conf);
   }
 
   /**
    * Returns the table's regions in order: [{start, stop, bytes}], with the bytes of all its columns.
    *
-   * @throws IOException if there is no such table or column family, or HBase does not answer
+   * @throws IOException if there is no such table or column family, HBase does not answer, or a login is refused
    */
   public String regions() throws IOException, InterruptedException {
+    KerberosLogin.ensure(conf);
     return table.snapshot() == null ? regionsOfTable() : regionsOfSnapshot();
   }
 
@@ -131,6 +131,7 @@ public final class HBaseRegions {
 
   /** Removes what reading a snapshot has left in its file system. */
   public void forget() throws IOException {
+    KerberosLogin.ensure(conf);
     if (table.snapshot() != null) {
       table.snapshot().forget(conf);
     }

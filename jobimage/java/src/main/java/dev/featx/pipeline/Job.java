@@ -11,6 +11,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkConf;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
@@ -158,6 +159,21 @@ public final class Job {
     return scala.Predef$.MODULE$.wrapIntArray(java.util.stream.IntStream.range(0, size).toArray()).toSeq();
   }
 
+  /** Hadoop's settings of this executor, made once: their defaults are XML, which takes longer to read than a small shard. */
+  private record Settings(SparkConf from, Configuration made) {
+    private static Settings last;
+
+    static synchronized Configuration ofExecutor() throws IOException {
+      SparkConf conf = SparkEnv.get().conf();
+      if (last == null || last.from() != conf) {
+        Configuration made = SparkHadoopUtil.get().newConfiguration(conf);
+        Authorities.trust(made);
+        last = new Settings(conf, made);
+      }
+      return last.made();
+    }
+  }
+
   /** What an executor does with a shard. */
   private interface Work<R> extends Serializable {
     R of(Plan plan, Shard shard, Configuration conf) throws IOException, InterruptedException;
@@ -193,8 +209,7 @@ public final class Job {
     @Override
     public R apply(TaskContext context, Iterator<String> shard) {
       try {
-        Configuration conf = SparkHadoopUtil.get().newConfiguration(SparkEnv.get().conf());
-        Authorities.trust(conf);
+        Configuration conf = Settings.ofExecutor();
         String line = shard.next();
         return KerberosLogin.as(conf, () -> work.of(Plan.read(planJson, waiting), Shard.read(line), conf));
       } catch (IOException e) {
