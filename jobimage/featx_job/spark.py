@@ -134,6 +134,8 @@ def _in_cluster(job: JobSpec, surroundings: Surroundings, cluster: Cluster, size
         "spark.kubernetes.executor.podNamePrefix": f"{job.name[:36].rstrip('-.')}-{job.attempt}",
         # There is no Service for the driver, and its account may not delete one.
         "spark.kubernetes.driver.service.deleteOnTermination": "false",
+        # The first executor begins, whenever the others come; the nets are on their way while it starts.
+        "spark.scheduler.minRegisteredResourcesRatio": "0",
         "spark.kubernetes.allocation.batch.size": "20",
         "spark.kubernetes.allocation.batch.delay": "1s",
     }

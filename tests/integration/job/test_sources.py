@@ -12,9 +12,10 @@ import pyarrow as arrow
 import pytest
 from featx_api.job import Outcome
 from featx_api.status import Progress
+from featx_job import program
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec, Tables, rows_of_bucket, rows_of_folder
+from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import Store
 
 # What people call their files.
@@ -200,3 +201,30 @@ def test_a_finished_run_that_is_run_again_returns_the_same_at_once(
     assert outcome.result == "Succeeded"
     assert outcome.outputs == from_bucket.outcome.outputs
     assert outcome.progress == from_bucket.outcome.progress
+
+
+@pytest.mark.parametrize("kind", ["bucket", "folder"])
+def test_a_picture_that_a_smaller_one_replaces_while_a_run_goes_is_read_as_it_is_then(
+    kind: str, runner: Runner, store: Store, tiny: Spec, tmp_path: Path
+) -> None:
+    (tmp_path / "pictures").mkdir()
+
+    def put(width: int, height: int) -> None:
+        data = drawings.encoded(drawings.scene(width, height))
+        store.put("replaced", {"one.jpg": data})
+        (tmp_path / "pictures" / "one.jpg").write_bytes(data)
+
+    put(640, 480)
+    bucket = {"endpoint": store.endpoint, "bucket": "replaced", "secretRef": {"name": "store"}}
+    sources = {"bucket": {"s3": bucket}, "folder": {"files": {"uri": f"file://{tmp_path}/pictures"}}}
+    spec = {"source": sources[kind], **tiny, "output": {"uri": f"file://{tmp_path}/table"}}
+
+    def replace(progress: Progress) -> None:
+        # The first word of a run's progress is that it was listed; nothing has been read by then.
+        if not progress.images_done:
+            put(160, 120)
+
+    outcome = program.run(job(spec), runner.surroundings, replace)
+    assert outcome.failure is None
+    (row,) = rows_of_folder(tmp_path / "table").rows
+    assert (row["width"], row["height"]) == (160, 120)

@@ -16,6 +16,8 @@ import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ForkJoinPool;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
@@ -28,6 +30,7 @@ import org.apache.spark.broadcast.Broadcast;
  */
 record Nets(Net detectorNet, Net extractorNet) implements Serializable {
   private static final int PART = 16 << 20;
+  private static final ConcurrentHashMap<String, Detector> DETECTORS = new ConcurrentHashMap<>();
 
   /**
    * A network file: handed from executor to executor in parts, put together on each one's disk and read from there, since
@@ -89,7 +92,15 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
 
   /** Returns the detector made ready, once a JVM, or null without one. */
   Detector detector(Plan plan) {
-    return detectorNet == null ? null : new Detector(detectorNet.file(), compiled(detectorNet, plan));
+    return detectorNet == null ? null
+        : DETECTORS.computeIfAbsent(detectorNet.digest() + plan.compilation(), key -> madeDetector(plan));
+  }
+
+  private Detector madeDetector(Plan plan) {
+    NetworkFile file = detectorNet.file();
+    // The extractor's file, which may be the larger one, comes while the detector is made.
+    ForkJoinPool.commonPool().execute(extractorNet::file);
+    return new Detector(file, compiled(detectorNet, plan));
   }
 
   /** Returns the extractor made ready, once a JVM. */

@@ -1,5 +1,6 @@
 package dev.featx.pipeline;
 
+import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.concurrent.ExecutionException;
@@ -59,8 +60,18 @@ final class ObjectReader {
   private byte[] readOnce(StoredObjects.StoredObject object) throws IOException, InterruptedException {
     Path path = new Path(object.uri());
     FileSystem fileSystem = path.getFileSystem(conf);
-    try (FSDataInputStream stream = opened(fileSystem, fileSystem.makeQualified(path), object.size()).build().get()) {
-      byte[] bytes = new byte[(int) object.size()];
+    Path whole = fileSystem.makeQualified(path);
+    try {
+      return bytes(fileSystem, whole, object.size());
+    } catch (EOFException e) {
+      // A smaller one has taken its place since it was listed: what counts is what is there now.
+      return bytes(fileSystem, whole, Math.min(fileSystem.getFileStatus(whole).getLen(), object.size()));
+    }
+  }
+
+  private static byte[] bytes(FileSystem fileSystem, Path path, long size) throws IOException, InterruptedException {
+    try (FSDataInputStream stream = opened(fileSystem, path, size).build().get()) {
+      byte[] bytes = new byte[(int) size];
       stream.readFully(bytes);
       return bytes;
     } catch (ExecutionException e) {
