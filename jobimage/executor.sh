@@ -10,10 +10,16 @@ while IFS='=' read -r -d '' name value; do
   [[ $name == SPARK_JAVA_OPT_* ]] && java_options+=("$value")
 done < <(env -0)
 
-# The featx jars come first: they hold the same Hadoop version's S3 client, and Featx's classes.
+# The same jars in the same order as featx_job/classes.py has them: the class archive fits no other. The featx jars come
+# first: they hold the same Hadoop version's S3 client, and Featx's classes.
+export LC_ALL=C
+site=${SPARK_HOME%/pyspark}
+jars=("$FEATX_JARS"/*.jar "$site"/bigdl/share/{dllib,core}/lib/*.jar "$SPARK_HOME"/jars/*.jar)
+class_path=$(IFS=:; echo "${jars[*]}")
+
 exec "$JAVA_HOME/bin/java" "${java_options[@]}" \
   -Xms"$SPARK_EXECUTOR_MEMORY" -Xmx"$SPARK_EXECUTOR_MEMORY" \
-  -cp "${SPARK_CLASSPATH:-}:$SPARK_CONF_DIR:$SPARK_HOME/jars/*" \
+  -cp "$class_path:$SPARK_CONF_DIR" \
   org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend \
   --driver-url "$SPARK_DRIVER_URL" \
   --executor-id "$SPARK_EXECUTOR_ID" \

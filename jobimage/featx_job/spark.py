@@ -1,4 +1,4 @@
-"""Spark's settings for a run, in a cluster or on this machine. Pure.
+"""Spark's settings for a run, in a cluster or on this machine. Pure, but for a look at which jars there are.
 
 Executors hold no Python: all they need is the jars, and BigDL's own JVM options (docs/design.md, "Engine").
 """
@@ -12,6 +12,7 @@ from featx_api.job import JobSpec
 from featx_api.sources import StoreAccess
 from featx_api.spec import FeatureExtractionSpec
 
+from featx_job import classes
 from featx_job.failures import RunFailure
 from featx_job.memory import Sizes, mebibytes
 from featx_job.stores import authority
@@ -81,12 +82,6 @@ def shards_at_once(sizes: Sizes) -> int:
     return max(2, sizes.streams) + 1
 
 
-def class_path(surroundings: Surroundings) -> str:
-    """Returns the class path that driver and executors need beside Spark's own jars."""
-    bigdl = [f"{surroundings.site}/bigdl/share/{part}/lib/*" for part in ("dllib", "core")]
-    return ":".join([f"{surroundings.jars}/*", *bigdl])
-
-
 def java_options(spec: FeatureExtractionSpec, surroundings: Surroundings) -> str:
     """Returns JVM options: what BigDL needs on Java 17, where OpenVINO's libraries are, and who the run is to HDFS."""
     site = surroundings.site
@@ -96,7 +91,14 @@ def java_options(spec: FeatureExtractionSpec, surroundings: Surroundings) -> str
     if spec.execution.kerberos:
         user = [f"-Djava.security.krb5.conf={_keytab(spec.execution.kerberos, surroundings).with_name('krb5.conf')}"]
     return " ".join(
-        [*opens, *engine, *user, "-Djava.net.preferIPv4Stack=true", "-Dlog4j2.configurationFile=featx-log4j2.xml"]
+        [
+            *opens,
+            *engine,
+            *user,
+            *classes.options(surroundings),
+            "-Djava.net.preferIPv4Stack=true",
+            "-Dlog4j2.configurationFile=featx-log4j2.xml",
+        ]
     )
 
 
@@ -111,9 +113,8 @@ def _in_cluster(job: JobSpec, surroundings: Surroundings, cluster: Cluster, size
         "spark.driver.port": str(DRIVER_PORT),
         "spark.driver.blockManager.port": str(BLOCK_PORT),
         "spark.driver.memory": f"{int(mebibytes(execution.driver_memory) * DRIVER_HEAP_SHARE)}m",
-        "spark.driver.extraClassPath": class_path(surroundings),
+        "spark.driver.extraClassPath": classes.path(surroundings),
         "spark.driver.extraJavaOptions": options,
-        "spark.executor.extraClassPath": class_path(surroundings),
         # G1 finds no room for VGG16's largest layer in a heap that has half as much again (docs/design.md, "Memory").
         "spark.executor.extraJavaOptions": f"{options} -XX:+UseShenandoahGC",
         # To Spark a core is a shard at a time; what the pod asks for are the real ones.
@@ -162,7 +163,7 @@ def _on_this_machine(job: JobSpec, surroundings: Surroundings, sizes: Sizes) -> 
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": f"{LOCAL_HEAP * sizes.heap}m",
         "spark.ui.enabled": "false",
-        "spark.driver.extraClassPath": class_path(surroundings),
+        "spark.driver.extraClassPath": classes.path(surroundings),
         "spark.driver.extraJavaOptions": java_options(job.spec, surroundings),
         "spark.local.dir": str(surroundings.work),
     }

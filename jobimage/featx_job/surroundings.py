@@ -36,6 +36,7 @@ class Surroundings:
         claims: Folder with one folder a PersistentVolumeClaim.
         cores: Cores of this machine that a local run may use.
         cluster: Facts of the driver pod; None for a local run.
+        new_archive: Where a local run's JVM is to leave an archive of its classes (`classes`).
     """
 
     jars: Path
@@ -44,6 +45,7 @@ class Surroundings:
     claims: Path = Path(CLAIMS_FOLDER)
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
     cluster: Cluster | None = None
+    new_archive: Path | None = None
     site: Path = field(default_factory=lambda: Path(sysconfig.get_paths()["purelib"]))
 
     def secret(self, name: str, field: str, keys: tuple[str, ...]) -> Path:

@@ -1,0 +1,40 @@
+"""Java's classes as a run's JVMs find them, and the archive of them that lets JVMs start faster.
+
+A JVM reads, checks and links some fifteen thousand classes before it has computed anything. Java maps them instead
+from an archive, if it was shown them once (class data sharing, JEP 350; `class_archive` does). An archive fits one
+class path, jar by jar: so jars are named in an order that is the same everywhere; jobimage/executor.sh names the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from featx_job.surroundings import Surroundings
+
+
+def jars(surroundings: Surroundings) -> list[Path]:
+    """Returns the class path of driver and executors: Featx's jars, then BigDL's and Spark's."""
+    site = surroundings.site
+    bigdl = (site / "bigdl" / "share" / part / "lib" for part in ("dllib", "core"))
+    folders = [surroundings.jars, *bigdl, site / "pyspark" / "jars"]
+    return [jar for folder in folders for jar in sorted(folder.glob("*.jar"))]
+
+
+def path(surroundings: Surroundings) -> str:
+    """Returns the class path as Java takes it."""
+    return ":".join(map(str, jars(surroundings)))
+
+
+def archive(surroundings: Surroundings) -> Path:
+    """Returns where the archive of these jars is, or would be; Java knows jars by path, size and time."""
+    facts = [(str(jar), jar.stat().st_size, int(jar.stat().st_mtime)) for jar in jars(surroundings)]
+    return surroundings.jars / f"classes-{hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}.jsa"
+
+
+def options(surroundings: Surroundings) -> tuple[str, ...]:
+    """Returns a JVM's options on the archive: to make one, or to use it; that it does not fit is no warning."""
+    if surroundings.new_archive:
+        return (f"-XX:ArchiveClassesAtExit={surroundings.new_archive}",)
+    known = archive(surroundings)
+    return (f"-XX:SharedArchiveFile={known}", "-Xlog:cds=off", "-Xlog:class+path=off") if known.exists() else ()
