@@ -71,6 +71,7 @@ def surroundings(name: str, parsed: argparse.Namespace) -> Iterator[tuple[Surrou
         raise CommandError(
             "java is not on PATH: install Java 17, on Debian with `apt-get install openjdk-17-jdk-headless`"
         )
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # a machine's own name need not be known to it
     jars = engine.jars()
     with tempfile.TemporaryDirectory(prefix="featx-") as work, quiet.turned_to(log_of(name)) as terminal:
         around = Surroundings(jars=jars, work=Path(work), secrets=parsed.secrets)

@@ -7,6 +7,7 @@ developer's machine it follows the build of the jars.
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 import sys
 import tempfile
@@ -109,4 +110,5 @@ def _net() -> Network:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # where images are built, a host's own name may be unknown
     make(Path(sys.argv[1]))
