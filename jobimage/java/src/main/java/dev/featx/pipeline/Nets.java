@@ -21,6 +21,8 @@ import java.util.concurrent.ForkJoinPool;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The two nets of a run, as executors get them.
@@ -29,6 +31,7 @@ import org.apache.spark.broadcast.Broadcast;
  * @param extractorNet the net whose output is the feature
  */
 record Nets(Net detectorNet, Net extractorNet) implements Serializable {
+  private static final Logger LOG = LoggerFactory.getLogger(Nets.class);
   private static final int PART = 16 << 20;
   private static final ConcurrentHashMap<String, Detector> DETECTORS = new ConcurrentHashMap<>();
 
@@ -48,6 +51,7 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
      * @throws IOException if it can't be read
      */
     static Net of(JavaSparkContext spark, Path path) throws IOException {
+      long started = System.nanoTime();
       List<Broadcast<byte[]>> parts = new ArrayList<>();
       MessageDigest digest = Networks.sha256();
       try (InputStream stream = Files.newInputStream(path)) {
@@ -56,6 +60,7 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
           parts.add(spark.broadcast(part));
         }
       }
+      LOG.info("{} is handed out, after {} ms", path.getFileName(), (System.nanoTime() - started) / 1_000_000);
       return new Net(Networks.digest(digest), parts);
     }
 
@@ -72,6 +77,7 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
       Path whole = folder.resolve(digest + ".net");
       synchronized (Net.class) {
         if (!Files.exists(whole)) {
+          long started = System.nanoTime();
           Path unfinished = folder.resolve(digest + ".part");
           try (OutputStream stream = Files.newOutputStream(unfinished)) {
             for (Broadcast<byte[]> part : parts) {
@@ -79,6 +85,7 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
             }
           }
           Files.move(unfinished, whole, StandardCopyOption.ATOMIC_MOVE);
+          LOG.info("a net of {} MiB came in {} ms", Files.size(whole) >> 20, (System.nanoTime() - started) / 1_000_000);
         }
       }
       return whole;
@@ -100,15 +107,11 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
     NetworkFile file = detectorNet.file();
     // The extractor's file, which may be the larger one, comes while the detector is made.
     ForkJoinPool.commonPool().execute(extractorNet::file);
-    return new Detector(file, compiled(detectorNet, plan));
+    return new Detector(file, Networks.of(detectorNet.digest(), () -> file, plan.compilation()));
   }
 
   /** Returns the extractor made ready, once a JVM. */
   CompiledNetwork extractor(Plan plan) {
-    return compiled(extractorNet, plan);
-  }
-
-  private static CompiledNetwork compiled(Net net, Plan plan) {
-    return Networks.of(net.digest(), net::file, plan.compilation());
+    return Networks.of(extractorNet.digest(), extractorNet::file, plan.compilation());
   }
 }
