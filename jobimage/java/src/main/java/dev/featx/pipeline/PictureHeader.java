@@ -14,10 +14,16 @@ import javax.imageio.stream.ImageInputStream;
  * @param format such as jpeg, png, gif, webp
  * @param width in pixels
  * @param height in pixels
+ * @param orientation how what is stored comes upright
  */
-record PictureHeader(String format, int width, int height) {
+record PictureHeader(String format, int width, int height, Orientation orientation) {
   static {
     ImageIO.setUseCache(false); // executors' disks are read-only
+  }
+
+  /** A picture that is stored upright. */
+  PictureHeader(String format, int width, int height) {
+    this(format, width, height, Orientation.TOP_LEFT);
   }
 
   /**
@@ -65,7 +71,7 @@ record PictureHeader(String format, int width, int height) {
     if (structure.width() == 0 || structure.height() == 0) {
       throw new PictureProblem(PictureProblem.Stage.DECODE, "NotAPicture", "a JPEG without a frame");
     }
-    return new PictureHeader("jpeg", structure.width(), structure.height());
+    return new PictureHeader("jpeg", structure.width(), structure.height(), structure.orientation());
   }
 
   private static boolean isWebp(byte[] bytes) {

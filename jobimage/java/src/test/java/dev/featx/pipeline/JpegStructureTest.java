@@ -14,7 +14,7 @@ class JpegStructureTest {
   @Test
   void theFrameTellsHeightAndWidth() {
     JpegStructure structure = JpegStructure.of(file(FRAME, SCAN, END));
-    assertEquals(new JpegStructure(0x0304, 0x0102, true), structure);
+    assertEquals(new JpegStructure(0x0304, 0x0102, Orientation.TOP_LEFT, true), structure);
   }
 
   @Test
@@ -31,6 +31,25 @@ class JpegStructureTest {
   @Test
   void fillingBeforeAMarkerIsPassedOver() {
     assertTrue(JpegStructure.of(file(FRAME, SCAN, new int[] {0xFF, 0xFF, 0xFF}, END)).complete());
+  }
+
+  @Test
+  void anExifSegmentTellsTheOrientationWhereverItStands() {
+    int[] comments = {0xFF, 0xE1, 0, 8, 'h', 't', 't', 'p', ':', 0};
+    int[] little = exif('I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0);
+    int[] big = exif('M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 8, 0, 0);
+    assertEquals(Orientation.RIGHT_TOP, JpegStructure.of(file(comments, little, FRAME, SCAN, END)).orientation());
+    assertEquals(Orientation.LEFT_BOTTOM, JpegStructure.of(file(big, FRAME, SCAN, END)).orientation());
+  }
+
+  @Test
+  void aDamagedOrientationIsNone() {
+    int[] unknown = exif('I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, 9, 0, 0, 0);
+    int[] outside = exif('I', 'I', 42, 0, 0xFF, 0xFF, 0xFF, 0x7F);
+    int[] cut = exif('M', 'M', 0, 42, 0, 0, 0, 8, 0xFF, 0xFF, 0x01);
+    for (int[] segment : new int[][] {unknown, outside, cut, exif()}) {
+      assertEquals(Orientation.TOP_LEFT, JpegStructure.of(file(segment, FRAME, SCAN, END)).orientation());
+    }
   }
 
   @Test
@@ -68,5 +87,12 @@ class JpegStructureTest {
       }
     }
     return bytes.toByteArray();
+  }
+
+  private static int[] exif(int... tiff) {
+    int[] head = {0xFF, 0xE1, 0, 8 + tiff.length, 'E', 'x', 'i', 'f', 0, 0};
+    int[] whole = java.util.Arrays.copyOf(head, head.length + tiff.length);
+    System.arraycopy(tiff, 0, whole, head.length, tiff.length);
+    return whole;
   }
 }

@@ -69,7 +69,7 @@ class PictureHeaderTest {
     bytes.write(thumbnail);
     bytes.write(picture, 2, picture.length - 2);
     byte[] whole = bytes.toByteArray();
-    assertEquals(new JpegStructure(64, 64, true), JpegStructure.of(whole));
+    assertEquals(new JpegStructure(64, 64, Orientation.TOP_LEFT, true), JpegStructure.of(whole));
     assertFalse(JpegStructure.of(Arrays.copyOf(whole, whole.length - 40)).complete());
   }
 
