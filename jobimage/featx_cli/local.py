@@ -102,7 +102,7 @@ def with_bar(job: JobSpec, around: Surroundings, console: Console) -> Outcome:
 
         def show(progress: Progress) -> None:
             speed = f"{progress.images_per_second:.1f} images/s" if progress.images_done else "loading the nets"
-            speed = "waiting for a store" if progress.waiting else speed
+            speed = progress.waiting or speed
             bar.update(task, total=progress.images_total or None, completed=progress.images_done, speed=speed)
 
         return program.run(job, around, show)

@@ -6,12 +6,13 @@ What was seen is kept beside the run's shards, so that every attempt computes wi
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from featx_api.nets import Quantization
 from featx_api.spec import FeatureExtractionSpec
 
-from featx_job.engine import Engine, OnWait
+from featx_job.engine import Engine
 from featx_job.failures import RunFailure
 from featx_job.models import NetFiles, Nets
 from featx_job.nets.load import Loaded
@@ -24,7 +25,7 @@ KEPT = "quantization.json"
 
 
 def net_files(
-    spec: FeatureExtractionSpec, nets: Nets, shards: ShardList, table: Table, engine: Engine, on_wait: OnWait
+    spec: FeatureExtractionSpec, nets: Nets, shards: ShardList, table: Table, engine: Engine, tell: Callable[[str], None]
 ) -> NetFiles:
     """Returns what executors of a run load: nets in floats, or in integers that were found to be near enough.
 
@@ -34,7 +35,7 @@ def net_files(
         shards: All its pictures.
         table: Where it keeps what later attempts need.
         engine: Runs nets on pictures.
-        on_wait: Called now and then.
+        tell: Called now and then with what is being done.
 
     Raises:
         RunFailure: CalibrationFailed, Int8Inaccurate, or why executors can't work.
@@ -47,7 +48,7 @@ def net_files(
     limits = spec.quantization or Quantization()
     looked_at, others = shards.samples(limits.pictures)
     watched = NetFiles(nets.detector.watched() if nets.detector else None, nets.extractor.watched())
-    seen = engine.look(looked_at, watched, table, on_wait)
+    seen = engine.look(looked_at, watched, table, lambda: tell(f"int8 is calibrated on {limits.pictures} pictures"))
     if seen["extractor"] is None:
         raise RunFailure(
             "CalibrationFailed",
@@ -55,7 +56,7 @@ def net_files(
             "raise spec.quantization.pictures, or see with f32 what is wrong with them",
         )
     files = _quantized(nets, seen)
-    quality = engine.compare(others, watched, files, table, on_wait)
+    quality = engine.compare(others, watched, files, table, lambda: tell("int8 is compared with f32 on other pictures"))
     _judge(quality, limits)
     table.keep(KEPT, json.dumps({"seen": seen, "quality": quality}, sort_keys=True).encode())
     return files

@@ -42,6 +42,7 @@ class Engine:
         """
         self._job, self._surroundings, self._sizes, self._conf = job, surroundings, sizes, conf
         self._context: SparkContext | None = None
+        self._written: dict[str, tuple[NetFiles, tuple[str | None, str]]] = {}
 
     def alone(self) -> Engine:
         """Returns the same without executors, for what the driver's own JVM can do."""
@@ -157,8 +158,11 @@ class Engine:
         return found
 
     def _write_nets(self, files: NetFiles, name: str) -> tuple[str | None, str]:
-        detector = self._write(f"{name}-detector.net", files.detector) if files.detector else None
-        return detector, self._write(f"{name}-extractor.net", files.extractor)
+        """Writes network files for the JVM, each once: it may be reading what it was given before."""
+        if self._written.get(name, (None,))[0] is not files:
+            detector = self._write(f"{name}-detector.net", files.detector) if files.detector else None
+            self._written[name] = files, (detector, self._write(f"{name}-extractor.net", files.extractor))
+        return self._written[name][1]
 
     def _write(self, name: str, parts: Parts) -> str:
         work = self._surroundings.work

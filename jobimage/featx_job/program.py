@@ -130,7 +130,7 @@ def _process(
                 tally.add(shard)
             on_progress(_now(tally).model_copy(update={"waiting": waiting and waiting[:512]}))
 
-        files = calibration.net_files(job.spec, nets, shards, table, engine, lambda: on_done(None, None))
+        files = calibration.net_files(job.spec, nets, shards, table, engine, lambda doing: on_done(None, doing))
         tally.started = time.monotonic()
         engine.run(shards, left, files, table, on_done)
         LOG.info("all shards are done")

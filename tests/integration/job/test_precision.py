@@ -45,7 +45,9 @@ def test_integers_come_near_floats_and_every_attempt_computes_with_the_same(
     loose = {"pictures": 8, "minAgreement": 0.5}
     outcome = runner.run(spec(pictures, output, engine=engine, precision="int8", quantization=loose), "uid-int8")
     assert outcome.failure is None
+    assert "int8 is calibrated on 8 pictures" in {progress.waiting for progress in runner.seen}
     assert outcome.progress is not None
+    assert outcome.progress.waiting is None
     assert outcome.progress.precision == "int8"
     exact = {row["key"]: row for row in rows_of_folder(plain).rows}
     found = {row["key"]: row for row in rows_of_folder(output).rows}

@@ -1,5 +1,10 @@
 package dev.featx.nets;
 
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -50,6 +55,18 @@ public final class Networks {
     MessageDigest taken = sha256();
     taken.update(bytes);
     return digest(taken);
+  }
+
+  /**
+   * Returns the same of a file, which is not read into memory.
+   *
+   * @throws IOException if it can't be read
+   */
+  public static String digest(Path file) throws IOException {
+    try (DigestInputStream stream = new DigestInputStream(Files.newInputStream(file), sha256())) {
+      stream.transferTo(OutputStream.nullOutputStream());
+      return digest(stream.getMessageDigest());
+    }
   }
 
   /** Returns the same of a file that was taken in part by part. */

@@ -6,19 +6,14 @@ import dev.featx.nets.Detector;
 import dev.featx.nets.NetworkFile;
 import dev.featx.nets.Networks;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ForkJoinPool;
-import org.apache.spark.SparkEnv;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.slf4j.Logger;
@@ -42,26 +37,24 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
    * @param digest by which it is known
    * @param parts of the file, in order
    */
-  record Net(String digest, List<Broadcast<byte[]>> parts) implements Serializable {
+  record Net(String digest, List<Broadcast<FilePart>> parts) implements Serializable {
     /**
      * Hands out a file.
      *
      * @param spark by which
-     * @param path where the driver has it
+     * @param path where the driver has it, until the run ends
      * @throws IOException if it can't be read
      */
     static Net of(JavaSparkContext spark, Path path) throws IOException {
       long started = System.nanoTime();
-      List<Broadcast<byte[]>> parts = new ArrayList<>();
-      MessageDigest digest = Networks.sha256();
-      try (InputStream stream = Files.newInputStream(path)) {
-        for (byte[] part = stream.readNBytes(PART); part.length > 0; part = stream.readNBytes(PART)) {
-          digest.update(part);
-          parts.add(spark.broadcast(part));
-        }
+      String digest = Networks.digest(path);
+      List<Broadcast<FilePart>> parts = new ArrayList<>();
+      long size = Files.size(path);
+      for (long at = 0; at < size; at += PART) {
+        parts.add(spark.broadcast(new FilePart(path, digest + ".net", at, (int) Math.min(PART, size - at))));
       }
       LOG.info("{} is handed out, after {} ms", path.getFileName(), (System.nanoTime() - started) / 1_000_000);
-      return new Net(Networks.digest(digest), parts);
+      return new Net(digest, parts);
     }
 
     NetworkFile file() {
@@ -73,22 +66,13 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
     }
 
     private Path onDisk() throws IOException {
-      Path folder = SparkEnv.get().blockManager().diskBlockManager().localDirs()[0].toPath();
-      Path whole = folder.resolve(digest + ".net");
       synchronized (Net.class) {
-        if (!Files.exists(whole)) {
-          long started = System.nanoTime();
-          Path unfinished = folder.resolve(digest + ".part");
-          try (OutputStream stream = Files.newOutputStream(unfinished)) {
-            for (Broadcast<byte[]> part : parts) {
-              stream.write(part.value());
-            }
-          }
-          Files.move(unfinished, whole, StandardCopyOption.ATOMIC_MOVE);
-          LOG.info("a net of {} MiB came in {} ms", Files.size(whole) >> 20, (System.nanoTime() - started) / 1_000_000);
-        }
+        long started = System.nanoTime();
+        parts.forEach(Broadcast::value);
+        Path whole = parts.get(0).value().file();
+        LOG.info("a net of {} MiB came in {} ms", Files.size(whole) >> 20, (System.nanoTime() - started) / 1_000_000);
+        return whole;
       }
-      return whole;
     }
 
     /** Returns the net made ready, which is its caller's to close. */
