@@ -45,7 +45,9 @@ class Progress(StatusModel):
         None, max_length=64, description="What the nets compute in; several where executors' CPUs differ."
     )
     waiting: str | None = Field(
-        None, max_length=512, description="What pictures wait for, while they do: int8's calibration, or a store that does not answer."
+        None,
+        max_length=512,
+        description="What pictures wait for, while they do: int8's calibration, or a store that does not answer.",
     )
     last_update_time: datetime | None = None
 

@@ -25,7 +25,12 @@ KEPT = "quantization.json"
 
 
 def net_files(
-    spec: FeatureExtractionSpec, nets: Nets, shards: ShardList, table: Table, engine: Engine, tell: Callable[[str], None]
+    spec: FeatureExtractionSpec,
+    nets: Nets,
+    shards: ShardList,
+    table: Table,
+    engine: Engine,
+    tell: Callable[[str], None],
 ) -> NetFiles:
     """Returns what executors of a run load: nets in floats, or in integers that were found to be near enough.
 
