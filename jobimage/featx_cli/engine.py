@@ -70,12 +70,13 @@ def _archive(built: Path) -> None:
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
         if outcome.returncode:
             raise CommandError(f"the class archive could not be made:\n{(outcome.stdout + outcome.stderr)[-4000:]}")
-    os.utime(archive)
+    for each in built.glob(f"{archive.stem}.*"):
+        os.utime(each)
 
 
 def _forget(folder: Path) -> None:
     """Removes what nobody has asked for in a week: builds, and archives of environments that may be gone."""
-    for each in [*folder.glob("*/classes-*.jsa"), *folder.glob("*/")]:
+    for each in [*folder.glob("*/classes-*.*"), *folder.glob("*/")]:
         if each.stat().st_mtime < time.time() - UNUSED_SECONDS:
             shutil.rmtree(each, ignore_errors=True) if each.is_dir() else each.unlink()
 

@@ -1,4 +1,4 @@
-"""Makes the archive with which a run's JVMs start faster (`classes`): `python -m featx_job.class_archive JARS`.
+"""Makes archive and nets with which a run's JVMs start faster (`classes`): `python -m featx_job.class_archive JARS`.
 
 Java is shown its classes by a run of both engines on a drawn picture. The job image does so when it is built; on a
 developer's machine it follows the build of the jars.
@@ -19,7 +19,7 @@ from featx_api.job import JobSpec
 from featx_api.spec import FeatureExtractionSpec
 from pyspark import SparkContext
 
-from featx_job import classes, program
+from featx_job import classes, models, program
 from featx_job.nets import graph, shapes
 from featx_job.nets.graph import Layer, Network, Operation
 from featx_job.nets.onnx_writer import to_onnx
@@ -30,10 +30,10 @@ SECONDS_TO_END = 120
 
 
 def make(jars: Path) -> None:
-    """Makes the archive, unless it is there.
+    """Makes archive and nets, unless they are there.
 
     Args:
-        jars: Folder of Featx's jars, where it is put.
+        jars: Folder of Featx's jars, where they are put.
 
     Raises:
         RuntimeError: The run fails.
@@ -48,7 +48,10 @@ def make(jars: Path) -> None:
         (folder / "pictures" / "grey.png").write_bytes(_picture())
         (folder / "net.onnx").write_bytes(to_onnx(_net()))
         for engine in ("openvino", "bigdl"):
-            outcome = program.run(_job(folder, engine), around, lambda _: None)
+            job = _job(folder, engine)
+            with classes.first_net(around, engine).open("wb") as file:
+                file.writelines(models.load(job.spec, around).files().extractor)
+            outcome = program.run(job, around, lambda _: None)
             if outcome.failure:
                 raise RuntimeError(f"{outcome.failure.class_}: {outcome.failure.message}")
         _end()

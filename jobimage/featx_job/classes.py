@@ -1,8 +1,11 @@
-"""Java's classes as a run's JVMs find them, and the archive of them that lets JVMs start faster.
+"""Java's classes as a run's JVMs find them, and what was laid beside them so that JVMs start faster.
 
 A JVM reads, checks and links some fifteen thousand classes before it has computed anything. Java maps them instead
 from an archive, if it was shown them once (class data sharing, JEP 350; `class_archive` does). An archive fits one
 class path, jar by jar: so jars are named in an order that is the same everywhere; jobimage/executor.sh names the same.
+
+An engine takes seconds for its first net, whatever that is. So there is a small one, for the time in which a JVM waits
+for its run's (dev.featx.nets.Preparation).
 """
 
 from __future__ import annotations
@@ -38,3 +41,14 @@ def options(surroundings: Surroundings) -> tuple[str, ...]:
         return (f"-XX:ArchiveClassesAtExit={surroundings.new_archive}",)
     known = archive(surroundings)
     return (f"-XX:SharedArchiveFile={known}", "-Xlog:cds=off", "-Xlog:class+path=off") if known.exists() else ()
+
+
+def first_net(surroundings: Surroundings, engine: str) -> Path:
+    """Returns where the small network file of an engine is, or would be."""
+    return archive(surroundings).with_suffix(f".{engine}")
+
+
+def preparation(surroundings: Surroundings, engine: str, cores: int, streams: int) -> str | None:
+    """Returns what a JVM is told to get its engine ready (dev.featx.nets.Preparation), or None without a small net."""
+    net = first_net(surroundings, engine)
+    return f"{engine},{cores},{streams},{net}" if net.exists() else None

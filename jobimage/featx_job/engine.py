@@ -57,12 +57,21 @@ class Engine:
         """
         settings = SparkConf(loadDefaults=False).setAll(list(self._conf.items()))
         try:
+            self._prepare(settings)
             self._context = SparkContext(conf=settings)
         except (Py4JError, RuntimeError) as error:
             if failures.STOPPED_EARLY in str(error):
                 raise failures.of_lost_executors(None) from None
             raise RunFailure("SparkNotStarted", f"Spark did not start: {str(error)[:500]}", retryable=True) from None
         return self
+
+    def _prepare(self, settings: SparkConf) -> None:
+        """Starts the JVM of a local run, which runs nets too, and has it get the engine ready while Spark starts."""
+        told = spark.preparation(self._job, self._surroundings, self._sizes)
+        if self._surroundings.cluster is None and told and SparkContext._gateway is None:
+            SparkContext._ensure_initialized(conf=settings)
+            jvm: Any = SparkContext._jvm
+            jvm.dev.featx.nets.Preparation.begin(told)
 
     def __exit__(self, *_: object) -> None:
         """Stops Spark and its executors."""

@@ -118,7 +118,9 @@ def _in_cluster(job: JobSpec, surroundings: Surroundings, cluster: Cluster, size
         "spark.driver.extraClassPath": classes.path(surroundings),
         "spark.driver.extraJavaOptions": options,
         # G1 finds no room for VGG16's largest layer in a heap that has half as much again (docs/design.md, "Memory").
-        "spark.executor.extraJavaOptions": f"{options} -XX:+UseShenandoahGC",
+        "spark.executor.extraJavaOptions": " ".join(
+            [options, "-XX:+UseShenandoahGC", *_prepare(job, surroundings, sizes)]
+        ),
         # To Spark a core is a shard at a time; what the pod asks for are the real ones.
         "spark.executor.cores": str(shards_at_once(sizes)),
         "spark.task.cpus": "1",
@@ -143,6 +145,16 @@ def _in_cluster(job: JobSpec, surroundings: Surroundings, cluster: Cluster, size
         "spark.kubernetes.allocation.batch.delay": "1s",
     }
     return settings | _executors(job)
+
+
+def preparation(job: JobSpec, surroundings: Surroundings, sizes: Sizes) -> str | None:
+    """Returns what a JVM that runs nets is told to get its engine ready while Spark starts."""
+    return classes.preparation(surroundings, job.spec.engine, threads(job, surroundings), sizes.streams)
+
+
+def _prepare(job: JobSpec, surroundings: Surroundings, sizes: Sizes) -> list[str]:
+    told = preparation(job, surroundings, sizes)
+    return [f"-Dfeatx.prepare={told}"] if told else []
 
 
 def _executors(job: JobSpec) -> Conf:

@@ -44,6 +44,7 @@ public final class Networks {
 
   /** Returns a net that is its caller's to close. */
   public static CompiledNetwork made(NetworkFile file, Compilation how) {
+    Preparation.end();
     long started = System.nanoTime();
     CompiledNetwork made = how.engine().compile(file, how);
     LOG.info("a net was made ready for {} in {} ms", how, (System.nanoTime() - started) / 1_000_000);

@@ -100,10 +100,10 @@ final class Calibration {
 
     Watched(Plan run, Nets nets) {
       plan = run.with(run.compilation().plain());
-      detectorFile = nets.detectorNet() == null ? null : nets.detectorNet().file();
+      detectorFile = nets.detectorNet() == null ? null : nets.detectorNet().read();
       detector = detectorFile == null ? null
           : new WatchedNetwork(nets.detectorNet().made(plan.compilation()), detectorFile.ownOutputs());
-      extractor = new WatchedNetwork(nets.extractorNet().made(plan.compilation()), nets.extractorNet().file().ownOutputs());
+      extractor = new WatchedNetwork(nets.extractorNet().made(plan.compilation()), nets.extractorNet().read().ownOutputs());
     }
 
     List<Rows.Feature> process(Shard shard, Configuration conf) throws IOException, InterruptedException {

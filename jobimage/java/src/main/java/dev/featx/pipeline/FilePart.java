@@ -14,7 +14,8 @@ import org.apache.spark.SparkEnv;
  * A part of a file, which travels as its bytes and is a part of a file again where it arrives.
  *
  * <p>Spark keeps what is broadcast both as an object and as bytes. With this object next to nothing, an executor's heap is
- * free for the net that is made of the file, and nothing but the bytes is there to be moved to disk when it fills.
+ * free for the net that is made of the file. Written a second time, it is Spark that moves it to this machine's own disk:
+ * then the file is there, and the bytes stay in it.
  */
 final class FilePart implements Serializable {
   private static final long serialVersionUID = 1L;
@@ -22,7 +23,8 @@ final class FilePart implements Serializable {
   private final String name;
   private final long at;
   private final int length;
-  private transient String file; // a Path would have Spark measure the whole file system it refers to
+  private transient boolean here;
+  private String file; // a Path would have Spark measure the whole file system it refers to
 
   /**
    * Names a part.
@@ -46,6 +48,11 @@ final class FilePart implements Serializable {
 
   private void writeObject(ObjectOutputStream out) throws IOException {
     out.defaultWriteObject();
+    out.writeObject(here ? null : bytes());
+    here = true;
+  }
+
+  private byte[] bytes() throws IOException {
     ByteBuffer bytes = ByteBuffer.allocate(length);
     try (FileChannel channel = FileChannel.open(file(), StandardOpenOption.READ)) {
       while (bytes.hasRemaining()) {
@@ -54,12 +61,19 @@ final class FilePart implements Serializable {
         }
       }
     }
-    out.writeObject(bytes.array());
+    return bytes.array();
   }
 
   private void readObject(ObjectInputStream in) throws IOException, ClassNotFoundException {
     in.defaultReadObject();
-    ByteBuffer bytes = ByteBuffer.wrap((byte[]) in.readObject());
+    byte[] bytes = (byte[]) in.readObject();
+    if (bytes != null) {
+      write(ByteBuffer.wrap(bytes));
+    }
+    here = true;
+  }
+
+  private void write(ByteBuffer bytes) throws IOException {
     file = SparkEnv.get().blockManager().diskBlockManager().localDirs()[0].toPath().resolve(name).toString();
     try (FileChannel channel = FileChannel.open(file(), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
       while (bytes.hasRemaining()) {

@@ -28,6 +28,7 @@ import org.slf4j.LoggerFactory;
 record Nets(Net detectorNet, Net extractorNet) implements Serializable {
   private static final Logger LOG = LoggerFactory.getLogger(Nets.class);
   private static final int PART = 16 << 20;
+  private static final int AT_A_TIME = 4;
   private static final ConcurrentHashMap<String, Detector> DETECTORS = new ConcurrentHashMap<>();
 
   /**
@@ -35,9 +36,10 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
    * VGG16's half gigabyte would otherwise lie in the heap while the net is made of it.
    *
    * @param digest by which it is known
-   * @param parts of the file, in order
+   * @param file where the driver has it
+   * @param parts of the file, in order; none where the driver is the executor too
    */
-  record Net(String digest, List<Broadcast<FilePart>> parts) implements Serializable {
+  record Net(String digest, String file, List<Broadcast<FilePart>> parts) implements Serializable {
     /**
      * Hands out a file.
      *
@@ -49,15 +51,15 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
       long started = System.nanoTime();
       String digest = Networks.digest(path);
       List<Broadcast<FilePart>> parts = new ArrayList<>();
-      long size = Files.size(path);
+      long size = spark.isLocal() ? 0 : Files.size(path);
       for (long at = 0; at < size; at += PART) {
         parts.add(spark.broadcast(new FilePart(path, digest + ".net", at, (int) Math.min(PART, size - at))));
       }
       LOG.info("{} is handed out, after {} ms", path.getFileName(), (System.nanoTime() - started) / 1_000_000);
-      return new Net(digest, parts);
+      return new Net(digest, path.toString(), parts);
     }
 
-    NetworkFile file() {
+    NetworkFile read() {
       try {
         return NetworkFile.read(onDisk());
       } catch (IOException e) {
@@ -66,18 +68,31 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
     }
 
     private Path onDisk() throws IOException {
+      if (parts.isEmpty()) {
+        return Path.of(file);
+      }
       synchronized (Net.class) {
         long started = System.nanoTime();
-        parts.forEach(Broadcast::value);
+        fetch(parts);
         Path whole = parts.get(0).value().file();
         LOG.info("a net of {} MiB came in {} ms", Files.size(whole) >> 20, (System.nanoTime() - started) / 1_000_000);
         return whole;
       }
     }
 
+    /** Has all parts come, some at a time: while one is on its way another is put on the disk. */
+    private static void fetch(List<Broadcast<FilePart>> parts) {
+      ForkJoinPool pool = new ForkJoinPool(AT_A_TIME);
+      try {
+        pool.submit(() -> parts.parallelStream().forEach(Broadcast::value)).join();
+      } finally {
+        pool.shutdown();
+      }
+    }
+
     /** Returns the net made ready, which is its caller's to close. */
     CompiledNetwork made(Compilation how) {
-      return Networks.made(file(), how);
+      return Networks.made(read(), how);
     }
   }
 
@@ -88,14 +103,14 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
   }
 
   private Detector madeDetector(Plan plan) {
-    NetworkFile file = detectorNet.file();
+    NetworkFile file = detectorNet.read();
     // The extractor's file, which may be the larger one, comes while the detector is made.
-    ForkJoinPool.commonPool().execute(extractorNet::file);
+    ForkJoinPool.commonPool().execute(extractorNet::read);
     return new Detector(file, Networks.of(detectorNet.digest(), () -> file, plan.compilation()));
   }
 
   /** Returns the extractor made ready, once a JVM. */
   CompiledNetwork extractor(Plan plan) {
-    return Networks.of(extractorNet.digest(), extractorNet::file, plan.compilation());
+    return Networks.of(extractorNet.digest(), extractorNet::read, plan.compilation());
   }
 }
