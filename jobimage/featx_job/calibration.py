@@ -32,7 +32,7 @@ def net_files(
     engine: Engine,
     tell: Callable[[str], None],
 ) -> NetFiles:
-    """Returns what executors of a run load: nets in floats, or in integers that were found to be near enough.
+    """Returns what executors of a run load: nets in integers that were found to be near enough.
 
     Args:
         spec: The run's.
@@ -45,8 +45,6 @@ def net_files(
     Raises:
         RunFailure: CalibrationFailed, Int8Inaccurate, or why executors can't work.
     """
-    if spec.precision != "int8":
-        return nets.files()
     kept = table.kept(KEPT)
     if kept is not None:
         return _quantized(nets, json.loads(kept)["seen"])

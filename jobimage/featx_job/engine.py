@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from featx_api.job import JobSpec
@@ -42,7 +43,8 @@ class Engine:
         """
         self._job, self._surroundings, self._sizes, self._conf = job, surroundings, sizes, conf
         self._context: SparkContext | None = None
-        self._written: dict[str, tuple[NetFiles, tuple[str | None, str]]] = {}
+        self._writer = ThreadPoolExecutor(1)
+        self._written: dict[str, tuple[NetFiles, Future[tuple[str | None, str]]]] = {}
 
     def alone(self) -> Engine:
         """Returns the same without executors, for what the driver's own JVM can do."""
@@ -105,7 +107,7 @@ class Engine:
         """
         java_job, plan = self._java_job(), self._plan(table)
         lines = self._write("shards.jsonl", ("\n".join(shards.line(index) for index in indices).encode(),))
-        nets = self._write_nets(files, "run")
+        nets = self.write_nets(files).result()
 
         def report() -> None:
             while (text := java_job.poll()) is not None:
@@ -142,7 +144,7 @@ class Engine:
             RunFailure: As `run`.
         """
         java_job, plan, line = self._java_job(), self._plan(table), self._write("look.jsonl", (pictures.encode(),))
-        nets = self._write_nets(watched, "watched")
+        nets = self.write_nets(watched, "watched").result()
         found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.look(plan, line, *nets), on_wait))
         return found
 
@@ -162,16 +164,27 @@ class Engine:
             RunFailure: As `run`.
         """
         java_job, plan, line = self._java_job(), self._plan(table), self._write("compare.jsonl", (pictures.encode(),))
-        nets = (*self._write_nets(watched, "watched"), *self._write_nets(files, "run"))
+        nets = (*self.write_nets(watched, "watched").result(), *self.write_nets(files).result())
         found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.compare(plan, line, *nets), on_wait))
         return found
 
-    def _write_nets(self, files: NetFiles, name: str) -> tuple[str | None, str]:
-        """Writes network files for the JVM, each once: it may be reading what it was given before."""
+    def write_nets(self, files: NetFiles, name: str = "run") -> Future[tuple[str | None, str]]:
+        """Begins to write network files for the JVM, each once: it may be reading what it was given before.
+
+        Args:
+            files: The nets.
+            name: Of the files.
+
+        Returns:
+            Where they are, when they are there.
+        """
         if self._written.get(name, (None,))[0] is not files:
-            detector = self._write(f"{name}-detector.net", files.detector) if files.detector else None
-            self._written[name] = files, (detector, self._write(f"{name}-extractor.net", files.extractor))
+            self._written[name] = files, self._writer.submit(self._write_both, files, name)
         return self._written[name][1]
+
+    def _write_both(self, files: NetFiles, name: str) -> tuple[str | None, str]:
+        detector = self._write(f"{name}-detector.net", files.detector) if files.detector else None
+        return detector, self._write(f"{name}-extractor.net", files.extractor)
 
     def _write(self, name: str, parts: Parts) -> str:
         work = self._surroundings.work

@@ -122,6 +122,9 @@ def _process(
         return
     if not left:
         return
+    floats = None if job.spec.precision == "int8" else nets.files()
+    if floats:
+        engine.write_nets(floats)  # while Spark starts
     with engine:
         LOG.info("Spark is up")
 
@@ -130,7 +133,9 @@ def _process(
                 tally.add(shard)
             on_progress(_now(tally).model_copy(update={"waiting": waiting and waiting[:512]}))
 
-        files = calibration.net_files(job.spec, nets, shards, table, engine, lambda doing: on_done(None, doing))
+        files = floats or calibration.net_files(
+            job.spec, nets, shards, table, engine, lambda doing: on_done(None, doing)
+        )
         tally.started = time.monotonic()
         engine.run(shards, left, files, table, on_done)
         LOG.info("all shards are done")

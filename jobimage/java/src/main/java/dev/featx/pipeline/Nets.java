@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ForkJoinPool;
+import java.util.function.Function;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.slf4j.Logger;
@@ -50,13 +51,14 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
     static Net of(JavaSparkContext spark, Path path) throws IOException {
       long started = System.nanoTime();
       String digest = Networks.digest(path);
-      List<Broadcast<FilePart>> parts = new ArrayList<>();
       long size = spark.isLocal() ? 0 : Files.size(path);
+      List<FilePart> parts = new ArrayList<>();
       for (long at = 0; at < size; at += PART) {
-        parts.add(spark.broadcast(new FilePart(path, digest + ".net", at, (int) Math.min(PART, size - at))));
+        parts.add(new FilePart(path, digest + ".net", at, (int) Math.min(PART, size - at)));
       }
+      List<Broadcast<FilePart>> handedOut = parts.stream().map(spark::broadcast).toList();
       LOG.info("{} is handed out, after {} ms", path.getFileName(), (System.nanoTime() - started) / 1_000_000);
-      return new Net(digest, path.toString(), parts);
+      return new Net(digest, path.toString(), handedOut);
     }
 
     NetworkFile read() {
@@ -73,18 +75,17 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
       }
       synchronized (Net.class) {
         long started = System.nanoTime();
-        fetch(parts);
-        Path whole = parts.get(0).value().file();
+        Path whole = someAtATime(parts, Broadcast::value).get(0).file();
         LOG.info("a net of {} MiB came in {} ms", Files.size(whole) >> 20, (System.nanoTime() - started) / 1_000_000);
         return whole;
       }
     }
 
-    /** Has all parts come, some at a time: while one is on its way another is put on the disk. */
-    private static void fetch(List<Broadcast<FilePart>> parts) {
+    /** While one part is on its way another is put on the disk. */
+    private static <P, R> List<R> someAtATime(List<P> parts, Function<P, R> step) {
       ForkJoinPool pool = new ForkJoinPool(AT_A_TIME);
       try {
-        pool.submit(() -> parts.parallelStream().forEach(Broadcast::value)).join();
+        return pool.submit(() -> parts.parallelStream().map(step).toList()).join();
       } finally {
         pool.shutdown();
       }
