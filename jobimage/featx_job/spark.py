@@ -201,8 +201,7 @@ def stores(spec: FeatureExtractionSpec, surroundings: Surroundings) -> Conf:
                 f"spec.output.s3: bucket {bucket} is also the source's but reached in another way; make both the same",
             )
     settings = {
-        # The plain one keeps no hidden .crc beside each file, and can read names with a colon.
-        "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+        "spark.hadoop.fs.file.impl": "dev.featx.pipeline.LocalFiles",
         "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.hadoop.fs.s3a.attempts.maximum": "3",
         "spark.hadoop.fs.s3a.retry.limit": "3",

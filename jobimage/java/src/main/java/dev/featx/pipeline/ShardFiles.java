@@ -4,6 +4,9 @@ import dev.featx.nets.Precision;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Paths;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
@@ -72,14 +75,24 @@ final class ShardFiles {
   private Written placeOnce(Path file, Writer writer) throws IOException {
     FileSystem fileSystem = file.getFileSystem(conf);
     String sha256;
-    if (file.toUri().getScheme().startsWith("s3")) { // the address says it; RawLocalFileSystem itself does not
+    String scheme = file.toUri().getScheme(); // RawLocalFileSystem does not say its own
+    if (scheme.startsWith("s3")) {
       sha256 = writer.write(file);
     } else {
       Path hidden = new Path(file.getParent(), "." + file.getName() + "." + UUID.randomUUID());
       sha256 = writer.write(hidden);
-      FileContext.getFileContext(file.toUri(), conf).rename(hidden, file, Options.Rename.OVERWRITE);
+      rename(scheme, hidden, file);
     }
     FileStatus written = fileSystem.getFileStatus(file);
     return new Written(written.getLen(), sha256);
+  }
+
+  private void rename(String scheme, Path hidden, Path file) throws IOException {
+    if (scheme.equals("file")) {
+      // Hadoop would start a process of readlink eight times.
+      Files.move(Paths.get(hidden.toUri()), Paths.get(file.toUri()), StandardCopyOption.ATOMIC_MOVE);
+    } else {
+      FileContext.getFileContext(file.toUri(), conf).rename(hidden, file, Options.Rename.OVERWRITE);
+    }
   }
 }

@@ -1,0 +1,25 @@
+package dev.featx.pipeline;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.attribute.PosixFilePermissions;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.RawLocalFileSystem;
+import org.apache.hadoop.fs.permission.FsPermission;
+
+/**
+ * Local disks and volumes of the cluster (fs.file.impl), without Hadoop's helpers.
+ *
+ * <p>The plain file system keeps no hidden .crc beside each file, and can read names with a colon. It would start a process
+ * of chmod for each file that it creates.
+ */
+public final class LocalFiles extends RawLocalFileSystem {
+  @Override
+  public void setPermission(Path path, FsPermission permission) throws IOException {
+    if (permission.getStickyBit()) {
+      super.setPermission(path, permission);
+    } else {
+      Files.setPosixFilePermissions(pathToFile(path).toPath(), PosixFilePermissions.fromString(permission.toString()));
+    }
+  }
+}
