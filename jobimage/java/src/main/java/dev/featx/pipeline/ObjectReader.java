@@ -61,6 +61,9 @@ final class ObjectReader {
     Path path = new Path(object.uri());
     FileSystem fileSystem = path.getFileSystem(conf);
     Path whole = fileSystem.makeQualified(path);
+    if (fileSystem instanceof LocalFiles local) {
+      return local.whole(whole, maxBytes);
+    }
     try {
       return bytes(fileSystem, whole, object.size());
     } catch (EOFException e) {

@@ -1,8 +1,10 @@
 package dev.featx.pipeline;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +26,17 @@ class LocalFilesTest {
       files.create(path(file), true, 4096, (short) 1, 1 << 20).close();
     }
     assertEquals("rw-r--r--", PosixFilePermissions.toString(Files.getPosixFilePermissions(file)));
+  }
+
+  @Test
+  void aFileIsReadAsItIsNowUpToALimit() throws IOException {
+    Path file = folder.resolve("a:b.jpg");
+    Files.write(file, new byte[] {1, 2, 3});
+    try (LocalFiles files = (LocalFiles) files("022")) {
+      assertArrayEquals(new byte[] {1, 2, 3}, files.whole(path(file), 10));
+      assertArrayEquals(new byte[] {1, 2}, files.whole(path(file), 2));
+      assertThrows(FileNotFoundException.class, () -> files.whole(path(folder.resolve("none")), 10));
+    }
   }
 
   @Test
