@@ -8,7 +8,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/featx
 UV := $(or $(shell command -v uv),$(CACHE)/uv/bin/uv)
 RUN := $(UV) run --no-sync
 # Rows that are measured on more pictures too: the JVM compiles for its first 20 seconds, and small nets are fast.
-LONG := featx-bigdl,bigdl-bare,featx-openvino,openvino-bare,featx-openvino-bf16,openvino-bf16-bare
+LONG := featx-bigdl,bigdl-bare,featx-openvino,openvino-bare,featx-openvino-bf16,openvino-bf16-bare,openvino-bf16,openvino,onnxruntime,torch,featx-bigdl-int8,featx-openvino-int8
 PYTHON := .venv/bin/python
 CAFFE := jobimage/featx_job/nets
 CRDS := crds/featureextractions.featx.dev.yaml charts/featx-crds/templates/featureextractions.featx.dev.yaml
@@ -50,7 +50,7 @@ bench: ready engine ## numbers, into docs/bench
 .PHONY: bench-pipeline
 bench-pipeline: ready engine ## Featx beside Spark with torch, onnxruntime, OpenVINO, and stock BigDL (60 minutes)
 	$(PYTHON) -m tests.bench pipeline
-	$(PYTHON) -m tests.bench pipeline --nets res10,coco --pictures 4096 --no-scaling --rows $(LONG) --output docs/bench/long
+	$(PYTHON) -m tests.bench pipeline --nets coco,res10 --pictures 1536 --no-scaling --rows $(LONG) --output docs/bench/long
 
 .PHONY: bench-crops
 bench-crops: ready engine ## class mAP by crop policy, on the labelled catalogue (5 minutes)
