@@ -150,7 +150,7 @@ def running(folder: Path, signed_by: Authority | None = None) -> Iterator[Store]
         "-master.electionTimeout=1s",
         "-master.telemetry=false",
         "-master.volumeSizeLimitMB=64",
-        "-volume.max=50",
+        "-volume.max=1000",  # each bucket takes some, and which files of tests share a server is chance
     ]
     if signed_by is not None:
         command += [f"-s3.cert.file={signed_by.server_certificate}", f"-s3.key.file={signed_by.server_key}"]
