@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from featx_api.job import JobSpec
@@ -57,23 +58,25 @@ class Engine:
         Raises:
             RunFailure: It does not start.
         """
-        settings = SparkConf(loadDefaults=False).setAll(list(self._conf.items()))
-        try:
-            self._prepare(settings)
-            self._context = SparkContext(conf=settings)
-        except (Py4JError, RuntimeError) as error:
-            if failures.STOPPED_EARLY in str(error):
-                raise failures.of_lost_executors(None) from None
-            raise RunFailure("SparkNotStarted", f"Spark did not start: {str(error)[:500]}", retryable=True) from None
+        with _starting():
+            self._context = SparkContext(conf=self._settings())
         return self
 
-    def _prepare(self, settings: SparkConf) -> None:
-        """Starts the JVM of a local run, which runs nets too, and has it get the engine ready while Spark starts."""
+    def prepare(self) -> None:
+        """Starts the JVM of a local run, which runs nets too, and has it get the engine ready while Spark starts.
+
+        Raises:
+            RunFailure: The JVM does not start.
+        """
         told = spark.preparation(self._job, self._surroundings, self._sizes)
         if self._surroundings.cluster is None and told and SparkContext._gateway is None:
-            SparkContext._ensure_initialized(conf=settings)
-            jvm: Any = SparkContext._jvm
-            jvm.dev.featx.nets.Preparation.begin(told)
+            with _starting():
+                SparkContext._ensure_initialized(conf=self._settings())
+                jvm: Any = SparkContext._jvm
+                jvm.dev.featx.nets.Preparation.begin(told)
+
+    def _settings(self) -> SparkConf:
+        return SparkConf(loadDefaults=False).setAll(list(self._conf.items()))
 
     def __exit__(self, *_: object) -> None:
         """Stops Spark and its executors."""
@@ -219,6 +222,17 @@ class Engine:
             "shardsAtOnce": spark.shards_at_once(self._sizes),
         }
         return json.dumps(plan)
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """Says of what keeps Spark from starting what it is to a run."""
+    try:
+        yield
+    except (Py4JError, RuntimeError) as error:
+        if failures.STOPPED_EARLY in str(error):
+            raise failures.of_lost_executors(None) from None
+        raise RunFailure("SparkNotStarted", f"Spark did not start: {str(error)[:500]}", retryable=True) from None
 
 
 def _waiting(java_job: Any, call: Callable[[], Any], on_wait: OnWait) -> Any:

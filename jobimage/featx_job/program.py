@@ -125,6 +125,7 @@ def _process(
     floats = None if job.spec.precision == "int8" else nets.files()
     if floats:
         engine.write_nets(floats)  # while Spark starts
+    engine.prepare()
     with engine:
         LOG.info("Spark is up")
 
