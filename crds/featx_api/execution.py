@@ -26,6 +26,7 @@ OWNED_SPARK_CONF = (
     "spark.executor.cores",
     "spark.task.cpus",
 )
+DELTA_ONLY = "spec.output.mode incremental goes with spec.output.format delta"
 ONE_USER = "spec.execution takes hadoopUser or kerberos, not both"
 _OWNED_IN_CEL = ", ".join(f"'{key}'" for key in OWNED_SPARK_CONF)
 SECRET_SPARK_CONF = r"(?i)(secret|password|access\.key|session\.token)"  # noqa: S105 - names, not a value
@@ -34,16 +35,31 @@ SECRET_SPARK_CONF = r"(?i)(secret|password|access\.key|session\.token)"  # noqa:
 class Output(ApiModel):
     """Where the table goes."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(Rule("self.mode != 'incremental' || self.format == 'delta'", DELTA_ONLY))
+    )
+
     uri: TableFolder = Field(
         description="Folder of the table: s3://bucket/path, hdfs://namenode:8020/path, claim://CLAIM/path or "
         "file:///path.",
     )
     format: Literal["parquet", "delta"] = Field(
         "parquet",
-        description="parquet: a folder of Parquet files that appears whole at the end. delta: the same files with the "
-        "log of a Delta Lake table, committed at once at the end.",
+        description="parquet: a folder of Parquet files that appears whole at the end. delta: a Delta Lake table, "
+        "which grows while the run does.",
+    )
+    mode: Literal["create", "incremental"] = Field(
+        "create",
+        description="create: a new table. incremental, for delta: one that may be there already. Only pictures "
+        "that are new or have changed since its earlier runs are processed; their rows take the place of older ones.",
     )
     s3: StoreAccess | None = Field(None, description="Store of an s3:// address; source.s3's where absent.")
+
+    @model_validator(mode="after")
+    def _update_what_can_be_updated(self) -> Self:
+        if self.mode == "incremental" and self.format != "delta":
+            raise ValueError(DELTA_ONLY)
+        return self
 
 
 class Errors(ApiModel):

@@ -13,6 +13,7 @@ from featx_api.sources import Source, StoreAccess
 
 BF16_ENGINE = "spec.precision bf16 is for spec.engine openvino; bigdl computes in f32 or int8"
 INT8_ONLY = "spec.quantization goes with spec.precision int8 only"
+ONE_CHANGE = "spec takes source.changedSince or output.mode incremental, not both"
 
 Seconds = Annotated[int, Field(ge=0, le=31_536_000)]
 
@@ -27,6 +28,7 @@ class FeatureExtractionSpec(ApiModel):
                 BF16_ENGINE,
             ),
             Rule("self.precision == 'int8' || !has(self.quantization)", INT8_ONLY),
+            Rule("self.output.mode != 'incremental' || !has(self.source.changedSince)", ONE_CHANGE),
         )
     )
 
@@ -60,6 +62,8 @@ class FeatureExtractionSpec(ApiModel):
             raise ValueError(BF16_ENGINE)
         if self.precision != "int8" and self.quantization is not None:
             raise ValueError(INT8_ONLY)
+        if self.output.mode == "incremental" and self.source.changed_since is not None:
+            raise ValueError(ONE_CHANGE)
         return self
 
     def store_of(self, access: StoreAccess | None) -> StoreAccess:

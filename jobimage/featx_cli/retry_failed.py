@@ -23,7 +23,11 @@ def register(commands: Any) -> None:
     )
     retry.add_argument("file", type=Path, help="YAML file with the resource whose run has ended")
     retry.add_argument("--reason", help="only those that failed for this reason, such as TooManyPixels")
-    retry.add_argument("--suffix", default="-retry", help="behind name and output of the new resource (default -retry)")
+    retry.add_argument(
+        "--suffix",
+        default="-retry",
+        help="behind the new resource's name, and its output's unless that is incremental (default -retry)",
+    )
     retry.set_defaults(run=_retry)
 
 
@@ -53,7 +57,8 @@ def _retry(parsed: argparse.Namespace) -> int:
     ]
     document["metadata"] = {**document["metadata"], "name": f"{resource.name}{parsed.suffix}"}
     document["spec"]["source"]["keys"] = keys
-    document["spec"]["output"]["uri"] = f"{output.uri.rstrip('/')}{parsed.suffix}"
+    if output.mode == "create":
+        document["spec"]["output"]["uri"] = f"{output.uri.rstrip('/')}{parsed.suffix}"
     resource_file.judge(parsed.file, document)
     yaml.safe_dump(document, sys.stdout, sort_keys=False, allow_unicode=True)
     return 0

@@ -1,20 +1,25 @@
 """What earlier tables were made of, so that a run does only what is new or has changed since.
 
 A run's shard list stays beside its table, with the version of each object as it was listed. That is all that is needed,
-and holds the pictures that ended in quarantine too: what is broken is not tried again until it changes.
+and holds the pictures that ended in quarantine too: what is broken is not tried again until it changes. Of a table that
+is updated again and again, each run's list stays.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
+from featx_api.spec import FeatureExtractionSpec
+
+from featx_job.failures import RunFailure
 from featx_job.packed import PackedShards
 from featx_job.shards import ListedShards, RangeShards, ShardList, from_bytes
 from featx_job.sources import Listed
 from featx_job.storage import Storage
-from featx_job.table import MANIFEST, SHARD_LIST, SUCCESS
+from featx_job.table import OWN_MANIFEST, SHARD_LIST
 
 CLOCKS_DIFFER = 5 * 60 * 1000
 
@@ -22,22 +27,56 @@ LOG = logging.getLogger(__name__)
 
 
 def lists(tables: Storage) -> list[ShardList]:
-    """Returns the shard lists of finished tables, the newest last.
+    """Returns the shard lists of finished runs, the newest last.
 
     Args:
         tables: A table, or a folder of tables.
     """
-    paths = {file.path for file in tables.files("")}
     finished = []
-    for path in paths:
-        folder, name = path.rsplit("/", 1) if "/" in path else ("", path)
-        start = f"{folder}/" if folder else ""
-        if name == MANIFEST and start + SUCCESS in paths:
-            manifest = json.loads(tables.read(path) or b"{}")
-            finished.append((manifest["completionTime"], f"{start}_featx/{manifest['uid']}/{SHARD_LIST}"))
+    for file in tables.files(""):
+        folder, _, name = file.path.rpartition("/")
+        if name == OWN_MANIFEST and folder.rpartition("/")[0].endswith("_featx"):
+            manifest = json.loads(tables.read(file.path) or b"{}")
+            finished.append((manifest["completionTime"], f"{folder}/{SHARD_LIST}"))
     stored = [tables.read(path) for _, path in sorted(finished)]
-    LOG.info("%d earlier tables", len(stored))
+    LOG.info("%d earlier runs", len(stored))
     return [from_bytes(data) for data in stored if data is not None]
+
+
+def nets(spec: FeatureExtractionSpec) -> dict[str, Any]:
+    """Returns what features are made by: rows of one table can be compared if it is the same for all.
+
+    Args:
+        spec: The run's, or of a table its manifest's words.
+    """
+    return _nets(spec.detector.to_wire() if spec.detector else None, spec.extractor.to_wire())
+
+
+def _nets(detector: Mapping[str, Any] | None, extractor: Mapping[str, Any]) -> dict[str, Any]:
+    def of(net: Mapping[str, Any]) -> dict[str, Any]:
+        told = {name: value for name, value in net.items() if name != "length"}
+        return told | {"model": net["model"]["sha256"]}  # wherever it was fetched from
+
+    return {"detector": of(detector) if detector else None, "extractor": of(extractor)}
+
+
+def refuse_other_nets(manifest: Mapping[str, Any], mine: Mapping[str, Any], uri: str) -> None:
+    """Refuses to add rows to a table that other nets have made.
+
+    Args:
+        manifest: Of the table.
+        mine: What `nets` returns of the run.
+        uri: The table's address in the user's words.
+
+    Raises:
+        RunFailure: OutputExists, with what differs.
+    """
+    theirs = _nets(manifest["detector"], manifest["extractor"])
+    different = [f"spec.{name}" for name in mine if mine[name] != theirs[name]]
+    if different:
+        owner = f"{manifest.get('namespace')}/{manifest.get('name')}"
+        message = f"spec.output.uri: the table at {uri} was made by {owner} with another {' and '.join(different)}"
+        raise RunFailure("OutputExists", f"{message}: choose another address, or use the same nets")
 
 
 def versions(before: Iterable[ShardList], base: str) -> dict[str, str]:

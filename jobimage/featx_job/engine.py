@@ -119,6 +119,26 @@ class Engine:
 
         _waiting(java_job, lambda: java_job.run(plan, lines, *nets), report)
 
+    def replace(self, files: list[dict[str, Any]], table: Table) -> list[dict[str, Any]]:
+        """Has executors write files of a table anew, without rows that newer files have.
+
+        Args:
+            files: What is told of each (dev.featx.pipeline.Replacement).
+            table: The run's.
+
+        Returns:
+            What became of each.
+
+        Raises:
+            RunFailure: As `run`.
+        """
+        java_job, plan = self._java_job(), self._plan(table)
+        lines = self._write("replaced.jsonl", ("\n".join(map(json.dumps, files)).encode(),))
+        found: list[dict[str, Any]] = json.loads(
+            _waiting(java_job, lambda: java_job.replace(plan, lines), lambda: None)
+        )
+        return found
+
     def read(self, shards: ShardList, table: Table) -> dict[str, Any]:
         """Reads all shards and does nothing with them; returns pictures, bytes, unreadable ones and seconds.
 
@@ -210,6 +230,7 @@ class Engine:
             "maxPixels": spec.limits.megapixels * 1_000_000,
             "maxBytes": spec.limits.mebibytes * 1024 * 1024,
             "featuresFolder": table.folder("features"),
+            "logged": table.logged,
             "quarantineFolder": table.folder("quarantine"),
             "doneFolder": table.folder("done"),
             "hbase": hbase.table(spec.source.hbase, spec.output.uri) if spec.source.hbase else None,

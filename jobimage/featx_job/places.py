@@ -6,12 +6,17 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from featx_api.job import JobSpec
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job import earlier, packages, packed, stores
+from featx_job.delta import Committer
+from featx_job.delta_table import DeltaTable, Snapshots
 from featx_job.failures import RunFailure
 from featx_job.hadoop import Hadoop
 from featx_job.shards import ShardList, cut
@@ -25,6 +30,7 @@ from featx_job.storage.bucket import BucketStorage
 from featx_job.storage.folder import FolderStorage
 from featx_job.storage.hadoop import HadoopStorage
 from featx_job.surroundings import Surroundings
+from featx_job.table import Table
 
 LOG = logging.getLogger(__name__)
 
@@ -74,19 +80,27 @@ def shards(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hado
     """
     found = source(spec, surroundings, hadoop)
     before: list[ShardList] = []
-    if spec.source.changed_since:
-        tables = _storage(spec.source.changed_since, "spec.source.changedSince", spec, surroundings, hadoop)
+    if tables := _earlier_tables(spec, surroundings, hadoop):
         before = earlier.lists(tables)
     if isinstance(found, TableSource):
         planned, since = int(time.time() * 1000), earlier.planned(before, found.base)
         return found.shards(spec.execution.shard_pictures, spec.source.keys, planned, since)
     of_table = spec.source.packed is not None and spec.source.packed.format == "delta"
     objects = _delta_files(spec, found, hadoop) if of_table else listed(found, spec.source.keys)
-    if spec.source.changed_since:
+    if before:
         objects = earlier.changed(objects, earlier.versions(before, found.base))
     if spec.source.packed:
         return packed.cut(found.base, objects, spec.source.packed)
     return cut(found.base, objects, spec.execution.shard_pictures)
+
+
+def _earlier_tables(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> Storage | None:
+    """Returns where the tables are whose pictures are left out unless they have changed."""
+    if spec.source.changed_since:
+        return _storage(spec.source.changed_since, "spec.source.changedSince", spec, surroundings, hadoop)
+    if spec.output.mode == "incremental" and not spec.source.keys:
+        return output(spec, surroundings, hadoop)
+    return None
 
 
 def _delta_files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hadoop) -> Iterator[Listed]:
@@ -109,6 +123,29 @@ def forget(spec: FeatureExtractionSpec, hadoop: Hadoop) -> None:
             TableSource(hadoop, spec.source.hbase, spec.output.uri).forget()
         except RunFailure as failure:
             LOG.warning("links to a snapshot's files are left behind: %s", failure)
+
+
+def table(job: JobSpec, surroundings: Surroundings, hadoop: Hadoop) -> Table:
+    """Returns the run's table.
+
+    Args:
+        job: The run.
+        surroundings: Where it runs.
+        hadoop: Reaches HDFS, and reads logs of Delta tables.
+
+    Raises:
+        RunFailure: OutputNotWritable, or what keeps the store from being reached.
+    """
+    storage, uri = output(job.spec, surroundings, hadoop), job.spec.output.uri.rstrip("/")
+    if job.spec.output.format == "parquet":
+        return Table(storage, job.uid, uri)
+
+    def ask(question: Callable[[Snapshots], Any]) -> Any:
+        return hadoop.asking("spec.output.uri", lambda: question(hadoop.delta_table(storage.hadoop_uri)))
+
+    by = Committer(job.uid, job.name, f"featx/{version('featx')}")
+    nets = earlier.nets(job.spec) if job.spec.output.mode == "incremental" else None
+    return DeltaTable(storage, by, uri, nets, ask)
 
 
 def output(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> Storage:

@@ -17,7 +17,7 @@ from typing import Any
 from featx_api.job import JobSpec, Outcome
 from featx_api.status import OutputTable, Progress
 
-from featx_job import calibration, delta, failures, memory, models, places, spark
+from featx_job import calibration, failures, memory, models, places, spark
 from featx_job.engine import Engine
 from featx_job.failures import RunFailure
 from featx_job.hadoop import Hadoop
@@ -63,7 +63,7 @@ def run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> Ou
 def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> Outcome:
     prepared = _Prepared(job, surroundings)
     hadoop = Hadoop(lambda: prepared.conf, job.spec.execution.store_timeout_seconds)
-    table = Table(places.output(job.spec, surroundings, hadoop), job.uid, job.spec.output.uri.rstrip("/"))
+    table = places.table(job, surroundings, hadoop)
     manifest = table.finished()
     if manifest is not None:
         outputs = [OutputTable.model_validate(each) for each in manifest["outputs"]]
@@ -75,13 +75,12 @@ def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> O
         tally.add(shard, earlier=True)
     on_progress(_now(tally))
     LOG.info("%s pictures in %d shards, %d of them done", shards.pictures, len(shards), len(tally.done))
-    _process(job, Engine(job, surroundings, prepared.sizes, prepared.conf), shards, nets, table, tally, on_progress)
-    _check_failures(job, table, tally)
-    done = sorted(tally.done.values(), key=lambda shard: shard.index)
+    engine = Engine(job, surroundings, prepared.sizes, prepared.conf)
+    done = _process(job, engine, shards, nets, table, tally, on_progress)
     outputs, progress = table.outputs(done), _now(tally)
     quality = calibration.quality(table) if job.spec.precision == "int8" else None
     manifest = _manifest(job, nets, progress, outputs, quality) | {"files": table.described(done)}
-    table.publish(manifest, _delta_commit(job, done) if job.spec.output.format == "delta" else None)
+    table.publish(manifest)
     places.forget(job.spec, hadoop)
     return Outcome(result="Succeeded", progress=progress, outputs=outputs)
 
@@ -113,15 +112,15 @@ def _process(
     table: Table,
     tally: Tally,
     on_progress: OnProgress,
-) -> None:
+) -> list[ShardDone]:
+    """Runs what is left and returns the shards that make up the table."""
     left = [index for index in range(len(shards)) if index not in tally.done]
-    if not len(shards):
+    if not len(shards) and not table.logged:
         # A JVM of the driver's own is enough for a file without rows.
         with engine.alone():
             engine.write_empty(table)
-        return
-    if not left:
-        return
+    if not left and not (len(shards) and table.updates):
+        return _settled(job, engine, table, tally)
     floats = None if job.spec.precision == "int8" else nets.files()
     if floats:
         engine.write_nets(floats)  # while Spark starts
@@ -132,14 +131,22 @@ def _process(
         def on_done(shard: ShardDone | None, waiting: str | None) -> None:
             if shard is not None:
                 tally.add(shard)
+                table.commit(tally.done, len(shards))
             on_progress(_now(tally).model_copy(update={"waiting": waiting and waiting[:512]}))
 
         files = floats or calibration.net_files(
             job.spec, nets, shards, table, engine, lambda doing: on_done(None, doing)
         )
         tally.started = time.monotonic()
-        engine.run(shards, left, files, table, on_done)
+        if left:
+            engine.run(shards, left, files, table, on_done)
         LOG.info("all shards are done")
+        return _settled(job, engine, table, tally)
+
+
+def _settled(job: JobSpec, engine: Engine, table: Table, tally: Tally) -> list[ShardDone]:
+    _check_failures(job, table, tally)
+    return table.settle(tally.done, tally.shards, lambda files: engine.replace(files, table))
 
 
 def _check_failures(job: JobSpec, table: Table, tally: Tally) -> None:
@@ -156,10 +163,6 @@ def _check_failures(job: JobSpec, table: Table, tally: Tally) -> None:
 
 def _now(tally: Tally) -> Progress:
     return tally.progress(time.monotonic(), datetime.now(UTC))
-
-
-def _delta_commit(job: JobSpec, done: list[ShardDone]) -> bytes:
-    return delta.commit(job.uid, job.name, datetime.now(UTC), f"featx/{version('featx')}", done)
 
 
 def _manifest(

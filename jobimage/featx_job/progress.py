@@ -9,12 +9,29 @@ from typing import Any
 
 from featx_api.status import Progress
 
+_FIELDS = ("index", "file", "features", "failures", "bytes", "failure_bytes", "precision", "sha256", "failure_sha256")
+_OF_MARK = ("index", "file", "features", "failures", "bytes", "failureBytes", "precision", "sha256", "failureSha256")
+
 
 @dataclass(frozen=True)
 class ShardDone:
-    """What a shard came to: rows in table and quarantine, sizes and digests of their files, and the precision."""
+    """What a shard came to.
+
+    Attributes:
+        index: Of the shard.
+        file: What the table's file is called.
+        features: Rows in the table.
+        failures: Rows in the quarantine.
+        bytes: Of the table's file.
+        failure_bytes: Of the quarantine's.
+        precision: That features were computed in.
+        sha256: Of the table's file.
+        failure_sha256: Of the quarantine's.
+        keys: The smallest and the largest key of the table's rows, in the order of code points; None without rows.
+    """
 
     index: int
+    file: str
     features: int
     failures: int
     bytes: int
@@ -22,16 +39,24 @@ class ShardDone:
     precision: str
     sha256: str
     failure_sha256: str
+    keys: tuple[str, str] | None = None
 
     @classmethod
     def of_mark(cls, mark: Mapping[str, Any]) -> ShardDone:
         """Returns what an executor says of a shard, in its result and in its mark (dev.featx.pipeline.ShardResult)."""
-        names = ("index", "features", "failures", "bytes", "failureBytes", "precision", "sha256", "failureSha256")
-        return cls(*(mark[name] for name in names))
+        first, last = mark["keys"]["first"], mark["keys"]["last"]
+        told = dict(zip(_FIELDS, (mark[name] for name in _OF_MARK), strict=True))
+        return cls(**told, keys=None if first is None else (first, last))
+
+    def to_mark(self) -> dict[str, Any]:
+        """Returns the same as a mark has it."""
+        first, last = self.keys or (None, None)
+        values = (getattr(self, name) for name in _FIELDS)
+        return {**dict(zip(_OF_MARK, values, strict=True)), "keys": {"first": first, "last": last}}
 
     @property
-    def file_name(self) -> str:
-        """Returns what its files are called in table and quarantine (dev.featx.pipeline.Shard, fileName)."""
+    def quarantine_file(self) -> str:
+        """Returns what its file in the quarantine is called (dev.featx.pipeline.Shard, fileName)."""
         return f"part-{self.index:05}.parquet"
 
     @property

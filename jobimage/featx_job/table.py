@@ -1,19 +1,19 @@
-"""The run's table in the making: which shards are done, and how it becomes visible whole.
+"""The run's table in the making: which shards are done, and how a plain folder of Parquet becomes visible whole.
 
 Below the output's address, `_featx/UID/` holds the shard list, finished shards and their marks; readers of Parquet pass
 over names that begin with an underscore. When all shards are done their files are moved beside it, the manifest is
-written, and `_SUCCESS` last. Every step may be done twice, by this driver or by one that was believed dead.
+written, and `_SUCCESS` last. Every step may be done twice, by this driver or by one that was believed dead. The run's
+own copy of the manifest says that it has ended well. `delta_table` is the same with a log.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from featx_api.status import OutputTable
 
-from featx_job import delta
 from featx_job.failures import RunFailure
 from featx_job.progress import ShardDone
 from featx_job.shards import ShardList, from_bytes, to_bytes
@@ -23,10 +23,20 @@ MANIFEST = "_manifest.json"
 SUCCESS = "_SUCCESS"
 QUARANTINE = "_quarantine"
 SHARD_LIST = "shards.json.gz"
+OWN_MANIFEST = "manifest.json"
+
+Done = Mapping[int, ShardDone]
+Replace = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 
 
 class Table:
-    """One run's files below its output."""
+    """One run's files below its output.
+
+    Attributes:
+        logged: Whether a log says which files are the table's, so that each has a name of its own.
+    """
+
+    logged = False
 
     def __init__(self, storage: Storage, uid: str, uri: str) -> None:
         """Uses an output.
@@ -43,30 +53,40 @@ class Table:
         """Returns where executors put files: features, quarantine or done."""
         return f"{self._storage.hadoop_uri}/{self._run}/{name}"
 
+    @property
+    def updates(self) -> bool:
+        """Returns whether a table that is there is updated, at the end and by executors."""
+        return False
+
     def finished(self) -> dict[str, Any] | None:
         """Returns the manifest if this run has been finished before.
 
         Raises:
-            RunFailure: OutputExists, if another run's table is there.
+            RunFailure: OutputExists, if there is something that the run must not touch.
         """
+        data = self.kept(OWN_MANIFEST)
+        if data is not None:
+            manifest: dict[str, Any] = json.loads(data)
+            return manifest
+        self._refuse_strangers()
+        return None
+
+    def _manifest(self) -> dict[str, Any] | None:
         data = self._storage.read(MANIFEST)
-        if data is None:
-            self._refuse_strangers()
-            return None
-        manifest: dict[str, Any] = json.loads(data)
-        if manifest.get("uid") != self._uid:
+        return None if data is None else dict(json.loads(data))
+
+    def _refuse_strangers(self) -> None:
+        manifest = self._manifest()
+        if manifest is not None and manifest.get("uid") != self._uid:
             owner = f"{manifest.get('namespace')}/{manifest.get('name')}"
             raise RunFailure(
                 "OutputExists",
                 f"spec.output.uri: {self._uri} holds the table of {owner}: choose another address or remove it",
             )
-        return manifest if self._storage.read(SUCCESS) is not None else None
-
-    def _refuse_strangers(self) -> None:
         if self.kept(SHARD_LIST) is not None:
             return  # this run has been here before: what is there is its own
         for file in self._storage.files(""):
-            if not file.path.startswith("_") or file.path.startswith(delta.FOLDER):
+            if not file.path.startswith(("_featx/", "_quarantine/", MANIFEST, SUCCESS)):
                 raise RunFailure(
                     "OutputExists",
                     f"spec.output.uri: {self._uri} is not empty ({file.path}): choose another address or remove it",
@@ -98,40 +118,68 @@ class Table:
                 found.append(ShardDone.of_mark(json.loads(data)))
         return found
 
+    def commit(self, done: Done, shards: int) -> None:
+        """Begins to make shards visible, where that is done one by one.
+
+        Args:
+            done: All that are done so far, by their indices.
+            shards: How many there will be.
+        """
+
+    def settle(self, done: Done, shards: int, replace: Replace) -> list[ShardDone]:
+        """Makes rows visible that still are not, where that is done by a log.
+
+        Args:
+            done: All shards, by their indices.
+            shards: How many there are.
+            replace: Has executors write files anew without some of their rows (dev.featx.pipeline.Replacement).
+
+        Returns:
+            The shards that make up the table.
+
+        Raises:
+            RunFailure: OutputExists or OutputBusy: another writer's table, or one that has become something else.
+        """
+        return [done[index] for index in sorted(done)]
+
     def publish_quarantine(self) -> None:
         """Makes the quarantine visible; what was there of this run is replaced."""
         for file in self._storage.files(f"{self._run}/quarantine"):
-            self._storage.move(file.path, f"{QUARANTINE}/{_name(file)}")
+            self._storage.move(file.path, f"{self._quarantine}/{_name(file)}")
 
-    def publish(self, manifest: dict[str, Any], commit: bytes | None = None) -> None:
-        """Makes the table visible: files first, the manifest, and at the very end `_SUCCESS`.
+    @property
+    def _quarantine(self) -> str:
+        return f"{QUARANTINE}/{self._uid}" if self.updates else QUARANTINE
+
+    def publish(self, manifest: dict[str, Any]) -> None:
+        """Makes the table visible as a whole: files first, the manifest, and at the very end `_SUCCESS`.
 
         Args:
             manifest: Of the table.
-            commit: What a Delta log's first entry says of the files, if it is to be a Delta table.
 
         Raises:
             RunFailure: OutputExists, if another run was faster.
         """
-        self.finished()
-        self.publish_quarantine()
+        if self.finished() is None:
+            self.publish_quarantine()
+            self._show()
+            data = json.dumps(manifest, indent=2).encode()
+            self._storage.write(MANIFEST, data)
+            self._storage.write(SUCCESS, b"")
+            self.keep(OWN_MANIFEST, data)
+
+    def _show(self) -> None:
         for file in self._storage.files(f"{self._run}/features"):
             self._storage.move(file.path, _name(file))
-        if commit is not None:
-            self._storage.write(delta.FIRST, commit)
-        self._storage.write(MANIFEST, json.dumps(manifest, indent=2).encode())
-        self._storage.write(SUCCESS, b"")
 
-    @staticmethod
-    def described(done: list[ShardDone]) -> list[dict[str, Any]]:
+    def described(self, done: list[ShardDone]) -> list[dict[str, Any]]:
         """Returns what the manifest says of each file, whose digest was taken while it was written."""
         files = []
         for shard in done:
-            name = shard.file_name
-            files.append({"path": name, "rows": shard.features, "bytes": shard.bytes, "sha256": shard.sha256})
+            files.append({"path": shard.file, "rows": shard.features, "bytes": shard.bytes, "sha256": shard.sha256})
             if shard.failures:
                 about = {"rows": shard.failures, "bytes": shard.failure_bytes, "sha256": shard.failure_sha256}
-                files.append({"path": f"{QUARANTINE}/{name}", **about})
+                files.append({"path": f"{self._quarantine}/{shard.quarantine_file}", **about})
         return files
 
     def outputs(self, done: list[ShardDone]) -> list[OutputTable]:
@@ -150,7 +198,7 @@ class Table:
         if failures:
             tables.append(
                 OutputTable(
-                    uri=f"{self._uri}/{QUARANTINE}",
+                    uri=f"{self._uri}/{self._quarantine}",
                     kind="quarantine",
                     record_count=failures,
                     bytes=sum(shard.failure_bytes for shard in done),

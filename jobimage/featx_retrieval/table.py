@@ -15,9 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.dataset as ds
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 from pyarrow import fs
 
 BATCH_ROWS = 65_536
+LOG = "_delta_log"
 
 
 class TableError(Exception):
@@ -59,7 +62,8 @@ def quarantined(uri: str, endpoint: str | None = None) -> dict[str, str]:
     """
     try:
         system, folder = _place(uri, endpoint, os.environ)
-        found = system.get_file_info(fs.FileSelector(f"{folder}/_quarantine", allow_not_found=True))
+        place = fs.FileSelector(f"{folder}/_quarantine", allow_not_found=True, recursive=True)
+        found = system.get_file_info(place)
         parts = sorted(each.path for each in found if each.is_file and _is_part(each.base_name))
         if not parts:
             return {}
@@ -82,7 +86,7 @@ def batches(uri: str, columns: Sequence[str], endpoint: str | None = None) -> It
     """
     try:
         yield from _batches(uri, columns, endpoint)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, DeltaError) as error:
         raise TableError(f"{uri}: can't be read: {' '.join(str(error).split())}") from None
 
 
@@ -91,6 +95,8 @@ def _batches(uri: str, columns: Sequence[str], endpoint: str | None) -> Iterator
     found = system.get_file_info(fs.FileSelector(folder, allow_not_found=True))
     names = {each.base_name for each in found}
     parts = sorted(each.path for each in found if each.is_file and _is_part(each.base_name))
+    if LOG in names:
+        parts = _named_by_log(uri, folder, endpoint, os.environ)
     if "_SUCCESS" not in names:
         if "_featx" in names or parts:
             raise TableError(f"{uri}: the table is unfinished (no _SUCCESS): let its run finish first")
@@ -109,6 +115,18 @@ def _batches(uri: str, columns: Sequence[str], endpoint: str | None) -> Iterator
 
 def _is_part(name: str) -> bool:
     return name.endswith(".parquet") and name[0] not in "_."
+
+
+def _named_by_log(uri: str, folder: str, endpoint: str | None, environment: Mapping[str, str]) -> list[str]:
+    """Returns the files that a Delta table's newest version is made of."""
+    options = {}
+    if urlsplit(uri).scheme == "s3":
+        server = endpoint or environment.get("AWS_ENDPOINT_URL")
+        options = {"AWS_REGION": environment.get("AWS_REGION", "us-east-1"), "AWS_ALLOW_HTTP": "true"}
+        options |= {"AWS_ENDPOINT_URL": server} if server else {}
+        options |= {} if environment.get("AWS_ACCESS_KEY_ID") else {"AWS_SKIP_SIGNATURE": "true"}
+    table = DeltaTable(uri, storage_options=options)
+    return sorted(f"{folder}/{path}" for path in pa.table(table.get_add_actions())["path"].to_pylist())
 
 
 def _place(uri: str, endpoint: str | None, environment: Mapping[str, str]) -> tuple[fs.FileSystem, str]:

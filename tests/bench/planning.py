@@ -18,7 +18,7 @@ from featx_job import earlier, stores
 from featx_job.shards import cut, from_bytes, to_bytes
 from featx_job.sources.bucket import BucketSource
 from featx_job.storage.folder import FolderStorage
-from featx_job.table import MANIFEST, SHARD_LIST, SUCCESS
+from featx_job.table import OWN_MANIFEST, SHARD_LIST
 
 Result = TypeVar("Result")
 
@@ -51,8 +51,7 @@ def planned(source: BucketSource, work: Path) -> dict[str, Any]:
 
     seconds = listed + timed(rest)[1]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    (table / MANIFEST).write_text(json.dumps({"uid": "uid", "completionTime": "2026"}))
-    (table / SUCCESS).touch()
+    (table / "_featx" / "uid" / OWN_MANIFEST).write_text(json.dumps({"completionTime": "2026"}))
     versions, reading = timed(lambda: earlier.versions(earlier.lists(FolderStorage(table, "-")), source.base))
     changed, comparing = timed(lambda: sum(1 for _ in earlier.changed(source.objects(), versions)))
     assert changed == 0

@@ -31,6 +31,13 @@ class Storage(Protocol):
     def write(self, path: str, data: bytes) -> None:
         """Writes a file, over an old one if there is one."""
 
+    def create(self, path: str, data: bytes) -> bool:
+        """Writes a file, unless there is one already: then returns False. Of several writers one succeeds.
+
+        Raises:
+            RunFailure: OutputNotWritable, if the store can't promise that.
+        """
+
     def files(self, folder: str) -> list[StoredFile]:
         """Returns the files below a folder, by path; none where there is no such folder."""
 

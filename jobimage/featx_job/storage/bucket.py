@@ -12,6 +12,7 @@ from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 
+from featx_job.failures import RunFailure
 from featx_job.storage import StoredFile
 from featx_job.stores import asking
 
@@ -70,6 +71,24 @@ class BucketStorage:
     def write(self, path: str, data: bytes) -> None:
         """Implements `Storage`."""
         self._ask(lambda: self._client.put_object(self._bucket, self._key(path), io.BytesIO(data), len(data)))
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Implements `Storage`: by a conditional write, which S3 has since 2024."""
+
+        def put() -> bool:
+            try:
+                # The client has no public way to a condition.
+                self._client._execute("PUT", self._bucket, self._key(path), body=data, headers={"If-None-Match": "*"})
+            except S3Error as error:
+                if error.code in ("PreconditionFailed", "ConditionalRequestConflict"):
+                    return False
+                if error.code == "NotImplemented":
+                    message = f"{self._field}: the store takes no conditional writes, which a Delta table's log needs"
+                    raise RunFailure("OutputNotWritable", f"{message}: use spec.output.format parquet") from None
+                raise
+            return True
+
+        return self._ask(put)
 
     def files(self, folder: str) -> list[StoredFile]:
         """Implements `Storage`."""

@@ -47,11 +47,30 @@ class FolderStorage:
 
     def write(self, path: str, data: bytes) -> None:
         """Implements `Storage`."""
+        self._hidden(path, data).replace(self.root / path)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Implements `Storage`: a file that is whole gets a second name, which POSIX gives only if nothing has it."""
+        hidden = self._hidden(path, data)
+        try:
+            (self.root / path).hardlink_to(hidden)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            message = (
+                f"{self._field}: {self.root} takes no hard links ({error.strerror}), which a Delta table's log needs"
+            )
+            raise RunFailure("OutputNotWritable", f"{message}: use spec.output.format parquet") from None
+        finally:
+            hidden.unlink()
+        return True
+
+    def _hidden(self, path: str, data: bytes) -> Path:
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         hidden = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         hidden.write_bytes(data)
-        hidden.replace(target)
+        return hidden
 
     def files(self, folder: str) -> list[StoredFile]:
         """Implements `Storage`."""

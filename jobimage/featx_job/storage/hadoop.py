@@ -42,6 +42,10 @@ class HadoopStorage:
         """Implements `Storage`."""
         self._hadoop.asking(FIELD, lambda: self._folder.write(path, bytearray(data)))
 
+    def create(self, path: str, data: bytes) -> bool:
+        """Implements `Storage`: renamed without replacing, which HDFS makes atomic too."""
+        return bool(self._hadoop.asking(FIELD, lambda: self._folder.create(path, bytearray(data))))
+
     def files(self, folder: str) -> list[StoredFile]:
         """Implements `Storage`."""
         found = json.loads(self._hadoop.asking(FIELD, lambda: self._folder.files(folder)))

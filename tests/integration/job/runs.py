@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import deltalake
 import pyarrow as arrow
 import pyarrow.parquet as parquet
 from featx_api.job import JobSpec, Outcome
@@ -112,8 +113,19 @@ def model(files: CaffeFiles) -> Spec:
 
 def rows_of_folder(folder: Path) -> Tables:
     """Returns the tables below a folder."""
-    quarantine = folder / "_quarantine"
-    return _tables(_files(folder), _files(quarantine) if quarantine.exists() else [])
+    return Tables(_joined(_files(folder)), quarantine_of_folder(folder))
+
+
+def quarantine_of_folder(folder: Path, below: str = "") -> Rows:
+    """Returns the quarantine's rows below a folder, or those of a run that has updated a table."""
+    quarantine = folder / "_quarantine" / below
+    return _rows(_files(quarantine)) if quarantine.exists() else []
+
+
+def rows_of_delta(uri: str | Path, options: Mapping[str, str] | None = None) -> Rows:
+    """Returns the rows of a Delta table's newest version, by their keys, as a library that is not ours reads them."""
+    found = deltalake.DeltaTable(uri, storage_options=dict(options or {})).to_pyarrow_table()
+    return list(found.sort_by("key").to_pylist())
 
 
 def rows_of_bucket(store: Store, bucket: str, prefix: str) -> Tables:
@@ -136,5 +148,12 @@ def _files(folder: Path) -> list[bytes]:
 
 
 def _tables(features: list[bytes], quarantine: list[bytes]) -> Tables:
-    whole = arrow.concat_tables([parquet.read_table(io.BytesIO(data)) for data in features])
-    return Tables(whole, [row for data in quarantine for row in parquet.read_table(io.BytesIO(data)).to_pylist()])
+    return Tables(_joined(features), _rows(quarantine))
+
+
+def _joined(files: list[bytes]) -> arrow.Table:
+    return arrow.concat_tables([parquet.read_table(io.BytesIO(data)) for data in files])
+
+
+def _rows(files: list[bytes]) -> Rows:
+    return [row for data in files for row in parquet.read_table(io.BytesIO(data)).to_pylist()]

@@ -1,38 +1,51 @@
-"""A table in Delta Lake's format is read as one by a library that is not ours, on each kind of output."""
+"""A table in Delta Lake's format grows by transactions, and is read as one by a library that is not ours."""
 
 from __future__ import annotations
 
-import io
+import json
+import os
+import signal
+from collections import Counter
 from pathlib import Path
 
 import deltalake
 import pyarrow as arrow
-import pyarrow.parquet as parquet
 import pytest
+from featx_api.status import Progress
+from featx_job import program
 
-from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec
+from tests.integration.job import drawings, resuming
+from tests.integration.job.runs import Runner, Spec, job, quarantine_of_folder, rows_of_delta
 from tests.integration.job.store import ADMIN, Store
 
 NAMES = [f"{number:03}.jpg" for number in range(20)]
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
     for number, name in enumerate(NAMES):
         (folder / name).write_bytes(drawings.encoded(drawings.scene(seed=number)) if number else b"no picture")
     return folder
 
 
-def spec_of(pictures: Path, tiny: Spec, output: Spec) -> Spec:
+def spec_of(pictures: Path, tiny: Spec, output: Spec, shard: int = 6) -> Spec:
     return {
         "source": {"files": {"uri": f"file://{pictures}"}},
         **tiny,
         "output": {"format": "delta", **output},
-        "execution": {"shardPictures": 6},
+        "execution": {"shardPictures": shard},
     }
+
+
+def transactions(table: Path, uid: str) -> list[int]:
+    """Returns the versions of a run's transactions, in the order of the log."""
+    actions = [
+        json.loads(line)
+        for path in sorted((table / "_delta_log").glob("0*.json"))
+        for line in path.read_text().splitlines()
+    ]
+    return [action["txn"]["version"] for action in actions if "txn" in action and action["txn"]["appId"] == uid]
 
 
 def test_a_delta_table_has_the_rows_and_columns_of_its_files(
@@ -41,12 +54,13 @@ def test_a_delta_table_has_the_rows_and_columns_of_its_files(
     outcome = runner.run(spec_of(pictures, tiny, {"uri": f"file://{tmp_path}/table"}), "uid-delta")
     assert outcome.failure is None, outcome.failure
     table = deltalake.DeltaTable(tmp_path / "table")
-    assert (table.version(), table.transaction_version("uid-delta")) == (0, 0)
+    assert (table.version(), table.transaction_version("uid-delta")) == (1, 0)
     query = deltalake.QueryBuilder().register("t", table).execute("SELECT key, feature, bits FROM t WHERE x0 >= 0")
     assert sorted(arrow.table(query.read_all())["key"].to_pylist()) == NAMES[1:]
-    plain = parquet.read_table(tmp_path / "table").sort_by("key")
-    assert table.to_pyarrow_table().sort_by("key").cast(plain.schema) == plain
     assert table.count() == len(NAMES) - 1  # by the log alone
+    manifest = json.loads((tmp_path / "table" / "_manifest.json").read_text())
+    parts = {each["path"] for each in manifest["files"] if not each["path"].startswith("_")}
+    assert parts == {Path(uri).name for uri in table.file_uris()}
 
 
 def test_a_delta_table_in_a_bucket_is_read_there(runner: Runner, store: Store, tiny: Spec, pictures: Path) -> None:
@@ -55,9 +69,7 @@ def test_a_delta_table_in_a_bucket_is_read_there(runner: Runner, store: Store, t
     assert runner.run(spec_of(pictures, tiny, {"uri": "s3://delta/table", "s3": access}), "uid").failure is None
     reached = {"AWS_ENDPOINT_URL": store.endpoint, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
     known_as = {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": ADMIN[1]}
-    table = deltalake.DeltaTable("s3://delta/table", storage_options=reached | known_as)
-    assert sorted(table.to_pyarrow_table()["key"].to_pylist()) == NAMES[1:]
-    assert parquet.read_table(io.BytesIO(store.get("delta", "table/part-00000.parquet"))).num_rows == 5
+    assert sorted(row["key"] for row in rows_of_delta("s3://delta/table", reached | known_as)) == NAMES[1:]
 
 
 def test_a_delta_table_that_is_there_already_is_not_written_over(
@@ -68,3 +80,75 @@ def test_a_delta_table_that_is_there_already_is_not_written_over(
     outcome = runner.run(spec_of(pictures, tiny, {"uri": f"file://{tmp_path}/table"}), "uid-delta")
     assert outcome.failure is not None
     assert outcome.failure.class_ == "OutputExists"
+
+
+def test_a_run_without_pictures_makes_a_table_without_rows(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    outcome = runner.run(spec_of(tmp_path / "none", tiny, {"uri": f"file://{tmp_path}/table"}), "uid-empty")
+    assert outcome.failure is None, outcome.failure
+    assert rows_of_delta(tmp_path / "table") == []
+
+
+def test_groups_of_shards_are_readable_before_the_run_has_ended(
+    runner: Runner, tiny: Spec, pictures: Path, tmp_path: Path
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def look(progress: Progress) -> None:
+        if (tmp_path / "table" / "_delta_log").is_dir():
+            seen.append((progress.shards_done, deltalake.DeltaTable(tmp_path / "table").count()))
+
+    spec = spec_of(pictures, tiny, {"uri": f"file://{tmp_path}/table"}, shard=1)
+    outcome = program.run(job(spec, "uid-grows"), runner.surroundings, look)
+    assert outcome.failure is None, outcome.failure
+    assert transactions(tmp_path / "table", "uid-grows") == [0, 1, 2]  # eight shards each, and four
+    assert any(0 < rows < len(NAMES) - 1 for _, rows in seen)
+    assert all(rows <= done for done, rows in seen)
+
+
+@pytest.fixture(scope="module")
+def scene(tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> resuming.Scene:
+    folder = tmp_path_factory.mktemp("delta")
+    return resuming.scene(tiny, folder / "pictures", folder / "table", "delta")
+
+
+def whole(scene: resuming.Scene) -> None:
+    """Every picture is there once, and every group of shards is one transaction."""
+    keys = Counter(row["key"] for row in rows_of_delta(scene.output))
+    keys.update(row["key"] for row in quarantine_of_folder(scene.output))
+    assert keys == Counter(f"{number:04}.jpg" for number in range(resuming.PICTURES))
+    numbers = transactions(scene.output, scene.uid)
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) == -(-resuming.SHARDS // 8)
+
+
+def test_a_driver_that_is_killed_between_transactions_is_continued_behind_the_last(
+    scene: resuming.Scene, runner: Runner, tmp_path: Path
+) -> None:
+    with resuming.driver(scene, tmp_path, runner.surroundings) as process:
+        resuming.until(scene, process, tmp_path, lambda: len(transactions(scene.output, scene.uid)) >= 2)
+    before = transactions(scene.output, scene.uid)
+    assert 2 <= len(before) < resuming.SHARDS // 8, "it was killed too late to be in the middle"
+    log = {path.name: path.read_bytes() for path in (scene.output / "_delta_log").iterdir()}
+    assert runner.run(scene.spec, scene.uid, attempt=2).failure is None
+    assert {name: (scene.output / "_delta_log" / name).read_bytes() for name in log} == log
+    whole(scene)
+
+
+def test_a_driver_that_was_believed_dead_and_wakes_up_commits_nothing_twice(
+    scene: resuming.Scene, runner: Runner, tmp_path: Path
+) -> None:
+    asleep = scene.elsewhere(tmp_path / "table")
+    with resuming.driver(asleep, tmp_path, runner.surroundings) as process:
+        resuming.until(asleep, process, tmp_path, lambda: len(transactions(asleep.output, asleep.uid)) >= 2)
+        os.killpg(process.pid, signal.SIGSTOP)
+        assert len(transactions(asleep.output, asleep.uid)) < resuming.SHARDS // 8, "it fell asleep too late"
+        assert runner.run(asleep.spec, asleep.uid, attempt=2).failure is None
+        before = rows_of_delta(asleep.output)
+        os.killpg(process.pid, signal.SIGCONT)
+        process.wait(resuming.PATIENCE)
+    assert rows_of_delta(asleep.output) == before
+    whole(asleep)
+    manifest = json.loads((asleep.output / "_manifest.json").read_text())
+    named = {each["path"] for each in manifest["files"] if not each["path"].startswith("_")}
+    assert named == {Path(uri).name for uri in deltalake.DeltaTable(asleep.output).file_uris()}

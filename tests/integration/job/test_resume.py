@@ -2,61 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from featx_job.surroundings import Surroundings
 
-from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_folder
-
-PICTURES, SHARD = 400, 4
-SHARDS = PICTURES // SHARD
-UID = "uid-killed"
-PATIENCE = 120.0
-Stamps = dict[str, tuple[int, int]]
-
-
-class Scene(NamedTuple):
-    spec: Spec
-    output: Path
-
-    @property
-    def run_folder(self) -> Path:
-        return self.output / "_featx" / UID
-
-    def done(self) -> set[str]:
-        folder = self.run_folder / "done"
-        return {path.name for path in folder.glob("[0-9]*.json")} if folder.is_dir() else set()
-
-    def stamps(self) -> Stamps:
-        """Returns when each shard's file was written, and as which file: a file that is written again has others."""
-        files = [*self.run_folder.glob("features/part-*"), *self.output.glob("part-*")]
-        return {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in files}
+from tests.integration.job import resuming
+from tests.integration.job.resuming import PATIENCE, PICTURES, SHARDS, UID, Scene, Stamps, driver, until_some_are_done
+from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder
 
 
 @pytest.fixture(scope="module")
 def scene(tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    pictures, output = tmp_path_factory.mktemp("many"), tmp_path_factory.mktemp("output")
-    for number in range(PICTURES):
-        data = drawings.encoded(drawings.scene(seed=number)) if number % 50 else b"no picture"
-        (pictures / f"{number:04}.jpg").write_bytes(data)
-    spec = {
-        "source": {"files": {"uri": f"file://{pictures}"}},
-        **tiny,
-        "output": {"uri": f"file://{output}"},
-        "execution": {"shardPictures": SHARD},
-    }
-    return Scene(spec, output)
+    return resuming.scene(tiny, tmp_path_factory.mktemp("many"), tmp_path_factory.mktemp("output"))
 
 
 class Killed(NamedTuple):
@@ -65,38 +25,11 @@ class Killed(NamedTuple):
     listed: bytes
 
 
-@contextmanager
-def driver(scene: Scene, uid: str, folder: Path, around: Surroundings) -> Iterator[subprocess.Popen[bytes]]:
-    """Starts a driver in a process of its own, with its JVM, and kills both at the end."""
-    where = {"jars": str(around.jars), "work": str(folder / "work")}
-    (folder / "job.json").write_text(json.dumps({"job": job(scene.spec, uid).to_wire(), **where}))
-    command = [sys.executable, "-m", "tests.integration.job.program_process"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, str(folder / "job.json"), str(folder / "outcome.json")],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # the JVM belongs to it, and dies with it
-        )
-    try:
-        yield process
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def until_some_are_done(scene: Scene, process: subprocess.Popen[bytes], folder: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while len(scene.done()) < 3:
-        assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()[-3000:]
-        time.sleep(0.005)
-
-
 @pytest.fixture(scope="module")
 def killed(scene: Scene, runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Killed:
     """What is there when driver and JVM were killed with some shards done and others not."""
     folder = tmp_path_factory.mktemp("killed")
-    with driver(scene, UID, folder, runner.surroundings) as process:
+    with driver(scene, folder, runner.surroundings) as process:
         until_some_are_done(scene, process, folder)
     done = scene.done()
     assert 3 <= len(done) < SHARDS, "it was killed too late to be in the middle"
@@ -143,6 +76,7 @@ def test_nothing_half_written_stays_beside_the_table(scene: Scene, healed: Heale
 def test_a_publication_that_was_cut_off_is_completed(scene: Scene, healed: Healed, runner: Runner) -> None:
     (scene.output / "_SUCCESS").unlink()
     (scene.output / "_manifest.json").unlink()
+    (scene.run_folder / "manifest.json").unlink()
     (scene.output / "part-00007.parquet").rename(scene.run_folder / "features" / "part-00007.parquet")
     outcome = runner.run(scene.spec, UID, attempt=3)
     assert outcome.failure is None
@@ -162,13 +96,12 @@ def test_another_resource_with_the_same_output_is_refused(scene: Scene, healed: 
 def test_a_driver_that_was_believed_dead_and_wakes_up_adds_nothing(
     scene: Scene, runner: Runner, tmp_path: Path
 ) -> None:
-    spec = {**scene.spec, "output": {"uri": f"file://{tmp_path}/table"}}
-    asleep = Scene(spec, tmp_path / "table")
-    with driver(asleep, UID, tmp_path, runner.surroundings) as process:
+    asleep = scene.elsewhere(tmp_path / "table")
+    with driver(asleep, tmp_path, runner.surroundings) as process:
         until_some_are_done(asleep, process, tmp_path)
         os.killpg(process.pid, signal.SIGSTOP)
         assert len(asleep.done()) < SHARDS, "it fell asleep too late to be in the middle"
-        assert runner.run(spec, UID, attempt=2).failure is None
+        assert runner.run(asleep.spec, UID, attempt=2).failure is None
         before = rows_of_folder(asleep.output).rows
         os.killpg(process.pid, signal.SIGCONT)
         process.wait(PATIENCE)

@@ -20,9 +20,8 @@ def written(folder: Path, shards: ShardList, time: str, finished: bool = True) -
     run = folder / "_featx" / f"uid-{time}"
     run.mkdir(parents=True)
     (run / "shards.json.gz").write_bytes(to_bytes(shards))
-    (folder / "_manifest.json").write_text(json.dumps({"uid": f"uid-{time}", "completionTime": time}))
     if finished:
-        (folder / "_SUCCESS").touch()
+        (run / "manifest.json").write_text(json.dumps({"completionTime": time}))
 
 
 def pictures(**versions: str) -> ShardList:

@@ -12,7 +12,7 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 def done(index: int, features: int = 8, failures: int = 2, precision: str = "f32") -> ShardDone:
-    return ShardDone(index, features, failures, 1000, 10 if failures else 0, precision, "", "")
+    return ShardDone(index, "", features, failures, 1000, 10 if failures else 0, precision, "", "")
 
 
 def test_nothing_done_has_no_speed_and_no_end_in_sight() -> None:

@@ -28,6 +28,7 @@ def write_shards(root: Path, uid: str = "mine") -> None:
         (run / "features" / f"part-0000{index}.parquet").write_bytes(b"rows")
         mark = {
             "index": index,
+            "file": f"part-0000{index}.parquet",
             "features": 1,
             "failures": index,
             "bytes": 4,
@@ -35,6 +36,7 @@ def write_shards(root: Path, uid: str = "mine") -> None:
             "precision": "f32",
             "sha256": "",
             "failureSha256": "",
+            "keys": {"first": None, "last": None},
         }
         (run / "done" / f"0000{index}.json").write_text(json.dumps(mark))
     (run / "quarantine" / "part-00001.parquet").write_bytes(b"bad")

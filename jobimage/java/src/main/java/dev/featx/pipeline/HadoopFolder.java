@@ -9,6 +9,7 @@ import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FileAlreadyExistsException;
 import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocatedFileStatus;
@@ -75,6 +76,22 @@ public final class HadoopFolder {
       stream.write(data);
     }
     rename(hidden, target);
+  }
+
+  /** Writes a file, unless there is one already: then returns false. Of several writers one succeeds. */
+  public boolean create(String path, byte[] data) throws IOException {
+    Path target = new Path(root, path);
+    Path hidden = new Path(target.getParent(), "." + target.getName() + "." + UUID.randomUUID());
+    try (FSDataOutputStream stream = files().create(hidden, true)) {
+      stream.write(data);
+    }
+    try {
+      FileContext.getFileContext(target.toUri(), conf).rename(hidden, target, Options.Rename.NONE);
+      return true;
+    } catch (FileAlreadyExistsException e) {
+      files().delete(hidden, false);
+      return false;
+    }
   }
 
   /** Returns the files below a folder that are not hidden, as JSON: [[path, size, milliseconds of the last change]]. */

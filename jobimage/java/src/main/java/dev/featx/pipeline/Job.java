@@ -53,7 +53,8 @@ public final class Job {
   public void run(String planJson, String shardsFile, String detectorFile, String extractorFile) throws IOException {
     List<String> shards = Files.readAllLines(Path.of(shardsFile));
     Nets nets = nets(detectorFile, extractorFile);
-    Work<ShardResult> work = (plan, shard, conf) -> new ShardTask(plan, nets.detector(plan), nets.extractor(plan), conf).run(shard);
+    Work<ShardResult> work = (plan, line, conf) ->
+        new ShardTask(plan, nets.detector(plan), nets.extractor(plan), conf).run(Shard.read(line));
     submit(planJson, shards, work, ShardResult.class, result -> results.add(result.toJson()));
   }
 
@@ -68,7 +69,8 @@ public final class Job {
   public String read(String planJson, String shardsFile) throws IOException {
     long[] sums = new long[3];
     long started = System.nanoTime();
-    submit(planJson, Files.readAllLines(Path.of(shardsFile)), Reading::of, long[].class, found -> {
+    Work<long[]> work = (plan, line, conf) -> Reading.of(plan, Shard.read(line), conf);
+    submit(planJson, Files.readAllLines(Path.of(shardsFile)), work, long[].class, found -> {
       for (int i = 0; i < sums.length; i++) {
         sums[i] += found[i];
       }
@@ -90,7 +92,7 @@ public final class Job {
    */
   public String look(String planJson, String shardFile, String detectorFile, String extractorFile) throws IOException {
     Nets nets = nets(detectorFile, extractorFile);
-    return one(planJson, shardFile, (plan, shard, conf) -> Calibration.look(plan, nets, shard, conf));
+    return one(planJson, shardFile, (plan, line, conf) -> Calibration.look(plan, nets, Shard.read(line), conf));
   }
 
   /**
@@ -109,7 +111,7 @@ public final class Job {
       String extractorFile) throws IOException {
     Nets plain = nets(plainDetector, plainExtractor);
     Nets judged = nets(detectorFile, extractorFile);
-    return one(planJson, shardFile, (plan, shard, conf) -> Calibration.compare(plan, plain, judged, shard, conf));
+    return one(planJson, shardFile, (plan, line, conf) -> Calibration.compare(plan, plain, judged, Shard.read(line), conf));
   }
 
   private String one(String planJson, String shardFile, Work<String> work) throws IOException {
@@ -118,9 +120,24 @@ public final class Job {
     return found.get(0);
   }
 
-  private <R> void submit(String planJson, List<String> shards, Work<R> work, Class<R> kind, Consumer<R> collect) {
-    JavaRDD<String> tasks = spark.parallelize(shards, shards.size());
-    spark.sc().runJob(tasks.rdd(), new Task<>(planJson, waiting, work), scalaRange(shards.size()), new Collect<>(collect),
+  /**
+   * Takes rows out of files of the table that newer files have rows for.
+   *
+   * @param planJson see {@link Plan}
+   * @param linesFile a line of JSON for each old file, see {@link Replacement#of}
+   * @return what became of each, as a list of JSON
+   * @throws IOException if the file can't be read
+   */
+  public String replace(String planJson, String linesFile) throws IOException {
+    List<String> found = new ArrayList<>();
+    Work<String> work = (plan, line, conf) -> new Replacement(plan, conf).of(line);
+    submit(planJson, Files.readAllLines(Path.of(linesFile)), work, String.class, found::add);
+    return "[" + String.join(",", found) + "]";
+  }
+
+  private <R> void submit(String planJson, List<String> lines, Work<R> work, Class<R> kind, Consumer<R> collect) {
+    JavaRDD<String> tasks = spark.parallelize(lines, lines.size());
+    spark.sc().runJob(tasks.rdd(), new Task<>(planJson, waiting, work), scalaRange(lines.size()), new Collect<>(collect),
         ClassTag$.MODULE$.apply(kind));
   }
 
@@ -174,9 +191,9 @@ public final class Job {
     }
   }
 
-  /** What an executor does with a shard. */
+  /** What an executor does with a line: most are shards. */
   private interface Work<R> extends Serializable {
-    R of(Plan plan, Shard shard, Configuration conf) throws IOException, InterruptedException;
+    R of(Plan plan, String line, Configuration conf) throws IOException, InterruptedException;
   }
 
   private static final class Collect<R> extends AbstractFunction2<Object, R, BoxedUnit> {
@@ -207,11 +224,11 @@ public final class Job {
     }
 
     @Override
-    public R apply(TaskContext context, Iterator<String> shard) {
+    public R apply(TaskContext context, Iterator<String> lines) {
       try {
         Configuration conf = Settings.ofExecutor();
-        String line = shard.next();
-        return KerberosLogin.as(conf, () -> work.of(Plan.read(planJson, waiting), Shard.read(line), conf));
+        String line = lines.next();
+        return KerberosLogin.as(conf, () -> work.of(Plan.read(planJson, waiting), line, conf));
       } catch (IOException e) {
         throw new java.io.UncheckedIOException(e);
       } catch (InterruptedException e) {

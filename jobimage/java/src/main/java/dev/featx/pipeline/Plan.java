@@ -16,6 +16,7 @@ import java.io.Serializable;
  * @param maxPixels a larger picture is not decoded
  * @param maxBytes a larger object is not read
  * @param featuresFolder where shards' feature files go
+ * @param logged whether a log will say which files are the table's, so that each has a name of its own
  * @param quarantineFolder where their quarantine files go
  * @param doneFolder where a shard's end is marked
  * @param hbase the table that pictures are cells of, or null
@@ -24,14 +25,14 @@ import java.io.Serializable;
  * @param compilation how nets are made ready to run
  */
 record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInput, Binarization binarization, long maxPixels,
-    long maxBytes, String featuresFolder, String quarantineFolder, String doneFolder, HBaseTable hbase, Patience patience, int shardsAtOnce,
-    Compilation compilation)
+    long maxBytes, String featuresFolder, boolean logged, String quarantineFolder, String doneFolder, HBaseTable hbase, Patience patience,
+    int shardsAtOnce, Compilation compilation)
     implements Serializable {
 
   /** Returns the same for nets made ready in another way. */
   Plan with(Compilation other) {
-    return new Plan(detectorInput, policy, extractorInput, binarization, maxPixels, maxBytes, featuresFolder, quarantineFolder,
-        doneFolder, hbase, patience, shardsAtOnce, other);
+    return new Plan(detectorInput, policy, extractorInput, binarization, maxPixels, maxBytes, featuresFolder, logged,
+        quarantineFolder, doneFolder, hbase, patience, shardsAtOnce, other);
   }
 
   static Plan read(String json, Waiting waiting) {
@@ -43,7 +44,7 @@ record Plan(NetInput detectorInput, Subject.Policy policy, NetInput extractorInp
       return new Plan(detects ? NetInput.of(detector.get("input")) : null, detects ? Subject.Policy.of(detector) : null,
           NetInput.of(extractor.get("input")), extractor.hasNonNull("binarize") ? Binarization.of(extractor.get("binarize")) : null,
           plan.get("maxPixels").asLong(), plan.get("maxBytes").asLong(), plan.get("featuresFolder").asText(),
-          plan.get("quarantineFolder").asText(), plan.get("doneFolder").asText(),
+          plan.get("logged").asBoolean(), plan.get("quarantineFolder").asText(), plan.get("doneFolder").asText(),
           plan.hasNonNull("hbase") ? HBaseTable.of(plan.get("hbase")) : null, new Patience(plan.get("patience").asLong(), waiting),
           plan.get("shardsAtOnce").asInt(), Compilation.of(plan.get("engine").asText(), plan.get("precision").asText(),
               plan.get("batch").asInt(), plan.get("cores").asInt(), plan.get("streams").asInt()));

@@ -3,6 +3,7 @@ package dev.featx.pipeline;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.UUID;
 
 /**
  * A unit of input that is committed whole or not at all.
@@ -27,8 +28,14 @@ record Shard(int index, Pictures.Part part) {
     return shard.hasNonNull("packed") ? PackedPictures.of(shard) : StoredObjects.of(shard);
   }
 
+  /** Returns what its files are called, whoever writes them. */
   String fileName() {
     return String.format("part-%05d.parquet", index);
+  }
+
+  /** Returns a name that no other file has: for a table whose log says which of a shard's files counts. */
+  String uniqueFileName() {
+    return String.format("part-%05d-%s.parquet", index, UUID.randomUUID());
   }
 
   String doneName() {

@@ -17,17 +17,19 @@ import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
 
 /**
- * Writes a shard's files so that each is there whole or not at all, under a name that only depends on the shard.
+ * Writes a shard's files so that each is there whole or not at all.
  *
- * <p>That is what makes a shard count once: whoever writes it again, be it a retried task, the next attempt or a driver
- * that was believed dead, replaces a file by one with the same rows. S3 shows an object when its upload is complete; on
- * HDFS and local disks a file is written under another name and renamed over the old one.
+ * <p>That a shard counts once has one of two reasons. Either its file's name only depends on the shard: whoever writes it
+ * again, be it a retried task, the next attempt or a driver that was believed dead, replaces a file by one with the same
+ * rows. Or the table has a log, which names one of the shard's files. S3 shows an object when its upload is complete; on
+ * HDFS and local disks a file is written under another name and renamed.
  */
 final class ShardFiles {
-  private record Written(long bytes, String sha256) {}
+  /** A file that is in place. */
+  record Written(long bytes, String sha256) {}
 
   /** Writes a file and returns its sha256. */
-  private interface Writer {
+  interface Writer {
     String write(Path file) throws IOException;
   }
 
@@ -50,15 +52,20 @@ final class ShardFiles {
    */
   ShardResult commit(Shard shard, List<Rows.Feature> features, List<Rows.Failure> failures, Precision precision)
       throws IOException, InterruptedException {
-    Path table = new Path(plan.featuresFolder(), shard.fileName());
+    String name = plan.logged() ? shard.uniqueFileName() : shard.fileName();
+    Path table = new Path(plan.featuresFolder(), name);
     Written rows = place(table, file -> Rows.writeFeatures(file, conf, features));
     Written refused = new Written(0, "");
     if (!failures.isEmpty()) {
       Path quarantine = new Path(plan.quarantineFolder(), shard.fileName());
       refused = place(quarantine, file -> Rows.writeFailures(file, conf, failures));
     }
-    ShardResult result = new ShardResult(shard.index(), features.size(), failures.size(), rows.bytes(), refused.bytes(),
-        rows.sha256(), refused.sha256(), precision.word());
+    KeyRange keys = KeyRange.NONE;
+    for (Rows.Feature row : features) {
+      keys = keys.with(row.key());
+    }
+    ShardResult result = new ShardResult(shard.index(), name, features.size(), failures.size(), rows.bytes(), refused.bytes(),
+        rows.sha256(), refused.sha256(), precision.word(), keys);
     place(new Path(plan.doneFolder(), shard.doneName()), file -> {
       try (OutputStream stream = file.getFileSystem(conf).create(file, true)) {
         stream.write(result.toJson().getBytes(StandardCharsets.UTF_8));
@@ -68,7 +75,8 @@ final class ShardFiles {
     return result;
   }
 
-  private Written place(Path file, Writer writer) throws IOException, InterruptedException {
+  /** Puts a file in place, after waiting for the store if need be. */
+  Written place(Path file, Writer writer) throws IOException, InterruptedException {
     return plan.patience().answer("writing " + file, () -> placeOnce(file, writer));
   }
 

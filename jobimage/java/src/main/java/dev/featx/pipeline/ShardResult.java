@@ -1,11 +1,14 @@
 package dev.featx.pipeline;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.Serializable;
 
 /**
  * What a shard came to; small, since one comes back to the driver for each.
  *
  * @param index of the shard
+ * @param file what the table's file is called
  * @param features rows in the table
  * @param failures rows in the quarantine
  * @param bytes of the table's file
@@ -13,15 +16,18 @@ import java.io.Serializable;
  * @param sha256 of the table's file
  * @param failureSha256 of the quarantine's file, empty without one
  * @param precision that features were computed in
+ * @param keys of the table's rows: where they lie
  */
-public record ShardResult(int index, int features, int failures, long bytes, long failureBytes, String sha256,
-    String failureSha256, String precision)
+public record ShardResult(int index, String file, int features, int failures, long bytes, long failureBytes, String sha256,
+    String failureSha256, String precision, KeyRange keys)
     implements Serializable {
 
   /** Returns the same as JSON: the content of the mark that the shard is done. */
   public String toJson() {
-    return String.format("{\"index\":%d,\"features\":%d,\"failures\":%d,\"bytes\":%d,\"failureBytes\":%d,\"sha256\":\"%s\","
-        + "\"failureSha256\":\"%s\",\"precision\":\"%s\"}", index, features, failures, bytes, failureBytes, sha256, failureSha256,
-        precision);
+    try {
+      return new ObjectMapper().writeValueAsString(this);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
   }
 }

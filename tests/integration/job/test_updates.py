@@ -1,0 +1,226 @@
+"""A Delta table that is there already is brought up to date: rows of changed pictures are replaced, all others stay."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import pytest
+from featx_api.job import Outcome
+from featx_job.engine import Engine
+from featx_job.table import Table
+
+from tests.integration.job import drawings
+from tests.integration.job.runs import Rows, Runner, Spec, quarantine_of_folder, rows_of_delta
+from tests.integration.job.store import ADMIN, Store
+from tests.stores import hdfs
+
+FIRST, SECOND = (drawings.encoded(drawings.scene(seed=seed)) for seed in (1, 2))
+NAMES = [f"{number:02}.jpg" for number in range(12)]
+CHANGED = ["03.jpg", "04.jpg", "11.jpg"]
+
+
+class Nightly:
+    """Runs of one resource, one a night, over a folder into one table."""
+
+    def __init__(self, runner: Runner, tiny: Spec, folder: Path) -> None:
+        self._runner, self._tiny = runner, tiny
+        self.pictures, self.table = folder / "pictures", folder / "table"
+        self.pictures.mkdir()
+        for name in NAMES:
+            (self.pictures / name).write_bytes(FIRST)
+
+    def run(self, night: int, **changes: Any) -> Outcome:
+        spec = {
+            "source": {"files": {"uri": f"file://{self.pictures}"}},
+            **self._tiny,
+            "output": {"uri": f"file://{self.table}", "format": "delta", "mode": "incremental"},
+            "execution": {"shardPictures": 4},
+            "errors": {"maxFailedFraction": 1},
+        }
+        return self._runner.run(spec | changes, f"uid-{night}")
+
+    def rows(self, version: int | None = None) -> dict[str, Any]:
+        """Returns features by key; a key that is there twice fails."""
+        found = deltalake.DeltaTable(self.table, version=version).to_pyarrow_table().to_pylist()
+        by_key = {row["key"]: row["feature"] for row in found}
+        assert len(by_key) == len(found)
+        return by_key
+
+    @property
+    def version(self) -> int:
+        return deltalake.DeltaTable(self.table).version()
+
+
+@pytest.fixture
+def nightly(runner: Runner, tiny: Spec, tmp_path: Path) -> Nightly:
+    nightly = Nightly(runner, tiny, tmp_path)
+    outcome = nightly.run(1)
+    assert outcome.failure is None, outcome.failure
+    return nightly
+
+
+def test_changed_rows_are_replaced_new_ones_added_and_all_others_stay(nightly: Nightly) -> None:
+    first = nightly.rows()
+    assert sorted(first) == NAMES
+    for name in [*CHANGED, "new.jpg"]:
+        (nightly.pictures / name).write_bytes(SECOND)
+    (nightly.pictures / "broken.jpg").write_bytes(b"no picture")
+    outcome = nightly.run(2)
+    assert outcome.failure is None, outcome.failure
+    assert outcome.progress is not None
+    assert outcome.progress.images_total == len(CHANGED) + 2
+    second = nightly.rows()
+    assert sorted(second) == [*NAMES, "new.jpg"]
+    assert {name for name in NAMES if second[name] != first[name]} == set(CHANGED)
+    assert second["03.jpg"] == second["new.jpg"]
+    assert nightly.version == 2  # made, the first night, the second
+    assert nightly.rows(version=1) == first  # whoever reads meanwhile sees the night before
+    assert [table.uri for table in outcome.outputs if table.kind == "quarantine"] == [
+        f"file://{nightly.table}/_quarantine/uid-2"
+    ]
+    assert [row["key"] for row in quarantine_of_folder(nightly.table, "uid-2")] == ["broken.jpg"]
+
+
+def test_a_night_without_changes_leaves_the_table_as_it_is(nightly: Nightly) -> None:
+    version = nightly.version
+    outcome = nightly.run(2)
+    assert outcome.failure is None, outcome.failure
+    assert nightly.version == version
+
+
+def test_files_whose_rows_are_all_replaced_are_gone_from_the_table(nightly: Nightly) -> None:
+    before = set(deltalake.DeltaTable(nightly.table).file_uris())
+    for name in NAMES:
+        (nightly.pictures / name).write_bytes(SECOND)
+    assert nightly.run(2).failure is None
+    after = deltalake.DeltaTable(nightly.table)
+    assert not before & set(after.file_uris())
+    assert after.count() == len(NAMES)  # by the log alone
+
+
+def test_a_table_that_others_have_compacted_is_updated_too(nightly: Nightly) -> None:
+    deltalake.DeltaTable(nightly.table).optimize.compact()
+    assert len(deltalake.DeltaTable(nightly.table).file_uris()) == 1
+    (nightly.pictures / CHANGED[0]).write_bytes(SECOND)
+    assert nightly.run(2).failure is None
+    assert sorted(nightly.rows()) == NAMES
+
+
+def test_an_update_that_another_writer_has_overtaken_looks_anew(
+    nightly: Nightly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Engine.replace
+    calls: list[int] = []
+
+    def overtaken(self: Engine, files: list[dict[str, Any]], table: Table) -> list[dict[str, Any]]:
+        found = replace(self, files, table)
+        if not calls:
+            deltalake.DeltaTable(nightly.table).delete("key = '05.jpg'")
+        calls.append(len(files))
+        return found
+
+    monkeypatch.setattr(Engine, "replace", overtaken)
+    (nightly.pictures / "04.jpg").write_bytes(SECOND)
+    assert nightly.run(2).failure is None
+    assert len(calls) == 2
+    assert sorted(nightly.rows()) == [name for name in NAMES if name != "05.jpg"]
+    log = {Path(uri).name for uri in deltalake.DeltaTable(nightly.table).file_uris()}
+    last = json.loads((nightly.table / "_manifest.json").read_text())["files"]
+    assert {each["path"] for each in last} <= log
+
+
+def test_an_update_that_is_committed_but_not_yet_told_is_not_made_twice(nightly: Nightly) -> None:
+    (nightly.pictures / CHANGED[0]).write_bytes(SECOND)
+    assert nightly.run(2).failure is None
+    rows, version = nightly.rows(), nightly.version
+    (nightly.table / "_featx" / "uid-2" / "manifest.json").unlink()
+    assert nightly.run(2).failure is None
+    assert (nightly.rows(), nightly.version) == (rows, version)
+
+
+def test_just_the_named_pictures_are_done_anew(nightly: Nightly) -> None:
+    first = nightly.rows()
+    (nightly.pictures / CHANGED[0]).write_bytes(SECOND)
+    (nightly.pictures / CHANGED[1]).write_bytes(SECOND)
+    source = {"files": {"uri": f"file://{nightly.pictures}"}, "keys": [CHANGED[0], NAMES[0]]}
+    assert nightly.run(2, source=source).failure is None
+    rows = nightly.rows()
+    assert {name for name in NAMES if rows[name] != first[name]} == {CHANGED[0]}
+
+
+def test_readers_get_a_checkpoint_before_there_are_many_commits(nightly: Nightly) -> None:
+    for night in range(2, 12):
+        (nightly.pictures / CHANGED[0]).write_bytes(SECOND if night % 2 else FIRST)
+        assert nightly.run(night).failure is None
+    last = json.loads((nightly.table / "_delta_log" / "_last_checkpoint").read_text())["version"]
+    assert 0 <= nightly.version - last < 10 <= nightly.version
+    assert sorted(nightly.rows()) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"), [("delta.appendOnly", "append-only"), ("delta.enableChangeDataFeed", "version 4")]
+)
+def test_a_table_whose_rules_featx_does_not_keep_is_refused(nightly: Nightly, setting: str, told: str) -> None:
+    deltalake.DeltaTable(nightly.table).alter.set_table_properties({setting: "true"})
+    outcome = nightly.run(2)
+    assert outcome.failure is not None
+    assert outcome.failure.class_ == "OutputExists"
+    assert told in outcome.failure.message
+
+
+def test_rows_of_other_nets_are_not_mixed_into_a_table(nightly: Nightly, tiny: Spec) -> None:
+    outcome = nightly.run(2, extractor={**tiny["extractor"], "binarize": {"method": "fixed", "threshold": 0.5}})
+    assert outcome.failure is not None
+    assert outcome.failure.class_ == "OutputExists"
+    assert "spec.extractor" in outcome.failure.message and "tests/catalog" in outcome.failure.message
+
+
+def test_a_table_in_a_bucket_is_updated(runner: Runner, store: Store, tiny: Spec) -> None:
+    store.put("nightly", {f"pictures/{name}": FIRST for name in "abc"})
+    access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
+    source = {"s3": {**access, "bucket": "nightly", "prefix": "pictures/"}}
+    reached = {"AWS_ENDPOINT_URL": store.endpoint, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
+    known_as = {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": ADMIN[1]}
+
+    def run(night: int) -> Rows:
+        output = {"uri": "s3://nightly/table", "format": "delta", "mode": "incremental"}
+        spec = {"source": source, **tiny, "output": output, "execution": {"shardPictures": 2}}
+        outcome = runner.run(spec, f"uid-{night}")
+        assert outcome.failure is None, outcome.failure
+        return rows_of_delta("s3://nightly/table", reached | known_as)
+
+    first = run(1)
+    store.put("nightly", {"pictures/b": SECOND, "pictures/d": SECOND})
+    second = run(2)
+    assert [row["key"] for row in second] == [f"pictures/{name}" for name in "abcd"]
+    assert [row["feature"] for row in second[:3:2]] == [row["feature"] for row in first[::2]]
+    assert second[1]["feature"] == second[3]["feature"] != first[1]["feature"]
+
+
+def test_a_table_in_hdfs_is_updated(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    (tmp_path / "hdfs").mkdir()
+    with hdfs.running(tmp_path / "hdfs") as server:
+        for name in "abc":
+            server.put(f"/pictures/{name}", FIRST)
+
+        def run(night: int) -> Rows:
+            output = {"uri": f"{server.uri}/table", "format": "delta", "mode": "incremental"}
+            source = {"files": {"uri": f"{server.uri}/pictures"}}
+            spec = {"source": source, **tiny, "output": output, "execution": {"shardPictures": 2}}
+            outcome = runner.run(spec, f"uid-{night}")
+            assert outcome.failure is None, outcome.failure
+            for path in server.files("/table"):
+                copy = tmp_path / str(night) / path.removeprefix("/table/")
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(server.get(path))
+            return rows_of_delta(tmp_path / str(night))
+
+        first = run(1)
+        for name in "bd":
+            server.put(f"/pictures/{name}", SECOND)
+        second = run(2)
+    assert [row["key"] for row in second] == list("abcd")
+    assert second[1]["feature"] == second[3]["feature"] != first[1]["feature"]
