@@ -43,10 +43,10 @@ class Output(ApiModel):
         description="Folder of the table: s3://bucket/path, hdfs://namenode:8020/path, claim://CLAIM/path or "
         "file:///path.",
     )
-    format: Literal["parquet", "delta"] = Field(
-        "parquet",
-        description="parquet: a folder of Parquet files that appears whole at the end. delta: a Delta Lake table, "
-        "which grows while the run does.",
+    format: Literal["delta", "parquet"] = Field(
+        "delta",
+        description="delta: a Delta Lake table, which grows while the run does. parquet: a folder of Parquet files that "
+        "appears whole at the end.",
     )
     mode: Literal["create", "incremental"] = Field(
         "create",

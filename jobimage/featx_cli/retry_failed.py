@@ -23,11 +23,8 @@ def register(commands: Any) -> None:
     )
     retry.add_argument("file", type=Path, help="YAML file with the resource whose run has ended")
     retry.add_argument("--reason", help="only those that failed for this reason, such as TooManyPixels")
-    retry.add_argument(
-        "--suffix",
-        default="-retry",
-        help="behind the new resource's name, and its output's unless that is incremental (default -retry)",
-    )
+    suffixed = "behind the new resource's name, and its output's unless that is incremental (default -retry)"
+    retry.add_argument("--suffix", default="-retry", help=suffixed)
     retry.set_defaults(run=_retry)
 
 
