@@ -45,8 +45,8 @@ class Output(ApiModel):
     )
     format: Literal["delta", "parquet"] = Field(
         "delta",
-        description="delta: a Delta Lake table, which grows while the run does. parquet: a folder of Parquet files that "
-        "appears whole at the end.",
+        description="delta: a Delta Lake table, which grows while the run does. parquet: a folder of Parquet files "
+        "that appears whole at the end.",
     )
     mode: Literal["create", "incremental"] = Field(
         "create",

@@ -9,11 +9,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as parquet
 from minio import Minio
 
 from tests.e2e.names import ENDPOINT, NAMESPACE, STORE_SECRET
 from tests.models import CaffeFiles
+from tests.tables import copied, table_of_folder
 
 BUCKET = "e2e"
 PATIENCE = 180.0  # two cores start a driver's JVM, an executor's, and convert two nets
@@ -61,12 +61,11 @@ class Store:
         return sum("/done/" in str(item.object_name) for item in found)
 
     def rows(self, prefix: str) -> list[dict[str, Any]]:
-        """Returns the rows of all Parquet files directly below a prefix."""
-        found: list[dict[str, Any]] = []
-        for each in sorted(str(item.object_name) for item in self.client.list_objects(BUCKET, f"{prefix}/")):
-            if each.endswith(".parquet"):
-                found += parquet.read_table(io.BytesIO(self.client.get_object(BUCKET, each).read())).to_pylist()
-        return found
+        """Returns the rows of the table below a prefix, or of a quarantine."""
+        items = self.client.list_objects(BUCKET, f"{prefix}/", recursive=True)
+        names = [str(item.object_name) for item in items if "/_featx/" not in str(item.object_name)]
+        with copied(f"{prefix}/", names, lambda name: self.client.get_object(BUCKET, name).read()) as folder:
+            return list(table_of_folder(folder).to_pylist()) if names else []
 
 
 class Run:

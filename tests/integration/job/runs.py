@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import subprocess
@@ -26,6 +25,7 @@ from featx_job.surroundings import Surroundings
 from tests.integration.job.store import Store
 from tests.models import CaffeFiles
 from tests.stores.hdfs import Hdfs
+from tests.tables import copied, parts, table_of_folder
 
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
@@ -113,13 +113,12 @@ def model(files: CaffeFiles) -> Spec:
 
 def rows_of_folder(folder: Path) -> Tables:
     """Returns the tables below a folder."""
-    return Tables(_joined(_files(folder)), quarantine_of_folder(folder))
+    return Tables(table_of_folder(folder), quarantine_of_folder(folder))
 
 
 def quarantine_of_folder(folder: Path, below: str = "") -> Rows:
     """Returns the quarantine's rows below a folder, or those of a run that has updated a table."""
-    quarantine = folder / "_quarantine" / below
-    return _rows(_files(quarantine)) if quarantine.exists() else []
+    return [row for path in parts(folder / "_quarantine" / below) for row in parquet.read_table(path).to_pylist()]
 
 
 def rows_of_delta(uri: str | Path, options: Mapping[str, str] | None = None) -> Rows:
@@ -130,30 +129,11 @@ def rows_of_delta(uri: str | Path, options: Mapping[str, str] | None = None) -> 
 
 def rows_of_bucket(store: Store, bucket: str, prefix: str) -> Tables:
     """Returns the tables below a prefix."""
-    keys = [key for key in store.keys(bucket, f"{prefix}/") if key.endswith(".parquet") and "/_featx/" not in key]
-    features = [store.get(bucket, key) for key in keys if "/_quarantine/" not in key]
-    return _tables(features, [store.get(bucket, key) for key in keys if "/_quarantine/" in key])
+    with copied(f"{prefix}/", store.keys(bucket, f"{prefix}/"), lambda key: store.get(bucket, key)) as folder:
+        return rows_of_folder(folder)
 
 
 def rows_of_hdfs(files: Hdfs, folder: str) -> Tables:
     """Returns the tables below a folder of HDFS."""
-    paths = [path for path in files.files(folder) if path.endswith(".parquet") and "/_featx/" not in path]
-    features = [files.get(path) for path in paths if "/_quarantine/" not in path]
-    return _tables(features, [files.get(path) for path in paths if "/_quarantine/" in path])
-
-
-def _files(folder: Path) -> list[bytes]:
-    found = sorted(path for path in folder.iterdir() if path.suffix == ".parquet")
-    return [path.read_bytes() for path in found]
-
-
-def _tables(features: list[bytes], quarantine: list[bytes]) -> Tables:
-    return Tables(_joined(features), _rows(quarantine))
-
-
-def _joined(files: list[bytes]) -> arrow.Table:
-    return arrow.concat_tables([parquet.read_table(io.BytesIO(data)) for data in files])
-
-
-def _rows(files: list[bytes]) -> Rows:
-    return [row for data in files for row in parquet.read_table(io.BytesIO(data)).to_pylist()]
+    with copied(f"{folder}/", files.files(folder), files.get) as copy:
+        return rows_of_folder(copy)

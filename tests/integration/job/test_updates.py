@@ -13,7 +13,7 @@ from featx_job.engine import Engine
 from featx_job.table import Table
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Rows, Runner, Spec, quarantine_of_folder, rows_of_delta
+from tests.integration.job.runs import Rows, Runner, Spec, quarantine_of_folder, rows_of_delta, rows_of_hdfs
 from tests.integration.job.store import ADMIN, Store
 from tests.stores import hdfs
 
@@ -212,11 +212,7 @@ def test_a_table_in_hdfs_is_updated(runner: Runner, tiny: Spec, tmp_path: Path) 
             spec = {"source": source, **tiny, "output": output, "execution": {"shardPictures": 2}}
             outcome = runner.run(spec, f"uid-{night}")
             assert outcome.failure is None, outcome.failure
-            for path in server.files("/table"):
-                copy = tmp_path / str(night) / path.removeprefix("/table/")
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                copy.write_bytes(server.get(path))
-            return rows_of_delta(tmp_path / str(night))
+            return rows_of_hdfs(server, "/table").rows
 
         first = run(1)
         for name in "bd":
