@@ -99,6 +99,7 @@ def java_options(spec: FeatureExtractionSpec, surroundings: Surroundings) -> str
             *user,
             *classes.options(surroundings),
             "-Djava.net.preferIPv4Stack=true",
+            "-Dhttp.maxConnections=64",  # as S3A keeps; five is Java's own
             "-Dlog4j2.configurationFile=featx-log4j2.xml",
         ]
     )

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from featx_api.status import Progress
+from featx_job import program
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder, rows_of_hdfs
+from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_folder, rows_of_hdfs
 from tests.stores import hdfs
 from tests.stores.hdfs import Hdfs
 
@@ -76,6 +78,20 @@ def test_a_finished_run_is_not_run_again_and_its_output_is_refused_to_others(
     assert again.result == "Succeeded" and files.files("/tables/twice") == before
     other = runner.run(spec, uid="another's")
     assert other.failure is not None and other.failure.class_ == "OutputExists"
+
+
+def test_a_picture_that_has_grown_since_it_was_listed_is_read_as_it_is(runner: Runner, files: Hdfs, tiny: Spec) -> None:
+    files.put("/pictures/grown/one.jpg", drawings.encoded(drawings.scene(160, 120)))
+
+    def replace(progress: Progress) -> None:
+        if not progress.images_done:
+            files.put("/pictures/grown/one.jpg", drawings.encoded(drawings.scene(640, 480)))
+
+    spec = spec_of(files, tiny, "tables/grown", "pictures/grown")
+    outcome = program.run(job(spec, "grown"), runner.surroundings, replace)
+    assert outcome.failure is None
+    (row,) = rows_of_hdfs(files, "/tables/grown").rows
+    assert (row["width"], row["height"]) == (640, 480)
 
 
 def test_a_folder_that_is_not_there_is_named(runner: Runner, files: Hdfs, tiny: Spec) -> None:

@@ -204,8 +204,9 @@ def test_a_finished_run_that_is_run_again_returns_the_same_at_once(
 
 
 @pytest.mark.parametrize("kind", ["bucket", "folder"])
-def test_a_picture_that_a_smaller_one_replaces_while_a_run_goes_is_read_as_it_is_then(
-    kind: str, runner: Runner, store: Store, tiny: Spec, tmp_path: Path
+@pytest.mark.parametrize(("before", "after"), [((640, 480), (160, 120)), ((160, 120), (640, 480))])
+def test_a_picture_that_another_one_replaces_while_a_run_goes_is_read_as_it_is_then(
+    kind: str, before: tuple[int, int], after: tuple[int, int], runner: Runner, store: Store, tiny: Spec, tmp_path: Path
 ) -> None:
     (tmp_path / "pictures").mkdir()
 
@@ -214,7 +215,7 @@ def test_a_picture_that_a_smaller_one_replaces_while_a_run_goes_is_read_as_it_is
         store.put("replaced", {"one.jpg": data})
         (tmp_path / "pictures" / "one.jpg").write_bytes(data)
 
-    put(640, 480)
+    put(*before)
     bucket = {"endpoint": store.endpoint, "bucket": "replaced", "secretRef": {"name": "store"}}
     sources = {"bucket": {"s3": bucket}, "folder": {"files": {"uri": f"file://{tmp_path}/pictures"}}}
     spec = {"source": sources[kind], **tiny, "output": {"uri": f"file://{tmp_path}/table"}}
@@ -222,9 +223,18 @@ def test_a_picture_that_a_smaller_one_replaces_while_a_run_goes_is_read_as_it_is
     def replace(progress: Progress) -> None:
         # The first word of a run's progress is that it was listed; nothing has been read by then.
         if not progress.images_done:
-            put(160, 120)
+            put(*after)
 
     outcome = program.run(job(spec), runner.surroundings, replace)
     assert outcome.failure is None
     (row,) = rows_of_folder(tmp_path / "table").rows
-    assert (row["width"], row["height"]) == (160, 120)
+    assert (row["width"], row["height"]) == after
+
+
+def test_keys_that_are_no_paths_are_read_by_their_names(runner: Runner, store: Store, tiny: Spec) -> None:
+    names = ["a//b.jpg", "e f+g%20h#i?j.jpg", "ü/名.jpg", "k:l.jpg"]
+    store.put("names", {f"pictures/{name}": drawings.encoded(drawings.scene()) for name in names})
+    source = {"endpoint": store.endpoint, "bucket": "names", "prefix": "pictures/", "secretRef": {"name": "store"}}
+    outcome = runner.run({"source": {"s3": source}, **tiny, "output": {"uri": "s3://names/table"}})
+    assert outcome.failure is None
+    assert {row["key"] for row in rows_of_bucket(store, "names", "table").rows} == set(store.keys("names", "pictures/"))

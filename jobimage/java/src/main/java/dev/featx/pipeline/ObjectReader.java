@@ -6,22 +6,30 @@ import java.io.IOException;
 import java.util.concurrent.ExecutionException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
-import org.apache.hadoop.fs.FutureDataInputStreamBuilder;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.fs.s3a.S3AFileStatus;
-import org.apache.hadoop.fs.s3a.S3AFileSystem;
 
 /**
- * Reads whole objects through Hadoop's file systems.
+ * Reads whole objects: of buckets by {@link BucketObjects}, others through Hadoop's file systems.
  *
  * <p>An object that is gone is that picture's problem. A store that does not answer is the run's: it is waited for
  * ({@link Patience}), and in the end the task fails, for Spark and then the operator to try again.
  */
 final class ObjectReader {
+  private static final String BUCKETS = "s3a://";
+
+  /**
+   * An object as it is now.
+   *
+   * @param size in bytes
+   * @param bytes its content, or null if it is too large
+   */
+  record Fetched(long size, byte[] bytes) {}
+
   private final Configuration conf;
   private final long maxBytes;
   private final Patience patience;
+  private BucketObjects bucket;
 
   /** A name that Hadoop's file system can't make anything of. */
   private static final class Unreadable extends RuntimeException {
@@ -49,7 +57,11 @@ final class ObjectReader {
       throw PictureProblem.tooLarge(object.size(), maxBytes);
     }
     try {
-      return patience.answer("reading " + object.uri(), () -> readOnce(object));
+      Fetched found = patience.answer("reading " + object.uri(), () -> readOnce(object));
+      if (found.bytes() == null) {
+        throw PictureProblem.tooLarge(found.size(), maxBytes);
+      }
+      return found.bytes();
     } catch (FileNotFoundException e) {
       throw new PictureProblem(PictureProblem.Stage.READ, "Missing", "it was listed but is gone");
     } catch (Unreadable e) {
@@ -57,26 +69,39 @@ final class ObjectReader {
     }
   }
 
-  private byte[] readOnce(StoredObjects.StoredObject object) throws IOException, InterruptedException {
-    Path path = new Path(object.uri());
-    FileSystem fileSystem = path.getFileSystem(conf);
-    Path whole = fileSystem.makeQualified(path);
-    if (fileSystem instanceof LocalFiles local) {
-      return local.whole(whole, maxBytes);
-    }
-    try {
-      return bytes(fileSystem, whole, object.size());
-    } catch (EOFException e) {
-      // A smaller one has taken its place since it was listed: what counts is what is there now.
-      return bytes(fileSystem, whole, Math.min(fileSystem.getFileStatus(whole).getLen(), object.size()));
-    }
+  private Fetched readOnce(StoredObjects.StoredObject object) throws IOException, InterruptedException {
+    return object.uri().startsWith(BUCKETS) ? ofBucket(object.uri().substring(BUCKETS.length()))
+        : ofFiles(new Path(object.uri()), object.size());
   }
 
-  private static byte[] bytes(FileSystem fileSystem, Path path, long size) throws IOException, InterruptedException {
-    try (FSDataInputStream stream = opened(fileSystem, path, size).build().get()) {
+  private Fetched ofFiles(Path path, long listed) throws IOException, InterruptedException {
+    FileSystem fileSystem = path.getFileSystem(conf);
+    Path file = fileSystem.makeQualified(path);
+    if (fileSystem instanceof LocalFiles local) {
+      return local.whole(file, maxBytes);
+    }
+    Fetched found = exactly(fileSystem, file, listed);
+    if (found == null) {
+      // It has changed since it was listed: what counts is what is there now.
+      found = exactly(fileSystem, file, fileSystem.getFileStatus(file).getLen());
+    }
+    if (found == null) {
+      throw new IOException(file + " is being written to");
+    }
+    return found;
+  }
+
+  /** Returns a file of the size that it is said to have, or null if it has another one by now. */
+  private Fetched exactly(FileSystem fileSystem, Path file, long size) throws IOException, InterruptedException {
+    if (size > maxBytes) {
+      return new Fetched(size, null);
+    }
+    try (FSDataInputStream stream = fileSystem.openFile(file).build().get()) {
       byte[] bytes = new byte[(int) size];
       stream.readFully(bytes);
-      return bytes;
+      return stream.read() == -1 ? new Fetched(size, bytes) : null;
+    } catch (EOFException e) {
+      return null;
     } catch (ExecutionException e) {
       if (e.getCause() instanceof IOException cause) {
         throw cause;
@@ -85,14 +110,15 @@ final class ObjectReader {
     }
   }
 
-  /** Tells S3A what it would ask the store for before each object: two requests a picture in place of one. */
-  private static FutureDataInputStreamBuilder opened(FileSystem fileSystem, Path path, long size) throws IOException {
-    FutureDataInputStreamBuilder builder = fileSystem.openFile(path);
-    if (!(fileSystem instanceof S3AFileSystem)) {
-      return builder;
+  private Fetched ofBucket(String bucketAndKey) throws IOException {
+    int slash = bucketAndKey.indexOf('/');
+    return bucket(bucketAndKey.substring(0, slash)).whole(bucketAndKey.substring(slash + 1), maxBytes);
+  }
+
+  private synchronized BucketObjects bucket(String name) throws IOException {
+    if (bucket == null || !bucket.bucket().equals(name)) {
+      bucket = new BucketObjects(name, conf);
     }
-    long block = fileSystem.getDefaultBlockSize(path);
-    return builder.withFileStatus(new S3AFileStatus(size, 0, path, block, "", null, null))
-        .opt("fs.s3a.experimental.input.fadvise", "sequential");
+    return bucket;
   }
 }
