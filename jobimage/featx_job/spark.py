@@ -20,6 +20,9 @@ from featx_job.surroundings import Cluster, Surroundings
 
 Conf = dict[str, str]
 
+# Of the JVM that runs nets. G1 finds no room for VGG16's largest layer in a heap that has half as much again (docs/design.md,
+# "Memory"), and collects after each few of HBase's answers, which are halves of its regions and more.
+COLLECTOR = "-XX:+UseShenandoahGC"
 DRIVER_PORT, BLOCK_PORT = 7078, 7079
 # Of the driver pod's memory; the rest is Python's.
 DRIVER_HEAP_SHARE = 0.5
@@ -118,10 +121,7 @@ def _in_cluster(job: JobSpec, surroundings: Surroundings, cluster: Cluster, size
         "spark.driver.memory": f"{int(mebibytes(execution.driver_memory) * DRIVER_HEAP_SHARE)}m",
         "spark.driver.extraClassPath": classes.path(surroundings),
         "spark.driver.extraJavaOptions": options,
-        # G1 finds no room for VGG16's largest layer in a heap that has half as much again (docs/design.md, "Memory").
-        "spark.executor.extraJavaOptions": " ".join(
-            [options, "-XX:+UseShenandoahGC", *_prepare(job, surroundings, sizes)]
-        ),
+        "spark.executor.extraJavaOptions": " ".join([options, COLLECTOR, *_prepare(job, surroundings, sizes)]),
         # To Spark a core is a shard at a time; what the pod asks for are the real ones.
         "spark.executor.cores": str(shards_at_once(sizes)),
         "spark.task.cpus": "1",
@@ -179,7 +179,10 @@ def _on_this_machine(job: JobSpec, surroundings: Surroundings, sizes: Sizes) -> 
         "spark.driver.memory": f"{LOCAL_HEAP * sizes.heap}m",
         "spark.ui.enabled": "false",
         "spark.driver.extraClassPath": classes.path(surroundings),
-        "spark.driver.extraJavaOptions": java_options(job.spec, surroundings),
+        # A Java of somebody's own may not have it.
+        "spark.driver.extraJavaOptions": " ".join(
+            [java_options(job.spec, surroundings), "-XX:+IgnoreUnrecognizedVMOptions", COLLECTOR]
+        ),
         "spark.local.dir": str(surroundings.work),
     }
 

@@ -34,8 +34,8 @@ from tests.integration.job import store as s3
 from tests.stores import hbase, hdfs
 
 SIZE, ROUNDS = 30_000, 3
-# So many that reading takes seconds: a shard costs Spark some milliseconds, whatever it holds.
-PICTURES = {"HBase": 16_000, "S3": 4_000, "HDFS": 4_000, "files": 32_000}
+# So many that reading takes some seconds: a Spark job of 36 shards takes 0.3, whatever they hold.
+PICTURES = {"HBase": 48_000, "S3": 8_000, "HDFS": 4_000, "files": 100_000}
 SHARDS = 36  # so that three at a time end together
 THREADS = 6  # three shards at once, each with two threads that read
 KEYS, KEYS_A_FOLDER = 1_000_000, 2_500
