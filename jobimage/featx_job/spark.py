@@ -20,8 +20,8 @@ from featx_job.surroundings import Cluster, Surroundings
 
 Conf = dict[str, str]
 
-# Of the JVM that runs nets. G1 finds no room for VGG16's largest layer in a heap that has half as much again (docs/design.md,
-# "Memory"), and collects after each few of HBase's answers, which are halves of its regions and more.
+# Of the JVM that runs nets. G1 finds no room for VGG16's largest layer in a heap that has half as much again
+# (docs/design.md, "Memory"), and collects after each few answers of HBase's, which are larger than half a region.
 COLLECTOR = "-XX:+UseShenandoahGC"
 DRIVER_PORT, BLOCK_PORT = 7078, 7079
 # Of the driver pod's memory; the rest is Python's.
