@@ -74,6 +74,8 @@ S3 = {"bucket": "pictures"}
 HBASE = {"table": "photos", "column": "p:jpg"}
 SNAPSHOT = {"name": "monday", "rootDir": "hdfs://name:8020/hbase"}
 KERBEROS = {"principal": "features@EXAMPLE.COM", "secretRef": {"name": "features"}}
+UPDATE = {"uri": "s3://features/table", "mode": "incremental"}
+CHANGES = {"s3": S3, "changedSince": "s3://features/tables"}
 
 BAD = [
     Bad("no source", "spec.source", ABSENT, "source"),
@@ -119,6 +121,8 @@ BAD = [
     Bad("output at a bucket's root", "spec.output.uri", "s3://features", "uri"),
     Bad("output by ftp", "spec.output.uri", "ftp://features/a", "uri"),
     Bad("unknown format", "spec.output.format", "csv", "format"),
+    Bad("update of a plain folder", "spec.output", UPDATE | {"format": "parquet"}, "spec.output.mode"),
+    Bad("changes in two ways", "spec", good()["spec"] | {"source": CHANGES, "output": UPDATE}, "changedSince"),
     Bad("failed fraction above one", "spec.errors", {"maxFailedFraction": 1.1}, "maxFailedFraction"),
     Bad("no megapixels", "spec.limits", {"megapixels": 0}, "megapixels"),
     Bad("no executors", "spec.execution.executors", 0, "executors"),
