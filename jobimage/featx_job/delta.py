@@ -137,8 +137,10 @@ def appended(by: Committer, number: int, time: datetime, shards: Iterable[ShardD
     )
 
 
-def updated(by: Committer, time: datetime, shards: Iterable[ShardDone], rewritten: Iterable[Rewritten]) -> bytes:
-    """Returns the entry that adds a run's shards and takes out the rows that they replace."""
+def updated(
+    by: Committer, number: int, time: datetime, shards: Iterable[ShardDone], rewritten: Iterable[Rewritten]
+) -> bytes:
+    """Returns the entry that adds shards and takes out the rows that they replace."""
     actions: list[dict[str, Any]] = []
     for each in rewritten:
         about = {"deletionTimestamp": _milliseconds(time), "dataChange": True}
@@ -148,7 +150,7 @@ def updated(by: Committer, time: datetime, shards: Iterable[ShardDone], rewritte
             actions.append({"add": _file(each.file, each.bytes, each.rows, each.keys, time, tags)})
     return _lines(
         _commit_info(by, time, "MERGE", blind=False),
-        _transaction(by, 0, time),
+        _transaction(by, number, time),
         *(_added(shard, time) for shard in shards),
         *actions,
     )
@@ -177,6 +179,11 @@ class Entry:
     def changes_rules(self) -> bool:
         """Returns whether the entry changes the table's columns, settings or protocol."""
         return bool(self._of("metaData") or self._of("protocol"))
+
+    @property
+    def adds_rows(self) -> bool:
+        """Returns whether rows are new to the table, and not only in other files."""
+        return any(each["dataChange"] for each in self._of("add"))
 
     def shards(self) -> list[ShardDone]:
         """Returns the shards that the entry adds."""

@@ -2,7 +2,8 @@
 
 A new table grows while the run does: a group of shards is a transaction as soon as all of them are done. A table that
 is there already (`output.mode: incremental`) is updated by one transaction at the end, which adds the run's rows and
-takes out those that they replace, so that no reader ever sees a key twice.
+takes out those that they replace, so that no reader ever sees a key twice. So is one to which another run adds rows
+while the first one still makes it.
 
 An entry of the log is only written where none is (`Storage.create`). Who comes second reads what is there: its own
 transaction, made by a driver that was believed dead, or another writer's, after which it tries the next version.
@@ -69,6 +70,7 @@ class DeltaTable(Table):
         self._base = -1  # the log's newest version when the run began
         self._version = -1  # the newest that is known
         self._group = 0  # the next one to commit
+        self._shared = False  # whether others have added rows since then, which may be of the same keys
         self._committed: dict[int, ShardDone] = {}  # as the log has them
         self._rewritten: list[dict[str, Any]] = []
         self._committer = ThreadPoolExecutor(1, "delta-commits")
@@ -77,7 +79,7 @@ class DeltaTable(Table):
     @property
     def updates(self) -> bool:
         """Implements `Table`."""
-        return self._base >= 0
+        return self._base >= 0 or self._shared
 
     def folder(self, name: str) -> str:
         """Implements `Table`: files lie where they stay, since only the log makes them part of the table."""
@@ -130,6 +132,7 @@ class DeltaTable(Table):
         """Takes in what an entry says, if it is of this run; returns whether it is."""
         number = entry.transaction(self._uid)
         if number is None:
+            self._shared |= self._nets is not None and entry.adds_rows
             return False
         self._committed.update((shard.index, shard) for shard in entry.shards())
         self._rewritten = entry.rewritten()
@@ -152,15 +155,18 @@ class DeltaTable(Table):
         self._committing = self._committer.submit(self._commit_groups, dict(done), shards)
 
     def _commit_groups(self, done: Done, shards: int) -> None:
-        while (indices := delta.group(self._group, shards)) and all(index in done for index in indices):
+        while not self.updates and (indices := delta.group(self._group, shards)):
+            if not all(index in done for index in indices):
+                return
             number, members = self._group, [done[index] for index in indices]
             self._append(delta.appended(self._by, number, datetime.now(UTC), members))
-            LOG.info("group %d of the table is committed: %d shards", number, len(members))
+            if self._group > number:
+                LOG.info("group %d of the table is committed: %d shards", number, len(members))
 
     def _append(self, data: bytes) -> None:
-        """Commits rows that depend on nothing else in the table, unless this was done before."""
+        """Commits rows of keys that nobody else has added, unless this was done before."""
         number = self._group
-        while self._group == number:
+        while self._group == number and not self.updates:
             there = self._written(self._version + 1, data)
             if not self._learn(there) and there.changes_rules:
                 message = f"spec.output.uri: columns or settings of {self._uri} were changed during the run"
@@ -180,25 +186,27 @@ class DeltaTable(Table):
         """Implements `Table`."""
         if self._committing:
             self._committing.result()
-        if self.updates:
-            if done:
-                self._update([done[index] for index in sorted(done)], replace)
-        else:
-            self._commit_groups(done, shards)
+        self._commit_groups(done, shards)
+        if self._left(done):
+            self._update(done, replace)
         return [self._committed[index] for index in sorted(self._committed)]
 
-    def _update(self, shards: Sequence[ShardDone], replace: Replace) -> None:
+    def _left(self, done: Done) -> list[ShardDone]:
+        return [done[index] for index in sorted(done) if index not in self._committed]
+
+    def _update(self, done: Done, replace: Replace) -> None:
         for _ in range(TRIES):
             newest = self._look()
             self._refuse_unknown(newest)
             self._catch_up(newest["version"])
-            if self._group > 0:
-                return  # by an earlier attempt
-            rewritten = self._replaced(newest, shards, replace)
-            entry = delta.updated(self._by, datetime.now(UTC), shards, rewritten)
+            left = self._left(done)
+            if not left:
+                return  # another driver of this run has done it
+            rewritten = self._replaced(newest, left, replace)
+            entry = delta.updated(self._by, self._group, datetime.now(UTC), left, rewritten)
             there = self._written(self._version + 1, entry)
             self._version += 1
-            if self._learn(there):
+            if self._learn(there) and not self._left(done):
                 return
             self._storage.remove([each.file for each in rewritten])
             LOG.info("another writer was faster: looking anew")

@@ -26,7 +26,7 @@ from featx_job.models import Nets
 from featx_job.progress import ShardDone, Tally
 from featx_job.shards import ShardList
 from featx_job.surroundings import Surroundings
-from featx_job.table import Table
+from featx_job.table import Replace, Table
 
 LOG = logging.getLogger(__name__)
 OnProgress = Callable[[Progress], None]
@@ -120,7 +120,7 @@ def _process(
         with engine.alone():
             engine.write_empty(table)
     if not left and not (len(shards) and table.updates):
-        return _settled(job, engine, table, tally)
+        return _settled(job, table, tally, _no_executors)
     floats = None if job.spec.precision == "int8" else nets.files()
     if floats:
         engine.write_nets(floats)  # while Spark starts
@@ -141,12 +141,16 @@ def _process(
         if left:
             engine.run(shards, left, files, table, on_done)
         LOG.info("all shards are done")
-        return _settled(job, engine, table, tally)
+        return _settled(job, table, tally, lambda files: engine.replace(files, table))
 
 
-def _settled(job: JobSpec, engine: Engine, table: Table, tally: Tally) -> list[ShardDone]:
+def _settled(job: JobSpec, table: Table, tally: Tally, replace: Replace) -> list[ShardDone]:
     _check_failures(job, table, tally)
-    return table.settle(tally.done, tally.shards, lambda files: engine.replace(files, table))
+    return table.settle(tally.done, tally.shards, replace)
+
+
+def _no_executors(_: object) -> list[dict[str, Any]]:
+    raise RunFailure("OutputBusy", "spec.output.uri: another run has begun to write to the table", retryable=True)
 
 
 def _check_failures(job: JobSpec, table: Table, tally: Tally) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import deltalake
+import pyarrow as arrow
 import pytest
 from featx_api.job import Outcome
 from featx_job.engine import Engine
+from featx_job.storage.folder import FolderStorage
 from featx_job.table import Table
 
 from tests.integration.job import drawings
@@ -130,6 +132,28 @@ def test_an_update_that_another_writer_has_overtaken_looks_anew(
     log = {Path(uri).name for uri in deltalake.DeltaTable(nightly.table).file_uris()}
     last = json.loads((nightly.table / "_manifest.json").read_text())["files"]
     assert {each["path"] for each in last} <= log
+
+
+def test_a_first_night_that_is_overtaken_by_another_run_s_rows_replaces_those_that_it_has_itself(
+    runner: Runner, tiny: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nightly, create = Nightly(runner, tiny, tmp_path), FolderStorage.create
+
+    def overtaken(self: FolderStorage, path: str, data: bytes) -> bool:
+        if path.endswith("2.json") and nightly.version == 1:  # behind the first group of shards
+            row = deltalake.DeltaTable(nightly.table).to_pyarrow_table().slice(0, 1)
+            rows = arrow.concat_tables(
+                row.set_column(0, row.schema.field("key"), [[key]]) for key in ("11.jpg", "z.jpg")
+            )
+            deltalake.write_deltalake(nightly.table, rows, mode="append")
+        return create(self, path, data)
+
+    monkeypatch.setattr(FolderStorage, "create", overtaken)
+    outcome = nightly.run(1, execution={"shardPictures": 1})
+    assert outcome.failure is None, outcome.failure
+    rows = nightly.rows()
+    assert sorted(rows) == [*NAMES, "z.jpg"]
+    assert nightly.version == 3  # made, a group, the other's rows, the rest
 
 
 def test_an_update_that_is_committed_but_not_yet_told_is_not_made_twice(nightly: Nightly) -> None:

@@ -62,7 +62,7 @@ def test_an_entry_tells_its_transaction_and_its_shards() -> None:
 def test_a_file_of_which_nothing_is_left_is_only_removed() -> None:
     gone = Rewritten("old-1", "new-1", 0, 5, "ab", None)
     left = Rewritten("old-2", "new-2", 7, 5, "ab", ("a", "b"))
-    entry = delta.updated(BY, NIGHT, [shard(0, ["c"])], [gone, left])
+    entry = delta.updated(BY, 0, NIGHT, [shard(0, ["c"])], [gone, left])
     assert [action["remove"]["path"] for action in actions(entry) if "remove" in action] == ["old-1", "old-2"]
     assert [action["add"]["path"] for action in actions(entry) if "add" in action] == ["part-0.parquet", "new-2"]
     assert Entry(entry).rewritten() == [left.described()]
