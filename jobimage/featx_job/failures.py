@@ -5,6 +5,8 @@ A class for programs, a line for people, and whether it is worth another attempt
 
 from __future__ import annotations
 
+import errno
+
 from featx_api.status import Failure
 
 
@@ -30,6 +32,8 @@ class RunFailure(Exception):
 def of_unexpected(error: BaseException) -> RunFailure:
     """Returns the failure for what nobody foresaw: worth another attempt, and named so that it can be reported."""
     words = " ".join(str(error).split())[:500]
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunFailure("OutputFull", f"there is no space left: {words}", retryable=True)
     return RunFailure("Internal", f"{type(error).__name__}: {words}", retryable=True)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from featx_job.failures import of_java, of_lost_executors, of_unexpected
 
@@ -42,3 +44,9 @@ def test_what_nobody_foresaw_is_worth_another_attempt_and_is_one_line() -> None:
     failure = of_unexpected(KeyError("a\nb"))
     assert (failure.class_, failure.retryable) == ("Internal", True)
     assert "\n" not in str(failure)
+
+
+def test_a_disk_that_is_full_is_told_from_what_nobody_foresaw() -> None:
+    full = of_unexpected(OSError(errno.ENOSPC, "No space left on device", "/volume/table"))
+    assert (full.class_, full.retryable) == ("OutputFull", True)
+    assert "/volume/table" in str(full)
