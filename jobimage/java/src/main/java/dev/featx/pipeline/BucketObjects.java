@@ -74,11 +74,12 @@ final class BucketObjects {
         answer.disconnect();
         return new ObjectReader.Fetched(size, null);
       }
-      byte[] bytes = stream.readNBytes((int) size);
+      // A gateway may send an object in chunks, without saying how many.
+      byte[] bytes = stream.readNBytes((int) (size < 0 ? maxBytes + 1 : size));
       if (bytes.length < size) {
         throw new EOFException("the store broke off after " + bytes.length + " of " + size + " bytes");
       }
-      return new ObjectReader.Fetched(size, bytes);
+      return new ObjectReader.Fetched(bytes.length, bytes.length > maxBytes ? null : bytes);
     }
   }
 

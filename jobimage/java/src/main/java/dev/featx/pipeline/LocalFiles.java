@@ -3,6 +3,7 @@ package dev.featx.pipeline;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
@@ -32,6 +33,17 @@ public final class LocalFiles extends RawLocalFileSystem {
       file.readFully(bytes);
       return new ObjectReader.Fetched(size, bytes);
     }
+  }
+
+  /**
+   * Moves a file over another one; Hadoop would start a process of readlink eight times.
+   *
+   * @param file the file
+   * @param target where to, in the same file system
+   * @throws IOException if that can't be done at once
+   */
+  void replace(Path file, Path target) throws IOException {
+    Files.move(pathToFile(file).toPath(), pathToFile(target).toPath(), StandardCopyOption.ATOMIC_MOVE);
   }
 
   @Override

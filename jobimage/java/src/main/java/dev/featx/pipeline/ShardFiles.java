@@ -4,17 +4,14 @@ import dev.featx.nets.Precision;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Paths;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileContext;
-import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.s3a.S3AFileSystem;
 
 /**
  * Writes a shard's files so that each is there whole or not at all.
@@ -83,24 +80,17 @@ final class ShardFiles {
   private Written placeOnce(Path file, Writer writer) throws IOException {
     FileSystem fileSystem = file.getFileSystem(conf);
     String sha256;
-    String scheme = file.toUri().getScheme(); // RawLocalFileSystem does not say its own
-    if (scheme.startsWith("s3")) {
+    if (fileSystem instanceof S3AFileSystem) {
       sha256 = writer.write(file);
     } else {
       Path hidden = new Path(file.getParent(), "." + file.getName() + "." + UUID.randomUUID());
       sha256 = writer.write(hidden);
-      rename(scheme, hidden, file);
+      if (fileSystem instanceof LocalFiles local) {
+        local.replace(hidden, file);
+      } else {
+        FileContext.getFileContext(file.toUri(), conf).rename(hidden, file, Options.Rename.OVERWRITE);
+      }
     }
-    FileStatus written = fileSystem.getFileStatus(file);
-    return new Written(written.getLen(), sha256);
-  }
-
-  private void rename(String scheme, Path hidden, Path file) throws IOException {
-    if (scheme.equals("file")) {
-      // Hadoop would start a process of readlink eight times.
-      Files.move(Paths.get(hidden.toUri()), Paths.get(file.toUri()), StandardCopyOption.ATOMIC_MOVE);
-    } else {
-      FileContext.getFileContext(file.toUri(), conf).rename(hidden, file, Options.Rename.OVERWRITE);
-    }
+    return new Written(fileSystem.getFileStatus(file).getLen(), sha256);
   }
 }
