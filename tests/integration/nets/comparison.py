@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
+SUPPRESSED = 0.45  # the overlap from which SSDs keep one box of two
+SAME_SCORE = 3e-6  # relative: some steps of a float
+
 
 def blobs(pictures: list[NDArray[np.uint8]], size: int, mean: tuple[int, int, int]) -> Floats:
     """Returns the pictures as the input of a net: (n, 3, size, size), BGR less the mean."""
@@ -49,7 +52,8 @@ def distance(actual: Floats, expected: Floats) -> float:
 def matched(actual: Floats, expected: Floats, width: int, height: int) -> tuple[float, float]:
     """Pairs each expected box with the nearest of the same class, once.
 
-    Boxes of nearly equal scores may change places, so order is not compared.
+    Boxes of nearly equal scores may change places, so order is not compared. Of two that overlap, either one may be
+    kept if their scores are the same but for rounding, as they are all over a picture's even background.
 
     Returns:
         The largest difference of a box's edge in pixels, and of a score, relative.
@@ -58,10 +62,22 @@ def matched(actual: Floats, expected: Floats, width: int, height: int) -> tuple[
     for row in expected:
         distances = [_edges(actual[index], row, width, height) for index in left]
         nearest = int(np.argmin(distances))
+        if distances[nearest] >= 1 and any(_rivals(each, row, width, height) for each in actual):
+            continue
         found = actual[left.pop(nearest)]
         pixels = max(pixels, distances[nearest])
         relative = max(relative, abs(float(found[1]) / float(row[1]) - 1))
     return pixels, relative
+
+
+def _rivals(one: Floats, other: Floats, width: int, height: int) -> bool:
+    """Returns whether non-maximum suppression keeps one or the other by their scores' last digits."""
+    scale = np.array([width, height] * 2)
+    (left, top, right, bottom), (x0, y0, x1, y1) = one[2:] * scale, other[2:] * scale
+    shared = max(0.0, min(right, x1) - max(left, x0)) * max(0.0, min(bottom, y1) - max(top, y0))
+    union = (right - left) * (bottom - top) + (x1 - x0) * (y1 - y0) - shared
+    same = one[0] == other[0] and abs(float(one[1]) / float(other[1]) - 1) < SAME_SCORE
+    return bool(same and shared > SUPPRESSED * union)
 
 
 def _edges(actual: Floats, expected: Floats, width: int, height: int) -> float:
