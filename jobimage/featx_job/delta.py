@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from featx_job.progress import ShardDone
+from featx_job.progress import ShardDone, key_range
 
 FOLDER = "_delta_log"
 LAST_CHECKPOINT = f"{FOLDER}/_last_checkpoint"
@@ -77,8 +77,7 @@ class Rewritten:
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Rewritten:
         """Returns what an executor says that it has written."""
-        first, last = found["keys"]["first"], found["keys"]["last"]
-        keys = None if first is None else (first, last)
+        keys = key_range(found["keys"])
         return cls(found["path"], found["file"], found["rows"], found["bytes"], found["sha256"], keys)
 
     def described(self) -> dict[str, Any]:
@@ -98,14 +97,9 @@ def versions(paths: Iterable[str]) -> list[int]:
     return sorted(int(name) for name in names if len(name) == 20 and name.isdigit())
 
 
-def group_size(shards: int) -> int:
-    """Returns how many shards of a run are one transaction."""
-    return max(FEWEST_SHARDS, -(-shards // MOST_GROUPS))
-
-
 def group(number: int, shards: int) -> range:
-    """Returns the shards of a group, which is empty behind the last one."""
-    size = group_size(shards)
+    """Returns the shards of a group, which are one transaction; it is empty behind the last one."""
+    size = max(FEWEST_SHARDS, -(-shards // MOST_GROUPS))
     return range(min(number * size, shards), min((number + 1) * size, shards))
 
 

@@ -36,7 +36,7 @@ LOG = logging.getLogger(__name__)
 class Snapshots(Protocol):
     """Reads a table's log as a whole, checkpoints too (dev.featx.pipeline.DeltaTable)."""
 
-    def written(self, application: str) -> str:
+    def written(self) -> str:
         """Returns the newest version, as JSON."""
 
     def checkpoint(self, version: int) -> None:
@@ -93,7 +93,8 @@ class DeltaTable(Table):
         manifest = self._manifest()
         if manifest is not None:
             earlier.refuse_other_nets(manifest, self._nets, self._uri)
-        self._refuse_unknown(self._look())
+        if self._version < 0:  # not begun: a commit of this driver's has looked itself
+            self._refuse_unknown(self._look())
 
     def _refuse_unknown(self, newest: Mapping[str, Any]) -> None:
         reason = delta.refusal(newest)
@@ -102,7 +103,7 @@ class DeltaTable(Table):
             raise RunFailure("OutputExists", message)
 
     def _look(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._ask(lambda table: table.written(self._uid)))
+        found: dict[str, Any] = json.loads(self._ask(lambda table: table.written()))
         return found
 
     def done(self) -> list[ShardDone]:

@@ -47,7 +47,7 @@ def nets(spec: FeatureExtractionSpec) -> dict[str, Any]:
     """Returns what features are made by: rows of one table can be compared if it is the same for all.
 
     Args:
-        spec: The run's, or of a table its manifest's words.
+        spec: The run's.
     """
     return _nets(spec.detector.to_wire() if spec.detector else None, spec.extractor.to_wire())
 

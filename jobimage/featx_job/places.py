@@ -99,7 +99,7 @@ def _earlier_tables(spec: FeatureExtractionSpec, surroundings: Surroundings, had
     if spec.source.changed_since:
         return _storage(spec.source.changed_since, "spec.source.changedSince", spec, surroundings, hadoop)
     if spec.output.mode == "incremental" and not spec.source.keys:
-        return output(spec, surroundings, hadoop)
+        return _storage(spec.output.uri, "spec.output.uri", spec, surroundings, hadoop)
     return None
 
 

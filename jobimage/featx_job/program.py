@@ -121,10 +121,11 @@ def _process(
             engine.write_empty(table)
     if not left and not (len(shards) and table.updates):
         return _settled(job, table, tally, _no_executors)
-    floats = None if job.spec.precision == "int8" else nets.files()
+    floats = nets.files() if left and job.spec.precision != "int8" else None
     if floats:
         engine.write_nets(floats)  # while Spark starts
-    engine.prepare()
+    if left:
+        engine.prepare()
     with engine:
         LOG.info("Spark is up")
 
@@ -134,11 +135,11 @@ def _process(
                 table.commit(tally.done, len(shards))
             on_progress(_now(tally).model_copy(update={"waiting": waiting and waiting[:512]}))
 
-        files = floats or calibration.net_files(
-            job.spec, nets, shards, table, engine, lambda doing: on_done(None, doing)
-        )
-        tally.started = time.monotonic()
         if left:
+            files = floats or calibration.net_files(
+                job.spec, nets, shards, table, engine, lambda doing: on_done(None, doing)
+            )
+            tally.started = time.monotonic()
             engine.run(shards, left, files, table, on_done)
         LOG.info("all shards are done")
         return _settled(job, table, tally, lambda files: engine.replace(files, table))

@@ -13,6 +13,12 @@ _FIELDS = ("index", "file", "features", "failures", "bytes", "failure_bytes", "p
 _OF_MARK = ("index", "file", "features", "failures", "bytes", "failureBytes", "precision", "sha256", "failureSha256")
 
 
+def key_range(told: Mapping[str, str | None]) -> tuple[str, str] | None:
+    """Returns between which keys a file's rows lie, as executors say it (dev.featx.pipeline.KeyRange)."""
+    first, last = told["first"], told["last"]
+    return None if first is None or last is None else (first, last)
+
+
 @dataclass(frozen=True)
 class ShardDone:
     """What a shard came to.
@@ -44,9 +50,8 @@ class ShardDone:
     @classmethod
     def of_mark(cls, mark: Mapping[str, Any]) -> ShardDone:
         """Returns what an executor says of a shard, in its result and in its mark (dev.featx.pipeline.ShardResult)."""
-        first, last = mark["keys"]["first"], mark["keys"]["last"]
         told = dict(zip(_FIELDS, (mark[name] for name in _OF_MARK), strict=True))
-        return cls(**told, keys=None if first is None else (first, last))
+        return cls(**told, keys=key_range(mark["keys"]))
 
     def to_mark(self) -> dict[str, Any]:
         """Returns the same as a mark has it."""

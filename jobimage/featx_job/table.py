@@ -14,6 +14,7 @@ from typing import Any
 
 from featx_api.status import OutputTable
 
+from featx_job import delta
 from featx_job.failures import RunFailure
 from featx_job.progress import ShardDone
 from featx_job.shards import ShardList, from_bytes, to_bytes
@@ -86,7 +87,7 @@ class Table:
         if self.kept(SHARD_LIST) is not None:
             return  # this run has been here before: what is there is its own
         for file in self._storage.files(""):
-            if not file.path.startswith(("_featx/", "_quarantine/", MANIFEST, SUCCESS)):
+            if not file.path.startswith("_") or file.path.startswith(delta.FOLDER):
                 raise RunFailure(
                     "OutputExists",
                     f"spec.output.uri: {self._uri} is not empty ({file.path}): choose another address or remove it",

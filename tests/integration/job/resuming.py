@@ -85,7 +85,7 @@ def driver(scene: Scene, folder: Path, around: Surroundings) -> Iterator[subproc
         process.wait()
 
 
-def until(scene: Scene, process: subprocess.Popen[bytes], folder: Path, met: Callable[[], bool]) -> None:
+def until(process: subprocess.Popen[bytes], folder: Path, met: Callable[[], bool]) -> None:
     """Waits until a condition is met by a driver that runs."""
     deadline = time.monotonic() + PATIENCE
     while not met():
@@ -95,4 +95,4 @@ def until(scene: Scene, process: subprocess.Popen[bytes], folder: Path, met: Cal
 
 def until_some_are_done(scene: Scene, process: subprocess.Popen[bytes], folder: Path) -> None:
     """Waits until three shards are done."""
-    until(scene, process, folder, lambda: len(scene.done()) >= 3)
+    until(process, folder, lambda: len(scene.done()) >= 3)

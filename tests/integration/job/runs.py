@@ -22,7 +22,7 @@ from featx_cli.engine import jars
 from featx_job import program
 from featx_job.surroundings import Surroundings
 
-from tests.integration.job.store import Store
+from tests.integration.job.store import ADMIN, Store
 from tests.models import CaffeFiles
 from tests.stores.hdfs import Hdfs
 from tests.tables import copied, parts, table_of_folder
@@ -121,9 +121,11 @@ def quarantine_of_folder(folder: Path, below: str = "") -> Rows:
     return [row for path in parts(folder / "_quarantine" / below) for row in parquet.read_table(path).to_pylist()]
 
 
-def rows_of_delta(uri: str | Path, options: Mapping[str, str] | None = None) -> Rows:
-    """Returns the rows of a Delta table's newest version, by their keys, as a library that is not ours reads them."""
-    found = deltalake.DeltaTable(uri, storage_options=dict(options or {})).to_pyarrow_table()
+def rows_of_delta(store: Store, uri: str) -> Rows:
+    """Returns the rows of a bucket's Delta table by their keys, as a library that is not ours reads them there."""
+    reached = {"AWS_ENDPOINT_URL": store.endpoint, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
+    known_as = {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": ADMIN[1]}
+    found = deltalake.DeltaTable(uri, storage_options=reached | known_as).to_pyarrow_table()
     return list(found.sort_by("key").to_pylist())
 
 

@@ -15,8 +15,8 @@ from featx_api.status import Progress
 from featx_job import program
 
 from tests.integration.job import drawings, resuming
-from tests.integration.job.runs import Runner, Spec, job, quarantine_of_folder, rows_of_delta
-from tests.integration.job.store import ADMIN, Store
+from tests.integration.job.runs import Runner, Spec, job, rows_of_delta, rows_of_folder
+from tests.integration.job.store import Store
 
 NAMES = [f"{number:03}.jpg" for number in range(20)]
 
@@ -67,9 +67,7 @@ def test_a_delta_table_in_a_bucket_is_read_there(runner: Runner, store: Store, t
     store.put("delta", {})
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
     assert runner.run(spec_of(pictures, tiny, {"uri": "s3://delta/table", "s3": access}), "uid").failure is None
-    reached = {"AWS_ENDPOINT_URL": store.endpoint, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
-    known_as = {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": ADMIN[1]}
-    assert sorted(row["key"] for row in rows_of_delta("s3://delta/table", reached | known_as)) == NAMES[1:]
+    assert sorted(row["key"] for row in rows_of_delta(store, "s3://delta/table")) == NAMES[1:]
 
 
 def test_a_delta_table_that_is_there_already_is_not_written_over(
@@ -86,7 +84,7 @@ def test_a_run_without_pictures_makes_a_table_without_rows(runner: Runner, tiny:
     (tmp_path / "none").mkdir()
     outcome = runner.run(spec_of(tmp_path / "none", tiny, {"uri": f"file://{tmp_path}/table"}), "uid-empty")
     assert outcome.failure is None, outcome.failure
-    assert rows_of_delta(tmp_path / "table") == []
+    assert rows_of_folder(tmp_path / "table").rows == []
 
 
 def test_groups_of_shards_are_readable_before_the_run_has_ended(
@@ -114,8 +112,8 @@ def scene(tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> resuming.Scen
 
 def whole(scene: resuming.Scene) -> None:
     """Every picture is there once, and every group of shards is one transaction."""
-    keys = Counter(row["key"] for row in rows_of_delta(scene.output))
-    keys.update(row["key"] for row in quarantine_of_folder(scene.output))
+    tables = rows_of_folder(scene.output)
+    keys = Counter(row["key"] for row in [*tables.rows, *tables.quarantine])
     assert keys == Counter(f"{number:04}.jpg" for number in range(resuming.PICTURES))
     numbers = transactions(scene.output, scene.uid)
     assert numbers == list(range(len(numbers)))
@@ -126,7 +124,7 @@ def test_a_driver_that_is_killed_between_transactions_is_continued_behind_the_la
     scene: resuming.Scene, runner: Runner, tmp_path: Path
 ) -> None:
     with resuming.driver(scene, tmp_path, runner.surroundings) as process:
-        resuming.until(scene, process, tmp_path, lambda: len(transactions(scene.output, scene.uid)) >= 2)
+        resuming.until(process, tmp_path, lambda: len(transactions(scene.output, scene.uid)) >= 2)
     before = transactions(scene.output, scene.uid)
     assert 2 <= len(before) < resuming.SHARDS // 8, "it was killed too late to be in the middle"
     log = {path.name: path.read_bytes() for path in (scene.output / "_delta_log").iterdir()}
@@ -140,14 +138,14 @@ def test_a_driver_that_was_believed_dead_and_wakes_up_commits_nothing_twice(
 ) -> None:
     asleep = scene.elsewhere(tmp_path / "table")
     with resuming.driver(asleep, tmp_path, runner.surroundings) as process:
-        resuming.until(asleep, process, tmp_path, lambda: len(transactions(asleep.output, asleep.uid)) >= 2)
+        resuming.until(process, tmp_path, lambda: len(transactions(asleep.output, asleep.uid)) >= 2)
         os.killpg(process.pid, signal.SIGSTOP)
         assert len(transactions(asleep.output, asleep.uid)) < resuming.SHARDS // 8, "it fell asleep too late"
         assert runner.run(asleep.spec, asleep.uid, attempt=2).failure is None
-        before = rows_of_delta(asleep.output)
+        before = rows_of_folder(asleep.output).rows
         os.killpg(process.pid, signal.SIGCONT)
         process.wait(resuming.PATIENCE)
-    assert rows_of_delta(asleep.output) == before
+    assert rows_of_folder(asleep.output).rows == before
     whole(asleep)
     manifest = json.loads((asleep.output / "_manifest.json").read_text())
     named = {each["path"] for each in manifest["files"] if not each["path"].startswith("_")}

@@ -16,7 +16,7 @@ from featx_job.table import Table
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Rows, Runner, Spec, quarantine_of_folder, rows_of_delta, rows_of_hdfs
-from tests.integration.job.store import ADMIN, Store
+from tests.integration.job.store import Store
 from tests.stores import hdfs
 
 FIRST, SECOND = (drawings.encoded(drawings.scene(seed=seed)) for seed in (1, 2))
@@ -206,15 +206,13 @@ def test_a_table_in_a_bucket_is_updated(runner: Runner, store: Store, tiny: Spec
     store.put("nightly", {f"pictures/{name}": FIRST for name in "abc"})
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
     source = {"s3": {**access, "bucket": "nightly", "prefix": "pictures/"}}
-    reached = {"AWS_ENDPOINT_URL": store.endpoint, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
-    known_as = {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": ADMIN[1]}
 
     def run(night: int) -> Rows:
         output = {"uri": "s3://nightly/table", "format": "delta", "mode": "incremental"}
         spec = {"source": source, **tiny, "output": output, "execution": {"shardPictures": 2}}
         outcome = runner.run(spec, f"uid-{night}")
         assert outcome.failure is None, outcome.failure
-        return rows_of_delta("s3://nightly/table", reached | known_as)
+        return rows_of_delta(store, "s3://nightly/table")
 
     first = run(1)
     store.put("nightly", {"pictures/b": SECOND, "pictures/d": SECOND})

@@ -50,7 +50,7 @@ public final class DeltaTable {
     ArrayNode found = new ObjectMapper().createArrayNode();
     Engine engine = engine();
     String base = qualified().toUri().getPath();
-    each(engine, newest(engine), file -> {
+    each(engine, newest(engine), false, file -> {
       FileStatus status = InternalScanFileUtils.getAddFileStatus(file);
       String path = new Path(status.getPath()).toUri().getPath().substring(base.length() + 1);
       found.addArray().add(path).add(status.getSize()).add(status.getModificationTime());
@@ -59,31 +59,28 @@ public final class DeltaTable {
   }
 
   /**
-   * Returns what a writer has to know of the newest version, as JSON: version; transaction, an application's last one or null;
-   * writer, the protocol's version for writers, and features; schema and configuration; partitions; files, each with path as
-   * the log has it, uri, bytes, and stats, a text of JSON or null.
+   * Returns what a writer has to know of the newest version, as JSON: version; writer, the protocol's version for writers, and
+   * features; schema and configuration; partitions; files, each with path as the log has it, uri, and stats, a text of JSON or
+   * null.
    *
-   * @param application whose transactions are asked for
    * @throws IOException as {@link #files}
    */
-  public String written(String application) throws IOException {
+  public String written() throws IOException {
     Engine engine = engine();
     SnapshotImpl newest = (SnapshotImpl) newest(engine);
     ObjectNode found = new ObjectMapper().createObjectNode();
     found.put("version", newest.getVersion(engine));
-    found.put("transaction", newest.getLatestTransactionVersion(engine, application).orElse(null));
     found.put("writer", newest.getProtocol().getMinWriterVersion());
     found.set("features", new ObjectMapper().valueToTree(newest.getProtocol().getWriterFeatures()));
     found.put("schema", newest.getMetadata().getSchemaString());
     found.set("configuration", new ObjectMapper().valueToTree(newest.getMetadata().getConfiguration()));
     found.set("partitions", new ObjectMapper().valueToTree(newest.getPartitionColumnNames(engine)));
     ArrayNode files = found.putArray("files");
-    each(engine, newest, file -> {
+    each(engine, newest, true, file -> {
       Row added = file.getStruct(InternalScanFileUtils.ADD_FILE_ORDINAL);
       ObjectNode one = files.addObject();
       one.put("path", added.getString(added.getSchema().indexOf("path")));
-      FileStatus status = InternalScanFileUtils.getAddFileStatus(file);
-      one.put("uri", status.getPath()).put("bytes", status.getSize());
+      one.put("uri", InternalScanFileUtils.getAddFileStatus(file).getPath());
       int stats = added.getSchema().indexOf("stats");
       one.put("stats", added.isNullAt(stats) ? null : added.getString(stats));
     });
@@ -110,9 +107,9 @@ public final class DeltaTable {
     void see(Row file);
   }
 
-  private void each(Engine engine, Snapshot snapshot, EachFile look) throws IOException {
+  private void each(Engine engine, Snapshot snapshot, boolean withStats, EachFile look) throws IOException {
     ScanImpl scan = (ScanImpl) snapshot.getScanBuilder(engine).build();
-    try (CloseableIterator<FilteredColumnarBatch> batches = scan.getScanFiles(engine, true)) {
+    try (CloseableIterator<FilteredColumnarBatch> batches = scan.getScanFiles(engine, withStats)) {
       while (batches.hasNext()) {
         try (CloseableIterator<Row> files = batches.next().getRows()) {
           while (files.hasNext()) {

@@ -71,22 +71,15 @@ public final class HadoopFolder {
   /** Writes a file, over an old one if there is one. */
   public void write(String path, byte[] data) throws IOException {
     Path target = new Path(root, path);
-    Path hidden = new Path(target.getParent(), "." + target.getName() + "." + UUID.randomUUID());
-    try (FSDataOutputStream stream = files().create(hidden, true)) {
-      stream.write(data);
-    }
-    rename(hidden, target);
+    rename(hidden(target, data), target, Options.Rename.OVERWRITE);
   }
 
   /** Writes a file, unless there is one already: then returns false. Of several writers one succeeds. */
   public boolean create(String path, byte[] data) throws IOException {
     Path target = new Path(root, path);
-    Path hidden = new Path(target.getParent(), "." + target.getName() + "." + UUID.randomUUID());
-    try (FSDataOutputStream stream = files().create(hidden, true)) {
-      stream.write(data);
-    }
+    Path hidden = hidden(target, data);
     try {
-      FileContext.getFileContext(target.toUri(), conf).rename(hidden, target, Options.Rename.NONE);
+      rename(hidden, target, Options.Rename.NONE);
       return true;
     } catch (FileAlreadyExistsException e) {
       files().delete(hidden, false);
@@ -119,7 +112,7 @@ public final class HadoopFolder {
     Path to = new Path(root, target);
     files().mkdirs(to.getParent());
     try {
-      rename(new Path(root, source), to);
+      rename(new Path(root, source), to, Options.Rename.OVERWRITE);
     } catch (FileNotFoundException e) {
       if (!files().exists(to)) {
         throw e;
@@ -132,9 +125,17 @@ public final class HadoopFolder {
     files().delete(new Path(root, path), false);
   }
 
-  private void rename(Path source, Path target) throws IOException {
+  private Path hidden(Path target, byte[] data) throws IOException {
+    Path hidden = new Path(target.getParent(), "." + target.getName() + "." + UUID.randomUUID());
+    try (FSDataOutputStream stream = files().create(hidden, true)) {
+      stream.write(data);
+    }
+    return hidden;
+  }
+
+  private void rename(Path source, Path target, Options.Rename option) throws IOException {
     KerberosLogin.ensure(conf);
-    FileContext.getFileContext(target.toUri(), conf).rename(source, target, Options.Rename.OVERWRITE);
+    FileContext.getFileContext(target.toUri(), conf).rename(source, target, option);
   }
 
   private FileSystem files() throws IOException {

@@ -5,13 +5,8 @@ import java.io.IOException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.parquet.example.data.Group;
-import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.ParquetReader;
-import org.apache.parquet.hadoop.api.ReadSupport;
-import org.apache.parquet.hadoop.example.GroupReadSupport;
-import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.parquet.io.api.Binary;
-import org.apache.parquet.schema.MessageType;
 
 /** Pictures that are a binary column of a Parquet file; names are another column's values. Other columns are not read. */
 final class ParquetMembers implements PackedPictures.Members {
@@ -24,21 +19,7 @@ final class ParquetMembers implements PackedPictures.Members {
     this.name = settings.get("nameColumn").asText();
     this.content = settings.get("contentColumn").asText();
     this.maxBytes = maxBytes;
-    Configuration narrowed = new Configuration(conf);
-    narrowed.set(ReadSupport.PARQUET_READ_SCHEMA, projected(file, conf).toString());
-    this.reader = ParquetReader.builder(new GroupReadSupport(), file).withConf(narrowed).build();
-  }
-
-  private MessageType projected(Path file, Configuration conf) throws IOException {
-    try (ParquetFileReader footer = ParquetFileReader.open(HadoopInputFile.fromPath(file, conf))) {
-      MessageType schema = footer.getFileMetaData().getSchema();
-      for (String column : new String[] {name, content}) {
-        if (!schema.containsField(column)) {
-          throw new UnsupportedSource(file + " has no column " + column);
-        }
-      }
-      return new MessageType(schema.getName(), schema.getType(name), schema.getType(content));
-    }
+    this.reader = ParquetColumns.reader(file, conf, name, content);
   }
 
   @Override

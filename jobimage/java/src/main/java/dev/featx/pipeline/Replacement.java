@@ -9,16 +9,9 @@ import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.parquet.example.data.Group;
-import org.apache.parquet.hadoop.ParquetFileReader;
-import org.apache.parquet.hadoop.ParquetFileWriter;
 import org.apache.parquet.hadoop.ParquetReader;
 import org.apache.parquet.hadoop.ParquetWriter;
-import org.apache.parquet.hadoop.api.ReadSupport;
 import org.apache.parquet.hadoop.example.ExampleParquetWriter;
-import org.apache.parquet.hadoop.example.GroupReadSupport;
-import org.apache.parquet.hadoop.metadata.CompressionCodecName;
-import org.apache.parquet.hadoop.util.HadoopInputFile;
-import org.apache.parquet.schema.MessageType;
 
 /**
  * Takes the rows out of a table's file that newer files have rows for, by their keys: the file is written anew without them.
@@ -72,7 +65,8 @@ final class Replacement {
       range[0] = KeyRange.NONE;
       rows[0] = 0;
       DigestedFile target = new DigestedFile(place, conf);
-      try (ParquetReader<Group> reader = reader(old, conf); ParquetWriter<Group> writer = writer(target, schema(old))) {
+      ExampleParquetWriter.Builder kept = ExampleParquetWriter.builder(target).withType(ParquetColumns.of(old, conf));
+      try (ParquetReader<Group> reader = ParquetColumns.reader(old, conf); ParquetWriter<Group> writer = Rows.writer(kept, conf)) {
         for (Group row = reader.read(); row != null; row = reader.read()) {
           String key = row.getString(KEY, 0);
           if (!keys.contains(key)) {
@@ -89,30 +83,12 @@ final class Replacement {
   }
 
   private Set<String> keys(Path file) throws IOException {
-    MessageType whole = schema(file);
-    Configuration narrowed = new Configuration(conf);
-    narrowed.set(ReadSupport.PARQUET_READ_SCHEMA, new MessageType(whole.getName(), whole.getType(KEY)).toString());
     Set<String> found = new HashSet<>();
-    try (ParquetReader<Group> reader = reader(file, narrowed)) {
+    try (ParquetReader<Group> reader = ParquetColumns.reader(file, conf, KEY)) {
       for (Group row = reader.read(); row != null; row = reader.read()) {
         found.add(row.getString(KEY, 0));
       }
     }
     return found;
-  }
-
-  private MessageType schema(Path file) throws IOException {
-    try (ParquetFileReader footer = ParquetFileReader.open(HadoopInputFile.fromPath(file, conf))) {
-      return footer.getFileMetaData().getSchema();
-    }
-  }
-
-  private static ParquetReader<Group> reader(Path file, Configuration conf) throws IOException {
-    return ParquetReader.builder(new GroupReadSupport(), file).withConf(conf).build();
-  }
-
-  private ParquetWriter<Group> writer(DigestedFile file, MessageType schema) throws IOException {
-    return ExampleParquetWriter.builder(file).withType(schema).withConf(conf).withWriteMode(ParquetFileWriter.Mode.OVERWRITE)
-        .withCompressionCodec(CompressionCodecName.ZSTD).withDictionaryEncoding(false).build();
   }
 }

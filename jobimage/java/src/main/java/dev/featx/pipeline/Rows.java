@@ -100,14 +100,18 @@ final class Rows {
   private static <T> String write(Path path, Configuration conf, List<T> rows, MessageType schema, Fields<T> fields)
       throws IOException {
     DigestedFile file = new DigestedFile(path, conf);
-    try (ParquetWriter<T> writer = new Builder<T>(file, schema, fields).withConf(conf)
-        .withWriteMode(ParquetFileWriter.Mode.OVERWRITE).withCompressionCodec(CompressionCodecName.ZSTD)
-        .withDictionaryEncoding(false).build()) {
+    try (ParquetWriter<T> writer = writer(new Builder<T>(file, schema, fields), conf)) {
       for (T row : rows) {
         writer.write(row);
       }
     }
     return file.sha256();
+  }
+
+  /** Opens a file of a table, as all its files are written. */
+  static <T, B extends ParquetWriter.Builder<T, B>> ParquetWriter<T> writer(B builder, Configuration conf) throws IOException {
+    return builder.withConf(conf).withWriteMode(ParquetFileWriter.Mode.OVERWRITE)
+        .withCompressionCodec(CompressionCodecName.ZSTD).withDictionaryEncoding(false).build();
   }
 
   private static final class Builder<T> extends ParquetWriter.Builder<T, Builder<T>> {
