@@ -7,7 +7,7 @@ SHELL := /bin/bash
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/featx
 UV := $(or $(shell command -v uv),$(CACHE)/uv/bin/uv)
 RUN := $(UV) run --no-sync
-# Rows that are measured on more pictures too: the JVM compiles for its first 20 seconds, and small nets are fast.
+# Rows that are measured on more images too: the JVM compiles for its first 20 seconds, and small nets are fast.
 LONG := featx-bigdl,bigdl-bare,featx-openvino,openvino-bare,featx-openvino-bf16,openvino-bf16-bare,openvino-bf16,openvino,onnxruntime,torch,featx-bigdl-int8,featx-openvino-int8
 PYTHON := .venv/bin/python
 CAFFE := jobimage/featx_job/nets
@@ -18,7 +18,7 @@ help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: demo
-demo: ready engine ## the main job on a real cluster, from pictures to features (IMAGES=DIR for your own pictures)
+demo: ready engine ## the main job on a real cluster, from images to features (IMAGES=DIR for your own images)
 	$(PYTHON) -m examples.demo $(if $(IMAGES),--images "$(IMAGES)")
 
 .PHONY: test
@@ -50,7 +50,7 @@ bench: ready engine ## numbers, into docs/bench
 .PHONY: bench-pipeline
 bench-pipeline: ready engine ## Featx beside Spark with torch, onnxruntime, OpenVINO, and stock BigDL (60 minutes)
 	$(PYTHON) -m tests.bench pipeline
-	$(PYTHON) -m tests.bench pipeline --nets coco,res10 --pictures 1536 --no-scaling --rows $(LONG) --output docs/bench/long
+	$(PYTHON) -m tests.bench pipeline --nets coco,res10 --images 1536 --no-scaling --rows $(LONG) --output docs/bench/long
 
 .PHONY: bench-crops
 bench-crops: ready engine ## class mAP by crop policy, on the labelled catalogue (5 minutes)
@@ -73,7 +73,7 @@ bench-stores: ready engine ## how fast HBase, S3, HDFS and files are read, writt
 	$(PYTHON) -m tests.bench.stores
 
 .PHONY: bench-kills
-bench-kills: ready engine ## drivers, then executors, killed at 50 random moments: no picture lost, none twice (25 minutes)
+bench-kills: ready engine ## drivers, then executors, killed at 50 random moments: no image lost, none twice (25 minutes)
 	$(PYTHON) -m tests.bench.kills
 	$(PYTHON) -m tests.bench executor-kills
 

@@ -31,7 +31,7 @@ def good() -> dict[str, Any]:
         "metadata": {"name": "good", "namespace": "default"},
         "spec": {
             "source": {
-                "s3": {"endpoint": "http://s3.store.svc:8333", "bucket": "pictures", "secretRef": {"name": "store"}}
+                "s3": {"endpoint": "http://s3.store.svc:8333", "bucket": "images", "secretRef": {"name": "store"}}
             },
             "detector": {
                 "model": dict(model),
@@ -70,7 +70,7 @@ def _parts(path: str) -> list[str]:
     return [*plain.split("."), *([quoted.rstrip("`")] if quoted else [])]
 
 
-S3 = {"bucket": "pictures"}
+S3 = {"bucket": "images"}
 HBASE = {"table": "photos", "column": "p:jpg"}
 SNAPSHOT = {"name": "monday", "rootDir": "hdfs://name:8020/hbase"}
 KERBEROS = {"principal": "features@EXAMPLE.COM", "secretRef": {"name": "features"}}
@@ -80,7 +80,7 @@ CHANGES = {"s3": S3, "changedSince": "s3://features/tables"}
 BAD = [
     Bad("no source", "spec.source", ABSENT, "source"),
     Bad("empty source", "spec.source", {}, "exactly one of s3, hbase, files, claim"),
-    Bad("two sources", "spec.source.files", {"uri": "file:///pictures"}, "exactly one of s3, hbase, files, claim"),
+    Bad("two sources", "spec.source.files", {"uri": "file:///images"}, "exactly one of s3, hbase, files, claim"),
     Bad("changed since nowhere", "spec.source.changedSince", "yesterday", "changedSince"),
     Bad("neither quorum nor snapshot", "spec.source", {"hbase": HBASE}, "quorum"),
     Bad("quorum and snapshot", "spec.source", {"hbase": HBASE | {"quorum": "zk", "snapshot": SNAPSHOT}}, "quorum"),
@@ -89,11 +89,11 @@ BAD = [
     Bad("principal without realm", "spec.execution.kerberos", KERBEROS | {"principal": "a"}, "principal"),
     Bad("keys and changes", "spec.source", {"s3": S3, "keys": ["a"], "changedSince": "s3://tables/a"}, "changedSince"),
     Bad("no bucket", "spec.source.s3.bucket", ABSENT, "bucket"),
-    Bad("bucket in capitals", "spec.source.s3.bucket", "Pictures", "bucket"),
+    Bad("bucket in capitals", "spec.source.s3.bucket", "Images", "bucket"),
     Bad("bucket too short", "spec.source.s3.bucket", "ab", "bucket"),
     Bad("endpoint without scheme", "spec.source.s3.endpoint", "s3.store.svc:8333", "endpoint"),
     Bad("secret name in capitals", "spec.source.s3.secretRef.name", "Store", "name"),
-    Bad("files by http", "spec.source", {"files": {"uri": "http://example.test/pictures"}}, "uri"),
+    Bad("files by http", "spec.source", {"files": {"uri": "http://example.test/images"}}, "uri"),
     Bad("claim without name", "spec.source", {"claim": {"path": "a"}}, "name"),
     Bad("no extractor", "spec.extractor", ABSENT, "extractor"),
     Bad("no layer", "spec.extractor.layer", ABSENT, "layer"),
@@ -115,7 +115,7 @@ BAD = [
     Bad("unknown engine", "spec.engine", "tensorflow", "engine"),
     Bad("unknown precision", "spec.precision", "f16", "precision"),
     Bad("a tolerance without int8", "spec.quantization", {"minCosine": 0.9}, "spec.quantization goes with"),
-    Bad("no picture to calibrate on", "spec.quantization", {"pictures": 0}, "pictures"),
+    Bad("no image to calibrate on", "spec.quantization", {"images": 0}, "images"),
     Bad("bf16 on bigdl", "spec.precision", "bf16", "spec.precision bf16 is for spec.engine openvino"),
     Bad("no output", "spec.output", ABSENT, "output"),
     Bad("output at a bucket's root", "spec.output.uri", "s3://features", "uri"),

@@ -1,7 +1,7 @@
 """Two nets of a few kilobytes that have every part of the real ones, for tests that must be fast.
 
 The SSD's weights are set by hand: it finds what is red (class 1) and what is blue (class 2), so a test can draw a
-picture and know what must be found. The extractor's are random, from a fixed seed.
+image and know what must be found. The extractor's are random, from a fixed seed.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Output(ApiModel):
     )
     mode: Literal["create", "incremental"] = Field(
         "create",
-        description="create: a new table. incremental, for delta: one that may be there already. Only pictures "
+        description="create: a new table. incremental, for delta: one that may be there already. Only images "
         "that are new or have changed since its earlier runs are processed; their rows take the place of older ones.",
     )
     s3: StoreAccess | None = Field(None, description="Store of an s3:// address; source.s3's where absent.")
@@ -66,15 +66,15 @@ class Errors(ApiModel):
     """How much may fail before the run does."""
 
     max_failed_fraction: float = Field(
-        0.1, ge=0, le=1, description="The run fails when more than this share of its pictures is in quarantine."
+        0.1, ge=0, le=1, description="The run fails when more than this share of its images is in quarantine."
     )
 
 
 class Limits(ApiModel):
-    """What a single picture may cost; larger ones go to quarantine before they are decoded."""
+    """What a single image may cost; larger ones go to quarantine before they are decoded."""
 
     megapixels: int = Field(50, ge=1, le=1000, description="Width times height, in millions.")
-    mebibytes: int = Field(64, ge=1, le=1024, description="Size of the encoded picture.")
+    mebibytes: int = Field(64, ge=1, le=1024, description="Size of the encoded image.")
 
 
 class Kerberos(ApiModel):
@@ -122,7 +122,7 @@ class Execution(ApiModel):
     node_pool: Label | None = Field(None, description="Nodes with the label featx.dev/node-pool of this value.")
     image: str | None = Field(None, min_length=1, max_length=512, description="Job image; the operator's where absent.")
     service_account_name: Label = Field("featx-job", description="Service account of the driver.")
-    shard_pictures: int = Field(32, ge=1, le=10000, description="Pictures a shard: the unit that is committed whole.")
+    shard_images: int = Field(32, ge=1, le=10000, description="Images a shard: the unit that is committed whole.")
     store_timeout_seconds: int = Field(
         120, ge=1, le=3600, description="How long a store that does not answer is waited for before the attempt ends."
     )

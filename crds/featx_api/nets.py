@@ -1,4 +1,4 @@
-"""What is done with a picture: the `detector` and `extractor` parts of the spec."""
+"""What is done with an image: the `detector` and `extractor` parts of the spec."""
 
 from __future__ import annotations
 
@@ -62,15 +62,15 @@ class NetInput(ApiModel):
 
 
 class Crop(ApiModel):
-    """Which part of the picture goes on to the extractor.
+    """Which part of the image goes on to the extractor.
 
     The defaults cost no class mAP that could be told from chance; tighter crops did (docs/bench/crops.md).
     """
 
     margin: float = Field(0.1, ge=0, le=1, description="Widens the box by this share of its size on each side.")
-    min_area: float = Field(0.25, ge=0, le=1, description="A box smaller than this share of the picture is not used.")
+    min_area: float = Field(0.25, ge=0, le=1, description="A box smaller than this share of the image is not used.")
     fallback: Literal["wholeImage", "skip"] = Field(
-        "wholeImage", description="Without a usable box: take the whole picture, or put the picture into quarantine."
+        "wholeImage", description="Without a usable box: take the whole image, or put the image into quarantine."
     )
 
 
@@ -105,9 +105,9 @@ class Binarize(ApiModel):
         )
     )
 
-    method: Literal["pictureMean", "fixed"] = Field(
-        "pictureMean",
-        description="A unit's bit is set above the mean of the picture's own units, or above threshold.",
+    method: Literal["imageMean", "fixed"] = Field(
+        "imageMean",
+        description="A unit's bit is set above the mean of the image's own units, or above threshold.",
     )
     threshold: float | None = Field(None, ge=-1e6, le=1e6, description="For method fixed.")
     layer: str | None = Field(
@@ -136,8 +136,8 @@ class Quantization(ApiModel):
     By default as far as cost no class mAP that could be told from chance (docs/bench/precision.md).
     """
 
-    pictures: int = Field(
-        64, ge=1, le=1000, description="Pictures of the source that are looked at, and as many others to judge by."
+    images: int = Field(
+        64, ge=1, le=1000, description="Images of the source that are looked at, and as many others to judge by."
     )
     min_cosine: float = Field(
         0.98, ge=0, le=1, description="Least mean cosine between features in int8 and in f32, detector and all."
@@ -146,5 +146,5 @@ class Quantization(ApiModel):
         0.7,
         ge=0,
         le=1,
-        description="Least share of pictures with the same subject as in f32: of one class, boxes overlapping by half.",
+        description="Least share of images with the same subject as in f32: of one class, boxes overlapping by half.",
     )

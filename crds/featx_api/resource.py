@@ -24,7 +24,7 @@ def _fixed_once_started(path: str) -> Rule:
 
 
 class FeatureExtraction(ApiModel):
-    """Turns the pictures of one source into one table of features."""
+    """Turns the images of one source into one table of features."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(

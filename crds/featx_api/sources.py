@@ -1,4 +1,4 @@
-"""Where pictures come from and where stores are reached: the `source` part of the spec."""
+"""Where images come from and where stores are reached: the `source` part of the spec."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class StoreAccess(ApiModel):
 
 
 class S3Source(StoreAccess):
-    """Pictures that are objects of one bucket of an S3-compatible store."""
+    """Images that are objects of one bucket of an S3-compatible store."""
 
     bucket: str = Field(
         min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.\-]*[a-z0-9]$", description="The bucket."
@@ -76,12 +76,12 @@ class S3Source(StoreAccess):
 
 
 class FilesSource(ApiModel):
-    """Pictures that are files below one folder."""
+    """Images that are files below one folder."""
 
     uri: str = Field(
         max_length=1024,
         pattern=rf"^(file:///[^\s]*|{HDFS}|package:[A-Za-z0-9._\-]+==[^/\s]+/[^\s]+)$",
-        description="Folder of pictures: hdfs://namenode:8020/path, file:///path, or, for `featx run` only, "
+        description="Folder of images: hdfs://namenode:8020/path, file:///path, or, for `featx run` only, "
         "package:NAME==VERSION/path inside a Python package.",
     )
 
@@ -107,7 +107,7 @@ class HBaseSnapshot(ApiModel):
 
 
 class HBaseSource(ApiModel):
-    r"""Pictures that are cells of one column of an HBase table; a picture's key is its row.
+    r"""Images that are cells of one column of an HBase table; an image's key is its row.
 
     Rows are written as in the HBase shell: \x00 stands for a byte that has no letter.
     """
@@ -129,7 +129,7 @@ class HBaseSource(ApiModel):
         pattern=r"^([A-Za-z0-9_.\-]+:)?[A-Za-z0-9_.\-]+$",
         description="The table, with its namespace if it has one.",
     )
-    column: str = Field(max_length=512, pattern=r"^[^:\s]+:.*$", description="family:qualifier of the encoded picture.")
+    column: str = Field(max_length=512, pattern=r"^[^:\s]+:.*$", description="family:qualifier of the encoded image.")
     prefix: Row = Field("", description="Only rows that begin with this are read.")
     start_row: Row = Field("", description="The first row; all before it are left out.")
     stop_row: Row = Field("", description="The row that is no longer read, nor those behind it.")
@@ -151,7 +151,7 @@ class HBaseSource(ApiModel):
 
 
 class Packed(ApiModel):
-    """Files that hold many pictures each."""
+    """Files that hold many images each."""
 
     format: Literal["tar", "sequenceFile", "parquet", "delta"] = Field(
         description="tar archives (*.tar, WebDataset's too), SequenceFiles with BytesWritable values, *.parquet, or "
@@ -161,25 +161,25 @@ class Packed(ApiModel):
         "*.{jpg,jpeg,png,webp,bmp,gif,tif,tiff,JPG,JPEG,PNG}",
         min_length=1,
         max_length=256,
-        description="Which members of a tar are pictures, as a glob of their names.",
+        description="Which members of a tar are images, as a glob of their names.",
     )
     name_column: str = Field(
-        "key", min_length=1, max_length=256, description="Of Parquet and Delta: what pictures are called."
+        "key", min_length=1, max_length=256, description="Of Parquet and Delta: what images are called."
     )
     content_column: str = Field(
-        "image", min_length=1, max_length=256, description="Of Parquet and Delta: the encoded pictures."
+        "image", min_length=1, max_length=256, description="Of Parquet and Delta: the encoded images."
     )
 
 
 class ClaimSource(ApiModel):
-    """Pictures that are files of a PersistentVolumeClaim of the same namespace."""
+    """Images that are files of a PersistentVolumeClaim of the same namespace."""
 
     name: SecretName = Field(description="Name of the PersistentVolumeClaim.")
     path: ObjectPath = Field("", description="Folder inside the volume.")
 
 
 class Source(ApiModel):
-    """Exactly one place that pictures are read from."""
+    """Exactly one place that images are read from."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -196,18 +196,18 @@ class Source(ApiModel):
     hbase: HBaseSource | None = Field(None, description="Cells of an HBase table.")
     files: FilesSource | None = Field(None, description="Files below a folder.")
     claim: ClaimSource | None = Field(None, description="Files of a PersistentVolumeClaim.")
-    packed: Packed | None = Field(None, description="The source's files hold many pictures each.")
+    packed: Packed | None = Field(None, description="The source's files hold many images each.")
     keys: list[Annotated[str, Field(min_length=1, max_length=1024)]] = Field(
         default=[],
         max_length=5000,
-        description="Only these pictures, by the keys that tables name them by; all where empty. `featx retry-failed` "
+        description="Only these images, by the keys that tables name them by; all where empty. `featx retry-failed` "
         "fills it with a quarantine's.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
 
     changed_since: TableFolder | None = Field(
         None,
-        description="Only pictures that are new or changed since the tables at or below this address were made, by "
+        description="Only images that are new or changed since the tables at or below this address were made, by "
         "their etags or times of modification; of HBase, the cells written since then. An s3:// address is reached as "
         "the output is.",
     )

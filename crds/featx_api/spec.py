@@ -19,7 +19,7 @@ Seconds = Annotated[int, Field(ge=0, le=31_536_000)]
 
 
 class FeatureExtractionSpec(ApiModel):
-    """One run over one source: pictures in, a table of features out."""
+    """One run over one source: images in, a table of features out."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -32,19 +32,19 @@ class FeatureExtractionSpec(ApiModel):
         )
     )
 
-    source: Source = Field(description="Where pictures are read from: exactly one of s3, hbase, files, claim.")
-    detector: Detector | None = Field(None, description="Finds the subject. Without it the whole picture is used.")
+    source: Source = Field(description="Where images are read from: exactly one of s3, hbase, files, claim.")
+    detector: Detector | None = Field(None, description="Finds the subject. Without it the whole image is used.")
     extractor: Extractor = Field(description="Turns the subject into a feature.")
     engine: Literal["bigdl", "openvino"] = Field("bigdl", description="What runs the nets.")
     precision: Literal["f32", "bf16", "int8", "auto"] = Field(
         "f32",
         description="Numbers that the nets compute in. bf16 is for the engine openvino; auto is bf16 where engine and "
-        "CPU have it, else f32. int8 is calibrated on pictures of the source.",
+        "CPU have it, else f32. int8 is calibrated on images of the source.",
     )
     quantization: Quantization | None = Field(None, description="For precision int8: how it is calibrated and judged.")
     output: Output = Field(description="Where the table goes.")
     errors: Errors = Field(default=Errors(), description="How much may fail.")
-    limits: Limits = Field(default=Limits(), description="What a single picture may cost.")
+    limits: Limits = Field(default=Limits(), description="What a single image may cost.")
     execution: Execution = Field(default=Execution(), description="What the run may use of the cluster.")
     suspend: bool = Field(False, description="Stops the run's pods; unsetting it goes on where it stopped.")
     active_deadline_seconds: Seconds | None = Field(

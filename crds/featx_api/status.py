@@ -31,7 +31,7 @@ class Condition(StatusModel):
 class Progress(StatusModel):
     """How far the run is (names after Kubeflow Trainer's KEP-2779 where they fit).
 
-    `images_done` counts pictures that are finished either way; `images_failed` of them are in quarantine.
+    `images_done` counts images that are finished either way; `images_failed` of them are in quarantine.
     """
 
     images_total: Count = Field(0, description="0 while nobody knows: rows of HBase are counted as they are read.")
@@ -47,7 +47,7 @@ class Progress(StatusModel):
     waiting: str | None = Field(
         None,
         max_length=512,
-        description="What pictures wait for, while they do: int8's calibration, or a store that does not answer.",
+        description="What images wait for, while they do: int8's calibration, or a store that does not answer.",
     )
     last_update_time: datetime | None = None
 

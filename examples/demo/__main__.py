@@ -1,7 +1,7 @@
 """Runs the demo: everything is set up outside of the cluster's network, where packages are fetched; the job is inside.
 
 Each step says what it does and how long it took. Nothing is simulated: the cluster, the S3 server, the operator, Spark,
-both nets and the pictures are real.
+both nets and the images are real.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from featx_cli.engine import cache_folder
 from featx_cli.errors import CommandError
 from featx_job.failures import RunFailure
 
-from examples.demo import ACCESS_KEY, SECRET_KEY, codes, models, pictures
+from examples.demo import ACCESS_KEY, SECRET_KEY, codes, models, images
 from tests.cluster import Cluster, ClusterError, choose, featx, s3_store
 
 RESOURCE = Path("examples/catalog.yaml")
@@ -30,7 +30,7 @@ RESOURCE = Path("examples/catalog.yaml")
 def main() -> int:
     """Runs all steps; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--images", type=Path, help="a folder of your own pictures (make demo IMAGES=DIR)")
+    parser.add_argument("--images", type=Path, help="a folder of your own images (make demo IMAGES=DIR)")
     arguments = parser.parse_args()
     started = time.monotonic()
     try:
@@ -48,16 +48,16 @@ def run(folder: Path | None) -> None:
     """Sets everything up and runs the main job.
 
     Args:
-        folder: The user's pictures, or None for those that packages carry.
+        folder: The user's images, or None for those that packages carry.
     """
     cluster = choose()
-    with step("pictures and models"):
-        chosen = pictures.of_folder(folder) if folder else pictures.of_packages()
+    with step("images and models"):
+        chosen = images.of_folder(folder) if folder else images.of_packages()
         nets = {
             "models/coco_ssdlite.onnx": models.coco_ssdlite(),
             "models/squeezenet_deepbit.onnx": codes.squeezenet_with_codes(),
         }
-        print(f"  {len(chosen)} pictures, 2 nets")
+        print(f"  {len(chosen)} images, 2 nets")
         file = pinned(nets)
     with step(f"cluster: {cluster.name}"):
         cluster.up()
@@ -76,7 +76,7 @@ def inside(cluster: Cluster, file: Path, chosen: list[Path], nets: dict[str, Pat
     Raises:
         CommandError: The job did not succeed; what it said stands on the terminal.
     """
-    objects = {f"pictures/{path.name}": str(path) for path in chosen} | {key: str(path) for key, path in nets.items()}
+    objects = {f"images/{path.name}": str(path) for path in chosen} | {key: str(path) for key, path in nets.items()}
     task = yaml.safe_dump({"resource": str(file), "objects": objects})
     command = cluster.command([sys.executable, "-m", "examples.demo.inside"])
     outcome = subprocess.run(command, env={**os.environ, **cluster.environment()}, input=task, text=True, check=False)

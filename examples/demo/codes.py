@@ -1,4 +1,4 @@
-"""SqueezeNet with a DeepBit layer that was fitted to the demo's own pictures, by the command that users have."""
+"""SqueezeNet with a DeepBit layer that was fitted to the demo's own images, by the command that users have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from featx_cli.engine import cache_folder
 from featx_cli.errors import CommandError
 from featx_retrieval import deepbit, turned
 
-from examples.demo import models, pictures
+from examples.demo import models, images
 
 BITS = 64
 
@@ -23,12 +23,12 @@ BITS = 64
 def squeezenet_with_codes() -> Path:
     """Returns the extractor's file: as `models.squeezenet`, and behind `feature` the layer `deepbit` of 64 units.
 
-    The fit takes 20 seconds and is kept for the same pictures, the same net and the same way of fitting.
+    The fit takes 20 seconds and is kept for the same images, the same net and the same way of fitting.
 
     Raises:
-        CommandError: Pictures or weights can't be had here, or the fit failed.
+        CommandError: Images or weights can't be had here, or the fit failed.
     """
-    chosen = pictures.of_packages()
+    chosen = images.of_packages()
     fitted_by = [Path(str(module.__file__)) for module in (deepbit, turned)]
     about = "\n".join(models.digest(path) for path in [models.squeezenet(), *fitted_by, *chosen])
     file = cache_folder() / "models" / f"squeezenet_deepbit-{hashlib.sha256(about.encode()).hexdigest()[:16]}.onnx"
@@ -39,7 +39,7 @@ def squeezenet_with_codes() -> Path:
 
 
 def _fit(chosen: list[Path], folder: Path, file: Path) -> None:
-    source = folder / "pictures"
+    source = folder / "images"
     source.mkdir()
     for index, path in enumerate(chosen):
         (source / f"{index:03}{path.suffix}").symlink_to(path)

@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def upload(client: Minio, bucket: str, objects: dict[str, str]) -> None:
-    """Puts files into a bucket that holds nothing else: an earlier demo's pictures and table are removed first."""
+    """Puts files into a bucket that holds nothing else: an earlier demo's images and table are removed first."""
     if client.bucket_exists(bucket):
         for found in list(client.list_objects(bucket, recursive=True)):
             client.remove_object(bucket, str(found.object_name))

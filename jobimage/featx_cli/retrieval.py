@@ -16,8 +16,8 @@ FARTHEST = {"feature": 0.06, "bits": 0.08}
 
 def register(commands: Any) -> None:
     """Adds both commands to the parser."""
-    find = commands.add_parser("similar", help="the pictures nearest to one of a table")
-    find.add_argument("--key", required=True, help="the picture's key")
+    find = commands.add_parser("similar", help="the images nearest to one of a table")
+    find.add_argument("--key", required=True, help="the image's key")
     find.add_argument("--count", type=_positive, default=10, help="how many (default 10)")
     find.set_defaults(run=_similar)
     group = commands.add_parser("duplicates", help="groups of near-duplicates in a table")

@@ -1,4 +1,4 @@
-"""`featx retry-failed RESOURCE`: the resource of a new run over just those pictures that are in quarantine."""
+"""`featx retry-failed RESOURCE`: the resource of a new run over just those images that are in quarantine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST = 5000  # keys that a resource may name (featx_api.sources.Source)
 def register(commands: Any) -> None:
     """Adds the command to the parser."""
     retry = commands.add_parser(
-        "retry-failed", help="print a resource that runs the pictures in a run's quarantine once more"
+        "retry-failed", help="print a resource that runs the images in a run's quarantine once more"
     )
     retry.add_argument("file", type=Path, help="YAML file with the resource whose run has ended")
     retry.add_argument("--reason", help="only those that failed for this reason, such as TooManyPixels")
@@ -41,10 +41,10 @@ def _retry(parsed: argparse.Namespace) -> int:
     keys = sorted(key for key, reason in found.items() if parsed.reason in (None, reason))
     if not keys:
         reasons = ", ".join(f"{reason} ({count})" for reason, count in collections.Counter(found.values()).items())
-        raise CommandError(f"{output.uri}: the quarantine holds no such picture; it has {reasons or 'none at all'}")
+        raise CommandError(f"{output.uri}: the quarantine holds no such image; it has {reasons or 'none at all'}")
     if len(keys) > MOST:
         raise CommandError(
-            f"{output.uri}: {len(keys)} pictures failed, and a resource can name {MOST}: choose with --reason, or run "
+            f"{output.uri}: {len(keys)} images failed, and a resource can name {MOST}: choose with --reason, or run "
             "the whole resource once more with another output"
         )
     (document,) = [

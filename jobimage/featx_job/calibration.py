@@ -1,4 +1,4 @@
-"""Brings a run's nets to 8-bit integers: looks at pictures of the source, then judges by others, all before the run.
+"""Brings a run's nets to 8-bit integers: looks at images of the source, then judges by others, all before the run.
 
 What was seen is kept beside the run's shards, so that every attempt computes with the same integers.
 """
@@ -37,9 +37,9 @@ def net_files(
     Args:
         spec: The run's.
         nets: Its nets.
-        shards: All its pictures.
+        shards: All its images.
         table: Where it keeps what later attempts need.
-        engine: Runs nets on pictures.
+        engine: Runs nets on images.
         tell: Called now and then with what is being done.
 
     Raises:
@@ -49,17 +49,17 @@ def net_files(
     if kept is not None:
         return _quantized(nets, json.loads(kept)["seen"])
     limits = spec.quantization or Quantization()
-    looked_at, others = shards.samples(limits.pictures)
+    looked_at, others = shards.samples(limits.images)
     watched = NetFiles(nets.detector.watched() if nets.detector else None, nets.extractor.watched())
-    seen = engine.look(looked_at, watched, table, lambda: tell(f"int8 is calibrated on {limits.pictures} pictures"))
+    seen = engine.look(looked_at, watched, table, lambda: tell(f"int8 is calibrated on {limits.images} images"))
     if seen["extractor"] is None:
         raise RunFailure(
             "CalibrationFailed",
-            f"spec.precision int8: none of {limits.pictures} pictures of the source could be used to calibrate: "
-            "raise spec.quantization.pictures, or see with f32 what is wrong with them",
+            f"spec.precision int8: none of {limits.images} images of the source could be used to calibrate: "
+            "raise spec.quantization.images, or see with f32 what is wrong with them",
         )
     files = _quantized(nets, seen)
-    quality = engine.compare(others, watched, files, table, lambda: tell("int8 is compared with f32 on other pictures"))
+    quality = engine.compare(others, watched, files, table, lambda: tell("int8 is compared with f32 on other images"))
     _judge(quality, limits)
     table.keep(KEPT, json.dumps({"seen": seen, "quality": quality}, sort_keys=True).encode())
     return files
@@ -84,17 +84,17 @@ def _of(net: Loaded, seen: dict[str, Any]) -> Parts:
 
 
 def _judge(quality: dict[str, Any], limits: Quantization) -> None:
-    pictures, cosine, agreement = quality["pictures"], quality["cosine"], quality["agreement"]
+    images, cosine, agreement = quality["images"], quality["cosine"], quality["agreement"]
     way_out = "use precision bf16 (engine openvino) or f32"
     if cosine < limits.min_cosine:
         raise RunFailure(
             "Int8Inaccurate",
-            f"spec.precision int8: on {pictures} pictures of the source the features' mean cosine to those in f32 is "
+            f"spec.precision int8: on {images} images of the source the features' mean cosine to those in f32 is "
             f"{cosine:.4f}, and spec.quantization.minCosine is {limits.min_cosine:g}: {way_out}",
         )
     if agreement < limits.min_agreement:
         raise RunFailure(
             "Int8Inaccurate",
-            f"spec.precision int8: on {agreement:.0%} of {pictures} pictures the same subject is found as in f32, and "
+            f"spec.precision int8: on {agreement:.0%} of {images} images the same subject is found as in f32, and "
             f"spec.quantization.minAgreement is {limits.min_agreement:g}: {way_out}",
         )

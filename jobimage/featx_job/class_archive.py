@@ -1,6 +1,6 @@
 """Makes archive and nets with which a run's JVMs start faster (`classes`): `python -m featx_job.class_archive JARS`.
 
-Java is shown its classes by a run of both engines on a drawn picture. The job image does so when it is built; on a
+Java is shown its classes by a run of both engines on a drawn image. The job image does so when it is built; on a
 developer's machine it follows the build of the jars.
 """
 
@@ -25,7 +25,7 @@ from featx_job.nets.graph import Layer, Network, Operation
 from featx_job.nets.onnx_writer import to_onnx
 from featx_job.surroundings import Surroundings
 
-SIDE = 32  # pixels of the picture, which is the net's input too
+SIDE = 32  # pixels of the image, which is the net's input too
 SECONDS_TO_END = 120
 
 
@@ -44,8 +44,8 @@ def make(jars: Path) -> None:
     with tempfile.TemporaryDirectory(dir=jars, prefix="classes-") as text:
         folder = Path(text)
         around = Surroundings(jars=jars, work=folder / "work", cores=1, new_archive=folder / "made.jsa")
-        (folder / "pictures").mkdir()
-        (folder / "pictures" / "grey.png").write_bytes(_picture())
+        (folder / "images").mkdir()
+        (folder / "images" / "grey.png").write_bytes(_image())
         (folder / "net.onnx").write_bytes(to_onnx(_net()))
         for engine in ("openvino", "bigdl"):
             job = _job(folder, engine)
@@ -69,7 +69,7 @@ def _end() -> None:
 def _job(folder: Path, engine: str) -> JobSpec:
     digest = hashlib.sha256((folder / "net.onnx").read_bytes()).hexdigest()
     spec = {
-        "source": {"files": {"uri": f"file://{folder}/pictures"}},
+        "source": {"files": {"uri": f"file://{folder}/images"}},
         "extractor": {"model": {"onnx": f"file://{folder}/net.onnx", "sha256": digest}, "layer": "feature"},
         "output": {"uri": f"file://{folder}/{engine}"},
         "engine": engine,
@@ -78,7 +78,7 @@ def _job(folder: Path, engine: str) -> JobSpec:
     return JobSpec(name="classes", namespace="featx", uid=engine, attempt=1, spec=parsed)
 
 
-def _picture() -> bytes:
+def _image() -> bytes:
     """Returns a grey PNG."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
@@ -104,12 +104,12 @@ def _net() -> Network:
         weight, bias = np.full((8, channels, 3, 3), 0.01, np.float32), np.zeros(8, np.float32)
         return add(f"{name}/relu", graph.Relu(), add(name, graph.Convolution(weight, bias, (1, 1), (1, 1)), reads))
 
-    pooled = add("pool", graph.Pooling("max", (2, 2), (2, 2)), convolution("first", "picture", 3))
+    pooled = add("pool", graph.Pooling("max", (2, 2), (2, 2)), convolution("first", "image", 3))
     two = convolution("left", pooled, 8), convolution("right", pooled, 8)
     joined = add("joined", graph.Concat(1), add("sum", graph.Eltwise("sum"), *two), two[0])
     mean = add("mean", graph.Pooling("average", (SIDE // 2, SIDE // 2), (1, 1)), joined)
     add("feature", graph.Flatten(), mean)
-    return Network("classes", "picture", shape, tuple(layers.values()), ("feature",))
+    return Network("classes", "image", shape, tuple(layers.values()), ("feature",))
 
 
 if __name__ == "__main__":

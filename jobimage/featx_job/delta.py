@@ -201,7 +201,7 @@ def refusal(table: Mapping[str, Any]) -> str | None:
         asked = ", ".join(unknown) or f"version {table['writer']}"
         return f"its protocol asks of writers what Featx does not do ({asked})"
     if table["configuration"].get("delta.appendOnly", "false").lower() == "true":
-        return "it is append-only (delta.appendOnly), and rows of changed pictures have to be replaced"
+        return "it is append-only (delta.appendOnly), and rows of changed images have to be replaced"
     if table["partitions"]:
         return f"it is partitioned (by {', '.join(table['partitions'])})"
     columns = {(field["name"], json.dumps(field["type"])) for field in json.loads(table["schema"])["fields"]}

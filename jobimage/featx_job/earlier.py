@@ -1,7 +1,7 @@
 """What earlier tables were made of, so that a run does only what is new or has changed since.
 
 A run's shard list stays beside its table, with the version of each object as it was listed. That is all that is needed,
-and holds the pictures that ended in quarantine too: what is broken is not tried again until it changes. Of a table that
+and holds the images that ended in quarantine too: what is broken is not tried again until it changes. Of a table that
 is updated again and again, each run's list stays.
 """
 

@@ -140,7 +140,7 @@ class Engine:
         return found
 
     def read(self, shards: ShardList, table: Table) -> dict[str, Any]:
-        """Reads all shards and does nothing with them; returns pictures, bytes, unreadable ones and seconds.
+        """Reads all shards and does nothing with them; returns images, bytes, unreadable ones and seconds.
 
         Args:
             shards: Those to read.
@@ -154,11 +154,11 @@ class Engine:
         found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.read(plan, lines), lambda: None))
         return found
 
-    def look(self, pictures: str, watched: NetFiles, table: Table, on_wait: OnWait) -> dict[str, Any]:
-        """Returns which values the nets' layers take on pictures (dev.featx.pipeline.Calibration, look).
+    def look(self, images: str, watched: NetFiles, table: Table, on_wait: OnWait) -> dict[str, Any]:
+        """Returns which values the nets' layers take on images (dev.featx.pipeline.Calibration, look).
 
         Args:
-            pictures: A shard's line.
+            images: A shard's line.
             watched: Nets with all values as outputs.
             table: The run's.
             on_wait: Called now and then.
@@ -166,18 +166,18 @@ class Engine:
         Raises:
             RunFailure: As `run`.
         """
-        java_job, plan, line = self._java_job(), self._plan(table), self._write("look.jsonl", (pictures.encode(),))
+        java_job, plan, line = self._java_job(), self._plan(table), self._write("look.jsonl", (images.encode(),))
         nets = self.write_nets(watched, "watched").result()
         found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.look(plan, line, *nets), on_wait))
         return found
 
     def compare(
-        self, pictures: str, watched: NetFiles, files: NetFiles, table: Table, on_wait: OnWait
+        self, images: str, watched: NetFiles, files: NetFiles, table: Table, on_wait: OnWait
     ) -> dict[str, Any]:
         """Returns how far nets are from what they are in float32 (dev.featx.pipeline.Calibration, compare).
 
         Args:
-            pictures: A shard's line.
+            images: A shard's line.
             watched: The nets in float32.
             files: The nets that are judged.
             table: The run's.
@@ -186,7 +186,7 @@ class Engine:
         Raises:
             RunFailure: As `run`.
         """
-        java_job, plan, line = self._java_job(), self._plan(table), self._write("compare.jsonl", (pictures.encode(),))
+        java_job, plan, line = self._java_job(), self._plan(table), self._write("compare.jsonl", (images.encode(),))
         nets = (*self.write_nets(watched, "watched").result(), *self.write_nets(files).result())
         found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.compare(plan, line, *nets), on_wait))
         return found

@@ -1,4 +1,4 @@
-"""What an executor needs for a run's nets: pictures a forward, heap, and the whole pod. Pure.
+"""What an executor needs for a run's nets: images a forward, heap, and the whole pod. Pure.
 
 Numbers were measured on SSD300-VGG16 with DeepBit-VGG16, the largest pair that Featx is made for (docs/design.md,
 "Memory"). MKL-DNN keeps the output of each layer in memory of its own; OpenVINO shares that among layers. Both keep
@@ -17,8 +17,8 @@ from featx_job.nets import graph
 from featx_job.nets.graph import Network
 
 MEBIBYTE = 1024 * 1024
-LARGEST_BATCH = 8  # 97% of the speed that 32 pictures reach, at a quarter of the memory
-VALUES = 640  # MiB that all layers' values may take: 4 pictures of the VGG16 pair have 98% of the speed of 8
+LARGEST_BATCH = 8  # 97% of the speed that 32 images reach, at a quarter of the memory
+VALUES = 640  # MiB that all layers' values may take: 4 images of the VGG16 pair have 98% of the speed of 8
 HEAP = 700  # Spark, a shard's objects and rows
 OUTSIDE = 300  # the JVM itself and its libraries
 PIXELS = 192  # decoded, of dev.featx.pipeline.ShardTask.PIXELS_IN_FLIGHT
@@ -31,7 +31,7 @@ class Sizes(NamedTuple):
     """What an executor is given.
 
     Attributes:
-        batch: Pictures a forward.
+        batch: Images a forward.
         streams: Batches that a net runs at the same time, with an equal part of the cores each.
         heap: Of the JVM, in MiB.
         pod: Heap, and all that lies outside of it, in MiB.

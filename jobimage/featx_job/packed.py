@@ -1,6 +1,6 @@
-"""Shards of files that hold many pictures each: tar archives, SequenceFiles, Parquet. Pure.
+"""Shards of files that hold many images each: tar archives, SequenceFiles, Parquet. Pure.
 
-Nobody knows how many pictures a file holds before it is read. A file is never divided, since archives are read from
+Nobody knows how many images a file holds before it is read. A file is never divided, since archives are read from
 their start; small ones share a shard.
 """
 
@@ -29,7 +29,7 @@ class PackedShards:
     Attributes:
         base: What stands before a key in the address that executors read.
         groups: The files of each shard.
-        settings: How they are read (dev.featx.pipeline.PackedPictures).
+        settings: How they are read (dev.featx.pipeline.PackedImages).
     """
 
     base: str
@@ -37,7 +37,7 @@ class PackedShards:
     settings: dict[str, Any]
 
     @property
-    def pictures(self) -> None:
+    def images(self) -> None:
         """Implements `ShardList`: they are counted when files are read."""
         return
 
@@ -53,8 +53,8 @@ class PackedShards:
         """Implements `ShardList`."""
         return self._line(index, self.groups[index])
 
-    def samples(self, pictures: int) -> tuple[str, str]:
-        """Implements `ShardList`: whole files, since how many pictures are in them is not known."""
+    def samples(self, images: int) -> tuple[str, str]:
+        """Implements `ShardList`: whole files, since how many images are in them is not known."""
         files = list(self.files())
         return self._line(0, files[:1]), self._line(0, files[len(files) // 2 :][:1])
 

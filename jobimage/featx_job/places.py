@@ -36,7 +36,7 @@ LOG = logging.getLogger(__name__)
 
 
 def source(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> ObjectSource | TableSource:
-    """Returns where pictures are listed.
+    """Returns where images are listed.
 
     Args:
         spec: The run's.
@@ -61,7 +61,7 @@ def source(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hado
         return HadoopSource(hadoop, uri)
     if uri.startswith(packages.SCHEME):
         if surroundings.cluster:
-            message = f"{field}: {uri} is for `featx run` only: upload the pictures to a store or a volume"
+            message = f"{field}: {uri} is for `featx run` only: upload the images to a store or a volume"
             raise RunFailure("SourceNotSupported", message)
         return FolderSource(packages.fetch(uri, field), field)
     return FolderSource(Path(uri.removeprefix("file://")), field)
@@ -84,18 +84,18 @@ def shards(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hado
         before = earlier.lists(tables)
     if isinstance(found, TableSource):
         planned, since = int(time.time() * 1000), earlier.planned(before, found.base)
-        return found.shards(spec.execution.shard_pictures, spec.source.keys, planned, since)
+        return found.shards(spec.execution.shard_images, spec.source.keys, planned, since)
     of_table = spec.source.packed is not None and spec.source.packed.format == "delta"
     objects = _delta_files(spec, found, hadoop) if of_table else listed(found, spec.source.keys)
     if before:
         objects = earlier.changed(objects, earlier.versions(before, found.base))
     if spec.source.packed:
         return packed.cut(found.base, objects, spec.source.packed)
-    return cut(found.base, objects, spec.execution.shard_pictures)
+    return cut(found.base, objects, spec.execution.shard_images)
 
 
 def _earlier_tables(spec: FeatureExtractionSpec, surroundings: Surroundings, hadoop: Hadoop) -> Storage | None:
-    """Returns where the tables are whose pictures are left out unless they have changed."""
+    """Returns where the tables are whose images are left out unless they have changed."""
     if spec.source.changed_since:
         return _storage(spec.source.changed_since, "spec.source.changedSince", spec, surroundings, hadoop)
     if spec.output.mode == "incremental" and not spec.source.keys:

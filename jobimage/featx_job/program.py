@@ -70,11 +70,11 @@ def _run(job: JobSpec, surroundings: Surroundings, on_progress: OnProgress) -> O
         return Outcome(result="Succeeded", progress=Progress.model_validate(manifest["progress"]), outputs=outputs)
     nets = prepared.nets
     shards = table.shard_list(lambda: places.shards(job.spec, surroundings, hadoop))
-    tally = Tally(shards.pictures, len(shards), time.monotonic())
+    tally = Tally(shards.images, len(shards), time.monotonic())
     for shard in table.done():
         tally.add(shard, earlier=True)
     on_progress(_now(tally))
-    LOG.info("%s pictures in %d shards, %d of them done", shards.pictures, len(shards), len(tally.done))
+    LOG.info("%s images in %d shards, %d of them done", shards.images, len(shards), len(tally.done))
     engine = Engine(job, surroundings, prepared.sizes, prepared.conf)
     done = _process(job, engine, shards, nets, table, tally, on_progress)
     outputs, progress = table.outputs(done), _now(tally)
@@ -161,7 +161,7 @@ def _check_failures(job: JobSpec, table: Table, tally: Tally) -> None:
         table.publish_quarantine()
         raise RunFailure(
             "TooManyFailures",
-            f"{progress.images_failed} of {progress.images_total} pictures are in quarantine, more than "
+            f"{progress.images_failed} of {progress.images_total} images are in quarantine, more than "
             f"spec.errors.maxFailedFraction {limit:g} allows: see {job.spec.output.uri.rstrip('/')}/_quarantine",
         )
 
@@ -186,7 +186,7 @@ def _manifest(
         "attempt": job.attempt,
         "featxVersion": version("featx"),
         "completionTime": datetime.now(UTC).isoformat(timespec="seconds"),
-        "source": {"description": spec.source.to_wire(), "pictures": progress.images_total},
+        "source": {"description": spec.source.to_wire(), "images": progress.images_total},
         "detector": spec.detector.to_wire() if spec.detector else None,
         "extractor": {**spec.extractor.to_wire(), "length": nets.extractor.length},
         "engine": {"name": spec.engine, "precision": progress.precision, "quantization": quality},

@@ -65,8 +65,8 @@ class ShardDone:
         return f"part-{self.index:05}.parquet"
 
     @property
-    def pictures(self) -> int:
-        """Returns how many pictures are finished with it."""
+    def images(self) -> int:
+        """Returns how many images are finished with it."""
         return self.features + self.failures
 
 
@@ -75,12 +75,12 @@ class Tally:
     """Counts shards, each once, and judges speed by what this attempt has done.
 
     Attributes:
-        pictures: All pictures of the run; None where they are counted as they are read.
+        images: All images of the run; None where they are counted as they are read.
         shards: All shards of the run.
         started: When this attempt's executors began, in seconds of any clock.
     """
 
-    pictures: int | None
+    images: int | None
     shards: int
     started: float
     done: dict[int, ShardDone] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Tally:
         """
         if shard.index not in self.done:
             self.done[shard.index] = shard
-            self.earlier += shard.pictures if earlier else 0
+            self.earlier += shard.images if earlier else 0
 
     def progress(self, now: float, time: datetime) -> Progress:
         """Returns what the status shows.
@@ -104,13 +104,13 @@ class Tally:
             now: Seconds, of the clock of `started`.
             time: The same moment of the calendar.
         """
-        done = sum(shard.pictures for shard in self.done.values())
+        done = sum(shard.images for shard in self.done.values())
         elapsed = now - self.started
         rate = (done - self.earlier) / elapsed if elapsed > 0 else 0.0
         total = self._total(done)
         left = total - done
         return Progress(
-            images_total=total if self.pictures is not None or len(self.done) == self.shards else 0,
+            images_total=total if self.images is not None or len(self.done) == self.shards else 0,
             images_done=done,
             images_failed=sum(shard.failures for shard in self.done.values()),
             images_per_second=round(rate, 2),
@@ -122,7 +122,7 @@ class Tally:
         )
 
     def _total(self, done: int) -> int:
-        """Returns all pictures, or how many there are if shards that are left hold as many as those that are done."""
-        if self.pictures is not None:
-            return self.pictures
+        """Returns all images, or how many there are if shards that are left hold as many as those that are done."""
+        if self.images is not None:
+            return self.images
         return round(done * self.shards / len(self.done)) if self.done else 0

@@ -21,7 +21,7 @@ class Reading(NamedTuple):
     Attributes:
         shards: How many the source was cut into.
         planning: Seconds to list the source and cut it.
-        pictures: How many were read.
+        images: How many were read.
         bytes: Of all that were read.
         unreadable: How many could not be read.
         seconds: From the first shard's start to the last one's end.
@@ -29,7 +29,7 @@ class Reading(NamedTuple):
 
     shards: int
     planning: float
-    pictures: int
+    images: int
     bytes: int
     unreadable: int
     seconds: float
@@ -58,5 +58,5 @@ def read(job: JobSpec, surroundings: Surroundings) -> Reading:
     with Engine(job, surroundings, sizes, conf) as engine:
         found = engine.read(shards, nowhere)
     return Reading(
-        len(shards), planning, found["pictures"], found["bytes"], found["unreadable"], round(found["seconds"], 3)
+        len(shards), planning, found["images"], found["bytes"], found["unreadable"], round(found["seconds"], 3)
     )

@@ -21,8 +21,8 @@ class ShardList(Protocol):
     """All shards of a run."""
 
     @property
-    def pictures(self) -> int | None:
-        """How many pictures they hold, or None where nobody knows before they are read."""
+    def images(self) -> int | None:
+        """How many images they hold, or None where nobody knows before they are read."""
 
     def __len__(self) -> int:
         """Returns the number of shards."""
@@ -30,8 +30,8 @@ class ShardList(Protocol):
     def line(self, index: int) -> str:
         """Returns one shard as executors read it (dev.featx.pipeline.Shard)."""
 
-    def samples(self, pictures: int) -> tuple[str, str]:
-        """Returns two lots of pictures from all over the source, as lines; they differ where there are enough."""
+    def samples(self, images: int) -> tuple[str, str]:
+        """Returns two lots of images from all over the source, as lines; they differ where there are enough."""
 
     def content(self) -> dict[str, Any]:
         """Returns the list as it is stored beside the output (`to_bytes`)."""
@@ -43,52 +43,52 @@ class ListedShards:
 
     Attributes:
         base: What stands before a key in the address that executors read.
-        objects: All pictures, in order.
-        pictures_a_shard: How many a shard holds; the last one may hold fewer.
+        objects: All images, in order.
+        images_per_shard: How many a shard holds; the last one may hold fewer.
     """
 
     base: str
     objects: tuple[Listed, ...]
-    pictures_a_shard: int
+    images_per_shard: int
 
     @property
-    def pictures(self) -> int:
+    def images(self) -> int:
         """Implements `ShardList`."""
         return len(self.objects)
 
     def __len__(self) -> int:
         """Implements `ShardList`."""
-        return -(-len(self.objects) // self.pictures_a_shard)
+        return -(-len(self.objects) // self.images_per_shard)
 
     def files(self) -> Iterable[Listed]:
         """Returns all objects."""
         return self.objects
 
     def of(self, index: int) -> tuple[Listed, ...]:
-        """Returns the pictures of one shard."""
-        start = index * self.pictures_a_shard
-        return self.objects[start : start + self.pictures_a_shard]
+        """Returns the images of one shard."""
+        start = index * self.images_per_shard
+        return self.objects[start : start + self.images_per_shard]
 
     def line(self, index: int) -> str:
         """Implements `ShardList`."""
         return self._line(index, self.of(index))
 
-    def samples(self, pictures: int) -> tuple[str, str]:
+    def samples(self, images: int) -> tuple[str, str]:
         """Implements `ShardList`."""
-        step = max(1, len(self.objects) // (2 * pictures))
-        spread = self.objects[::step][: 2 * pictures]
+        step = max(1, len(self.objects) // (2 * images))
+        spread = self.objects[::step][: 2 * images]
         first, second = spread[::2], spread[1::2]
         return self._line(0, first), self._line(0, second or first)
 
-    def _line(self, index: int, pictures: tuple[Listed, ...]) -> str:
-        objects = [[each.key, each.size] for each in pictures]
+    def _line(self, index: int, images: tuple[Listed, ...]) -> str:
+        objects = [[each.key, each.size] for each in images]
         return json.dumps({"index": index, "base": self.base, "objects": objects})
 
     def content(self) -> dict[str, Any]:
         """Implements `ShardList`."""
         return {
             "base": self.base,
-            "picturesAShard": self.pictures_a_shard,
+            "imagesPerShard": self.images_per_shard,
             "objects": self.objects,
         }
 
@@ -110,7 +110,7 @@ class RangeShards:
     since: int = 0
 
     @property
-    def pictures(self) -> None:
+    def images(self) -> None:
         """Implements `ShardList`: rows are counted when they are read."""
         return
 
@@ -122,15 +122,15 @@ class RangeShards:
         """Implements `ShardList`."""
         return json.dumps({"index": index, "ranges": _hexadecimal(self.ranges[index]), "since": self.since})
 
-    def samples(self, pictures: int) -> tuple[str, str]:
+    def samples(self, images: int) -> tuple[str, str]:
         """Implements `ShardList`: the first rows of ranges from all over the table."""
-        step = max(1, len(self.ranges) // (2 * pictures))
-        spread = [group[0] for group in self.ranges[::step][: 2 * pictures]]
+        step = max(1, len(self.ranges) // (2 * images))
+        spread = [group[0] for group in self.ranges[::step][: 2 * images]]
         first, second = spread[::2], spread[1::2]
-        return self._sample(first, pictures), self._sample(second or first, pictures)
+        return self._sample(first, images), self._sample(second or first, images)
 
-    def _sample(self, ranges: Sequence[Range], pictures: int) -> str:
-        return json.dumps({"index": 0, "ranges": _hexadecimal(ranges), "limit": -(-pictures // len(ranges))})
+    def _sample(self, ranges: Sequence[Range], images: int) -> str:
+        return json.dumps({"index": 0, "ranges": _hexadecimal(ranges), "limit": -(-images // len(ranges))})
 
     def content(self) -> dict[str, Any]:
         """Implements `ShardList`."""
@@ -138,9 +138,9 @@ class RangeShards:
         return {"ranges": [_hexadecimal(group) for group in self.ranges], "base": self.base, **times}
 
 
-def cut(base: str, objects: Iterable[Listed], pictures_a_shard: int) -> ListedShards:
+def cut(base: str, objects: Iterable[Listed], images_per_shard: int) -> ListedShards:
     """Returns the shards of listed objects, in their order."""
-    return ListedShards(base, tuple(objects), pictures_a_shard)
+    return ListedShards(base, tuple(objects), images_per_shard)
 
 
 def to_bytes(shards: ShardList) -> bytes:
@@ -158,7 +158,7 @@ def from_bytes(data: bytes) -> ShardList:
         groups = tuple(tuple(Listed(*each) for each in group) for group in content["groups"])
         return PackedShards(content["base"], groups, content["packed"])
     objects = tuple(Listed(*each) for each in content["objects"])
-    return ListedShards(content["base"], objects, content["picturesAShard"])
+    return ListedShards(content["base"], objects, content["imagesPerShard"])
 
 
 def _hexadecimal(ranges: Sequence[Range]) -> list[list[str]]:

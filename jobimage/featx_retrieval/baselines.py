@@ -38,7 +38,7 @@ def principal_axes(features: NDArray[np.float32] | Floats, count: int) -> tuple[
     rank = int((strength > 1e-9 * strength[0]).sum()) if strength.size and strength[0] > 0 else 0
     if count > rank:
         raise TooManyBits(
-            f"{count} bits, but {len(rows)} pictures with features of {rows.shape[1]} span {rank} directions"
+            f"{count} bits, but {len(rows)} images with features of {rows.shape[1]} span {rank} directions"
         )
     return mean, axes[:count].T
 

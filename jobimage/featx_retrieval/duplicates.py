@@ -1,6 +1,6 @@
 """Groups of near-duplicates: connected components of the pairs under a threshold.
 
-Equal rows are joined first, so a thousand copies of one picture don't make a million pairs. Features: exact, every row
+Equal rows are joined first, so a thousand copies of one image don't make a million pairs. Features: exact, every row
 against every row (O(n^2)). Bits: exact too; a pair that differs in at most t bits agrees in one of t + 1 bands
 (pigeonhole), so few pairs are compared while a band has 16 bits or more. The column compared is held in memory.
 """
@@ -23,14 +23,14 @@ BAND = range(16, 33)
 
 
 class Member(NamedTuple):
-    """A picture of a group, with its distance from the representative (which is the first, at 0)."""
+    """An image of a group, with its distance from the representative (which is the first, at 0)."""
 
     key: str
     distance: float
 
 
 def groups(table: Table, by: By, threshold: float) -> list[list[Member]]:
-    """Returns groups of two pictures or more: representative first (largest area, then key), others by distance.
+    """Returns groups of two images or more: representative first (largest area, then key), others by distance.
 
     Args:
         table: With the column compared; without areas the key alone decides.

@@ -1,4 +1,4 @@
-"""Mean average precision: what a feature is worth for finding pictures of the same class.
+"""Mean average precision: what a feature is worth for finding images of the same class.
 
 Two counts are in use: over the full ranking, and DeepBit's (analysis/precision.m of cvpr16-deepbit), which looks at the
 first 1,000 and divides by the relevant ones found among them.

@@ -15,14 +15,14 @@ By = Literal["feature", "bits"]
 
 
 class Match(NamedTuple):
-    """One found picture: cosine distance (0 to 2) of features, or differing bits (Hamming) of bits."""
+    """One found image: cosine distance (0 to 2) of features, or differing bits (Hamming) of bits."""
 
     distance: float
     key: str
 
 
 def similar(uri: str, key: str, count: int, by: By, endpoint: str | None = None) -> list[Match]:
-    """Returns the nearest pictures, nearest first, ties by key; a picture of several rows counts with its nearest.
+    """Returns the nearest images, nearest first, ties by key; an image of several rows counts with its nearest.
 
     Raises:
         TableError: The table can't be used, or has no such key; the message then names keys like it.

@@ -55,7 +55,7 @@ def read(uri: str, columns: Sequence[str], endpoint: str | None = None) -> Table
 
 
 def quarantined(uri: str, endpoint: str | None = None) -> dict[str, str]:
-    """Returns the reason of each picture in a table's quarantine, by key.
+    """Returns the reason of each image in a table's quarantine, by key.
 
     Raises:
         TableError: The quarantine can't be read.

@@ -43,7 +43,7 @@ def end(net: ScaledNet, sources: list[Source], kernel: int, settings: dict[str, 
         settings: What DetectionOutput is told beside its usual settings.
     """
     for source in sources:
-        # Little moves, so that boxes lie inside the picture; sure scores, so that few of equal ones compete.
+        # Little moves, so that boxes lie inside the image; sure scores, so that few of equal ones compete.
         for kind, count, gain in (("loc", 4, 0.5), ("conf", CLASSES, 2.0)):
             name = f"{source.blob}_mbox_{kind}"
             net.convolution(name, source.blob, source.boxes * count, kernel, pad=kernel // 2, gain=gain)

@@ -25,11 +25,11 @@ from examples.demo import models
 from tests import models as caffe_models
 from tests.bench import machine
 from tests.bench.main_job import FOLDER
-from tests.pictures import CATALOG
+from tests.images import CATALOG
 
 DRAWS, SEED = 2000, 1
-Picture = NDArray[np.uint8]
-Change = Callable[[Picture], Picture]
+Image = NDArray[np.uint8]
+Change = Callable[[Image], Image]
 
 
 @dataclass(frozen=True)
@@ -74,20 +74,20 @@ def altered(changes: Sequence[Change]) -> NDArray[np.float32]:
     """Returns SqueezeNet's features of all photos in each of several changes: (changes, photos, 512)."""
     with tempfile.TemporaryDirectory() as text:
         for index, path in enumerate(photos()):
-            picture = cv2.imread(str(path), cv2.IMREAD_COLOR).astype(np.uint8)
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR).astype(np.uint8)
             for place, change in enumerate(changes):
                 made = Path(text) / f"{place:03}" / f"{index:04}.png"
                 made.parent.mkdir(exist_ok=True)
-                cv2.imwrite(str(made), change(picture), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+                cv2.imwrite(str(made), change(image), [cv2.IMWRITE_PNG_COMPRESSION, 1])
         spec = {"extractor": models.squeezenet_extractor(), "engine": "openvino"}
         features = _run("altered photos", Path(text), spec).features
     return features.reshape(len(changes), -1, features.shape[1])
 
 
-def _run(name: str, pictures: Path, spec: dict[str, Any]) -> Table:
+def _run(name: str, images: Path, spec: dict[str, Any]) -> Table:
     with tempfile.TemporaryDirectory() as folder:
         output, file = Path(folder) / "table", Path(folder) / "run.yaml"
-        places = {"source": {"files": {"uri": pictures.as_uri()}}, "output": {"uri": output.as_uri()}}
+        places = {"source": {"files": {"uri": images.as_uri()}}, "output": {"uri": output.as_uri()}}
         resource = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "bench"}, "spec": {**places, **spec}}
         file.write_text(yaml.safe_dump(resource))
         command = [sys.executable, "-m", "featx_cli", "run", str(file)]

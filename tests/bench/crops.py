@@ -33,7 +33,7 @@ def policy(name: str, score: float, classes: list[int] | None = None, **crop: An
 
 
 POLICIES = [
-    Policy("whole picture", None),
+    Policy("whole image", None),
     policy("best box, score 0.3", 0.3),
     policy("best box, score 0.5", 0.5),
     policy("best box, score 0.7", 0.7),
@@ -76,7 +76,7 @@ def page(results: dict[str, Any]) -> list[str]:
         "# What cropping does to retrieval",
         "",
         f"{results['photos']} labelled product photos of ten classes; COCO SSDLite, SqueezeNet (512 numbers), cosine.",
-        "Class mAP over the full ranking, leave one out; difference to whole pictures, with a 95 % interval (photos",
+        "Class mAP over the full ranking, leave one out; difference to whole images, with a 95 % interval (photos",
         "drawn again). " + catalogue.measured_by("bench-crops", results),
         "",
         "| policy | photos cropped | mAP | difference | 95 % interval |",

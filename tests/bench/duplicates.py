@@ -17,22 +17,22 @@ from featx_retrieval.turned import turned
 from numpy.typing import NDArray
 
 from tests.bench import catalogue
-from tests.bench.catalogue import Change, Picture
+from tests.bench.catalogue import Change, Image
 
 Floats = NDArray[np.float64]
 LEAST_PRECISION = 0.99
 
 
-def as_it_is(picture: Picture) -> Picture:
-    """Returns the picture."""
-    return picture
+def as_it_is(image: Image) -> Image:
+    """Returns the image."""
+    return image
 
 
 def jpeg(quality: int) -> Change:
-    """Returns what saves a picture as JPEG and reads it again."""
+    """Returns what saves an image as JPEG and reads it again."""
 
-    def saved(picture: Picture) -> Picture:
-        data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    def saved(image: Image) -> Image:
+        data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         return cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.uint8)
 
     return saved
@@ -41,27 +41,27 @@ def jpeg(quality: int) -> Change:
 def cropped(share: float) -> Change:
     """Returns what cuts so much of each side's length off, half at each end."""
 
-    def cut(picture: Picture) -> Picture:
-        height, width = (int(size * share / 2) for size in picture.shape[:2])
-        return picture[height : picture.shape[0] - height or None, width : picture.shape[1] - width or None]
+    def cut(image: Image) -> Image:
+        height, width = (int(size * share / 2) for size in image.shape[:2])
+        return image[height : image.shape[0] - height or None, width : image.shape[1] - width or None]
 
     return cut
 
 
 def scaled(share: float) -> Change:
-    """Returns what makes a picture smaller."""
-    return lambda picture: cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    """Returns what makes an image smaller."""
+    return lambda image: cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def toned(contrast: float, brightness: float) -> Change:
     """Returns what changes contrast and brightness."""
-    return lambda picture: cv2.convertScaleAbs(picture, alpha=contrast, beta=brightness).astype(np.uint8)
+    return lambda image: cv2.convertScaleAbs(image, alpha=contrast, beta=brightness).astype(np.uint8)
 
 
 def coloured(blue: float, red: float) -> Change:
     """Returns what shifts the white balance."""
     factors = np.array([blue, 1, red])
-    return lambda picture: np.clip(picture * factors, 0, 255).astype(np.uint8)
+    return lambda image: np.clip(image * factors, 0, 255).astype(np.uint8)
 
 
 TRANSFORMS: dict[str, Change] = {
@@ -76,10 +76,10 @@ TRANSFORMS: dict[str, Change] = {
     "cropped by 5 %": cropped(0.05),
     "cropped by 10 %": cropped(0.1),
     "cropped by 20 %": cropped(0.2),
-    "turned by 2 degrees": lambda picture: turned(picture, 2),
-    "turned by 5 degrees": lambda picture: turned(picture, 5),
-    "turned by 10 degrees": lambda picture: turned(picture, 10),
-    "mirrored": lambda picture: cv2.flip(picture, 1).astype(np.uint8),
+    "turned by 2 degrees": lambda image: turned(image, 2),
+    "turned by 5 degrees": lambda image: turned(image, 5),
+    "turned by 10 degrees": lambda image: turned(image, 10),
+    "mirrored": lambda image: cv2.flip(image, 1).astype(np.uint8),
 }
 
 
@@ -145,7 +145,7 @@ def page(results: dict[str, Any]) -> list[str]:
         "# Near-duplicates of known origin",
         "",
         f"{results['photos']} product photos and {len(TRANSFORMS)} altered copies of each; features of SqueezeNet of",
-        "whole pictures, codes fitted to half of them (DeepBit). The threshold is the largest that is right in 99",
+        "whole images, codes fitted to half of them (DeepBit). The threshold is the largest that is right in 99",
         "of 100 pairs on that half; precision and recall are of the other half, over all pairs of a photo and a copy.",
         catalogue.measured_by("bench-duplicates", results),
         "",

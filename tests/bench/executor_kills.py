@@ -1,8 +1,8 @@
 """Executors that are SIGKILLed at random moments on a real node, and what is in the tables in the end.
 
-Each run is of 2,000 small pictures with a real extractor, by one executor pod: a tiny net is done with all of them
+Each run is of 2,000 small images with a real extractor, by one executor pod: a tiny net is done with all of them
 before anybody can be killed. Whenever an executor works, its JVM is killed after a time that is drawn from a seeded
-generator. Then each picture must be in table or quarantine, once. Runs in the cluster's network (`make bench-kills`).
+generator. Then each image must be in table or quarantine, once. Runs in the cluster's network (`make bench-kills`).
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from tests.cluster.reach import reachable
 from tests.e2e.names import ACCESS_KEY, SECRET_KEY
 from tests.e2e.run.stage import BUCKET, Run, Store, apply, executor_processes, kubectl, resource
 
-LONGEST = 4.0  # seconds of an executor's work before it is killed; it would do all pictures in half a minute
+LONGEST = 4.0  # seconds of an executor's work before it is killed; it would do all images in half a minute
 PATIENCE = 600.0
 
 
 def main() -> int:
-    """Kills and writes; returns 1 if a picture was lost or is there twice."""
+    """Kills and writes; returns 1 if an image was lost or is there twice."""
     moments, done = random.Random(kills.SEED), 0
     runs: list[dict[str, Any]] = []
     with reachable("store", "s3", 8333) as address:
         store = Store(Minio(address, ACCESS_KEY, SECRET_KEY, secure=False))
         extractor = specs(store)[1]
-        pictures = kills.pictures()
+        images = kills.images()
         while done < kills.KILLS:
             name = f"kills-{len(runs)}"
-            store.put_pictures(f"pictures/{name}", pictures)
+            store.put_images(f"images/{name}", images)
             runs.append(run(name, store, extractor, moments, kills.KILLS - done))
             done += runs[-1]["kills"]
             sys.stdout.write(json.dumps(runs[-1]) + "\n")
@@ -50,7 +50,7 @@ def run(name: str, store: Store, extractor: dict[str, Any], moments: random.Rand
     """Runs to the end through all kills; returns what came of it."""
     kubectl("delete", "fx", name, "--ignore-not-found")
     started, done, seen = time.monotonic(), 0, set[int]()
-    spec = {"execution": {"shardPictures": kills.SHARD}, "backoffLimit": kills.KILLS}
+    spec = {"execution": {"shardImages": kills.SHARD}, "backoffLimit": kills.KILLS}
     applied = apply(resource(name, store, None, extractor, **spec))
     while not _ended(applied):
         if time.monotonic() - started > PATIENCE:
@@ -92,7 +92,7 @@ def write(runs: list[dict[str, Any]]) -> None:
     """Writes both files."""
     story = (
         f"times the JVM of a run's one executor was killed (SIGKILL) on a real node, up to {LONGEST:.0f} s after its "
-        f"first shard; {kills.PICTURES} pictures a run in bucket {BUCKET}, seed {kills.SEED}."
+        f"first shard; {kills.IMAGES} images a run in bucket {BUCKET}, seed {kills.SEED}."
     )
     kills.report("executor-kills", "Killed executors", story, (*kills.COLUMNS, "attempts"), runs, {})
 

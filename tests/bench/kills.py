@@ -1,8 +1,8 @@
 """`make bench-kills`: drivers that are SIGKILLed at random moments, and what is in their tables in the end.
 
-Each run is of 2,000 small pictures with tiny nets. Its driver, with the executor in the same process, is killed and
+Each run is of 2,000 small images with tiny nets. Its driver, with the executor in the same process, is killed and
 started again until it ends by itself; the moments are drawn from a seeded generator over the time that a whole run
-takes. Then each picture must be in table or quarantine, once.
+takes. Then each image must be in table or quarantine, once.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from tests.integration.job import drawings
 from tests.integration.job.runs import Rows, Spec, job, model, rows_of_folder
 from tests.tiny_models import write_tiny_extractor, write_tiny_ssd
 
-PICTURES, SHARD, BROKEN = 2000, 20, 100
+IMAGES, SHARD, BROKEN = 2000, 20, 100
 KILLS, SEED = 50, 20261125
 COLUMNS = ("kills", "rows", "quarantine", "lost", "twice", "seconds")
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "bench"
 
 
 def main() -> int:
-    """Kills and writes; returns 1 if a picture was lost or is there twice."""
+    """Kills and writes; returns 1 if an image was lost or is there twice."""
     moments, kills = random.Random(SEED), 0
     runs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as text:
@@ -53,24 +53,24 @@ def main() -> int:
 
 
 def prepared(work: Path) -> Spec:
-    """Writes nets and pictures; returns a spec without output."""
-    (work / "pictures").mkdir()
+    """Writes nets and images; returns a spec without output."""
+    (work / "images").mkdir()
     (work / "nets").mkdir()
-    for name, data in pictures().items():
-        (work / "pictures" / name).write_bytes(data)
+    for name, data in images().items():
+        (work / "images" / name).write_bytes(data)
     return {
-        "source": {"files": {"uri": f"file://{work}/pictures"}},
+        "source": {"files": {"uri": f"file://{work}/images"}},
         "detector": {"model": model(write_tiny_ssd(work / "nets")), "classes": [1]},
         "extractor": {"model": model(write_tiny_extractor(work / "nets")), "layer": "pool", "binarize": {}},
-        "execution": {"shardPictures": SHARD},
+        "execution": {"shardImages": SHARD},
     }
 
 
-def pictures() -> dict[str, bytes]:
-    """Returns a run's pictures by name; some are none."""
+def images() -> dict[str, bytes]:
+    """Returns a run's images by name; some are none."""
     return {
-        f"{number:04}.jpg": drawings.encoded(drawings.scene(seed=number % 50)) if number % BROKEN else b"no picture"
-        for number in range(PICTURES)
+        f"{number:04}.jpg": drawings.encoded(drawings.scene(seed=number % 50)) if number % BROKEN else b"no image"
+        for number in range(IMAGES)
     }
 
 
@@ -81,7 +81,7 @@ def counted(rows: Rows, quarantine: Rows) -> dict[str, int]:
         "rows": len(rows),
         "quarantine": len(quarantine),
         "twice": len(keys) - len(set(keys)),
-        "lost": PICTURES - len(set(keys)),
+        "lost": IMAGES - len(set(keys)),
     }
 
 
@@ -135,7 +135,7 @@ def write(runs: list[dict[str, Any]], whole: float) -> None:
     """Writes both files."""
     story = (
         f"times a driver was killed (SIGKILL, with the JVM that is its executor) at a random moment of a run over "
-        f"{PICTURES} pictures, which takes {whole:.0f} s by itself, and started again; seed {SEED}."
+        f"{IMAGES} images, which takes {whole:.0f} s by itself, and started again; seed {SEED}."
     )
     report("kills", "Killed drivers", story, COLUMNS, runs, {"secondsOfAWholeRun": round(whole, 1)})
 
@@ -158,7 +158,7 @@ def report(
     (FOLDER / f"{name}.json").write_text(json.dumps({**found, "runs": runs}, indent=2) + "\n")
     lines = [
         f"# {title}\n",
-        f"`make bench-kills`, {day}: {machine.described()}. {kills} {story} Lost and twice: pictures that are neither "
+        f"`make bench-kills`, {day}: {machine.described()}. {kills} {story} Lost and twice: images that are neither "
         "in table nor quarantine in the end, and rows too many.\n",
         f"| run | {' | '.join(columns)} |",
         "|---" * (len(columns) + 1) + "|",

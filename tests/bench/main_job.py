@@ -1,4 +1,4 @@
-"""The main job, timed: from apply to driver, first picture and table; and its speed beside that of the bare nets.
+"""The main job, timed: from apply to driver, first image and table; and its speed beside that of the bare nets.
 
 Runs in the cluster's network. The bare nets run in a JVM of this process's own, on the same two cores, between the runs
 of the job, so that both meet the same machine.
@@ -22,7 +22,7 @@ from featx_job.nets.load import load_detector, load_extractor
 from kubernetes import client, config
 from minio import Minio
 
-from tests import pictures
+from tests import images
 from tests.bench import machine
 from tests.cluster.reach import reachable
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY, STORE_SECRET
@@ -30,7 +30,7 @@ from tests.e2e.run.stage import Store, apply, folder_of, kubectl, resource
 from tests.integration.nets.engine import Engine, running
 from tests.models import CaffeFiles, res10, resnet50_thin
 
-PICTURES = 341
+IMAGES = 341
 ROUNDS = 3
 BATCH = 8
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "bench"
@@ -41,7 +41,7 @@ def main() -> int:
     with reachable("store", "s3", 8333) as address:
         store = Store(Minio(address, ACCESS_KEY, SECRET_KEY, secure=False))
         detector, extractor = specs(store)
-        files = folder_of(pictures.paths(PICTURES))
+        files = folder_of(images.paths(IMAGES))
         rounds, bare = [], []
         for index in range(ROUNDS):
             bare.append(bare_rates())
@@ -72,10 +72,10 @@ def specs(store: Store) -> tuple[dict[str, Any], dict[str, Any]]:
 def timed(name: str, store: Store, files: dict[str, bytes], detector: Any, extractor: Any) -> dict[str, float]:
     """Runs the job once; returns seconds from apply, and its speed between the first shard and the last."""
     kubectl("delete", "fx", name, "--ignore-not-found")
-    for prefix in (f"tables/{name}/", f"pictures/{name}/"):
+    for prefix in (f"tables/{name}/", f"images/{name}/"):
         for each in list(store.client.list_objects("e2e", prefix, recursive=True)):
             store.client.remove_object("e2e", str(each.object_name))
-    store.put_pictures(f"pictures/{name}", files)
+    store.put_images(f"images/{name}", files)
     started = time.time()
     apply(resource(name, store, detector, extractor, execution={"memory": "3Gi"}))
     watched = Watched(name)
@@ -85,7 +85,7 @@ def timed(name: str, store: Store, files: dict[str, bytes], detector: Any, extra
     steady = (len(files) - marks[0][1]) / (marks[-1][0] - marks[0][0]) if len(marks) > 1 else 0.0
     return {
         "driverRunning": driver,
-        "firstPicture": marks[0][0] - started,
+        "firstImage": marks[0][0] - started,
         "succeeded": total,
         "steadyImagesPerSecond": steady,
     }
@@ -122,7 +122,7 @@ class Watched:
 
 
 def shard_times(store: Store, name: str) -> list[tuple[float, int]]:
-    """Returns when each shard was committed, in seconds, and its pictures, in that order: the store's own word."""
+    """Returns when each shard was committed, in seconds, and its images, in that order: the store's own word."""
     uid = kubectl("get", "fx", name, "--output=jsonpath={.metadata.uid}")
     marks = []
     for each in store.client.list_objects("e2e", f"tables/{name}/_featx/{uid}/done/"):
@@ -133,7 +133,7 @@ def shard_times(store: Store, name: str) -> list[tuple[float, int]]:
 
 
 def bare_rates() -> dict[str, float]:
-    """Returns pictures a second of each net alone, in a JVM with two threads, batches of 8, median of 15 forwards."""
+    """Returns images a second of each net alone, in a JVM with two threads, batches of 8, median of 15 forwards."""
 
     def read(files: CaffeFiles) -> tuple[str, bytes]:
         return files.prototxt.read_text(), files.caffemodel.read_bytes()
@@ -147,7 +147,7 @@ def bare_rates() -> dict[str, float]:
 
 
 def rate(engine: Engine, network: bytes, shape: tuple[int, ...]) -> float:
-    """Returns pictures a second of one net, its input being in the JVM already."""
+    """Returns images a second of one net, its input being in the JVM already."""
     generator = np.random.default_rng(0)
     batch = generator.uniform(-120, 130, (BATCH, *shape)).astype(np.float32)
     return BATCH / statistics.median(engine.seconds(network, batch, 15))
@@ -171,7 +171,7 @@ def summary(rounds: list[dict[str, float]], bare: list[dict[str, float]], count:
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine.described(),
         "versions": {"spark": "3.5.9", "bigdl": "2.4.0", "kubernetes": "1.34.4", "python": platform.python_version()},
-        "pictures": count,
+        "images": count,
         "rounds": len(rounds),
         "secondsFromApply": job,
         "bareImagesPerSecond": {**nets, "inSeries": round(both, 1)},
@@ -188,8 +188,8 @@ def write(result: dict[str, Any]) -> None:
     job, bare = result["secondsFromApply"], result["bareImagesPerSecond"]
     rows = [
         ("apply to driver running", f"{job['driverRunning']:.1f} s"),
-        ("apply to first pictures done", f"{job['firstPicture']:.1f} s"),
-        (f"apply to Succeeded, {result['pictures']} pictures", f"{job['succeeded']:.1f} s"),
+        ("apply to first images done", f"{job['firstImage']:.1f} s"),
+        (f"apply to Succeeded, {result['images']} images", f"{job['succeeded']:.1f} s"),
         ("job, between first and last shard", f"{job['steadyImagesPerSecond']:.1f} images/s"),
         ("bare detector / extractor", f"{bare['detector']} / {bare['extractor']} images/s"),
         ("bare, one after the other", f"{bare['inSeries']} images/s"),

@@ -1,6 +1,6 @@
 """`make bench-stores`: how fast sources are read and listed, each beside the bare client in the same run.
 
-Pictures are of 30 kB. Featx reads as its executors do, in Spark, without nets (`featx read`); the bare client reads the
+Images are of 30 kB. Featx reads as its executors do, in Spark, without nets (`featx read`); the bare client reads the
 same rows or objects in a loop, S3 with as many threads as Featx has. Writes docs/bench/stores.{json,md}.
 """
 
@@ -35,7 +35,7 @@ from tests.stores import hbase, hdfs
 
 SIZE, ROUNDS = 30_000, 3
 # So many that reading takes some seconds: a Spark job of 36 shards takes 0.3, whatever they hold.
-PICTURES = {"HBase": 48_000, "S3": 8_000, "HDFS": 4_000, "files": 100_000}
+IMAGES = {"HBase": 48_000, "S3": 8_000, "HDFS": 4_000, "files": 100_000}
 SHARDS = 36  # so that three at a time end together
 THREADS = 6  # three shards at once, each with two threads that read
 KEYS, KEYS_A_FOLDER = 1_000_000, 2_500
@@ -62,10 +62,10 @@ def main() -> int:
     return 0
 
 
-def pictures(source: str) -> Iterator[tuple[str, bytes]]:
+def images(source: str) -> Iterator[tuple[str, bytes]]:
     """Yields keys and contents that can't be compressed."""
     random = np.random.default_rng(0)
-    for number in range(PICTURES[source]):
+    for number in range(IMAGES[source]):
         yield f"{number:06}.jpg", random.bytes(SIZE)
 
 
@@ -83,7 +83,7 @@ def of_hbase(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
     server = servers.enter_context(hbase.running(folder))
     server.client.create("bench", [b"004000", b"008000", b"012000"])
     batch: dict[bytes, bytes] = {}
-    for key, data in pictures("HBase"):
+    for key, data in images("HBase"):
         batch[key.encode()] = data
         if len(batch) == 200:
             server.client.put("bench", batch)
@@ -99,7 +99,7 @@ def of_s3(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
     store = servers.enter_context(s3.running(folder))
     store.put("bench", {})
     with ThreadPoolExecutor(THREADS) as pool:
-        keys = list(pool.map(lambda each: put(store, *each), pictures("S3")))
+        keys = list(pool.map(lambda each: put(store, *each), images("S3")))
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
 
     def get(key: str) -> int:
@@ -109,26 +109,26 @@ def of_s3(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
         with ThreadPoolExecutor(THREADS) as pool:
             return sum(pool.map(get, keys))
 
-    return {"s3": {**access, "bucket": "bench", "prefix": "pictures/"}}, bare
+    return {"s3": {**access, "bucket": "bench", "prefix": "images/"}}, bare
 
 
 def put(store: s3.Store, key: str, data: bytes) -> str:
-    """Stores a picture; returns its key."""
-    store.client.put_object("bench", f"pictures/{key}", io.BytesIO(data), len(data))
-    return f"pictures/{key}"
+    """Stores an image; returns its key."""
+    store.client.put_object("bench", f"images/{key}", io.BytesIO(data), len(data))
+    return f"images/{key}"
 
 
 def of_hdfs(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
     """Fills a folder of HDFS; returns the source and the bare client's way to read it."""
     server = servers.enter_context(hdfs.running(folder))
     client = servers.enter_context(hdfs.client(server))
-    client.write("/pictures", pictures("HDFS"))
-    return {"files": {"uri": f"{server.uri}/pictures"}}, lambda: client.read("/pictures")
+    client.write("/images", images("HDFS"))
+    return {"files": {"uri": f"{server.uri}/images"}}, lambda: client.read("/images")
 
 
 def of_files(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
     """Fills a folder; returns the source and a loop over its files."""
-    for key, data in pictures("files"):
+    for key, data in images("files"):
         (folder / key).write_bytes(data)
     return {"files": {"uri": f"file://{folder}"}}, lambda: sum(len(path.read_bytes()) for path in folder.iterdir())
 
@@ -138,25 +138,25 @@ def measured(name: str, source: dict[str, Any], bare: Bare, around: Surroundings
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(ROUNDS + 1):
-        found = reading.read(job(source, PICTURES[name] // SHARDS + 1), around)
-        if found.pictures != PICTURES[name]:
+        found = reading.read(job(source, IMAGES[name] // SHARDS + 1), around)
+        if found.images != IMAGES[name]:
             raise RuntimeError(f"{name}: {found}")
         ours.append(found.bytes / found.seconds / 1e6)
         started = time.monotonic()
         count = bare()
-        if count != PICTURES[name] * SIZE:
+        if count != IMAGES[name] * SIZE:
             raise RuntimeError(f"{name}: the bare client read {count} bytes")
         theirs.append(count / (time.monotonic() - started) / 1e6)
     both = [statistics.median(each[1:]) for each in (ours, theirs)]
     return {
         "source": name,
-        "held": PICTURES[name],
+        "held": IMAGES[name],
         "shards": found.shards,
         "planning": round(found.planning, 2),
         "featx": round(both[0], 1),
         "bare": round(both[1], 1),
         "share": round(both[0] / both[1], 2),
-        "pictures": round(both[0] * 1e6 / SIZE),
+        "images": round(both[0] * 1e6 / SIZE),
     }
 
 
@@ -167,7 +167,7 @@ def job(source: dict[str, Any], shard: int) -> JobSpec:
         "source": source,
         "extractor": {"model": nowhere, "layer": "none"},
         "output": {"uri": "file:///none/none"},
-        "execution": {"shardPictures": shard},
+        "execution": {"shardImages": shard},
     }
     return JobSpec(
         name="bench", namespace="bench", uid="bench", attempt=1, spec=FeatureExtractionSpec.model_validate(spec)
@@ -175,7 +175,7 @@ def job(source: dict[str, Any], shard: int) -> JobSpec:
 
 
 def written(work: Path, servers: ExitStack, around: Surroundings) -> dict[str, Any]:
-    """Returns pictures a second of one run by its output, and what it costs to go on where an attempt has ended."""
+    """Returns images a second of one run by its output, and what it costs to go on where an attempt has ended."""
     for name in ("runs", "of-s3", "of-hdfs"):
         (work / name).mkdir()
     store, files = (
@@ -196,15 +196,15 @@ def written(work: Path, servers: ExitStack, around: Surroundings) -> dict[str, A
         output = {"uri": f"file://{work}/runs/whole-{number}"}
         whole, _ = attempted({**spec, "output": output}, f"whole-{number}", around, None)
         output = {"uri": f"file://{work}/runs/halves-{number}"}
-        first, _ = attempted({**spec, "output": output}, f"halves-{number}", around, kills.PICTURES // 2)
+        first, _ = attempted({**spec, "output": output}, f"halves-{number}", around, kills.IMAGES // 2)
         second, _ = attempted({**spec, "output": output}, f"halves-{number}", around, None)
         halves.append(first + second - whole)
     medians = {name: round(statistics.median(each[1:])) for name, each in speeds.items()}
-    return {"picturesASecond": medians, "resuming": round(statistics.median(halves[1:]), 1)}
+    return {"imagesPerSecond": medians, "resuming": round(statistics.median(halves[1:]), 1)}
 
 
 def attempted(spec: dict[str, Any], uid: str, around: Surroundings, until: int | None) -> tuple[float, float]:
-    """Runs an attempt, or as much of it as makes so many pictures; returns its seconds, and pictures a second."""
+    """Runs an attempt, or as much of it as makes so many images; returns its seconds, and images a second."""
 
     def look(progress: Progress) -> None:
         if until is not None and progress.images_done >= until:
@@ -249,22 +249,22 @@ def write(rows: list[dict[str, Any]], outputs: dict[str, Any], planning: dict[st
     (FOLDER / "stores.json").write_text(
         json.dumps({**found, "rows": rows, "outputs": outputs, "planning": planning}, indent=2) + "\n"
     )
-    plan, bare, speeds = planning["plan"], planning["bare"], outputs["picturesASecond"]
+    plan, bare, speeds = planning["plan"], planning["bare"], outputs["imagesPerSecond"]
     lines = [
         "# Reading sources\n",
-        f"`make bench-stores`, {day}: {machine.described()}. Pictures of {SIZE // 1000} kB that can't be "
+        f"`make bench-stores`, {day}: {machine.described()}. Images of {SIZE // 1000} kB that can't be "
         "compressed; servers (HBase 2.6, SeaweedFS, HDFS 3.3, a local disk) share the two cores with the readers; "
         f"medians of {ROUNDS} rounds, in turns. Bare: a scan in the JVM, `minio` with {THREADS} threads, Hadoop's "
         "client in a loop, a loop over files.\n",
-        "| source | pictures | shards | listed in, s | Featx, MB/s | bare client, MB/s | share | Featx, pictures/s |",
+        "| source | images | shards | listed in, s | Featx, MB/s | bare client, MB/s | share | Featx, images/s |",
         "|---|---|---|---|---|---|---|---|",
         *(
             f"| {each['source']} | {each['held']:,} | {each['shards']} | {each['planning']} | {each['featx']} | "
-            f"{each['bare']} | {each['share']:.0%} | {each['pictures']} |"
+            f"{each['bare']} | {each['share']:.0%} | {each['images']} |"
             for each in rows
         ),
-        f"\nWriting: {kills.PICTURES:,} small pictures from a local disk through tiny nets, {kills.SHARD} a shard, to "
-        f"each output, pictures a second: {', '.join(f'{name} {speed}' for name, speed in speeds.items())}. A run "
+        f"\nWriting: {kills.IMAGES:,} small images from a local disk through tiny nets, {kills.SHARD} a shard, to "
+        f"each output, images a second: {', '.join(f'{name} {speed}' for name, speed in speeds.items())}. A run "
         f"that is ended half-way and goes on takes {outputs['resuming']} s longer in all than one that is not.",
         f"\nPlanning: a run over {planning['keys']:,} keys of a bucket, {KEYS_A_FOLDER:,} a folder, is planned in "
         f"{plan['seconds']} s with {plan['MiB']} MiB in all: listed ({plan['listed']} s), cut, stored, and told to "

@@ -1,4 +1,4 @@
-"""Deploys a third-party S3 server into the cluster: what tests and the demo read pictures from and write tables to."""
+"""Deploys a third-party S3 server into the cluster: what tests and the demo read images from and write tables to."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class Client:
         admin.createTable(builder.setColumnFamily(family).build(), rows if splits else None)
 
     def put(self, table: str, cells: Mapping[bytes, bytes], time: int | None = None) -> None:
-        """Stores pictures by row, with a timestamp in milliseconds if one is given."""
+        """Stores images by row, with a timestamp in milliseconds if one is given."""
         puts = self._jvm.java.util.ArrayList()
         for row, data in cells.items():
             put = self._hbase.client.Put(bytearray(row))

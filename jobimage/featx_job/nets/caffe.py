@@ -119,7 +119,7 @@ def _input(net: caffe_pb2.NetParameter, messages: list[caffe_pb2.LayerParameter]
     else:
         raise ModelError("the prototxt declares no input (`input` with `input_shape`, or an Input layer)")
     if len(dims) != 4 or dims[1] != 3 or min(dims[2:]) < 1:
-        raise ModelError(f"the prototxt's input {name!r} has the shape {dims}; a picture's is (n, 3, height, width)")
+        raise ModelError(f"the prototxt's input {name!r} has the shape {dims}; an image's is (n, 3, height, width)")
     shapes.check_size(f"the prototxt's input {name!r}", tuple(dims[1:]))
     return name, tuple(int(size) for size in dims[1:])
 

@@ -1,7 +1,7 @@
 """Splits an SSD into the net that engines run and the parameters that turn its raw maps into boxes.
 
 Everything after a head's convolution (Permute, Flatten, Concat, Reshape, Softmax, PriorBox, DetectionOutput) is index
-arithmetic and a little exp: an engine gains nothing from it and loses speed (25 against 71 pictures/s, measured).
+arithmetic and a little exp: an engine gains nothing from it and loses speed (25 against 71 images/s, measured).
 The end is recognised by what its layers do, never by their names.
 """
 

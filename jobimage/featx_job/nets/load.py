@@ -106,7 +106,7 @@ def ready_extractor(
     network = fold(whole.ending_at(tuple(ends)))
     network = replace(network, outputs=tuple(dict.fromkeys(network.outputs)))
     if network.input in network.outputs:
-        raise ModelError(f"layer {layer} hands on the picture itself: there is nothing to compute")
+        raise ModelError(f"layer {layer} hands on the image itself: there is nothing to compute")
     if engine == "bigdl":
         network = bigdl.prepared(network, integers=precision == "int8")
     length = int(np.prod(network.shape_of(network.outputs[0])))

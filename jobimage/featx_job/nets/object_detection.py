@@ -29,7 +29,7 @@ def with_end(network: Network, anchors: Array) -> Network:
     """Returns the whole SSD.
 
     Args:
-        network: The net from the normalised picture to `BOXES` and `SCORES`.
+        network: The net from the normalised image to `BOXES` and `SCORES`.
         anchors: (n, 4) float32: y0, x0, y1, x1, relative to the input.
 
     Raises:

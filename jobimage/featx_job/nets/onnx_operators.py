@@ -53,13 +53,13 @@ class Node(NamedTuple):
         """Returns the numbers of an input, or None where it is left out.
 
         Raises:
-            ModelError: The input depends on the picture.
+            ModelError: The input depends on the image.
         """
         name = self.inputs[index] if index < len(self.inputs) else None
         if name is None:
             return None
         if name not in self.constants:
-            raise self.error(f"its input {name} must be constant, but depends on the picture")
+            raise self.error(f"its input {name} must be constant, but depends on the image")
         return self.constants[name]
 
     def weights(self, index: int) -> Array:
@@ -82,7 +82,7 @@ class Node(NamedTuple):
 def _convolution(node: Node) -> Operations:
     weight = node.weights(1)
     if weight.ndim != 4:
-        raise node.error(f"its weights have the shape {weight.shape}; only pictures can be convolved")
+        raise node.error(f"its weights have the shape {weight.shape}; only images can be convolved")
     bias = node.weights(2) if len(node.inputs) > 2 else np.zeros(len(weight), np.float32)
     stride, dilation = node.pair("strides"), node.pair("dilations")
     kernel = tuple(step * (size - 1) + 1 for step, size in zip(dilation, weight.shape[2:], strict=True))

@@ -1,6 +1,6 @@
 """ONNX -> `Network`: models of other frameworks as their exporters write them, and those with an SSD's end of our own.
 
-Exporters leave arithmetic in the file that has nothing to do with the picture: shapes taken apart and put together,
+Exporters leave arithmetic in the file that has nothing to do with the image: shapes taken apart and put together,
 scales multiplied. All of it is computed here, with ONNX's own reference implementation, so that what is left are layers
 and their weights. The batch's size is 0 in that arithmetic, which is how a Reshape says "as it was".
 """
@@ -36,7 +36,7 @@ def read(data: Part) -> Network:
 
     Raises:
         ModelError: It is no ONNX model, it uses operators or settings that Featx has no operation for (the message
-            names the node), or its input is no picture of a fixed size.
+            names the node), or its input is no image of a fixed size.
     """
     model = parse(data)
     reading = _Reading(model)
@@ -46,7 +46,7 @@ def read(data: Part) -> Network:
         raise ModelError("the ONNX model has no layer")
     outputs = tuple(each.name for each in model.graph.output if each.name in reading.layers)
     if not outputs:
-        raise ModelError("no output of the ONNX model depends on the picture")
+        raise ModelError("no output of the ONNX model depends on the image")
     return Network(model.graph.name, reading.input, reading.input_shape, tuple(reading.layers.values()), outputs)
 
 
@@ -92,9 +92,9 @@ class _Reading:
         found = [each for each in model.graph.input if each.name not in self.constants]
         if len(found) != 1:
             names = ", ".join(each.name for each in found)
-            raise ModelError(f"the ONNX model reads {len(found)} inputs ({names}); a net for pictures reads one")
+            raise ModelError(f"the ONNX model reads {len(found)} inputs ({names}); a net for images reads one")
         self.input = found[0].name
-        self.input_shape, self._channels_last = _picture(found[0], model)
+        self.input_shape, self._channels_last = _image(found[0], model)
 
     def node(self, node: NodeProto) -> None:
         """Reads a node: it is computed if it can be, and becomes layers otherwise."""
@@ -140,7 +140,7 @@ class _Reading:
             or edges.shape[1] != 4
             or edges[:, :2].any()
         ):
-            raise ModelError(f"node {node.output[0]} (Pad): only zeros around a picture are known")
+            raise ModelError(f"node {node.output[0]} (Pad): only zeros around an image are known")
         self._pads[node.output[0]] = (node.input[0], edges[:, 2:])
 
     def _layers(self, node: NodeProto, inputs: tuple[str | None, ...]) -> None:
@@ -178,12 +178,12 @@ class _Reading:
         return self.layers[name].shape if name in self.layers else self.input_shape
 
 
-def _picture(value: ValueInfoProto, model: ModelProto) -> tuple[Shape, bool]:
+def _image(value: ValueInfoProto, model: ModelProto) -> tuple[Shape, bool]:
     """Returns the input's shape (channels, height, width), and whether the file has its channels last."""
     dims = [each.dim_value for each in value.type.tensor_type.shape.dim]
     if len(dims) != 4 or 0 in dims[1:]:
         said = [each.dim_param or each.dim_value for each in value.type.tensor_type.shape.dim]
-        raise ModelError(f"the input {value.name} has the shape {said}; it must be a picture of a fixed size")
+        raise ModelError(f"the input {value.name} has the shape {said}; it must be an image of a fixed size")
     readers = [node for node in model.graph.node if value.name in node.input]
     if all(node.op_type == "Transpose" and tuple(_attributes(node)["perm"]) == CHANNELS_FIRST for node in readers):
         return (dims[3], dims[1], dims[2]), True

@@ -1,7 +1,7 @@
 """What a net in 8-bit integers has to know: between which values each of its layers' outputs lie.
 
 A value v is stored as round(v / scale): activations with one scale a layer, from the lowest and the highest value seen
-on pictures of the source, weights with one for each channel, which are known. The same ranges serve both engines.
+on images of the source, weights with one for each channel, which are known. The same ranges serve both engines.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from featx_job.nets import graph
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph import Layer, Operation, Shape
 
-# One picture's values in one layer: a gigabyte. VGG16's largest map at 300x300 has 6 million.
+# One image's values in one layer: a gigabyte. VGG16's largest map at 300x300 has 6 million.
 MOST_VALUES = 1 << 28
 
 
@@ -99,7 +99,7 @@ def check_size(what: str, shape: Shape) -> None:
         ModelError: It holds more than MOST_VALUES values.
     """
     if math.prod(shape) > MOST_VALUES:
-        raise ModelError(f"{what} would have the shape {shape}, more than {MOST_VALUES:,} values a picture")
+        raise ModelError(f"{what} would have the shape {shape}, more than {MOST_VALUES:,} values an image")
 
 
 def boxes_at_a_place(operation: graph.PriorBox) -> int:

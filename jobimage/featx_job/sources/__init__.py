@@ -1,4 +1,4 @@
-"""Where pictures are: each kind of source lists its objects, and says by which address executors read them."""
+"""Where images are: each kind of source lists its objects, and says by which address executors read them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Listed(NamedTuple):
 class ObjectSource(Protocol):
     """A source that lists its objects.
 
-    All are pictures until they are seen not to be: nothing is left out by its name.
+    All are images until they are seen not to be: nothing is left out by its name.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Pictures that are objects of an S3-compatible store."""
+"""Images that are objects of an S3-compatible store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that are files: of a mounted volume, or of this machine."""
+"""Images that are files: of a mounted volume, or of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that are files of HDFS."""
+"""Images that are files of HDFS."""
 
 from __future__ import annotations
 

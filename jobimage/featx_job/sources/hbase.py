@@ -1,4 +1,4 @@
-"""Pictures that are cells of an HBase table."""
+"""Images that are cells of an HBase table."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ class TableSource:
         where = self._source.quorum or (self._source.snapshot and self._source.snapshot.root_dir)
         return f"hbase://{where}/{self._source.table}/{self._source.column}"
 
-    def shards(self, pictures: int, keys: Sequence[str] = (), planned: int = 0, since: int = 0) -> RangeShards:
+    def shards(self, images: int, keys: Sequence[str] = (), planned: int = 0, since: int = 0) -> RangeShards:
         """Returns all shards.
 
         Args:
-            pictures: How many a shard is to hold.
-            keys: Of the pictures that are wanted; all where empty.
+            images: How many a shard is to hold.
+            keys: Of the images that are wanted; all where empty.
             planned: The time, in milliseconds.
             since: Cells that are older are not wanted, in milliseconds.
 
@@ -73,27 +73,27 @@ class TableSource:
         found = json.loads(self._hadoop.asking(FIELD, java.regions))
         if keys:
             rows = sorted({row_bytes(key) for key in keys})
-            groups = tuple(batched((Range(row, row + b"\0") for row in rows), pictures))
+            groups = tuple(batched((Range(row, row + b"\0") for row in rows), images))
             return RangeShards(groups, self.base, planned)
         regions = [
             Region(Range(bytes.fromhex(each["start"]), bytes.fromhex(each["stop"])), each["bytes"]) for each in found
         ]
         made: list[Range] = []
         for piece in ranges.pieces(regions, wanted(self._source)):
-            made += self._cut(java, piece, pictures)
+            made += self._cut(java, piece, images)
         return RangeShards(tuple((each,) for each in made), self.base, planned, since)
 
     def forget(self) -> None:
         """Removes what reading a snapshot has left in its file system."""
         self._hadoop.asking(FIELD, self._hadoop.table(self._table).forget)
 
-    def _cut(self, java: Any, piece: Region, pictures: int) -> list[Range]:
+    def _cut(self, java: Any, piece: Region, images: int) -> list[Range]:
         bounds = (piece.range.start.hex(), piece.range.stop.hex())
         found = json.loads(self._hadoop.asking(FIELD, lambda: java.sample(*bounds, SAMPLED)))
         sizes = found["bytes"]
         if len(sizes) < SAMPLED:
             return [piece.range] if sizes else []
-        parts = -(-piece.size * len(sizes) // (max(1, sum(sizes)) * pictures))
+        parts = -(-piece.size * len(sizes) // (max(1, sum(sizes)) * images))
         return ranges.cut(piece.range, [bytes.fromhex(row) for row in found["rows"]], parts)
 
 

@@ -1,7 +1,7 @@
 """Lists a bucket's folders side by side: a store gives a thousand keys an answer, and hundreds of millions take days.
 
 A folder is opened where one answer tells all that is in it, until there are folders enough for all threads; then each
-is listed whole. So neither a flat bucket nor a million folders of one picture cost more answers than they must.
+is listed whole. So neither a flat bucket nor a million folders of one image cost more answers than they must.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def everything(ask: Ask, prefix: str) -> Iterator[Listed]:
                 if page.more and page.folders:
                     to_list.append((folder, ""))
                     continue
-                yield from _pictures(page.objects)
+                yield from _images(page.objects)
                 to_open += page.folders
                 if page.more:
                     to_list.append((folder, page.objects[-1].key))
         to_list += [(folder, "") for folder in to_open]
         for objects in pool.map(lambda each: _below(ask, *each), to_list):
-            yield from _pictures(objects)
+            yield from _images(objects)
 
 
 def _below(ask: Ask, prefix: str, after: str) -> list[Listed]:
@@ -77,6 +77,6 @@ def _below(ask: Ask, prefix: str, after: str) -> list[Listed]:
         after = page.objects[-1].key
 
 
-def _pictures(objects: list[Listed]) -> Iterator[Listed]:
+def _images(objects: list[Listed]) -> Iterator[Listed]:
     # Some tools mark a folder by an empty object of its name.
     return (each for each in objects if each.key and not each.key.endswith("/"))

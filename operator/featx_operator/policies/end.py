@@ -74,7 +74,7 @@ def completed(run: Run) -> Plan | None:
         return None
     progress = outcome.progress or final_progress(run)
     count = sum(table.record_count for table in outcome.outputs if table.kind == "features")
-    text = f"{count} features" + (f", {progress.images_failed} pictures in quarantine" if progress else "")
+    text = f"{count} features" + (f", {progress.images_failed} images in quarantine" if progress else "")
     ended = driver.exit.at if driver.exit else None
     return finished(
         run,

@@ -1,4 +1,4 @@
-"""Featx beside what a user would otherwise write: the same pictures, nets and threads, in one run.
+"""Featx beside what a user would otherwise write: the same images, nets and threads, in one run.
 
 Each row is a program of its own in a process of its own, measured from outside (`measured`): what it printed or claims
 does not count, only the rows in its Parquet files and when those were written. Rows of one net take turns, round after

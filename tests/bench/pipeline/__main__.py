@@ -18,7 +18,7 @@ from typing import Any
 
 from featx_cli.engine import cache_folder, jars
 
-from tests import pictures
+from tests import images
 from tests.bench.pipeline import measured, report
 from tests.bench.pipeline.measured import Measured, RowFailed
 from tests.bench.pipeline.nets import PAIRS, Pair
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     for name in given.nets:
         pair = PAIRS[name]
         with prepared(name) as folder:
-            bench = Bench(pair, folder, cpus, given.pictures or pair.pictures)
+            bench = Bench(pair, folder, cpus, given.images or pair.images)
             runs = bench.rounds(given.rows, given.rounds or pair.rounds)
             results["pairs"][name] = report.summary(pair, bench.count, runs, results["pairs"].get(name))
             if given.scaling:
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench pipeline", description=__doc__)
     parser.add_argument("--rows", type=names(ROWS), default=list(ROWS), help="rows, with commas between")
     parser.add_argument("--nets", type=names(PAIRS), default=list(PAIRS), help="pairs of nets, with commas between")
-    parser.add_argument("--pictures", type=int, help="how many; each pair has its own number")
+    parser.add_argument("--images", type=int, help="how many; each pair has its own number")
     parser.add_argument("--rounds", type=int, help="how often each row is run; each pair has its own number")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--no-scaling", dest="scaling", action="store_false", help="leave out one core against two")
@@ -80,16 +80,16 @@ def prepared(name: str) -> Iterator[Path]:
 
 
 class Bench:
-    """One pair of nets, on some pictures and processors."""
+    """One pair of nets, on some images and processors."""
 
     def __init__(self, pair: Pair, nets: Path, cpus: list[int], count: int) -> None:
         self._pair, self._nets, self._cpus = pair, nets, cpus
-        self._pictures = nets / "pictures"
-        self._pictures.mkdir()
-        found = pictures.paths(count)
+        self._images = nets / "images"
+        self._images.mkdir()
+        found = images.paths(count)
         for index in range(count):
             source = found[index % len(found)]
-            shutil.copyfile(source, self._pictures / f"{index:05}{source.suffix}")
+            shutil.copyfile(source, self._images / f"{index:05}{source.suffix}")
         self.count = count
         self._features: dict[str, Any] = {}  # of the first row that ran; others are compared with them
 
@@ -110,7 +110,7 @@ class Bench:
     def scaling(self) -> dict[str, float]:
         """Returns one executor of one core beside two of them, each its own process on a processor of its own.
 
-        Two times the same pictures: the speed-up is twice the time of one over the time of both.
+        Two times the same images: the speed-up is twice the time of one over the time of both.
         """
         alone: list[Measured] = []
         both: list[Measured] = []
@@ -158,7 +158,7 @@ class Bench:
         return {"steady": 1 / sum(taken.values()), "seconds": seconds, "peak": peak, **each}
 
     def _job(self, folder: Path, cores: int) -> Job:
-        return Job(self._pair, self._nets, self._pictures, folder / "table", folder, cores, self._pair.part)
+        return Job(self._pair, self._nets, self._images, folder / "table", folder, cores, self._pair.part)
 
 
 if __name__ == "__main__":

@@ -182,7 +182,7 @@ def rows(path: Path) -> int:
 
 
 def features(output: Path) -> dict[str, Floats]:
-    """Returns the features of a table by the pictures' file names."""
+    """Returns the features of a table by the images' file names."""
     found = {}
     for path in tables(output):
         table = pyarrow.parquet.read_table(path, columns=["key", "feature"])
@@ -192,7 +192,7 @@ def features(output: Path) -> dict[str, Floats]:
 
 
 def cosine(found: dict[str, Floats], others: dict[str, Floats]) -> float:
-    """Returns the median cosine of features of the same pictures; 0 where they are no features of one layer."""
+    """Returns the median cosine of features of the same images; 0 where they are no features of one layer."""
     pairs = [(feature, others[name]) for name, feature in found.items() if name in others]
     values = [a @ b / (np.linalg.norm(a) * np.linalg.norm(b)) for a, b in pairs if a.shape == b.shape]
     return float(np.median(values)) if values else 0.0

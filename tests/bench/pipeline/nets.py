@@ -43,17 +43,17 @@ class Pair:
         detector: The SSD.
         extractor: The other.
         layer: Layer of the feature.
-        pictures: How many a row is given, so that one takes about half a minute.
-        part: Pictures of a shard or partition.
+        images: How many a row is given, so that one takes about half a minute.
+        part: Images of a shard or partition.
         rounds: How often each row is run.
-        small: Whether time goes into pictures as much as into nets: the bar is 0.8 of the bare engine, not 0.95.
+        small: Whether time goes into images as much as into nets: the bar is 0.8 of the bare engine, not 0.95.
     """
 
     title: str
     detector: Net
     extractor: Net
     layer: str
-    pictures: int
+    images: int
     part: int
     rounds: int
     small: bool = True
@@ -75,7 +75,7 @@ PAIRS = {
         Net(lambda folder: models.res10(), (104, 177, 123)),
         Net(lambda folder: models.resnet50_thin(), IMAGENET),
         "pool",
-        pictures=768,
+        images=768,
         part=16,
         rounds=1,
     ),
@@ -84,7 +84,7 @@ PAIRS = {
         Net(lambda folder: coco_ssdlite(), (127.5, 127.5, 127.5), 1 / 127.5, "RGB"),
         Net(lambda folder: squeezenet(), IMAGENET),
         "feature",
-        pictures=768,
+        images=768,
         part=16,
         rounds=1,
     ),
@@ -93,7 +93,7 @@ PAIRS = {
         Net(random(architectures.vgg16_ssd300), IMAGENET),
         Net(random(architectures.deepbit), IMAGENET),
         "relu8_kevin",
-        pictures=96,
+        images=96,
         part=8,
         rounds=1,
         small=False,

@@ -49,7 +49,7 @@ def summary(pair: Pair, count: int, runs: dict[str, list[dict[str, Any]]], befor
         bare = rows.get(ROWS[name].bare, {}).get("steady")
         if bare and "steady" in row and not name.endswith("-bare"):
             row["shareOfBare"] = round(row["steady"] / bare, 3)
-    return {"title": pair.title, "pictures": count, "part": pair.part, "rows": rows}
+    return {"title": pair.title, "images": count, "part": pair.part, "rows": rows}
 
 
 def write(results: Results, folder: Path) -> None:
@@ -64,9 +64,9 @@ def markdown(results: Results) -> str:
     parts = [
         "# The pipeline beside what one would otherwise write\n",
         f"`make bench-pipeline`, {results['date']}: {results['machine']}; {results['cores']} threads, batches of "
-        f"{results['batch']}. Rows of one table ran in turns on the same pictures; medians.\n",
+        f"{results['batch']}. Rows of one table ran in turns on the same images; medians.\n",
         "Images/s: the slope of images done over the files' own times. Whole job: from the "
-        "program's start to its end, on so few pictures mostly start-up. CPU: processor seconds an image of all "
+        "program's start to its end, on so few images mostly start-up. CPU: processor seconds an image of all "
         "processes, in the time of images/s. Memory: the largest sum of resident memory of all its processes. "
         "Share: of the same engine's forwards alone, detector and extractor one after the other. "
         "Cosine: of the features to the first row's, median.\n",
@@ -80,7 +80,7 @@ def markdown(results: Results) -> str:
 def _table(pair: Results) -> str:
     lines = [
         f"## {pair['title']}\n",
-        f"{pair['pictures']} pictures, {pair['part']} a shard or partition.\n",
+        f"{pair['images']} images, {pair['part']} a shard or partition.\n",
         "| row | images/s | share of bare | whole job, s | CPU s/image | memory, MiB | cosine |",
         "|---|---|---|---|---|---|---|",
     ]

@@ -17,7 +17,7 @@ from tests.bench.pipeline.nets import Pair
 
 BATCH = 8
 THRESHOLD, MARGIN = 0.5, 0.1
-LOOSE = {"pictures": 16, "minCosine": 0, "minAgreement": 0}
+LOOSE = {"images": 16, "minCosine": 0, "minAgreement": 0}
 HERE = "tests.bench.pipeline"
 
 
@@ -28,16 +28,16 @@ class Job:
     Attributes:
         pair: The nets.
         nets: Folder where they were prepared.
-        pictures: Folder with the pictures, and nothing else.
+        images: Folder with the images, and nothing else.
         output: Folder of the table.
         work: Folder for what the program is told.
         cores: Threads it may use.
-        part: Pictures of a shard or partition.
+        part: Images of a shard or partition.
     """
 
     pair: Pair
     nets: Path
-    pictures: Path
+    images: Path
     output: Path
     work: Path
     cores: int
@@ -55,7 +55,7 @@ class Row:
         title: What the table calls it.
         bare: Name of the row that it is a share of, or nothing; a bare engine has itself.
         command: What is run.
-        jobs: How often it goes through all pictures, because its table is one file each time.
+        jobs: How often it goes through all images, because its table is one file each time.
     """
 
     title: str
@@ -71,11 +71,11 @@ def featx(engine: str, precision: str) -> Command:
         nets = json.loads((job.nets / "pair.json").read_text())
         detector, extractor = (_model(nets[name]) for name in ("detector", "extractor"))
         spec: dict[str, Any] = {
-            "source": {"files": {"uri": f"file://{job.pictures}"}},
+            "source": {"files": {"uri": f"file://{job.images}"}},
             "detector": {**detector, "scoreThreshold": THRESHOLD, "crop": {"margin": MARGIN, "minArea": 0}},
             "extractor": {**extractor, "layer": job.pair.layer},
             "output": {"uri": f"file://{job.output}"},
-            "execution": {"shardPictures": job.part},
+            "execution": {"shardImages": job.part},
         }
         spec |= {"engine": engine} if engine != "bigdl" else {}
         spec |= {"precision": precision} if precision != "f32" or engine != "bigdl" else {}
@@ -135,7 +135,7 @@ def _work(job: Job, engine: str, precision: str) -> str:
         for name, net in nets.items()
     }
     work |= {"engine": engine, "precision": precision, "cores": job.cores, "batch": BATCH, "part": job.part}
-    work |= {"pictures": sorted(str(path) for path in job.pictures.iterdir()), "output": str(job.output)}
+    work |= {"images": sorted(str(path) for path in job.images.iterdir()), "output": str(job.output)}
     file = job.work / "work.json"
     file.write_text(json.dumps(work | {"boxes": boxes}))
     return str(file)

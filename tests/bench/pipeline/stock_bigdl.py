@@ -1,4 +1,4 @@
-"""BigDL as its documentation has it: ImageFrame.read, transform, predict_image. The extractor on whole pictures.
+"""BigDL as its documentation has it: ImageFrame.read, transform, predict_image. The extractor on whole images.
 
 There is no detector: BigDL's Caffe loader knows no Permute, PriorBox and DetectionOutput. The feature is the net's last
 layer: on MKL-DNN, predict_image finds no other one. The long settings are what BigDL needs with a pyspark after 3.1.
@@ -48,7 +48,7 @@ def main(path: str) -> None:
     blue, green, red = work.extractor.mean
     size = work.extractor.size
     steps = Pipeline([Resize(size, size), ChannelNormalize(red, green, blue), MatToTensor(), ImageFrameToSample()])
-    folder = str(Path(work.pictures[0]).parent)
+    folder = str(Path(work.images[0]).parent)
     for index in range(JOBS):
         frame = steps(ImageFrame.read(folder, context, work.cores))
         found = model.predict_image(frame, batch_per_partition=work.batch)

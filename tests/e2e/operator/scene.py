@@ -53,7 +53,7 @@ def scripted(name: str, script: str, **spec: Any) -> dict[str, Any]:
         "kind": "FeatureExtraction",
         "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {
-            "source": {"s3": {"bucket": "pictures"}},
+            "source": {"s3": {"bucket": "images"}},
             "extractor": {"model": model, "layer": "pool"},
             "output": {"uri": "s3://features/table"},
             **spec,

@@ -13,7 +13,7 @@ Start = Callable[..., Run]
 
 
 def source(secret: str) -> dict[str, object]:
-    return {"s3": {"bucket": "pictures", "secretRef": {"name": secret}}}
+    return {"s3": {"bucket": "images", "secretRef": {"name": secret}}}
 
 
 def test_a_missing_secret_fails_the_run_and_is_named(start: Start) -> None:

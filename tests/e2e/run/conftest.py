@@ -1,4 +1,4 @@
-"""The store with its models and pictures; the operator is the chart's, installed before pytest runs (tests/e2e)."""
+"""The store with its models and images; the operator is the chart's, installed before pytest runs (tests/e2e)."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def tiny(store: Store, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
 
 @pytest.fixture(scope="session")
 def noise() -> dict[str, bytes]:
-    """Two hundred small pictures."""
+    """Two hundred small images."""
     generator = np.random.default_rng(7)
-    pictures = {}
+    images = {}
     for index in range(200):
         pixels = generator.integers(0, 255, (64, 48, 3), dtype=np.uint8)
-        pictures[f"{index:03}.jpg"] = cv2.imencode(".jpg", pixels)[1].tobytes()
-    return pictures
+        images[f"{index:03}.jpg"] = cv2.imencode(".jpg", pixels)[1].tobytes()
+    return images

@@ -29,7 +29,7 @@ def kubectl(*arguments: str, stdin: object = None, check: bool = True) -> str:
 
 
 class Store:
-    """The bucket that pictures, models and tables are in."""
+    """The bucket that images, models and tables are in."""
 
     def __init__(self, client: Minio) -> None:
         self.client = client
@@ -39,9 +39,9 @@ class Store:
     def put(self, key: str, data: bytes) -> None:
         self.client.put_object(BUCKET, key, io.BytesIO(data), len(data))
 
-    def put_pictures(self, prefix: str, pictures: dict[str, bytes]) -> str:
-        """Uploads pictures; returns the prefix."""
-        for name, data in pictures.items():
+    def put_images(self, prefix: str, images: dict[str, bytes]) -> str:
+        """Uploads images; returns the prefix."""
+        for name, data in images.items():
             self.put(f"{prefix}/{name}", data)
         return f"{prefix}/"
 
@@ -99,11 +99,11 @@ class Run:
 
 
 def resource(name: str, store: Store, detector: dict[str, Any] | None, extractor: dict[str, Any], **spec: Any) -> Any:
-    """Returns a resource that reads pictures/NAME/ and writes tables/NAME."""
+    """Returns a resource that reads images/NAME/ and writes tables/NAME."""
     source = {
         "endpoint": ENDPOINT,
         "bucket": BUCKET,
-        "prefix": f"pictures/{name}/",
+        "prefix": f"images/{name}/",
         "secretRef": {"name": STORE_SECRET},
     }
     execution = {
@@ -146,6 +146,6 @@ def executor_processes() -> set[int]:
     return found
 
 
-def folder_of(pictures: list[Path]) -> dict[str, bytes]:
+def folder_of(images: list[Path]) -> dict[str, bytes]:
     """Returns files by name."""
-    return {path.name: path.read_bytes() for path in pictures}
+    return {path.name: path.read_bytes() for path in images}

@@ -1,4 +1,4 @@
-"""Pictures and table on a volume of the node, by a PersistentVolumeClaim."""
+"""Images and table on a volume of the node, by a PersistentVolumeClaim."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests import pictures
+from tests import images
 from tests.e2e.names import ENDPOINT, NAMESPACE, STORE_SECRET
 from tests.e2e.run.stage import Store, apply, kubectl, resource
 from tests.integration.job.runs import rows_of_folder
 
-FILES = pictures.paths(6)
+FILES = images.paths(6)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def test_pictures_of_a_claim_become_a_table_on_it(store: Store, resnet: dict[str, Any], folder: Path) -> None:
+def test_images_of_a_claim_become_a_table_on_it(store: Store, resnet: dict[str, Any], folder: Path) -> None:
     (folder / "in" / "shoes").mkdir(parents=True)
     for path in FILES:
         shutil.copy(path, folder / "in" / "shoes" / path.name)

@@ -12,12 +12,12 @@ from tests.e2e.names import NAMESPACE
 from tests.e2e.operator.scene import eventually
 from tests.e2e.run.stage import Run, Store, apply, executor_processes, kubectl, resource
 
-SMALL = {"shardPictures": 5}
+SMALL = {"shardImages": 5}
 
 
 def begin(name: str, store: Store, noise: dict[str, bytes], extractor: dict[str, Any], **spec: Any) -> Run:
-    """Uploads small pictures and applies a run over them, in many shards."""
-    store.put_pictures(f"pictures/{name}", noise)
+    """Uploads small images and applies a run over them, in many shards."""
+    store.put_images(f"images/{name}", noise)
     return apply(resource(name, store, None, extractor, execution=SMALL, **spec))
 
 
@@ -48,7 +48,7 @@ def test_a_killed_driver_is_followed_by_an_attempt_that_adds_no_row_twice(
     run = begin("driver-killed", store, noise, resnet)
     in_the_middle(run, store)
     kubectl("delete", "pod", "driver-killed-1-driver", "--grace-period=0", "--force")
-    assert store.shards_done("tables/driver-killed") < len(noise) / SMALL["shardPictures"]
+    assert store.shards_done("tables/driver-killed") < len(noise) / SMALL["shardImages"]
     run.wait()
     assert run.status["attempt"] == 2
     keys = [row["key"] for row in store.rows("tables/driver-killed")]
@@ -71,7 +71,7 @@ def test_a_killed_executor_is_replaced_and_costs_no_row(
 def test_executors_that_end_again_and_again_end_the_attempt_and_are_named(
     store: Store, noise: dict[str, bytes], resnet: dict[str, Any]
 ) -> None:
-    store.put_pictures("pictures/executors-killed", noise)
+    store.put_images("images/executors-killed", noise)
     settings = {"spark.executor.maxNumFailures": "1", "spark.kubernetes.executor.request.cores": "500m"}
     execution = {**SMALL, "sparkConf": settings}
     run = apply(resource("executors-killed", store, None, resnet, execution=execution, backoffLimit=0))

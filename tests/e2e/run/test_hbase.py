@@ -1,4 +1,4 @@
-"""Pictures of an HBase inside the cluster: server and loader run in the job image, which has all that they need."""
+"""Images of an HBase inside the cluster: server and loader run in the job image, which has all that they need."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests import pictures
+from tests import images
 from tests.e2e.names import ENDPOINT, STORE_SECRET
 from tests.e2e.run.stage import Store, apply, kubectl, resource
 from tests.stores.hbase import FLAGS, SITE, properties
 
-FILES = pictures.paths(6)
+FILES = images.paths(6)
 CLASS_PATH = "/tmp/conf:/opt/featx/jars/*:/opt/featx/lib/python3.11/site-packages/pyspark/jars/*"
 SERVE = f"""mkdir -p /tmp/conf && printf %s "$SITE" | sed "s/POD_IP/$POD_IP/g" > /tmp/conf/hbase-site.xml &&
 exec java -Xmx400m {" ".join(FLAGS)} -cp '{CLASS_PATH}' org.apache.hadoop.hbase.master.HMaster start"""
@@ -39,7 +39,7 @@ for row, data in json.load(sys.stdin).items():
 
 @pytest.fixture
 def quorum(store: Store) -> Iterator[str]:
-    """A running HBase's ZooKeeper; its table `photos` has some pictures."""
+    """A running HBase's ZooKeeper; its table `photos` has some images."""
     settings = {
         "hbase.rootdir": "file:///tmp/hbase",
         "hbase.zookeeper.quorum": "POD_IP",

@@ -1,4 +1,4 @@
-"""The main job: real pictures and real nets, from `kubectl apply` to a table, and what the status says on the way."""
+"""The main job: real images and real nets, from `kubectl apply` to a table, and what the status says on the way."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ import json
 import numpy as np
 import pytest
 
-from tests import pictures
+from tests import images
 from tests.e2e.names import SECRET_KEY
 from tests.e2e.operator.scene import eventually
 from tests.e2e.run.stage import BUCKET, Run, Store, apply, folder_of, kubectl, resource
 
-FILES = pictures.paths(40)
+FILES = images.paths(40)
 COUNT = len(FILES)  # scikit-image alone has some twenty
 
 
 @pytest.fixture(scope="module")
 def run(store: Store, faces: dict[str, object], resnet: dict[str, object]) -> Run:
-    """A run over real pictures and one text file, which has succeeded."""
+    """A run over real images and one text file, which has succeeded."""
     files = folder_of(FILES)
-    store.put_pictures("pictures/main", files | {"not-a-picture.jpg": b"this is text"})
-    applied = apply(resource("main", store, faces, resnet, execution={"shardPictures": 8}))
+    store.put_images("images/main", files | {"not-a-image.jpg": b"this is text"})
+    applied = apply(resource("main", store, faces, resnet, execution={"shardImages": 8}))
     eventually(lambda: applied.pods("executor"), "an executor pod", 120)
     nodes = {pod["metadata"]["name"]: pod["spec"] for pod in applied.pods("executor") + applied.pods("driver")}
     assert len(nodes) == 2, "driver and executor are pods of their own"
     return applied.wait()
 
 
-def test_the_table_has_a_row_for_each_picture_and_the_other_file_is_in_quarantine(run: Run, store: Store) -> None:
+def test_the_table_has_a_row_for_each_image_and_the_other_file_is_in_quarantine(run: Run, store: Store) -> None:
     rows = store.rows("tables/main")
     assert [row["key"] for row in rows] == sorted(row["key"] for row in rows)
     assert len({row["key"] for row in rows}) == len(rows) == COUNT
     assert all(len(row["feature"]) == 1024 and len(row["bits"]) == 128 for row in rows)
     (refused,) = store.rows("tables/main/_quarantine")
-    assert refused["key"].endswith("not-a-picture.jpg")
-    assert (refused["stage"], refused["reason"]) == ("decode", "NotAPicture")
+    assert refused["key"].endswith("not-a-image.jpg")
+    assert (refused["stage"], refused["reason"]) == ("decode", "NotAnImage")
 
 
 def test_the_status_counts_what_was_done_and_names_the_outputs(run: Run) -> None:
@@ -62,7 +62,7 @@ def test_the_manifest_and_the_mark_of_success_are_beside_the_table(run: Run, sto
 def test_the_engine_openvino_gives_the_features_that_bigdl_gives(
     run: Run, store: Store, faces: dict[str, object], resnet: dict[str, object]
 ) -> None:
-    store.put_pictures("pictures/openvino", folder_of(FILES))
+    store.put_images("images/openvino", folder_of(FILES))
     apply(resource("openvino", store, faces, resnet, engine="openvino")).wait()
     expected = [row["feature"] for row in store.rows("tables/main")]
     found = [row["feature"] for row in store.rows("tables/openvino")]

@@ -6,12 +6,12 @@ from typing import Any
 
 from tests.e2e.run.stage import BUCKET, Run, Store, apply, resource
 
-FOLDER = "pictures/nightly"
+FOLDER = "images/nightly"
 
 
 def night(name: str, store: Store, extractor: dict[str, Any]) -> Run:
     """Applies a night's resource; all are alike but for their names."""
-    body = resource(name, store, None, extractor, execution={"shardPictures": 5})
+    body = resource(name, store, None, extractor, execution={"shardImages": 5})
     body["spec"]["source"]["s3"]["prefix"] = f"{FOLDER}/"
     body["spec"]["output"] = {"uri": f"s3://{BUCKET}/tables/nightly", "mode": "incremental"}
     return apply(body).wait()
@@ -21,12 +21,12 @@ def test_a_second_night_runs_what_is_new_or_changed_into_the_same_table(
     store: Store, noise: dict[str, bytes], tiny: dict[str, Any]
 ) -> None:
     names = sorted(noise)
-    store.put_pictures(FOLDER, {name: noise[name] for name in names[:-1]})
+    store.put_images(FOLDER, {name: noise[name] for name in names[:-1]})
     night("monday", store, tiny)
     before = {row["key"]: row["feature"] for row in store.rows("tables/nightly")}
     assert len(before) == len(names) - 1
     changed, new = f"{FOLDER}/{names[0]}", f"{FOLDER}/{names[-1]}"
-    store.put_pictures(FOLDER, {names[0]: noise[names[1]], names[-1]: noise[names[-1]]})
+    store.put_images(FOLDER, {names[0]: noise[names[1]], names[-1]: noise[names[-1]]})
     second = night("tuesday", store, tiny)
     assert second.status["progress"]["imagesTotal"] == 2
     rows = store.rows("tables/nightly")

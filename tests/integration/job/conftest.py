@@ -50,5 +50,5 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Spec:
 
 
 @pytest.fixture
-def picture() -> bytes:
+def image() -> bytes:
     return drawings.encoded(drawings.scene())

@@ -1,4 +1,4 @@
-"""Pictures drawn for tests: one red subject on a grey ground, encoded in every way that a catalogue may hold."""
+"""Images drawn for tests: one red subject on a grey ground, encoded in every way that a catalogue may hold."""
 
 from __future__ import annotations
 

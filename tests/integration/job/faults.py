@@ -1,4 +1,4 @@
-"""What tests of stores that fail in the middle of a run have in common: pictures, and the middle."""
+"""What tests of stores that fail in the middle of a run have in common: images, and the middle."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable
 from tests.integration.job.runs import Spec
 from tests.integration.job.store import Store
 
-PICTURES = 240
-NAMES = [f"{number:04}.jpg" for number in range(PICTURES)]
+IMAGES = 240
+NAMES = [f"{number:04}.jpg" for number in range(IMAGES)]
 
 
 def in_the_middle(is_there: Callable[[], bool], act: Callable[[], None]) -> threading.Thread:
@@ -28,13 +28,13 @@ def in_the_middle(is_there: Callable[[], bool], act: Callable[[], None]) -> thre
 
 def spec_of(store: Store, tiny: Spec, bucket: str) -> Spec:
     """Returns a run within a bucket; each test has a name of its own, since the JVM keeps clients by bucket."""
-    source = {"endpoint": store.endpoint, "bucket": bucket, "prefix": "pictures/", "secretRef": {"name": "store"}}
+    source = {"endpoint": store.endpoint, "bucket": bucket, "prefix": "images/", "secretRef": {"name": "store"}}
     output = {"uri": f"s3://{bucket}/table"}
-    return {"source": {"s3": source}, **tiny, "output": output, "execution": {"shardPictures": 6}}
+    return {"source": {"s3": source}, **tiny, "output": output, "execution": {"shardImages": 6}}
 
 
-def filled(store: Store, picture: bytes, bucket: str) -> Store:
-    store.put(bucket, {f"pictures/{name}": picture for name in NAMES})
+def filled(store: Store, image: bytes, bucket: str) -> Store:
+    store.put(bucket, {f"images/{name}": image for name in NAMES})
     return store
 
 

@@ -16,7 +16,7 @@ Mean = tuple[float, float, float]
 
 
 class Row(NamedTuple):
-    """Box in pixels; score and class are None where nothing was found and the whole picture was taken."""
+    """Box in pixels; score and class are None where nothing was found and the whole image was taken."""
 
     box: tuple[float, float, float, float]
     score: float | None
@@ -43,19 +43,19 @@ class Reference:
         self._layer, self._margin, self._threshold = layer, margin, threshold
 
     def row(self, data: bytes) -> Row:
-        """Returns what the table must say of a picture."""
-        picture = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
-        height, width = picture.shape[:2]
-        box, score, category = self._best(picture)
+        """Returns what the table must say of an image."""
+        image = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+        height, width = image.shape[:2]
+        box, score, category = self._best(image)
         left, top, right, bottom = self._crop(box, width, height)
         feature = self._forward(
-            self._extractor, picture[top:bottom, left:right], self._extractor_input, self._layer
+            self._extractor, image[top:bottom, left:right], self._extractor_input, self._layer
         ).ravel()
         return Row(box, score, category, feature, (width, height))
 
-    def _best(self, picture: Pixels) -> tuple[tuple[float, float, float, float], float | None, int | None]:
-        height, width = picture.shape[:2]
-        found = self._forward(self._detector, picture, self._detector_input, None).reshape(-1, 7)
+    def _best(self, image: Pixels) -> tuple[tuple[float, float, float, float], float | None, int | None]:
+        height, width = image.shape[:2]
+        found = self._forward(self._detector, image, self._detector_input, None).reshape(-1, 7)
         for _, category, score, *relative in sorted(found.tolist(), key=lambda row: -row[2]):
             x0, y0, x1, y1 = (min(1.0, max(0.0, share)) for share in relative)
             if score >= self._threshold and x1 > x0 and y1 > y0:
@@ -68,8 +68,8 @@ class Reference:
         left, top = max(0, math.floor(x0 - sideways)), max(0, math.floor(y0 - upwards))
         return left, top, min(width, math.ceil(x1 + sideways)), min(height, math.ceil(y1 + upwards))
 
-    def _forward(self, net: Any, picture: Pixels, how: list[Any], layer: str | None) -> NDArray[np.float32]:
+    def _forward(self, net: Any, image: Pixels, how: list[Any], layer: str | None) -> NDArray[np.float32]:
         side, mean = how
-        net.setInput(cv2.dnn.blobFromImage(picture, 1.0, (side, side), mean, swapRB=False, crop=False))
+        net.setInput(cv2.dnn.blobFromImage(image, 1.0, (side, side), mean, swapRB=False, crop=False))
         output = net.forward(layer) if layer else net.forward()
         return np.asarray(output, np.float32)

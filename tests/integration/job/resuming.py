@@ -1,4 +1,4 @@
-"""Runs that are cut off in the middle: many small pictures, and a driver in a process of its own that can be killed."""
+"""Runs that are cut off in the middle: many small images, and a driver in a process of its own that can be killed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from featx_job.surroundings import Surroundings
 from tests.integration.job import drawings
 from tests.integration.job.runs import Spec, job
 
-PICTURES, SHARD = 400, 4
-SHARDS = PICTURES // SHARD
+IMAGES, SHARD = 400, 4
+SHARDS = IMAGES // SHARD
 UID = "uid-killed"
 PATIENCE = 120.0
 Stamps = dict[str, tuple[int, int]]
@@ -50,17 +50,17 @@ class Scene(NamedTuple):
         return {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in files}
 
 
-def scene(tiny: Spec, pictures: Path, output: Path, form: str = "parquet") -> Scene:
-    """Returns a run over pictures, of which one in fifty is none."""
-    pictures.mkdir(exist_ok=True)
-    for number in range(PICTURES):
-        data = drawings.encoded(drawings.scene(seed=number)) if number % 50 else b"no picture"
-        (pictures / f"{number:04}.jpg").write_bytes(data)
+def scene(tiny: Spec, images: Path, output: Path, form: str = "parquet") -> Scene:
+    """Returns a run over images, of which one in fifty is none."""
+    images.mkdir(exist_ok=True)
+    for number in range(IMAGES):
+        data = drawings.encoded(drawings.scene(seed=number)) if number % 50 else b"no image"
+        (images / f"{number:04}.jpg").write_bytes(data)
     spec = {
-        "source": {"files": {"uri": f"file://{pictures}"}},
+        "source": {"files": {"uri": f"file://{images}"}},
         **tiny,
         "output": {"uri": f"file://{output}", "format": form},
-        "execution": {"shardPictures": SHARD},
+        "execution": {"shardImages": SHARD},
     }
     return Scene(spec, output)
 

@@ -1,4 +1,4 @@
-"""Pictures of every kind that a catalogue holds: those that can be used are rows, the others are in quarantine."""
+"""Images of every kind that a catalogue holds: those that can be used are rows, the others are in quarantine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ USABLE = {
 }
 UNUSABLE = {
     "empty.jpg": (b"", ("decode", "Empty")),
-    "text.jpg": (b"this is no picture, whatever its name says", ("decode", "NotAPicture")),
+    "text.jpg": (b"this is no image, whatever its name says", ("decode", "NotAnImage")),
     "truncated.jpg": (JPEG[: len(JPEG) // 2], ("decode", "Truncated")),
     "truncated-thumbnail.jpg": (THUMBNAIL[:-200], ("decode", "Truncated")),
     "truncated.png": (PNG[: len(PNG) // 2], ("decode", "Truncated")),
@@ -73,7 +73,7 @@ def tables(outcome: Outcome, folder: Path) -> Tables:
     return rows_of_folder(Path(f"{folder}-table"))
 
 
-def test_a_run_with_bad_pictures_succeeds_and_counts_them(outcome: Outcome) -> None:
+def test_a_run_with_bad_images_succeeds_and_counts_them(outcome: Outcome) -> None:
     assert outcome.result == "Succeeded"
     assert outcome.progress is not None
     assert outcome.progress.images_done == len(USABLE) + len(UNUSABLE)
@@ -81,14 +81,14 @@ def test_a_run_with_bad_pictures_succeeds_and_counts_them(outcome: Outcome) -> N
 
 
 @pytest.mark.parametrize("name", USABLE)
-def test_a_picture_of_this_kind_is_a_row(tables: Tables, name: str) -> None:
+def test_an_image_of_this_kind_is_a_row(tables: Tables, name: str) -> None:
     row = tables.row(name)
     assert (row["width"], row["height"]) == (160, 120)
     assert np.isfinite(row["feature"]).all()
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_a_picture_of_this_kind_is_in_quarantine_with_its_reason(tables: Tables, name: str) -> None:
+def test_an_image_of_this_kind_is_in_quarantine_with_its_reason(tables: Tables, name: str) -> None:
     assert tables.reasons()[name] == UNUSABLE[name][1]
 
 
@@ -104,12 +104,12 @@ def test_a_message_names_the_limit_and_the_setting_that_would_help(tables: Table
     assert "spec.limits.mebibytes" in messages["two-mebibytes.jpg"]
 
 
-def test_a_picture_stored_on_its_side_gives_what_the_upright_one_gives(tables: Tables) -> None:
+def test_an_image_stored_on_its_side_gives_what_the_upright_one_gives(tables: Tables) -> None:
     rotated, upright = (np.array(tables.row(f"{name}.jpg")["feature"]) for name in ("rotated", "upright"))
     assert np.abs(rotated - upright).max() < 0.02 * np.abs(upright).max()
 
 
-def test_encodings_of_one_picture_give_nearly_one_feature(tables: Tables) -> None:
+def test_encodings_of_one_image_give_nearly_one_feature(tables: Tables) -> None:
     plain = np.array(tables.row("plain.png")["feature"])
     for name in ("deep.png", "bitmap.bmp"):
         assert np.allclose(tables.row(name)["feature"], plain, rtol=1e-5)
@@ -119,7 +119,7 @@ def test_encodings_of_one_picture_give_nearly_one_feature(tables: Tables) -> Non
     assert np.abs(gif - plain).max() < 0.2 * np.abs(plain).max()  # 256 colours, of the first frame
 
 
-def test_a_higher_limit_lets_a_large_picture_through(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_a_higher_limit_lets_a_large_image_through(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     large = tmp_path / "large"
     large.mkdir()
     (large / "sixty-megapixels.png").write_bytes(UNUSABLE["sixty-megapixels.png"][0])
@@ -130,7 +130,7 @@ def test_a_higher_limit_lets_a_large_picture_through(runner: Runner, tiny: Spec,
     assert (row["width"], row["height"]) == (10_000, 6_000)
 
 
-def test_too_many_bad_pictures_fail_the_run_and_keep_the_quarantine(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_too_many_bad_images_fail_the_run_and_keep_the_quarantine(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     mixed = tmp_path / "mixed"
     mixed.mkdir()
     for index in range(4):
@@ -145,7 +145,7 @@ def test_too_many_bad_pictures_fail_the_run_and_keep_the_quarantine(runner: Runn
     assert not (table / "_SUCCESS").exists()
 
 
-def test_a_picture_without_the_subject_is_skipped_where_the_policy_says_so(
+def test_an_image_without_the_subject_is_skipped_where_the_policy_says_so(
     runner: Runner, tiny: Spec, tmp_path: Path
 ) -> None:
     plain = tmp_path / "plain"

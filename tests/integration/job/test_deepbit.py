@@ -18,7 +18,7 @@ from featx_job.nets.graph import FullyConnected
 from examples.demo import models
 from tests.integration.job.runs import Runner, rows_of_folder
 from tests.integration.nets.engine import Name
-from tests.pictures import write_photographs
+from tests.images import write_photographs
 
 BITS = 16
 
@@ -26,9 +26,9 @@ BITS = 16
 @pytest.fixture(scope="module")
 def resource(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A run over scikit-image's photographs, with SqueezeNet."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     write_photographs(folder)
-    (folder / "broken.jpg").write_bytes(b"no picture")
+    (folder / "broken.jpg").write_bytes(b"no image")
     spec = {
         "source": {"files": {"uri": folder.as_uri()}},
         "extractor": models.squeezenet_extractor(),
@@ -79,10 +79,10 @@ def test_bits_are_the_layers_of_the_very_feature_in_the_row(
 
 def test_the_user_is_told_how_balanced_and_how_steady_the_bits_are(fitted: tuple[Path, str]) -> None:
     said = " ".join(fitted[1].split())
-    found = re.search(r"16 bits from (\d+) pictures; a bit is set in (\d+)% to (\d+)% .* the same for (\d+)%", said)
+    found = re.search(r"16 bits from (\d+) images; a bit is set in (\d+)% to (\d+)% .* the same for (\d+)%", said)
     assert found is not None, said
-    pictures, low, high, kept = (int(number) for number in found.groups())
-    assert pictures > 20
+    images, low, high, kept = (int(number) for number in found.groups())
+    assert images > 20
     assert 40 <= low <= high <= 60
     assert kept > 75
 
@@ -91,7 +91,7 @@ def test_the_user_is_told_how_balanced_and_how_steady_the_bits_are(fitted: tuple
     ("change", "options", "words"),
     [
         ({"layer": "feture"}, [], "spec.extractor: the net has no layer 'feture'; it has, among others, feature"),
-        ({}, ["--bits=256"], "take fewer --bits or more --pictures"),
+        ({}, ["--bits=256"], "take fewer --bits or more --images"),
         (
             {"model": {**models.named(models.squeezenet()), "sha256": "0" * 64}},
             [],

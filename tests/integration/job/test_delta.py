@@ -22,19 +22,19 @@ NAMES = [f"{number:03}.jpg" for number in range(20)]
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
     for number, name in enumerate(NAMES):
-        (folder / name).write_bytes(drawings.encoded(drawings.scene(seed=number)) if number else b"no picture")
+        (folder / name).write_bytes(drawings.encoded(drawings.scene(seed=number)) if number else b"no image")
     return folder
 
 
-def spec_of(pictures: Path, tiny: Spec, output: Spec, shard: int = 6) -> Spec:
+def spec_of(images: Path, tiny: Spec, output: Spec, shard: int = 6) -> Spec:
     return {
-        "source": {"files": {"uri": f"file://{pictures}"}},
+        "source": {"files": {"uri": f"file://{images}"}},
         **tiny,
         "output": {"format": "delta", **output},
-        "execution": {"shardPictures": shard},
+        "execution": {"shardImages": shard},
     }
 
 
@@ -49,9 +49,9 @@ def transactions(table: Path, uid: str) -> list[int]:
 
 
 def test_a_delta_table_has_the_rows_and_columns_of_its_files(
-    runner: Runner, tiny: Spec, pictures: Path, tmp_path: Path
+    runner: Runner, tiny: Spec, images: Path, tmp_path: Path
 ) -> None:
-    outcome = runner.run(spec_of(pictures, tiny, {"uri": f"file://{tmp_path}/table"}), "uid-delta")
+    outcome = runner.run(spec_of(images, tiny, {"uri": f"file://{tmp_path}/table"}), "uid-delta")
     assert outcome.failure is None, outcome.failure
     table = deltalake.DeltaTable(tmp_path / "table")
     assert (table.version(), table.transaction_version("uid-delta")) == (1, 0)
@@ -63,24 +63,24 @@ def test_a_delta_table_has_the_rows_and_columns_of_its_files(
     assert parts == {Path(uri).name for uri in table.file_uris()}
 
 
-def test_a_delta_table_in_a_bucket_is_read_there(runner: Runner, store: Store, tiny: Spec, pictures: Path) -> None:
+def test_a_delta_table_in_a_bucket_is_read_there(runner: Runner, store: Store, tiny: Spec, images: Path) -> None:
     store.put("delta", {})
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
-    assert runner.run(spec_of(pictures, tiny, {"uri": "s3://delta/table", "s3": access}), "uid").failure is None
+    assert runner.run(spec_of(images, tiny, {"uri": "s3://delta/table", "s3": access}), "uid").failure is None
     assert sorted(row["key"] for row in rows_of_delta(store, "s3://delta/table")) == NAMES[1:]
 
 
 def test_a_delta_table_that_is_there_already_is_not_written_over(
-    runner: Runner, tiny: Spec, pictures: Path, tmp_path: Path
+    runner: Runner, tiny: Spec, images: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "table" / "_delta_log").mkdir(parents=True)
     (tmp_path / "table" / "_delta_log" / f"{0:020}.json").write_text("{}")
-    outcome = runner.run(spec_of(pictures, tiny, {"uri": f"file://{tmp_path}/table"}), "uid-delta")
+    outcome = runner.run(spec_of(images, tiny, {"uri": f"file://{tmp_path}/table"}), "uid-delta")
     assert outcome.failure is not None
     assert outcome.failure.class_ == "OutputExists"
 
 
-def test_a_run_without_pictures_makes_a_table_without_rows(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_a_run_without_images_makes_a_table_without_rows(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     outcome = runner.run(spec_of(tmp_path / "none", tiny, {"uri": f"file://{tmp_path}/table"}), "uid-empty")
     assert outcome.failure is None, outcome.failure
@@ -88,7 +88,7 @@ def test_a_run_without_pictures_makes_a_table_without_rows(runner: Runner, tiny:
 
 
 def test_groups_of_shards_are_readable_before_the_run_has_ended(
-    runner: Runner, tiny: Spec, pictures: Path, tmp_path: Path
+    runner: Runner, tiny: Spec, images: Path, tmp_path: Path
 ) -> None:
     seen: list[tuple[int, int]] = []
 
@@ -96,7 +96,7 @@ def test_groups_of_shards_are_readable_before_the_run_has_ended(
         if (tmp_path / "table" / "_delta_log").is_dir():
             seen.append((progress.shards_done, deltalake.DeltaTable(tmp_path / "table").count()))
 
-    spec = spec_of(pictures, tiny, {"uri": f"file://{tmp_path}/table"}, shard=1)
+    spec = spec_of(images, tiny, {"uri": f"file://{tmp_path}/table"}, shard=1)
     outcome = program.run(job(spec, "uid-grows"), runner.surroundings, look)
     assert outcome.failure is None, outcome.failure
     assert transactions(tmp_path / "table", "uid-grows") == [0, 1, 2]  # eight shards each, and four
@@ -107,14 +107,14 @@ def test_groups_of_shards_are_readable_before_the_run_has_ended(
 @pytest.fixture(scope="module")
 def scene(tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> resuming.Scene:
     folder = tmp_path_factory.mktemp("delta")
-    return resuming.scene(tiny, folder / "pictures", folder / "table", "delta")
+    return resuming.scene(tiny, folder / "images", folder / "table", "delta")
 
 
 def whole(scene: resuming.Scene) -> None:
-    """Every picture is there once, and every group of shards is one transaction."""
+    """Every image is there once, and every group of shards is one transaction."""
     tables = rows_of_folder(scene.output)
     keys = Counter(row["key"] for row in [*tables.rows, *tables.quarantine])
-    assert keys == Counter(f"{number:04}.jpg" for number in range(resuming.PICTURES))
+    assert keys == Counter(f"{number:04}.jpg" for number in range(resuming.IMAGES))
     numbers = transactions(scene.output, scene.uid)
     assert numbers == list(range(len(numbers)))
     assert len(numbers) == -(-resuming.SHARDS // 8)

@@ -33,10 +33,10 @@ def _write(file: Path, text: str) -> None:
 
 
 def test_a_run_outlasts_a_restart_of_its_bucket_and_says_what_it_waits_for(
-    runner: Runner, tiny: Spec, picture: bytes, tmp_path: Path
+    runner: Runner, tiny: Spec, image: bytes, tmp_path: Path
 ) -> None:
     with running(tmp_path) as started:
-        store, patient = filled(started, picture, "restarted"), runner.patient(120)
+        store, patient = filled(started, image, "restarted"), runner.patient(120)
 
         def restart() -> None:
             store.kill()
@@ -50,23 +50,23 @@ def test_a_run_outlasts_a_restart_of_its_bucket_and_says_what_it_waits_for(
         assert outcome.failure is None, outcome.failure
         assert patient.seen[-1].waiting is None
         keys = [row["key"] for row in rows_of_bucket(store, "restarted", "table").rows]
-    assert sorted(keys) == [f"pictures/{name}" for name in NAMES]
+    assert sorted(keys) == [f"images/{name}" for name in NAMES]
 
 
 def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(
-    runner: Runner, tiny: Spec, picture: bytes, tmp_path: Path, small_disk: Path
+    runner: Runner, tiny: Spec, image: bytes, tmp_path: Path, small_disk: Path
 ) -> None:
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     for name in NAMES:
-        (tmp_path / "pictures" / name).write_bytes(picture)
+        (tmp_path / "images" / name).write_bytes(image)
     ballast = small_disk / ".ballast"
     ballast.write_bytes(bytes(740_000))
-    source = {"files": {"uri": f"file://{tmp_path}/pictures"}}
+    source = {"files": {"uri": f"file://{tmp_path}/images"}}
     spec = {
         "source": source,
         **tiny,
         "output": {"uri": f"file://{small_disk}/table"},
-        "execution": {"shardPictures": 6},
+        "execution": {"shardImages": 6},
     }
     outcome = runner.run(spec, uid="full")
     assert outcome.failure is not None
@@ -77,14 +77,14 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(
 
 
 def test_credentials_that_are_revoked_in_the_middle_are_named(
-    runner: Runner, secrets: Path, tiny: Spec, picture: bytes, tmp_path: Path
+    runner: Runner, secrets: Path, tiny: Spec, image: bytes, tmp_path: Path
 ) -> None:
     shutil.copytree(secrets, tmp_path / "secrets")
     key = tmp_path / "secrets" / "store" / "AWS_SECRET_ACCESS_KEY"
     right = key.read_text()
     around = replace(runner.surroundings, secrets=tmp_path / "secrets")
     with running(tmp_path) as started:
-        store = filled(started, picture, "revoked")
+        store = filled(started, image, "revoked")
         in_the_middle(lambda: some_done(store, "revoked"), lambda: _write(key, "no-longer-valid"))
         outcome = replace(runner, surroundings=around).run(spec_of(store, tiny, "revoked"), uid="faults")
         assert outcome.failure is not None
@@ -96,4 +96,4 @@ def test_credentials_that_are_revoked_in_the_middle_are_named(
             is None
         )
         keys = [row["key"] for row in rows_of_bucket(store, "revoked", "table").rows]
-    assert sorted(keys) == [f"pictures/{name}" for name in NAMES]
+    assert sorted(keys) == [f"images/{name}" for name in NAMES]

@@ -1,4 +1,4 @@
-"""Pictures in a real HBase: which rows are read, how long regions are cut, and what a run outlasts."""
+"""Images in a real HBase: which rows are read, how long regions are cut, and what a run outlasts."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HBase]:
 
 @pytest.fixture(scope="module")
 def catalog(server: HBase) -> dict[str, bytes]:
-    """Pictures by row, in a table of three regions."""
-    pictures = {f"img-{number:04}": drawings.encoded(drawings.scene(seed=number)) for number in range(ROWS)}
+    """Images by row, in a table of three regions."""
+    images = {f"img-{number:04}": drawings.encoded(drawings.scene(seed=number)) for number in range(ROWS)}
     server.client.create("catalog", [b"img-0030", b"img-0060"])
-    server.client.put("catalog", {row.encode(): data for row, data in pictures.items()})
-    server.client.put("catalog", {b"img-none": b"no picture", b"\x00\xff": pictures["img-0000"]})
+    server.client.put("catalog", {row.encode(): data for row, data in images.items()})
+    server.client.put("catalog", {b"img-none": b"no image", b"\x00\xff": images["img-0000"]})
     server.client.flush("catalog")
-    return pictures
+    return images
 
 
 def spec_of(server: HBase, tiny: Spec, output: Path, table: str = "catalog", shard: int = 8, **source: Any) -> Spec:
@@ -45,7 +45,7 @@ def spec_of(server: HBase, tiny: Spec, output: Path, table: str = "catalog", sha
         **tiny,
         "output": {"uri": f"file://{output}"},
         "errors": {"maxFailedFraction": 1},
-        "execution": {"shardPictures": shard},
+        "execution": {"shardImages": shard},
     }
 
 
@@ -53,14 +53,14 @@ def keys(tables: Tables) -> list[str]:
     return sorted(row["key"] for row in tables.rows)
 
 
-def test_each_row_is_a_picture_once_and_has_the_features_of_its_bytes(
+def test_each_row_is_an_image_once_and_has_the_features_of_its_bytes(
     runner: Runner, server: HBase, catalog: dict[str, bytes], tiny: Spec, tmp_path: Path
 ) -> None:
     outcome = runner.run(spec_of(server, tiny, tmp_path / "table"), uid="all")
     assert outcome.failure is None, outcome.failure
     found = rows_of_folder(tmp_path / "table")
     assert keys(found) == sorted([*catalog, "\\x00\\xFF"])
-    assert found.reasons() == {"img-none": ("decode", "NotAPicture")}
+    assert found.reasons() == {"img-none": ("decode", "NotAnImage")}
     assert outcome.progress is not None
     assert (outcome.progress.images_total, outcome.progress.percent) == (ROWS + 2, 100)
     (tmp_path / "files").mkdir()
@@ -73,7 +73,7 @@ def test_each_row_is_a_picture_once_and_has_the_features_of_its_bytes(
     assert {row["key"]: row for row in found.rows if row["key"] in same} == same
 
 
-def test_a_long_region_is_cut_into_shards_of_about_as_many_pictures_as_asked(
+def test_a_long_region_is_cut_into_shards_of_about_as_many_images_as_asked(
     runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (240, 240, 3), np.uint8)  # HBase counts regions in megabytes
@@ -117,10 +117,10 @@ def test_only_rows_that_are_asked_for_are_read(
 def test_salted_rows_are_found_by_what_follows_the_salt(
     runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
 ) -> None:
-    picture = drawings.encoded(drawings.scene())
+    image = drawings.encoded(drawings.scene())
     server.client.create("salted", [b"\x01", b"\x02"])
     rows = [bytes([number % 3]) + f"shop-{number % 2}/{number:02}".encode() for number in range(12)]
-    server.client.put("salted", dict.fromkeys(rows, picture))
+    server.client.put("salted", dict.fromkeys(rows, image))
     salts = ["\\x00", "\\x01", "\\x02"]
     spec = spec_of(server, tiny, tmp_path / "table", "salted", salts=salts, prefix="shop-1")
     assert runner.run(spec, uid="salted").failure is None
@@ -129,11 +129,11 @@ def test_salted_rows_are_found_by_what_follows_the_salt(
 
 
 def test_cells_are_chosen_by_when_they_were_written(runner: Runner, server: HBase, tiny: Spec, tmp_path: Path) -> None:
-    picture = drawings.encoded(drawings.scene())
+    image = drawings.encoded(drawings.scene())
     server.client.create("timed")
     for hour in range(4):
         moment = datetime(2026, 11, 1, hour, tzinfo=UTC)
-        server.client.put("timed", {f"at-{hour}".encode(): picture}, time=int(moment.timestamp() * 1000))
+        server.client.put("timed", {f"at-{hour}".encode(): image}, time=int(moment.timestamp() * 1000))
     times: dict[str, Any] = {"since": "2026-11-01T01:00:00Z", "until": "2026-11-01T03:00:00Z"}
     assert runner.run(spec_of(server, tiny, tmp_path / "table", "timed", **times), uid="timed").failure is None
     assert keys(rows_of_folder(tmp_path / "table")) == ["at-1", "at-2"]
@@ -200,8 +200,8 @@ def test_a_region_that_is_split_in_the_middle_costs_no_row(
     runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
 ) -> None:
     server.client.create("splitting")
-    picture = drawings.encoded(drawings.scene())
-    server.client.put("splitting", {f"{number:04}".encode(): picture for number in range(400)})
+    image = drawings.encoded(drawings.scene())
+    server.client.put("splitting", {f"{number:04}".encode(): image for number in range(400)})
     server.client.flush("splitting")
 
     def split_in_the_middle() -> None:
@@ -218,9 +218,9 @@ def test_a_region_that_is_split_in_the_middle_costs_no_row(
 def test_a_second_run_reads_the_cells_that_were_written_since_the_first(
     runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
 ) -> None:
-    picture, long_ago = drawings.encoded(drawings.scene()), int(time.time() * 1000) - 3_600_000
+    image, long_ago = drawings.encoded(drawings.scene()), int(time.time() * 1000) - 3_600_000
     server.client.create("grows", [b"m"])
-    server.client.put("grows", {b"a": picture, b"n": picture}, long_ago)
+    server.client.put("grows", {b"a": image, b"n": image}, long_ago)
 
     def run(day: str) -> list[str]:
         spec = spec_of(server, tiny, tmp_path / "tables" / day, "grows")
@@ -229,7 +229,7 @@ def test_a_second_run_reads_the_cells_that_were_written_since_the_first(
         return keys(rows_of_folder(tmp_path / "tables" / day))
 
     assert run("monday") == ["a", "n"]
-    server.client.put("grows", {b"a": picture, b"z": picture})
+    server.client.put("grows", {b"a": image, b"z": image})
     assert run("tuesday") == ["a", "z"]
 
 
@@ -239,8 +239,8 @@ def test_a_run_outlasts_a_restart_of_hbase_and_says_what_it_waits_for(
     (tmp_path / "hbase").mkdir()
     with hbase.running(tmp_path / "hbase") as server:
         server.client.create("outlasts")
-        picture = drawings.encoded(drawings.scene())
-        server.client.put("outlasts", {f"{number:04}".encode(): picture for number in range(400)})
+        image = drawings.encoded(drawings.scene())
+        server.client.put("outlasts", {f"{number:04}".encode(): image for number in range(400)})
         server.client.flush("outlasts")
         down = threading.Event()
         patient = runner.patient(120)

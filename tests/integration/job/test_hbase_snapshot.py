@@ -20,15 +20,15 @@ class Remains:
     """What a server that is dead has left: a snapshot of `catalog`, and one of `long`, which is one region."""
 
     def __init__(self, folder: Path) -> None:
-        self.pictures = {f"img-{number:04}": drawings.encoded(drawings.scene(seed=number)) for number in range(ROWS)}
+        self.images = {f"img-{number:04}": drawings.encoded(drawings.scene(seed=number)) for number in range(ROWS)}
         noise = np.random.default_rng(0).integers(0, 255, (240, 240, 3), np.uint8)
         with hbase.running(folder) as server:
             client = server.client
             client.create("catalog", [b"img-0010", b"img-0030"])
-            client.put("catalog", {row.encode(): data for row, data in self.pictures.items()})
+            client.put("catalog", {row.encode(): data for row, data in self.images.items()})
             client.flush("catalog")
             client.snapshot("catalog", "monday")
-            client.put("catalog", {b"img-later": self.pictures["img-0000"]})
+            client.put("catalog", {b"img-later": self.images["img-0000"]})
             client.create("long")
             client.put("long", {f"{number:03}".encode(): drawings.encoded(noise, ".png") for number in range(LONG)})
             client.snapshot("long", "long")
@@ -47,7 +47,7 @@ def spec_of(remains: Remains, tiny: Spec, folder: Path, name: str = "monday", ta
         "source": {"hbase": {"snapshot": snapshot, "table": table, "column": column}},
         **tiny,
         "output": {"uri": f"file://{folder}/table"},
-        "execution": {"shardPictures": 8},
+        "execution": {"shardImages": 8},
     }
 
 
@@ -56,7 +56,7 @@ def test_rows_are_those_of_the_snapshot_and_no_links_are_left(
 ) -> None:
     outcome = runner.run(spec_of(remains, tiny, tmp_path))
     assert outcome.failure is None, outcome.failure
-    assert sorted(row["key"] for row in rows_of_folder(tmp_path / "table").rows) == sorted(remains.pictures)
+    assert sorted(row["key"] for row in rows_of_folder(tmp_path / "table").rows) == sorted(remains.images)
     assert list((tmp_path / "links").iterdir()) == []
 
 

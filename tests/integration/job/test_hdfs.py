@@ -1,4 +1,4 @@
-"""Pictures and tables in a real HDFS, which may be killed and come back while a run is under way."""
+"""Images and tables in a real HDFS, which may be killed and come back while a run is under way."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_folder
 from tests.stores import hdfs
 from tests.stores.hdfs import Hdfs
 
-PICTURES = 24
+IMAGES = 24
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
     with hdfs.running(tmp_path_factory.mktemp("hdfs")) as started:
-        for number in range(PICTURES):
-            started.put(f"/pictures/{number % 3}/{number:04}.jpg", drawings.encoded(drawings.scene(seed=number)))
-        started.put("/pictures/.hidden/0000.jpg", b"of another program")
-        started.put("/pictures/0/none.jpg", b"no picture")
+        for number in range(IMAGES):
+            started.put(f"/images/{number % 3}/{number:04}.jpg", drawings.encoded(drawings.scene(seed=number)))
+        started.put("/images/.hidden/0000.jpg", b"of another program")
+        started.put("/images/0/none.jpg", b"no image")
         yield started
 
 
 @pytest.fixture(scope="module")
 def in_folder(runner: Runner, tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    """The same pictures, read from this machine's disk."""
+    """The same images, read from this machine's disk."""
     folder = tmp_path_factory.mktemp("same")
-    for number in range(PICTURES):
-        path = folder / "pictures" / str(number % 3) / f"{number:04}.jpg"
+    for number in range(IMAGES):
+        path = folder / "images" / str(number % 3) / f"{number:04}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(drawings.encoded(drawings.scene(seed=number)))
-    source = {"files": {"uri": f"file://{folder}/pictures"}}
+    source = {"files": {"uri": f"file://{folder}/images"}}
     spec = {"source": source, **tiny, "output": {"uri": f"file://{folder}/table"}}
     assert runner.run(spec, uid="same").failure is None
     return rows_of_folder(folder / "table")
 
 
-def spec_of(files: Hdfs, tiny: Spec, table: str, folder: str = "pictures") -> Spec:
+def spec_of(files: Hdfs, tiny: Spec, table: str, folder: str = "images") -> Spec:
     return {
         "source": {"files": {"uri": f"{files.uri}/{folder}"}},
         **tiny,
         "output": {"uri": f"{files.uri}/{table}"},
         "errors": {"maxFailedFraction": 1},
-        "execution": {"shardPictures": 4},
+        "execution": {"shardImages": 4},
     }
 
 
-def test_a_table_in_hdfs_is_that_of_the_same_pictures_elsewhere(
+def test_a_table_in_hdfs_is_that_of_the_same_images_elsewhere(
     runner: Runner, files: Hdfs, tiny: Spec, in_folder: Tables
 ) -> None:
     outcome = runner.run(spec_of(files, tiny, "tables/first"), uid="first")
@@ -62,8 +62,8 @@ def test_a_table_in_hdfs_is_that_of_the_same_pictures_elsewhere(
     assert sorted(found.rows, key=lambda row: str(row["key"])) == sorted(
         in_folder.rows, key=lambda row: str(row["key"])
     )
-    assert found.reasons() == {"0/none.jpg": ("decode", "NotAPicture")}
-    assert outcome.outputs[0].record_count == PICTURES
+    assert found.reasons() == {"0/none.jpg": ("decode", "NotAnImage")}
+    assert outcome.outputs[0].record_count == IMAGES
     left = [path for path in files.files("/tables/first") if "/_featx/" not in path]
     assert "/tables/first/_SUCCESS" in left and not [path for path in left if "/." in path]
 
@@ -71,7 +71,7 @@ def test_a_table_in_hdfs_is_that_of_the_same_pictures_elsewhere(
 def test_a_finished_run_is_not_run_again_and_its_output_is_refused_to_others(
     runner: Runner, files: Hdfs, tiny: Spec
 ) -> None:
-    spec = spec_of(files, tiny, "tables/twice", "pictures/1")
+    spec = spec_of(files, tiny, "tables/twice", "images/1")
     assert runner.run(spec, uid="mine").failure is None
     before = files.files("/tables/twice")
     again = runner.run(spec, uid="mine", attempt=2)
@@ -80,14 +80,14 @@ def test_a_finished_run_is_not_run_again_and_its_output_is_refused_to_others(
     assert other.failure is not None and other.failure.class_ == "OutputExists"
 
 
-def test_a_picture_that_has_grown_since_it_was_listed_is_read_as_it_is(runner: Runner, files: Hdfs, tiny: Spec) -> None:
-    files.put("/pictures/grown/one.jpg", drawings.encoded(drawings.scene(160, 120)))
+def test_an_image_that_has_grown_since_it_was_listed_is_read_as_it_is(runner: Runner, files: Hdfs, tiny: Spec) -> None:
+    files.put("/images/grown/one.jpg", drawings.encoded(drawings.scene(160, 120)))
 
     def replace(progress: Progress) -> None:
         if not progress.images_done:
-            files.put("/pictures/grown/one.jpg", drawings.encoded(drawings.scene(640, 480)))
+            files.put("/images/grown/one.jpg", drawings.encoded(drawings.scene(640, 480)))
 
-    spec = spec_of(files, tiny, "tables/grown", "pictures/grown")
+    spec = spec_of(files, tiny, "tables/grown", "images/grown")
     outcome = program.run(job(spec, "grown"), runner.surroundings, replace)
     assert outcome.failure is None
     (row,) = rows_of_hdfs(files, "/tables/grown").rows
@@ -116,9 +116,9 @@ def test_a_run_outlasts_a_restart_of_hdfs_and_says_what_it_waits_for(
     runner: Runner, tiny: Spec, tmp_path: Path
 ) -> None:
     with hdfs.running(tmp_path) as files:
-        picture = drawings.encoded(drawings.scene())
+        image = drawings.encoded(drawings.scene())
         for number in range(120):
-            files.put(f"/pictures/{number:04}.jpg", picture)
+            files.put(f"/images/{number:04}.jpg", image)
         down = threading.Event()
         patient = runner.patient(120)
 

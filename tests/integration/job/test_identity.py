@@ -11,7 +11,7 @@ from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, rows_of_bucket, run_alone
 from tests.integration.job.store import ADMIN, Authority, Store, running
 
-PICTURE = drawings.encoded(drawings.scene())
+IMAGE = drawings.encoded(drawings.scene())
 BUCKET = "behind-tls"  # Hadoop keeps one client a bucket's name
 
 
@@ -23,12 +23,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="module")
 def behind_tls(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Store]:
     with running(tmp_path_factory.mktemp("tls"), authority) as store:
-        store.put(BUCKET, {"pictures/a.jpg": PICTURE})
+        store.put(BUCKET, {"images/a.jpg": IMAGE})
         yield store
 
 
 def spec_of(store: Store, tiny: Spec, bucket: str, **access: object) -> Spec:
-    source = {"endpoint": store.endpoint, "bucket": bucket, "prefix": "pictures/", **access}
+    source = {"endpoint": store.endpoint, "bucket": bucket, "prefix": "images/", **access}
     return {"source": {"s3": source}, **tiny, "output": {"uri": f"s3://{bucket}/table"}}
 
 
@@ -41,7 +41,7 @@ def test_a_certificate_of_one_s_own_authority_is_trusted_where_the_secret_holds_
     (secrets / "tls" / "ca.crt").write_bytes(authority.certificate.read_bytes())
     outcome = runner.run(spec_of(behind_tls, tiny, BUCKET, secretRef={"name": "tls"}), "uid-tls")
     assert outcome.failure is None, outcome.failure
-    assert [row["key"] for row in rows_of_bucket(behind_tls, BUCKET, "table").rows] == ["pictures/a.jpg"]
+    assert [row["key"] for row in rows_of_bucket(behind_tls, BUCKET, "table").rows] == ["images/a.jpg"]
 
 
 def test_a_certificate_that_nobody_known_has_signed_is_refused_with_the_way_out(
@@ -55,10 +55,10 @@ def test_a_certificate_that_nobody_known_has_signed_is_refused_with_the_way_out(
 
 
 def test_a_run_is_known_by_its_pods_identity(store: Store, tiny: Spec, tmp_path: Path) -> None:
-    store.put("identity", {"pictures/a.jpg": PICTURE})
+    store.put("identity", {"images/a.jpg": IMAGE})
     known_as = {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": ADMIN[1]}
     outcome = run_alone(
         spec_of(store, tiny, "identity", podIdentity=True), "uid-identity", tmp_path, environment=known_as
     )
     assert outcome["result"] == "Succeeded", outcome
-    assert [row["key"] for row in rows_of_bucket(store, "identity", "table").rows] == ["pictures/a.jpg"]
+    assert [row["key"] for row in rows_of_bucket(store, "identity", "table").rows] == ["images/a.jpg"]

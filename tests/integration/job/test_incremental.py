@@ -14,9 +14,9 @@ FIRST, SECOND = (drawings.encoded(drawings.scene(seed=seed)) for seed in (1, 2))
 
 
 def test_a_second_run_does_what_is_new_or_changed_in_the_bucket(runner: Runner, store: Store, tiny: Spec) -> None:
-    store.put(BUCKET, {"pictures/same.jpg": FIRST, "pictures/changed.jpg": FIRST, "pictures/broken.jpg": b"none"})
+    store.put(BUCKET, {"images/same.jpg": FIRST, "images/changed.jpg": FIRST, "images/broken.jpg": b"none"})
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
-    source = {**access, "bucket": BUCKET, "prefix": "pictures/"}
+    source = {**access, "bucket": BUCKET, "prefix": "images/"}
 
     def run(day: str) -> None:
         spec = {
@@ -29,25 +29,25 @@ def test_a_second_run_does_what_is_new_or_changed_in_the_bucket(runner: Runner, 
         assert outcome.failure is None
 
     run("monday")
-    store.put(BUCKET, {"pictures/changed.jpg": SECOND, "pictures/deep/er/new.jpg": FIRST})
+    store.put(BUCKET, {"images/changed.jpg": SECOND, "images/deep/er/new.jpg": FIRST})
     run("tuesday")
     tables = rows_of_bucket(store, BUCKET, "tables/tuesday")
-    assert sorted(row["key"] for row in tables.rows) == ["pictures/changed.jpg", "pictures/deep/er/new.jpg"]
+    assert sorted(row["key"] for row in tables.rows) == ["images/changed.jpg", "images/deep/er/new.jpg"]
     assert tables.quarantine == []  # what was broken is the same
     run("wednesday")
     assert rows_of_bucket(store, BUCKET, "tables/wednesday").rows == []
 
 
 def test_files_count_as_changed_by_their_time(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
+    images = tmp_path / "images"
+    images.mkdir()
     for name in ("a.jpg", "b.jpg"):
-        (pictures / name).write_bytes(FIRST)
-    source = {"files": {"uri": f"file://{pictures}"}, "changedSince": f"file://{tmp_path}/tables"}
+        (images / name).write_bytes(FIRST)
+    source = {"files": {"uri": f"file://{images}"}, "changedSince": f"file://{tmp_path}/tables"}
     for day in ("monday", "tuesday"):
         output = {"output": {"uri": f"file://{tmp_path}/tables/{day}"}}
         assert runner.run({"source": source, **tiny, **output}, f"uid-{day}").failure is None
-        os.utime(pictures / "b.jpg")
+        os.utime(images / "b.jpg")
     assert len(rows_of_folder(tmp_path / "tables" / "monday").rows) == 2
     assert [row["key"] for row in rows_of_folder(tmp_path / "tables" / "tuesday").rows] == ["b.jpg"]
 
@@ -55,7 +55,7 @@ def test_files_count_as_changed_by_their_time(runner: Runner, tiny: Spec, tmp_pa
 def test_a_bucket_s_folder_with_strangers_objects_is_refused(runner: Runner, store: Store, tiny: Spec) -> None:
     store.put(BUCKET, {"strangers/holiday.jpg": FIRST})
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
-    source = {"s3": {**access, "bucket": BUCKET, "prefix": "pictures/"}}
+    source = {"s3": {**access, "bucket": BUCKET, "prefix": "images/"}}
     outcome = runner.run({"source": source, **tiny, "output": {"uri": f"s3://{BUCKET}/strangers"}}, "uid-strangers")
     assert outcome.failure is not None
     assert outcome.failure.class_ == "OutputExists"

@@ -14,7 +14,7 @@ from tests.stores import hbase, hdfs, kerberos
 from tests.stores.kerberos import RUN, SERVICES, Kdc
 
 NAMES = [f"{number:02}.jpg" for number in range(12)]
-PICTURE = drawings.encoded(drawings.scene())
+IMAGE = drawings.encoded(drawings.scene())
 
 
 @pytest.fixture(scope="module")
@@ -35,21 +35,21 @@ def execution(principal: str = RUN, **settings: str) -> Spec:
         "kerberos": {"principal": principal, "secretRef": {"name": "login"}},
         "sparkConf": spark,
         "storeTimeoutSeconds": 60,
-        "shardPictures": 4,
+        "shardImages": 4,
     }
 
 
 def test_files_of_a_secured_hdfs_become_a_table_that_is_the_run_s(kdc: Kdc, tiny: Spec, tmp_path: Path) -> None:
     (tmp_path / "hdfs").mkdir()
     with hdfs.running(tmp_path / "hdfs", kdc) as server, hdfs.client(server, kdc) as client:
-        client.write("/pictures", ((name, PICTURE) for name in NAMES))
+        client.write("/images", ((name, IMAGE) for name in NAMES))
         client.open_to_all("/tables")
         settings = {
             "dfs.namenode.kerberos.principal": SERVICES["hdfs"],
             "dfs.data.transfer.protection": "authentication",
         }
         spec = {
-            "source": {"files": {"uri": f"{server.uri}/pictures"}},
+            "source": {"files": {"uri": f"{server.uri}/images"}},
             **tiny,
             "output": {"uri": f"{server.uri}/tables/run"},
             "execution": execution(**settings),
@@ -65,7 +65,7 @@ def test_rows_of_a_secured_hbase_are_read(kdc: Kdc, tiny: Spec, tmp_path: Path) 
     (tmp_path / "hbase").mkdir()
     with hbase.running(tmp_path / "hbase", kdc=kdc) as server:
         server.client.create("catalog")
-        server.client.put("catalog", {name.encode(): PICTURE for name in NAMES})
+        server.client.put("catalog", {name.encode(): IMAGE for name in NAMES})
         servers = {f"hbase.{name}.kerberos.principal": SERVICES["hbase"] for name in ("master", "regionserver")}
         column = f"{hbase.FAMILY}:{hbase.QUALIFIER}"
         spec = {
@@ -82,7 +82,7 @@ def test_rows_of_a_secured_hbase_are_read(kdc: Kdc, tiny: Spec, tmp_path: Path) 
 @pytest.mark.parametrize(
     "source",
     [
-        {"files": {"uri": "hdfs://127.0.0.1:1/pictures"}},
+        {"files": {"uri": "hdfs://127.0.0.1:1/images"}},
         {"hbase": {"quorum": "127.0.0.1:1", "table": "catalog", "column": "f:q"}},
     ],
     ids=["HDFS", "HBase"],

@@ -17,32 +17,32 @@ BOUND = 240.0  # tries of the S3 client, times those of the reader
 
 
 def spec_of(store: Store, tiny: Spec, bucket: str, shard: int) -> Spec:
-    source = {"endpoint": store.endpoint, "bucket": bucket, "prefix": "pictures/", "secretRef": {"name": "store"}}
+    source = {"endpoint": store.endpoint, "bucket": bucket, "prefix": "images/", "secretRef": {"name": "store"}}
     return {
         "source": {"s3": source},
         **tiny,
         "output": {"uri": f"s3://{bucket}/table"},
         "errors": {"maxFailedFraction": 1},
-        "execution": {"shardPictures": shard},
+        "execution": {"shardImages": shard},
     }
 
 
 def test_an_object_that_is_gone_since_it_was_listed_is_in_quarantine(runner: Runner, store: Store, tiny: Spec) -> None:
-    picture = drawings.encoded(drawings.scene())
-    listed = [Listed(f"pictures/{name}.jpg", len(picture)) for name in ("gone", "here")]
+    image = drawings.encoded(drawings.scene())
+    listed = [Listed(f"images/{name}.jpg", len(image)) for name in ("gone", "here")]
     shards = to_bytes(cut("s3a://losses/", listed, 10))
-    store.put("losses", {"pictures/here.jpg": picture, "table/_featx/gone/shards.json.gz": shards})
+    store.put("losses", {"images/here.jpg": image, "table/_featx/gone/shards.json.gz": shards})
     outcome = runner.run(spec_of(store, tiny, "losses", 10), uid="gone")
     assert outcome.failure is None
     tables = rows_of_bucket(store, "losses", "table")
-    assert tables.reasons() == {"pictures/gone.jpg": ("read", "Missing")}
-    assert [row["key"] for row in tables.rows] == ["pictures/here.jpg"]
+    assert tables.reasons() == {"images/gone.jpg": ("read", "Missing")}
+    assert [row["key"] for row in tables.rows] == ["images/here.jpg"]
 
 
-def test_a_store_that_goes_away_fails_the_attempt_not_the_pictures(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_a_store_that_goes_away_fails_the_attempt_not_the_images(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     with running(tmp_path) as store:
-        picture = drawings.encoded(drawings.scene())
-        store.put("lost", {f"pictures/{number:04}.jpg": picture for number in range(400)})
+        image = drawings.encoded(drawings.scene())
+        store.put("lost", {f"images/{number:04}.jpg": image for number in range(400)})
         spec = spec_of(store, tiny, "lost", 4)
 
         def kill_in_the_middle() -> None:

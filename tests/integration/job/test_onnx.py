@@ -25,12 +25,12 @@ def nets() -> Spec:
 
 @pytest.mark.parametrize("engine", ["bigdl", "openvino"])
 def test_things_are_found_cropped_and_told_apart(runner: Runner, nets: Spec, tmp_path: Path, engine: Name) -> None:
-    pictures, output = tmp_path / "pictures", tmp_path / "table"
-    pictures.mkdir()
+    images, output = tmp_path / "images", tmp_path / "table"
+    images.mkdir()
     carried = Path(str(skimage.__file__)).parent / "data"
     for name in THINGS:
-        (pictures / name).write_bytes((carried / name).read_bytes())
-    places = {"source": {"files": {"uri": pictures.as_uri()}}, "output": {"uri": output.as_uri()}}
+        (images / name).write_bytes((carried / name).read_bytes())
+    places = {"source": {"files": {"uri": images.as_uri()}}, "output": {"uri": output.as_uri()}}
     outcome = runner.run({**places, **nets, "engine": engine})
     assert outcome.failure is None
     rows = {row["key"]: row for row in rows_of_folder(output).rows}

@@ -1,4 +1,4 @@
-"""Pictures that lie many to a file: tar archives beside their labels, SequenceFiles, and a column of Parquet."""
+"""Images that lie many to a file: tar archives beside their labels, SequenceFiles, and a column of Parquet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.integration.job.runs import Runner, Spec, Tables, rows_of_bucket, row
 from tests.integration.job.store import Store
 from tests.stores.java import gateway
 
-PICTURES = {f"{number:03}.jpg": drawings.encoded(drawings.scene(seed=number)) for number in range(10)}
+IMAGES = {f"{number:03}.jpg": drawings.encoded(drawings.scene(seed=number)) for number in range(10)}
 
 
 def spec_of(folder: Path, tiny: Spec, **settings: Any) -> Spec:
@@ -33,10 +33,10 @@ def spec_of(folder: Path, tiny: Spec, **settings: Any) -> Spec:
 
 @pytest.fixture(scope="module")
 def plain(runner: Runner, tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The features of the same pictures as files of their own."""
+    """The features of the same images as files of their own."""
     folder = tmp_path_factory.mktemp("plain")
     (folder / "in").mkdir()
-    for name, data in PICTURES.items():
+    for name, data in IMAGES.items():
         (folder / "in" / name).write_bytes(data)
     source = {"files": {"uri": f"file://{folder}/in"}}
     spec = {"source": source, **tiny, "output": {"uri": f"file://{folder}/table"}}
@@ -55,17 +55,17 @@ def archive(members: dict[str, bytes]) -> bytes:
 
 
 def features(tables: Tables, file: str) -> dict[str, Any]:
-    """Returns the features of a file's pictures by their names in it."""
+    """Returns the features of a file's images by their names in it."""
     found = {row["key"]: row["feature"] for row in tables.rows}
     return {key.removeprefix(f"{file}/"): feature for key, feature in found.items() if key.startswith(f"{file}/")}
 
 
-def test_pictures_of_archives_are_read_beside_their_labels(
+def test_images_of_archives_are_read_beside_their_labels(
     runner: Runner, store: Store, tiny: Spec, plain: dict[str, Any]
 ) -> None:
-    labelled = {name: data for picture, data in PICTURES.items() for name in (picture, picture.replace("jpg", "json"))}
-    labelled |= {"large.jpg": bytes(2 << 20), "broken.jpg": b"no picture"}
-    store.put("packed", {"in/a.tar": archive(labelled), "in/b.tar": archive(PICTURES), "in/readme.txt": b"text"})
+    labelled = {name: data for image, data in IMAGES.items() for name in (image, image.replace("jpg", "json"))}
+    labelled |= {"large.jpg": bytes(2 << 20), "broken.jpg": b"no image"}
+    store.put("packed", {"in/a.tar": archive(labelled), "in/b.tar": archive(IMAGES), "in/readme.txt": b"text"})
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
     spec = spec_of(Path("/"), tiny, format="tar") | {"output": {"uri": "s3://packed/table"}}
     spec["source"] = {"s3": {**access, "bucket": "packed", "prefix": "in/"}, "packed": {"format": "tar"}}
@@ -74,19 +74,19 @@ def test_pictures_of_archives_are_read_beside_their_labels(
     tables = rows_of_bucket(store, "packed", "table")
     assert features(tables, "in/a.tar") == features(tables, "in/b.tar") == plain
     assert tables.reasons() == {
-        "in/a.tar/broken.jpg": ("decode", "NotAPicture"),
+        "in/a.tar/broken.jpg": ("decode", "NotAnImage"),
         "in/a.tar/large.jpg": ("read", "TooLarge"),
     }
     assert outcome.progress is not None
-    assert outcome.progress.images_total == 2 * len(PICTURES) + 2
+    assert outcome.progress.images_total == 2 * len(IMAGES) + 2
 
 
-def test_pictures_of_a_parquet_column_are_read(
+def test_images_of_a_parquet_column_are_read(
     runner: Runner, tiny: Spec, plain: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "in").mkdir()
-    columns = {"name": list(PICTURES), "jpeg": list(PICTURES.values()), "label": [1] * len(PICTURES)}
-    table = arrow.table({**columns, "more": [None] * len(PICTURES)})
+    columns = {"name": list(IMAGES), "jpeg": list(IMAGES.values()), "label": [1] * len(IMAGES)}
+    table = arrow.table({**columns, "more": [None] * len(IMAGES)})
     parquet.write_table(table, tmp_path / "in" / "part-0.parquet", row_group_size=3)
     (tmp_path / "in" / "_SUCCESS").write_bytes(b"")
     spec = spec_of(tmp_path, tiny, format="parquet", nameColumn="name", contentColumn="jpeg")
@@ -98,13 +98,13 @@ def test_pictures_of_a_parquet_column_are_read(
 def test_of_a_delta_table_the_files_of_its_newest_version_are_read(
     runner: Runner, tiny: Spec, plain: dict[str, Any], tmp_path: Path
 ) -> None:
-    def rows(pictures: dict[str, bytes]) -> arrow.Table:
-        return arrow.table({"name": list(pictures), "jpeg": list(pictures.values())})
+    def rows(images: dict[str, bytes]) -> arrow.Table:
+        return arrow.table({"name": list(images), "jpeg": list(images.values())})
 
     folder = str(tmp_path / "in")
-    deltalake.write_deltalake(folder, rows({"deleted.jpg": b"no picture", **PICTURES}))
+    deltalake.write_deltalake(folder, rows({"deleted.jpg": b"no image", **IMAGES}))
     deltalake.DeltaTable(folder).delete("name = 'deleted.jpg'")  # its file stays where it was
-    deltalake.write_deltalake(folder, rows({"added.jpg": PICTURES["000.jpg"]}), mode="append")
+    deltalake.write_deltalake(folder, rows({"added.jpg": IMAGES["000.jpg"]}), mode="append")
     deltalake.DeltaTable(folder).create_checkpoint()
     spec = spec_of(tmp_path, tiny, format="delta", nameColumn="name", contentColumn="jpeg")
     outcome = runner.run(spec, uid="delta")
@@ -115,7 +115,7 @@ def test_of_a_delta_table_the_files_of_its_newest_version_are_read(
 
 
 def test_a_delta_table_in_a_bucket_is_read(runner: Runner, store: Store, tiny: Spec, tmp_path: Path) -> None:
-    deltalake.write_deltalake(str(tmp_path), arrow.table({"key": ["a.jpg"], "image": [PICTURES["000.jpg"]]}))
+    deltalake.write_deltalake(str(tmp_path), arrow.table({"key": ["a.jpg"], "image": [IMAGES["000.jpg"]]}))
     files = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     store.put("of-delta", {f"photos/{name}": data for name, data in files.items()})
     source = {"endpoint": store.endpoint, "bucket": "of-delta", "prefix": "photos", "secretRef": {"name": "store"}}
@@ -145,7 +145,7 @@ def test_a_folder_that_is_no_delta_table_is_told_so(runner: Runner, tiny: Spec, 
 
 def test_a_column_that_is_not_there_is_named(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    parquet.write_table(arrow.table({"key": ["a"], "picture": [b"x"]}), tmp_path / "in" / "part-0.parquet")
+    parquet.write_table(arrow.table({"key": ["a"], "image": [b"x"]}), tmp_path / "in" / "part-0.parquet")
     outcome = runner.run(spec_of(tmp_path, tiny, format="parquet"), uid="no-column")
     assert outcome.failure is not None
     assert (outcome.failure.class_, outcome.retryable) == ("SourceNotSupported", False)
@@ -153,7 +153,7 @@ def test_a_column_that_is_not_there_is_named(runner: Runner, tiny: Spec, tmp_pat
 
 
 @pytest.mark.parametrize("compression", ["NONE", "BLOCK"])
-def test_pictures_of_a_sequence_file_are_read(
+def test_images_of_a_sequence_file_are_read(
     runner: Runner, tiny: Spec, plain: dict[str, Any], tmp_path: Path, compression: str
 ) -> None:
     with gateway() as started:
@@ -163,7 +163,7 @@ def test_pictures_of_a_sequence_file_are_read(
             started.jvm.java.lang.Class.forName(f"org.apache.hadoop.io.{n}") for n in ("Text", "BytesWritable")
         )
         given = [
-            writer.file(hadoop.fs.Path(f"file://{tmp_path}/in/pictures")),
+            writer.file(hadoop.fs.Path(f"file://{tmp_path}/in/images")),
             writer.keyClass(text),
             writer.valueClass(content),
             writer.compression(getattr(io_.SequenceFile.CompressionType, compression)),
@@ -172,9 +172,9 @@ def test_pictures_of_a_sequence_file_are_read(
         for index, each in enumerate(given):
             options[index] = each
         file = io_.SequenceFile.createWriter(hadoop.conf.Configuration(), options)
-        for name, data in PICTURES.items():
+        for name, data in IMAGES.items():
             file.append(io_.Text(name), io_.BytesWritable(bytearray(data)))
         file.close()
     outcome = runner.run(spec_of(tmp_path, tiny, format="sequenceFile"), uid="sequence")
     assert outcome.failure is None, outcome.failure
-    assert features(rows_of_folder(tmp_path / "table"), "pictures") == plain
+    assert features(rows_of_folder(tmp_path / "table"), "images") == plain

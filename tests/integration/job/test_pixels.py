@@ -1,6 +1,6 @@
 """The whole chain equals an independent one: cv2 decodes, cv2.dnn detects, the best box is cropped, cv2.dnn extracts.
 
-Boxes within a pixel, scores and features within 1e-3 relative, on real pictures and real nets.
+Boxes within a pixel, scores and features within 1e-3 relative, on real images and real nets.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import skimage
 from tests import models
 from tests.integration.job.reference import Reference, Row
 from tests.integration.job.runs import Runner, model, rows_of_folder
-from tests.pictures import paths
+from tests.images import paths
 
 PIXEL, RELATIVE = 1.0, 1e-3
 FACE_MEAN, COLOUR_MEAN = (104.0, 177.0, 123.0), (104.0, 117.0, 123.0)
@@ -31,7 +31,7 @@ class Compared(NamedTuple):
 def compared(
     request: pytest.FixtureRequest, runner: Runner, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Compared]:
-    """The job's row, on each engine, and OpenCV's of each of at least 20 real pictures."""
+    """The job's row, on each engine, and OpenCV's of each of at least 20 real images."""
     folder, output = tmp_path_factory.mktemp("real"), tmp_path_factory.mktemp("output")
     chosen = {f"{number:02}-{path.name}": path.read_bytes() for number, path in enumerate([*paths(24), *_faces()])}
     for name, data in chosen.items():
@@ -60,12 +60,12 @@ def compared(
     return {name: Compared(rows[name], reference.row(data)) for name, data in chosen.items()}
 
 
-def test_every_row_has_the_size_of_the_upright_picture(compared: dict[str, Compared]) -> None:
+def test_every_row_has_the_size_of_the_upright_image(compared: dict[str, Compared]) -> None:
     for name, (ours, theirs) in compared.items():
         assert (ours["width"], ours["height"]) == theirs.size, name
 
 
-def test_some_pictures_have_a_box_and_some_have_none(compared: dict[str, Compared]) -> None:
+def test_some_images_have_a_box_and_some_have_none(compared: dict[str, Compared]) -> None:
     assert {theirs.score is None for _, theirs in compared.values()} == {True, False}
 
 
@@ -94,6 +94,6 @@ def _relative(ours: np.ndarray[Any, Any], theirs: np.ndarray[Any, Any]) -> float
 
 
 def _faces() -> list[Path]:
-    """Returns pictures in which the face detector finds something, beside products in which it mostly does not."""
+    """Returns images in which the face detector finds something, beside products in which it mostly does not."""
     folder = Path(str(skimage.__file__)).parent / "data"
     return [folder / "astronaut.png", folder / "camera.png"]

@@ -11,21 +11,21 @@ import pytest
 from examples.demo import models
 from tests.integration.job.runs import Runner, Spec, rows_of_folder
 from tests.integration.nets.engine import Name
-from tests.pictures import write_photographs
+from tests.images import write_photographs
 from tests.processor import FLAGS, needs_integers
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photographs of scikit-image, 20 or more."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     write_photographs(folder)
     return folder
 
 
-def spec(pictures: Path, output: Path, **others: object) -> Spec:
+def spec(images: Path, output: Path, **others: object) -> Spec:
     return {
-        "source": {"files": {"uri": pictures.as_uri()}},
+        "source": {"files": {"uri": images.as_uri()}},
         "detector": models.coco_detector(),
         "extractor": models.squeezenet_extractor(),
         "output": {"uri": output.as_uri()},
@@ -37,15 +37,15 @@ def spec(pictures: Path, output: Path, **others: object) -> Spec:
 @needs_integers
 @pytest.mark.parametrize("engine", ["bigdl", "openvino"])
 def test_integers_come_near_floats_and_every_attempt_computes_with_the_same(
-    runner: Runner, pictures: Path, tmp_path: Path, engine: Name
+    runner: Runner, images: Path, tmp_path: Path, engine: Name
 ) -> None:
     plain, output = tmp_path / "plain", tmp_path / "table"
-    assert runner.run(spec(pictures, plain, engine=engine), "uid-plain").failure is None
-    # Fewer pictures than a source has are looked at, so that most were never seen; the agreement is another test's.
-    loose = {"pictures": 8, "minAgreement": 0.5}
-    outcome = runner.run(spec(pictures, output, engine=engine, precision="int8", quantization=loose), "uid-int8")
+    assert runner.run(spec(images, plain, engine=engine), "uid-plain").failure is None
+    # Fewer images than a source has are looked at, so that most were never seen; the agreement is another test's.
+    loose = {"images": 8, "minAgreement": 0.5}
+    outcome = runner.run(spec(images, output, engine=engine, precision="int8", quantization=loose), "uid-int8")
     assert outcome.failure is None
-    assert "int8 is calibrated on 8 pictures" in {progress.waiting for progress in runner.seen}
+    assert "int8 is calibrated on 8 images" in {progress.waiting for progress in runner.seen}
     assert outcome.progress is not None
     assert outcome.progress.waiting is None
     assert outcome.progress.precision == "int8"
@@ -65,7 +65,7 @@ def test_integers_come_near_floats_and_every_attempt_computes_with_the_same(
         mark.unlink()
     for manifest_of_run in output.glob("_featx/*/manifest.json"):
         manifest_of_run.unlink()
-    again = runner.run(spec(pictures, output, engine=engine, precision="int8", quantization=loose), "uid-int8", 2)
+    again = runner.run(spec(images, output, engine=engine, precision="int8", quantization=loose), "uid-int8", 2)
     assert again.failure is None
     assert kept.read_bytes() == seen
     assert {row["key"]: row["feature"] for row in rows_of_folder(output).rows} == {
@@ -75,10 +75,10 @@ def test_integers_come_near_floats_and_every_attempt_computes_with_the_same(
 
 @needs_integers
 def test_integers_that_are_too_coarse_are_refused_before_anything_is_written(
-    runner: Runner, pictures: Path, tmp_path: Path
+    runner: Runner, images: Path, tmp_path: Path
 ) -> None:
-    strict = {"pictures": 8, "minCosine": 1}
-    outcome = runner.run(spec(pictures, tmp_path / "table", precision="int8", quantization=strict))
+    strict = {"images": 8, "minCosine": 1}
+    outcome = runner.run(spec(images, tmp_path / "table", precision="int8", quantization=strict))
     assert outcome.failure is not None
     assert outcome.failure.class_ == "Int8Inaccurate"
     assert "spec.quantization.minCosine is 1: use precision bf16" in outcome.failure.message
@@ -86,19 +86,19 @@ def test_integers_that_are_too_coarse_are_refused_before_anything_is_written(
     assert not list((tmp_path / "table").rglob("*.parquet"))
 
 
-def test_a_source_without_a_usable_picture_cannot_be_calibrated_on(runner: Runner, tmp_path: Path) -> None:
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "a.jpg").write_bytes(b"no picture")
-    outcome = runner.run(spec(tmp_path / "pictures", tmp_path / "table", precision="int8"))
+def test_a_source_without_a_usable_image_cannot_be_calibrated_on(runner: Runner, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").write_bytes(b"no image")
+    outcome = runner.run(spec(tmp_path / "images", tmp_path / "table", precision="int8"))
     assert outcome.failure is not None
     assert outcome.failure.class_ == "CalibrationFailed"
     assert "could be used to calibrate" in outcome.failure.message
 
 
 def test_auto_is_bf16_where_the_cpu_has_it_and_status_says_what_it_was(
-    runner: Runner, pictures: Path, tmp_path: Path
+    runner: Runner, images: Path, tmp_path: Path
 ) -> None:
-    outcome = runner.run(spec(pictures, tmp_path / "table", engine="openvino", precision="auto"))
+    outcome = runner.run(spec(images, tmp_path / "table", engine="openvino", precision="auto"))
     assert outcome.failure is None
     assert outcome.progress is not None
     has = "avx512_bf16" in FLAGS or "amx_bf16" in FLAGS

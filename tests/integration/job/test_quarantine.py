@@ -1,4 +1,4 @@
-"""Pictures in quarantine are run once more, by a resource that `featx retry-failed` prints; `featx read` reads all."""
+"""Images in quarantine are run once more, by a resource that `featx retry-failed` prints; `featx read` reads all."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LARGE = drawings.encoded(drawings.scene(1600, 1000))
 
 @pytest.fixture(scope="module")
 def resource(runner: Runner, store: Store, tiny: Spec) -> dict[str, Any]:
-    """A run that has ended with three pictures in quarantine: two too large, one none."""
+    """A run that has ended with three images in quarantine: two too large, one none."""
     small = drawings.encoded(drawings.scene())
-    pictures = {"a.jpg": small, "b.jpg": LARGE, "c.jpg": b"no picture", "d.jpg": small, "größe.jpg": LARGE}
-    store.put(BUCKET, {f"pictures/{name}": data for name, data in pictures.items()})
-    source = {"endpoint": store.endpoint, "bucket": BUCKET, "prefix": "pictures/", "secretRef": {"name": "store"}}
+    images = {"a.jpg": small, "b.jpg": LARGE, "c.jpg": b"no image", "d.jpg": small, "größe.jpg": LARGE}
+    store.put(BUCKET, {f"images/{name}": data for name, data in images.items()})
+    source = {"endpoint": store.endpoint, "bucket": BUCKET, "prefix": "images/", "secretRef": {"name": "store"}}
     spec = {
         "source": {"s3": source},
         **tiny,
@@ -53,7 +53,7 @@ def test_those_that_failed_for_a_reason_are_run_once_more_beside_the_first_table
     again["spec"]["limits"]["megapixels"] = 2
     assert runner.run(again["spec"], "uid-retry").failure is None
     tables = rows_of_bucket(store, BUCKET, "table-retry")
-    assert sorted(row["key"] for row in tables.rows) == ["pictures/b.jpg", "pictures/größe.jpg"]
+    assert sorted(row["key"] for row in tables.rows) == ["images/b.jpg", "images/größe.jpg"]
     assert tables.quarantine == []
 
 
@@ -61,11 +61,11 @@ def test_one_that_is_gone_meanwhile_is_in_quarantine_again(
     runner: Runner, store: Store, resource: dict[str, Any], tmp_path: Path
 ) -> None:
     again = yaml.safe_load(called(store, resource, tmp_path, "retry-failed", "--suffix=-gone").stdout)
-    again["spec"]["source"]["keys"].append("pictures/gone.jpg")
+    again["spec"]["source"]["keys"].append("images/gone.jpg")
     assert runner.run(again["spec"], "uid-gone").failure is None
     reasons = rows_of_bucket(store, BUCKET, "table-gone").reasons()
-    assert reasons["pictures/gone.jpg"] == ("read", "Missing")
-    assert sorted(reasons) == ["pictures/b.jpg", "pictures/c.jpg", "pictures/gone.jpg", "pictures/größe.jpg"]
+    assert reasons["images/gone.jpg"] == ("read", "Missing")
+    assert sorted(reasons) == ["images/b.jpg", "images/c.jpg", "images/gone.jpg", "images/größe.jpg"]
 
 
 def test_a_reason_that_nothing_failed_for_is_told_with_those_that_there_are(
@@ -73,16 +73,16 @@ def test_a_reason_that_nothing_failed_for_is_told_with_those_that_there_are(
 ) -> None:
     outcome = called(store, resource, tmp_path, "retry-failed", "--reason=Truncated")
     assert outcome.returncode == 2
-    assert "no such picture" in outcome.stderr
-    assert "TooManyPixels (2)" in outcome.stderr and "NotAPicture (1)" in outcome.stderr
+    assert "no such image" in outcome.stderr
+    assert "TooManyPixels (2)" in outcome.stderr and "NotAnImage (1)" in outcome.stderr
 
 
 def test_a_source_is_read_without_nets(store: Store, resource: dict[str, Any], tmp_path: Path) -> None:
     outcome = called(store, resource, tmp_path, "read", "--json")
     assert outcome.returncode == 0, outcome.stderr
     found = json.loads(outcome.stdout)
-    assert (found["pictures"], found["unreadable"], found["shards"]) == (5, 0, 1)
-    assert found["bytes"] == sum(len(store.get(BUCKET, key)) for key in store.keys(BUCKET, "pictures/"))
+    assert (found["images"], found["unreadable"], found["shards"]) == (5, 0, 1)
+    assert found["bytes"] == sum(len(store.get(BUCKET, key)) for key in store.keys(BUCKET, "images/"))
 
 
 def test_a_source_that_cannot_be_read_is_one_line_that_says_why(

@@ -28,8 +28,8 @@ def needs_spark() -> None:
 @pytest.fixture
 def spec(store: Store, tiny: Spec) -> Spec:
     """A spec that would succeed."""
-    store.put("refusals", {"pictures/a.jpg": drawings.encoded(drawings.scene())})
-    source = {"endpoint": store.endpoint, "bucket": "refusals", "prefix": "pictures/", "secretRef": {"name": "store"}}
+    store.put("refusals", {"images/a.jpg": drawings.encoded(drawings.scene())})
+    source = {"endpoint": store.endpoint, "bucket": "refusals", "prefix": "images/", "secretRef": {"name": "store"}}
     return {"source": {"s3": source}, **tiny, "output": {"uri": "s3://refusals/table"}}
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.integration.job import resuming
-from tests.integration.job.resuming import PATIENCE, PICTURES, SHARDS, UID, Scene, Stamps, driver, until_some_are_done
+from tests.integration.job.resuming import PATIENCE, IMAGES, SHARDS, UID, Scene, Stamps, driver, until_some_are_done
 from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder
 
 
@@ -50,14 +50,14 @@ def healed(scene: Scene, killed: Killed, runner: Runner) -> Healed:
     assert outcome.failure is None
     progress = outcome.progress
     assert progress is not None
-    assert (progress.images_total, progress.images_done, progress.images_failed) == (PICTURES, PICTURES, PICTURES // 50)
+    assert (progress.images_total, progress.images_done, progress.images_failed) == (IMAGES, IMAGES, IMAGES // 50)
     return Healed(rows_of_folder(scene.output), scene.stamps())
 
 
-def test_no_picture_is_lost_and_none_is_there_twice(healed: Healed) -> None:
+def test_no_image_is_lost_and_none_is_there_twice(healed: Healed) -> None:
     keys = [row["key"] for row in healed.tables.rows] + [row["key"] for row in healed.tables.quarantine]
-    assert sorted(keys) == [f"{number:04}.jpg" for number in range(PICTURES)]
-    assert len(healed.tables.quarantine) == PICTURES // 50
+    assert sorted(keys) == [f"{number:04}.jpg" for number in range(IMAGES)]
+    assert len(healed.tables.quarantine) == IMAGES // 50
 
 
 def test_shards_that_were_done_are_not_done_again(killed: Killed, healed: Healed) -> None:
@@ -108,7 +108,7 @@ def test_a_driver_that_was_believed_dead_and_wakes_up_adds_nothing(
     tables = rows_of_folder(asleep.output)
     assert tables.rows == before
     keys = [row["key"] for row in [*tables.rows, *tables.quarantine]]
-    assert len(keys) == len(set(keys)) >= PICTURES
+    assert len(keys) == len(set(keys)) >= IMAGES
 
 
 def _mark(name: str) -> str:

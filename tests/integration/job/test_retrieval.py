@@ -1,4 +1,4 @@
-"""`featx similar`, `duplicates` and `fit-deepbit` on a table and pictures of a real store, as users call them."""
+"""`featx similar`, `duplicates` and `fit-deepbit` on a table and images of a real store, as users call them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def resource(store: Store) -> dict[str, Any]:
     cat = cv2.imdecode(np.frombuffer(photos["chelsea.png"], np.uint8), cv2.IMREAD_COLOR)
     small = cv2.resize(cat, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     photos["copies/cat 2.jpg"] = cv2.imencode(".jpg", small)[1].tobytes()
-    store.put(BUCKET, {f"pictures/{name}": data for name, data in photos.items()})
+    store.put(BUCKET, {f"images/{name}": data for name, data in photos.items()})
     extractor = {**models.squeezenet_extractor(), "binarize": {}}
-    source = {"endpoint": store.endpoint, "bucket": BUCKET, "prefix": "pictures/", "secretRef": {"name": "store"}}
+    source = {"endpoint": store.endpoint, "bucket": BUCKET, "prefix": "images/", "secretRef": {"name": "store"}}
     spec = {"source": {"s3": source}, "extractor": extractor, "output": {"uri": f"s3://{BUCKET}/table"}}
     return {"apiVersion": "featx.dev/v1alpha1", "kind": "FeatureExtraction", "metadata": {"name": "s3"}, "spec": spec}
 
@@ -52,11 +52,11 @@ def featx(store: Store, *arguments: str, secret: str = ADMIN[1]) -> subprocess.C
 
 
 @pytest.mark.parametrize("by", ["feature", "bits"])
-def test_the_copy_is_the_nearest_picture(store: Store, table: str, by: str) -> None:
-    outcome = featx(store, "similar", table, "--key", "pictures/chelsea.png", "--count", "2", "--by", by, "--json")
+def test_the_copy_is_the_nearest_image(store: Store, table: str, by: str) -> None:
+    outcome = featx(store, "similar", table, "--key", "images/chelsea.png", "--count", "2", "--by", by, "--json")
     assert outcome.returncode == 0, outcome.stderr
     nearest, second = json.loads(outcome.stdout)
-    assert nearest["key"] == "pictures/copies/cat 2.jpg"
+    assert nearest["key"] == "images/copies/cat 2.jpg"
     assert nearest["distance"] < second["distance"]
 
 
@@ -64,16 +64,16 @@ def test_the_larger_of_the_two_stands_for_the_group(store: Store, table: str) ->
     outcome = featx(store, "duplicates", table, "--format", "json")
     assert outcome.returncode == 0, outcome.stderr
     ((first, second),) = json.loads(outcome.stdout)
-    assert (first["key"], second["key"]) == ("pictures/chelsea.png", "pictures/copies/cat 2.jpg")
+    assert (first["key"], second["key"]) == ("images/chelsea.png", "images/copies/cat 2.jpg")
 
 
 @pytest.mark.parametrize(
     ("arguments", "secret", "words"),
     [
         (
-            ["similar", f"s3://{BUCKET}/table", "--key", "pictures/chelsey.png"],
+            ["similar", f"s3://{BUCKET}/table", "--key", "images/chelsey.png"],
             ADMIN[1],
-            "keys like it: pictures/chelsea.png",
+            "keys like it: images/chelsea.png",
         ),
         (["duplicates", f"s3://{BUCKET}/nothing"], ADMIN[1], "no table is there"),
         (["duplicates", f"s3://{BUCKET}/table"], "wrong", f"s3://{BUCKET}/table: can't be read"),
@@ -92,11 +92,11 @@ def test_what_cannot_be_answered_is_one_line_that_says_why(
     assert secret not in outcome.stderr
 
 
-def test_more_bits_than_the_source_has_pictures_are_refused(
+def test_more_bits_than_the_source_has_images_are_refused(
     store: Store, resource: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(resource))
     outcome = featx(store, "fit-deepbit", str(tmp_path / "run.yaml"), "--bits=16", f"--output={tmp_path / 'net.onnx'}")
     assert outcome.returncode == 2
-    assert "16 bits, but 5 pictures" in " ".join(outcome.stderr.split())
+    assert "16 bits, but 5 images" in " ".join(outcome.stderr.split())
     assert not (tmp_path / "net.onnx").exists()

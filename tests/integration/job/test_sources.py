@@ -45,20 +45,20 @@ class Finished(NamedTuple):
     seen: list[Progress]
 
 
-def pictures() -> dict[str, bytes]:
+def images() -> dict[str, bytes]:
     return {name: drawings.encoded(drawings.scene(seed=seed)) for seed, name in enumerate(NAMES)}
 
 
 @pytest.fixture(scope="module")
 def from_bucket(runner: Runner, store: Store, tiny: Spec) -> Finished:
-    store.put("shop", {f"pictures/{name}": data for name, data in pictures().items()})
+    store.put("shop", {f"images/{name}": data for name, data in images().items()})
     store.put("shop", {"other/not-asked-for.jpg": b"x"})
-    source = {"endpoint": store.endpoint, "bucket": "shop", "prefix": "pictures/", "secretRef": {"name": "store"}}
+    source = {"endpoint": store.endpoint, "bucket": "shop", "prefix": "images/", "secretRef": {"name": "store"}}
     spec = {
         "source": {"s3": source},
         **tiny,
         "output": {"uri": "s3://shop/tables/first"},
-        "execution": {"shardPictures": 5},
+        "execution": {"shardImages": 5},
     }
     outcome = runner.run(spec)
     assert outcome.failure is None
@@ -67,18 +67,18 @@ def from_bucket(runner: Runner, store: Store, tiny: Spec) -> Finished:
 
 @pytest.fixture(scope="module")
 def from_folder(runner: Runner, tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    folder, output = tmp_path_factory.mktemp("pictures"), tmp_path_factory.mktemp("output") / "a" / "table"
-    for name, data in pictures().items():
+    folder, output = tmp_path_factory.mktemp("images"), tmp_path_factory.mktemp("output") / "a" / "table"
+    for name, data in images().items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     (folder / ".hidden.jpg").write_bytes(b"x")
     (folder / ".git").mkdir()
-    (folder / ".git" / "picture.jpg").write_bytes(b"x")
+    (folder / ".git" / "image.jpg").write_bytes(b"x")
     spec = {
         "source": {"files": {"uri": f"file://{folder}"}},
         **tiny,
         "output": {"uri": f"file://{output}"},
-        "execution": {"shardPictures": 5},
+        "execution": {"shardImages": 5},
     }
     outcome = runner.run(spec, uid="uid-2")
     assert outcome.failure is None
@@ -91,14 +91,14 @@ def finished(request: pytest.FixtureRequest) -> Finished:
     return found
 
 
-def test_every_picture_of_a_bucket_is_a_row_whatever_its_key(from_bucket: Finished) -> None:
+def test_every_image_of_a_bucket_is_a_row_whatever_its_key(from_bucket: Finished) -> None:
     assert from_bucket.tables.quarantine == []
     assert [row["key"] for row in from_bucket.tables.rows] == sorted(
-        (f"pictures/{name}" for name in NAMES), key=lambda key: key.encode()
+        (f"images/{name}" for name in NAMES), key=lambda key: key.encode()
     )
 
 
-def test_every_picture_of_a_folder_is_a_row_whatever_its_name_and_hidden_ones_are_not(from_folder: Finished) -> None:
+def test_every_image_of_a_folder_is_a_row_whatever_its_name_and_hidden_ones_are_not(from_folder: Finished) -> None:
     assert from_folder.tables.quarantine == []
     assert [row["key"] for row in from_folder.tables.rows] == sorted(NAMES, key=lambda key: key.encode())
 
@@ -173,7 +173,7 @@ def test_a_finished_table_has_its_manifest_and_success_and_nothing_half_done(
     assert not [key for key in keys if "/features/" in key]
     manifest = json.loads(store.get("shop", "tables/first/_manifest.json"))
     assert manifest["uid"] == "uid-1"
-    assert manifest["source"]["pictures"] == len(NAMES)
+    assert manifest["source"]["images"] == len(NAMES)
     assert manifest["extractor"]["length"] == 12
     assert manifest["outputs"][0]["recordCount"] == len(NAMES)
 
@@ -196,7 +196,7 @@ def test_a_finished_run_that_is_run_again_returns_the_same_at_once(
     runner: Runner, from_bucket: Finished, store: Store, tiny: Spec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("featx_job.program.models.load", lambda *_: pytest.fail("nothing is left to do"))
-    source = {"endpoint": store.endpoint, "bucket": "shop", "prefix": "pictures/", "secretRef": {"name": "store"}}
+    source = {"endpoint": store.endpoint, "bucket": "shop", "prefix": "images/", "secretRef": {"name": "store"}}
     outcome = runner.run({"source": {"s3": source}, **tiny, "output": {"uri": "s3://shop/tables/first"}}, attempt=2)
     assert outcome.result == "Succeeded"
     assert outcome.outputs == from_bucket.outcome.outputs
@@ -205,19 +205,19 @@ def test_a_finished_run_that_is_run_again_returns_the_same_at_once(
 
 @pytest.mark.parametrize("kind", ["bucket", "folder"])
 @pytest.mark.parametrize(("before", "after"), [((640, 480), (160, 120)), ((160, 120), (640, 480))])
-def test_a_picture_that_another_one_replaces_while_a_run_goes_is_read_as_it_is_then(
+def test_an_image_that_another_one_replaces_while_a_run_goes_is_read_as_it_is_then(
     kind: str, before: tuple[int, int], after: tuple[int, int], runner: Runner, store: Store, tiny: Spec, tmp_path: Path
 ) -> None:
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
 
     def put(width: int, height: int) -> None:
         data = drawings.encoded(drawings.scene(width, height))
         store.put("replaced", {"one.jpg": data})
-        (tmp_path / "pictures" / "one.jpg").write_bytes(data)
+        (tmp_path / "images" / "one.jpg").write_bytes(data)
 
     put(*before)
     bucket = {"endpoint": store.endpoint, "bucket": "replaced", "secretRef": {"name": "store"}}
-    sources = {"bucket": {"s3": bucket}, "folder": {"files": {"uri": f"file://{tmp_path}/pictures"}}}
+    sources = {"bucket": {"s3": bucket}, "folder": {"files": {"uri": f"file://{tmp_path}/images"}}}
     spec = {"source": sources[kind], **tiny, "output": {"uri": f"file://{tmp_path}/table"}}
 
     def replace(progress: Progress) -> None:
@@ -233,8 +233,8 @@ def test_a_picture_that_another_one_replaces_while_a_run_goes_is_read_as_it_is_t
 
 def test_keys_that_are_no_paths_are_read_by_their_names(runner: Runner, store: Store, tiny: Spec) -> None:
     names = ["a//b.jpg", "e f+g%20h#i?j.jpg", "ü/名.jpg", "k:l.jpg"]
-    store.put("names", {f"pictures/{name}": drawings.encoded(drawings.scene()) for name in names})
-    source = {"endpoint": store.endpoint, "bucket": "names", "prefix": "pictures/", "secretRef": {"name": "store"}}
+    store.put("names", {f"images/{name}": drawings.encoded(drawings.scene()) for name in names})
+    source = {"endpoint": store.endpoint, "bucket": "names", "prefix": "images/", "secretRef": {"name": "store"}}
     outcome = runner.run({"source": {"s3": source}, **tiny, "output": {"uri": "s3://names/table"}})
     assert outcome.failure is None
-    assert {row["key"] for row in rows_of_bucket(store, "names", "table").rows} == set(store.keys("names", "pictures/"))
+    assert {row["key"] for row in rows_of_bucket(store, "names", "table").rows} == set(store.keys("names", "images/"))

@@ -1,4 +1,4 @@
-"""A Delta table that is there already is brought up to date: rows of changed pictures are replaced, all others stay."""
+"""A Delta table that is there already is brought up to date: rows of changed images are replaced, all others stay."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class Nightly:
 
     def __init__(self, runner: Runner, tiny: Spec, folder: Path) -> None:
         self._runner, self._tiny = runner, tiny
-        self.pictures, self.table = folder / "pictures", folder / "table"
-        self.pictures.mkdir()
+        self.images, self.table = folder / "images", folder / "table"
+        self.images.mkdir()
         for name in NAMES:
-            (self.pictures / name).write_bytes(FIRST)
+            (self.images / name).write_bytes(FIRST)
 
     def run(self, night: int, **changes: Any) -> Outcome:
         spec = {
-            "source": {"files": {"uri": f"file://{self.pictures}"}},
+            "source": {"files": {"uri": f"file://{self.images}"}},
             **self._tiny,
             "output": {"uri": f"file://{self.table}", "format": "delta", "mode": "incremental"},
-            "execution": {"shardPictures": 4},
+            "execution": {"shardImages": 4},
             "errors": {"maxFailedFraction": 1},
         }
         return self._runner.run(spec | changes, f"uid-{night}")
@@ -68,8 +68,8 @@ def test_changed_rows_are_replaced_new_ones_added_and_all_others_stay(nightly: N
     first = nightly.rows()
     assert sorted(first) == NAMES
     for name in [*CHANGED, "new.jpg"]:
-        (nightly.pictures / name).write_bytes(SECOND)
-    (nightly.pictures / "broken.jpg").write_bytes(b"no picture")
+        (nightly.images / name).write_bytes(SECOND)
+    (nightly.images / "broken.jpg").write_bytes(b"no image")
     outcome = nightly.run(2)
     assert outcome.failure is None, outcome.failure
     assert outcome.progress is not None
@@ -96,7 +96,7 @@ def test_a_night_without_changes_leaves_the_table_as_it_is(nightly: Nightly) -> 
 def test_files_whose_rows_are_all_replaced_are_gone_from_the_table(nightly: Nightly) -> None:
     before = set(deltalake.DeltaTable(nightly.table).file_uris())
     for name in NAMES:
-        (nightly.pictures / name).write_bytes(SECOND)
+        (nightly.images / name).write_bytes(SECOND)
     assert nightly.run(2).failure is None
     after = deltalake.DeltaTable(nightly.table)
     assert not before & set(after.file_uris())
@@ -106,7 +106,7 @@ def test_files_whose_rows_are_all_replaced_are_gone_from_the_table(nightly: Nigh
 def test_a_table_that_others_have_compacted_is_updated_too(nightly: Nightly) -> None:
     deltalake.DeltaTable(nightly.table).optimize.compact()
     assert len(deltalake.DeltaTable(nightly.table).file_uris()) == 1
-    (nightly.pictures / CHANGED[0]).write_bytes(SECOND)
+    (nightly.images / CHANGED[0]).write_bytes(SECOND)
     assert nightly.run(2).failure is None
     assert sorted(nightly.rows()) == NAMES
 
@@ -125,7 +125,7 @@ def test_an_update_that_another_writer_has_overtaken_looks_anew(
         return found
 
     monkeypatch.setattr(Engine, "replace", overtaken)
-    (nightly.pictures / "04.jpg").write_bytes(SECOND)
+    (nightly.images / "04.jpg").write_bytes(SECOND)
     assert nightly.run(2).failure is None
     assert len(calls) == 2
     assert sorted(nightly.rows()) == [name for name in NAMES if name != "05.jpg"]
@@ -149,7 +149,7 @@ def test_a_first_night_that_is_overtaken_by_another_run_s_rows_replaces_those_th
         return create(self, path, data)
 
     monkeypatch.setattr(FolderStorage, "create", overtaken)
-    outcome = nightly.run(1, execution={"shardPictures": 1})
+    outcome = nightly.run(1, execution={"shardImages": 1})
     assert outcome.failure is None, outcome.failure
     rows = nightly.rows()
     assert sorted(rows) == [*NAMES, "z.jpg"]
@@ -157,7 +157,7 @@ def test_a_first_night_that_is_overtaken_by_another_run_s_rows_replaces_those_th
 
 
 def test_an_update_that_is_committed_but_not_yet_told_is_not_made_twice(nightly: Nightly) -> None:
-    (nightly.pictures / CHANGED[0]).write_bytes(SECOND)
+    (nightly.images / CHANGED[0]).write_bytes(SECOND)
     assert nightly.run(2).failure is None
     rows, version = nightly.rows(), nightly.version
     (nightly.table / "_featx" / "uid-2" / "manifest.json").unlink()
@@ -165,11 +165,11 @@ def test_an_update_that_is_committed_but_not_yet_told_is_not_made_twice(nightly:
     assert (nightly.rows(), nightly.version) == (rows, version)
 
 
-def test_just_the_named_pictures_are_done_anew(nightly: Nightly) -> None:
+def test_just_the_named_images_are_done_anew(nightly: Nightly) -> None:
     first = nightly.rows()
-    (nightly.pictures / CHANGED[0]).write_bytes(SECOND)
-    (nightly.pictures / CHANGED[1]).write_bytes(SECOND)
-    source = {"files": {"uri": f"file://{nightly.pictures}"}, "keys": [CHANGED[0], NAMES[0]]}
+    (nightly.images / CHANGED[0]).write_bytes(SECOND)
+    (nightly.images / CHANGED[1]).write_bytes(SECOND)
+    source = {"files": {"uri": f"file://{nightly.images}"}, "keys": [CHANGED[0], NAMES[0]]}
     assert nightly.run(2, source=source).failure is None
     rows = nightly.rows()
     assert {name for name in NAMES if rows[name] != first[name]} == {CHANGED[0]}
@@ -177,7 +177,7 @@ def test_just_the_named_pictures_are_done_anew(nightly: Nightly) -> None:
 
 def test_readers_get_a_checkpoint_before_there_are_many_commits(nightly: Nightly) -> None:
     for night in range(2, 12):
-        (nightly.pictures / CHANGED[0]).write_bytes(SECOND if night % 2 else FIRST)
+        (nightly.images / CHANGED[0]).write_bytes(SECOND if night % 2 else FIRST)
         assert nightly.run(night).failure is None
     last = json.loads((nightly.table / "_delta_log" / "_last_checkpoint").read_text())["version"]
     assert 0 <= nightly.version - last < 10 <= nightly.version
@@ -203,21 +203,21 @@ def test_rows_of_other_nets_are_not_mixed_into_a_table(nightly: Nightly, tiny: S
 
 
 def test_a_table_in_a_bucket_is_updated(runner: Runner, store: Store, tiny: Spec) -> None:
-    store.put("nightly", {f"pictures/{name}": FIRST for name in "abc"})
+    store.put("nightly", {f"images/{name}": FIRST for name in "abc"})
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
-    source = {"s3": {**access, "bucket": "nightly", "prefix": "pictures/"}}
+    source = {"s3": {**access, "bucket": "nightly", "prefix": "images/"}}
 
     def run(night: int) -> Rows:
         output = {"uri": "s3://nightly/table", "format": "delta", "mode": "incremental"}
-        spec = {"source": source, **tiny, "output": output, "execution": {"shardPictures": 2}}
+        spec = {"source": source, **tiny, "output": output, "execution": {"shardImages": 2}}
         outcome = runner.run(spec, f"uid-{night}")
         assert outcome.failure is None, outcome.failure
         return rows_of_delta(store, "s3://nightly/table")
 
     first = run(1)
-    store.put("nightly", {"pictures/b": SECOND, "pictures/d": SECOND})
+    store.put("nightly", {"images/b": SECOND, "images/d": SECOND})
     second = run(2)
-    assert [row["key"] for row in second] == [f"pictures/{name}" for name in "abcd"]
+    assert [row["key"] for row in second] == [f"images/{name}" for name in "abcd"]
     assert [row["feature"] for row in second[:3:2]] == [row["feature"] for row in first[::2]]
     assert second[1]["feature"] == second[3]["feature"] != first[1]["feature"]
 
@@ -226,19 +226,19 @@ def test_a_table_in_hdfs_is_updated(runner: Runner, tiny: Spec, tmp_path: Path) 
     (tmp_path / "hdfs").mkdir()
     with hdfs.running(tmp_path / "hdfs") as server:
         for name in "abc":
-            server.put(f"/pictures/{name}", FIRST)
+            server.put(f"/images/{name}", FIRST)
 
         def run(night: int) -> Rows:
             output = {"uri": f"{server.uri}/table", "format": "delta", "mode": "incremental"}
-            source = {"files": {"uri": f"{server.uri}/pictures"}}
-            spec = {"source": source, **tiny, "output": output, "execution": {"shardPictures": 2}}
+            source = {"files": {"uri": f"{server.uri}/images"}}
+            spec = {"source": source, **tiny, "output": output, "execution": {"shardImages": 2}}
             outcome = runner.run(spec, f"uid-{night}")
             assert outcome.failure is None, outcome.failure
             return rows_of_hdfs(server, "/table").rows
 
         first = run(1)
         for name in "bd":
-            server.put(f"/pictures/{name}", SECOND)
+            server.put(f"/images/{name}", SECOND)
         second = run(2)
     assert [row["key"] for row in second] == list("abcd")
     assert second[1]["feature"] == second[3]["feature"] != first[1]["feature"]

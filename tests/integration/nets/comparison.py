@@ -12,9 +12,9 @@ SUPPRESSED = 0.45  # the overlap from which SSDs keep one box of two
 SAME_SCORE = 3e-6  # relative: some steps of a float
 
 
-def blobs(pictures: list[NDArray[np.uint8]], size: int, mean: tuple[int, int, int]) -> Floats:
-    """Returns the pictures as the input of a net: (n, 3, size, size), BGR less the mean."""
-    made = [cv2.dnn.blobFromImage(picture, 1.0, (size, size), mean) for picture in pictures]
+def blobs(images: list[NDArray[np.uint8]], size: int, mean: tuple[int, int, int]) -> Floats:
+    """Returns the images as the input of a net: (n, 3, size, size), BGR less the mean."""
+    made = [cv2.dnn.blobFromImage(image, 1.0, (size, size), mean) for image in images]
     return np.concatenate(made).astype(np.float32)
 
 
@@ -24,7 +24,7 @@ def opencv(prototxt: str, caffemodel: bytes) -> cv2.dnn.Net:
 
 
 def outputs(net: cv2.dnn.Net, inputs: Floats, names: list[str]) -> list[Floats]:
-    """Returns the outputs of layers, each (n, numbers of a picture)."""
+    """Returns the outputs of layers, each (n, numbers of an image)."""
     parts = []
     for start in range(len(inputs)):
         net.setInput(inputs[start : start + 1])
@@ -33,7 +33,7 @@ def outputs(net: cv2.dnn.Net, inputs: Floats, names: list[str]) -> list[Floats]:
 
 
 def boxes(net: cv2.dnn.Net, inputs: Floats, threshold: float = 0) -> list[Floats]:
-    """Returns each picture's detections above a score, best first: rows of class, score, x0, y0, x1, y1."""
+    """Returns each image's detections above a score, best first: rows of class, score, x0, y0, x1, y1."""
     found: list[Floats] = []
     for start in range(len(inputs)):
         net.setInput(inputs[start : start + 1])
@@ -44,7 +44,7 @@ def boxes(net: cv2.dnn.Net, inputs: Floats, threshold: float = 0) -> list[Floats
 
 
 def distance(actual: Floats, expected: Floats) -> float:
-    """Returns the largest difference as a share of the largest expected value of the same picture."""
+    """Returns the largest difference as a share of the largest expected value of the same image."""
     flat, wanted = actual.reshape(len(actual), -1), expected.reshape(len(expected), -1)
     return float((np.abs(flat - wanted).max(1) / np.abs(wanted).max(1)).max())
 
@@ -53,7 +53,7 @@ def matched(actual: Floats, expected: Floats, width: int, height: int) -> tuple[
     """Pairs each expected box with the nearest of the same class, once.
 
     Boxes of nearly equal scores may change places, so order is not compared. Of two that overlap, either one may be
-    kept if their scores are the same but for rounding, as they are all over a picture's even background.
+    kept if their scores are the same but for rounding, as they are all over an image's even background.
 
     Returns:
         The largest difference of a box's edge in pixels, and of a score, relative.

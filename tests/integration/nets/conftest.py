@@ -1,4 +1,4 @@
-"""One JVM with the engine for all tests of the nets, and real pictures."""
+"""One JVM with the engine for all tests of the nets, and real images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tests.integration.nets.engine import Engine, running
 
 CATALOG = Path(__file__).parents[4] / "shared" / "data" / "catalog" / "images"
-PICTURES = 24
+IMAGES = 24
 
 
 @pytest.fixture(scope="session")
@@ -30,13 +30,13 @@ def each_engine(request: pytest.FixtureRequest, engine: Engine) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def pictures() -> list[NDArray[np.uint8]]:
-    """At least 20 real pictures, BGR: product photos where the catalogue is, and photographs from scikit-image."""
+def images() -> list[NDArray[np.uint8]]:
+    """At least 20 real images, BGR: product photos where the catalogue is, and photographs from scikit-image."""
     carried = Path(skimage.__file__).parent / "data"
     packaged = [path for path in sorted(carried.iterdir()) if path.suffix in {".jpg", ".png"}]
     catalog = sorted(CATALOG.rglob("*.jpg"))
-    chosen = [*catalog[:: max(1, len(catalog) // PICTURES)][:PICTURES], *packaged]
+    chosen = [*catalog[:: max(1, len(catalog) // IMAGES)][:IMAGES], *packaged]
     decoded = [cv2.imread(str(path), cv2.IMREAD_COLOR) for path in chosen]
-    found = [picture.astype(np.uint8) for picture in decoded if picture is not None and min(picture.shape[:2]) >= 64]
-    assert len(found) >= 20, f"only {len(found)} pictures to compare on"
+    found = [image.astype(np.uint8) for image in decoded if image is not None and min(image.shape[:2]) >= 64]
+    assert len(found) >= 20, f"only {len(found)} images to compare on"
     return found

@@ -49,9 +49,9 @@ class Engine:
         """Returns another engine in the same JVM."""
         return Engine(self._gateway, self._threads, name, precision)
 
-    def forward(self, network: bytes, pictures: Floats, batch: int = 8) -> list[Floats]:
-        """Returns each output of the net, (n, numbers of a picture), for pictures (n, channels, height, width)."""
-        slices = [pictures[start : start + batch] for start in range(0, len(pictures), batch)]
+    def forward(self, network: bytes, images: Floats, batch: int = 8) -> list[Floats]:
+        """Returns each output of the net, (n, numbers of an image), for images (n, channels, height, width)."""
+        slices = [images[start : start + batch] for start in range(0, len(images), batch)]
         parts = [self.forward_at_once(network, some, batch) for some in slices]
         return [np.concatenate(output) for output in zip(*parts, strict=True)]
 
@@ -76,14 +76,14 @@ class Engine:
             taken.append(time.perf_counter() - started)
         return taken
 
-    def forward_at_once(self, network: bytes, pictures: Floats, batch: int) -> list[Floats]:
+    def forward_at_once(self, network: bytes, images: Floats, batch: int) -> list[Floats]:
         """Returns the outputs for one batch."""
-        return self.outputs(self.compiled(network, batch), pictures)
+        return self.outputs(self.compiled(network, batch), images)
 
-    def outputs(self, compiled: Any, pictures: Floats) -> list[Floats]:
+    def outputs(self, compiled: Any, images: Floats) -> list[Floats]:
         """Returns the outputs of a converted net for one batch."""
-        outputs = compiled.forward(self._java(pictures), len(pictures))
-        return [self._python(output).reshape(len(pictures), -1) for output in outputs]
+        outputs = compiled.forward(self._java(images), len(images))
+        return [self._python(output).reshape(len(images), -1) for output in outputs]
 
     def compiled(self, network: bytes, batch: int) -> Any:
         """Returns the Java object of the converted net."""
@@ -93,23 +93,23 @@ class Engine:
         streams = self._threads if self.name == "openvino" else 1
         return self._nets.Compilation.of(self.name, self._precision, batch, self._threads, streams)
 
-    def detect(self, network: bytes, pictures: Floats, threshold: float, batch: int = 8) -> list[Floats]:
-        """Returns each picture's boxes, best first: rows of class, score, x0, y0, x1, y1 as shares of the picture."""
+    def detect(self, network: bytes, images: Floats, threshold: float, batch: int = 8) -> list[Floats]:
+        """Returns each image's boxes, best first: rows of class, score, x0, y0, x1, y1 as shares of the image."""
         data = bytearray(network)
         file, compiled = self._nets.NetworkFile.read(data), self.compiled(network, batch)
-        slices = [pictures[start : start + batch] for start in range(0, len(pictures), batch)]
+        slices = [images[start : start + batch] for start in range(0, len(images), batch)]
         return [boxes for some in slices for boxes in self.boxes(file, compiled, some, threshold)]
 
-    def boxes(self, file: Any, compiled: Any, pictures: Floats, threshold: float) -> list[Floats]:
-        """Returns each picture's boxes of one batch, as above."""
+    def boxes(self, file: Any, compiled: Any, images: Floats, threshold: float) -> list[Floats]:
+        """Returns each image's boxes of one batch, as above."""
         detector = self._nets.Detector(file, compiled)
-        return [_rows(boxes) for boxes in detector.detect(self._java(pictures), len(pictures), threshold)]
+        return [_rows(boxes) for boxes in detector.detect(self._java(images), len(images), threshold)]
 
-    def seen(self, compiled: Any, pictures: Floats, own_outputs: int) -> str:
-        """Returns what values a converted net's outputs took on pictures, as JSON."""
+    def seen(self, compiled: Any, images: Floats, own_outputs: int) -> str:
+        """Returns what values a converted net's outputs took on images, as JSON."""
         watched = self._nets.WatchedNetwork(compiled, own_outputs)
-        for picture in pictures:
-            watched.forward(self._java(picture), 1)
+        for image in images:
+            watched.forward(self._java(image), 1)
         return str(watched.seen().toString())
 
     @contextmanager
@@ -145,21 +145,21 @@ class LargeNet:
     def __init__(self, engine: Engine, file: Any, compiled: Any) -> None:
         self._engine, self._file, self._compiled = engine, file, compiled
 
-    def forward(self, pictures: Floats) -> list[Floats]:
-        """Returns the outputs for one batch, each (n, numbers of a picture)."""
-        return self._engine.outputs(self._compiled, pictures)
+    def forward(self, images: Floats) -> list[Floats]:
+        """Returns the outputs for one batch, each (n, numbers of an image)."""
+        return self._engine.outputs(self._compiled, images)
 
     def seconds(self, batch: Floats, least: float) -> list[float]:
         """Returns how long forwards of a full batch took, one by one, over at least so many seconds."""
         return self._engine.timed(self._compiled, batch, least)
 
-    def seen(self, pictures: Floats, own_outputs: int) -> str:
-        """Returns what values the net's outputs took on pictures (dev.featx.nets.WatchedNetwork), as JSON."""
-        return self._engine.seen(self._compiled, pictures, own_outputs)
+    def seen(self, images: Floats, own_outputs: int) -> str:
+        """Returns what values the net's outputs took on images (dev.featx.nets.WatchedNetwork), as JSON."""
+        return self._engine.seen(self._compiled, images, own_outputs)
 
-    def detect(self, pictures: Floats, threshold: float) -> list[Floats]:
-        """Returns each picture's boxes of one batch, as `Engine.detect` does."""
-        return self._engine.boxes(self._file, self._compiled, pictures, threshold)
+    def detect(self, images: Floats, threshold: float) -> list[Floats]:
+        """Returns each image's boxes of one batch, as `Engine.detect` does."""
+        return self._engine.boxes(self._file, self._compiled, images, threshold)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Each architecture that Featx is made for gives on both engines what OpenCV's Caffe importer gives.
 
-Weights are random (tests/architectures). The nets are large: one is there at a time, on two pictures.
+Weights are random (tests/architectures). The nets are large: one is there at a time, on two images.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.architectures import ScaledNet
 from tests.integration.nets.comparison import Floats, blobs, boxes, distance, matched, opencv, outputs
 from tests.integration.nets.engine import Engine
 
-Pictures = list[NDArray[np.uint8]]
+Images = list[NDArray[np.uint8]]
 Build = Callable[[], ScaledNet]
 BATCH = 2
 TOLERANCE = 1e-3
@@ -44,17 +44,17 @@ EXTRACTORS = [
 
 
 @pytest.mark.parametrize(("build", "layer"), EXTRACTORS, ids=[f"{build.__name__}-{name}" for build, name in EXTRACTORS])
-def test_features_equal_opencvs(build: Build, layer: str, engine: Engine, pictures: Pictures, tmp_path: Path) -> None:
+def test_features_equal_opencvs(build: Build, layer: str, engine: Engine, images: Images, tmp_path: Path) -> None:
     net = build()
-    inputs = given(net, pictures)
+    inputs = given(net, images)
     prototxt, weights = net.prototxt(), net.caffemodel()
     (expected,) = outputs(opencv(prototxt, weights), inputs, [layer])
     check_features(engine, prototxt, weights, layer, inputs, expected, tmp_path)
 
 
-def test_vgg16s_features_equal_opencvs(engine: Engine, pictures: Pictures, tmp_path: Path) -> None:
+def test_vgg16s_features_equal_opencvs(engine: Engine, images: Images, tmp_path: Path) -> None:
     net = architectures.vgg16()
-    inputs = given(net, pictures)
+    inputs = given(net, images)
     prototxt, weights = net.prototxt(), net.caffemodel()
     del net
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["fc8"])
@@ -62,10 +62,10 @@ def test_vgg16s_features_equal_opencvs(engine: Engine, pictures: Pictures, tmp_p
 
 
 def test_deepbits_features_equal_opencvs_with_the_layer_that_caffe_drops(
-    engine: Engine, pictures: Pictures, tmp_path: Path
+    engine: Engine, images: Images, tmp_path: Path
 ) -> None:
     net = architectures.deepbit()
-    inputs = given(net, pictures)
+    inputs = given(net, images)
     prototxt, weights, mixed = net.prototxt(), net.caffemodel(), architectures.mixed_dialects(net)
     del net
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["relu8_kevin"])
@@ -84,10 +84,10 @@ def test_deepbits_features_equal_opencvs_with_the_layer_that_caffe_drops(
     ],
 )
 def test_maps_and_boxes_equal_opencvs(
-    build: Build, prior_boxes: int, engine: Engine, pictures: Pictures, tmp_path: Path
+    build: Build, prior_boxes: int, engine: Engine, images: Images, tmp_path: Path
 ) -> None:
     net = build()
-    inputs = given(net, pictures)
+    inputs = given(net, images)
     prototxt, weights = net.prototxt(), net.caffemodel()
     del net
     loaded = load_detector(prototxt, weights)
@@ -109,9 +109,9 @@ def test_maps_and_boxes_equal_opencvs(
         assert relative < TOLERANCE
 
 
-def given(net: ScaledNet, pictures: Pictures) -> Floats:
-    """Returns two pictures as the net's input."""
-    inputs = blobs(pictures[:BATCH], net.message.layer[0].input_param.shape[0].dim[2], MEAN)
+def given(net: ScaledNet, images: Images) -> Floats:
+    """Returns two images as the net's input."""
+    inputs = blobs(images[:BATCH], net.message.layer[0].input_param.shape[0].dim[2], MEAN)
     return inputs / 127.5 if net.message.name == "MobileNet-SSD" else inputs
 
 
@@ -130,7 +130,7 @@ def check_features(
 
 
 def on_openvino(network: Network, inputs: Floats) -> list[Floats]:
-    """Returns the outputs, each (n, numbers of a picture), in float32 as everything here."""
+    """Returns the outputs, each (n, numbers of an image), in float32 as everything here."""
     model = Core().read_model(to_onnx(network))
     compiled = Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = compiled(inputs)
@@ -138,7 +138,7 @@ def on_openvino(network: Network, inputs: Floats) -> list[Floats]:
 
 
 def agree(found: Floats, expected: Floats) -> None:
-    """Checks the values, and that they can tell: neither dead nor alike for both pictures."""
+    """Checks the values, and that they can tell: neither dead nor alike for both images."""
     assert found.shape == expected.shape
     assert expected.std() > 0
     assert distance(found, expected) < TOLERANCE

@@ -1,6 +1,6 @@
-"""The SSDLite of TensorFlow.js, imported, gives on real pictures what TensorFlow's own graph gives.
+"""The SSDLite of TensorFlow.js, imported, gives on real images what TensorFlow's own graph gives.
 
-The oracle is the whole graph, from the normalised picture to boxes and scores, as tf2onnx converts it: its heads, its
+The oracle is the whole graph, from the normalised image to boxes and scores, as tf2onnx converts it: its heads, its
 anchors and its decoding, none of which our import keeps as they were.
 """
 
@@ -33,13 +33,13 @@ def detector() -> bytes:
 
 
 def test_raw_boxes_and_scores_equal_tensorflows(
-    detector: bytes, each_engine: Engine, pictures: list[NDArray[np.uint8]]
+    detector: bytes, each_engine: Engine, images: list[NDArray[np.uint8]]
 ) -> None:
-    inputs = normalised(pictures)
+    inputs = normalised(images)
     loaded = ready_detector(onnx_reader.read(detector), each_engine.name)
     expected = tensorflows(inputs)
     found = each_engine.detect(loaded.data, inputs, 0.3)
-    assert sum(map(len, found)) > len(pictures) / 2
+    assert sum(map(len, found)) > len(images) / 2
     for ours, boxes, scores in zip(found, *expected, strict=True):
         for kind, score, *box in ours:
             # A box of ours is one of theirs: of the same class, score and corners.
@@ -50,12 +50,12 @@ def test_raw_boxes_and_scores_equal_tensorflows(
 def test_things_are_found_where_they_are(detector: bytes, engine: Engine) -> None:
     folder = Path(str(skimage.__file__)).parent / "data"
     names = {"astronaut.png": PERSON, "chelsea.png": CAT, "coffee.png": CUP}
-    pictures = [cv2.imread(str(folder / name)).astype(np.uint8) for name in names]
-    found = engine.detect(ready_detector(onnx_reader.read(detector)).data, normalised(pictures), 0.3)
+    images = [cv2.imread(str(folder / name)).astype(np.uint8) for name in names]
+    found = engine.detect(ready_detector(onnx_reader.read(detector)).data, normalised(images), 0.3)
     assert [int(best[0][0]) for best in found] == list(names.values())
     (_, score, x0, y0, x1, y1) = found[1][0]
     assert score > 0.5
-    assert x1 - x0 > 0.5  # the cat's face fills the picture
+    assert x1 - x0 > 0.5  # the cat's face fills the image
     assert y1 - y0 > 0.5
 
 
@@ -63,8 +63,8 @@ def test_the_same_model_is_imported_to_the_same_bytes(detector: bytes) -> None:
     assert import_tfjs.imported(models.coco_of_tensorflow())[0] == detector
 
 
-def normalised(pictures: list[NDArray[np.uint8]]) -> Floats:
-    blob = cv2.dnn.blobFromImages(pictures, 1 / 127.5, (300, 300), (127.5, 127.5, 127.5), swapRB=True)
+def normalised(images: list[NDArray[np.uint8]]) -> Floats:
+    blob = cv2.dnn.blobFromImages(images, 1 / 127.5, (300, 300), (127.5, 127.5, 127.5), swapRB=True)
     return np.asarray(blob, np.float32)
 
 
@@ -72,6 +72,6 @@ def tensorflows(inputs: Floats) -> tuple[Floats, Floats]:
     """Returns boxes (n, priors, 4), y0, x0, y1, x1, and scores (n, priors, classes) of TensorFlow's own graph."""
     model = Core().read_model(import_tfjs.converted(models.coco_of_tensorflow(), [BOXES, SCORES]))
     compiled = Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    found = [compiled({INPUT: picture[None]}) for picture in inputs]
+    found = [compiled({INPUT: image[None]}) for image in inputs]
     boxes = np.concatenate([each[0].reshape(1, -1, 4) for each in found])
     return boxes, np.concatenate([each[1].reshape(1, len(boxes[0]), -1) for each in found])

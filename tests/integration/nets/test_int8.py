@@ -20,7 +20,7 @@ from tests.integration.nets.comparison import Floats, blobs
 from tests.integration.nets.engine import Engine, Name
 from tests.processor import needs_integers
 
-Pictures = list[NDArray[np.uint8]]
+Images = list[NDArray[np.uint8]]
 LOOKED_AT = 8
 
 pytestmark = needs_integers
@@ -59,11 +59,11 @@ def test_a_net_in_integers_comes_near_itself_in_floats(
     cosine: float,
     name: Name,
     engine: Engine,
-    pictures: Pictures,
+    images: Images,
     tmp_path: Path,
 ) -> None:
     loaded = ready(name)
-    inputs = blobs(pictures, loaded.input_shape[1], mean) * np.float32(scale)
+    inputs = blobs(images, loaded.input_shape[1], mean) * np.float32(scale)
     seen = looked_at(engine, loaded, inputs[:LOOKED_AT], tmp_path)
     quantized, others = loaded.quantized(seen), inputs[LOOKED_AT:]
     exact = engine.of("openvino").forward(b"".join(loaded.watched()), others[:1], 1)[: len(loaded.network.outputs)]
@@ -75,10 +75,10 @@ def test_a_net_in_integers_comes_near_itself_in_floats(
 
 @pytest.mark.parametrize("name", ["bigdl", "openvino"])
 def test_a_net_in_integers_that_is_made_ready_anew_gives_the_same(
-    name: Name, engine: Engine, pictures: Pictures, tmp_path: Path
+    name: Name, engine: Engine, images: Images, tmp_path: Path
 ) -> None:
     loaded = residual(name)
-    inputs = blobs(pictures, 224, (104, 117, 123))
+    inputs = blobs(images, 224, (104, 117, 123))
     seen = looked_at(engine, loaded, inputs[:LOOKED_AT], tmp_path)
     (tmp_path / "net").write_bytes(b"".join(loaded.quantized(seen)))
     first, *others = (outputs(engine.of(name, "int8"), tmp_path / "net", inputs[:8]) for _ in range(6))

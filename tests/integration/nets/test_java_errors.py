@@ -10,7 +10,7 @@ from py4j.protocol import Py4JJavaError
 from tests.integration.nets.engine import Engine
 from tests.tiny_models import EXTRACTOR_SIZE, tiny_extractor
 
-PICTURES = np.zeros((2, 3, EXTRACTOR_SIZE, EXTRACTOR_SIZE), np.float32)
+IMAGES = np.zeros((2, 3, EXTRACTOR_SIZE, EXTRACTOR_SIZE), np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +31,17 @@ def network() -> bytes:
 )
 def test_a_damaged_network_file_is_refused(engine: Engine, network: bytes, change: object, expected: str) -> None:
     with pytest.raises(Py4JJavaError, match=expected):
-        engine.forward(change(network), PICTURES)  # type: ignore[operator]
+        engine.forward(change(network), IMAGES)  # type: ignore[operator]
 
 
 def test_an_extractor_is_no_detector(engine: Engine, network: bytes) -> None:
     with pytest.raises(Py4JJavaError, match="holds no detector"):
-        engine.detect(network, PICTURES, 0.5)
+        engine.detect(network, IMAGES, 0.5)
 
 
 def test_a_batch_that_is_too_large_is_refused(engine: Engine, network: bytes) -> None:
     with pytest.raises(Py4JJavaError, match="a batch of 2 where 1 to 1 fit"):
-        engine.forward_at_once(network, PICTURES, batch=1)
+        engine.forward_at_once(network, IMAGES, batch=1)
 
 
 def test_a_net_is_converted_once_for_a_batch_size(engine: Engine, network: bytes) -> None:

@@ -209,7 +209,7 @@ def sum_with_what_the_convolution_reads(net: CaffeNet) -> str:
     return net.layer("Eltwise", "found", [first, convolution(net, first, "b", 16, 16, pad=[1])])
 
 
-def sum_with_the_picture(net: CaffeNet) -> str:
+def sum_with_the_image(net: CaffeNet) -> str:
     total = net.layer("Eltwise", "sum", ["data", convolution(net, "data", "a", 3, pad=[1])])
     return convolution(net, total, "found", 4)
 
@@ -316,7 +316,7 @@ CASES: dict[str, Build] = {
     "fusion: batch norm beside another reader": normalisation_beside_another_reader,
     "fusion: relu before a sum": relu_before_a_sum,
     "fusion: sum with what the convolution reads": sum_with_what_the_convolution_reads,
-    "fusion: sum with the picture": sum_with_the_picture,
+    "fusion: sum with the image": sum_with_the_image,
     "fusion: sum with what is read later": sum_with_what_is_read_later,
     "fusion: sum with another memory layout": sum_with_another_memory_layout,
     "fusion: sum between other widths": sum_between_other_widths,

@@ -1,4 +1,4 @@
-"""The two real models give on real pictures what OpenCV's Caffe importer gives."""
+"""The two real models give on real images what OpenCV's Caffe importer gives."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests import models
 from tests.integration.nets.comparison import blobs, boxes, distance, matched, opencv, outputs
 from tests.integration.nets.engine import Engine
 
-Pictures = list[NDArray[np.uint8]]
+Images = list[NDArray[np.uint8]]
 FACES_MEAN, RESNET_MEAN = (104, 177, 123), (104, 117, 123)
 
 
-def test_the_ssds_raw_maps_equal_opencvs(each_engine: Engine, pictures: Pictures) -> None:
+def test_the_ssds_raw_maps_equal_opencvs(each_engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.res10())
     names = list(split(fold(caffe.read(prototxt, weights))).trunk.outputs)
-    inputs = blobs(pictures, 300, FACES_MEAN)
+    inputs = blobs(images, 300, FACES_MEAN)
     loaded = load_detector(prototxt, weights, each_engine.name)
     assert loaded.length == 8892
     found = each_engine.forward(loaded.data, inputs)
@@ -30,41 +30,41 @@ def test_the_ssds_raw_maps_equal_opencvs(each_engine: Engine, pictures: Pictures
     assert max(far.values()) < 1e-4, far
 
 
-def test_the_ssds_boxes_equal_opencvs(engine: Engine, pictures: Pictures) -> None:
+def test_the_ssds_boxes_equal_opencvs(engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.res10())
-    inputs = blobs(pictures, 300, FACES_MEAN)
+    inputs = blobs(images, 300, FACES_MEAN)
     found = engine.detect(load_detector(prototxt, weights).data, inputs, 0.01)
     expected = boxes(opencv(prototxt, weights), inputs)
     assert [len(each) for each in found] == [len(each) for each in expected]
-    assert sum(len(each) for each in found) > len(pictures)
-    for picture, ours, theirs in zip(pictures, found, expected, strict=True):
-        pixels, relative = matched(ours, theirs, picture.shape[1], picture.shape[0])
+    assert sum(len(each) for each in found) > len(images)
+    for image, ours, theirs in zip(images, found, expected, strict=True):
+        pixels, relative = matched(ours, theirs, image.shape[1], image.shape[0])
         assert pixels < 1
         assert relative < 1e-3
         assert list(ours[:, 1]) == sorted(ours[:, 1], reverse=True)
 
 
-def test_the_extractors_features_equal_opencvs(each_engine: Engine, pictures: Pictures) -> None:
+def test_the_extractors_features_equal_opencvs(each_engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.resnet50_thin())
-    inputs = blobs(pictures, 224, RESNET_MEAN)
+    inputs = blobs(images, 224, RESNET_MEAN)
     loaded = load_extractor(prototxt, weights, "pool", each_engine.name)
     (found,) = each_engine.forward(loaded.data, inputs)
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["pool"])
-    assert found.shape == (len(pictures), 1024)
+    assert found.shape == (len(images), 1024)
     assert distance(found, expected) < 1e-3
 
 
-def test_the_last_short_batch_gives_what_a_full_one_gives(engine: Engine, pictures: Pictures) -> None:
+def test_the_last_short_batch_gives_what_a_full_one_gives(engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.resnet50_thin())
     data = load_extractor(prototxt, weights, "pool").data
-    inputs = blobs(pictures[:8], 224, RESNET_MEAN)
+    inputs = blobs(images[:8], 224, RESNET_MEAN)
     (full,), (short,) = engine.forward(data, inputs), engine.forward(data, inputs[:3])
     np.testing.assert_allclose(short, full[:3], rtol=1e-6, atol=1e-6)
 
 
-def test_the_classifier_at_the_end_equals_opencvs(each_engine: Engine, pictures: Pictures) -> None:
+def test_the_classifier_at_the_end_equals_opencvs(each_engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.resnet50_thin())
-    inputs = blobs(pictures[:8], 224, RESNET_MEAN)
+    inputs = blobs(images[:8], 224, RESNET_MEAN)
     loaded = load_extractor(prototxt, weights, "prob", each_engine.name)
     (found,) = each_engine.forward(loaded.data, inputs)
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["prob"])

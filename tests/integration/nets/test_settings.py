@@ -20,7 +20,7 @@ Change = Callable[[dict[str, caffe_pb2.LayerParameter]], object]
 
 
 def drawn(count: int) -> Floats:
-    """Pictures of 8 x 8 squares of random colours."""
+    """Images of 8 x 8 squares of random colours."""
     return np.random.default_rng(1).uniform(0, 255, (count, 3, 8, 8)).repeat(8, 2).repeat(8, 3).astype(np.float32)
 
 

@@ -24,7 +24,7 @@ def written(folder: Path, shards: ShardList, time: str, finished: bool = True) -
         (run / "manifest.json").write_text(json.dumps({"completionTime": time}))
 
 
-def pictures(**versions: str) -> ShardList:
+def images(**versions: str) -> ShardList:
     return cut(BASE, [Listed(key, 1, version) for key, version in versions.items()], 2)
 
 
@@ -37,18 +37,18 @@ def lists(folder: Path) -> list[ShardList]:
 
 
 def test_of_several_tables_the_newest_counts(tmp_path: Path) -> None:
-    written(tmp_path / "z", pictures(a="1", b="1"), "2026-11-01")
-    written(tmp_path / "deep" / "a", pictures(b="2"), "2026-11-02")
+    written(tmp_path / "z", images(a="1", b="1"), "2026-11-01")
+    written(tmp_path / "deep" / "a", images(b="2"), "2026-11-02")
     assert known(tmp_path) == {"a": "1", "b": "2"}
 
 
 def test_the_address_of_one_table_will_do(tmp_path: Path) -> None:
-    written(tmp_path, pictures(a="1"), "2026-11-01")
+    written(tmp_path, images(a="1"), "2026-11-01")
     assert known(tmp_path) == {"a": "1"}
 
 
 def test_a_table_that_is_not_finished_does_not_count(tmp_path: Path) -> None:
-    written(tmp_path / "half", pictures(a="1"), "2026-11-01", finished=False)
+    written(tmp_path / "half", images(a="1"), "2026-11-01", finished=False)
     assert known(tmp_path) == {}
 
 

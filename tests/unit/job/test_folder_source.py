@@ -1,4 +1,4 @@
-"""What a folder of pictures is taken to hold."""
+"""What a folder of images is taken to hold."""
 
 from __future__ import annotations
 

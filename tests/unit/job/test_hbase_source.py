@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 
 def source(**given: Any) -> HBaseSource:
-    return HBaseSource.model_validate({"quorum": "zk", "table": "pictures", "column": "p:jpg", **given})
+    return HBaseSource.model_validate({"quorum": "zk", "table": "images", "column": "p:jpg", **given})
 
 
 @given(st.binary(max_size=12))

@@ -41,7 +41,7 @@ def test_all_keys_below_a_prefix_are_listed_once(keys: set[str], prefix: str) ->
     assert Bucket(keys).listed(prefix) == sorted(key for key in keys if key.startswith(prefix))
 
 
-def test_marks_of_folders_are_no_pictures() -> None:
+def test_marks_of_folders_are_no_images() -> None:
     assert Bucket({"shop/", "shop/a.jpg", "shop/b/"}).listed() == ["shop/a.jpg"]
 
 

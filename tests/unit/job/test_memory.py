@@ -23,7 +23,7 @@ def spec(memory: str | None = None, engine: str = "bigdl") -> FeatureExtractionS
 
 
 def net(weights: int, values: int) -> Network:
-    """Returns a net of so many mebibytes of weights, and of values for each picture, which take no memory here."""
+    """Returns a net of so many mebibytes of weights, and of values for each image, which take no memory here."""
     weight = np.broadcast_to(np.float32(1), (weights * 1024 * 256, 1))
     layer = Layer("product", graph.FullyConnected(weight, np.zeros(0, np.float32)), ("data",), (values * 1024 * 256,))
     return Network("net", "data", (3, 8, 8), (layer,), ("product",))
@@ -63,7 +63,7 @@ def test_what_the_user_says_is_the_pods_and_the_heap_gets_its_share() -> None:
 
 
 @given(st.integers(1, 600), st.integers(1, 900), st.integers(1, 64))
-def test_heap_and_values_always_fit_the_pod_and_a_batch_holds_a_picture(weights: int, values: int, cores: int) -> None:
+def test_heap_and_values_always_fit_the_pod_and_a_batch_holds_an_image(weights: int, values: int, cores: int) -> None:
     found = memory.sizes([net(weights, values)], spec(), cores)
     assert found.batch in (1, 2, 4, 8)
     assert 1 <= found.streams <= min(cores, 8)

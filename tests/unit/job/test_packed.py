@@ -1,4 +1,4 @@
-"""Files of many pictures are shards, whole, and what writers leave beside them is none."""
+"""Files of many images are shards, whole, and what writers leave beside them is none."""
 
 from __future__ import annotations
 

@@ -48,13 +48,13 @@ def test_a_shard_that_is_reported_twice_counts_once(indices: list[int], now: flo
     assert (progress.percent == 100) == (len(set(indices)) == 10)
 
 
-def test_pictures_that_nobody_counted_are_told_by_shards_until_all_are_done() -> None:
+def test_images_that_nobody_counted_are_told_by_shards_until_all_are_done() -> None:
     tally = Tally(None, 10, started=0)
     tally.add(done(0))
     tally.add(done(1))
     progress = tally.progress(5, NOON)
     assert (progress.images_total, progress.percent, progress.summary) == (0, 20, "20/?")
-    assert progress.eta_seconds == 20, "eight more shards of ten pictures, at four a second"
+    assert progress.eta_seconds == 20, "eight more shards of ten images, at four a second"
     for index in range(2, 10):
         tally.add(done(index, features=1))
     progress = tally.progress(5, NOON)

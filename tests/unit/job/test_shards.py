@@ -1,4 +1,4 @@
-"""A shard list holds every picture once, and is the same for every attempt."""
+"""A shard list holds every image once, and is the same for every attempt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ objects = st.lists(st.builds(Listed, st.text(min_size=1, max_size=30), st.intege
 
 
 @given(objects, st.integers(1, 20))
-def test_every_picture_is_in_one_shard_and_in_order(listed: list[Listed], size: int) -> None:
+def test_every_image_is_in_one_shard_and_in_order(listed: list[Listed], size: int) -> None:
     shards = cut("s3a://bucket/", listed, size)
     assert [each for index in range(len(shards)) for each in shards.of(index)] == listed
     assert all(0 < len(shards.of(index)) <= size for index in range(len(shards)))
@@ -41,11 +41,11 @@ def test_an_executors_line_holds_the_shard_whatever_is_in_a_key(listed: list[Lis
 
 @given(objects.filter(bool), st.integers(1, 20))
 def test_samples_are_of_the_source_no_larger_than_asked_and_differ_where_there_are_two(
-    listed: list[Listed], pictures: int
+    listed: list[Listed], images: int
 ) -> None:
-    first, second = (json.loads(line)["objects"] for line in cut("s3a://bucket/", listed, 8).samples(pictures))
-    assert 0 < len(first) <= pictures
-    assert 0 < len(second) <= pictures
+    first, second = (json.loads(line)["objects"] for line in cut("s3a://bucket/", listed, 8).samples(images))
+    assert 0 < len(first) <= images
+    assert 0 < len(second) <= images
     known = [[each.key, each.size] for each in listed]
     assert all(each in known for each in first + second)
     if len(listed) > 1:

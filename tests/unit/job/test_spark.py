@@ -55,7 +55,7 @@ def test_an_executor_works_on_more_shards_than_its_nets_run_and_asks_for_its_rea
 def test_no_secret_stands_in_any_setting(tmp_path: Path) -> None:
     conf = spark.conf(job(), around(tmp_path), SIZES)
     assert not [key for key, value in conf.items() if "hunter2" in value]
-    assert conf["spark.hadoop.fs.s3a.bucket.pictures.featx.credentials.dir"].endswith("/secrets/store")
+    assert conf["spark.hadoop.fs.s3a.bucket.images.featx.credentials.dir"].endswith("/secrets/store")
 
 
 def test_fewest_and_most_executors_are_spark_s_dynamic_allocation(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_local_run_listens_on_loopback_alone_and_uses_this_machine_s_cores(tmp
 
 
 def test_one_bucket_reached_in_two_ways_is_refused(tmp_path: Path) -> None:
-    output = {"uri": "s3://pictures/table", "s3": {"endpoint": "http://other:8333"}}
-    with pytest.raises(RunFailure, match=r"spec\.output\.s3.*pictures") as refusal:
+    output = {"uri": "s3://images/table", "s3": {"endpoint": "http://other:8333"}}
+    with pytest.raises(RunFailure, match=r"spec\.output\.s3.*images") as refusal:
         spark.conf(job("spec.output", output), around(tmp_path), SIZES)
     assert refusal.value.class_ == "StoreConflict"

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 
-def run(network: Network, picture: Values) -> list[Values]:
-    """Returns the outputs of a net for one picture (channels, height, width)."""
-    known = {network.input: picture}
+def run(network: Network, image: Values) -> list[Values]:
+    """Returns the outputs of a net for one image (channels, height, width)."""
+    known = {network.input: image}
     for layer in network.layers:
         known[layer.name] = _output(layer, [known[name] for name in layer.inputs])
     return [known[name] for name in network.outputs]

@@ -168,7 +168,7 @@ REFUSED: dict[str, tuple[Callable[[], tuple[str, bytes]], str]] = {
     "weights of another net": (changed(_other_width), "layer hash: the prototxt asks for 252 values of weights"),
     "a damaged blob": (changed(_damaged_blob), "layer first: a blob of shape .* the file is damaged"),
     "no input": (changed(_no_input), "declares no input"),
-    "an input of one channel": (changed(_grey_input), "a picture's is \\(n, 3, height, width\\)"),
+    "an input of one channel": (changed(_grey_input), "an image's is \\(n, 3, height, width\\)"),
     "an input that is too small": (changed(_small_input), "layer pooled: .* too small"),
     "a name twice": (changed(_twice), "called 'prob'"),
     "an unknown type": (
@@ -228,7 +228,7 @@ def test_a_layer_that_is_not_there_is_answered_with_similar_names() -> None:
 def test_the_input_is_no_feature() -> None:
     net = CaffeNet(3, 8, 8)
     net.layer("Dropout", "drop", ["data"])
-    with pytest.raises(ModelError, match="layer drop hands on the picture itself"):
+    with pytest.raises(ModelError, match="layer drop hands on the image itself"):
         load_extractor(net.prototxt(), net.caffemodel(), "drop")
 
 

@@ -55,8 +55,8 @@ def _convolution(net: CaffeNet, random: np.random.Generator, bottom: str, name: 
 def test_a_folded_net_computes_the_same(net: CaffeNet, seed: int) -> None:
     network = caffe.read(net.prototxt(), net.caffemodel())
     folded = fold(network)
-    picture = np.random.default_rng(seed).normal(size=(3, 5, 6))
-    for before, after in zip(reference.run(network, picture), reference.run(folded, picture), strict=True):
+    image = np.random.default_rng(seed).normal(size=(3, 5, 6))
+    for before, after in zip(reference.run(network, image), reference.run(folded, image), strict=True):
         np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-3 * max(1.0, np.abs(before).max()))
 
 
@@ -82,8 +82,8 @@ def test_a_product_takes_the_scale_behind_it() -> None:
     network = caffe.read(net.prototxt(), net.caffemodel())
     folded = fold(network)
     assert [type(layer.operation) for layer in folded.layers] == [graph.FullyConnected]
-    picture = random.normal(size=(3, 2, 2))
-    np.testing.assert_allclose(reference.run(folded, picture)[0], reference.run(network, picture)[0], rtol=1e-5)
+    image = random.normal(size=(3, 2, 2))
+    np.testing.assert_allclose(reference.run(folded, image)[0], reference.run(network, image)[0], rtol=1e-5)
 
 
 def test_a_convolution_whose_raw_output_is_wanted_keeps_it() -> None:
@@ -93,6 +93,6 @@ def test_a_convolution_whose_raw_output_is_wanted_keeps_it() -> None:
     net.layer("Scale", "scale", ["conv"], "conv", [random.normal(size=4)])
     whole = caffe.read(net.prototxt(), net.caffemodel())
     raw = fold(whole.of_layer("conv"))
-    picture = random.normal(size=(3, 5, 6))
+    image = random.normal(size=(3, 5, 6))
     assert len(raw.layers) == 1
-    np.testing.assert_array_equal(reference.run(raw, picture)[0], reference.run(whole.ending_at(("conv",)), picture)[0])
+    np.testing.assert_array_equal(reference.run(raw, image)[0], reference.run(whole.ending_at(("conv",)), image)[0])

@@ -34,7 +34,7 @@ class Model:
         self.shape, self.opset = shape, opset
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[TensorProto] = []
-        self.last = "picture"
+        self.last = "image"
 
     def __call__(self, kind: str, *others: Any, reads: list[str] | None = None, **settings: Any) -> str:
         names = [other if isinstance(other, str) else self._constant(other) for other in others]
@@ -52,15 +52,15 @@ class Model:
         made = helper.make_graph(
             self.nodes,
             "small",
-            [helper.make_tensor_value_info("picture", TensorProto.FLOAT, self.shape)],
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, self.shape)],
             [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, None)],
             self.constants,
         )
         return bytes(helper.make_model(made, opset_imports=[helper.make_opsetid("", self.opset)]).SerializeToString())
 
 
-def computed(data: bytes, picture: Floats) -> Floats:
-    (found,) = ReferenceEvaluator(onnx.load_from_string(data)).run(None, {"picture": picture})
+def computed(data: bytes, image: Floats) -> Floats:
+    (found,) = ReferenceEvaluator(onnx.load_from_string(data)).run(None, {"image": image})
     return np.asarray(found, np.float32)
 
 
@@ -158,11 +158,11 @@ def test_a_net_as_tensorflow_exports_it() -> None:
     model("Reshape", reads=[feature, whole])
     model("MatMul", numbers(4, 3))
     model("Add", numbers(3))
-    picture = numbers(2, SIZE, SIZE, CHANNELS)
-    expected = computed(model.data(), picture)
+    image = numbers(2, SIZE, SIZE, CHANNELS)
+    expected = computed(model.data(), image)
     network = fold(onnx_reader.read(model.data()))
     assert network.input_shape == (CHANNELS, SIZE, SIZE)
-    found = computed(to_onnx(network), np.ascontiguousarray(picture.transpose(0, 3, 1, 2)))
+    found = computed(to_onnx(network), np.ascontiguousarray(image.transpose(0, 3, 1, 2)))
     np.testing.assert_allclose(found, expected, 1e-4, 1e-4)
 
 
@@ -184,7 +184,7 @@ def test_arithmetic_with_a_number_for_each_channel(kind: str, constant: Floats) 
 
 def test_a_value_taken_from_a_constant() -> None:
     model = Model()
-    model("Sub", "picture", reads=[model._constant(numbers(CHANNELS, 1, 1))])
+    model("Sub", "image", reads=[model._constant(numbers(CHANNELS, 1, 1))])
     check(model)
 
 
@@ -246,17 +246,17 @@ def test_settings_without_an_operation_are_refused(kind: str, settings: dict[str
     assert message in refused(model)
 
 
-def test_weights_that_depend_on_the_picture_are_refused() -> None:
+def test_weights_that_depend_on_the_image_are_refused() -> None:
     model = Model()
-    model("Conv", reads=["picture", model("Relu")], kernel_shape=[3, 3])
-    assert "must be constant, but depends on the picture" in refused(model)
+    model("Conv", reads=["image", model("Relu")], kernel_shape=[3, 3])
+    assert "must be constant, but depends on the image" in refused(model)
 
 
 def test_an_input_of_any_size_is_refused() -> None:
     model = Model(("batch", 3, "height", "width"))
     model("Relu")
     assert refused(model) == (
-        "the input picture has the shape ['batch', 3, 'height', 'width']; it must be a picture of a fixed size"
+        "the input image has the shape ['batch', 3, 'height', 'width']; it must be an image of a fixed size"
     )
 
 

@@ -72,16 +72,16 @@ def test_values_that_are_only_handed_on_share_one_range() -> None:
 
 
 def test_a_net_in_integers_gives_nearly_what_it_gives_in_floats() -> None:
-    network, pictures = joined(), numbers(2, 3, 6, 6)
-    plain = run(watched(network), pictures)
+    network, images = joined(), numbers(2, 3, 6, 6)
+    plain = run(watched(network), images)
     outputs = tuple((float(value.min()), float(value.max())) for value in plain)
-    ranges = settled(network, Seen((float(pictures.min()), float(pictures.max())), outputs))
-    (found,) = run(network, pictures, ranges)
+    ranges = settled(network, Seen((float(images.min()), float(images.max())), outputs))
+    (found,) = run(network, images, ranges)
     assert 0 < np.abs(found - plain[0]).max() < 0.03 * np.abs(plain[0]).max()
 
 
-def run(network: Network, pictures: NDArray[np.float32], ranges: Ranges | None = None) -> list[NDArray[np.float32]]:
+def run(network: Network, images: NDArray[np.float32], ranges: Ranges | None = None) -> list[NDArray[np.float32]]:
     """Runs a net by ONNX's reference, whose integers do not overflow as those of CPUs without VNNI do."""
     model = onnx.load_from_string(to_onnx(network, ranges))
     model.opset_import[0].version = 19  # the oldest whose integers the reference has; nothing else differs
-    return [np.array(value) for value in ReferenceEvaluator(model).run(None, {network.input: pictures})]
+    return [np.array(value) for value in ReferenceEvaluator(model).run(None, {network.input: images})]

@@ -81,13 +81,13 @@ def test_secrets_are_files(pod: dict[str, Any]) -> None:
 
 
 def test_claims_are_mounted_and_only_the_output_can_be_written() -> None:
-    pod = both(source={"claim": {"name": "pictures"}}, output={"uri": "claim://features/table"})[0]
+    pod = both(source={"claim": {"name": "images"}}, output={"uri": "claim://features/table"})[0]
     mounts = {
         mount["mountPath"]: mount["readOnly"]
         for mount in pod["spec"]["containers"][0]["volumeMounts"][1:]
         if "readOnly" in mount
     }
-    assert mounts["/mnt/featx/claims/pictures"] is True
+    assert mounts["/mnt/featx/claims/images"] is True
     assert mounts["/mnt/featx/claims/features"] is False
 
 

@@ -71,7 +71,7 @@ def clustered(count: int = 300, size: int = 40) -> tuple[Floats, NDArray[np.int6
     return features, labels
 
 
-def test_each_bit_is_set_in_half_of_the_pictures() -> None:
+def test_each_bit_is_set_in_half_of_the_images() -> None:
     features, _ = clustered()
     np.testing.assert_allclose(fit(features, 16).bits(features).mean(axis=0), 0.5, atol=0.01)
 
@@ -83,13 +83,13 @@ def test_no_bit_is_another_one() -> None:
     np.testing.assert_allclose(gram, np.eye(16) * gram[0, 0], atol=1e-9 * gram[0, 0])
 
 
-def test_without_turned_pictures_it_is_itq() -> None:
+def test_without_turned_images_it_is_itq() -> None:
     features, _ = clustered()
     weight, of_itq = fit(features, 16).weight, pca_itq(features, 16).weight
     np.testing.assert_allclose(weight / np.linalg.norm(weight), of_itq / np.linalg.norm(of_itq), atol=1e-6)
 
 
-def test_turned_pictures_keep_more_bits_when_the_layer_was_fitted_with_them() -> None:
+def test_turned_images_keep_more_bits_when_the_layer_was_fitted_with_them() -> None:
     features, _ = clustered()
     random = np.random.default_rng(4)
     nuisance = random.normal(size=(3, features.shape[1])) * 2  # the directions that turning moves features along
@@ -102,7 +102,7 @@ def test_turned_pictures_keep_more_bits_when_the_layer_was_fitted_with_them() ->
 
 
 def test_more_bits_than_directions_are_refused() -> None:
-    with pytest.raises(TooManyBits, match="32 bits, but 20 pictures with features of 40 span 19 directions"):
+    with pytest.raises(TooManyBits, match="32 bits, but 20 images with features of 40 span 19 directions"):
         pca_itq(np.random.default_rng(0).normal(size=(20, 40)), 32)
 
 

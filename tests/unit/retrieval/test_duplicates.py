@@ -41,7 +41,7 @@ def test_every_pair_under_the_threshold_is_in_one_group(threshold: int) -> None:
     assert together == {frozenset((f"{a:03}", f"{b:03}")) for a, b in zip(*np.nonzero(near), strict=True) if a != b}
 
 
-def test_the_largest_picture_represents_its_group(tmp_path: Path) -> None:
+def test_the_largest_image_represents_its_group(tmp_path: Path) -> None:
     uri = table(tmp_path, np.repeat(some_bits(2)[:1], 3, axis=0))
     (group,) = groups(read(uri, ["key", "feature", "width", "height"]), "feature", 0.01)
     assert [each.key for each in group] == ["002.jpg", "000.jpg", "001.jpg"]

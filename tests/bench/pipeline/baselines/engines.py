@@ -27,7 +27,7 @@ def onnxruntime(path: str, batch: int, cores: int, precision: str) -> Forward:
     options.intra_op_num_threads = cores
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
-    return lambda pictures: session.run(None, {given.name: pictures})
+    return lambda images: session.run(None, {given.name: images})
 
 
 def openvino(path: str, batch: int, cores: int, precision: str) -> Forward:
@@ -35,13 +35,13 @@ def openvino(path: str, batch: int, cores: int, precision: str) -> Forward:
     compiled = compiled_openvino(path, batch, {"INFERENCE_NUM_THREADS": cores, "NUM_STREAMS": 1}, precision)
     request = compiled.create_infer_request()
 
-    def forward(pictures: Floats) -> list[Floats]:
-        padded = pictures
-        if len(pictures) < batch:
-            padded = np.zeros((batch, *pictures.shape[1:]), np.float32)
-            padded[: len(pictures)] = pictures
+    def forward(images: Floats) -> list[Floats]:
+        padded = images
+        if len(images) < batch:
+            padded = np.zeros((batch, *images.shape[1:]), np.float32)
+            padded[: len(images)] = images
         request.infer([padded], share_inputs=True)
-        return [request.get_output_tensor(i).data[: len(pictures)] for i in range(len(compiled.outputs))]
+        return [request.get_output_tensor(i).data[: len(images)] for i in range(len(compiled.outputs))]
 
     return forward
 
@@ -71,9 +71,9 @@ def torch(path: str, batch: int, cores: int, precision: str) -> Forward:
         example = pytorch.zeros(batch, *size)
         traced = pytorch.jit.optimize_for_inference(pytorch.jit.freeze(pytorch.jit.trace(module, example)))
 
-    def forward(pictures: Floats) -> list[Floats]:
+    def forward(images: Floats) -> list[Floats]:
         with pytorch.inference_mode():
-            outputs = traced(pytorch.from_numpy(pictures))
+            outputs = traced(pytorch.from_numpy(images))
         return [output.numpy() for output in (outputs if isinstance(outputs, tuple | list) else (outputs,))]
 
     return forward

@@ -10,7 +10,7 @@ from typing import Any
 import pandas
 from pyspark.sql import SparkSession
 
-from tests.bench.pipeline.baselines.pictures import Row, batches
+from tests.bench.pipeline.baselines.images import Row, batches
 from tests.bench.pipeline.baselines.work import Work
 
 COLUMNS = "key string, score double, x0 double, y0 double, x1 double, y1 double, feature array<float>"
@@ -30,8 +30,8 @@ def main(path: str) -> None:
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", str(work.part))
         .getOrCreate()
     )
-    parts = -(-len(work.pictures) // work.part)
-    slices = session.sparkContext.parallelize([(each,) for each in work.pictures], parts)
+    parts = -(-len(work.images) // work.part)
+    slices = session.sparkContext.parallelize([(each,) for each in work.images], parts)
 
     def run(frames: Iterable[Any]) -> Iterator[Any]:
         keys = (key for frame in frames for key in frame["key"])

@@ -33,14 +33,14 @@ class Boxes:
 
 @dataclass(frozen=True)
 class Work:
-    """Pictures, nets, and what may be used for them."""
+    """Images, nets, and what may be used for them."""
 
     engine: str
     precision: str
     cores: int
     batch: int
     part: int
-    pictures: tuple[str, ...]
+    images: tuple[str, ...]
     output: str
     detector: Net
     boxes: Boxes

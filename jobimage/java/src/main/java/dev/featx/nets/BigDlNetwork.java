@@ -119,7 +119,7 @@ final class BigDlNetwork implements CompiledNetwork {
   }
 
   @Override
-  public float[][] forward(float[] pictures, int count) {
+  public float[][] forward(float[] images, int count) {
     CompiledNetwork.check(count, batch);
     Stream stream = CompiledNetwork.taken(free);
     try {
@@ -127,7 +127,7 @@ final class BigDlNetwork implements CompiledNetwork {
         throw new IllegalStateException("this net was closed");
       }
       int used = count * inputSize();
-      System.arraycopy(pictures, 0, stream.values(), 0, used);
+      System.arraycopy(images, 0, stream.values(), 0, used);
       Arrays.fill(stream.values(), used, stream.values().length, 0f);
       return outputs(threads.on(() -> stream.graph().forward((Activity) stream.input())), count);
     } finally {

@@ -42,14 +42,14 @@ final class ChannelNormalization extends AbstractModule<Activity, Activity, Obje
     }
     float[] source = (float[]) tensor.storage().array();
     float[] inverse = new float[positions];
-    for (int picture = 0; picture < shape[0]; picture++) {
-      int start = picture * shape[1] * positions;
+    for (int image = 0; image < shape[0]; image++) {
+      int start = image * shape[1] * positions;
       normalize(source, tensor.storageOffset() - 1 + start, start, inverse);
     }
     return output();
   }
 
-  /** One picture; a channel's values are neighbours, so the inner loops run over positions. */
+  /** One image; a channel's values are neighbours, so the inner loops run over positions. */
   private void normalize(float[] source, int from, int to, float[] inverse) {
     int positions = inverse.length;
     Arrays.fill(inverse, epsilon);

@@ -8,7 +8,7 @@ import java.util.Locale;
  *
  * @param engine what runs them
  * @param precision f32, bf16, int8 or auto, as the resource says ({@link Precision})
- * @param batch pictures a forward
+ * @param batch images a forward
  * @param cores threads of an executor
  * @param streams batches that a net runs at the same time, with an equal part of the cores each
  */
@@ -27,7 +27,7 @@ public record Compilation(Engine engine, String precision, int batch, int cores,
     return Precision.of(precision, engine);
   }
 
-  /** Returns how nets are made that are looked into: in float32, a picture at a time, by the engine that hands out all values. */
+  /** Returns how nets are made that are looked into: in float32, an image at a time, by the engine that hands out all values. */
   public Compilation plain() {
     return new Compilation(Engine.OPENVINO, "f32", 1, cores, 1);
   }

@@ -8,16 +8,16 @@ import java.util.concurrent.BlockingQueue;
  * <p>An engine is a class that implements this and a line in {@link Engine}.
  */
 public interface CompiledNetwork extends AutoCloseable {
-  /** Returns {channels, height, width} of a picture. */
+  /** Returns {channels, height, width} of an image. */
   int[] inputShape();
 
-  /** Returns how many pictures a forward takes at the most. */
+  /** Returns how many images a forward takes at the most. */
   int batch();
 
   /** Returns what the arithmetic is done in. */
   Precision precision();
 
-  /** Returns how many floats a picture has. */
+  /** Returns how many floats an image has. */
   default int inputSize() {
     int[] shape = inputShape();
     return shape[0] * shape[1] * shape[2];
@@ -26,12 +26,12 @@ public interface CompiledNetwork extends AutoCloseable {
   /**
    * Runs a batch; may be called from several threads at once.
    *
-   * @param pictures pictures one after another, each channels x height x width
+   * @param images images one after another, each channels x height x width
    * @param count how many there are, at most {@link #batch()}
-   * @return for each output of the net, in the network file's order, its values for these pictures one after another
-   * @throws IllegalArgumentException if there are too few floats for count pictures, or count is not 1 to batch
+   * @return for each output of the net, in the network file's order, its values for these images one after another
+   * @throws IllegalArgumentException if there are too few floats for count images, or count is not 1 to batch
    */
-  float[][] forward(float[] pictures, int count);
+  float[][] forward(float[] images, int count);
 
   /** Frees the native memory. */
   @Override

@@ -3,7 +3,7 @@ package dev.featx.nets;
 /**
  * A box that a detector found.
  *
- * @param x0 left, as a share of the picture's width
+ * @param x0 left, as a share of the image's width
  * @param y0 top, as a share of its height
  * @param x1 right
  * @param y1 bottom

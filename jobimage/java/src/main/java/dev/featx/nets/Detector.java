@@ -59,21 +59,21 @@ public final class Detector {
   /**
    * Detects in a batch.
    *
-   * @param pictures as {@link CompiledNetwork#forward}
-   * @param count how many pictures
+   * @param images as {@link CompiledNetwork#forward}
+   * @param count how many images
    * @param threshold boxes with a score above it are returned, 0 to 1; the net's own threshold plays no part
-   * @return for each picture its boxes, best first
+   * @return for each image its boxes, best first
    */
-  public List<List<Detection>> detect(float[] pictures, int count, float threshold) {
-    float[][] maps = network.forward(pictures, count);
+  public List<List<Detection>> detect(float[] images, int count, float threshold) {
+    float[][] maps = network.forward(images, count);
     List<List<Detection>> found = new ArrayList<>(count);
-    for (int picture = 0; picture < count; picture++) {
-      found.add(boxes(maps, count, picture, threshold));
+    for (int image = 0; image < count; image++) {
+      found.add(boxes(maps, count, image, threshold));
     }
     return found;
   }
 
-  private List<Detection> boxes(float[][] maps, int count, int picture, float threshold) {
+  private List<Detection> boxes(float[][] maps, int count, int image, float threshold) {
     int heads = maps.length / 2;
     List<List<Detection>> perClass = new ArrayList<>(classes);
     for (int c = 0; c < classes; c++) {
@@ -88,20 +88,20 @@ public final class Detector {
       int boxes = locations.length / count / 4;
       int places = placesOfHead[head];
       int anchors = boxes / places;
-      boolean[] candidates = candidates(confidences, picture * boxes * classes, anchors, places, least);
+      boolean[] candidates = candidates(confidences, image * boxes * classes, anchors, places, least);
       for (int place = 0; place < places; place++) {
         for (int anchor = 0; anchor < anchors; anchor++, prior++) {
           if (!candidates[anchor * places + place]) {
             continue;
           }
-          int at = picture * boxes * classes + anchor * classes * places + place;
+          int at = image * boxes * classes + anchor * classes * places + place;
           for (int c = 0; c < classes; c++) {
             logits[c] = confidences[at + c * places];
           }
           toScores(logits);
           for (int c = 0; c < classes; c++) {
             if (c != background && logits[c] > threshold) {
-              int location = picture * boxes * 4 + anchor * 4 * places + place;
+              int location = image * boxes * 4 + anchor * 4 * places + place;
               perClass.get(c).add(decode(locations, location, places, prior, logits[c], c));
             }
           }
@@ -127,9 +127,9 @@ public final class Detector {
   /**
    * Returns false for nearly all boxes, which are spared a row of exponentials: exp(a) / sum <= exp(a - background).
    *
-   * <p>Logits are looked at in the order in which they lie: COCO's are 174,000 a picture.
+   * <p>Logits are looked at in the order in which they lie: COCO's are 174,000 an image.
    *
-   * @param start where a picture's logits begin: anchors x classes x places
+   * @param start where an image's logits begin: anchors x classes x places
    */
   private boolean[] candidates(float[] logits, int start, int anchors, int places, double least) {
     boolean[] found = new boolean[anchors * places];

@@ -132,7 +132,7 @@ final class GraphBuilder {
     return module.inputs(inputs);
   }
 
-  /** Swaps convolutions for MKL-DNN's dilated ones: 58 to 71 pictures/s on res10, against BLAS. */
+  /** Swaps convolutions for MKL-DNN's dilated ones: 58 to 71 images/s on res10, against BLAS. */
   private void dilate(Graph graph) {
     for (Object each : (Object[]) graph.getSortedForwardExecutions()) {
       Node node = (Node) each;

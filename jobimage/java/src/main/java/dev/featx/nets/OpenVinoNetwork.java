@@ -144,14 +144,14 @@ final class OpenVinoNetwork implements CompiledNetwork {
   }
 
   @Override
-  public float[][] forward(float[] pictures, int count) {
+  public float[][] forward(float[] images, int count) {
     CompiledNetwork.check(count, batch);
     Request request = CompiledNetwork.taken(free);
     try {
       if (closed) {
         throw new IllegalStateException("this net was closed");
       }
-      request.input().write(0, pictures, 0, count * inputSize());
+      request.input().write(0, images, 0, count * inputSize());
       check(LIBRARY.ov_infer_request_infer(request.handle()), "a batch failed");
       float[][] outputs = new float[outputShapes.size()][];
       for (int i = 0; i < outputs.length; i++) {

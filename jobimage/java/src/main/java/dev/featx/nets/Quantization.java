@@ -19,7 +19,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Makes convolutions of a graph compute in 8-bit integers, from the ranges of values that were seen on pictures
+ * Makes convolutions of a graph compute in 8-bit integers, from the ranges of values that were seen on images
  * (featx_job/nets/quantization.py).
  *
  * <p>BigDL's own way (calcScales) takes ranges of one batch and trusts every layer with integers. Here a convolution is left

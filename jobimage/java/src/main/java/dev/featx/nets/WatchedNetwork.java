@@ -43,9 +43,9 @@ public final class WatchedNetwork implements CompiledNetwork {
   }
 
   @Override
-  public float[][] forward(float[] pictures, int count) {
-    float[][] values = network.forward(pictures, count);
-    remember(pictures, count * inputSize(), values);
+  public float[][] forward(float[] images, int count) {
+    float[][] values = network.forward(images, count);
+    remember(images, count * inputSize(), values);
     return Arrays.copyOf(values, outputs);
   }
 

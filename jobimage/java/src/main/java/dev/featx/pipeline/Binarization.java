@@ -7,7 +7,7 @@ import java.io.Serializable;
 /**
  * How a layer's units become bits: a bit is set if its unit is above one threshold for all units, as in DeepBit.
  *
- * @param threshold the threshold, or null for the mean of the picture's own units
+ * @param threshold the threshold, or null for the mean of the image's own units
  */
 record Binarization(Float threshold) implements Serializable {
   static Binarization of(JsonNode binarize) {

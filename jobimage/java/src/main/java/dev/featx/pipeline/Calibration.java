@@ -18,20 +18,20 @@ final class Calibration {
   private Calibration() {}
 
   /**
-   * Runs pictures through both nets in float32 and returns which values their layers took.
+   * Runs images through both nets in float32 and returns which values their layers took.
    *
    * @param plan the run's
    * @param nets with all values as outputs
-   * @param shard the pictures
+   * @param shard the images
    * @param conf for Hadoop's file systems
-   * @return JSON: {"pictures": n, "detector": see {@link WatchedNetwork#seen}, "extractor": likewise}; those that did not
-   *     run, as no picture came that far, are null
+   * @return JSON: {"images": n, "detector": see {@link WatchedNetwork#seen}, "extractor": likewise}; those that did not
+   *     run, as no image came that far, are null
    */
   static String look(Plan plan, Nets nets, Shard shard, Configuration conf) throws IOException, InterruptedException {
     try (Watched watched = new Watched(plan, nets)) {
       List<Rows.Feature> rows = watched.process(shard, conf);
       ObjectNode json = new ObjectMapper().createObjectNode();
-      json.put("pictures", rows.size());
+      json.put("images", rows.size());
       json.set("detector", watched.detector == null ? null : watched.detector.seen());
       json.set("extractor", watched.extractor.seen());
       return json.toString();
@@ -39,15 +39,15 @@ final class Calibration {
   }
 
   /**
-   * Runs pictures through the nets in float32 and in the run's precision, and returns how far they are apart.
+   * Runs images through the nets in float32 and in the run's precision, and returns how far they are apart.
    *
    * @param plan the run's
    * @param plain nets in float32
    * @param judged the nets that the run is to use
-   * @param shard the pictures
+   * @param shard the images
    * @param conf for Hadoop's file systems
-   * @return JSON: {"pictures": n, "cosine": mean of the features' cosines, "lowestCosine": the least of them, "agreement":
-   *     share of pictures on which the same subject was found: none, or one of the same class whose boxes overlap by half}
+   * @return JSON: {"images": n, "cosine": mean of the features' cosines, "lowestCosine": the least of them, "agreement":
+   *     share of images on which the same subject was found: none, or one of the same class whose boxes overlap by half}
    */
   static String compare(Plan plan, Nets plain, Nets judged, Shard shard, Configuration conf)
       throws IOException, InterruptedException {
@@ -71,8 +71,8 @@ final class Calibration {
       }
     }
     ObjectNode json = new ObjectMapper().createObjectNode();
-    json.put("pictures", count).put("cosine", count == 0 ? 0 : sum / count).put("lowestCosine", count == 0 ? 0 : lowest);
-    // A picture for which only one of the two found a subject is one on which they differ.
+    json.put("images", count).put("cosine", count == 0 ? 0 : sum / count).put("lowestCosine", count == 0 ? 0 : lowest);
+    // An image for which only one of the two found a subject is one on which they differ.
     int all = Math.max(rows.size(), count + exact.size());
     json.put("agreement", all == 0 ? 0 : (double) same / all);
     return json.toString();

@@ -16,7 +16,7 @@ import org.opencv.imgcodecs.Imgcodecs;
 /**
  * Encoded bytes to upright 8-bit BGR pixels, by the OpenCV 4.2 that BigDL carries, and {@link TurboJpeg} where it is quicker.
  *
- * <p>Grey, 16-bit and CMYK pictures become BGR as OpenCV's IMREAD_COLOR makes them; a JPEG's EXIF orientation is applied; of
+ * <p>Grey, 16-bit and CMYK images become BGR as OpenCV's IMREAD_COLOR makes them; a JPEG's EXIF orientation is applied; of
  * an animated GIF the first frame is taken (this OpenCV reads no GIF, Java does).
  */
 final class Decoder {
@@ -29,14 +29,14 @@ final class Decoder {
   private Decoder() {}
 
   /**
-   * Decodes a picture.
+   * Decodes an image.
    *
-   * @param bytes the encoded picture
-   * @param header what {@link PictureHeader#of} read of it
+   * @param bytes the encoded image
+   * @param header what {@link ImageHeader#of} read of it
    * @return a matrix of type CV_8UC3; the caller releases it
-   * @throws PictureProblem if it can't be decoded
+   * @throws ImageProblem if it can't be decoded
    */
-  static Mat decode(byte[] bytes, PictureHeader header) throws PictureProblem {
+  static Mat decode(byte[] bytes, ImageHeader header) throws ImageProblem {
     if (header.format().equals("gif")) {
       return firstFrame(bytes);
     }
@@ -45,15 +45,15 @@ final class Decoder {
   }
 
   /** Returns what is stored: OpenCV finds the orientation only in a file's first APP1 segment, {@link JpegStructure} in all. */
-  static Mat byOpenCv(byte[] bytes, PictureHeader header) throws PictureProblem {
+  static Mat byOpenCv(byte[] bytes, ImageHeader header) throws ImageProblem {
     Mat encoded = new Mat(1, bytes.length, CvType.CV_8UC1);
     try {
       encoded.put(0, 0, bytes);
-      Mat picture = Imgcodecs.imdecode(encoded, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION);
-      if (picture.empty()) {
+      Mat image = Imgcodecs.imdecode(encoded, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION);
+      if (image.empty()) {
         throw damaged(header, "OpenCV can't decode it");
       }
-      return picture;
+      return image;
     } catch (CvException e) {
       throw damaged(header, e.getMessage());
     } finally {
@@ -61,24 +61,24 @@ final class Decoder {
     }
   }
 
-  private static Mat firstFrame(byte[] bytes) throws PictureProblem {
+  private static Mat firstFrame(byte[] bytes) throws ImageProblem {
     BufferedImage frame;
     try {
       frame = ImageIO.read(new ByteArrayInputStream(bytes));
     } catch (IOException | RuntimeException e) {
-      throw new PictureProblem(PictureProblem.Stage.DECODE, "Damaged", "a GIF that can't be decoded: " + e.getMessage());
+      throw new ImageProblem(ImageProblem.Stage.DECODE, "Damaged", "a GIF that can't be decoded: " + e.getMessage());
     }
     BufferedImage opaque = new BufferedImage(frame.getWidth(), frame.getHeight(), BufferedImage.TYPE_3BYTE_BGR);
     Graphics2D graphics = opaque.createGraphics();
     graphics.drawImage(frame, 0, 0, Color.WHITE, null);
     graphics.dispose();
-    Mat picture = new Mat(frame.getHeight(), frame.getWidth(), CvType.CV_8UC3);
-    picture.put(0, 0, ((DataBufferByte) opaque.getRaster().getDataBuffer()).getData());
-    return picture;
+    Mat image = new Mat(frame.getHeight(), frame.getWidth(), CvType.CV_8UC3);
+    image.put(0, 0, ((DataBufferByte) opaque.getRaster().getDataBuffer()).getData());
+    return image;
   }
 
-  private static PictureProblem damaged(PictureHeader header, String why) {
+  private static ImageProblem damaged(ImageHeader header, String why) {
     String message = "a " + header.format() + " of " + header.width() + "x" + header.height() + ": " + why;
-    return new PictureProblem(PictureProblem.Stage.DECODE, "Damaged", message);
+    return new ImageProblem(ImageProblem.Stage.DECODE, "Damaged", message);
   }
 }

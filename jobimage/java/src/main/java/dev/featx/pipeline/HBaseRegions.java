@@ -96,7 +96,7 @@ public final class HBaseRegions {
   }
 
   /**
-   * Returns some rows of a range and their pictures' sizes: {rows: first ones and the last one, bytes: of the first ones}.
+   * Returns some rows of a range and their images' sizes: {rows: first ones and the last one, bytes: of the first ones}.
    *
    * @param start the first row, in hexadecimal digits
    * @param stop the row behind the last

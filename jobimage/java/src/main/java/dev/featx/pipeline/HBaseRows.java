@@ -12,7 +12,7 @@ import org.apache.hadoop.hbase.client.Scan;
 import org.apache.hadoop.hbase.util.Bytes;
 
 /**
- * Pictures that are cells of an HBase table, in ranges of rows.
+ * Images that are cells of an HBase table, in ranges of rows.
  *
  * <p>The library's asynchronous scanner reads ahead into a few megabytes, keeps its lease while the nets are busy, and goes
  * on behind the last row when a region moves, splits, or its server dies.
@@ -21,7 +21,7 @@ import org.apache.hadoop.hbase.util.Bytes;
  * @param limit rows of each range at the most; 0 for all
  * @param since cells older than this are passed over, whatever the table says
  */
-record HBaseRows(List<Range> ranges, int limit, long since) implements Pictures.Part {
+record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Part {
   /** From a row (or the first one, where it is empty) up to but without another (or the end). */
   record Range(byte[] start, byte[] stop) {}
 
@@ -34,11 +34,11 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Pictures.
   }
 
   @Override
-  public Pictures open(Plan plan, Configuration conf) {
+  public Images open(Plan plan, Configuration conf) {
     return new Scanning(plan, conf);
   }
 
-  private final class Scanning implements Pictures {
+  private final class Scanning implements Images {
     private final HBaseTable table;
     private final Configuration conf;
     private final long maxBytes;
@@ -57,7 +57,7 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Pictures.
     }
 
     @Override
-    public Picture next() throws IOException, InterruptedException {
+    public Image next() throws IOException, InterruptedException {
       while (range != null || left.hasNext()) {
         if (range == null) {
           range = left.next();
@@ -69,7 +69,7 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Pictures.
         if (row != null) {
           taken++;
           last = row.getRow();
-          return picture(row);
+          return image(row);
         }
         close();
         range = null;
@@ -95,16 +95,16 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Pictures.
       }
     }
 
-    private Picture picture(Result row) {
+    private Image image(Result row) {
       String key = Bytes.toStringBinary(row.getRow());
       byte[] bytes = row.value();
       if (bytes.length > maxBytes) {
         long size = bytes.length;
-        return new Picture(key, 0, () -> {
-          throw PictureProblem.tooLarge(size, maxBytes);
+        return new Image(key, 0, () -> {
+          throw ImageProblem.tooLarge(size, maxBytes);
         });
       }
-      return new Picture(key, bytes.length, () -> bytes);
+      return new Image(key, bytes.length, () -> bytes);
     }
 
     @Override

@@ -19,7 +19,7 @@ import org.apache.hadoop.hbase.client.Scan;
 import org.apache.hadoop.hbase.util.Bytes;
 
 /**
- * The column of an HBase table that holds pictures.
+ * The column of an HBase table that holds images.
  *
  * @param quorum ZooKeeper's hosts, each with its port; empty where a snapshot is read
  * @param znode below which the cluster is registered there

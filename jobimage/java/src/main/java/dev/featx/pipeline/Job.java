@@ -63,7 +63,7 @@ public final class Job {
    *
    * @param planJson see {@link Plan}
    * @param shardsFile a line of JSON for each shard, see {@link Shard}
-   * @return as JSON: pictures, bytes, unreadable ones, and the seconds that it took
+   * @return as JSON: images, bytes, unreadable ones, and the seconds that it took
    * @throws IOException if a file can't be read
    */
   public String read(String planJson, String shardsFile) throws IOException {
@@ -76,15 +76,15 @@ public final class Job {
       }
     });
     double seconds = (System.nanoTime() - started) / 1e9;
-    return String.format(Locale.ROOT, "{\"pictures\":%d,\"bytes\":%d,\"unreadable\":%d,\"seconds\":%.3f}", sums[0], sums[1],
+    return String.format(Locale.ROOT, "{\"images\":%d,\"bytes\":%d,\"unreadable\":%d,\"seconds\":%.3f}", sums[0], sums[1],
         sums[2], seconds);
   }
 
   /**
-   * Returns which values the nets' layers take on pictures.
+   * Returns which values the nets' layers take on images.
    *
    * @param planJson see {@link Plan}
-   * @param shardFile the pictures, as a line of JSON
+   * @param shardFile the images, as a line of JSON
    * @param detectorFile the detector's network file with all values as outputs, or null
    * @param extractorFile likewise the extractor's
    * @return see {@link Calibration#look}
@@ -99,7 +99,7 @@ public final class Job {
    * Returns how far nets in another precision are from those in float32.
    *
    * @param planJson see {@link Plan}
-   * @param shardFile the pictures, as a line of JSON
+   * @param shardFile the images, as a line of JSON
    * @param plainDetector network file of the detector in float32, or null
    * @param plainExtractor likewise of the extractor
    * @param detectorFile network file of the detector that is judged, or null
@@ -142,7 +142,7 @@ public final class Job {
   }
 
   /**
-   * Writes the table of a run without pictures: one file that has the columns and no rows.
+   * Writes the table of a run without images: one file that has the columns and no rows.
    *
    * @param file where to
    * @throws IOException if it can't be written

@@ -6,14 +6,14 @@ import java.util.Arrays;
 /**
  * What a JPEG's markers say without decoding it: its size, which way up it is, and whether its end is there.
  *
- * <p>libjpeg fills what is missing of a truncated file with grey and only warns, so a decoder would turn half a picture
+ * <p>libjpeg fills what is missing of a truncated file with grey and only warns, so a decoder would turn half an image
  * into a feature. Markers are walked rather than searched for from the end, because a thumbnail inside the file has an end
  * marker of its own (ITU-T T.81, annex B).
  *
  * @param width in pixels as stored, before any EXIF rotation; 0 if no frame header was met
  * @param height likewise
  * @param orientation how it comes upright
- * @param complete whether the end marker was met after the picture's data
+ * @param complete whether the end marker was met after the image's data
  */
 record JpegStructure(int width, int height, Orientation orientation, boolean complete) {
   private static final int START = 0xD8;

@@ -25,18 +25,18 @@ record NetInput(float[] mean, float scale, boolean swap) implements Serializable
   }
 
   /**
-   * Writes a picture's numbers.
+   * Writes an image's numbers.
    *
-   * @param picture BGR pixels, possibly a part of a larger matrix
+   * @param image BGR pixels, possibly a part of a larger matrix
    * @param shape {3, height, width} of the net's input
-   * @param target where to; the picture takes 3 * height * width places
+   * @param target where to; the image takes 3 * height * width places
    * @param at its first place
    */
-  void write(Mat picture, int[] shape, float[] target, int at) {
+  void write(Mat image, int[] shape, float[] target, int at) {
     int height = shape[1];
     int width = shape[2];
     Mat resized = new Mat();
-    Imgproc.resize(picture, resized, new Size(width, height), 0, 0, Imgproc.INTER_LINEAR);
+    Imgproc.resize(image, resized, new Size(width, height), 0, 0, Imgproc.INTER_LINEAR);
     byte[] pixels = new byte[3 * height * width];
     resized.get(0, 0, pixels);
     resized.release();

@@ -12,7 +12,7 @@ import org.apache.hadoop.fs.Path;
 /**
  * Reads whole objects: of buckets by {@link BucketObjects}, others through Hadoop's file systems.
  *
- * <p>An object that is gone is that picture's problem. A store that does not answer is the run's: it is waited for
+ * <p>An object that is gone is that image's problem. A store that does not answer is the run's: it is waited for
  * ({@link Patience}), and in the end the task fails, for Spark and then the operator to try again.
  */
 final class ObjectReader {
@@ -49,23 +49,23 @@ final class ObjectReader {
   /**
    * Returns an object's bytes.
    *
-   * @throws PictureProblem TooLarge, Missing or Unreadable
+   * @throws ImageProblem TooLarge, Missing or Unreadable
    * @throws IOException if the store does not answer, or refuses
    */
-  byte[] read(StoredObjects.StoredObject object) throws PictureProblem, IOException, InterruptedException {
+  byte[] read(StoredObjects.StoredObject object) throws ImageProblem, IOException, InterruptedException {
     if (object.size() > maxBytes) {
-      throw PictureProblem.tooLarge(object.size(), maxBytes);
+      throw ImageProblem.tooLarge(object.size(), maxBytes);
     }
     try {
       Fetched found = patience.answer("reading " + object.uri(), () -> readOnce(object));
       if (found.bytes() == null) {
-        throw PictureProblem.tooLarge(found.size(), maxBytes);
+        throw ImageProblem.tooLarge(found.size(), maxBytes);
       }
       return found.bytes();
     } catch (FileNotFoundException e) {
-      throw new PictureProblem(PictureProblem.Stage.READ, "Missing", "it was listed but is gone");
+      throw new ImageProblem(ImageProblem.Stage.READ, "Missing", "it was listed but is gone");
     } catch (Unreadable e) {
-      throw new PictureProblem(PictureProblem.Stage.READ, "Unreadable", "it can't be read by this name: " + e.getCause());
+      throw new ImageProblem(ImageProblem.Stage.READ, "Unreadable", "it can't be read by this name: " + e.getCause());
     }
   }
 

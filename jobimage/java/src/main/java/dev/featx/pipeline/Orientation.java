@@ -6,9 +6,9 @@ import org.opencv.core.Core;
 import org.opencv.core.Mat;
 
 /**
- * How a camera was held, and how its picture comes upright (Exif 2.32, tag 0x0112).
+ * How a camera was held, and how its image comes upright (Exif 2.32, tag 0x0112).
  *
- * <p>Named by where the stored picture's first row and first column belong.
+ * <p>Named by where the stored image's first row and first column belong.
  */
 enum Orientation {
   TOP_LEFT(false, null),
@@ -53,13 +53,13 @@ enum Orientation {
         }
       }
     } catch (IndexOutOfBoundsException e) {
-      return TOP_LEFT; // a damaged tag is no reason to lose the picture
+      return TOP_LEFT; // a damaged tag is no reason to lose the image
     }
     return TOP_LEFT;
   }
 
   /**
-   * Returns a stored picture upright; the stored one is released if it isn't that already.
+   * Returns a stored image upright; the stored one is released if it isn't that already.
    *
    * @param stored as decoded
    */

@@ -8,8 +8,8 @@ import org.apache.parquet.example.data.Group;
 import org.apache.parquet.hadoop.ParquetReader;
 import org.apache.parquet.io.api.Binary;
 
-/** Pictures that are a binary column of a Parquet file; names are another column's values. Other columns are not read. */
-final class ParquetMembers implements PackedPictures.Members {
+/** Images that are a binary column of a Parquet file; names are another column's values. Other columns are not read. */
+final class ParquetMembers implements PackedImages.Members {
   private final ParquetReader<Group> reader;
   private final String name;
   private final String content;
@@ -23,17 +23,17 @@ final class ParquetMembers implements PackedPictures.Members {
   }
 
   @Override
-  public PackedPictures.Member next() throws IOException {
+  public PackedImages.Member next() throws IOException {
     Group row = reader.read();
     if (row == null) {
       return null;
     }
     String key = row.getFieldRepetitionCount(name) == 0 ? "" : row.getValueToString(row.getType().getFieldIndex(name), 0);
     if (row.getFieldRepetitionCount(content) == 0) {
-      return new PackedPictures.Member(key, new byte[0], 0); // a null: an empty picture, which is quarantine's
+      return new PackedImages.Member(key, new byte[0], 0); // a null: an empty image, which is quarantine's
     }
     Binary bytes = row.getBinary(content, 0);
-    return new PackedPictures.Member(key, bytes.length() <= maxBytes ? bytes.getBytes() : null, bytes.length());
+    return new PackedImages.Member(key, bytes.length() <= maxBytes ? bytes.getBytes() : null, bytes.length());
   }
 
   @Override

@@ -1,10 +1,10 @@
 package dev.featx.pipeline;
 
 /**
- * Bounds the pixels that are decoded at one time, whatever sizes a shard's pictures have.
+ * Bounds the pixels that are decoded at one time, whatever sizes a shard's images have.
  *
- * <p>Pictures enter in the shard's order, so that whoever holds pixels comes before whoever waits for them: the batch that
- * holds them can always be run, and nothing waits for ever. A picture larger than the whole budget enters when it is alone.
+ * <p>Images enter in the shard's order, so that whoever holds pixels comes before whoever waits for them: the batch that
+ * holds them can always be run, and nothing waits for ever. An image larger than the whole budget enters when it is alone.
  */
 final class PixelBudget {
   private final long limit;
@@ -17,9 +17,9 @@ final class PixelBudget {
   }
 
   /**
-   * Waits until a picture may be decoded. Called once for every picture, with 0 for one that will not be.
+   * Waits until an image may be decoded. Called once for every image, with 0 for one that will not be.
    *
-   * @param order the picture's place in the shard, from 0
+   * @param order the image's place in the shard, from 0
    * @param pixels width times height
    */
   synchronized void enter(int order, long pixels) throws InterruptedException {
@@ -36,13 +36,13 @@ final class PixelBudget {
     notifyAll();
   }
 
-  /** Gives back what a picture held. */
+  /** Gives back what an image held. */
   synchronized void leave(long pixels) {
     held -= pixels;
     notifyAll();
   }
 
-  /** Returns whether the next picture waits for pixels, so that a batch should be run as it is. */
+  /** Returns whether the next image waits for pixels, so that a batch should be run as it is. */
   synchronized boolean isStarved() {
     return starved;
   }

@@ -13,13 +13,13 @@ import java.io.Serializable;
  * @param policy how the subject is chosen; null without a detector
  * @param extractorInput how pixels become the extractor's input
  * @param binarization how features become bits, or null
- * @param maxPixels a larger picture is not decoded
+ * @param maxPixels a larger image is not decoded
  * @param maxBytes a larger object is not read
  * @param featuresFolder where shards' feature files go
  * @param logged whether a log will say which files are the table's, so that each has a name of its own
  * @param quarantineFolder where their quarantine files go
  * @param doneFolder where a shard's end is marked
- * @param hbase the table that pictures are cells of, or null
+ * @param hbase the table that images are cells of, or null
  * @param patience with stores that do not answer
  * @param shardsAtOnce shards that share an executor's memory
  * @param compilation how nets are made ready to run

@@ -9,18 +9,18 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.apache.hadoop.conf.Configuration;
 
-/** Reads a shard's pictures as {@link ShardTask} does, and nothing else: how fast a source is without nets. */
+/** Reads a shard's images as {@link ShardTask} does, and nothing else: how fast a source is without nets. */
 final class Reading {
   private Reading() {}
 
-  /** Returns how many pictures were read, their bytes, and how many could not be read. */
+  /** Returns how many images were read, their bytes, and how many could not be read. */
   static long[] of(Plan plan, Shard shard, Configuration conf) throws IOException, InterruptedException {
     ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, plan.compilation().cores()));
     Deque<Future<byte[]>> window = new ArrayDeque<>();
     long[] found = new long[3];
-    try (Pictures pictures = shard.part().open(plan, conf)) {
-      for (Picture picture = pictures.next(); picture != null; picture = pictures.next()) {
-        window.add(pool.submit(picture.content()::bytes));
+    try (Images images = shard.part().open(plan, conf)) {
+      for (Image image = images.next(); image != null; image = images.next()) {
+        window.add(pool.submit(image.content()::bytes));
         if (window.size() == 2 * plan.compilation().batch()) {
           count(window.remove(), found);
         }

@@ -17,7 +17,7 @@ import org.apache.parquet.hadoop.example.ExampleParquetWriter;
  * Takes the rows out of a table's file that newer files have rows for, by their keys: the file is written anew without them.
  *
  * <p>Copy on write, since every reader of Delta Lake understands it; vectors of deleted rows not all do. Rows of features are
- * small beside the pictures that they come of.
+ * small beside the images that they come of.
  */
 final class Replacement {
   private static final String KEY = "key";

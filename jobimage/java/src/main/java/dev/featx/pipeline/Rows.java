@@ -20,11 +20,11 @@ final class Rows {
   /**
    * A row of the table.
    *
-   * @param key of the picture
+   * @param key of the image
    * @param subject what was cropped
    * @param feature of the crop
    * @param bits the same, packed, or null
-   * @param width of the upright picture in pixels
+   * @param width of the upright image in pixels
    * @param height likewise
    */
   record Feature(String key, Subject subject, float[] feature, byte[] bits, int width, int height) {}
@@ -32,10 +32,10 @@ final class Rows {
   /**
    * A row of the quarantine.
    *
-   * @param key of the picture
+   * @param key of the image
    * @param problem why it is there
    */
-  record Failure(String key, PictureProblem problem) {}
+  record Failure(String key, ImageProblem problem) {}
 
   private static final MessageType FEATURES = MessageTypeParser.parseMessageType("""
       message featx_features {

@@ -10,8 +10,8 @@ import org.apache.hadoop.io.SequenceFile;
 import org.apache.hadoop.io.Writable;
 import org.apache.hadoop.util.ReflectionUtils;
 
-/** Pictures that are the values of a SequenceFile (BytesWritable); names are its keys, of any Writable, as text. */
-final class SequenceMembers implements PackedPictures.Members {
+/** Images that are the values of a SequenceFile (BytesWritable); names are its keys, of any Writable, as text. */
+final class SequenceMembers implements PackedImages.Members {
   private final SequenceFile.Reader reader;
   private final Writable key;
   private final BytesWritable value = new BytesWritable();
@@ -21,19 +21,19 @@ final class SequenceMembers implements PackedPictures.Members {
     this.reader = new SequenceFile.Reader(conf, SequenceFile.Reader.file(file));
     if (reader.getValueClass() != BytesWritable.class) {
       reader.close();
-      throw new UnsupportedSource(file + " holds values of " + reader.getValueClassName() + "; pictures are BytesWritable");
+      throw new UnsupportedSource(file + " holds values of " + reader.getValueClassName() + "; images are BytesWritable");
     }
     this.key = (Writable) ReflectionUtils.newInstance(reader.getKeyClass(), conf);
     this.maxBytes = maxBytes;
   }
 
   @Override
-  public PackedPictures.Member next() throws IOException {
+  public PackedImages.Member next() throws IOException {
     if (!reader.next(key, value)) {
       return null;
     }
     String name = key instanceof BytesWritable bytes ? Bytes.toStringBinary(bytes.copyBytes()) : key.toString();
-    return new PackedPictures.Member(name, value.getLength() <= maxBytes ? value.copyBytes() : null, value.getLength());
+    return new PackedImages.Member(name, value.getLength() <= maxBytes ? value.copyBytes() : null, value.getLength());
   }
 
   @Override

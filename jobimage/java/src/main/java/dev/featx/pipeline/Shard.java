@@ -9,9 +9,9 @@ import java.util.UUID;
  * A unit of input that is committed whole or not at all.
  *
  * @param index its place in the run's list, which names its files
- * @param part where its pictures are
+ * @param part where its images are
  */
-record Shard(int index, Pictures.Part part) {
+record Shard(int index, Images.Part part) {
   static Shard read(String json) {
     try {
       JsonNode shard = new ObjectMapper().readTree(json);
@@ -21,11 +21,11 @@ record Shard(int index, Pictures.Part part) {
     }
   }
 
-  private static Pictures.Part part(JsonNode shard) {
+  private static Images.Part part(JsonNode shard) {
     if (shard.has("ranges")) {
       return HBaseRows.of(shard);
     }
-    return shard.hasNonNull("packed") ? PackedPictures.of(shard) : StoredObjects.of(shard);
+    return shard.hasNonNull("packed") ? PackedImages.of(shard) : StoredObjects.of(shard);
   }
 
   /** Returns what its files are called, whoever writes them. */

@@ -22,8 +22,8 @@ import org.opencv.core.Mat;
 /**
  * Runs one shard: read, decode, detect, crop, extract, write.
  *
- * <p>Reading and decoding run ahead in threads of their own while a batch is in the nets; a picture is decoded once and its
- * pixels are kept only until its batch is through. What is in flight is bounded: encoded pictures by the window and their
+ * <p>Reading and decoding run ahead in threads of their own while a batch is in the nets; an image is decoded once and its
+ * pixels are kept only until its batch is through. What is in flight is bounded: encoded images by the window and their
  * bytes, pixels by a {@link PixelBudget}.
  */
 final class ShardTask {
@@ -36,11 +36,11 @@ final class ShardTask {
   private final List<Rows.Feature> features = new ArrayList<>();
   private final List<Rows.Failure> failures = new ArrayList<>();
 
-  /** A decoded picture that waits for its batch; the detector's input is made already, in the decoding thread. */
+  /** A decoded image that waits for its batch; the detector's input is made already, in the decoding thread. */
   private record Decoded(String key, Mat pixels, float[] detectorInput, long held) {}
 
-  /** A picture that is being read and decoded. */
-  private record Waiting(Picture picture, Future<Decoded> decoded) {}
+  /** An image that is being read and decoded. */
+  private record Waiting(Image image, Future<Decoded> decoded) {}
 
   /**
    * Prepares a shard.
@@ -58,7 +58,7 @@ final class ShardTask {
   }
 
   /**
-   * Processes all pictures of a shard and commits it.
+   * Processes all images of a shard and commits it.
    *
    * @throws IOException if the source or the output does not answer
    */
@@ -68,7 +68,7 @@ final class ShardTask {
   }
 
   /**
-   * Processes all pictures of a shard.
+   * Processes all images of a shard.
    *
    * @return the rows of the table
    * @throws IOException if the source does not answer
@@ -78,31 +78,31 @@ final class ShardTask {
     PixelBudget budget = new PixelBudget(PIXELS_IN_FLIGHT / plan.shardsAtOnce());
     Deque<Waiting> window = new ArrayDeque<>();
     List<Decoded> batch = new ArrayList<>();
-    try (Pictures pictures = shard.part().open(plan, conf)) {
+    try (Images images = shard.part().open(plan, conf)) {
       boolean more = true;
       long held = 0;
       int submitted = 0;
       while (true) {
         while (more && window.size() < 2 * plan.compilation().batch() && (held < plan.maxBytes() || window.isEmpty())) {
-          Picture picture = pictures.next();
-          more = picture != null;
+          Image image = images.next();
+          more = image != null;
           if (more) {
-            held += picture.held();
-            window.add(new Waiting(picture, pool.submit(decoding(picture, submitted++, budget))));
+            held += image.held();
+            window.add(new Waiting(image, pool.submit(decoding(image, submitted++, budget))));
           }
         }
         if (window.isEmpty()) {
           break;
         }
         Waiting next = window.remove();
-        held -= next.picture().held();
+        held -= next.image().held();
         while (!isReady(next.decoded())) {
           Patience.checkWanted();
           if (budget.isStarved() && !batch.isEmpty()) {
             runBatch(batch, budget);
           }
         }
-        take(next.decoded(), next.picture().key(), batch);
+        take(next.decoded(), next.image().key(), batch);
         if (batch.size() == plan.compilation().batch()) {
           runBatch(batch, budget);
         }
@@ -115,21 +115,21 @@ final class ShardTask {
     return features;
   }
 
-  private Callable<Decoded> decoding(Picture picture, int order, PixelBudget budget) {
+  private Callable<Decoded> decoding(Image image, int order, PixelBudget budget) {
     return () -> {
       boolean entered = false;
       try {
-        byte[] bytes = picture.content().bytes();
-        PictureHeader header = PictureHeader.of(bytes);
+        byte[] bytes = image.content().bytes();
+        ImageHeader header = ImageHeader.of(bytes);
         long pixels = (long) header.width() * header.height();
         if (pixels > plan.maxPixels()) {
-          throw new PictureProblem(PictureProblem.Stage.DECODE, "TooManyPixels",
+          throw new ImageProblem(ImageProblem.Stage.DECODE, "TooManyPixels",
               String.format("it has %dx%d pixels, the limit is %d megapixels: raise spec.limits.megapixels, and"
                   + " spec.execution.memory with it", header.width(), header.height(), plan.maxPixels() / 1_000_000));
         }
         budget.enter(order, pixels);
         entered = true;
-        return decoded(picture.key(), bytes, header, pixels, budget);
+        return decoded(image.key(), bytes, header, pixels, budget);
       } finally {
         if (!entered) {
           budget.enter(order, 0);
@@ -138,17 +138,17 @@ final class ShardTask {
     };
   }
 
-  private Decoded decoded(String key, byte[] bytes, PictureHeader header, long pixels, PixelBudget budget)
-      throws PictureProblem {
+  private Decoded decoded(String key, byte[] bytes, ImageHeader header, long pixels, PixelBudget budget)
+      throws ImageProblem {
     try {
-      Mat picture = Decoder.decode(bytes, header);
+      Mat image = Decoder.decode(bytes, header);
       float[] input = null;
       if (detector != null) {
         input = new float[detector.network().inputSize()];
-        plan.detectorInput().write(picture, detector.network().inputShape(), input, 0);
+        plan.detectorInput().write(image, detector.network().inputShape(), input, 0);
       }
-      return new Decoded(key, picture, input, pixels);
-    } catch (PictureProblem | RuntimeException e) {
+      return new Decoded(key, image, input, pixels);
+    } catch (ImageProblem | RuntimeException e) {
       budget.leave(pixels);
       throw e;
     }
@@ -169,7 +169,7 @@ final class ShardTask {
     try {
       batch.add(future.get());
     } catch (ExecutionException e) {
-      if (e.getCause() instanceof PictureProblem problem) {
+      if (e.getCause() instanceof ImageProblem problem) {
         failures.add(new Rows.Failure(key, problem));
       } else if (e.getCause() instanceof IOException cause) {
         throw cause;
@@ -197,15 +197,15 @@ final class ShardTask {
         extract(kept, chosen);
       }
     } finally {
-      for (Decoded picture : batch) {
-        picture.pixels().release();
-        budget.leave(picture.held());
+      for (Decoded image : batch) {
+        image.pixels().release();
+        budget.leave(image.held());
       }
       batch.clear();
     }
   }
 
-  /** Returns what to crop of each picture, null for one that went to quarantine. */
+  /** Returns what to crop of each image, null for one that went to quarantine. */
   private List<Subject> subjects(List<Decoded> batch) {
     List<List<Detection>> detections = null;
     if (detector != null) {
@@ -220,9 +220,9 @@ final class ShardTask {
     for (int i = 0; i < batch.size(); i++) {
       Mat pixels = batch.get(i).pixels();
       try {
-        subjects.add(detections == null ? Subject.wholePicture(pixels.cols(), pixels.rows())
+        subjects.add(detections == null ? Subject.wholeImage(pixels.cols(), pixels.rows())
             : plan.policy().choose(detections.get(i), pixels.cols(), pixels.rows()));
-      } catch (PictureProblem problem) {
+      } catch (ImageProblem problem) {
         failures.add(new Rows.Failure(batch.get(i).key(), problem));
         subjects.add(null);
       }
@@ -230,28 +230,28 @@ final class ShardTask {
     return subjects;
   }
 
-  private void extract(List<Decoded> pictures, List<Subject> subjects) {
+  private void extract(List<Decoded> images, List<Subject> subjects) {
     int size = extractor.inputSize();
-    float[] inputs = new float[pictures.size() * size];
-    for (int i = 0; i < pictures.size(); i++) {
-      Mat crop = pictures.get(i).pixels().submat(subjects.get(i).crop());
+    float[] inputs = new float[images.size() * size];
+    for (int i = 0; i < images.size(); i++) {
+      Mat crop = images.get(i).pixels().submat(subjects.get(i).crop());
       plan.extractorInput().write(crop, extractor.inputShape(), inputs, i * size);
       crop.release();
     }
-    float[][] outputs = extractor.forward(inputs, pictures.size());
-    for (int i = 0; i < pictures.size(); i++) {
-      float[] feature = of(outputs[0], i, pictures.size());
-      Mat pixels = pictures.get(i).pixels();
+    float[][] outputs = extractor.forward(inputs, images.size());
+    for (int i = 0; i < images.size(); i++) {
+      float[] feature = of(outputs[0], i, images.size());
+      Mat pixels = images.get(i).pixels();
       // Of the feature itself, or of the layer that is the net's second output.
       byte[] bits = plan.binarization() == null ? null
-          : plan.binarization().bits(of(outputs[outputs.length - 1], i, pictures.size()));
+          : plan.binarization().bits(of(outputs[outputs.length - 1], i, images.size()));
       features.add(
-          new Rows.Feature(pictures.get(i).key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows()));
+          new Rows.Feature(images.get(i).key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows()));
     }
   }
 
-  private static float[] of(float[] values, int picture, int pictures) {
-    int length = values.length / pictures;
-    return Arrays.copyOfRange(values, picture * length, (picture + 1) * length);
+  private static float[] of(float[] values, int image, int images) {
+    int length = values.length / images;
+    return Arrays.copyOfRange(values, image * length, (image + 1) * length);
   }
 }

@@ -7,11 +7,11 @@ import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 
 /**
- * Pictures that are objects of a store or files, as the driver has listed them; read in the threads that decode them.
+ * Images that are objects of a store or files, as the driver has listed them; read in the threads that decode them.
  *
  * @param objects in the order of the rows
  */
-record StoredObjects(List<StoredObject> objects) implements Pictures.Part {
+record StoredObjects(List<StoredObject> objects) implements Images.Part {
   /**
    * One object.
    *
@@ -32,17 +32,17 @@ record StoredObjects(List<StoredObject> objects) implements Pictures.Part {
   }
 
   @Override
-  public Pictures open(Plan plan, Configuration conf) {
+  public Images open(Plan plan, Configuration conf) {
     ObjectReader reader = new ObjectReader(conf, plan.maxBytes(), plan.patience());
     Iterator<StoredObject> left = objects.iterator();
-    return new Pictures() {
+    return new Images() {
       @Override
-      public Picture next() {
+      public Image next() {
         if (!left.hasNext()) {
           return null;
         }
         StoredObject object = left.next();
-        return new Picture(object.key(), 0, () -> reader.read(object));
+        return new Image(object.key(), 0, () -> reader.read(object));
       }
 
       @Override

@@ -10,20 +10,20 @@ import java.util.Set;
 import org.opencv.core.Rect;
 
 /**
- * The part of a picture that goes on to the extractor.
+ * The part of an image that goes on to the extractor.
  *
  * @param x0 left edge of the box in pixels, likewise the others
- * @param score of the detector, or null for the whole picture
- * @param category the class, or null for the whole picture
+ * @param score of the detector, or null for the whole image
+ * @param category the class, or null for the whole image
  * @param crop the box with its margin, in whole pixels
  */
 record Subject(float x0, float y0, float x1, float y1, Float score, Integer category, Rect crop) {
 
-  static Subject wholePicture(int width, int height) {
+  static Subject wholeImage(int width, int height) {
     return new Subject(0, 0, width, height, null, null, new Rect(0, 0, width, height));
   }
 
-  /** Returns whether two are of one class, or both whole pictures, and their boxes have at least such a share in common. */
+  /** Returns whether two are of one class, or both whole images, and their boxes have at least such a share in common. */
   boolean isLike(Subject other, float overlap) {
     float width = Math.min(x1, other.x1) - Math.max(x0, other.x0);
     float height = Math.min(y1, other.y1) - Math.max(y0, other.y0);
@@ -38,8 +38,8 @@ record Subject(float x0, float y0, float x1, float y1, Float score, Integer cate
    * @param classes the classes of interest; all where empty
    * @param threshold the lowest score
    * @param margin widens the box by this share of its size on each side
-   * @param minArea the smallest share of the picture
-   * @param skip whether a picture without a usable box is refused rather than taken whole
+   * @param minArea the smallest share of the image
+   * @param skip whether an image without a usable box is refused rather than taken whole
    */
   record Policy(Set<Integer> classes, float threshold, float margin, float minArea, boolean skip)
       implements Serializable {
@@ -56,11 +56,11 @@ record Subject(float x0, float y0, float x1, float y1, Float score, Integer cate
      * Chooses the best usable box.
      *
      * @param detections best first
-     * @param width of the picture in pixels
+     * @param width of the image in pixels
      * @param height likewise
-     * @throws PictureProblem NoDetection, where the policy is to skip
+     * @throws ImageProblem NoDetection, where the policy is to skip
      */
-    Subject choose(List<Detection> detections, int width, int height) throws PictureProblem {
+    Subject choose(List<Detection> detections, int width, int height) throws ImageProblem {
       for (Detection detection : detections) {
         float x0 = clip(detection.x0()) * width;
         float y0 = clip(detection.y0()) * height;
@@ -74,12 +74,12 @@ record Subject(float x0, float y0, float x1, float y1, Float score, Integer cate
         }
       }
       if (skip) {
-        throw new PictureProblem(PictureProblem.Stage.DETECT, "NoDetection",
+        throw new ImageProblem(ImageProblem.Stage.DETECT, "NoDetection",
             "no box with a score above " + threshold + (classes.isEmpty() ? "" : " of the classes " + classes)
-                + (minArea > 0 ? " and at least " + minArea + " of the picture" : "")
-                + "; spec.detector.crop.fallback wholeImage would take the whole picture");
+                + (minArea > 0 ? " and at least " + minArea + " of the image" : "")
+                + "; spec.detector.crop.fallback wholeImage would take the whole image");
       }
-      return wholePicture(width, height);
+      return wholeImage(width, height);
     }
 
     private Rect widened(float x0, float y0, float x1, float y1, int width, int height) {

@@ -9,25 +9,25 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
-/** Pictures of a tar archive, as WebDataset has them beside their labels: members are chosen by name. */
-final class TarMembers implements PackedPictures.Members {
+/** Images of a tar archive, as WebDataset has them beside their labels: members are chosen by name. */
+final class TarMembers implements PackedImages.Members {
   private final TarArchiveInputStream stream;
   private final PathMatcher wanted;
   private final long maxBytes;
 
   TarMembers(Path file, Configuration conf, JsonNode settings, long maxBytes) throws IOException {
     this.stream = new TarArchiveInputStream(new BufferedInputStream(file.getFileSystem(conf).open(file), 1 << 20), "UTF-8");
-    this.wanted = PackedPictures.matcher(settings);
+    this.wanted = PackedImages.matcher(settings);
     this.maxBytes = maxBytes;
   }
 
   @Override
-  public PackedPictures.Member next() throws IOException {
+  public PackedImages.Member next() throws IOException {
     for (TarArchiveEntry entry = stream.getNextTarEntry(); entry != null; entry = stream.getNextTarEntry()) {
       java.nio.file.Path name = java.nio.file.Path.of(entry.getName());
       if (entry.isFile() && wanted.matches(name.getFileName())) {
         boolean fits = entry.getSize() <= maxBytes;
-        return new PackedPictures.Member(entry.getName(), fits ? stream.readNBytes((int) entry.getSize()) : null, entry.getSize());
+        return new PackedImages.Member(entry.getName(), fits ? stream.readNBytes((int) entry.getSize()) : null, entry.getSize());
       }
     }
     return null;

@@ -41,7 +41,7 @@ interface TurboJpeg extends Library {
    * @return CV_8UC3 as stored, not yet upright, which the caller releases; null without the library, and for what is
    *     OpenCV's to decode or to refuse: four colours, and files that this library gives up on
    */
-  static Mat decode(byte[] bytes, PictureHeader header) {
+  static Mat decode(byte[] bytes, ImageHeader header) {
     TurboJpeg library = Loaded.LIBRARY;
     if (library == null) {
       return null;

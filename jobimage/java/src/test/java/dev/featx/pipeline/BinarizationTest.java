@@ -11,7 +11,7 @@ class BinarizationTest {
 
   @Test
   void bitsAreSetAboveTheFeaturesOwnMeanAndTheFirstUnitIsTheHighestBit() throws Exception {
-    Binarization binarization = Binarization.of(new ObjectMapper().readTree("{\"method\":\"pictureMean\"}"));
+    Binarization binarization = Binarization.of(new ObjectMapper().readTree("{\"method\":\"imageMean\"}"));
     assertNull(binarization.threshold());
     assertArrayEquals(new byte[] {(byte) 0b10010001, (byte) 0b10000000}, binarization.bits(FEATURE));
   }

@@ -40,7 +40,7 @@ class BucketObjectsTest {
     conf.set("fs.s3a.access.key", "reader");
     conf.set("fs.s3a.secret.key", "secret");
     conf.set("fs.s3a.impl.disable.cache", "true");
-    objects = new BucketObjects("pictures", conf);
+    objects = new BucketObjects("images", conf);
   }
 
   @AfterEach
@@ -49,7 +49,7 @@ class BucketObjectsTest {
   }
 
   private void answers(int status, byte[] body, long length) {
-    server.createContext("/pictures/", exchange -> {
+    server.createContext("/images/", exchange -> {
       assertTrue(exchange.getRequestURI().getQuery().contains("X-Amz-Signature"));
       exchange.sendResponseHeaders(status, length);
       exchange.getResponseBody().write(body);
@@ -91,7 +91,7 @@ class BucketObjectsTest {
     answers(status, body, body.length);
     IOException problem = assertThrows(IOException.class, () -> objects.whole("a.jpg", 10));
     assertEquals(kind, problem.getClass().getName());
-    assertTrue(problem.getMessage().contains("s3://pictures/a.jpg"));
+    assertTrue(problem.getMessage().contains("s3://images/a.jpg"));
     assertFalse(problem.toString().contains("X-Amz"));
   }
 }

@@ -23,7 +23,7 @@ class JpegStructureTest {
   }
 
   @Test
-  void aProgressivePictureHasSeveralScansBeforeItsEnd() {
+  void aProgressiveImageHasSeveralScansBeforeItsEnd() {
     assertTrue(JpegStructure.of(file(FRAME, SCAN, SCAN, SCAN, END)).complete());
     assertFalse(JpegStructure.of(file(FRAME, SCAN, SCAN, SCAN)).complete());
   }
@@ -59,7 +59,7 @@ class JpegStructureTest {
   }
 
   @Test
-  void anEndInsideASegmentIsNotThePicturesEnd() {
+  void anEndInsideASegmentIsNotTheImagesEnd() {
     int[] comment = {0xFF, 0xFE, 0, 4, 0xFF, 0xD9};
     assertFalse(JpegStructure.of(file(comment, FRAME, SCAN)).complete());
   }

@@ -27,7 +27,7 @@ class PixelBudgetTest {
   }
 
   @Test
-  void picturesEnterInOrderWhateverThreadComesFirst() throws Exception {
+  void imagesEnterInOrderWhateverThreadComesFirst() throws Exception {
     PixelBudget budget = new PixelBudget(100);
     CompletableFuture<Void> second = entering(budget, 1, 10);
     assertFalse(second.isDone());
@@ -36,7 +36,7 @@ class PixelBudgetTest {
   }
 
   @Test
-  void aPictureThatDoesNotFitWaitsUntilOthersLeave() throws Exception {
+  void anImageThatDoesNotFitWaitsUntilOthersLeave() throws Exception {
     PixelBudget budget = new PixelBudget(100);
     budget.enter(0, 80);
     CompletableFuture<Void> next = entering(budget, 1, 30);
@@ -48,7 +48,7 @@ class PixelBudgetTest {
   }
 
   @Test
-  void aPictureLargerThanTheBudgetEntersAlone() throws Exception {
+  void anImageLargerThanTheBudgetEntersAlone() throws Exception {
     PixelBudget budget = new PixelBudget(100);
     budget.enter(0, 500);
     CompletableFuture<Void> next = entering(budget, 1, 1);
@@ -58,7 +58,7 @@ class PixelBudgetTest {
   }
 
   @Test
-  void aPictureThatIsNotDecodedPassesAtOnce() throws Exception {
+  void anImageThatIsNotDecodedPassesAtOnce() throws Exception {
     PixelBudget budget = new PixelBudget(100);
     budget.enter(0, 100);
     budget.enter(1, 0);

@@ -10,7 +10,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.opencv.core.Rect;
 
-/** Which box is taken, and what is cropped of the picture. */
+/** Which box is taken, and what is cropped of the image. */
 class SubjectTest {
   private static final Detection BEST = new Detection(0.25f, 0.25f, 0.5f, 0.75f, 0.9f, 1);
   private static final Detection SECOND = new Detection(0.5f, 0.5f, 1f, 1f, 0.8f, 2);
@@ -33,26 +33,26 @@ class SubjectTest {
   }
 
   @Test
-  void theMarginWidensTheCropButNeitherTheBoxNorPastThePicture() throws Exception {
+  void theMarginWidensTheCropButNeitherTheBoxNorPastTheImage() throws Exception {
     Subject subject = policy(Set.of(), 0.5f, 0, false).choose(List.of(SECOND), 400, 200);
     assertEquals(new Rect(100, 50, 300, 150), subject.crop());
     assertEquals(200, subject.x0());
   }
 
   @Test
-  void aBoxThatLeavesThePictureIsClipped() throws Exception {
+  void aBoxThatLeavesTheImageIsClipped() throws Exception {
     Detection outside = new Detection(-0.5f, -0.5f, 0.5f, 1.5f, 0.9f, 1);
     Subject subject = policy(Set.of(), 0, 0, false).choose(List.of(outside), 400, 200);
     assertEquals(new Rect(0, 0, 200, 200), subject.crop());
   }
 
   @Test
-  void withoutAUsableBoxThePictureIsTakenWholeOrRefused() throws Exception {
+  void withoutAUsableBoxTheImageIsTakenWholeOrRefused() throws Exception {
     Subject whole = policy(Set.of(9), 0, 0, false).choose(List.of(BEST), 400, 200);
     assertEquals(new Rect(0, 0, 400, 200), whole.crop());
     assertNull(whole.score());
     Subject.Policy skip = policy(Set.of(9), 0, 0, true);
-    PictureProblem problem = assertThrows(PictureProblem.class, () -> skip.choose(List.of(BEST), 400, 200));
+    ImageProblem problem = assertThrows(ImageProblem.class, () -> skip.choose(List.of(BEST), 400, 200));
     assertEquals("NoDetection", problem.reason());
   }
 }

@@ -28,10 +28,10 @@ class TurboJpegTest {
 
   @ParameterizedTest
   @CsvSource({"640,480,95,0", "333,517,30,0", "17,9,80,0", "1,1,80,0", "640,481,80,1", "400,401,100,1"})
-  void itMakesThePixelsThatOpenCvMakes(int width, int height, int quality, int progressive) throws PictureProblem {
+  void itMakesThePixelsThatOpenCvMakes(int width, int height, int quality, int progressive) throws ImageProblem {
     for (int type : new int[] {CvType.CV_8UC3, CvType.CV_8UC1}) {
       byte[] bytes = jpeg(drawing(width, height, type), quality, progressive);
-      PictureHeader header = PictureHeader.of(bytes);
+      ImageHeader header = ImageHeader.of(bytes);
       Mat pixels = TurboJpeg.decode(bytes, header);
       assertNotNull(pixels, "is libturbojpeg0 installed?");
       Mat difference = new Mat();
@@ -41,22 +41,22 @@ class TurboJpegTest {
   }
 
   @Test
-  void aFileThatIsDamagedInPartsIsDecodedAsOpenCvDoes() throws PictureProblem {
+  void aFileThatIsDamagedInPartsIsDecodedAsOpenCvDoes() throws ImageProblem {
     byte[] bytes = jpeg(drawing(640, 480, CvType.CV_8UC3), 90, 0);
     for (int at = bytes.length / 2; at < bytes.length / 2 + 40; at++) {
       bytes[at] = 0x55;
     }
-    PictureHeader header = PictureHeader.of(bytes);
+    ImageHeader header = ImageHeader.of(bytes);
     Mat difference = new Mat();
     Core.absdiff(Decoder.decode(bytes, header), Decoder.byOpenCv(bytes, header), difference);
     assertEquals(0, Core.countNonZero(difference.reshape(1)));
   }
 
   @Test
-  void whatItCannotDecodeIsLeftToOpenCv() throws PictureProblem {
+  void whatItCannotDecodeIsLeftToOpenCv() throws ImageProblem {
     byte[] bytes = jpeg(drawing(64, 48, CvType.CV_8UC3), 90, 0);
-    PictureHeader header = PictureHeader.of(bytes);
-    assertNull(TurboJpeg.decode(bytes, new PictureHeader("jpeg", 65, 48)));
+    ImageHeader header = ImageHeader.of(bytes);
+    assertNull(TurboJpeg.decode(bytes, new ImageHeader("jpeg", 65, 48)));
     bytes[2] = 0;
     assertNull(TurboJpeg.decode(bytes, header));
   }

@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
 
 def batches(paths: Iterator[str], work: Work) -> Iterator[list[Row]]:
-    """Returns a row for each picture, a batch at a time."""
+    """Returns a row for each image, a batch at a time."""
     cv2.setNumThreads(1)
     detector, extractor = (
         loaded(work.engine, net.onnx, work.batch, work.cores, work.precision) for net in (work.detector, work.extractor)
@@ -55,7 +55,7 @@ def batches(paths: Iterator[str], work: Work) -> Iterator[list[Row]]:
 
 
 def read(path: str, net: Net) -> tuple[str, Pixels, Floats]:
-    """Returns a picture's pixels, and what they are as a net's input."""
+    """Returns an image's pixels, and what they are as a net's input."""
     pixels = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     bgr = np.asarray(pixels, np.uint8)
     return path, bgr, blob_of(bgr, net)
@@ -68,7 +68,7 @@ def blob_of(pixels: Pixels, net: Net) -> Floats:
 
 
 def crop(pixels: Pixels, box: tuple[float, float, float, float]) -> Pixels:
-    """Returns the part of a picture within a box of shares of its size; never less than a pixel."""
+    """Returns the part of an image within a box of shares of its size; never less than a pixel."""
     height, width = pixels.shape[:2]
     left, top = int(box[0] * width), int(box[1] * height)
     return pixels[top : max(top + 1, round(box[3] * height)), left : max(left + 1, round(box[2] * width))]
@@ -85,7 +85,7 @@ class Boxed:
         self._centers = (corners[:, 2:] + corners[:, :2]) / 2
 
     def __call__(self, maps: list[Floats]) -> tuple[float, tuple[float, float, float, float]]:
-        """Returns score and corners as shares of the picture; the whole picture where no box is sure enough.
+        """Returns score and corners as shares of the image; the whole image where no box is sure enough.
 
         Args:
             maps: Location maps, then confidence maps, each (channels, height, width).

@@ -1,4 +1,4 @@
-"""Real pictures for the demo: a folder of the user's, or what two packages carry.
+"""Real images for the demo: a folder of the user's, or what two packages carry.
 
 scikit-image ships some photographs and Debian's opencv-doc some sixty more. The Debian package is only unpacked into
 the cache, never installed.
@@ -20,16 +20,16 @@ FEWEST = 40
 
 
 def of_folder(folder: Path) -> list[Path]:
-    """Returns the pictures below a folder, by name.
+    """Returns the images below a folder, by name.
 
     Raises:
-        CommandError: There is no such folder, or no picture in it.
+        CommandError: There is no such folder, or no image in it.
     """
     if not folder.is_dir():
         raise CommandError(f"IMAGES={folder} is not a folder")
     found = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in ENDINGS)
     if not found:
-        raise CommandError(f"IMAGES={folder} holds no picture ({', '.join(sorted(ENDINGS))})")
+        raise CommandError(f"IMAGES={folder} holds no image ({', '.join(sorted(ENDINGS))})")
     return found
 
 
@@ -45,7 +45,7 @@ def of_packages() -> list[Path]:
     # What is smaller, or a PNG of opencv-doc, is mostly a drawing.
     photographs = [path for path in found if path.stat().st_size > 15_000 and path.suffix in _photographs_end(path)]
     if len(photographs) < FEWEST:
-        raise CommandError(f"only {len(photographs)} pictures found in packages: name a folder, make demo IMAGES=DIR")
+        raise CommandError(f"only {len(photographs)} images found in packages: name a folder, make demo IMAGES=DIR")
     return photographs
 
 
@@ -54,12 +54,12 @@ def _photographs_end(path: Path) -> set[str]:
 
 
 def _opencv_doc() -> Path:
-    unpacked = cache_folder() / "pictures" / "opencv-doc"
+    unpacked = cache_folder() / "images" / "opencv-doc"
     examples = unpacked / "usr/share/doc/opencv-doc/examples/data"
     if examples.is_dir():
         return examples
     if not shutil.which("apt-get"):
-        raise CommandError("the demo's pictures come from Debian's opencv-doc: elsewhere run make demo IMAGES=DIR")
+        raise CommandError("the demo's images come from Debian's opencv-doc: elsewhere run make demo IMAGES=DIR")
     print("fetching the package opencv-doc for its sample photographs (92 MB, once) …", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["apt-get", "update", "-qq"], check=False, capture_output=True)

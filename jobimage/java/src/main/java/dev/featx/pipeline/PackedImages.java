@@ -11,20 +11,20 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
 /**
- * Pictures that lie many to a file: a tar archive, a SequenceFile or a Parquet file, read from its start to its end.
+ * Images that lie many to a file: a tar archive, a SequenceFile or a Parquet file, read from its start to its end.
  *
  * @param files in the order of the rows
  * @param settings how they are read, as the resource says (featx_api.sources.Packed)
  */
-record PackedPictures(List<StoredObjects.StoredObject> files, JsonNode settings) implements Pictures.Part {
+record PackedImages(List<StoredObjects.StoredObject> files, JsonNode settings) implements Images.Part {
   /** A file that is being read. */
   interface Members extends Closeable {
-    /** Returns the next picture, or null behind the last one. */
+    /** Returns the next image, or null behind the last one. */
     Member next() throws IOException;
   }
 
   /**
-   * A picture within a file.
+   * An image within a file.
    *
    * @param name within the file
    * @param bytes its content, or null if it has more than are allowed
@@ -40,21 +40,21 @@ record PackedPictures(List<StoredObjects.StoredObject> files, JsonNode settings)
   private static final Map<String, Format> FORMATS = Map.of("tar", TarMembers::new, "sequenceFile", SequenceMembers::new,
       "parquet", ParquetMembers::new, "delta", ParquetMembers::new);
 
-  static PackedPictures of(JsonNode shard) {
-    return new PackedPictures(StoredObjects.of(shard).objects(), shard.get("packed"));
+  static PackedImages of(JsonNode shard) {
+    return new PackedImages(StoredObjects.of(shard).objects(), shard.get("packed"));
   }
 
-  /** Returns what decides by its name whether a member is a picture. */
+  /** Returns what decides by its name whether a member is an image. */
   static PathMatcher matcher(JsonNode settings) {
     return FileSystems.getDefault().getPathMatcher("glob:" + settings.get("members").asText());
   }
 
   @Override
-  public Pictures open(Plan plan, Configuration conf) {
+  public Images open(Plan plan, Configuration conf) {
     return new Unpacking(plan, conf);
   }
 
-  private final class Unpacking implements Pictures {
+  private final class Unpacking implements Images {
     private final Plan plan;
     private final Configuration conf;
     private int file;
@@ -67,13 +67,13 @@ record PackedPictures(List<StoredObjects.StoredObject> files, JsonNode settings)
     }
 
     @Override
-    public Picture next() throws IOException, InterruptedException {
+    public Image next() throws IOException, InterruptedException {
       for (; file < files.size(); file++, taken = 0) {
         StoredObjects.StoredObject current = files.get(file);
         Member member = plan.patience().answer("reading " + current.uri(), () -> member(current));
         if (member != null) {
           taken++;
-          return picture(current.key() + "/" + member.name(), member);
+          return image(current.key() + "/" + member.name(), member);
         }
         close();
       }
@@ -96,13 +96,13 @@ record PackedPictures(List<StoredObjects.StoredObject> files, JsonNode settings)
       }
     }
 
-    private Picture picture(String key, Member member) {
+    private Image image(String key, Member member) {
       if (member.bytes() == null) {
-        return new Picture(key, 0, () -> {
-          throw PictureProblem.tooLarge(member.size(), plan.maxBytes());
+        return new Image(key, 0, () -> {
+          throw ImageProblem.tooLarge(member.size(), plan.maxBytes());
         });
       }
-      return new Picture(key, member.size(), member::bytes);
+      return new Image(key, member.size(), member::bytes);
     }
 
     @Override

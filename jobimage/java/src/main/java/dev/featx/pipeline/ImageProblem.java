@@ -1,10 +1,10 @@
 package dev.featx.pipeline;
 
-/** Why one picture can't be processed: a row of the quarantine, never the end of a run. */
-public final class PictureProblem extends Exception {
+/** Why one image can't be processed: a row of the quarantine, never the end of a run. */
+public final class ImageProblem extends Exception {
   private static final long serialVersionUID = 1L;
 
-  /** Where in the pipeline a picture failed. */
+  /** Where in the pipeline an image failed. */
   public enum Stage {
     READ,
     DECODE,
@@ -22,15 +22,15 @@ public final class PictureProblem extends Exception {
    * @param reason in CamelCase, for programs
    * @param message for people: the value, and the setting that would help if there is one
    */
-  public PictureProblem(Stage stage, String reason, String message) {
+  public ImageProblem(Stage stage, String reason, String message) {
     super(message, null, false, false);
     this.stage = stage;
     this.reason = reason;
   }
 
-  /** Returns the problem of a picture that has more bytes than are allowed. */
-  static PictureProblem tooLarge(long bytes, long limit) {
-    return new PictureProblem(Stage.READ, "TooLarge", "it has " + bytes + " bytes, the limit is " + limit
+  /** Returns the problem of an image that has more bytes than are allowed. */
+  static ImageProblem tooLarge(long bytes, long limit) {
+    return new ImageProblem(Stage.READ, "TooLarge", "it has " + bytes + " bytes, the limit is " + limit
         + ": raise spec.limits.mebibytes, and spec.execution.memory with it");
   }
 

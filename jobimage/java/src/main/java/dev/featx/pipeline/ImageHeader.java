@@ -9,31 +9,31 @@ import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 
 /**
- * A picture's format and size, read before anything is decoded: a small file may hold a picture of gigabytes.
+ * An image's format and size, read before anything is decoded: a small file may hold an image of gigabytes.
  *
  * @param format such as jpeg, png, gif, webp
  * @param width in pixels
  * @param height in pixels
  * @param orientation how what is stored comes upright
  */
-record PictureHeader(String format, int width, int height, Orientation orientation) {
+record ImageHeader(String format, int width, int height, Orientation orientation) {
   static {
     ImageIO.setUseCache(false); // executors' disks are read-only
   }
 
-  /** A picture that is stored upright. */
-  PictureHeader(String format, int width, int height) {
+  /** An image that is stored upright. */
+  ImageHeader(String format, int width, int height) {
     this(format, width, height, Orientation.TOP_LEFT);
   }
 
   /**
    * Reads the header.
    *
-   * @throws PictureProblem NotAPicture or Truncated
+   * @throws ImageProblem NotAnImage or Truncated
    */
-  static PictureHeader of(byte[] bytes) throws PictureProblem {
+  static ImageHeader of(byte[] bytes) throws ImageProblem {
     if (bytes.length == 0) {
-      throw new PictureProblem(PictureProblem.Stage.DECODE, "Empty", "the object has 0 bytes");
+      throw new ImageProblem(ImageProblem.Stage.DECODE, "Empty", "the object has 0 bytes");
     }
     if (JpegStructure.isJpeg(bytes)) {
       return ofJpeg(bytes);
@@ -44,13 +44,13 @@ record PictureHeader(String format, int width, int height, Orientation orientati
     try (ImageInputStream stream = ImageIO.createImageInputStream(new ByteArrayInputStream(bytes))) {
       Iterator<ImageReader> readers = ImageIO.getImageReaders(stream);
       if (!readers.hasNext()) {
-        throw notAPicture(bytes);
+        throw notAnImage(bytes);
       }
       ImageReader reader = readers.next();
       try {
         reader.setInput(stream, true, true);
         String format = reader.getFormatName().toLowerCase(Locale.ROOT);
-        PictureHeader header = new PictureHeader(format, reader.getWidth(0), reader.getHeight(0));
+        ImageHeader header = new ImageHeader(format, reader.getWidth(0), reader.getHeight(0));
         if (format.equals("png") && !endsAsPng(bytes)) {
           throw truncated(bytes);
         }
@@ -59,19 +59,19 @@ record PictureHeader(String format, int width, int height, Orientation orientati
         reader.dispose();
       }
     } catch (IOException | RuntimeException e) {
-      throw new PictureProblem(PictureProblem.Stage.DECODE, "NotAPicture", "its header is damaged: " + e.getMessage());
+      throw new ImageProblem(ImageProblem.Stage.DECODE, "NotAnImage", "its header is damaged: " + e.getMessage());
     }
   }
 
-  private static PictureHeader ofJpeg(byte[] bytes) throws PictureProblem {
+  private static ImageHeader ofJpeg(byte[] bytes) throws ImageProblem {
     JpegStructure structure = JpegStructure.of(bytes);
     if (!structure.complete()) {
       throw truncated(bytes);
     }
     if (structure.width() == 0 || structure.height() == 0) {
-      throw new PictureProblem(PictureProblem.Stage.DECODE, "NotAPicture", "a JPEG without a frame");
+      throw new ImageProblem(ImageProblem.Stage.DECODE, "NotAnImage", "a JPEG without a frame");
     }
-    return new PictureHeader("jpeg", structure.width(), structure.height(), structure.orientation());
+    return new ImageHeader("jpeg", structure.width(), structure.height(), structure.orientation());
   }
 
   private static boolean isWebp(byte[] bytes) {
@@ -79,15 +79,15 @@ record PictureHeader(String format, int width, int height, Orientation orientati
   }
 
   /** Sizes of the three kinds of WebP (RFC 9649, sections 2.5 to 2.7). */
-  private static PictureHeader ofWebp(byte[] bytes) throws PictureProblem {
+  private static ImageHeader ofWebp(byte[] bytes) throws ImageProblem {
     return switch (ascii(bytes, 12, 4)) {
-      case "VP8 " -> new PictureHeader("webp", little(bytes, 26, 2) & 0x3FFF, little(bytes, 28, 2) & 0x3FFF);
+      case "VP8 " -> new ImageHeader("webp", little(bytes, 26, 2) & 0x3FFF, little(bytes, 28, 2) & 0x3FFF);
       case "VP8L" -> {
         int packed = little(bytes, 21, 4);
-        yield new PictureHeader("webp", (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1);
+        yield new ImageHeader("webp", (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1);
       }
-      case "VP8X" -> new PictureHeader("webp", little(bytes, 24, 3) + 1, little(bytes, 27, 3) + 1);
-      default -> throw notAPicture(bytes);
+      case "VP8X" -> new ImageHeader("webp", little(bytes, 24, 3) + 1, little(bytes, 27, 3) + 1);
+      default -> throw notAnImage(bytes);
     };
   }
 
@@ -100,13 +100,13 @@ record PictureHeader(String format, int width, int height, Orientation orientati
     return false;
   }
 
-  private static PictureProblem truncated(byte[] bytes) {
-    return new PictureProblem(PictureProblem.Stage.DECODE, "Truncated",
-        "the file ends after " + bytes.length + " bytes, before its picture does: upload it again");
+  private static ImageProblem truncated(byte[] bytes) {
+    return new ImageProblem(ImageProblem.Stage.DECODE, "Truncated",
+        "the file ends after " + bytes.length + " bytes, before its image does: upload it again");
   }
 
-  private static PictureProblem notAPicture(byte[] bytes) {
-    return new PictureProblem(PictureProblem.Stage.DECODE, "NotAPicture",
+  private static ImageProblem notAnImage(byte[] bytes) {
+    return new ImageProblem(ImageProblem.Stage.DECODE, "NotAnImage",
         bytes.length + " bytes that are no JPEG, PNG, GIF, BMP, TIFF or WebP");
   }
 

@@ -13,8 +13,8 @@ import java.util.Arrays;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 
-/** What is known of a picture before it is decoded. */
-class PictureHeaderTest {
+/** What is known of an image before it is decoded. */
+class ImageHeaderTest {
   private static byte[] encoded(String format, int width, int height) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     assertTrue(ImageIO.write(new BufferedImage(width, height, BufferedImage.TYPE_3BYTE_BGR), format, bytes));
@@ -24,9 +24,9 @@ class PictureHeaderTest {
   @Test
   void sizesAreReadOfEachFormat() throws Exception {
     for (String format : new String[] {"jpeg", "png", "gif", "bmp", "tiff"}) {
-      PictureHeader header = PictureHeader.of(encoded(format, 37, 21));
+      ImageHeader header = ImageHeader.of(encoded(format, 37, 21));
       String found = header.format().startsWith("tif") ? "tiff" : header.format();
-      assertEquals(new PictureHeader(format, 37, 21), new PictureHeader(found, header.width(), header.height()));
+      assertEquals(new ImageHeader(format, 37, 21), new ImageHeader(found, header.width(), header.height()));
     }
   }
 
@@ -37,37 +37,37 @@ class PictureHeaderTest {
     bytes[26] = 0x2A;
     bytes[27] = 0x01;
     bytes[28] = 0x10;
-    assertEquals(new PictureHeader("webp", 0x12A, 0x10), PictureHeader.of(bytes));
+    assertEquals(new ImageHeader("webp", 0x12A, 0x10), ImageHeader.of(bytes));
   }
 
   @Test
-  void anEmptyObjectIsEmptyAndTextIsNoPicture() {
-    assertEquals("Empty", assertThrows(PictureProblem.class, () -> PictureHeader.of(new byte[0])).reason());
-    byte[] text = "not a picture at all".getBytes(StandardCharsets.UTF_8);
-    assertEquals("NotAPicture", assertThrows(PictureProblem.class, () -> PictureHeader.of(text)).reason());
+  void anEmptyObjectIsEmptyAndTextIsNoImage() {
+    assertEquals("Empty", assertThrows(ImageProblem.class, () -> ImageHeader.of(new byte[0])).reason());
+    byte[] text = "not an image at all".getBytes(StandardCharsets.UTF_8);
+    assertEquals("NotAnImage", assertThrows(ImageProblem.class, () -> ImageHeader.of(text)).reason());
   }
 
   @Test
-  void aFileThatIsCutAnywhereIsNeverTakenForAWholePicture() throws Exception {
+  void aFileThatIsCutAnywhereIsNeverTakenForAWholeImage() throws Exception {
     for (String format : new String[] {"jpeg", "png"}) {
       byte[] whole = encoded(format, 64, 64);
       for (int length = 1; length < whole.length - 8; length += 7) {
         byte[] cut = Arrays.copyOf(whole, length);
-        assertThrows(PictureProblem.class, () -> PictureHeader.of(cut), format + " cut to " + length);
+        assertThrows(ImageProblem.class, () -> ImageHeader.of(cut), format + " cut to " + length);
       }
     }
   }
 
   @Test
-  void theEndOfAThumbnailIsNotTheEndOfThePicture() throws Exception {
+  void theEndOfAThumbnailIsNotTheEndOfTheImage() throws Exception {
     byte[] thumbnail = encoded("jpeg", 8, 8);
-    byte[] picture = encoded("jpeg", 64, 64);
+    byte[] image = encoded("jpeg", 64, 64);
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    bytes.write(picture, 0, 2);
+    bytes.write(image, 0, 2);
     int length = thumbnail.length + 2;
     bytes.write(new byte[] {(byte) 0xFF, (byte) 0xE1, (byte) (length >> 8), (byte) length});
     bytes.write(thumbnail);
-    bytes.write(picture, 2, picture.length - 2);
+    bytes.write(image, 2, image.length - 2);
     byte[] whole = bytes.toByteArray();
     assertEquals(new JpegStructure(64, 64, Orientation.TOP_LEFT, true), JpegStructure.of(whole));
     assertFalse(JpegStructure.of(Arrays.copyOf(whole, whole.length - 40)).complete());
@@ -75,7 +75,7 @@ class PictureHeaderTest {
 
   @Test
   void whatFollowsTheEndOfAJpegDoesNotMatter() throws Exception {
-    byte[] picture = encoded("jpeg", 16, 16);
-    assertTrue(JpegStructure.of(Arrays.copyOf(picture, picture.length + 100)).complete());
+    byte[] image = encoded("jpeg", 16, 16);
+    assertTrue(JpegStructure.of(Arrays.copyOf(image, image.length + 100)).complete());
   }
 }

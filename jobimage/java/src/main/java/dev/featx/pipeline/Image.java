@@ -3,21 +3,21 @@ package dev.featx.pipeline;
 import java.io.IOException;
 
 /**
- * An encoded picture of the source.
+ * An encoded image of the source.
  *
  * @param key by which the table names it
  * @param held bytes that it takes of the heap already, before its content is asked for
  * @param content hands out its bytes, in whichever thread asks
  */
-record Picture(String key, long held, Content content) {
-  /** Reads a picture, or hands out what was read. */
+record Image(String key, long held, Content content) {
+  /** Reads an image, or hands out what was read. */
   interface Content {
     /**
      * Returns the encoded bytes.
      *
-     * @throws PictureProblem if it is this picture's problem that there are none
+     * @throws ImageProblem if it is this image's problem that there are none
      * @throws IOException if it is the source's
      */
-    byte[] bytes() throws PictureProblem, IOException, InterruptedException;
+    byte[] bytes() throws ImageProblem, IOException, InterruptedException;
   }
 }

@@ -1,4 +1,4 @@
-"""Real pictures: the shared catalogue of product photos where it lies beside the checkout, else scikit-image's own."""
+"""Real images: the shared catalogue of product photos where it lies beside the checkout, else scikit-image's own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def write_photographs(folder: Path) -> None:
 
 
 def paths(count: int) -> list[Path]:
-    """Returns files of real pictures, spread evenly over what there is; fewer if there are not as many."""
+    """Returns files of real images, spread evenly over what there is; fewer if there are not as many."""
     folder = CATALOG if CATALOG.is_dir() else Path(str(skimage.__file__)).parent / "data"
     found = sorted(path for path in folder.rglob("*") if path.suffix in (".jpg", ".png"))
     step = max(1, len(found) // count)
