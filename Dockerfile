@@ -58,7 +58,7 @@ ENV PATH=/opt/featx/bin:$PATH PYTHONUNBUFFERED=1 FEATX_JARS=/opt/featx/jars \
     JAVA_HOME=/usr/lib/jvm/java-17-openjdk-amd64 SPARK_HOME=/opt/featx/lib/python3.11/site-packages/pyspark
 COPY jobimage/executor.sh /opt/featx/bin/executor
 # Here and not in job-build: it fits this very Java, and these jars with the times that they have here.
-RUN python3 -m featx_job.class_archive "$FEATX_JARS"
+RUN python3 -m featx_job.build_class_archive "$FEATX_JARS"
 USER 10001:10001
 WORKDIR /var/featx
 ENTRYPOINT ["/opt/featx/bin/executor"]

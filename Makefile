@@ -10,7 +10,7 @@ RUN := $(UV) run --no-sync
 # Rows that are measured on more images too: the JVM compiles for its first 20 seconds, and small nets are fast.
 LONG := featx-bigdl,bigdl-bare,featx-openvino,openvino-bare,featx-openvino-bf16,openvino-bf16-bare,openvino-bf16,openvino,onnxruntime,torch,featx-bigdl-int8,featx-openvino-int8
 PYTHON := .venv/bin/python
-CAFFE := jobimage/featx_job/nets
+CAFFE := jobimage/featx_job/nets/caffe
 CRDS := crds/featureextractions.featx.dev.yaml charts/featx-crds/templates/featureextractions.featx.dev.yaml
 
 .PHONY: help
@@ -84,16 +84,16 @@ generate: ready ## write what is generated: the CRD from the models, Python from
 
 .PHONY: cluster
 cluster: ready ## start a one-node Kubernetes of our own, with Featx's images
-	$(PYTHON) -m tests.cluster up
+	$(PYTHON) -m examples.cluster up
 	$(PYTHON) -m tests.e2e images
 
 .PHONY: cluster-down
 cluster-down: ready ## stop it; nothing is left
-	$(PYTHON) -m tests.cluster down
+	$(PYTHON) -m examples.cluster down
 
 .PHONY: engine
 engine: ready ## build the Java part that executors run
-	@$(PYTHON) -m featx_cli.engine
+	@$(PYTHON) -m featx_cli.java_build
 
 .PHONY: ready
 ready: .venv/ready ## install Python packages

@@ -10,7 +10,7 @@ while IFS='=' read -r -d '' name value; do
   [[ $name == SPARK_JAVA_OPT_* ]] && java_options+=("$value")
 done < <(env -0)
 
-# The same jars in the same order as featx_job/classes.py has them: the class archive fits no other. The featx jars come
+# The same jars in the same order as featx_job/spark/class_path.py has them: the class archive fits no other. The featx jars come
 # first: they hold the same Hadoop version's S3 client, and Featx's classes.
 export LC_ALL=C
 site=${SPARK_HOME%/pyspark}

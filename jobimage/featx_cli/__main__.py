@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from featx_cli import fit_deepbit, import_tfjs, local, read_source, retrieval, retry_failed
+from featx_cli import fit_deepbit, import_tfjs, read, retrieval, retry_failed, run
 from featx_cli.errors import CommandError
 
 
@@ -33,15 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="featx", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="run a FeatureExtraction on this machine")
-    run.add_argument("file", type=Path, help="YAML file with the resource")
-    local.add_arguments(run)
-    run.set_defaults(run=lambda parsed: local.run(parsed.file, parsed))
-    read_source.register(commands)
-    retry_failed.register(commands)
-    retrieval.register(commands)
-    fit_deepbit.register(commands)
-    import_tfjs.register(commands)
+    for command in (run, read, retry_failed, retrieval, fit_deepbit, import_tfjs):
+        command.register(commands)
     return parser
 
 

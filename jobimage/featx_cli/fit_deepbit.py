@@ -16,17 +16,18 @@ from typing import Any
 import numpy as np
 from featx_api.execution import Errors, Output
 from featx_api.resource import FeatureExtraction
-from featx_api.sources import FilesSource, Source
-from featx_job import models, places
+from featx_api.source import FilesSource, Source
+from featx_job.clients.hadoop import Hadoop
+from featx_job.environment import Environment
 from featx_job.failures import RunFailure
-from featx_job.hadoop import Hadoop
+from featx_job.models import fetch
 from featx_job.nets.errors import ModelError
-from featx_job.sources.bucket import BucketSource
-from featx_job.sources.folder import FolderSource
-from featx_job.surroundings import Surroundings
+from featx_job.source.local import FolderSource
+from featx_job.source.open import open_source
+from featx_job.source.s3 import BucketSource
 from numpy.typing import NDArray
 
-from featx_cli import local, resource_file
+from featx_cli import resource_file, run
 from featx_cli.errors import CommandError
 
 
@@ -37,7 +38,7 @@ def register(commands: Any) -> None:
     fit.add_argument("--output", type=Path, required=True, help="the extractor with the layer, an ONNX file")
     fit.add_argument("--bits", type=int, default=64, choices=[16, 32, 64, 128, 256], help="bits of a code (default 64)")
     fit.add_argument("--images", type=int, default=1000, help="of the source, that it is fitted to (default 1000)")
-    local.add_arguments(fit)
+    run.add_arguments(fit)
     fit.set_defaults(run=_fit)
 
 
@@ -47,11 +48,11 @@ def _fit(parsed: argparse.Namespace) -> int:
 
     resource = resource_file.read(parsed.file)
     spec = resource.spec
-    with local.surroundings(resource.name, parsed) as (around, console):
+    with run.local_environment(resource.name, parsed) as (environment, console):
         try:
-            network = models.network(spec, spec.extractor.model, "spec.extractor.model", around)
+            network = fetch.network(spec, spec.extractor.model, "spec.extractor.model", environment)
             network.of_layer(spec.extractor.layer)  # a wrong name is said before images are fetched
-            as_they_are, *turned = _features(resource, around, parsed.images, console)
+            as_they_are, *turned = _features(resource, environment, parsed.images, console)
             layer = deepbit.fit(as_they_are, parsed.bits, turned)
             data = hash_layer.appended(network, spec.extractor.layer, layer)
         except RunFailure as failure:
@@ -84,14 +85,14 @@ EXTRACTOR = """  extractor:  # upload {output} to where your cluster reads model
 
 
 def _features(
-    resource: FeatureExtraction, around: Surroundings, images: int, console: Any
+    resource: FeatureExtraction, environment: Environment, images: int, console: Any
 ) -> list[NDArray[np.float32]]:
     """Returns the features of images as they are, and of the same turned by each of DeepBit's angles."""
     from featx_retrieval import table, turned
 
-    with tempfile.TemporaryDirectory(dir=around.work) as text:
+    with tempfile.TemporaryDirectory(dir=environment.work) as text:
         folder, output = Path(text) / "images", Path(text) / "table"
-        if not turned.write(_sample(resource, around, images), folder):
+        if not turned.write(_sample(resource, environment, images), folder):
             raise CommandError("spec.source: it holds no image that can be decoded")
         spec = resource.spec.model_copy(
             update={
@@ -100,7 +101,7 @@ def _features(
                 "errors": Errors(max_failed_fraction=1),
             }
         )
-        outcome = local.with_bar(local.job_of(resource.model_copy(update={"spec": spec})), around, console)
+        outcome = run.with_bar(run.job_of(resource.model_copy(update={"spec": spec})), environment, console)
         if outcome.failure:
             raise CommandError(f"{outcome.failure.class_}: {outcome.failure.message}")
         try:
@@ -111,10 +112,10 @@ def _features(
     return turned.by_angle(read.keys, read.features)
 
 
-def _sample(resource: FeatureExtraction, around: Surroundings, images: int) -> Iterator[bytes]:
+def _sample(resource: FeatureExtraction, environment: Environment, images: int) -> Iterator[bytes]:
     """Yields images from all over the source; those too large for a run are left out, as it would."""
     nobody = Hadoop(dict, patience=0)
-    source = places.source(resource.spec, around, nobody)
+    source = open_source(resource.spec, environment, nobody)
     if not isinstance(source, BucketSource | FolderSource):
         raise CommandError(
             "spec.source: images are sampled of s3, claim and local files only: copy some thousand there"

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from featx_cli.engine import cache_folder, uv
 from featx_cli.errors import CommandError
+from featx_cli.java_build import cache_folder, uv
 
 NPM = "npm:"
 # tf2onnx 1.17.0 calls what numpy 2 took away, and asks for no version of it.
@@ -54,10 +54,10 @@ def imported(model: Path) -> tuple[bytes, int, int]:
     Raises:
         CommandError: There is no such file, it is no such SSD, or the converter can't be had.
     """
-    from featx_job.nets import onnx_reader
     from featx_job.nets.errors import ModelError
-    from featx_job.nets.object_detection import ANCHORS, BOXES, SCORES, with_end
-    from featx_job.nets.onnx_writer import to_onnx
+    from featx_job.nets.onnx import onnx_reader
+    from featx_job.nets.onnx.onnx_writer import to_onnx
+    from featx_job.nets.ssd.object_detection import ANCHORS, BOXES, SCORES, with_end
 
     if not model.is_file():
         raise CommandError(f"{model} is no file")
@@ -105,7 +105,7 @@ def converted(model: Path, outputs: Sequence[str]) -> bytes:
     Raises:
         CommandError: The converter can't be had, or can't convert it.
     """
-    from featx_job.nets.object_detection import INPUT
+    from featx_job.nets.ssd.object_detection import INPUT
 
     names = ["--inputs", INPUT, "--inputs-as-nchw", INPUT, "--outputs", ",".join(outputs), "--opset", str(OPSET)]
     kept = cache_folder() / "models" / f"tfjs-{_digest(model, names)}.onnx"

@@ -13,7 +13,7 @@ import yaml
 from featx_cli import resource_file
 from featx_cli.errors import CommandError
 
-MOST = 5000  # keys that a resource may name (featx_api.sources.Source)
+MOST = 5000  # keys that a resource may name (featx_api.source.Source)
 
 
 def register(commands: Any) -> None:

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from featx_api.job import JOB_FILE, JobSpec, Outcome
+from featx_api.contract import JOB_FILE, JobSpec, Outcome
 
-from featx_job import pod, program, surroundings
+from featx_job import driver_pod, run
+from featx_job.environment import pod_environment
 from featx_job.failures import RunFailure
 
 LOG = logging.getLogger("featx_job")
@@ -23,15 +24,15 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, _stopped)
     job = JobSpec.model_validate_json(Path(os.environ.get("FEATX_JOB", JOB_FILE)).read_bytes())
-    around = surroundings.of_pod(os.environ)
-    assert around.cluster is not None
+    environment = pod_environment(os.environ)
+    assert environment.cluster is not None
     LOG.info("attempt %d of %s/%s", job.attempt, job.namespace, job.name)
     try:
-        outcome = program.run(job, around, pod.Annotations(around.cluster))
+        outcome = run.run(job, environment, driver_pod.Annotations(environment.cluster))
     except _Stopped:
         failure = RunFailure("Stopped", "the driver pod was told to stop", retryable=True)
         outcome = Outcome(result="Failed", failure=failure.to_status(), retryable=True)
-    pod.leave_message(outcome)
+    driver_pod.leave_message(outcome)
     if outcome.failure:
         LOG.error("%s: %s", outcome.failure.class_, outcome.failure.message)
         return RETRYABLE if outcome.retryable else PERMANENT

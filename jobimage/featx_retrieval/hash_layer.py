@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 from featx_job.nets.errors import ModelError
-from featx_job.nets.graph import FullyConnected, Layer, Network
-from featx_job.nets.onnx_writer import to_onnx
+from featx_job.nets.graph.network import Layer, Network
+from featx_job.nets.graph.operations import FullyConnected
+from featx_job.nets.onnx.onnx_writer import to_onnx
 
 from featx_retrieval.baselines import Hash
 

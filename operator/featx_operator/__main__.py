@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 import kopf
 
 from featx_operator import handlers
-from featx_operator.cluster import Cluster
+from featx_operator.cluster.client import Cluster
 from featx_operator.lease import Lease, LostError
 from featx_operator.queue import Key, Queue, work
 from featx_operator.reconcile import Reconciler
 from featx_operator.settings import Settings, from_environment
-from featx_operator.store import Store
+from featx_operator.state.store import Store
 
 logger = logging.getLogger("featx_operator")
 

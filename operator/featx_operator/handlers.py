@@ -13,12 +13,12 @@ from typing import Any
 
 import kopf
 from featx_api import GROUP, PLURAL, VERSION
-from featx_api.job import LABEL_UID
+from featx_api.contract import LABEL_UID
 
 from featx_operator.lease import Lease
 from featx_operator.queue import Key, Queue
 from featx_operator.settings import Settings
-from featx_operator.store import Store, key_of, owner_of
+from featx_operator.state.store import Store, key_of, owner_of
 
 SENTINEL = Key("", "sentinel")  # no namespace is empty, so it is never a resource's
 SENTINEL_SECONDS = 10.0

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from featx_operator.cluster import ApiError, Body, Cluster
+from featx_operator.cluster.client import ApiError, Body, Cluster
 from featx_operator.settings import Settings
 
 logger = logging.getLogger(__name__)

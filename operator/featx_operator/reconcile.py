@@ -13,15 +13,16 @@ from typing import Any
 from featx_api.resource import FeatureExtraction
 from featx_api.status import FeatureExtractionStatus
 
-from featx_operator import children, events
-from featx_operator.cluster import ApiError, Cluster
-from featx_operator.creation import RefusedError, create_attempt, foreign
-from featx_operator.observed import Observed, Pod, Waiting, pod_from
-from featx_operator.plan import is_finished, plan
+from featx_operator import manifests
+from featx_operator.cluster.client import ApiError, Cluster
+from featx_operator.cluster.creation import RefusedError, create_attempt, foreign
+from featx_operator.decisions import events
+from featx_operator.decisions.plan import is_finished, plan
+from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan
 from featx_operator.queue import Key
-from featx_operator.run import Action, CreateAttempt, DeletePod, Plan
 from featx_operator.settings import Settings
-from featx_operator.store import Store
+from featx_operator.state.observed import Observed, Pod, Waiting, pod_from
+from featx_operator.state.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ class Reconciler:
             return observed
         driver = observed.driver(status.attempt)
         if driver is None:
-            name = children.driver_name(metadata["name"], status.attempt)
+            name = manifests.driver_name(metadata["name"], status.attempt)
             present = await asyncio.to_thread(self._cluster.pod, metadata["namespace"], name)
             if present is None:
                 return observed
@@ -130,7 +131,7 @@ class Reconciler:
         logger.info("%s/%s: %s", namespace, body["metadata"]["name"], action)
         if isinstance(action, CreateAttempt):
             resource = FeatureExtraction.model_validate({key: body[key] for key in ("metadata", "spec")})
-            name = children.config_map_name(resource.name, action.attempt)
+            name = manifests.config_map_name(resource.name, action.attempt)
             self._store.put_config_map(uid, name)
             pod = await asyncio.to_thread(
                 create_attempt, self._cluster, resource, action.attempt, self._settings.job_image

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from pyarrow import dataset
 
 from examples.demo import models
-from tests import models as caffe_models
 from tests.bench import machine
 from tests.bench.main_job import FOLDER
-from tests.images import CATALOG
+from tests.support import models as caffe_models
+from tests.support.images import CATALOG
 
 DRAWS, SEED = 2000, 1
 Image = NDArray[np.uint8]
@@ -121,7 +121,7 @@ def difference(precisions: NDArray[np.float64], base: NDArray[np.float64]) -> di
     }
 
 
-def surroundings() -> dict[str, Any]:
+def environment() -> dict[str, Any]:
     """Returns machine, versions and date."""
     return {
         "date": datetime.now(UTC).date().isoformat(),

@@ -57,7 +57,7 @@ def main() -> int:
     for bits in BITS:
         for name, fit in WAYS.items():
             rows.append(catalogue.said({"way": name, "bits": bits, **of_codes(fit, bits, features, labels)}))
-    results = {"photos": len(photos), "splits": SPLITS, "rows": rows, **catalogue.surroundings()}
+    results = {"photos": len(photos), "splits": SPLITS, "rows": rows, **catalogue.environment()}
     catalogue.write("deepbit", results, page(results))
     return 0
 

@@ -56,7 +56,7 @@ def main() -> int:
         whole = precisions if whole is None else whole
         row = {"policy": each.name, "cropped": cropped, **catalogue.difference(precisions, whole)}
         rows.append(catalogue.said(row))
-    results = {"photos": len(precisions), "rows": rows, **catalogue.surroundings()}
+    results = {"photos": len(precisions), "rows": rows, **catalogue.environment()}
     catalogue.write("crops", results, page(results))
     return 0
 

@@ -91,7 +91,7 @@ def main() -> int:
         layer = deepbit.fit(features[0][::2], bits)  # those photos, as they are, that thresholds are chosen on
         ways[f"{bits} bits, Hamming"] = (np.stack([layer.bits(each) for each in features]), "hamming")
     rows = [{"by": name, **judged(values, kind)} for name, (values, kind) in ways.items()]
-    results = {"photos": features.shape[1], "rows": rows, **catalogue.surroundings()}
+    results = {"photos": features.shape[1], "rows": rows, **catalogue.environment()}
     catalogue.write("duplicates", results, page(results))
     return 0
 

@@ -17,9 +17,9 @@ from typing import Any
 
 from minio import Minio
 
+from examples.cluster.reach import reachable
 from tests.bench import kills
 from tests.bench.main_job import specs
-from tests.cluster.reach import reachable
 from tests.e2e.names import ACCESS_KEY, SECRET_KEY
 from tests.e2e.run.stage import BUCKET, Run, Store, apply, executor_processes, kubectl, resource
 

@@ -20,12 +20,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from featx_cli.engine import jars
+from featx_cli.java_build import jars
 
 from tests.bench import machine
 from tests.integration.job import drawings
 from tests.integration.job.runs import Rows, Spec, job, model, rows_of_folder
-from tests.tiny_models import write_tiny_extractor, write_tiny_ssd
+from tests.support.tiny_models import write_tiny_extractor, write_tiny_ssd
 
 IMAGES, SHARD, BROKEN = 2000, 20, 100
 KILLS, SEED = 50, 20261125

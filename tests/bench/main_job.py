@@ -22,13 +22,13 @@ from featx_job.nets.load import load_detector, load_extractor
 from kubernetes import client, config
 from minio import Minio
 
-from tests import images
+from examples.cluster.reach import reachable
 from tests.bench import machine
-from tests.cluster.reach import reachable
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY, STORE_SECRET
 from tests.e2e.run.stage import Store, apply, folder_of, kubectl, resource
 from tests.integration.nets.engine import Engine, running
-from tests.models import CaffeFiles, res10, resnet50_thin
+from tests.support import images
+from tests.support.models import CaffeFiles, res10, resnet50_thin
 
 IMAGES = 341
 ROUNDS = 3

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from featx_api.sources import S3Source
-from featx_job import earlier, stores
-from featx_job.shards import cut, from_bytes, to_bytes
-from featx_job.sources.bucket import BucketSource
-from featx_job.storage.folder import FolderStorage
-from featx_job.table import OWN_MANIFEST, SHARD_LIST
+from featx_api.source import S3Source
+from featx_job.clients import s3
+from featx_job.source.s3 import BucketSource
+from featx_job.source.shards import cut, from_bytes, to_bytes
+from featx_job.table import earlier_runs
+from featx_job.table.parquet_table import OWN_MANIFEST, SHARD_LIST
+from featx_job.table.storage.local import FolderStorage
 
 Result = TypeVar("Result")
 
@@ -29,7 +30,7 @@ def main(what: str, file: str) -> None:
     source = S3Source.model_validate(
         {"endpoint": told["endpoint"], "bucket": "keys", "prefix": "catalog/", "secretRef": {"name": "store"}}
     )
-    client = stores.client(source, "spec.source.s3", Path(told["secrets"]), {})
+    client = s3.client(source, "spec.source.s3", Path(told["secrets"]), {})
     if what == "bare":
         found = timed(lambda: sum(1 for _ in client.list_objects("keys", "catalog/", recursive=True)))
         sys.stdout.write(json.dumps({"keys": found[0], "seconds": round(found[1], 1)}))
@@ -52,8 +53,8 @@ def planned(source: BucketSource, work: Path) -> dict[str, Any]:
     seconds = listed + timed(rest)[1]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     (table / "_featx" / "uid" / OWN_MANIFEST).write_text(json.dumps({"completionTime": "2026"}))
-    versions, reading = timed(lambda: earlier.versions(earlier.lists(FolderStorage(table, "-")), source.base))
-    changed, comparing = timed(lambda: sum(1 for _ in earlier.changed(source.objects(), versions)))
+    versions, reading = timed(lambda: earlier_runs.versions(earlier_runs.lists(FolderStorage(table, "-")), source.base))
+    changed, comparing = timed(lambda: sum(1 for _ in earlier_runs.changed(source.objects(), versions)))
     assert changed == 0
     return {
         "keys": len(objects),

@@ -38,7 +38,7 @@ def main() -> int:
             exact = exact or table
             row = {"pair": pair, "engine": engine, "precision": precision, **judged(table, exact)}
             rows.append(catalogue.said(row))
-    results = {"photos": len(table.rows), "rows": rows, **catalogue.surroundings()}
+    results = {"photos": len(table.rows), "rows": rows, **catalogue.environment()}
     catalogue.write("precision", results, page(results))
     return 0
 

@@ -21,17 +21,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from featx_api.job import JobSpec
+from featx_api.contract import JobSpec
 from featx_api.spec import FeatureExtractionSpec
 from featx_api.status import Progress
-from featx_cli.engine import jars
-from featx_job import program, reading
-from featx_job.surroundings import Surroundings
+from featx_cli.java_build import jars
+from featx_job import read_source, run
+from featx_job.environment import Environment
 
 from tests.bench import kills, machine
 from tests.integration.job import runs
 from tests.integration.job import store as s3
-from tests.stores import hbase, hdfs
+from tests.support.stores import hbase, hdfs
 
 SIZE, ROUNDS = 30_000, 3
 # So many that reading takes some seconds: a Spark job of 36 shards takes 0.3, whatever they hold.
@@ -48,14 +48,14 @@ def main() -> int:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as text, ExitStack() as servers:
         work = Path(text)
-        around = Surroundings(jars=jars(), work=work / "work", secrets=secrets(work))
+        environment = Environment(jars=jars(), work=work / "work", secrets=secrets(work))
         for name, prepare in (("HBase", of_hbase), ("S3", of_s3), ("HDFS", of_hdfs), ("files", of_files)):
             (work / name).mkdir()
             source, bare = prepare(work / name, servers)
-            rows.append(measured(name, source, bare, around))
+            rows.append(measured(name, source, bare, environment))
             sys.stdout.write(json.dumps(rows[-1]) + "\n")
             sys.stdout.flush()
-        outputs = written(work, servers, around)
+        outputs = written(work, servers, environment)
         with ExitStack() as alone:
             planning = planned(work, alone)
     write(rows, outputs, planning)
@@ -133,12 +133,12 @@ def of_files(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
     return {"files": {"uri": f"file://{folder}"}}, lambda: sum(len(path.read_bytes()) for path in folder.iterdir())
 
 
-def measured(name: str, source: dict[str, Any], bare: Bare, around: Surroundings) -> dict[str, Any]:
+def measured(name: str, source: dict[str, Any], bare: Bare, environment: Environment) -> dict[str, Any]:
     """Returns MB/s of both, in turns; the first round warms up and does not count."""
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(ROUNDS + 1):
-        found = reading.read(job(source, IMAGES[name] // SHARDS + 1), around)
+        found = read_source.read(job(source, IMAGES[name] // SHARDS + 1), environment)
         if found.images != IMAGES[name]:
             raise RuntimeError(f"{name}: {found}")
         ours.append(found.bytes / found.seconds / 1e6)
@@ -174,7 +174,7 @@ def job(source: dict[str, Any], shard: int) -> JobSpec:
     )
 
 
-def written(work: Path, servers: ExitStack, around: Surroundings) -> dict[str, Any]:
+def written(work: Path, servers: ExitStack, environment: Environment) -> dict[str, Any]:
     """Returns images a second of one run by its output, and what it costs to go on where an attempt has ended."""
     for name in ("runs", "of-s3", "of-hdfs"):
         (work / name).mkdir()
@@ -191,19 +191,19 @@ def written(work: Path, servers: ExitStack, around: Surroundings) -> dict[str, A
     for number in range(ROUNDS + 1):
         for name, uri in uris.items():
             output = {"uri": f"{uri}-{number}"} | ({"s3": access} if name == "S3" else {})
-            _, speed = attempted({**spec, "output": output}, f"{name}-{number}", around, None)
+            _, speed = attempted({**spec, "output": output}, f"{name}-{number}", environment, None)
             speeds[name].append(speed)
         output = {"uri": f"file://{work}/runs/whole-{number}"}
-        whole, _ = attempted({**spec, "output": output}, f"whole-{number}", around, None)
+        whole, _ = attempted({**spec, "output": output}, f"whole-{number}", environment, None)
         output = {"uri": f"file://{work}/runs/halves-{number}"}
-        first, _ = attempted({**spec, "output": output}, f"halves-{number}", around, kills.IMAGES // 2)
-        second, _ = attempted({**spec, "output": output}, f"halves-{number}", around, None)
+        first, _ = attempted({**spec, "output": output}, f"halves-{number}", environment, kills.IMAGES // 2)
+        second, _ = attempted({**spec, "output": output}, f"halves-{number}", environment, None)
         halves.append(first + second - whole)
     medians = {name: round(statistics.median(each[1:])) for name, each in speeds.items()}
     return {"imagesPerSecond": medians, "resuming": round(statistics.median(halves[1:]), 1)}
 
 
-def attempted(spec: dict[str, Any], uid: str, around: Surroundings, until: int | None) -> tuple[float, float]:
+def attempted(spec: dict[str, Any], uid: str, environment: Environment, until: int | None) -> tuple[float, float]:
     """Runs an attempt, or as much of it as makes so many images; returns its seconds, and images a second."""
 
     def look(progress: Progress) -> None:
@@ -211,7 +211,7 @@ def attempted(spec: dict[str, Any], uid: str, around: Surroundings, until: int |
             raise RuntimeError("ended half-way")
 
     started = time.monotonic()
-    outcome = program.run(runs.job(spec, uid), around, look)
+    outcome = run.run(runs.job(spec, uid), environment, look)
     if (outcome.result == "Succeeded") != (until is None):
         raise RuntimeError(f"{uid}: {outcome.failure}")
     speed = outcome.progress.images_per_second if outcome.progress else None

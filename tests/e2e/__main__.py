@@ -12,7 +12,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 
-from tests.cluster import Cluster, ClusterError, choose, featx, leftovers, processes, s3_store
+from examples.cluster import Cluster, ClusterError, choose, featx, leftovers, processes, s3_store
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY
 from tests.e2e.operator.image import SCRIPTED_DRIVER, VARIABLE
 

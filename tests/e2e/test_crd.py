@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.bad_resources import BAD, Bad, changed, good
+from tests.support.bad_resources import BAD, Bad, changed, good
 
 CRD_FILE = "crds/featureextractions.featx.dev.yaml"
 NAMESPACE = "featx-crd-test"

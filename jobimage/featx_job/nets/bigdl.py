@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from featx_job.nets import graph
 from featx_job.nets.errors import ModelError
-from featx_job.nets.fold import fold
-from featx_job.nets.graph import Layer, Network
+from featx_job.nets.graph import operations
+from featx_job.nets.graph.fold import fold
+from featx_job.nets.graph.network import Layer, Network
 
 
 def prepared(network: Network, *, integers: bool = False) -> Network:
@@ -41,26 +41,28 @@ def prepared(network: Network, *, integers: bool = False) -> Network:
 def _saturates(network: Network, layer: Layer) -> bool:
     """Returns whether limits stand between convolutions, which then hand on integers."""
     clip, layers, consumers = layer.operation, network.by_name(), network.consumers()
-    if not isinstance(clip, graph.Clip) or clip.low != 0 or layer.name in network.outputs:
+    if not isinstance(clip, operations.Clip) or clip.low != 0 or layer.name in network.outputs:
         return False
     (source,) = layer.inputs
-    made_by_one = source in layers and isinstance(layers[source].operation, graph.Convolution)
+    made_by_one = source in layers and isinstance(layers[source].operation, operations.Convolution)
     readers = consumers[layer.name]
     return (
-        made_by_one and len(consumers[source]) == 1 and all(isinstance(r.operation, graph.Convolution) for r in readers)
+        made_by_one
+        and len(consumers[source]) == 1
+        and all(isinstance(r.operation, operations.Convolution) for r in readers)
     )
 
 
 def _without_clip(layer: Layer) -> list[Layer]:
     clip = layer.operation
-    if not isinstance(clip, graph.Clip) or len(layer.shape) not in (1, 3):
+    if not isinstance(clip, operations.Clip) or len(layer.shape) not in (1, 3):
         return [layer]
     name, channels = layer.name, layer.shape[0]
-    steps: list[tuple[str, graph.Operation]] = [
+    steps: list[tuple[str, operations.Operation]] = [
         (f"{name}/below", _affine(channels, -1, clip.high)),
-        (f"{name}/relu", graph.Relu()),
+        (f"{name}/relu", operations.Relu()),
         (f"{name}/above", _affine(channels, -1, clip.high - clip.low)),
-        (f"{name}/clipped" if clip.low else name, graph.Relu()),
+        (f"{name}/clipped" if clip.low else name, operations.Relu()),
     ]
     if clip.low:
         steps.append((name, _affine(channels, 1, clip.low)))
@@ -71,21 +73,21 @@ def _without_clip(layer: Layer) -> list[Layer]:
     return made
 
 
-def _affine(channels: int, scale: float, shift: float) -> graph.Affine:
-    return graph.Affine(np.full(channels, scale, np.float32), np.full(channels, shift, np.float32))
+def _affine(channels: int, scale: float, shift: float) -> operations.Affine:
+    return operations.Affine(np.full(channels, scale, np.float32), np.full(channels, shift, np.float32))
 
 
 def _reason(network: Network, layer: Layer) -> str | None:
     axes = len(network.shape_of(layer.inputs[0])) + 1 if layer.inputs else 0
     match layer.operation:
-        case graph.PriorBox() | graph.Priors() | graph.DetectionOutput():
+        case operations.PriorBox() | operations.Priors() | operations.DetectionOutput():
             return "it is known at the end of a detector only"
-        case graph.Softmax(axis=axis) if axis != 1 or axes not in (2, 4):
+        case operations.Softmax(axis=axis) if axis != 1 or axes not in (2, 4):
             return f"softmax along axis {axis} of {axes}; known is axis 1 of a map or a vector"
-        case graph.Convolution(dilation=(high, wide), groups=groups) if high != wide and groups > 1:
+        case operations.Convolution(dilation=(high, wide), groups=groups) if high != wide and groups > 1:
             return f"groups together with the dilation {high}x{wide}"
-        case graph.Affine() if axes not in (2, 4):
+        case operations.Affine() if axes not in (2, 4):
             return f"scale and shift of {axes} axes; known are maps and vectors"
-        case graph.Clip():
+        case operations.Clip():
             return f"limits of {axes} axes; known are maps and vectors"
     return None

@@ -7,14 +7,16 @@ from functools import cached_property
 
 import numpy as np
 
-from featx_job.nets import bigdl, caffe
-from featx_job.nets.detection import SingleShot, split
+from featx_job.nets import bigdl
+from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.errors import ModelError
-from featx_job.nets.fold import fold
-from featx_job.nets.graph import Network, Shape
+from featx_job.nets.graph.fold import fold
+from featx_job.nets.graph.network import Network
+from featx_job.nets.graph.operations import Shape
 from featx_job.nets.network_file import Engine, detector_parts, extractor_parts
+from featx_job.nets.protobuf_wire import Parts
 from featx_job.nets.quantization import Ranges, Seen, settled, watched
-from featx_job.nets.wire import Parts
+from featx_job.nets.ssd.detection import SingleShot, split
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +64,12 @@ class Loaded:
 
 def load_detector(prototxt: str, caffemodel: bytes, engine: Engine = "bigdl") -> Loaded:
     """Imports an SSD from Caffe's files; see `ready_detector`."""
-    return ready_detector(caffe.read(prototxt, caffemodel), engine)
+    return ready_detector(caffe_reader.read(prototxt, caffemodel), engine)
 
 
 def load_extractor(prototxt: str, caffemodel: bytes, layer: str, engine: Engine = "bigdl") -> Loaded:
     """Imports a net from Caffe's files, up to the layer that is the feature; see `ready_extractor`."""
-    return ready_extractor(caffe.read(prototxt, caffemodel), layer, engine)
+    return ready_extractor(caffe_reader.read(prototxt, caffemodel), layer, engine)
 
 
 def ready_detector(network: Network, engine: Engine = "bigdl", precision: str = "f32") -> Loaded:

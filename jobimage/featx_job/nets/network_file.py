@@ -16,11 +16,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from featx_job.nets.detection import SingleShot
-from featx_job.nets.graph import Array, Layer, Network
-from featx_job.nets.onnx_writer import onnx_parts
+from featx_job.nets.graph.network import Layer, Network
+from featx_job.nets.graph.operations import Array
+from featx_job.nets.onnx.onnx_writer import onnx_parts
+from featx_job.nets.protobuf_wire import Part, Parts
 from featx_job.nets.quantization import Ranges
-from featx_job.nets.wire import Part, Parts
+from featx_job.nets.ssd.detection import SingleShot
 
 Engine = Literal["bigdl", "openvino"]
 

@@ -13,14 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from featx_job.nets import graph
-from featx_job.nets.graph import Array, Network
+from featx_job.nets.graph import operations
+from featx_job.nets.graph.network import Network
+from featx_job.nets.graph.operations import Array
 
 Range = tuple[float, float]
 Ranges = Mapping[str, Range]
 
 # They hand on the integers that they are given.
-PASSING = (graph.Identity, graph.Flatten, graph.Concat)
+PASSING = (operations.Identity, operations.Flatten, operations.Concat)
 
 
 class Seen(NamedTuple):
@@ -62,9 +63,9 @@ def settled(network: Network, seen: Seen) -> Ranges:
     return {name: found[representative(name)] for name in found}
 
 
-def passes_on(operation: graph.Operation) -> bool:
+def passes_on(operation: operations.Operation) -> bool:
     """Returns whether a layer's outputs are among its inputs: then integers stay what they are."""
-    return isinstance(operation, PASSING) or (isinstance(operation, graph.Pooling) and operation.method == "max")
+    return isinstance(operation, PASSING) or (isinstance(operation, operations.Pooling) and operation.method == "max")
 
 
 def per_channel(weight: Array) -> tuple[NDArray[np.int8], Array]:

@@ -16,13 +16,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from featx_cli.engine import cache_folder, jars
+from featx_cli.java_build import cache_folder, jars
 
-from tests import images
 from tests.bench.pipeline import measured, report
 from tests.bench.pipeline.measured import Measured, RowFailed
 from tests.bench.pipeline.nets import PAIRS, Pair
 from tests.bench.pipeline.rows import ROWS, Job
+from tests.support import images
 
 ROOT = Path(__file__).resolve().parents[3]
 SCALED = "featx-bigdl"

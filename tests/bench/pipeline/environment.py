@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from featx_cli.engine import cache_folder, uv
+from featx_cli.java_build import cache_folder, uv
 
 PACKAGES = (
     "numpy==1.26.4",

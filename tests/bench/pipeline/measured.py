@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
-from featx_cli.engine import cache_folder
+from featx_cli.java_build import cache_folder
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]

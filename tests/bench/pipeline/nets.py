@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from featx_job.nets import caffe, onnx_reader
-from featx_job.nets.detection import split
-from featx_job.nets.fold import fold
-from featx_job.nets.graph import Network
+from featx_job.nets.caffe import caffe_reader
+from featx_job.nets.graph.fold import fold
+from featx_job.nets.graph.network import Network
 from featx_job.nets.load import ready_detector, ready_extractor
-from featx_job.nets.onnx_writer import to_onnx
+from featx_job.nets.onnx import onnx_reader
+from featx_job.nets.onnx.onnx_writer import to_onnx
+from featx_job.nets.ssd.detection import split
 
 from examples.demo.models import coco_ssdlite, digest, squeezenet
-from tests import architectures, models
-from tests.architectures import ScaledNet
+from tests.support import architectures, models
+from tests.support.architectures import ScaledNet
 
 Files = Callable[[Path], models.CaffeFiles | Path]
 
@@ -133,7 +134,7 @@ def _read(net: Net, folder: Path) -> tuple[Network, dict[str, Any]]:
     if isinstance(files, Path):
         network, model = onnx_reader.read(files.read_bytes()), {"onnx": files.as_uri(), "sha256": digest(files)}
     else:
-        network = caffe.read(files.prototxt.read_text(), files.caffemodel.read_bytes())
+        network = caffe_reader.read(files.prototxt.read_text(), files.caffemodel.read_bytes())
         model = {"prototxt": files.prototxt.as_uri(), "weights": files.caffemodel.as_uri()}
         model["sha256"] = digest(files.caffemodel)
     pixels = {"mean": net.mean, "scale": net.scale, "channels": net.channels}

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from featx_job.spark import OPENED
+from featx_job.spark.settings import OPENED
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cluster import Build
+from examples.cluster import Build
 
 FOLDER = Path(__file__).parent / "scripted_driver"
 SCRIPTED_DRIVER = Build("localhost/featx/scripted-driver:dev", FOLDER / "Dockerfile", FOLDER)

@@ -1,4 +1,4 @@
-"""Measures the operator: `python -m tests.cluster exec -- .venv/bin/python -m tests.e2e.operator.measure`.
+"""Measures the operator: `python -m examples.cluster exec -- .venv/bin/python -m tests.e2e.operator.measure`.
 
 Prints JSON: milliseconds from apply to the driver pod's creation (watched, not polled), one run at a time and with all
 of them applied at once, and the resident memory at rest and with many runs whose drivers wait for a node.

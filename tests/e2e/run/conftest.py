@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from minio import Minio
 
-from tests.cluster.reach import reachable
+from examples.cluster.reach import reachable
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY, STORE_SECRET
 from tests.e2e.run.stage import Store, kubectl
-from tests.models import res10, resnet50_thin
-from tests.tiny_models import EXTRACTOR_LAYER, write_tiny_extractor
+from tests.support.models import res10, resnet50_thin
+from tests.support.tiny_models import EXTRACTOR_LAYER, write_tiny_extractor
 
 
 @pytest.fixture(scope="session")

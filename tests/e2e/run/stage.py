@@ -12,8 +12,8 @@ from typing import Any
 from minio import Minio
 
 from tests.e2e.names import ENDPOINT, NAMESPACE, STORE_SECRET
-from tests.models import CaffeFiles
-from tests.tables import copied, table_of_folder
+from tests.support.models import CaffeFiles
+from tests.support.tables import copied, table_of_folder
 
 BUCKET = "e2e"
 PATIENCE = 180.0  # two cores start a driver's JVM, an executor's, and convert two nets

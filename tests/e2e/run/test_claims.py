@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests import images
 from tests.e2e.names import ENDPOINT, NAMESPACE, STORE_SECRET
 from tests.e2e.run.stage import Store, apply, kubectl, resource
 from tests.integration.job.runs import rows_of_folder
+from tests.support import images
 
 FILES = images.paths(6)
 

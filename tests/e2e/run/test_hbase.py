@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests import images
 from tests.e2e.names import ENDPOINT, STORE_SECRET
 from tests.e2e.run.stage import Store, apply, kubectl, resource
-from tests.stores.hbase import FLAGS, SITE, properties
+from tests.support import images
+from tests.support.stores.hbase import FLAGS, SITE, properties
 
 FILES = images.paths(6)
 CLASS_PATH = "/tmp/conf:/opt/featx/jars/*:/opt/featx/lib/python3.11/site-packages/pyspark/jars/*"

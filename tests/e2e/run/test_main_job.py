@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from tests import images
 from tests.e2e.names import SECRET_KEY
 from tests.e2e.operator.scene import eventually
 from tests.e2e.run.stage import BUCKET, Run, Store, apply, folder_of, kubectl, resource
+from tests.support import images
 
 FILES = images.paths(40)
 COUNT = len(FILES)  # scikit-image alone has some twenty

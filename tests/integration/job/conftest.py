@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from featx_cli.engine import jars
-from featx_job.surroundings import Surroundings
+from featx_cli.java_build import jars
+from featx_job.environment import Environment
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, model
 from tests.integration.job.store import ADMIN, READER, Store, running
-from tests.tiny_models import write_tiny_extractor, write_tiny_ssd
+from tests.support.tiny_models import write_tiny_extractor, write_tiny_ssd
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def runner(tmp_path_factory: pytest.TempPathFactory, secrets: Path) -> Runner:
-    return Runner(Surroundings(jars=jars(), work=tmp_path_factory.mktemp("work"), secrets=secrets))
+    return Runner(Environment(jars=jars(), work=tmp_path_factory.mktemp("work"), secrets=secrets))
 
 
 @pytest.fixture(scope="session")

@@ -9,16 +9,16 @@ import json
 import sys
 from pathlib import Path
 
-from featx_api.job import JobSpec
-from featx_job import program
-from featx_job.surroundings import Surroundings
+from featx_api.contract import JobSpec
+from featx_job import run
+from featx_job.environment import Environment
 
 
 def main(job_file: str, outcome_file: str) -> None:
     description = json.loads(Path(job_file).read_text())
     secrets = Path(description["secrets"]) if "secrets" in description else None
-    around = Surroundings(jars=Path(description["jars"]), work=Path(description["work"]), secrets=secrets)
-    outcome = program.run(JobSpec.model_validate(description["job"]), around, lambda _: None)
+    environment = Environment(jars=Path(description["jars"]), work=Path(description["work"]), secrets=secrets)
+    outcome = run.run(JobSpec.model_validate(description["job"]), environment, lambda _: None)
     Path(outcome_file).write_text(json.dumps(outcome.to_wire()))
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.models import CaffeFiles
+from tests.support.models import CaffeFiles
 
 Pixels = NDArray[np.uint8]
 Mean = tuple[float, float, float]

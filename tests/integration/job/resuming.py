@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from featx_job.surroundings import Surroundings
+from featx_job.environment import Environment
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Spec, job
@@ -66,9 +66,9 @@ def scene(tiny: Spec, images: Path, output: Path, form: str = "parquet") -> Scen
 
 
 @contextmanager
-def driver(scene: Scene, folder: Path, around: Surroundings) -> Iterator[subprocess.Popen[bytes]]:
+def driver(scene: Scene, folder: Path, environment: Environment) -> Iterator[subprocess.Popen[bytes]]:
     """Starts a driver in a process of its own, with its JVM, and kills both at the end."""
-    where = {"jars": str(around.jars), "work": str(folder / "work")}
+    where = {"jars": str(environment.jars), "work": str(folder / "work")}
     (folder / "job.json").write_text(json.dumps({"job": job(scene.spec, scene.uid).to_wire(), **where}))
     command = [sys.executable, "-m", "tests.integration.job.program_process"]
     with (folder / "log").open("wb") as log:

@@ -15,17 +15,17 @@ from typing import Any, NamedTuple
 import deltalake
 import pyarrow as arrow
 import pyarrow.parquet as parquet
-from featx_api.job import JobSpec, Outcome
+from featx_api.contract import JobSpec, Outcome
 from featx_api.spec import FeatureExtractionSpec
 from featx_api.status import Progress
-from featx_cli.engine import jars
-from featx_job import program
-from featx_job.surroundings import Surroundings
+from featx_cli.java_build import jars
+from featx_job import run
+from featx_job.environment import Environment
 
 from tests.integration.job.store import ADMIN, Store
-from tests.models import CaffeFiles
-from tests.stores.hdfs import Hdfs
-from tests.tables import copied, parts, table_of_folder
+from tests.support.models import CaffeFiles
+from tests.support.stores.hdfs import Hdfs
+from tests.support.tables import copied, parts, table_of_folder
 
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
@@ -55,12 +55,12 @@ class Runner:
     """Runs specs one after another; Spark's JVM stays between them, with the nets that it has converted.
 
     Attributes:
-        surroundings: Where runs happen.
+        environment: Where runs happen.
         seen: The progress that the last run reported.
         patience: Seconds that runs wait for a store, unless they say so themselves.
     """
 
-    surroundings: Surroundings
+    environment: Environment
     seen: list[Progress] = field(default_factory=list)
     patience: int = 3
 
@@ -71,7 +71,7 @@ class Runner:
     def run(self, spec: Spec, uid: str = "uid-1", attempt: int = 1) -> Outcome:
         self.seen.clear()
         spec = spec | {"execution": {"storeTimeoutSeconds": self.patience, **spec.get("execution", {})}}
-        return program.run(job(spec, uid, attempt), self.surroundings, self.seen.append)
+        return run.run(job(spec, uid, attempt), self.environment, self.seen.append)
 
 
 def job(spec: Spec, uid: str = "uid-1", attempt: int = 1) -> JobSpec:

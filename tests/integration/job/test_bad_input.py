@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from featx_api.job import Outcome
+from featx_api.contract import Outcome
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.integration.job.faults import NAMES, IMAGES, filled, in_the_middle, some_done, spec_of
+from tests.integration.job.faults import IMAGES, NAMES, filled, in_the_middle, some_done, spec_of
 from tests.integration.job.runs import Runner, Spec, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import running
-from tests.stores import hbase, hdfs
+from tests.support.stores import hbase, hdfs
 
 CUT_SECONDS = 30.0
 

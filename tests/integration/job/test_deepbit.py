@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from featx_job.nets import onnx_reader
-from featx_job.nets.graph import FullyConnected
+from featx_job.nets.graph.operations import FullyConnected
+from featx_job.nets.onnx import onnx_reader
 
 from examples.demo import models
 from tests.integration.job.runs import Runner, rows_of_folder
 from tests.integration.nets.engine import Name
-from tests.images import write_photographs
+from tests.support.images import write_photographs
 
 BITS = 16
 

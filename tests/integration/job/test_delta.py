@@ -12,7 +12,7 @@ import deltalake
 import pyarrow as arrow
 import pytest
 from featx_api.status import Progress
-from featx_job import program
+from featx_job import run
 
 from tests.integration.job import drawings, resuming
 from tests.integration.job.runs import Runner, Spec, job, rows_of_delta, rows_of_folder
@@ -97,7 +97,7 @@ def test_groups_of_shards_are_readable_before_the_run_has_ended(
             seen.append((progress.shards_done, deltalake.DeltaTable(tmp_path / "table").count()))
 
     spec = spec_of(images, tiny, {"uri": f"file://{tmp_path}/table"}, shard=1)
-    outcome = program.run(job(spec, "uid-grows"), runner.surroundings, look)
+    outcome = run.run(job(spec, "uid-grows"), runner.environment, look)
     assert outcome.failure is None, outcome.failure
     assert transactions(tmp_path / "table", "uid-grows") == [0, 1, 2]  # eight shards each, and four
     assert any(0 < rows < len(NAMES) - 1 for _, rows in seen)
@@ -123,7 +123,7 @@ def whole(scene: resuming.Scene) -> None:
 def test_a_driver_that_is_killed_between_transactions_is_continued_behind_the_last(
     scene: resuming.Scene, runner: Runner, tmp_path: Path
 ) -> None:
-    with resuming.driver(scene, tmp_path, runner.surroundings) as process:
+    with resuming.driver(scene, tmp_path, runner.environment) as process:
         resuming.until(process, tmp_path, lambda: len(transactions(scene.output, scene.uid)) >= 2)
     before = transactions(scene.output, scene.uid)
     assert 2 <= len(before) < resuming.SHARDS // 8, "it was killed too late to be in the middle"
@@ -137,7 +137,7 @@ def test_a_driver_that_was_believed_dead_and_wakes_up_commits_nothing_twice(
     scene: resuming.Scene, runner: Runner, tmp_path: Path
 ) -> None:
     asleep = scene.elsewhere(tmp_path / "table")
-    with resuming.driver(asleep, tmp_path, runner.surroundings) as process:
+    with resuming.driver(asleep, tmp_path, runner.environment) as process:
         resuming.until(process, tmp_path, lambda: len(transactions(asleep.output, asleep.uid)) >= 2)
         os.killpg(process.pid, signal.SIGSTOP)
         assert len(transactions(asleep.output, asleep.uid)) < resuming.SHARDS // 8, "it fell asleep too late"

@@ -82,17 +82,19 @@ def test_credentials_that_are_revoked_in_the_middle_are_named(
     shutil.copytree(secrets, tmp_path / "secrets")
     key = tmp_path / "secrets" / "store" / "AWS_SECRET_ACCESS_KEY"
     right = key.read_text()
-    around = replace(runner.surroundings, secrets=tmp_path / "secrets")
+    environment = replace(runner.environment, secrets=tmp_path / "secrets")
     with running(tmp_path) as started:
         store = filled(started, image, "revoked")
         in_the_middle(lambda: some_done(store, "revoked"), lambda: _write(key, "no-longer-valid"))
-        outcome = replace(runner, surroundings=around).run(spec_of(store, tiny, "revoked"), uid="faults")
+        outcome = replace(runner, environment=environment).run(spec_of(store, tiny, "revoked"), uid="faults")
         assert outcome.failure is not None
         assert (outcome.failure.class_, outcome.retryable) == ("AccessDenied", False), outcome.failure
         assert "no-longer-valid" not in outcome.failure.message and right not in outcome.failure.message
         key.write_text(right)
         assert (
-            replace(runner, surroundings=around).run(spec_of(store, tiny, "revoked"), uid="faults", attempt=2).failure
+            replace(runner, environment=environment)
+            .run(spec_of(store, tiny, "revoked"), uid="faults", attempt=2)
+            .failure
             is None
         )
         keys = [row["key"] for row in rows_of_bucket(store, "revoked", "table").rows]

@@ -15,8 +15,8 @@ import pytest
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder
-from tests.stores import hbase
-from tests.stores.hbase import HBase
+from tests.support.stores import hbase
+from tests.support.stores.hbase import HBase
 
 ROWS = 90
 

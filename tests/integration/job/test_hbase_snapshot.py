@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, rows_of_folder
-from tests.stores import hbase
+from tests.support.stores import hbase
 
 ROWS = 40
 LONG = 60

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from featx_api.status import Progress
-from featx_job import program
+from featx_job import run
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_folder, rows_of_hdfs
-from tests.stores import hdfs
-from tests.stores.hdfs import Hdfs
+from tests.support.stores import hdfs
+from tests.support.stores.hdfs import Hdfs
 
 IMAGES = 24
 
@@ -88,7 +88,7 @@ def test_an_image_that_has_grown_since_it_was_listed_is_read_as_it_is(runner: Ru
             files.put("/images/grown/one.jpg", drawings.encoded(drawings.scene(640, 480)))
 
     spec = spec_of(files, tiny, "tables/grown", "images/grown")
-    outcome = program.run(job(spec, "grown"), runner.surroundings, replace)
+    outcome = run.run(job(spec, "grown"), runner.environment, replace)
     assert outcome.failure is None
     (row,) = rows_of_hdfs(files, "/tables/grown").rows
     assert (row["width"], row["height"]) == (640, 480)

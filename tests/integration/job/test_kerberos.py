@@ -10,8 +10,8 @@ import pytest
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, run_alone
-from tests.stores import hbase, hdfs, kerberos
-from tests.stores.kerberos import RUN, SERVICES, Kdc
+from tests.support.stores import hbase, hdfs, kerberos
+from tests.support.stores.kerberos import RUN, SERVICES, Kdc
 
 NAMES = [f"{number:02}.jpg" for number in range(12)]
 IMAGE = drawings.encoded(drawings.scene())

@@ -6,8 +6,8 @@ import threading
 import time
 from pathlib import Path
 
-from featx_job.shards import cut, to_bytes
-from featx_job.sources import Listed
+from featx_job.source import Listed
+from featx_job.source.shards import cut, to_bytes
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, rows_of_bucket

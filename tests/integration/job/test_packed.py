@@ -15,7 +15,7 @@ import pytest
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import Store
-from tests.stores.java import gateway
+from tests.support.stores.java import gateway
 
 IMAGES = {f"{number:03}.jpg": drawings.encoded(drawings.scene(seed=number)) for number in range(10)}
 
@@ -81,9 +81,7 @@ def test_images_of_archives_are_read_beside_their_labels(
     assert outcome.progress.images_total == 2 * len(IMAGES) + 2
 
 
-def test_images_of_a_parquet_column_are_read(
-    runner: Runner, tiny: Spec, plain: dict[str, Any], tmp_path: Path
-) -> None:
+def test_images_of_a_parquet_column_are_read(runner: Runner, tiny: Spec, plain: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     columns = {"name": list(IMAGES), "jpeg": list(IMAGES.values()), "label": [1] * len(IMAGES)}
     table = arrow.table({**columns, "more": [None] * len(IMAGES)})

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import skimage
 
-from tests import models
 from tests.integration.job.reference import Reference, Row
 from tests.integration.job.runs import Runner, model, rows_of_folder
-from tests.images import paths
+from tests.support import models
+from tests.support.images import paths
 
 PIXEL, RELATIVE = 1.0, 1e-3
 FACE_MEAN, COLOUR_MEAN = (104.0, 177.0, 123.0), (104.0, 117.0, 123.0)

@@ -11,8 +11,8 @@ import pytest
 from examples.demo import models
 from tests.integration.job.runs import Runner, Spec, rows_of_folder
 from tests.integration.nets.engine import Name
-from tests.images import write_photographs
-from tests.processor import FLAGS, needs_integers
+from tests.support.images import write_photographs
+from tests.support.processor import FLAGS, needs_integers
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.integration.job.store import Store
 def no_spark(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fails a test whose run gets as far as Spark."""
     if "needs_spark" not in request.fixturenames:
-        monkeypatch.setattr("featx_job.engine.SparkContext", lambda **_: pytest.fail("Spark was started"))
+        monkeypatch.setattr("featx_job.spark.session.SparkContext", lambda **_: pytest.fail("Spark was started"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.integration.job import resuming
-from tests.integration.job.resuming import PATIENCE, IMAGES, SHARDS, UID, Scene, Stamps, driver, until_some_are_done
+from tests.integration.job.resuming import IMAGES, PATIENCE, SHARDS, UID, Scene, Stamps, driver, until_some_are_done
 from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder
 
 
@@ -29,7 +29,7 @@ class Killed(NamedTuple):
 def killed(scene: Scene, runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Killed:
     """What is there when driver and JVM were killed with some shards done and others not."""
     folder = tmp_path_factory.mktemp("killed")
-    with driver(scene, folder, runner.surroundings) as process:
+    with driver(scene, folder, runner.environment) as process:
         until_some_are_done(scene, process, folder)
     done = scene.done()
     assert 3 <= len(done) < SHARDS, "it was killed too late to be in the middle"
@@ -97,7 +97,7 @@ def test_a_driver_that_was_believed_dead_and_wakes_up_adds_nothing(
     scene: Scene, runner: Runner, tmp_path: Path
 ) -> None:
     asleep = scene.elsewhere(tmp_path / "table")
-    with driver(asleep, tmp_path, runner.surroundings) as process:
+    with driver(asleep, tmp_path, runner.environment) as process:
         until_some_are_done(asleep, process, tmp_path)
         os.killpg(process.pid, signal.SIGSTOP)
         assert len(asleep.done()) < SHARDS, "it fell asleep too late to be in the middle"

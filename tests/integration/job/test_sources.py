@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as arrow
 import pytest
-from featx_api.job import Outcome
+from featx_api.contract import Outcome
 from featx_api.status import Progress
-from featx_job import program
+from featx_job import run
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_bucket, rows_of_folder
@@ -195,7 +195,7 @@ def test_no_secret_is_in_anything_that_was_written(from_bucket: Finished, store:
 def test_a_finished_run_that_is_run_again_returns_the_same_at_once(
     runner: Runner, from_bucket: Finished, store: Store, tiny: Spec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("featx_job.program.models.load", lambda *_: pytest.fail("nothing is left to do"))
+    monkeypatch.setattr("featx_job.run.models.load", lambda *_: pytest.fail("nothing is left to do"))
     source = {"endpoint": store.endpoint, "bucket": "shop", "prefix": "images/", "secretRef": {"name": "store"}}
     outcome = runner.run({"source": {"s3": source}, **tiny, "output": {"uri": "s3://shop/tables/first"}}, attempt=2)
     assert outcome.result == "Succeeded"
@@ -225,7 +225,7 @@ def test_an_image_that_another_one_replaces_while_a_run_goes_is_read_as_it_is_th
         if not progress.images_done:
             put(*after)
 
-    outcome = program.run(job(spec), runner.surroundings, replace)
+    outcome = run.run(job(spec), runner.environment, replace)
     assert outcome.failure is None
     (row,) = rows_of_folder(tmp_path / "table").rows
     assert (row["width"], row["height"]) == after

@@ -9,15 +9,15 @@ from typing import Any
 import deltalake
 import pyarrow as arrow
 import pytest
-from featx_api.job import Outcome
-from featx_job.engine import Engine
-from featx_job.storage.folder import FolderStorage
-from featx_job.table import Table
+from featx_api.contract import Outcome
+from featx_job.spark.session import Session
+from featx_job.table.parquet_table import Table
+from featx_job.table.storage.local import FolderStorage
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Rows, Runner, Spec, quarantine_of_folder, rows_of_delta, rows_of_hdfs
 from tests.integration.job.store import Store
-from tests.stores import hdfs
+from tests.support.stores import hdfs
 
 FIRST, SECOND = (drawings.encoded(drawings.scene(seed=seed)) for seed in (1, 2))
 NAMES = [f"{number:02}.jpg" for number in range(12)]
@@ -114,17 +114,17 @@ def test_a_table_that_others_have_compacted_is_updated_too(nightly: Nightly) -> 
 def test_an_update_that_another_writer_has_overtaken_looks_anew(
     nightly: Nightly, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace = Engine.replace
+    replace = Session.replace
     calls: list[int] = []
 
-    def overtaken(self: Engine, files: list[dict[str, Any]], table: Table) -> list[dict[str, Any]]:
+    def overtaken(self: Session, files: list[dict[str, Any]], table: Table) -> list[dict[str, Any]]:
         found = replace(self, files, table)
         if not calls:
             deltalake.DeltaTable(nightly.table).delete("key = '05.jpg'")
         calls.append(len(files))
         return found
 
-    monkeypatch.setattr(Engine, "replace", overtaken)
+    monkeypatch.setattr(Session, "replace", overtaken)
     (nightly.images / "04.jpg").write_bytes(SECOND)
     assert nightly.run(2).failure is None
     assert len(calls) == 2

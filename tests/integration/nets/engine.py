@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from featx_cli.engine import jars
+from featx_cli.java_build import jars
 from numpy.typing import NDArray
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 

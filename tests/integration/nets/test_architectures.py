@@ -1,6 +1,6 @@
 """Each architecture that Featx is made for gives on both engines what OpenCV's Caffe importer gives.
 
-Weights are random (tests/architectures). The nets are large: one is there at a time, on two images.
+Weights are random (tests/support/architectures). The nets are large: one is there at a time, on two images.
 """
 
 from __future__ import annotations
@@ -10,20 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from featx_job.nets import bigdl, caffe
-from featx_job.nets.detection import split
-from featx_job.nets.fold import fold
-from featx_job.nets.graph import Network
+from featx_job.nets import bigdl
+from featx_job.nets.caffe import caffe_reader
+from featx_job.nets.graph.fold import fold
+from featx_job.nets.graph.network import Network
 from featx_job.nets.load import load_detector
 from featx_job.nets.network_file import extractor_bytes
-from featx_job.nets.onnx_writer import to_onnx
+from featx_job.nets.onnx.onnx_writer import to_onnx
+from featx_job.nets.ssd.detection import split
 from numpy.typing import NDArray
 from openvino import Core
 
-from tests import architectures
-from tests.architectures import ScaledNet
 from tests.integration.nets.comparison import Floats, blobs, boxes, distance, matched, opencv, outputs
 from tests.integration.nets.engine import Engine
+from tests.support import architectures
+from tests.support.architectures import ScaledNet
 
 Images = list[NDArray[np.uint8]]
 Build = Callable[[], ScaledNet]
@@ -93,7 +94,7 @@ def test_maps_and_boxes_equal_opencvs(
     loaded = load_detector(prototxt, weights)
     assert loaded.length == prior_boxes
     (tmp_path / "net").write_bytes(loaded.data)
-    detector = split(fold(caffe.read(prototxt, weights)))
+    detector = split(fold(caffe_reader.read(prototxt, weights)))
     with engine.loaded(tmp_path / "net", BATCH) as compiled:
         maps = compiled.forward(inputs)
         found = compiled.detect(inputs, detector.output.confidence_threshold)
@@ -119,7 +120,7 @@ def check_features(
     engine: Engine, prototxt: str, weights: bytes, layer: str, inputs: Floats, expected: Floats, folder: Path
 ) -> Network:
     """Checks what both engines make of the inputs, one after the other; returns the net that they were given."""
-    network = fold(caffe.read(prototxt, weights).of_layer(layer))
+    network = fold(caffe_reader.read(prototxt, weights).of_layer(layer))
     (folder / "net").write_bytes(extractor_bytes(bigdl.prepared(network)))
     with engine.loaded(folder / "net", BATCH) as compiled:
         (found,) = compiled.forward(inputs)

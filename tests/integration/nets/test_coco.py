@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import skimage
 from featx_cli import import_tfjs
-from featx_job.nets import onnx_reader
 from featx_job.nets.load import ready_detector
-from featx_job.nets.object_detection import INPUT
+from featx_job.nets.onnx import onnx_reader
+from featx_job.nets.ssd.object_detection import INPUT
 from numpy.typing import NDArray
 from openvino import Core
 

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from featx_job.nets import caffe, onnx_reader
-from featx_job.nets.graph import Network
+from featx_job.nets.caffe import caffe_reader
+from featx_job.nets.graph.network import Network
 from featx_job.nets.load import Loaded, ready_detector, ready_extractor
+from featx_job.nets.onnx import onnx_reader
 from featx_job.nets.quantization import Seen
 from numpy.typing import NDArray
 
 from examples.demo import models as demo
-from tests import models
 from tests.integration.nets.comparison import Floats, blobs
 from tests.integration.nets.engine import Engine, Name
-from tests.processor import needs_integers
+from tests.support import models
+from tests.support.processor import needs_integers
 
 Images = list[NDArray[np.uint8]]
 LOOKED_AT = 8
@@ -98,7 +99,7 @@ def outputs(engine: Engine, file: Path, inputs: Floats) -> Floats:
 
 
 def _caffe(files: models.CaffeFiles) -> Network:
-    return caffe.read(files.prototxt.read_text(), files.caffemodel.read_bytes())
+    return caffe_reader.read(files.prototxt.read_text(), files.caffemodel.read_bytes())
 
 
 def _cosine(one: Floats, other: Floats) -> float:

@@ -8,7 +8,7 @@ from featx_job.nets.load import load_extractor
 from py4j.protocol import Py4JJavaError
 
 from tests.integration.nets.engine import Engine
-from tests.tiny_models import EXTRACTOR_SIZE, tiny_extractor
+from tests.support.tiny_models import EXTRACTOR_SIZE, tiny_extractor
 
 IMAGES = np.zeros((2, 3, EXTRACTOR_SIZE, EXTRACTOR_SIZE), np.float32)
 

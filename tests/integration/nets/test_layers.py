@@ -13,10 +13,10 @@ import pytest
 from featx_job.nets.load import load_detector, load_extractor
 from numpy.typing import NDArray
 
-from tests.caffe_nets import CaffeNet
 from tests.integration.nets.comparison import boxes, distance, matched, opencv, outputs
 from tests.integration.nets.engine import Engine
-from tests.tiny_models import EXTRACTOR_SIZE, SSD_SIZE, tiny_extractor, tiny_ssd
+from tests.support.caffe_nets import CaffeNet
+from tests.support.tiny_models import EXTRACTOR_SIZE, SSD_SIZE, tiny_extractor, tiny_ssd
 
 Build = Callable[[CaffeNet], str]
 RANDOM = np.random.default_rng(3)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from featx_job.nets import caffe
-from featx_job.nets.detection import split
-from featx_job.nets.fold import fold
+from featx_job.nets.caffe import caffe_reader
+from featx_job.nets.graph.fold import fold
 from featx_job.nets.load import load_detector, load_extractor
+from featx_job.nets.ssd.detection import split
 from numpy.typing import NDArray
 
-from tests import models
 from tests.integration.nets.comparison import blobs, boxes, distance, matched, opencv, outputs
 from tests.integration.nets.engine import Engine
+from tests.support import models
 
 Images = list[NDArray[np.uint8]]
 FACES_MEAN, RESNET_MEAN = (104, 177, 123), (104, 117, 123)
@@ -19,7 +19,7 @@ FACES_MEAN, RESNET_MEAN = (104, 177, 123), (104, 117, 123)
 
 def test_the_ssds_raw_maps_equal_opencvs(each_engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.res10())
-    names = list(split(fold(caffe.read(prototxt, weights))).trunk.outputs)
+    names = list(split(fold(caffe_reader.read(prototxt, weights))).trunk.outputs)
     inputs = blobs(images, 300, FACES_MEAN)
     loaded = load_detector(prototxt, weights, each_engine.name)
     assert loaded.length == 8892

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from featx_job.nets import caffe_pb2
+from featx_job.nets.caffe import caffe_pb2
 from featx_job.nets.load import load_detector, load_extractor
 from numpy.typing import NDArray
 
-from tests.caffe_nets import CaffeNet
 from tests.integration.nets.comparison import boxes, distance, matched, opencv
 from tests.integration.nets.engine import Engine
-from tests.tiny_models import SSD_SIZE, tiny_ssd
+from tests.support.caffe_nets import CaffeNet
+from tests.support.tiny_models import SSD_SIZE, tiny_ssd
 
 Floats = NDArray[np.float32]
 Change = Callable[[dict[str, caffe_pb2.LayerParameter]], object]

@@ -6,7 +6,7 @@ import pytest
 from featx_api.resource import FeatureExtraction
 from pydantic import ValidationError
 
-from tests.bad_resources import BAD, Bad, changed, good
+from tests.support.bad_resources import BAD, Bad, changed, good
 
 
 def test_a_complete_resource_survives_a_round_trip() -> None:

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from featx_cli.quiet import turned_to
+from featx_cli.terminal import turned_to
 
 
 def test_what_others_print_is_in_the_log_and_ours_on_the_terminal(

@@ -10,7 +10,7 @@ from featx_cli import resource_file
 from featx_cli.__main__ import main
 from featx_cli.errors import CommandError
 
-from tests.bad_resources import changed, good
+from tests.support.bad_resources import changed, good
 
 
 def written(tmp_path: Path, *documents: object) -> Path:

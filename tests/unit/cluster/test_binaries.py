@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import binaries
-from tests.cluster.errors import ClusterError
+from examples.cluster import binaries
+from examples.cluster.errors import ClusterError
 
 COREDNS = next(module for module in binaries.MODULES if module.folder == "coredns")
 

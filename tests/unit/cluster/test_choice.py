@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import choice, paths
-from tests.cluster.errors import ClusterError
-from tests.cluster.images import Build
-from tests.cluster.local import LocalCluster
+from examples.cluster import choice, paths
+from examples.cluster.errors import ClusterError
+from examples.cluster.images import Build
+from examples.cluster.local import LocalCluster
 
 BUILD = Build("localhost/featx/job:dev", Path("Dockerfile"), Path())
 

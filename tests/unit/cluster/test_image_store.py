@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cluster.image_store import unused_steps
+from examples.cluster.image_store import unused_steps
 
 LOG = """\
 [1/2] STEP 1/2: FROM localhost/debian:bookworm-slim

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import paths, processes
+from examples.cluster import paths, processes
 
 
 @pytest.fixture

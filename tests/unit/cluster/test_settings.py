@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster import certificates, cgroups, network, node, paths, runtime, s3_store
+from examples.cluster import certificates, cgroups, network, node, paths, runtime, s3_store
 
 
 def test_containerd_keeps_everything_below_our_folders() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from featx_job import delta
-from featx_job.delta import Committer, Entry, Rewritten
-from featx_job.progress import ShardDone
-from featx_job.storage.folder import FolderStorage
+from featx_job.table import delta_log
+from featx_job.table.delta_log import Committer, Entry, Rewritten
+from featx_job.table.shard_result import ShardResult
+from featx_job.table.storage.local import FolderStorage
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,14 +21,14 @@ BY = Committer("uid", "catalog", "featx/1")
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 
 
-def shard(index: int, names: list[str]) -> ShardDone:
+def shard(index: int, names: list[str]) -> ShardResult:
     bounds = (min(names), max(names)) if names else None
-    return ShardDone(index, f"part-{index}.parquet", len(names), 1, 10, 3, "f32", "ab", "cd", bounds)
+    return ShardResult(index, f"part-{index}.parquet", len(names), 1, 10, 3, "f32", "ab", "cd", bounds)
 
 
 def table(**changes: Any) -> dict[str, Any]:
     """Returns a newest version as Delta Kernel tells it."""
-    schema = next(action["metaData"] for action in actions(delta.created(BY, NIGHT)) if "metaData" in action)
+    schema = next(action["metaData"] for action in actions(delta_log.created(BY, NIGHT)) if "metaData" in action)
     told = {"schema": schema["schemaString"], "writer": 2, "features": [], "configuration": {}, "partitions": []}
     return told | changes
 
@@ -39,7 +39,7 @@ def actions(entry: bytes) -> list[dict[str, Any]]:
 
 @given(st.integers(0, 50_000))
 def test_each_shard_is_in_one_group_and_groups_are_not_many(shards: int) -> None:
-    groups = [delta.group(number, shards) for number in range(delta.MOST_GROUPS + 1)]
+    groups = [delta_log.group(number, shards) for number in range(delta_log.MOST_GROUPS + 1)]
     assert [index for group in groups for index in group] == list(range(shards))
     assert not groups[-1]
 
@@ -47,12 +47,12 @@ def test_each_shard_is_in_one_group_and_groups_are_not_many(shards: int) -> None
 @given(st.lists(keys, max_size=4))
 def test_a_shard_that_is_told_in_a_mark_is_the_same_when_it_is_read(names: list[str]) -> None:
     done = shard(3, names)
-    assert ShardDone.of_mark(json.loads(json.dumps(done.to_mark()))) == done
+    assert ShardResult.from_mark(json.loads(json.dumps(done.to_mark()))) == done
 
 
 def test_an_entry_tells_its_transaction_and_its_shards() -> None:
     shards = [shard(0, ["a"]), shard(1, [])]
-    entry = Entry(delta.appended(BY, 4, NIGHT, shards))
+    entry = Entry(delta_log.appended(BY, 4, NIGHT, shards))
     assert entry.transaction("uid") == 4
     assert entry.transaction("another") is None
     assert entry.shards() == shards
@@ -62,15 +62,20 @@ def test_an_entry_tells_its_transaction_and_its_shards() -> None:
 def test_a_file_of_which_nothing_is_left_is_only_removed() -> None:
     gone = Rewritten("old-1", "new-1", 0, 5, "ab", None)
     left = Rewritten("old-2", "new-2", 7, 5, "ab", ("a", "b"))
-    entry = delta.updated(BY, 0, NIGHT, [shard(0, ["c"])], [gone, left])
+    entry = delta_log.updated(BY, 0, NIGHT, [shard(0, ["c"])], [gone, left])
     assert [action["remove"]["path"] for action in actions(entry) if "remove" in action] == ["old-1", "old-2"]
     assert [action["add"]["path"] for action in actions(entry) if "add" in action] == ["part-0.parquet", "new-2"]
     assert Entry(entry).rewritten() == [left.described()]
 
 
 def test_the_log_s_versions_are_told_from_checkpoints_and_others() -> None:
-    names = [delta.entry(10), delta.entry(9), "_delta_log/_last_checkpoint", f"_delta_log/{0:020}.checkpoint.parquet"]
-    assert delta.versions([*names, "_delta_log/.tmp.json", "_delta_log/_commits/x.json"]) == [9, 10]
+    names = [
+        delta_log.entry(10),
+        delta_log.entry(9),
+        "_delta_log/_last_checkpoint",
+        f"_delta_log/{0:020}.checkpoint.parquet",
+    ]
+    assert delta_log.versions([*names, "_delta_log/.tmp.json", "_delta_log/_commits/x.json"]) == [9, 10]
 
 
 @given(st.lists(st.lists(keys, min_size=1), max_size=5), st.lists(st.lists(keys), max_size=5))
@@ -79,7 +84,9 @@ def test_no_file_that_shares_a_key_is_passed_over(old: list[list[str]], new: lis
     for number, names in enumerate(old):
         stats = {"minValues": {"key": min(names)}, "maxValues": {"key": max(names)}}
         files.append({"path": str(number), "uri": f"file:/{number}", "stats": json.dumps(stats) if number else None})
-    found = {path: newer for path, _, newer in delta.overlaps(files, [shard(i, each) for i, each in enumerate(new)])}
+    found = {
+        path: newer for path, _, newer in delta_log.overlaps(files, [shard(i, each) for i, each in enumerate(new)])
+    }
     for number, names in enumerate(old):
         for index, each in enumerate(new):
             if set(names) & set(each):
@@ -87,8 +94,8 @@ def test_no_file_that_shares_a_key_is_passed_over(old: list[list[str]], new: lis
 
 
 def test_a_table_that_featx_has_made_can_be_updated() -> None:
-    assert delta.refusal(table()) is None
-    assert delta.refusal(table(writer=7, features=["appendOnly", "invariants"])) is None
+    assert delta_log.refusal(table()) is None
+    assert delta_log.refusal(table(writer=7, features=["appendOnly", "invariants"])) is None
 
 
 @pytest.mark.parametrize(
@@ -102,7 +109,7 @@ def test_a_table_that_featx_has_made_can_be_updated() -> None:
     ],
 )
 def test_a_table_with_rules_that_featx_does_not_keep_can_not(changes: dict[str, Any], told: str) -> None:
-    assert told in (delta.refusal(table(**changes)) or "")
+    assert told in (delta_log.refusal(table(**changes)) or "")
 
 
 def test_of_several_writers_of_a_file_one_succeeds(tmp_path: Path) -> None:

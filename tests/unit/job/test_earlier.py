@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from featx_api.sources import Packed
-from featx_job import earlier, packed
-from featx_job.ranges import Range
-from featx_job.shards import RangeShards, ShardList, cut, to_bytes
-from featx_job.sources import Listed
-from featx_job.storage.folder import FolderStorage
+from featx_api.source import Packed
+from featx_job.source import Listed, packed_files
+from featx_job.source.key_ranges import Range
+from featx_job.source.shards import RangeShards, ShardList, cut, to_bytes
+from featx_job.table import earlier_runs
+from featx_job.table.storage.local import FolderStorage
 
 BASE = "s3a://shop/"
 
@@ -29,11 +29,11 @@ def images(**versions: str) -> ShardList:
 
 
 def known(folder: Path) -> dict[str, str]:
-    return earlier.versions(lists(folder), BASE)
+    return earlier_runs.versions(lists(folder), BASE)
 
 
 def lists(folder: Path) -> list[ShardList]:
-    return earlier.lists(FolderStorage(folder, "spec.source.changedSince"))
+    return earlier_runs.lists(FolderStorage(folder, "spec.source.changedSince"))
 
 
 def test_of_several_tables_the_newest_counts(tmp_path: Path) -> None:
@@ -64,12 +64,12 @@ def test_where_there_are_no_tables_yet_all_is_new(tmp_path: Path) -> None:
 def test_cells_of_a_table_are_new_from_some_minutes_before_the_newest_run_was_planned(tmp_path: Path) -> None:
     for day, base, planned in ((1, "hbase://a", 9_000_000), (2, "hbase://a", 8_000_000), (3, "hbase://b", 10_000_000)):
         written(tmp_path / str(day), RangeShards(((Range(b"", b""),),), base, planned), f"2026-11-0{day}")
-    assert earlier.planned(lists(tmp_path), "hbase://a") == 9_000_000 - 300_000
-    assert earlier.planned(lists(tmp_path), "hbase://c") == 0
+    assert earlier_runs.planned(lists(tmp_path), "hbase://a") == 9_000_000 - 300_000
+    assert earlier_runs.planned(lists(tmp_path), "hbase://c") == 0
 
 
 def test_archives_count_as_wholes(tmp_path: Path) -> None:
-    shards = packed.cut(BASE, [Listed("a.tar", 9, "1")], Packed(format="tar"))
+    shards = packed_files.cut(BASE, [Listed("a.tar", 9, "1")], Packed(format="tar"))
     written(tmp_path / "archives", shards, "2026-11-01")
     assert known(tmp_path) == {"a.tar": "1"}
 
@@ -77,4 +77,4 @@ def test_archives_count_as_wholes(tmp_path: Path) -> None:
 def test_what_is_new_or_changed_is_left_and_what_has_no_version(tmp_path: Path) -> None:
     objects = [Listed("same", 1, "1"), Listed("changed", 1, "2"), Listed("new", 1, "1"), Listed("unknown", 1)]
     known = {"same": "1", "changed": "1", "unknown": ""}
-    assert [each.key for each in earlier.changed(objects, known)] == ["changed", "new", "unknown"]
+    assert [each.key for each in earlier_runs.changed(objects, known)] == ["changed", "new", "unknown"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from featx_job.failures import RunFailure
-from featx_job.shards import cut
-from featx_job.sources.folder import FolderSource
+from featx_job.source.local import FolderSource
+from featx_job.source.shards import cut
 
 
 def test_keys_are_relative_paths_in_the_order_of_their_bytes_with_sizes(tmp_path: Path) -> None:

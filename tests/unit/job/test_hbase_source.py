@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from featx_api.sources import HBaseSource
-from featx_job.ranges import Range
-from featx_job.shards import RangeShards, from_bytes, to_bytes
-from featx_job.sources import hbase
+from featx_api.source import HBaseSource
+from featx_job.source import hbase
+from featx_job.source.key_ranges import Range
+from featx_job.source.shards import RangeShards, from_bytes, to_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 

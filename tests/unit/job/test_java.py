@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sysconfig
 
-from featx_cli.engine import JAVA_SOURCE
+from featx_cli.java_build import JAVA_SOURCE
 
 
 def test_the_java_unit_tests_pass() -> None:

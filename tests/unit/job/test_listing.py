@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from featx_job.sources import Listed, listing
-from featx_job.sources.listing import Page
+from featx_job.source import Listed, s3_listing
+from featx_job.source.s3_listing import Page
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,7 +33,7 @@ class Bucket:
         return Page(objects, [each for each in first if entries[each]], len(first) < len(entries))
 
     def listed(self, prefix: str = "") -> list[str]:
-        return sorted(each.key for each in listing.everything(self.ask, prefix))
+        return sorted(each.key for each in s3_listing.everything(self.ask, prefix))
 
 
 @given(keys, st.sampled_from(["", "a", "a/", "a/b"]))

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
-from featx_job import memory
-from featx_job.nets import graph
-from featx_job.nets.graph import Layer, Network
+from featx_job.nets.graph import operations
+from featx_job.nets.graph.network import Layer, Network
+from featx_job.spark import memory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bad_resources import changed
+from tests.support.bad_resources import changed
 
 
 def spec(memory: str | None = None, engine: str = "bigdl") -> FeatureExtractionSpec:
@@ -25,7 +25,9 @@ def spec(memory: str | None = None, engine: str = "bigdl") -> FeatureExtractionS
 def net(weights: int, values: int) -> Network:
     """Returns a net of so many mebibytes of weights, and of values for each image, which take no memory here."""
     weight = np.broadcast_to(np.float32(1), (weights * 1024 * 256, 1))
-    layer = Layer("product", graph.FullyConnected(weight, np.zeros(0, np.float32)), ("data",), (values * 1024 * 256,))
+    layer = Layer(
+        "product", operations.FullyConnected(weight, np.zeros(0, np.float32)), ("data",), (values * 1024 * 256,)
+    )
     return Network("net", "data", (3, 8, 8), (layer,), ("product",))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from featx_api.job import TERMINATION_MESSAGE_LIMIT, Outcome
+from featx_api.contract import TERMINATION_MESSAGE_LIMIT, Outcome
 from featx_api.status import Failure, OutputTable
-from featx_job.pod import message
+from featx_job.driver_pod import message
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from featx_job.progress import ShardDone, Tally
+from featx_job.progress import Tally
+from featx_job.table.shard_result import ShardResult
 from hypothesis import given
 from hypothesis import strategies as st
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-def done(index: int, features: int = 8, failures: int = 2, precision: str = "f32") -> ShardDone:
-    return ShardDone(index, "", features, failures, 1000, 10 if failures else 0, precision, "", "")
+def done(index: int, features: int = 8, failures: int = 2, precision: str = "f32") -> ShardResult:
+    return ShardResult(index, "", features, failures, 1000, 10 if failures else 0, precision, "", "")
 
 
 def test_nothing_done_has_no_speed_and_no_end_in_sight() -> None:

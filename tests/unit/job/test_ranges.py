@@ -6,8 +6,8 @@ import hashlib
 from itertools import pairwise
 
 import pytest
-from featx_job import ranges
-from featx_job.ranges import END, Range, Region
+from featx_job.source import key_ranges
+from featx_job.source.key_ranges import END, Range, Region
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +28,7 @@ def holds(part: Range, row: bytes) -> bool:
 @pytest.mark.parametrize("parts", [2, 7, 64])
 def test_parts_hold_about_as_many_rows_each(kind: str, parts: int) -> None:
     rows = WRITTEN[kind]
-    found = ranges.cut(Range(b"", END), [*rows[:20], rows[-1]], parts)
+    found = key_ranges.cut(Range(b"", END), [*rows[:20], rows[-1]], parts)
     counts = [sum(holds(part, row) for row in rows) for part in found]
     assert sum(counts) == len(rows)
     assert max(counts) <= 3.1 * len(rows) / parts
@@ -38,7 +38,7 @@ def test_parts_hold_about_as_many_rows_each(kind: str, parts: int) -> None:
 def test_parts_follow_each_other_from_end_to_end(rows: set[bytes], parts: int, start: bytes) -> None:
     whole = Range(start, END)
     inside = [row for row in rows if row >= start]
-    found = ranges.cut(whole, inside, parts)
+    found = key_ranges.cut(whole, inside, parts)
     assert (found[0].start, found[-1].stop) == whole
     assert 1 <= len(found) <= parts
     assert all(one.stop == other.start for one, other in pairwise(found))
@@ -48,7 +48,7 @@ def test_parts_follow_each_other_from_end_to_end(rows: set[bytes], parts: int, s
 
 @given(st.binary(max_size=6), ROWS)
 def test_a_prefix_is_a_range_of_the_rows_that_begin_so(prefix: bytes, row: bytes) -> None:
-    assert holds(ranges.with_prefix(prefix), row) == row.startswith(prefix)
+    assert holds(key_ranges.with_prefix(prefix), row) == row.startswith(prefix)
 
 
 @given(st.sets(st.binary(min_size=1, max_size=2), max_size=5), ROWS, ROWS, ROWS)
@@ -58,11 +58,11 @@ def test_pieces_of_regions_hold_each_wanted_row_once_and_no_other(
     ends = [b"", *sorted(bounds), END]
     regions = [Region(Range(start, stop), 1) for start, stop in pairwise(ends)]
     wanted = Range(min(one, other), max(one, other) + b"\0")
-    found = ranges.pieces(regions, [wanted])
+    found = key_ranges.pieces(regions, [wanted])
     assert sum(holds(each.range, row) for each in found) == holds(wanted, row)
     assert found == sorted(found)
 
 
 def test_salts_stand_before_each_bound() -> None:
-    assert ranges.salted(Range(b"a", b"b"), [b"0-", b"1-"]) == [Range(b"0-a", b"0-b"), Range(b"1-a", b"1-b")]
-    assert ranges.salted(Range(b"", END), [b"\x00", b"\xff"]) == [Range(b"\x00", b"\x01"), Range(b"\xff", END)]
+    assert key_ranges.salted(Range(b"a", b"b"), [b"0-", b"1-"]) == [Range(b"0-a", b"0-b"), Range(b"1-a", b"1-b")]
+    assert key_ranges.salted(Range(b"", END), [b"\x00", b"\xff"]) == [Range(b"\x00", b"\x01"), Range(b"\xff", END)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from featx_job.shards import cut, from_bytes, to_bytes
-from featx_job.sources import Listed
+from featx_job.source import Listed
+from featx_job.source.shards import cut, from_bytes, to_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 

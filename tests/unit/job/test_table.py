@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from featx_job.failures import RunFailure
-from featx_job.shards import cut
-from featx_job.sources import Listed
-from featx_job.storage.folder import FolderStorage
-from featx_job.table import Table
+from featx_job.source import Listed
+from featx_job.source.shards import cut
+from featx_job.table.parquet_table import Table
+from featx_job.table.storage.local import FolderStorage
 
 SHARDS = cut("file:///a/", [Listed("a.jpg", 1), Listed("b.jpg", 2)], 1)
 

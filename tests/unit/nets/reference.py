@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from featx_job.nets import graph
-from featx_job.nets.graph import Layer, Network
+from featx_job.nets.graph import operations
+from featx_job.nets.graph.network import Layer, Network
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
@@ -21,24 +21,24 @@ def run(network: Network, image: Values) -> list[Values]:
 def _output(layer: Layer, inputs: list[Values]) -> Values:
     value = inputs[0]
     match layer.operation:
-        case graph.Convolution():
+        case operations.Convolution():
             return _convolution(layer.operation, value)
-        case graph.FullyConnected(weight=weight, bias=bias):
+        case operations.FullyConnected(weight=weight, bias=bias):
             return np.asarray(weight.astype(np.float64) @ value.ravel() + bias)
-        case graph.Affine(scale=scale, shift=shift):
+        case operations.Affine(scale=scale, shift=shift):
             shape = (-1, *[1] * (value.ndim - 1))
             return value * scale.reshape(shape).astype(np.float64) + shift.reshape(shape)
-        case graph.Relu(slope=slope):
+        case operations.Relu(slope=slope):
             return np.where(value > 0, value, slope * value)
-        case graph.Identity():
+        case operations.Identity():
             return value
-        case graph.Eltwise(method="sum", factors=factors):
+        case operations.Eltwise(method="sum", factors=factors):
             weighted = [factor * each for factor, each in zip(factors or [1] * len(inputs), inputs, strict=True)]
             return np.asarray(np.sum(weighted, axis=0))
     raise NotImplementedError(type(layer.operation).__name__)
 
 
-def _convolution(operation: graph.Convolution, value: Values) -> Values:
+def _convolution(operation: operations.Convolution, value: Values) -> Values:
     (up, left), (down, right), (high, wide) = operation.pad, operation.stride, operation.dilation
     padded = np.pad(value, ((0, 0), (up, up), (left, left)))
     out, inputs, rows, columns = operation.weight.shape

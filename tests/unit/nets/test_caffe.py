@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from featx_job.nets import caffe, caffe_pb2, graph
+from featx_job.nets.caffe import caffe_pb2, caffe_reader
 from featx_job.nets.errors import ModelError
+from featx_job.nets.graph import operations
 from featx_job.nets.load import load_detector, load_extractor
 
-from tests.caffe_nets import CaffeNet
-from tests.tiny_models import tiny_extractor, tiny_ssd
+from tests.support.caffe_nets import CaffeNet
+from tests.support.tiny_models import tiny_extractor, tiny_ssd
 
 V1 = """
 name: "old"
@@ -39,23 +40,23 @@ def v1_weights() -> bytes:
 
 
 def test_the_old_dialect_is_read_with_its_training_layers_left_out() -> None:
-    network = caffe.read(V1, v1_weights())
+    network = caffe_reader.read(V1, v1_weights())
     assert [layer.name for layer in network.layers] == ["conv", "relu", "fc"]
     conv, relu, product = network.layers
-    assert isinstance(conv.operation, graph.Convolution)
+    assert isinstance(conv.operation, operations.Convolution)
     assert (conv.shape, conv.operation.stride, conv.operation.weight.shape) == ((2, 2, 2), (2, 2), (2, 3, 3, 3))
     assert (relu.inputs, product.inputs, product.shape) == (("conv",), ("relu",), (4,))
     assert network.outputs == ("fc",)
 
 
 def test_a_mixed_file_is_read_whole_and_said_to_be_mixed() -> None:
-    network = caffe.read(V1 + V2_AT_THE_END, v1_weights())
+    network = caffe_reader.read(V1 + V2_AT_THE_END, v1_weights())
     assert network.outputs == ("last",)
     assert any("mixes `layers` and `layer`" in note and "last" in note for note in network.notes)
 
 
 def test_in_place_layers_are_told_apart() -> None:
-    network = caffe.read(V1, v1_weights())
+    network = caffe_reader.read(V1, v1_weights())
     assert network.notes == ("layer conv is not what Caffe's blob conv holds in the end: relu write it in place",)
 
 
@@ -64,10 +65,10 @@ def test_weights_are_found_in_a_file_of_the_other_dialect() -> None:
     for old in list(weights.layers):
         weights.layer.add(name=old.name, blobs=old.blobs)
     del weights.layers[:]
-    before, after = caffe.read(V1, v1_weights()), caffe.read(V1, weights.SerializeToString())
+    before, after = caffe_reader.read(V1, v1_weights()), caffe_reader.read(V1, weights.SerializeToString())
     first, second = before.layers[0].operation, after.layers[0].operation
-    assert isinstance(first, graph.Convolution)
-    assert isinstance(second, graph.Convolution)
+    assert isinstance(first, operations.Convolution)
+    assert isinstance(second, operations.Convolution)
     np.testing.assert_array_equal(first.weight, second.weight)
 
 
@@ -75,12 +76,12 @@ def test_an_input_layer_and_input_fields_say_the_same() -> None:
     net = tiny_extractor()
     layers = net.prototxt().split("layer {", 2)
     fields = f'input: "data" input_shape {{ dim: 1 dim: 3 dim: 48 dim: 48 }} layer {{{layers[2]}'
-    assert caffe.read(fields, net.caffemodel()).input_shape == (3, 48, 48)
+    assert caffe_reader.read(fields, net.caffemodel()).input_shape == (3, 48, 48)
 
 
 def test_only_what_the_feature_needs_is_kept() -> None:
     net = tiny_extractor()
-    network = caffe.read(net.prototxt(), net.caffemodel()).of_layer("depthwise")
+    network = caffe_reader.read(net.prototxt(), net.caffemodel()).of_layer("depthwise")
     assert {layer.name for layer in network.layers} >= {"first", "pooled", "depthwise"}
     assert not {layer.name for layer in network.layers} & {"depthwise_bn", "sum", "pool", "hash"}
 
@@ -88,16 +89,16 @@ def test_only_what_the_feature_needs_is_kept() -> None:
 @pytest.mark.parametrize("rule", ["include { phase: TRAIN }", "exclude { phase: TEST }"])
 def test_a_layer_of_the_training_phase_is_left_out(rule: str) -> None:
     training = f'layers {{ name: "noise" type: SIGMOID bottom: "fc" top: "fc" {rule} }}'
-    assert caffe.read(V1 + training, v1_weights()).outputs == ("fc",)
+    assert caffe_reader.read(V1 + training, v1_weights()).outputs == ("fc",)
     kept = training.replace(rule, "include { phase: TEST } exclude { phase: TRAIN }")
-    assert caffe.read(V1 + kept, v1_weights()).outputs == ("noise",)
+    assert caffe_reader.read(V1 + kept, v1_weights()).outputs == ("noise",)
 
 
 def test_a_batch_norm_that_saw_no_batch_has_mean_0() -> None:
     net = CaffeNet(3, 4, 4)
     net.layer("BatchNorm", "bn", ["data"], blobs=[[5, 5, 5], [9, 9, 9], [0]], batch_norm_param={"eps": 0.25})
-    (layer,) = caffe.read(net.prototxt(), net.caffemodel()).layers
-    assert isinstance(layer.operation, graph.Affine)
+    (layer,) = caffe_reader.read(net.prototxt(), net.caffemodel()).layers
+    assert isinstance(layer.operation, operations.Affine)
     np.testing.assert_allclose(layer.operation.scale, [2, 2, 2])
     np.testing.assert_allclose(layer.operation.shift, [0, 0, 0])
 
@@ -207,7 +208,7 @@ REFUSED: dict[str, tuple[Callable[[], tuple[str, bytes]], str]] = {
 def test_what_cannot_be_used_is_refused_in_one_line(case: str) -> None:
     files, expected = REFUSED[case]
     with pytest.raises(ModelError, match=expected) as refused:
-        caffe.read(*files())
+        caffe_reader.read(*files())
     assert "\n" not in str(refused.value)
 
 
@@ -216,7 +217,7 @@ def test_weights_cut_anywhere_are_refused_or_lack_a_layer(size: int) -> None:
     net = tiny_extractor()
     whole = net.caffemodel()
     with pytest.raises(ModelError):
-        caffe.read(net.prototxt(), whole[: size * len(whole) // 8000])
+        caffe_reader.read(net.prototxt(), whole[: size * len(whole) // 8000])
 
 
 def test_a_layer_that_is_not_there_is_answered_with_similar_names() -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from featx_job.nets import caffe, caffe_pb2, graph
-from featx_job.nets.detection import SingleShot, split
+from featx_job.nets.caffe import caffe_pb2, caffe_reader
 from featx_job.nets.errors import ModelError
-from featx_job.nets.fold import fold
+from featx_job.nets.graph import operations
+from featx_job.nets.graph.fold import fold
+from featx_job.nets.ssd.detection import SingleShot, split
 
-from tests.caffe_nets import CaffeNet
-from tests.tiny_models import tiny_ssd
+from tests.support.caffe_nets import CaffeNet
+from tests.support.tiny_models import tiny_ssd
 
 
 def of(net: CaffeNet) -> SingleShot:
-    return split(fold(caffe.read(net.prototxt(), net.caffemodel())))
+    return split(fold(caffe_reader.read(net.prototxt(), net.caffemodel())))
 
 
 def layer(net: CaffeNet, name: str) -> caffe_pb2.LayerParameter:
@@ -25,7 +26,7 @@ def test_the_net_ends_at_its_heads() -> None:
     detector = of(tiny_ssd())
     assert detector.trunk.outputs == ("norm_loc", "wide_loc", "norm_conf", "wide_conf")
     kinds = {type(each.operation) for each in detector.trunk.layers}
-    assert kinds == {graph.Convolution, graph.Relu, graph.Normalize, graph.Pooling}
+    assert kinds == {operations.Convolution, operations.Relu, operations.Normalize, operations.Pooling}
     assert detector.priors.shape == (160, 4)
     assert detector.priors.dtype == np.float32
     assert (detector.scores, detector.output.classes, detector.output.background) == ("softmax", 3, 0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from featx_job.nets import caffe, graph
-from featx_job.nets.fold import fold
+from featx_job.nets.caffe import caffe_reader
+from featx_job.nets.graph import operations
+from featx_job.nets.graph.fold import fold
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from tests.caffe_nets import CaffeNet
+from tests.support.caffe_nets import CaffeNet
 from tests.unit.nets import reference
 
 KINDS = ["Convolution", "Convolution", "BatchNorm", "BatchNorm", "Scale", "Scale", "ReLU", "Dropout", "Eltwise"]
@@ -53,7 +54,7 @@ def _convolution(net: CaffeNet, random: np.random.Generator, bottom: str, name: 
 @settings(max_examples=60, deadline=None)
 @given(nets(), st.integers(0, 2**32 - 1))
 def test_a_folded_net_computes_the_same(net: CaffeNet, seed: int) -> None:
-    network = caffe.read(net.prototxt(), net.caffemodel())
+    network = caffe_reader.read(net.prototxt(), net.caffemodel())
     folded = fold(network)
     image = np.random.default_rng(seed).normal(size=(3, 5, 6))
     for before, after in zip(reference.run(network, image), reference.run(folded, image), strict=True):
@@ -63,13 +64,13 @@ def test_a_folded_net_computes_the_same(net: CaffeNet, seed: int) -> None:
 @settings(max_examples=60, deadline=None)
 @given(nets())
 def test_no_affine_layer_is_left_behind_a_layer_that_only_it_reads(net: CaffeNet) -> None:
-    folded = fold(caffe.read(net.prototxt(), net.caffemodel()))
+    folded = fold(caffe_reader.read(net.prototxt(), net.caffemodel()))
     layers, consumers = folded.by_name(), folded.consumers()
     for layer in folded.layers:
-        assert not isinstance(layer.operation, graph.Identity)
+        assert not isinstance(layer.operation, operations.Identity)
         before = layers.get(layer.inputs[0])
-        if isinstance(layer.operation, graph.Affine) and before and before.name not in folded.outputs:
-            foldable = isinstance(before.operation, graph.Convolution | graph.Affine)
+        if isinstance(layer.operation, operations.Affine) and before and before.name not in folded.outputs:
+            foldable = isinstance(before.operation, operations.Convolution | operations.Affine)
             assert not foldable or len(consumers[before.name]) > 1
 
 
@@ -79,9 +80,9 @@ def test_a_product_takes_the_scale_behind_it() -> None:
     made = [random.normal(size=(5, 12)), random.normal(size=5)]
     net.layer("InnerProduct", "fc", ["data"], blobs=made, inner_product_param={"num_output": 5})
     net.layer("Scale", "scale", ["fc"], "fc", [random.normal(size=5)])
-    network = caffe.read(net.prototxt(), net.caffemodel())
+    network = caffe_reader.read(net.prototxt(), net.caffemodel())
     folded = fold(network)
-    assert [type(layer.operation) for layer in folded.layers] == [graph.FullyConnected]
+    assert [type(layer.operation) for layer in folded.layers] == [operations.FullyConnected]
     image = random.normal(size=(3, 2, 2))
     np.testing.assert_allclose(reference.run(folded, image)[0], reference.run(network, image)[0], rtol=1e-5)
 
@@ -91,7 +92,7 @@ def test_a_convolution_whose_raw_output_is_wanted_keeps_it() -> None:
     random = np.random.default_rng(0)
     _convolution(net, random, "data", "conv", 3)
     net.layer("Scale", "scale", ["conv"], "conv", [random.normal(size=4)])
-    whole = caffe.read(net.prototxt(), net.caffemodel())
+    whole = caffe_reader.read(net.prototxt(), net.caffemodel())
     raw = fold(whole.of_layer("conv"))
     image = random.normal(size=(3, 5, 6))
     assert len(raw.layers) == 1

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from featx_job import nets
+from featx_job.nets import caffe
 
-FOLDER = Path(nets.__file__).parent
+FOLDER = Path(caffe.__file__).parent
 
 
 @pytest.mark.parametrize("name", ["caffe_pb2.py", "caffe_pb2.pyi"])

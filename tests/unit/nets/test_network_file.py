@@ -7,13 +7,13 @@ import struct
 from typing import Any
 
 import numpy as np
-from featx_job.nets import caffe
-from featx_job.nets.detection import split
-from featx_job.nets.fold import fold
+from featx_job.nets.caffe import caffe_reader
+from featx_job.nets.graph.fold import fold
 from featx_job.nets.load import load_detector, load_extractor
+from featx_job.nets.ssd.detection import split
 from numpy.typing import NDArray
 
-from tests.tiny_models import tiny_extractor, tiny_ssd
+from tests.support.tiny_models import tiny_extractor, tiny_ssd
 
 
 def parsed(data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -46,7 +46,7 @@ def test_another_weight_gives_other_bytes() -> None:
 def test_layers_settings_and_weights_are_all_there() -> None:
     net = tiny_ssd()
     header, weights = parsed(load_detector(net.prototxt(), net.caffemodel()).data)
-    detector = split(fold(caffe.read(net.prototxt(), net.caffemodel())))
+    detector = split(fold(caffe_reader.read(net.prototxt(), net.caffemodel())))
     assert header["input"] == {"name": "data", "shape": [3, 64, 64]}
     assert header["outputs"] == ["norm_loc", "wide_loc", "norm_conf", "wide_conf"]
     for written, layer in zip(header["layers"], detector.trunk.layers, strict=True):

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from featx_job.nets import graph, onnx_reader
 from featx_job.nets.errors import ModelError
-from featx_job.nets.fold import fold
-from featx_job.nets.onnx_writer import to_onnx
+from featx_job.nets.graph import operations
+from featx_job.nets.graph.fold import fold
+from featx_job.nets.graph.network import Network
+from featx_job.nets.onnx import onnx_reader
+from featx_job.nets.onnx.onnx_writer import to_onnx
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -64,7 +66,7 @@ def computed(data: bytes, image: Floats) -> Floats:
     return np.asarray(found, np.float32)
 
 
-def check(model: Model) -> graph.Network:
+def check(model: Model) -> Network:
     """Checks that what was read computes what the model computes, also when folded; returns it as it was read."""
     inputs = numbers(2, CHANNELS, SIZE, SIZE)
     expected = computed(model.data(), inputs)
@@ -194,7 +196,7 @@ def test_a_shift_behind_a_sum_becomes_part_of_a_convolution() -> None:
     convolution(model, CHANNELS, CHANNELS, pads=[1, 1, 1, 1])
     model("Add", first)
     model("Add", numbers(CHANNELS, 1, 1))
-    assert not any(isinstance(each.operation, graph.Affine) for each in fold(check(model)).layers)
+    assert not any(isinstance(each.operation, operations.Affine) for each in fold(check(model)).layers)
 
 
 def test_a_shift_behind_a_sum_stays_where_its_terms_have_other_readers() -> None:
@@ -203,7 +205,7 @@ def test_a_shift_behind_a_sum_stays_where_its_terms_have_other_readers() -> None
     term = model.last
     model("Add", model("Relu"), reads=[term])
     model("Add", numbers(CHANNELS, 1, 1))
-    assert any(isinstance(each.operation, graph.Affine) for each in fold(check(model)).layers)
+    assert any(isinstance(each.operation, operations.Affine) for each in fold(check(model)).layers)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from featx_job.nets.graph import PriorBox
-from featx_job.nets.priors import prior_boxes
-from featx_job.nets.shapes import boxes_at_a_place
+from featx_job.nets.graph.operations import PriorBox
+from featx_job.nets.graph.shapes import boxes_at_a_place
+from featx_job.nets.ssd.priors import prior_boxes
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from featx_job.nets import graph
-from featx_job.nets.graph import Layer, Network
-from featx_job.nets.onnx_writer import to_onnx
+from featx_job.nets.graph import operations
+from featx_job.nets.graph.network import Layer, Network
+from featx_job.nets.onnx.onnx_writer import to_onnx
 from featx_job.nets.quantization import Ranges, Seen, per_channel, scale_and_zero, settled, watched
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,8 +21,8 @@ def numbers(*shape: int) -> NDArray[np.float32]:
     return RANDOM.normal(size=shape).astype(np.float32)
 
 
-def convolution(inputs: int, outputs: int, size: int = 1) -> graph.Convolution:
-    return graph.Convolution(numbers(outputs, inputs, size, size), numbers(outputs), pad=(size // 2, size // 2))
+def convolution(inputs: int, outputs: int, size: int = 1) -> operations.Convolution:
+    return operations.Convolution(numbers(outputs, inputs, size, size), numbers(outputs), pad=(size // 2, size // 2))
 
 
 def joined() -> Network:
@@ -35,8 +35,8 @@ def joined() -> Network:
         (
             Layer("left", convolution(3, 4), ("data",), shape),
             Layer("right", convolution(3, 4, 3), ("data",), shape),
-            Layer("pooled", graph.Pooling("max", (3, 3), (1, 1), (1, 1)), ("right",), shape),
-            Layer("both", graph.Concat(1), ("left", "pooled"), (8, 6, 6)),
+            Layer("pooled", operations.Pooling("max", (3, 3), (1, 1), (1, 1)), ("right",), shape),
+            Layer("both", operations.Concat(1), ("left", "pooled"), (8, 6, 6)),
             Layer("last", convolution(8, 2), ("both",), (2, 6, 6)),
         ),
         ("last",),

@@ -6,20 +6,20 @@ import re
 from typing import Any
 
 import pytest
-from featx_job.nets import caffe
+from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.errors import ModelError
 from featx_job.nets.load import Loaded, load_detector, load_extractor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.caffe_nets import CaffeNet
-from tests.tiny_models import tiny_extractor, tiny_ssd
+from tests.support.caffe_nets import CaffeNet
+from tests.support.tiny_models import tiny_extractor, tiny_ssd
 
 NUMBERS = ["0", "-1", "-2", "1", "2", "3", "7", "100000", "2147483647", "4294967295", "1e30", "-0.5", "nan", "inf"]
 
 
 def shape_of(net: CaffeNet) -> tuple[int, ...]:
-    return caffe.read(net.prototxt(), b"\xa2\x06\x00").layers[0].shape
+    return caffe_reader.read(net.prototxt(), b"\xa2\x06\x00").layers[0].shape
 
 
 def pooled(high: int, wide: int, **pooling: object) -> tuple[int, ...]:
@@ -111,14 +111,14 @@ def test_weights_that_are_no_numbers_are_refused() -> None:
     net = tiny_extractor()
     net.message.layer[1].blobs[0].data[5] = float("nan")
     with pytest.raises(ModelError, match="layer first: weight is or holds a value that is no finite number"):
-        caffe.read(net.prototxt(), net.caffemodel())
+        caffe_reader.read(net.prototxt(), net.caffemodel())
 
 
 def test_a_negative_variance_is_refused() -> None:
     net = CaffeNet(3, 4, 4)
     net.layer("BatchNorm", "bn", ["data"], blobs=[[0, 0, 0], [1, -1, 1], [1]])
     with pytest.raises(ModelError, match="layer bn: scale is or holds a value that is no finite number"):
-        caffe.read(net.prototxt(), net.caffemodel())
+        caffe_reader.read(net.prototxt(), net.caffemodel())
 
 
 def numbers_in(text: str) -> list[re.Match[str]]:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from featx_job.nets import blobs, caffe, caffe_pb2, onnx_writer, wire
+from featx_job.nets import protobuf_wire
+from featx_job.nets.caffe import blobs, caffe_pb2, caffe_reader
 from featx_job.nets.errors import ModelError
+from featx_job.nets.onnx import onnx_writer
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import ModelProto
 
-from tests.caffe_nets import CaffeNet
+from tests.support.caffe_nets import CaffeNet
 
 NUMBERS = st.integers(1, 2**29 - 1)
 
 
 @given(NUMBERS, st.lists(st.binary(max_size=200), max_size=4))
 def test_a_field_that_is_written_is_read_again(number: int, parts: list[bytes]) -> None:
-    written = b"".join(wire.field(number, parts))
-    (found,) = wire.fields(memoryview(written))
+    written = b"".join(protobuf_wire.field(number, parts))
+    (found,) = protobuf_wire.fields(memoryview(written))
     assert (found.number, bytes(found.value), bytes(found.whole)) == (number, b"".join(parts), written)
 
 
@@ -26,16 +28,16 @@ def test_a_field_that_is_written_is_read_again(number: int, parts: list[bytes]) 
 def test_fields_are_those_that_the_library_wrote(numbers: list[float], name: str, shape: int) -> None:
     layer = caffe_pb2.LayerParameter(name=name, blobs=[caffe_pb2.BlobProto(num=shape, data=numbers)])
     net = caffe_pb2.NetParameter(layer=[layer], name="net")
-    found = {each.number: each for each in wire.fields(memoryview(net.SerializeToString()))}
+    found = {each.number: each for each in protobuf_wire.fields(memoryview(net.SerializeToString()))}
     assert bytes(found[caffe_pb2.NetParameter.NAME_FIELD_NUMBER].value) == b"net"
-    inner = wire.fields(found[caffe_pb2.NetParameter.LAYER_FIELD_NUMBER].value)
+    inner = protobuf_wire.fields(found[caffe_pb2.NetParameter.LAYER_FIELD_NUMBER].value)
     assert b"".join(bytes(each.whole) for each in inner) == layer.SerializeToString()
 
 
 @given(st.binary(max_size=100))
 def test_any_bytes_are_fields_or_refused(data: bytes) -> None:
     try:
-        found = list(wire.fields(memoryview(data)))
+        found = list(protobuf_wire.fields(memoryview(data)))
     except ValueError:
         return
     assert b"".join(bytes(each.whole) for each in found) == data
@@ -47,8 +49,8 @@ def test_weights_are_views_of_the_file_in_packed_and_in_plain_form() -> None:
     plain = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2, 3])).SerializeToString()
     plain += b"".join(b"\x2d" + value.tobytes() for value in values)  # field 5, four bytes each
     for blob in (packed, plain):
-        layer = b"".join(wire.field(7, (blob,))) + caffe_pb2.LayerParameter(name="conv").SerializeToString()
-        found = blobs.read_caffemodel(b"".join(wire.field(100, (layer,))))
+        layer = b"".join(protobuf_wire.field(7, (blob,))) + caffe_pb2.LayerParameter(name="conv").SerializeToString()
+        found = blobs.read_caffemodel(b"".join(protobuf_wire.field(100, (layer,))))
         assert found["conv"][0].tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
@@ -76,5 +78,5 @@ def test_an_onnx_model_is_written_byte_by_byte_as_the_library_would() -> None:
         blobs=[np.ones((4, 192)), np.ones(4)],
         inner_product_param={"num_output": 4},
     )
-    written = onnx_writer.to_onnx(caffe.read(net.prototxt(), net.caffemodel()))
+    written = onnx_writer.to_onnx(caffe_reader.read(net.prototxt(), net.caffemodel()))
     assert ModelProto.FromString(written).SerializeToString(deterministic=True) == written

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from featx_api.job import JobSpec
+from featx_api.contract import JobSpec
 from featx_api.resource import FeatureExtraction
-from featx_operator import children
+from featx_operator import manifests
 
-from tests.bad_resources import good
+from tests.support.bad_resources import good
 
 
 def resource(**spec: Any) -> FeatureExtraction:
@@ -24,7 +24,7 @@ def resource(**spec: Any) -> FeatureExtraction:
 
 def both(**spec: Any) -> list[dict[str, Any]]:
     run = resource(**spec)
-    return [children.driver_pod(run, 2, "job:1"), children.executor_template(run, 2)]
+    return [manifests.driver_pod(run, 2, "job:1"), manifests.executor_template(run, 2)]
 
 
 @pytest.mark.parametrize("pod", both(), ids=["driver", "executor"])
@@ -41,7 +41,7 @@ def test_pods_satisfy_pod_security_restricted(pod: dict[str, Any]) -> None:
 
 
 def test_the_driver_pod_is_what_the_job_expects() -> None:
-    pod = children.driver_pod(resource(), 2, "job:1")
+    pod = manifests.driver_pod(resource(), 2, "job:1")
     assert pod["metadata"]["name"] == "catalog-2-driver"
     assert pod["metadata"]["ownerReferences"][0]["uid"] == "u-1"
     (container,) = pod["spec"]["containers"]
@@ -67,7 +67,7 @@ def test_labels_tell_name_uid_attempt_and_role() -> None:
 
 
 def test_executors_get_no_token_and_the_container_name_that_spark_is_told() -> None:
-    template = children.executor_template(resource(), 1)
+    template = manifests.executor_template(resource(), 1)
     assert template["spec"]["automountServiceAccountToken"] is False
     assert template["spec"]["containers"][0]["name"] == "executor"
 
@@ -99,16 +99,16 @@ def test_node_pool_and_priority_hold_for_driver_and_executors() -> None:
 
 
 def test_the_config_map_holds_the_job_and_the_executors_template() -> None:
-    made = children.config_map(resource(), 2)
+    made = manifests.config_map(resource(), 2)
     job = JobSpec.model_validate_json(made["data"]["job.json"])
     assert (job.name, job.uid, job.attempt) == ("catalog", "u-1", 2)
     assert job.spec == resource().spec
-    assert yaml.safe_load(made["data"]["executor-pod.yaml"]) == children.executor_template(resource(), 2)
+    assert yaml.safe_load(made["data"]["executor-pod.yaml"]) == manifests.executor_template(resource(), 2)
     assert made["metadata"]["name"] == "catalog-2-job"
 
 
 def test_the_longest_name_still_fits_into_labels() -> None:
     body = copy.deepcopy(good())
     body["metadata"] |= {"name": "n" * 48, "uid": "u-1"}
-    pod = children.driver_pod(FeatureExtraction.model_validate(body), 100_000, "job:1")
+    pod = manifests.driver_pod(FeatureExtraction.model_validate(body), 100_000, "job:1")
     assert len(pod["metadata"]["name"]) <= 63

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from featx_operator.cluster import ApiError
-from featx_operator.creation import foreign, refusal_of
+from featx_operator.cluster.client import ApiError
+from featx_operator.cluster.creation import foreign, refusal_of
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from featx_api.status import FeatureExtractionStatus
-from featx_operator.events import between
-from featx_operator.observed import Refusal
+from featx_operator.decisions.events import between
+from featx_operator.state.observed import Refusal
 
 from tests.unit.operator.world import World
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from featx_operator.observed import Refusal, Waiting
 from featx_operator.settings import Settings
+from featx_operator.state.observed import Refusal, Waiting
 
 from tests.unit.operator.world import START, World, running
 

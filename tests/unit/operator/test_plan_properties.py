@@ -6,9 +6,9 @@ import contextlib
 from datetime import datetime
 
 from featx_api.status import FeatureExtractionStatus
-from featx_operator import conditions
-from featx_operator.observed import Refusal, Waiting
-from featx_operator.plan import is_finished
+from featx_operator.decisions import conditions
+from featx_operator.decisions.plan import is_finished
+from featx_operator.state.observed import Refusal, Waiting
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule

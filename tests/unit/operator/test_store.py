@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from featx_operator.queue import Key
-from featx_operator.store import Store, owner_of
+from featx_operator.state.store import Store, owner_of
 
 KEY = Key("default", "catalog")
 

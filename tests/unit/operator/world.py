@@ -14,14 +14,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from featx_api.status import Condition, ConditionType, FeatureExtractionStatus
-from featx_operator import conditions
-from featx_operator.children import config_map_name, driver_name
-from featx_operator.observed import Exit, Observed, Pod, Refusal, Waiting
-from featx_operator.plan import plan
-from featx_operator.run import Action, CreateAttempt, DeletePod, Plan
+from featx_operator.decisions import conditions
+from featx_operator.decisions.plan import plan
+from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan
+from featx_operator.manifests import config_map_name, driver_name
 from featx_operator.settings import Settings
+from featx_operator.state.observed import Exit, Observed, Pod, Refusal, Waiting
 
-from tests.bad_resources import good
+from tests.support.bad_resources import good
 
 START = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 NAME = "catalog"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from featx_job.nets import caffe, onnx_reader
+from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.errors import ModelError
+from featx_job.nets.onnx import onnx_reader
 from featx_retrieval.baselines import Floats, Hash, TooManyBits, pca_itq
 from featx_retrieval.deepbit import ANGLES, fit, loss, nearest_bits, nearest_rotation
 from featx_retrieval.hash_layer import appended
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.tiny_models import EXTRACTOR_LAYER, EXTRACTOR_UNITS, tiny_extractor
+from tests.support.tiny_models import EXTRACTOR_LAYER, EXTRACTOR_UNITS, tiny_extractor
 
 views = st.integers(0, len(ANGLES))
 
@@ -110,7 +111,7 @@ def test_a_model_with_the_layer_computes_feature_and_bits() -> None:
     net = tiny_extractor()
     random = np.random.default_rng(5)
     layer = Hash(random.normal(size=(16, EXTRACTOR_UNITS)), random.normal(size=16))
-    network = caffe.read(net.prototxt(), net.caffemodel())
+    network = caffe_reader.read(net.prototxt(), net.caffemodel())
     read = onnx_reader.read(appended(network, EXTRACTOR_LAYER, layer))
     assert {EXTRACTOR_LAYER, "deepbit"} <= set(read.by_name())
     made = read.by_name()["deepbit"]

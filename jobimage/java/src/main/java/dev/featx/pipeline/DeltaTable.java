@@ -23,7 +23,7 @@ import org.apache.hadoop.fs.Path;
 /**
  * A Delta Lake table as the driver sees it: what its newest version is made of, and what is asked of those who write to it.
  *
- * <p>Commits are the driver's own (featx_job/delta.py): Delta's store for S3 takes one writer for granted.
+ * <p>Commits are the driver's own (featx_job/table/delta_log.py): Delta's store for S3 takes one writer for granted.
  */
 public final class DeltaTable {
   private final Path root;

@@ -14,7 +14,7 @@ import org.apache.hadoop.fs.Path;
  * Images that lie many to a file: a tar archive, a SequenceFile or a Parquet file, read from its start to its end.
  *
  * @param files in the order of the rows
- * @param settings how they are read, as the resource says (featx_api.sources.Packed)
+ * @param settings how they are read, as the resource says (featx_api.source.Packed)
  */
 record PackedImages(List<StoredObjects.StoredObject> files, JsonNode settings) implements Images.Part {
   /** A file that is being read. */

@@ -7,7 +7,7 @@ import dev.featx.nets.Compilation;
 import java.io.Serializable;
 
 /**
- * What every shard of a run has in common, as the driver wrote it (featx_job/engine.py).
+ * What every shard of a run has in common, as the driver wrote it (featx_job/spark/session.py).
  *
  * @param detectorInput how pixels become the detector's input; null without a detector
  * @param policy how the subject is chosen; null without a detector

@@ -1,0 +1,182 @@
+"""Builds Kubernetes, etcd, CoreDNS and helm from their Go modules, once for each version.
+
+No release binary and no image can be fetched on the machines that run these tests, but Go modules can. Each folder
+below `go/` is a module of ours that pins its programs with all they need; versions are written there and nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from examples.cluster import paths
+from examples.cluster.errors import ClusterError, log_tail
+
+SOURCES = Path(__file__).parent / "go"
+KUBERNETES_VERSION_VARIABLES = "k8s.io/component-base/version"
+
+
+@dataclass(frozen=True)
+class Module:
+    """A folder below `go/` and the programs that are built from it.
+
+    Attributes:
+        folder: its name.
+        pinned: the module in its go.mod whose version is the programs' version.
+        programs: the Go package of each program.
+        version_variables: templates of the linker's `-X` values, with `{version}`, `{major}` and `{minor}`.
+    """
+
+    folder: str
+    pinned: str | None
+    programs: Mapping[str, str]
+    version_variables: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> Path:
+        """The folder with go.mod."""
+        return SOURCES / self.folder
+
+
+MODULES = (
+    Module(
+        "kubernetes",
+        "k8s.io/kubernetes",
+        {
+            name: f"k8s.io/kubernetes/cmd/{name}"
+            for name in (
+                "kube-apiserver",
+                "kube-controller-manager",
+                "kube-scheduler",
+                "kubelet",
+                "kube-proxy",
+                "kubeadm",
+                "kubectl",
+            )
+        },
+        (
+            f"{KUBERNETES_VERSION_VARIABLES}.gitVersion={{version}}",
+            f"{KUBERNETES_VERSION_VARIABLES}.gitMajor={{major}}",
+            f"{KUBERNETES_VERSION_VARIABLES}.gitMinor={{minor}}",
+        ),
+    ),
+    Module("etcd", "go.etcd.io/etcd/server/v3", {"etcd": "."}),
+    Module("coredns", "github.com/coredns/coredns", {"coredns": "."}),
+    Module(
+        "helm",
+        "helm.sh/helm/v3",
+        {"helm": "helm.sh/helm/v3/cmd/helm"},
+        ("helm.sh/helm/v3/internal/version.version={version}",),
+    ),
+    Module("pause", None, {"pause": "."}),
+)
+
+
+def version(module: Module) -> str:
+    """Returns the version that the module's go.mod requires, for example `v1.34.4`; `v1` for a program of our own.
+
+    Raises:
+        ClusterError: if go.mod does not require it.
+    """
+    if module.pinned is None:
+        return "v1"
+    text = (module.source / "go.mod").read_text()
+    found = re.search(rf"^(?:require )?\s*{re.escape(module.pinned)} (v\S+)$", text, re.MULTILINE)
+    if found is None:
+        raise ClusterError(f"{module.source / 'go.mod'} requires no version of {module.pinned}")
+    return found[1]
+
+
+def version_key(module: Module) -> str:
+    """Returns what names the module's build: its version, and a digest of all that the build is made from."""
+    digest = hashlib.sha256(repr((sorted(module.programs.items()), module.version_variables)).encode())
+    for path in sorted(module.source.iterdir()):
+        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return f"{module.folder}-{version(module)}-{digest.hexdigest()[:10]}"
+
+
+def folder_of(module: Module) -> Path:
+    """Returns the folder in the cache that holds the module's programs."""
+    return paths.cache() / version_key(module) / "bin"
+
+
+def folders() -> list[Path]:
+    """Returns the folders to have on PATH for all programs."""
+    return [folder_of(module) for module in MODULES]
+
+
+def path_of(program: str) -> str:
+    """Returns the path of a program that `build` has made."""
+    for module in MODULES:
+        if program in module.programs:
+            return str(folder_of(module) / program)
+    raise KeyError(program)
+
+
+def kubernetes_version() -> str:
+    """Returns Kubernetes' version."""
+    return version(MODULES[0])
+
+
+def missing() -> list[tuple[Module, str]]:
+    """Returns the programs that are not in the cache yet, each with its module."""
+    return [
+        (module, program)
+        for module in MODULES
+        for program in module.programs
+        if not (folder_of(module) / program).exists()
+    ]
+
+
+def build() -> None:
+    """Builds what is missing; nine and a half minutes for everything on two busy cores, and nothing the next time.
+
+    Raises:
+        ClusterError: if Go is not installed or a build fails.
+    """
+    todo = missing()
+    if todo and shutil.which("go") is None:
+        raise ClusterError("building Kubernetes needs Go 1.26 or later: install it and put `go` on PATH")
+    if todo:
+        print(f"Building {len(todo)} programs from Go modules into {paths.cache()} (once for each version)", flush=True)
+    for module, program in todo:
+        started = time.monotonic()
+        _build_program(module, program)
+        print(f"  {program} {version(module)}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def linker_flags(module: Module) -> str:
+    """Returns `go build`'s -ldflags: no debug tables, and the version that the program shall report."""
+    number = version(module)
+    major, minor = number.removeprefix("v").split(".")[:2] if module.pinned else ("1", "0")
+    values = (template.format(version=number, major=major, minor=minor) for template in module.version_variables)
+    return " ".join(["-s", "-w", *(f"-X {value}" for value in values)])
+
+
+def _build_program(module: Module, program: str) -> None:
+    target = folder_of(module) / program
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial")
+    log = target.with_suffix(".log")
+    command = ["go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linker_flags(module)]
+    with log.open("wb") as output:
+        outcome = subprocess.run(
+            [*command, "-o", str(partial), module.programs[program]],
+            cwd=module.source,
+            # Static binaries: they need no C compiler here, and `pause` runs in an image that holds nothing else.
+            env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    if outcome.returncode != 0:
+        raise ClusterError(f"building {program} failed; its log is {log} and ends with:\n{log_tail(log)}")
+    partial.rename(target)
+    log.unlink()

@@ -1,0 +1,74 @@
+"""What an image's build gets from this machine: whom to trust, and what was downloaded before.
+
+Everything comes in as mounted files and folders: the Dockerfile stays the one that everybody builds with, and nothing
+of it stays in the image. Single files only, not all of /etc/ssl/certs: a package that the build installs writes there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from pathlib import Path
+
+from featx_cli.java_build import uv
+
+from examples.cluster import paths
+
+TRUST_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+JAVA_TRUST_STORE = Path("/etc/ssl/certs/java/cacerts")
+JAVA_TRUST_STORE_IN_BUILD = "/run/host-trust/cacerts"
+PIP_SETTINGS = Path("/etc/pip.conf")
+
+# As Debian's own slim images: no manuals and no translations, neither in the base nor in what is installed later.
+SLIM = (
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/info/*",
+    "path-exclude=/usr/share/locale/*",
+    "path-exclude=/usr/share/man/*",
+)
+# Folders that package managers keep downloads in, with where each is kept between builds.
+DOWNLOADS = {"/var/cache/apt/archives": "apt", "/root/.cache": "home-cache", "/root/.m2": "maven"}
+
+
+def volumes() -> list[str]:
+    """Returns buildah's options that mount it all."""
+    mounts = {str(folder): f"{inside}:rw" for inside, folder in _downloads().items()}
+    for file in (TRUST_BUNDLE, PIP_SETTINGS):
+        if file.exists():
+            mounts[str(file)] = f"{file}:ro"
+    settings = paths.cache() / "build"
+    uv = settings / "uv.toml"
+    uv.write_text("native-tls = true\n")  # to trust the bundle above, as pip does
+    mounts[str(uv)] = "/etc/uv/uv.toml:ro"
+    if JAVA_TRUST_STORE.exists():
+        maven = settings / "mavenrc"
+        options = f"-Djavax.net.ssl.trustStore={JAVA_TRUST_STORE_IN_BUILD} -Djavax.net.ssl.trustStorePassword=changeit"
+        maven.write_text(f'MAVEN_OPTS="$MAVEN_OPTS {options}"\n')
+        mounts[str(maven)] = "/root/.mavenrc:ro"
+        mounts[str(JAVA_TRUST_STORE)] = f"{JAVA_TRUST_STORE_IN_BUILD}:ro"
+    return [f"--volume={outside}:{inside}" for outside, inside in mounts.items()]
+
+
+def prune_downloads() -> None:
+    """Drops what uv downloaded or built for images and would not take again: a gigabyte each time PySpark is built."""
+    settings = {**os.environ, "UV_CACHE_DIR": str(_downloads()["/root/.cache"] / "uv")}
+    with contextlib.suppress(FileNotFoundError):  # no uv: then nothing of it is there to drop
+        subprocess.run([uv(), "cache", "prune", "--quiet"], env=settings, capture_output=True)
+
+
+def mmdebstrap_options() -> list[str]:
+    """Returns mmdebstrap's options: the base image's dpkg settings, and this machine's own on stale mirrors."""
+    options = [f"--dpkgopt={option}" for option in SLIM]
+    dump = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True).stdout
+    checks = ("Acquire::Check-Valid-Until ", "Acquire::Check-Date ")
+    return [*options, *(f"--aptopt={line.rstrip(';')}" for line in dump.splitlines() if line.startswith(checks))]
+
+
+def _downloads() -> dict[str, Path]:
+    folders = {inside: paths.cache() / "build" / name for inside, name in DOWNLOADS.items()}
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    (folders["/var/cache/apt/archives"] / "partial").mkdir(exist_ok=True)
+    return folders

@@ -1,0 +1,67 @@
+"""Brings Featx itself to a cluster, the way that its users do: two images and two charts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from examples.cluster.choice import Cluster, kubectl, wait_for_rollout
+from examples.cluster.errors import ClusterError
+from examples.cluster.images import Build
+
+ROOT = Path(__file__).resolve().parents[2]
+OPERATOR = Build("localhost/featx/operator:dev", ROOT / "Dockerfile", ROOT, "operator")
+JOB = Build("localhost/featx/job:dev", ROOT / "Dockerfile", ROOT, "job")
+NAMESPACE = "featx-system"
+
+
+def install(cluster: Cluster, images: Mapping[str, str], namespaces: Sequence[str]) -> None:
+    """Installs or upgrades the charts, and waits until the operator runs.
+
+    Args:
+        cluster: where to.
+        images: what `Cluster.load` returned for `OPERATOR` and `JOB`.
+        namespaces: where FeatureExtractions are served; made if they are not there, under Pod Security `restricted`.
+
+    Raises:
+        ClusterError: if helm or kubectl fails, or the operator does not become ready.
+    """
+    for name in (NAMESPACE, *namespaces):
+        kubectl(cluster, "apply", "--filename=-", stdin=json.dumps(_restricted(name)))
+    values = {
+        "image": images[OPERATOR.tag],
+        "jobImage": images[JOB.tag],
+        "namespaces": list(namespaces),
+    }
+    # Not helm: its charts' CRD is applied the plain way, as the README says.
+    kubectl(cluster, "apply", "--filename", str(ROOT / "crds" / "featureextractions.featx.dev.yaml"))
+    before = kubectl(cluster, "--namespace", NAMESPACE, "get", "deployments", "--output=name")
+    _helm(cluster, "upgrade", "--install", "featx", str(ROOT / "charts" / "featx"), values=values)
+    if before:  # the image's name may stand for another image than it did then
+        kubectl(cluster, "--namespace", NAMESPACE, "rollout", "restart", "deployment/featx-operator")
+    wait_for_rollout(cluster, NAMESPACE, "featx-operator")
+
+
+def _restricted(name: str) -> dict[str, object]:
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def _helm(cluster: Cluster, *arguments: str, values: Mapping[str, object]) -> None:
+    command = cluster.command(["helm", *arguments, "--namespace", NAMESPACE, "--values=-", "--wait", "--timeout=120s"])
+    try:
+        outcome = subprocess.run(
+            command,
+            env={**os.environ, **cluster.environment()},
+            input=json.dumps(values),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise ClusterError("helm is not on PATH: install it, or unset KUBECONFIG to use a cluster of our own") from None
+    if outcome.returncode:
+        raise ClusterError(f"helm failed: {outcome.stderr.strip()}")

@@ -1,0 +1,107 @@
+"""Images without a registry: built by buildah, handed to the node's containerd.
+
+`FROM debian:bookworm-slim` is resolved to a base that mmdebstrap makes out of Debian's packages, on every machine, so
+that an image is the same wherever it was built.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from examples.cluster import binaries, build_environment, image_store, paths, runtime
+from examples.cluster.errors import ClusterError, log_tail
+
+BASE_IMAGE = "localhost/debian:bookworm-slim"
+BASE_SUITE = "bookworm"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What to build.
+
+    Attributes:
+        tag: the image's name, beginning with `localhost/` so that no kubelet looks for it elsewhere.
+        dockerfile: path of the Dockerfile.
+        context: the folder that its COPY lines read from.
+        target: the stage to build, or None for the last.
+    """
+
+    tag: str
+    dockerfile: Path
+    context: Path
+    target: str | None = None
+
+
+def build(image: Build) -> None:
+    """Builds an image; steps that did not change since the last time are not run again.
+
+    Raises:
+        ClusterError: if a step fails; the message ends with its last lines.
+    """
+    ensure_base()
+    print(f"Building image {image.tag}", flush=True)
+    options = ["--layers", "--network=host", "--pull=never", f"--tag={image.tag}", f"--file={image.dockerfile}"]
+    if image.target is not None:
+        options.append(f"--target={image.target}")
+    image_store.buildah(image.tag, "build", *options, *build_environment.volumes(), str(image.context))
+
+
+def load(tag: str) -> bool:
+    """Gives a built image to containerd; tells whether it had to (False: it was there already).
+
+    Raises:
+        ClusterError: if the image was not built, or the cluster is not up.
+    """
+    image = image_store.find(tag)
+    if image is None:
+        raise ClusterError(f"image {tag} was not built")
+    if runtime.images().get(tag) == image.digest:
+        return False
+    print(f"Loading image {tag} into containerd", flush=True)
+    runtime.import_image(image)
+    return True
+
+
+def load_archive(archive: Path) -> None:
+    """Gives containerd the images in an archive (OCI, or as `docker save` writes it).
+
+    Raises:
+        ClusterError: if it is none, or the cluster is not up.
+    """
+    runtime.ctr("images", "import", str(archive.resolve()))
+
+
+def load_pause() -> None:
+    """Gives containerd the image that holds a pod's namespaces open, unless it has it."""
+    if runtime.PAUSE_IMAGE in runtime.images():
+        return
+    folder = Path(binaries.path_of("pause")).parent
+    dockerfile = folder / "Dockerfile"
+    dockerfile.write_text('FROM scratch\nCOPY pause /pause\nENTRYPOINT ["/pause"]\n')
+    image_store.buildah("pause", "build", f"--tag={runtime.PAUSE_IMAGE}", f"--file={dockerfile}", str(folder))
+    load(runtime.PAUSE_IMAGE)
+
+
+def ensure_base() -> None:
+    """Makes the Debian base image unless it is there (20 s).
+
+    Raises:
+        ClusterError: if mmdebstrap fails; the message names its log and ends with its last lines.
+    """
+    if image_store.find(BASE_IMAGE):
+        return
+    print(f"Making the base image {BASE_IMAGE} from Debian's packages", flush=True)
+    folder = paths.cache() / "base"
+    folder.mkdir(parents=True, exist_ok=True)
+    root, log = folder / "rootfs.tar", folder / "mmdebstrap.log"
+    command = ["mmdebstrap", "--variant=minbase", "--include=ca-certificates", *build_environment.mmdebstrap_options()]
+    with log.open("wb") as output:
+        outcome = subprocess.run([*command, BASE_SUITE, str(root)], stdout=output, stderr=subprocess.STDOUT)
+    if outcome.returncode != 0:
+        raise ClusterError(f"mmdebstrap failed; its log is {log} and ends with:\n{log_tail(log)}")
+    dockerfile = folder / "Dockerfile"
+    dockerfile.write_text('FROM scratch\nADD rootfs.tar /\nCMD ["bash"]\n')
+    image_store.buildah("base", "build", f"--tag={BASE_IMAGE}", f"--file={dockerfile}", str(folder))
+    root.unlink()

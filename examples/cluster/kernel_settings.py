@@ -1,0 +1,41 @@
+"""Kernel settings that the kubelet changes for the whole machine. They are put back when the cluster goes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+from examples.cluster import paths
+
+# setupKernelTunables in Kubernetes' pkg/kubelet/cm/container_manager_linux.go
+SETTINGS = tuple(
+    Path("/proc/sys") / name
+    for name in (
+        "vm/overcommit_memory",
+        "vm/panic_on_oom",
+        "kernel/panic",
+        "kernel/panic_on_oops",
+        "kernel/keys/root_maxkeys",
+        "kernel/keys/root_maxbytes",
+    )
+)
+SAVED = paths.DATA / "kernel-settings.json"
+
+
+def save() -> None:
+    """Notes the settings as they are, unless a cluster that was not taken down noted them before."""
+    if SAVED.exists():
+        return
+    SAVED.parent.mkdir(parents=True, exist_ok=True)
+    SAVED.write_text(json.dumps({str(path): path.read_text().strip() for path in SETTINGS if path.exists()}))
+
+
+def restore() -> None:
+    """Puts the noted settings back."""
+    if not SAVED.exists():
+        return
+    for path, value in json.loads(SAVED.read_text()).items():
+        with contextlib.suppress(OSError):
+            Path(path).write_text(value)
+    SAVED.unlink()

@@ -1,0 +1,141 @@
+"""The network namespace that the whole cluster lives in.
+
+Nothing leaves it: no iptables rule, interface or port of the cluster is seen outside, and to clean up is to delete it.
+Threads enter it with setns(2) themselves. `ip netns` is of no use: `ip netns add` leaves a mount behind for good, and
+`ip netns exec` remounts /sys, which hides the cgroup mounts from the kubelet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from examples.cluster import mounts, paths
+from examples.cluster.errors import ClusterError
+
+NAMESPACE_FILE = paths.RUN / "network-namespace"
+BRIDGE = "featx0"
+
+NODE_ADDRESS = "10.201.0.1"
+POD_SUBNET = "10.202.0.0/16"
+SERVICE_SUBNET = "10.203.0.0/16"
+
+CLONE_NEWNET = 0x40000000
+CLONE_NEWNS = 0x00020000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def exists() -> bool:
+    """Tells whether the namespace is there; a file that a reboot left behind is none."""
+    return mounts.is_mount_point(NAMESPACE_FILE)
+
+
+def create() -> None:
+    """Makes the namespace with its loopback, the node's address and a route to services; does nothing if it is there.
+
+    Raises:
+        ClusterError: if `unshare` or `ip` refuse, with what they said.
+    """
+    if exists():
+        return
+    NAMESPACE_FILE.parent.mkdir(parents=True, exist_ok=True)
+    NAMESPACE_FILE.touch()
+    _run("unshare", f"--net={NAMESPACE_FILE}", "true")
+    with inside():
+        _ip("link", "set", "lo", "up")
+        # A bridge, as not every kernel has the `dummy` device type.
+        _ip("link", "add", BRIDGE, "type", "bridge")
+        _ip("address", "add", f"{NODE_ADDRESS}/24", "dev", BRIDGE)
+        _ip("link", "set", BRIDGE, "up")
+        # kube-proxy rewrites a service's address, but only once the kernel has found a route to it.
+        _ip("route", "add", SERVICE_SUBNET, "dev", BRIDGE)
+        Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+
+
+def delete() -> None:
+    """Deletes the namespace and with it every interface, address and rule inside."""
+    if exists():
+        mounts.unmount(NAMESPACE_FILE)
+    NAMESPACE_FILE.unlink(missing_ok=True)
+
+
+def enter() -> None:
+    """Moves this thread, and every process and socket that it makes from now on, into the namespace for good.
+
+    Raises:
+        ClusterError: if the cluster is not up.
+    """
+    if not exists():
+        raise ClusterError("the cluster is not up: run `make cluster` first")
+    _setns(NAMESPACE_FILE)
+
+
+@contextlib.contextmanager
+def inside() -> Iterator[None]:
+    """Moves this thread into the namespace and back; processes and sockets made meanwhile stay in it."""
+    outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _setns(NAMESPACE_FILE)
+        try:
+            yield
+        finally:
+            _checked(_libc.setns(outside, CLONE_NEWNET), "leave the network namespace")
+    finally:
+        os.close(outside)
+
+
+def is_inside() -> bool:
+    """Tells whether this process itself is in the namespace."""
+    return os.getpid() in processes_inside()
+
+
+def processes_inside() -> list[int]:
+    """Returns the pids of all processes in the namespace."""
+    if not exists():
+        return []
+    inode = NAMESPACE_FILE.stat().st_ino
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                if (folder / "ns" / "net").stat().st_ino == inode:
+                    found.append(int(folder.name))
+    return found
+
+
+def use_resolver(resolv_conf: Path) -> None:
+    """Gives this process a /etc/resolv.conf of its own, so that a client outside of any pod finds services by name.
+
+    Mounts made elsewhere are still seen, those made here end with the process and its children.
+    """
+    _checked(_libc.unshare(CLONE_NEWNS), "make a mount namespace")
+    for command in (["mount", "--make-rslave", "/"], ["mount", "--bind", str(resolv_conf), "/etc/resolv.conf"]):
+        subprocess.run(command, check=True)
+
+
+def _setns(namespace: Path) -> None:
+    descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _checked(_libc.setns(descriptor, CLONE_NEWNET), f"enter {namespace}")
+    finally:
+        os.close(descriptor)
+
+
+def _checked(result: int, purpose: str) -> None:
+    if result != 0:
+        raise ClusterError(f"cannot {purpose}: {os.strerror(ctypes.get_errno())}")
+
+
+def _ip(*arguments: str) -> None:
+    _run("ip", *arguments)
+
+
+def _run(*command: str) -> None:
+    outcome = subprocess.run(command, capture_output=True, text=True)
+    if outcome.returncode != 0:
+        raise ClusterError(f"`{' '.join(command)}` failed: {outcome.stderr.strip()}")

@@ -1,0 +1,139 @@
+"""containerd: its settings, the pods' network, the images in its store, and containers that an earlier life left."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+from examples.cluster import image_store, network, packages, paths, processes
+from examples.cluster.errors import ClusterError
+
+# containerd's own namespace for what Kubernetes runs; nothing to do with the kernel's or Kubernetes' namespaces.
+CONTAINERD_NAMESPACE = "k8s.io"
+PAUSE_IMAGE = "localhost/featx/pause:v1"
+CNI_NETWORK = "featx"
+
+
+def containerd() -> processes.Program:
+    """Returns containerd, and writes its settings."""
+    cni = paths.write_settings(paths.CONFIG / "cni" / "featx.conflist", json.dumps(cni_network(), indent=2))
+    text = containerd_settings(cni.parent, packages.cni_folder() or packages.CNI_FOLDERS[0])
+    settings = paths.write_settings(paths.CONFIG / "containerd.toml", text)
+    return processes.Program(
+        "containerd",
+        ["containerd", "--config", str(settings)],
+        ready=lambda: ctr_succeeds("version"),
+    )
+
+
+def containerd_settings(cni_configuration: Path, cni_plugins: Path) -> str:
+    """Returns containerd's configuration file."""
+    return f"""\
+version = 2
+root = "{paths.containerd_root()}"
+state = "{paths.CONTAINERD_STATE}"
+
+[grpc]
+address = "{paths.CONTAINERD_SOCKET}"
+
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "{PAUSE_IMAGE}"
+# Inside of a sandbox root may lack CAP_SYS_RESOURCE, without which a score cannot be lowered.
+restrict_oom_score_adj = true
+# Below our own folder, so that they can be found and unmounted when all else was killed.
+netns_mounts_under_state_dir = true
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+Root = "{paths.RUN / "runc"}"
+SystemdCgroup = false
+
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "{cni_plugins}"
+conf_dir = "{cni_configuration}"
+"""
+
+
+def cni_network() -> dict[str, object]:
+    """Returns the pods' network.
+
+    Each pod has a link of its own to the node (`ptp`), not a shared bridge: then traffic between pods is routed, and
+    passes the iptables rules of services even where the kernel has no br_netfilter.
+    """
+    addresses = {
+        "type": "host-local",
+        "ranges": [[{"subnet": network.POD_SUBNET}]],
+        "routes": [{"dst": "0.0.0.0/0"}],
+        "dataDir": str(paths.CNI),
+    }
+    return {
+        "cniVersion": "1.0.0",
+        "name": CNI_NETWORK,
+        "plugins": [
+            {"type": "ptp", "ipMasq": False, "ipam": addresses},
+            {"type": "portmap", "capabilities": {"portMappings": True}},
+        ],
+    }
+
+
+def images() -> dict[str, str]:
+    """Returns the digest of each image's manifest in containerd, by the image's name."""
+    rows = [line.split() for line in ctr("images", "list").splitlines()[1:]]
+    return {row[0]: row[2] for row in rows}
+
+
+def import_image(image: image_store.StoredImage) -> None:
+    """Gives containerd an image out of buildah's store: those of its layers that it lacks.
+
+    Raises:
+        ClusterError: if containerd refuses it, or is not up.
+    """
+    present = set(ctr("content", "list", "--quiet").split())
+    # Its messages go to a file: a pipe that nobody reads until the end could fill up and stop it.
+    with tempfile.TemporaryFile() as messages:
+        command = _ctr_command("images", "import", "-")
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=messages, stderr=messages)
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            image_store.write_archive(image, present, process.stdin)
+        if process.wait() != 0:
+            messages.seek(0)
+            said = messages.read().decode(errors="replace").strip()
+            raise ClusterError(f"containerd refused image {image.tag}: {said}")
+
+
+def ctr(*arguments: str) -> str:
+    """Runs containerd's client and returns what it printed.
+
+    Raises:
+        ClusterError: if it fails, with what it said.
+    """
+    outcome = subprocess.run(_ctr_command(*arguments), capture_output=True, text=True)
+    if outcome.returncode != 0:
+        raise ClusterError(f"`ctr {' '.join(arguments)}` failed: {outcome.stderr.strip()}")
+    return outcome.stdout
+
+
+def ctr_succeeds(*arguments: str) -> bool:
+    """Runs containerd's client and tells whether it succeeded."""
+    return subprocess.run(_ctr_command(*arguments), capture_output=True).returncode == 0
+
+
+def remove_containers() -> bool:
+    """Removes every container, running or not, and tells whether there were any; the kubelet must be down."""
+    containers = ctr("containers", "list", "--quiet").split()
+    if containers:
+        tasks = ctr("tasks", "list", "--quiet").split()
+        for task in tasks:
+            ctr_succeeds("tasks", "rm", "--force", task)
+        ctr("containers", "rm", *containers)
+    return bool(containers)
+
+
+def _ctr_command(*arguments: str) -> list[str]:
+    return ["ctr", "--address", str(paths.CONTAINERD_SOCKET), "--namespace", CONTAINERD_NAMESPACE, *arguments]

@@ -1,0 +1,51 @@
+"""Deploys a third-party S3 server into the cluster: what tests and the demo read images from and write tables to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from examples.cluster.choice import Cluster, kubectl, wait_for_rollout
+from examples.cluster.images import Build
+
+NAMESPACE = "store"
+ENDPOINT = "http://s3.store.svc:8333"
+
+FOLDER = Path(__file__).parent
+IMAGE = Build("localhost/featx/seaweedfs:4.48", FOLDER / "images" / "seaweedfs.Dockerfile", FOLDER / "images")
+
+
+def deploy(cluster: Cluster, access_key: str, secret_key: str) -> str:
+    """Builds the server's image, starts it, and waits until it answers; run it outside of the cluster's network.
+
+    Args:
+        cluster: where to.
+        access_key: name of the only client, who may do everything.
+        secret_key: its password.
+
+    Returns:
+        The endpoint, as pods (and clients that run in the cluster's network) reach it.
+
+    Raises:
+        ClusterError: if the image cannot be built or the server does not come up.
+    """
+    image = cluster.load([IMAGE])[IMAGE.tag]
+    identities = json.dumps(_identities(access_key, secret_key))
+    digest = hashlib.sha256(identities.encode()).hexdigest()[:16]
+    manifest = (FOLDER / "manifests" / "seaweedfs.yaml").read_text()
+    kubectl(cluster, "apply", "--filename=-", stdin=manifest.replace(IMAGE.tag, image).replace("DIGEST", digest))
+    kubectl(cluster, "apply", "--filename=-", stdin=identities)
+    wait_for_rollout(cluster, NAMESPACE, "seaweedfs")
+    return ENDPOINT
+
+
+def _identities(access_key: str, secret_key: str) -> dict[str, object]:
+    credentials = [{"accessKey": access_key, "secretKey": secret_key}]
+    identity = {"name": "featx", "credentials": credentials, "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s3-identities", "namespace": NAMESPACE},
+        "stringData": {"s3.json": json.dumps({"identities": [identity]})},
+    }

@@ -1,0 +1,143 @@
+"""`featx run`: the program that driver pods run, on this machine, with a progress bar instead of a status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from featx_api.contract import JobSpec, Outcome
+from featx_api.resource import FeatureExtraction
+from featx_api.status import Progress
+from featx_job import run as job_run
+from featx_job.environment import Environment
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from featx_cli import java_build, resource_file, terminal
+from featx_cli.errors import CommandError
+
+# Names the runs of this machine: the same resource is the same run, which goes on where it stopped.
+RUNS = uuid.UUID("6b5f3a52-5d0e-4a86-8f0e-8f2c7f0c9a11")
+
+
+def register(commands: Any) -> None:
+    """Adds the command to the parser."""
+    parser = commands.add_parser("run", help="run a FeatureExtraction on this machine")
+    parser.add_argument("file", type=Path, help="YAML file with the resource")
+    add_arguments(parser)
+    parser.set_defaults(run=_run)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what says where a run finds things on this machine."""
+    parser.add_argument(
+        "--secrets", type=Path, help="folder with one folder a Secret; AWS_* variables count without it"
+    )
+    parser.add_argument("--claims", type=Path, help="folder with one folder a PersistentVolumeClaim")
+    parser.add_argument("--cores", type=int, help="cores to use; all where absent")
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    """Runs a resource and prints a summary.
+
+    Args:
+        parsed: See `add_arguments`.
+
+    Returns:
+        0 if it succeeded, else 1.
+
+    Raises:
+        CommandError: The file is refused, or this machine lacks something.
+    """
+    resource = resource_file.read(parsed.file)
+    with local_environment(resource.name, parsed) as (environment, console):
+        started = time.monotonic()
+        outcome = with_bar(job_of(resource), environment, console)
+        _summary(outcome, time.monotonic() - started, log_of(resource.name), console)
+    return 0 if outcome.result == "Succeeded" else 1
+
+
+@contextmanager
+def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[tuple[Environment, Console]]:
+    """Yields where a run happens and the terminal; what libraries print meanwhile goes to a log.
+
+    Raises:
+        CommandError: This machine lacks something.
+    """
+    if not shutil.which("java"):
+        raise CommandError(
+            "java is not on PATH: install Java 17, on Debian with `apt-get install openjdk-17-jdk-headless`"
+        )
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # a machine's own name need not be known to it
+    jars = java_build.jars()
+    with tempfile.TemporaryDirectory(prefix="featx-") as work, terminal.turned_to(log_of(name)) as screen:
+        environment = Environment(jars=jars, work=Path(work), secrets=parsed.secrets)
+        environment = replace(
+            environment, claims=parsed.claims or environment.claims, cores=parsed.cores or environment.cores
+        )
+        yield environment, Console(file=screen)
+
+
+def log_of(name: str) -> Path:
+    """Returns where a run's log is."""
+    return java_build.cache_folder() / "logs" / f"{name}.log"
+
+
+def job_of(resource: FeatureExtraction) -> JobSpec:
+    """Returns the one job of a resource on this machine: what it is about names it, so that a second run goes on."""
+    spec = resource.spec
+    about = spec.model_dump(
+        mode="json", include={"source", "detector", "extractor", "engine", "precision", "quantization", "output"}
+    )
+    uid = uuid.uuid5(RUNS, json.dumps([resource.name, about], sort_keys=True))
+    return JobSpec(name=resource.name, namespace=os.environ.get("USER", "local"), uid=str(uid), attempt=1, spec=spec)
+
+
+def with_bar(job: JobSpec, environment: Environment, console: Console) -> Outcome:
+    """Runs a job with a progress bar."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"))
+    with Bar(*columns, TimeRemainingColumn(), console=console, transient=False) as bar:
+        task = bar.add_task(job.name, total=None, speed="starting")
+
+        def show(progress: Progress) -> None:
+            speed = f"{progress.images_per_second:.1f} images/s" if progress.images_done else "loading the nets"
+            speed = progress.waiting or speed
+            bar.update(task, total=progress.images_total or None, completed=progress.images_done, speed=speed)
+
+        return job_run.run(job, environment, show)
+
+
+def _summary(outcome: Outcome, seconds: float, log: Path, console: Console) -> None:
+    if outcome.failure:
+        console.print(f"[red]{outcome.failure.class_}[/red]: ", end="")
+        console.print(outcome.failure.message, markup=False, highlight=False, soft_wrap=True)
+        if outcome.retryable:  # not the user's doing: the log may say more
+            console.print(f"log: {log}", markup=False, highlight=False, soft_wrap=True)
+        return
+    progress = outcome.progress
+    if progress is not None:
+        kept = progress.images_done - progress.images_failed
+        precision = f", computed in {progress.precision}" if progress.precision else ""
+        console.print(
+            f"{kept} features, {progress.images_failed} in quarantine, {seconds:.1f} s{precision}", highlight=False
+        )
+        if not progress.images_total:
+            console.print("the source holds no image: the table is empty", highlight=False)
+    for table in outcome.outputs:
+        console.print(
+            f"{table.kind:10} {table.record_count:7} rows {table.bytes:11} bytes  {table.uri}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -1,0 +1,73 @@
+"""The driver pod's ways to be heard: progress as an annotation of its own, the outcome as its termination message."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+
+from featx_api.contract import PROGRESS_ANNOTATION, TERMINATION_MESSAGE_LIMIT, Outcome
+from featx_api.status import Failure, Progress
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+
+from featx_job.environment import Cluster
+
+LOG = logging.getLogger(__name__)
+TERMINATION_MESSAGE = Path("/dev/termination-log")
+SECONDS_BETWEEN = 5.0
+_ELLIPSIS = " …".encode()
+
+
+class Annotations:
+    """Writes progress on the driver's own pod, seldom enough for thousands of runs to share one API server."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        """Uses the pod's service account."""
+        config.load_incluster_config()  # type: ignore[no-untyped-call]
+        self._api = client.CoreV1Api()
+        self._cluster = cluster
+        self._last = -SECONDS_BETWEEN
+        self._total_seen = False
+
+    def __call__(self, progress: Progress) -> None:
+        """Writes progress unless it was written a moment ago; a failure to write it is no failure of the run."""
+        first_total = progress.images_total > 0 and not self._total_seen
+        complete = progress.images_total == progress.images_done
+        if time.monotonic() - self._last < SECONDS_BETWEEN and not first_total and not complete:
+            return
+        self._last, self._total_seen = time.monotonic(), self._total_seen or progress.images_total > 0
+        body = {"metadata": {"annotations": {PROGRESS_ANNOTATION: json.dumps(progress.to_wire())}}}
+        try:
+            self._api.patch_namespaced_pod(self._cluster.pod_name, self._cluster.namespace, body, _request_timeout=10)
+        except (ApiException, OSError) as error:
+            LOG.warning("progress could not be written: %s", error)
+
+
+def leave_message(outcome: Outcome, path: Path = TERMINATION_MESSAGE) -> None:
+    """Leaves the outcome where the kubelet keeps it; a message that is too long loses words, never its structure."""
+    path.write_text(message(outcome))
+
+
+def message(outcome: Outcome) -> str:
+    """Returns the outcome as JSON of at most `TERMINATION_MESSAGE_LIMIT` bytes."""
+    # Addresses of a thousand letters: the manifest's is the table's with a known name behind it.
+    bare = [table.model_copy(update={"manifest": None}) for table in outcome.outputs]
+    for outputs in (bare, []):
+        if _excess(outcome) > 0:
+            outcome = outcome.model_copy(update={"outputs": outputs})
+    excess = _excess(outcome)
+    if excess > 0 and outcome.failure is not None:
+        short = outcome.failure.message.encode()[: -excess - len(_ELLIPSIS)].decode(errors="ignore")
+        failure = Failure(class_=outcome.failure.class_, message=short + _ELLIPSIS.decode())
+        outcome = outcome.model_copy(update={"failure": failure})
+    return _json(outcome)
+
+
+def _excess(outcome: Outcome) -> int:
+    return len(_json(outcome).encode()) - TERMINATION_MESSAGE_LIMIT
+
+
+def _json(outcome: Outcome) -> str:
+    return json.dumps(outcome.to_wire(), ensure_ascii=False)

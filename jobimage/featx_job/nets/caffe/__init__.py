@@ -1,0 +1,1 @@
+"""Reads models in the Caffe format."""

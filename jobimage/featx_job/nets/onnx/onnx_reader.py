@@ -1,0 +1,200 @@
+"""ONNX -> `Network`: models of other frameworks as their exporters write them, and those with an SSD's end of our own.
+
+Exporters leave arithmetic in the file that has nothing to do with the image: shapes taken apart and put together,
+scales multiplied. All of it is computed here, with ONNX's own reference implementation, so that what is left are layers
+and their weights. The batch's size is 0 in that arithmetic, which is how a Reshape says "as it was".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from featx_job.nets.errors import ModelError
+from featx_job.nets.graph import operations, shapes
+from featx_job.nets.graph.network import Layer, Network
+from featx_job.nets.graph.operations import Operation, Shape
+from featx_job.nets.onnx.onnx_operators import OPERATORS, Node, Operations
+from featx_job.nets.protobuf_wire import Part
+
+CHANNELS_FIRST = (0, 3, 1, 2)
+_BATCH = 0
+
+
+def read(data: Part) -> Network:
+    """Returns the net of an ONNX model.
+
+    A layer has the name of the tensor that it writes.
+
+    Args:
+        data: The file's bytes.
+
+    Raises:
+        ModelError: It is no ONNX model, it uses operators or settings that Featx has no operation for (the message
+            names the node), or its input is no image of a fixed size.
+    """
+    model = parse(data)
+    reading = _Reading(model)
+    for node in model.graph.node:
+        reading.node(node)
+    if not reading.layers:
+        raise ModelError("the ONNX model has no layer")
+    outputs = tuple(each.name for each in model.graph.output if each.name in reading.layers)
+    if not outputs:
+        raise ModelError("no output of the ONNX model depends on the image")
+    return Network(model.graph.name, reading.input, reading.input_shape, tuple(reading.layers.values()), outputs)
+
+
+def parse(data: Part) -> ModelProto:
+    """Returns the message of an ONNX file.
+
+    Raises:
+        ModelError: It is none, or keeps its weights in other files.
+    """
+    model = ModelProto()
+    try:
+        model.ParseFromString(data)  # type: ignore[arg-type]  # it takes views too
+    except DecodeError:
+        raise ModelError("the file is no ONNX model") from None
+    if not model.graph.node or not model.opset_import:
+        raise ModelError("the file is no ONNX model, or an empty one")
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise ModelError(f"the weights {tensor.name} lie in another file: save the model as one file")
+    return model
+
+
+def constant(model: ModelProto, name: str) -> NDArray[Any]:
+    """Returns the numbers of a tensor that the file keeps.
+
+    Raises:
+        ModelError: It keeps none of that name.
+    """
+    for tensor in model.graph.initializer:
+        if tensor.name == name:
+            return numpy_helper.to_array(tensor)
+    raise ModelError(f"the model has no constant {name}")
+
+
+class _Reading:
+    """The layers and constants that were read so far."""
+
+    def __init__(self, model: ModelProto) -> None:
+        self.opset = {each.domain: each.version for each in model.opset_import}.get("", 1)
+        self.constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+        self.layers: dict[str, Layer] = {}
+        self._pads: dict[str, tuple[str, NDArray[np.int64]]] = {}
+        found = [each for each in model.graph.input if each.name not in self.constants]
+        if len(found) != 1:
+            names = ", ".join(each.name for each in found)
+            raise ModelError(f"the ONNX model reads {len(found)} inputs ({names}); a net for images reads one")
+        self.input = found[0].name
+        self.input_shape, self._channels_last = _image(found[0], model)
+
+    def node(self, node: NodeProto) -> None:
+        """Reads a node: it is computed if it can be, and becomes layers otherwise."""
+        inputs = tuple(name or None for name in node.input)
+        if node.op_type == "Shape" and inputs[0] not in self.constants:
+            self.constants[node.output[0]] = np.array([_BATCH, *self._shape(node, inputs[0])], np.int64)
+        elif node.op_type == "Constant" or (inputs and not node.domain and self._known(inputs)):
+            self._compute(node)
+        elif node.op_type == "Pad" and not node.domain:
+            self._pad(node)
+        elif node.op_type == "Transpose" and inputs[0] == self.input and self._channels_last:
+            self._add(node.output[0], [operations.Identity()], (self.input,))
+        else:
+            self._layers(node, inputs)
+
+    def _known(self, inputs: tuple[str | None, ...]) -> bool:
+        return all(name is None or name in self.constants for name in inputs)
+
+    def _compute(self, node: NodeProto) -> None:
+        # The evaluator takes versions from a whole model.
+        graph_of_one = helper.make_graph(
+            [node],
+            "constant",
+            [helper.make_value_info(name, onnx.TypeProto()) for name in node.input if name],
+            [helper.make_value_info(name, onnx.TypeProto()) for name in node.output],
+        )
+        model = helper.make_model(graph_of_one, opset_imports=[helper.make_opsetid("", self.opset)])
+        try:
+            values = ReferenceEvaluator(model).run(None, {name: self.constants[name] for name in node.input if name})
+        except Exception as error:
+            raise ModelError(f"node {node.output[0]} ({node.op_type}) can't be computed: {error}") from None
+        self.constants |= dict(zip(node.output, map(np.asarray, values), strict=True))
+
+    def _pad(self, node: NodeProto) -> None:
+        """Remembers padding, which the convolution that reads it does itself."""
+        settings = _attributes(node)
+        pads = settings.get("pads") if "pads" in settings else self.constants.get(node.input[1])
+        value = self.constants.get(node.input[2], np.zeros(1)) if len(node.input) > 2 and node.input[2] else 0
+        edges = np.asarray(pads if pads is not None else [], np.int64).reshape(2, -1)
+        if (
+            settings.get("mode", b"constant") != b"constant"
+            or np.any(value)
+            or edges.shape[1] != 4
+            or edges[:, :2].any()
+        ):
+            raise ModelError(f"node {node.output[0]} (Pad): only zeros around an image are known")
+        self._pads[node.output[0]] = (node.input[0], edges[:, 2:])
+
+    def _layers(self, node: NodeProto, inputs: tuple[str | None, ...]) -> None:
+        name, settings = node.output[0], _attributes(node)
+        if inputs and inputs[0] in self._pads:
+            if node.op_type != "Conv":
+                raise ModelError(f"node {name} ({node.op_type}) reads a Pad; known is that before a Conv")
+            source, edges = self._pads[inputs[0]]
+            inputs = (source, *inputs[1:])
+            settings["pads"] = np.asarray(settings.get("pads", (0, 0, 0, 0))) + edges.ravel()
+        if (node.domain, node.op_type) not in OPERATORS:
+            known = ", ".join(sorted(kind for domain, kind in OPERATORS if not domain))
+            raise ModelError(f"node {name}: the operator {node.op_type} is not known; known are {known}")
+        read = tuple(each for each in inputs if each is not None and each not in self.constants)
+        sizes = tuple(self._shape(node, each) for each in read)
+        as_seen = Node(name, node.op_type, self.opset, settings, inputs, self.constants, sizes)
+        self._add(name, OPERATORS[node.domain, node.op_type](as_seen), read)
+
+    def _add(self, name: str, operations: Operations, inputs: tuple[str, ...]) -> None:
+        *before, last = operations
+        for index, operation in enumerate(before):
+            inputs = (self._layer(f"{name}/{index}", operation, inputs),)
+        self._layer(name, last, inputs)
+
+    def _layer(self, name: str, operation: Operation, inputs: tuple[str, ...]) -> str:
+        self.layers[name] = shapes.layer(name, operation, inputs, self._shape_of, self.input_shape)
+        return name
+
+    def _shape(self, node: NodeProto, name: str | None) -> Shape:
+        if name is None or (name not in self.layers and name != self.input):
+            raise ModelError(f"node {node.output[0]} ({node.op_type}) reads {name}, which no node before it writes")
+        return self._shape_of(name)
+
+    def _shape_of(self, name: str) -> Shape:
+        return self.layers[name].shape if name in self.layers else self.input_shape
+
+
+def _image(value: ValueInfoProto, model: ModelProto) -> tuple[Shape, bool]:
+    """Returns the input's shape (channels, height, width), and whether the file has its channels last."""
+    dims = [each.dim_value for each in value.type.tensor_type.shape.dim]
+    if len(dims) != 4 or 0 in dims[1:]:
+        said = [each.dim_param or each.dim_value for each in value.type.tensor_type.shape.dim]
+        raise ModelError(f"the input {value.name} has the shape {said}; it must be an image of a fixed size")
+    readers = [node for node in model.graph.node if value.name in node.input]
+    if all(node.op_type == "Transpose" and tuple(_attributes(node)["perm"]) == CHANNELS_FIRST for node in readers):
+        return (dims[3], dims[1], dims[2]), True
+    return (dims[1], dims[2], dims[3]), False
+
+
+def _attributes(node: NodeProto) -> dict[str, Any]:
+    return {
+        each.name: value.decode()
+        if isinstance(value := helper.get_attribute_value(each), bytes) and node.domain
+        else value
+        for each in node.attribute
+    }

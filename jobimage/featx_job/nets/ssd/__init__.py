@@ -1,0 +1,1 @@
+"""How an SSD turns the outputs of its trunk into boxes."""

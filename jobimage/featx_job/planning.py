@@ -1,0 +1,63 @@
+"""Plans a run's shards: what its source holds, without what earlier tables have already."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+from featx_api.spec import FeatureExtractionSpec
+
+from featx_job.clients.hadoop import Hadoop
+from featx_job.environment import Environment
+from featx_job.source import Listed, ObjectSource, listed, packed_files
+from featx_job.source.hbase import TableSource
+from featx_job.source.open import open_source
+from featx_job.source.shards import ShardList, cut
+from featx_job.table import earlier_runs
+from featx_job.table.open import open_storage
+from featx_job.table.storage import Storage
+
+
+def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> ShardList:
+    """Returns the shards of a run: all of its source, or only what earlier tables do not have.
+
+    Args:
+        spec: The run's.
+        environment: Where it runs.
+        hadoop: Reaches HDFS and HBase.
+
+    Raises:
+        RunFailure: SourceNotFound, or what keeps the store from being reached.
+    """
+    source = open_source(spec, environment, hadoop)
+    before: list[ShardList] = []
+    if tables := _earlier_tables(spec, environment, hadoop):
+        before = earlier_runs.lists(tables)
+    if isinstance(source, TableSource):
+        planned, since = int(time.time() * 1000), earlier_runs.planned(before, source.base)
+        return source.shards(spec.execution.shard_images, spec.source.keys, planned, since)
+    of_table = spec.source.packed is not None and spec.source.packed.format == "delta"
+    objects = _delta_files(spec, source, hadoop) if of_table else listed(source, spec.source.keys)
+    if before:
+        objects = earlier_runs.changed(objects, earlier_runs.versions(before, source.base))
+    if spec.source.packed:
+        return packed_files.cut(source.base, objects, spec.source.packed)
+    return cut(source.base, objects, spec.execution.shard_images)
+
+
+def _earlier_tables(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> Storage | None:
+    """Returns where the tables are whose images are left out unless they have changed."""
+    if spec.source.changed_since:
+        return open_storage(spec.source.changed_since, "spec.source.changedSince", spec, environment, hadoop)
+    if spec.output.mode == "incremental" and not spec.source.keys:
+        return open_storage(spec.output.uri, "spec.output.uri", spec, environment, hadoop)
+    return None
+
+
+def _delta_files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hadoop) -> Iterator[Listed]:
+    """Yields the files that a Delta table's newest version is made of."""
+    folder = f"{spec.source.s3.prefix.strip('/')}/" if spec.source.s3 else ""
+    table = hadoop.delta_table(source.base + folder.rstrip("/"))
+    for path, size, modified in sorted(json.loads(hadoop.asking("spec.source", table.files))):
+        yield Listed(folder + path, size, str(modified))

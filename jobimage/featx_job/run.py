@@ -1,0 +1,202 @@
+"""The job, from a spec to a finished table: one program for a driver pod and for `featx run`.
+
+What can fail for a reason of the user's is done first and without executors: the output, the models, the listing. Then
+Spark runs what no earlier attempt has done, and the table is made visible whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+from featx_api.contract import JobSpec, Outcome
+from featx_api.status import OutputTable, Progress
+
+from featx_job import failures
+from featx_job.clients.hadoop import Hadoop
+from featx_job.environment import Environment
+from featx_job.failures import RunFailure
+from featx_job.models import fetch
+from featx_job.models.fetch import Nets
+from featx_job.planning import plan_shards
+from featx_job.progress import Tally
+from featx_job.source.open import clean_up
+from featx_job.source.shards import ShardList
+from featx_job.spark import calibration, memory, settings
+from featx_job.spark.memory import Sizes
+from featx_job.spark.session import Session
+from featx_job.table.open import open_table
+from featx_job.table.parquet_table import Replace, Table
+from featx_job.table.shard_result import ShardResult
+
+LOG = logging.getLogger(__name__)
+OnProgress = Callable[[Progress], None]
+
+
+def run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outcome:
+    """Runs a job to its end; never raises, since how it ended is what its caller reports.
+
+    Args:
+        job: The run, and which attempt this is.
+        environment: Where it runs.
+        on_progress: Called with the state of things, several times a second; limiting that is the caller's.
+    """
+    last: list[Progress] = []
+
+    def remember(progress: Progress) -> None:
+        last[:] = [progress]
+        on_progress(progress)
+
+    try:
+        return _run(job, environment, remember)
+    except RunFailure as failure:
+        reason = failure
+    except Exception as error:
+        reason = failures.of_unexpected(error)
+    return Outcome(
+        result="Failed",
+        progress=last[0] if last else None,
+        failure=reason.to_status(),
+        retryable=reason.retryable,
+    )
+
+
+def _run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outcome:
+    prepared = _Prepared(job, environment)
+    hadoop = Hadoop(lambda: prepared.conf, job.spec.execution.store_timeout_seconds)
+    table = open_table(job, environment, hadoop)
+    manifest = table.finished()
+    if manifest is not None:
+        outputs = [OutputTable.model_validate(each) for each in manifest["outputs"]]
+        return Outcome(result="Succeeded", progress=Progress.model_validate(manifest["progress"]), outputs=outputs)
+    nets = prepared.nets
+    shards = table.shard_list(lambda: plan_shards(job.spec, environment, hadoop))
+    tally = Tally(shards.images, len(shards), time.monotonic())
+    for shard in table.done():
+        tally.add(shard, earlier=True)
+    on_progress(_now(tally))
+    LOG.info("%s images in %d shards, %d of them done", shards.images, len(shards), len(tally.done))
+    session = Session(job, environment, prepared.sizes, prepared.conf)
+    done = _process(job, session, shards, nets, table, tally, on_progress)
+    outputs, progress = table.outputs(done), _now(tally)
+    quality = calibration.quality(table) if job.spec.precision == "int8" else None
+    manifest = _manifest(job, nets, progress, outputs, quality) | {"files": table.described(done)}
+    table.publish(manifest)
+    clean_up(job.spec, hadoop)
+    return Outcome(result="Succeeded", progress=progress, outputs=outputs)
+
+
+class _Prepared:
+    """What is made of the models, when it is first needed: of a run that is finished they are not even fetched."""
+
+    def __init__(self, job: JobSpec, environment: Environment) -> None:
+        self._job, self._environment = job, environment
+
+    @cached_property
+    def nets(self) -> Nets:
+        return fetch.load(self._job.spec, self._environment)
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        return memory.sizes(self.nets.networks(), self._job.spec, settings.threads(self._job, self._environment))
+
+    @cached_property
+    def conf(self) -> settings.Conf:
+        return settings.conf(self._job, self._environment, self.sizes)
+
+
+def _process(
+    job: JobSpec,
+    session: Session,
+    shards: ShardList,
+    nets: Nets,
+    table: Table,
+    tally: Tally,
+    on_progress: OnProgress,
+) -> list[ShardResult]:
+    """Runs what is left and returns the shards that make up the table."""
+    left = [index for index in range(len(shards)) if index not in tally.done]
+    if not len(shards) and not table.logged:
+        # A JVM of the driver's own is enough for a file without rows.
+        with session.alone():
+            session.write_empty(table)
+    if not left and not (len(shards) and table.updates):
+        return _settled(job, table, tally, _no_executors)
+    floats = nets.files() if left and job.spec.precision != "int8" else None
+    if floats:
+        session.write_nets(floats)  # while Spark starts
+    if left:
+        session.prepare()
+    with session:
+        LOG.info("Spark is up")
+
+        def on_done(shard: ShardResult | None, waiting: str | None) -> None:
+            if shard is not None:
+                tally.add(shard)
+                table.commit(tally.done, len(shards))
+            on_progress(_now(tally).model_copy(update={"waiting": waiting and waiting[:512]}))
+
+        if left:
+            files = floats or calibration.net_files(
+                job.spec, nets, shards, table, session, lambda doing: on_done(None, doing)
+            )
+            tally.started = time.monotonic()
+            session.run(shards, left, files, table, on_done)
+        LOG.info("all shards are done")
+        return _settled(job, table, tally, lambda files: session.replace(files, table))
+
+
+def _settled(job: JobSpec, table: Table, tally: Tally, replace: Replace) -> list[ShardResult]:
+    _check_failures(job, table, tally)
+    return table.settle(tally.done, tally.shards, replace)
+
+
+def _no_executors(_: object) -> list[dict[str, Any]]:
+    raise RunFailure("OutputBusy", "spec.output.uri: another run has begun to write to the table", retryable=True)
+
+
+def _check_failures(job: JobSpec, table: Table, tally: Tally) -> None:
+    progress = _now(tally)
+    limit = job.spec.errors.max_failed_fraction
+    if progress.images_total and progress.images_failed > limit * progress.images_total:
+        table.publish_quarantine()
+        raise RunFailure(
+            "TooManyFailures",
+            f"{progress.images_failed} of {progress.images_total} images are in quarantine, more than "
+            f"spec.errors.maxFailedFraction {limit:g} allows: see {job.spec.output.uri.rstrip('/')}/_quarantine",
+        )
+
+
+def _now(tally: Tally) -> Progress:
+    return tally.progress(time.monotonic(), datetime.now(UTC))
+
+
+def _manifest(
+    job: JobSpec,
+    nets: Nets,
+    progress: Progress,
+    outputs: list[OutputTable],
+    quality: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Returns what is needed to know, and to make again, how the table came to be."""
+    spec = job.spec
+    return {
+        "name": job.name,
+        "namespace": job.namespace,
+        "uid": job.uid,
+        "attempt": job.attempt,
+        "featxVersion": version("featx"),
+        "completionTime": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": {"description": spec.source.to_wire(), "images": progress.images_total},
+        "detector": spec.detector.to_wire() if spec.detector else None,
+        "extractor": {**spec.extractor.to_wire(), "length": nets.extractor.length},
+        "engine": {"name": spec.engine, "precision": progress.precision, "quantization": quality},
+        "notes": nets.notes(),
+        "progress": progress.to_wire(),
+        "outputs": [table.to_wire() for table in outputs],
+    }

@@ -1,0 +1,52 @@
+"""Images that are files of HDFS."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+
+from featx_job.clients.hadoop import Hadoop
+from featx_job.failures import RunFailure
+from featx_job.source import Listed
+
+FIELD = "spec.source.files.uri"
+
+
+class HadoopSource:
+    """`ObjectSource` of the files below a folder, without hidden ones; keys are paths relative to it."""
+
+    def __init__(self, hadoop: Hadoop, uri: str) -> None:
+        """Uses a folder.
+
+        Args:
+            hadoop: Reaches it.
+            uri: Its address.
+        """
+        self._hadoop, self._uri = hadoop, uri.rstrip("/")
+
+    @property
+    def base(self) -> str:
+        """Implements `ObjectSource`."""
+        return f"{self._uri}/"
+
+    def objects(self) -> Iterator[Listed]:
+        """Implements `ObjectSource`."""
+        folder = self._hadoop.folder(self._uri)
+        if not self._hadoop.asking(FIELD, folder.exists):
+            raise RunFailure("SourceNotFound", f"{FIELD}: there is no folder {self._uri}")
+        found = json.loads(self._hadoop.asking(FIELD, lambda: folder.files("")))
+        listed = (Listed(key, size, str(modified)) for key, size, modified in found)
+        yield from sorted(listed, key=lambda each: os.fsencode(each.key))
+
+    def find(self, key: str) -> Listed | None:
+        """Implements `ObjectSource`."""
+        size = self._hadoop.asking(FIELD, lambda: self._hadoop.folder(self._uri).size(key))
+        return Listed(key, size) if size >= 0 else None
+
+    def read(self, key: str) -> bytes:
+        """Implements `ObjectSource`."""
+        found = self._hadoop.asking(FIELD, lambda: self._hadoop.folder(self._uri).read(key))
+        if found is None:
+            raise RunFailure("SourceNotFound", f"{self._uri}/{key} is gone")
+        return bytes(found)

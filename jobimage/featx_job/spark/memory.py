@@ -1,0 +1,93 @@
+"""What an executor needs for a run's nets: images a forward, heap, and the whole pod. Pure.
+
+Numbers were measured on SSD300-VGG16 with DeepBit-VGG16, the largest pair that Featx is made for (docs/design.md,
+"Memory"). MKL-DNN keeps the output of each layer in memory of its own; OpenVINO shares that among layers. Both keep
+weights for each stream. A stream a core needs no cores in step with each other: small nets get that on both engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from featx_api.spec import FeatureExtractionSpec
+
+from featx_job.nets.graph import operations
+from featx_job.nets.graph.network import Network
+
+MEBIBYTE = 1024 * 1024
+LARGEST_BATCH = 8  # 97% of the speed that 32 images reach, at a quarter of the memory
+VALUES = 640  # MiB that all layers' values may take: 4 images of the VGG16 pair have 98% of the speed of 8
+HEAP = 700  # Spark, a shard's objects and rows
+OUTSIDE = 300  # the JVM itself and its libraries
+PIXELS = 192  # decoded, of dev.featx.pipeline.ShardTask.PIXELS_IN_FLIGHT
+STEP = 128
+STREAMS = 8  # more batches in flight would cost memory only
+NATIVE = 1024  # MiB that all of BigDL's streams may take; one may always, whatever it takes
+
+
+class Sizes(NamedTuple):
+    """What an executor is given.
+
+    Attributes:
+        batch: Images a forward.
+        streams: Batches that a net runs at the same time, with an equal part of the cores each.
+        heap: Of the JVM, in MiB.
+        pod: Heap, and all that lies outside of it, in MiB.
+    """
+
+    batch: int
+    streams: int
+    heap: int
+    pod: int
+
+
+def sizes(networks: Iterable[Network], spec: FeatureExtractionSpec, cores: int) -> Sizes:
+    """Returns what an executor needs.
+
+    Args:
+        networks: What it computes.
+        spec: The run's; its `execution.memory`, where given, is the pod's.
+        cores: Threads of an executor.
+    """
+    nets = list(networks)
+    weights = [_mebibytes_of_weights(net) for net in nets]
+    values = sum(_mebibytes_of_values(net) for net in nets)
+    batch = LARGEST_BATCH
+    while batch > 1 and batch * values > VALUES:
+        batch //= 2
+    heap, native = float(HEAP), 0.0
+    streams = min(cores, STREAMS)
+    if spec.engine == "bigdl":
+        stream = sum(weights) + batch * values
+        while streams > 1 and streams * stream > NATIVE:
+            streams //= 2
+        heap += max(weights, default=0) + batch * values / 5
+        native = streams * stream
+    if spec.engine == "openvino" or spec.precision == "int8":
+        # An int8 run looks at its nets by OpenVINO first.
+        native = max(native, sum(weights) * (1 + streams) + max(weights, default=0) + streams * batch * values / 2)
+    needed = _rounded(heap + native + OUTSIDE + PIXELS)
+    pod = needed if spec.execution.memory is None else mebibytes(spec.execution.memory)
+    return Sizes(batch, streams, round(heap * min(1.0, pod / needed)), pod)
+
+
+def mebibytes(memory: str) -> int:
+    """Returns a Kubernetes quantity of the spec in Mi."""
+    return int(memory[:-2]) * (1024 if memory.endswith("Gi") else 1)
+
+
+def _mebibytes_of_weights(network: Network) -> float:
+    arrays = (value for layer in network.layers for value in vars(layer.operation).values())
+    return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray)) / MEBIBYTE
+
+
+def _mebibytes_of_values(network: Network) -> float:
+    """A ReLU is part of the layer before it (dev.featx.nets.Fusion)."""
+    kept = [layer for layer in network.layers if not isinstance(layer.operation, operations.Relu | operations.Clip)]
+    return sum(4 * int(np.prod(layer.shape)) for layer in kept) / MEBIBYTE
+
+
+def _rounded(size: float) -> int:
+    return int(-(-size // STEP)) * STEP

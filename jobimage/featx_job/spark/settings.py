@@ -1,0 +1,285 @@
+"""Spark's settings for a run, in a cluster or on this machine. Pure, but for a look at which jars there are.
+
+Executors hold no Python: all they need is the jars, and BigDL's own JVM options (docs/design.md, "Engine").
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from featx_api.contract import JobSpec
+from featx_api.execution import Kerberos
+from featx_api.source import StoreAccess
+from featx_api.spec import FeatureExtractionSpec
+
+from featx_job.clients.s3 import authority
+from featx_job.environment import Cluster, Environment
+from featx_job.failures import RunFailure
+from featx_job.spark import class_path
+from featx_job.spark.memory import Sizes, mebibytes
+
+Conf = dict[str, str]
+
+# Of the JVM that runs nets. G1 finds no room for VGG16's largest layer in a heap that has half as much again
+# (docs/design.md, "Memory"), and collects after each few answers of HBase's, which are larger than half a region.
+COLLECTOR = "-XX:+UseShenandoahGC"
+DRIVER_PORT, BLOCK_PORT = 7078, 7079
+# Of the driver pod's memory; the rest is Python's.
+DRIVER_HEAP_SHARE = 0.5
+LOCAL_HEAP = 2  # times an executor's, where one JVM is driver and executor
+OPENED = (
+    *("java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util"),
+    *("java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs", "sun.security.action"),
+    "sun.util.calendar",
+)
+
+
+def conf(job: JobSpec, environment: Environment, sizes: Sizes) -> Conf:
+    """Returns all settings of a run's Spark context.
+
+    The user's come first and cannot change what Featx owns (the API refuses them; here ours win).
+
+    Args:
+        job: The run.
+        environment: Where it runs.
+        sizes: What an executor needs.
+    """
+    settings = dict(job.spec.execution.spark_conf) | {
+        "spark.app.name": f"featx {job.namespace}/{job.name}",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.scheduler.mode": "FIFO",
+        "spark.locality.wait": "0s",
+        "spark.executor.heartbeatInterval": "5s",  # by which executors say that they wait for a store
+        # Nothing is cached or shuffled, and parts of nets may wait on disk: the heap is for what nets are made of.
+        "spark.memory.fraction": "0.2",
+        # What is broadcast are weights, which are as good as random: compressing them takes seconds and saves nothing.
+        "spark.broadcast.compress": "false",
+        "spark.broadcast.checksum": "false",  # the network is TCP's, and takes no second sum
+        "spark.broadcast.blockSize": "16m",  # a part of a net (dev.featx.pipeline.Nets), so that it is asked for once
+        "spark.task.maxFailures": settings_of(job.spec, "spark.task.maxFailures", "4"),
+        # Spark ends a run after three lost executors, or twice as many as there are; over days, nodes come and go.
+        "spark.executor.failuresValidityInterval": settings_of(
+            job.spec, "spark.executor.failuresValidityInterval", "10m"
+        ),
+    }
+    settings |= stores(job.spec, environment) | kerberos(job.spec, environment)
+    if environment.cluster:
+        return settings | _in_cluster(job, environment, environment.cluster, sizes)
+    return settings | _on_this_machine(job, environment, sizes)
+
+
+def settings_of(spec: FeatureExtractionSpec, key: str, default: str) -> str:
+    """Returns a Spark setting that the user may change, or its default."""
+    return spec.execution.spark_conf.get(key, default)
+
+
+def threads(job: JobSpec, environment: Environment) -> int:
+    """Returns the threads of a forward: the executor's cores, or this machine's."""
+    return job.spec.execution.cores if environment.cluster else environment.cores
+
+
+def shards_at_once(sizes: Sizes) -> int:
+    """Returns how many shards an executor works on at once.
+
+    More than its nets run side by side: while one reads, crops or writes, the nets have work. A shard has two nets, so
+    that two shards keep one stream of each busy.
+    """
+    return max(2, sizes.streams) + 1
+
+
+def java_options(spec: FeatureExtractionSpec, environment: Environment) -> str:
+    """Returns JVM options: what BigDL needs on Java 17, where OpenVINO's libraries are, and who the run is to HDFS."""
+    site = environment.site
+    opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
+    engine = ["-Dbigdl.engineType=mkldnn", "-Dbigdl.disableOmpAffinity=true", f"-Dfeatx.openvino={site}/openvino/libs"]
+    user = [f"-DHADOOP_USER_NAME={spec.execution.hadoop_user}"] if spec.execution.hadoop_user else []
+    if spec.execution.kerberos:
+        user = [f"-Djava.security.krb5.conf={_keytab(spec.execution.kerberos, environment).with_name('krb5.conf')}"]
+    return " ".join(
+        [
+            *opens,
+            *engine,
+            *user,
+            *class_path.options(environment),
+            "-Djava.net.preferIPv4Stack=true",
+            "-Dhttp.maxConnections=64",  # as S3A keeps; five is Java's own
+            "-Dlog4j2.configurationFile=featx-log4j2.xml",
+        ]
+    )
+
+
+def _in_cluster(job: JobSpec, environment: Environment, cluster: Cluster, sizes: Sizes) -> Conf:
+    execution = job.spec.execution
+    options = java_options(job.spec, environment)
+    settings = {
+        "spark.master": "k8s://https://kubernetes.default.svc:443",
+        "spark.submit.deployMode": "client",
+        "spark.driver.host": cluster.pod_ip,
+        "spark.driver.bindAddress": cluster.pod_ip,
+        "spark.driver.port": str(DRIVER_PORT),
+        "spark.driver.blockManager.port": str(BLOCK_PORT),
+        "spark.driver.memory": f"{int(mebibytes(execution.driver_memory) * DRIVER_HEAP_SHARE)}m",
+        "spark.driver.extraClassPath": class_path.path(environment),
+        "spark.driver.extraJavaOptions": options,
+        "spark.executor.extraJavaOptions": " ".join([options, COLLECTOR, *_prepare(job, environment, sizes)]),
+        # To Spark a core is a shard at a time; what the pod asks for are the real ones.
+        "spark.executor.cores": str(shards_at_once(sizes)),
+        "spark.task.cpus": "1",
+        "spark.kubernetes.executor.request.cores": settings_of(
+            job.spec, "spark.kubernetes.executor.request.cores", str(execution.cores)
+        ),
+        "spark.executor.memory": f"{sizes.heap}m",
+        "spark.executor.memoryOverhead": f"{sizes.pod - sizes.heap}m",
+        "spark.kubernetes.namespace": cluster.namespace,
+        "spark.kubernetes.driver.pod.name": cluster.pod_name,
+        "spark.kubernetes.container.image": cluster.image,
+        "spark.kubernetes.container.image.pullPolicy": "IfNotPresent",
+        "spark.kubernetes.executor.podTemplateFile": cluster.executor_template,
+        "spark.kubernetes.executor.podTemplateContainerName": "executor",
+        # Spark allows 47 characters here, and a resource's name may have 48.
+        "spark.kubernetes.executor.podNamePrefix": f"{job.name[:36].rstrip('-.')}-{job.attempt}",
+        # There is no Service for the driver, and its account may not delete one.
+        "spark.kubernetes.driver.service.deleteOnTermination": "false",
+        # The first executor begins, whenever the others come; the nets are on their way while it starts.
+        "spark.scheduler.minRegisteredResourcesRatio": "0",
+        "spark.kubernetes.allocation.batch.size": "20",
+        "spark.kubernetes.allocation.batch.delay": "1s",
+    }
+    return settings | _executors(job)
+
+
+def preparation(job: JobSpec, environment: Environment, sizes: Sizes) -> str | None:
+    """Returns what a JVM that runs nets is told to get its engine ready while Spark starts."""
+    return class_path.preparation(environment, job.spec.engine, threads(job, environment), sizes.streams)
+
+
+def _prepare(job: JobSpec, environment: Environment, sizes: Sizes) -> list[str]:
+    told = preparation(job, environment, sizes)
+    return [f"-Dfeatx.prepare={told}"] if told else []
+
+
+def _executors(job: JobSpec) -> Conf:
+    execution = job.spec.execution
+    if execution.max_executors is None:
+        return {"spark.executor.instances": str(execution.wanted)}
+    return {
+        "spark.dynamicAllocation.enabled": "true",
+        "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+        "spark.dynamicAllocation.minExecutors": str(execution.min_executors),
+        "spark.dynamicAllocation.initialExecutors": str(execution.min_executors),
+        "spark.dynamicAllocation.maxExecutors": str(execution.max_executors),
+    }
+
+
+def _on_this_machine(job: JobSpec, environment: Environment, sizes: Sizes) -> Conf:
+    return {
+        "spark.master": f"local[{shards_at_once(sizes)}]",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": f"{LOCAL_HEAP * sizes.heap}m",
+        "spark.ui.enabled": "false",
+        "spark.driver.extraClassPath": class_path.path(environment),
+        # A Java of somebody's own may not have it.
+        "spark.driver.extraJavaOptions": " ".join(
+            [java_options(job.spec, environment), "-XX:+IgnoreUnrecognizedVMOptions", COLLECTOR]
+        ),
+        "spark.local.dir": str(environment.work),
+    }
+
+
+def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
+    """Returns how executors reach the buckets of source and output; never a secret, only the folder that holds it.
+
+    Raises:
+        RunFailure: StoreConflict, if one bucket's name is reached in two ways.
+    """
+    reached: dict[str, StoreAccess] = {}
+    if spec.source.s3:
+        reached[spec.source.s3.bucket] = _access(spec.source.s3)
+    if spec.output.uri.startswith("s3://"):
+        bucket = spec.output.uri.removeprefix("s3://").split("/", 1)[0]
+        access = _access(spec.store_of(spec.output.s3))
+        if reached.setdefault(bucket, access) != access:
+            raise RunFailure(
+                "StoreConflict",
+                f"spec.output.s3: bucket {bucket} is also the source's but reached in another way; make both the same",
+            )
+    settings = {
+        "spark.hadoop.fs.file.impl": "dev.featx.pipeline.LocalFiles",
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.attempts.maximum": "3",
+        "spark.hadoop.fs.s3a.retry.limit": "3",
+        "spark.hadoop.fs.s3a.connection.maximum": "64",
+        "spark.hadoop.fs.s3a.connection.establish.timeout": "5000",
+        "spark.hadoop.fs.s3a.connection.timeout": "60000",
+        "spark.hadoop.fs.s3a.directory.marker.retention": "keep",  # no DELETE for each folder above a new object
+        "spark.hadoop.fs.s3a.fast.upload.buffer": "array",  # disks may be read-only, and bytebuffer can not send again
+        "spark.hadoop.fs.s3a.bucket.probe": "0",
+        "spark.hadoop.fs.s3a.audit.enabled": "false",  # a twentieth of a small object's time, for headers nobody reads
+        # A server that does not answer is asked again by Featx, which says so; the libraries' own patience is minutes.
+        "spark.hadoop.ipc.client.connect.max.retries": "3",
+        "spark.hadoop.ipc.client.connect.max.retries.on.timeouts": "3",
+        "spark.hadoop.ipc.client.connect.timeout": "5000",
+        # A file's writer asks whether its last block is there: first after 0.4 s, if it is not told otherwise.
+        "spark.hadoop.dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "20",
+        "spark.hadoop.dfs.client.block.write.locateFollowingBlock.retries": "10",
+        "spark.hadoop.hbase.client.retries.number": "2",
+        "spark.hadoop.hbase.client.operation.timeout": "60000",
+        "spark.hadoop.hbase.client.scanner.timeout.period": "60000",
+        "spark.hadoop.hbase.rpc.timeout": "30000",
+    }
+    for bucket, access in reached.items():
+        settings |= _bucket(bucket, access, environment.secrets)
+    signed_by = {str(path) for access in reached.values() if (path := authority(access, environment.secrets))}
+    return settings | {"spark.hadoop.featx.authorities": ",".join(sorted(signed_by))}
+
+
+def kerberos(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
+    """Returns how driver and executors log in to HDFS and HBase (dev.featx.pipeline.KerberosLogin).
+
+    Raises:
+        RunFailure: SecretNotFound or SecretIncomplete.
+    """
+    if spec.execution.kerberos is None:
+        return {}
+    return {
+        "spark.hadoop.hadoop.security.authentication": "kerberos",
+        "spark.hadoop.hbase.security.authentication": "kerberos",
+        "spark.hadoop.featx.kerberos.principal": spec.execution.kerberos.principal,
+        "spark.hadoop.featx.kerberos.keytab": str(_keytab(spec.execution.kerberos, environment)),
+        # Each pod logs in by itself; Spark would hand out tokens, which end while a run does not.
+        "spark.security.credentials.hadoopfs.enabled": "false",
+        "spark.security.credentials.hbase.enabled": "false",
+        "spark.security.credentials.hive.enabled": "false",
+    }
+
+
+def _keytab(login: Kerberos, environment: Environment) -> Path:
+    field = "spec.execution.kerberos.secretRef.name"
+    return environment.secret(login.secret_ref.name, field, ("keytab", "krb5.conf")) / "keytab"
+
+
+def _access(store: StoreAccess) -> StoreAccess:
+    """Returns only how a store is reached, so that a source can be compared with an output."""
+    return StoreAccess.model_validate(store.model_dump(include=set(StoreAccess.model_fields)))
+
+
+def _bucket(bucket: str, access: StoreAccess, secrets: Path | None) -> Conf:
+    prefix = f"spark.hadoop.fs.s3a.bucket.{bucket}"
+    settings = {}
+    if access.endpoint:
+        settings[f"{prefix}.endpoint"] = access.endpoint
+        settings[f"{prefix}.connection.ssl.enabled"] = str(access.endpoint.startswith("https")).lower()
+        settings[f"{prefix}.endpoint.region"] = access.region or "us-east-1"
+    elif access.region:
+        settings[f"{prefix}.endpoint.region"] = access.region
+    if access.pod_identity:
+        provider = "com.amazonaws.auth.DefaultAWSCredentialsProviderChain"
+    elif access.secret_ref is None:
+        provider = "org.apache.hadoop.fs.s3a.AnonymousAWSCredentialsProvider"
+    elif secrets is None:
+        provider = "com.amazonaws.auth.EnvironmentVariableCredentialsProvider"
+    else:
+        provider = "dev.featx.pipeline.MountedCredentials"
+        settings[f"{prefix}.featx.credentials.dir"] = str(secrets / access.secret_ref.name)
+    return settings | {f"{prefix}.aws.credentials.provider": provider}

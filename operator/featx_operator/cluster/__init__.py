@@ -1,0 +1,1 @@
+"""The requests that the operator makes to the API server."""

@@ -1,0 +1,55 @@
+"""Events follow from what changed between two statuses: each is told once, and only when its status has landed."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from featx_api.status import ConditionType, FeatureExtractionStatus
+
+from featx_operator.decisions import conditions, reasons
+from featx_operator.decisions.conditions import shortened
+
+NOTE_LIMIT = 1024  # the API server's
+
+
+class Event(NamedTuple):
+    """One Event to tell about a run."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    note: str
+
+
+def between(before: FeatureExtractionStatus, after: FeatureExtractionStatus) -> list[Event]:
+    """Returns the events of one change of status, in the order of a run's life."""
+
+    def became(kind: ConditionType, status: str) -> str | None:
+        """Returns the condition's message if it has just got this status or, with it, another reason."""
+        old, new = conditions.find(before.conditions, kind), conditions.find(after.conditions, kind)
+        if new is None or new.status != status or (old and (old.status, old.reason) == (new.status, new.reason)):
+            return None
+        return new.message or new.reason
+
+    events: list[Event] = []
+    if became("Accepted", "True"):
+        events.append(Event("Normal", reasons.ACCEPTED, "the spec is valid"))
+    if note := became("Accepted", "False"):
+        events.append(Event("Warning", reasons.SPEC_INVALID, note))
+    if note := became("QuotaReserved", "False"):
+        events.append(Event("Warning", reasons.QUOTA_EXCEEDED, note))
+    if after.driver and (before.driver is None or before.driver.pod_name != after.driver.pod_name):
+        events.append(Event("Normal", reasons.DRIVER_CREATED, f"driver pod {after.driver.pod_name}"))
+    if after.failed_attempts > before.failed_attempts and after.failure:
+        text = f"attempt {before.attempt}: {after.failure.class_}: {after.failure.message}"
+        events.append(Event("Warning", reasons.ATTEMPT_FAILED, text))
+    if became("Suspended", "True"):
+        events.append(Event("Normal", reasons.SUSPENDED, "no pod is left"))
+    elif conditions.is_true(before.conditions, "Suspended") and became("Suspended", "False"):
+        events.append(Event("Normal", reasons.RESUMED, f"goes on with attempt {after.attempt}"))
+    if note := became("Succeeded", "True"):
+        events.append(Event("Normal", reasons.SUCCEEDED, note))
+    if note := became("Succeeded", "False"):
+        events.append(Event("Warning", reasons.FAILED, note))
+    elif (note := became("Stalled", "True")) and not became("Accepted", "False"):
+        events.append(Event("Warning", conditions.reason_of(after.conditions, "Stalled"), note))
+    return [event._replace(note=shortened(event.note, NOTE_LIMIT)) for event in events]

@@ -1,0 +1,196 @@
+"""Renders what the operator creates for an attempt: the driver pod and its ConfigMap. Pure.
+
+Names are deterministic, so that creating twice fails and is adopted. Every pod satisfies Pod Security `restricted`.
+The ConfigMap carries the job file and the executors' pod template, which Spark reads in the driver.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+from featx_api import API_VERSION, KIND
+from featx_api.contract import (
+    CLAIMS_FOLDER,
+    EXECUTOR_POD_FILE,
+    JOB_FILE,
+    LABEL_ATTEMPT,
+    LABEL_NAME,
+    LABEL_ROLE,
+    LABEL_UID,
+    NODE_POOL_LABEL,
+    SECRETS_FOLDER,
+    JobSpec,
+)
+from featx_api.resource import FeatureExtraction
+from featx_api.spec import FeatureExtractionSpec
+
+Manifest = dict[str, Any]
+
+USER = 10001  # the images' user
+DRIVER_CPU = "250m"  # it waits for executors most of the time; no limit, so that listing a bucket is not slowed down
+GRACE_SECONDS = 30  # for the driver to end its executors
+SPARK_UI_PORT = 4040
+EXECUTOR_CONTAINER = "executor"  # spark.kubernetes.executor.podTemplateContainerName
+
+
+def driver_name(name: str, attempt: int) -> str:
+    """Returns the name of an attempt's driver pod."""
+    return f"{name}-{attempt}-driver"
+
+
+def config_map_name(name: str, attempt: int) -> str:
+    """Returns the name of an attempt's ConfigMap."""
+    return f"{name}-{attempt}-job"
+
+
+def labels(resource: FeatureExtraction, attempt: int, role: str) -> dict[str, str]:
+    """Returns the labels by which a run's children are found."""
+    return {
+        "app.kubernetes.io/managed-by": "featx",
+        LABEL_NAME: resource.name,
+        LABEL_UID: str(resource.metadata["uid"]),
+        LABEL_ATTEMPT: str(attempt),
+        LABEL_ROLE: role,
+    }
+
+
+def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
+    """Returns the ConfigMap that an attempt's driver reads."""
+    job = JobSpec(
+        name=resource.name,
+        namespace=resource.metadata["namespace"],
+        uid=resource.metadata["uid"],
+        attempt=attempt,
+        spec=resource.spec,
+    )
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(resource, attempt, config_map_name(resource.name, attempt), "job"),
+        "immutable": True,
+        "data": {
+            "job.json": json.dumps(job.to_wire(), indent=2),
+            "executor-pod.yaml": yaml.safe_dump(executor_template(resource, attempt), sort_keys=False),
+        },
+    }
+
+
+def driver_pod(resource: FeatureExtraction, attempt: int, default_image: str) -> Manifest:
+    """Returns the driver pod of an attempt."""
+    spec = resource.spec
+    image = spec.execution.image or default_image
+    volumes, mounts = _volumes(spec)
+    job = {"name": "job", "configMap": {"name": config_map_name(resource.name, attempt)}}
+    environment = [
+        {"name": "FEATX_JOB", "value": JOB_FILE},
+        {"name": "FEATX_EXECUTOR_POD", "value": EXECUTOR_POD_FILE},
+        {"name": "FEATX_JOB_IMAGE", "value": image},
+        _field("POD_NAME", "metadata.name"),
+        _field("POD_NAMESPACE", "metadata.namespace"),
+        _field("POD_IP", "status.podIP"),
+    ]
+    container = {
+        "name": "driver",
+        "image": image,
+        "command": ["python3", "-m", "featx_job"],
+        "env": environment,
+        "ports": [{"name": "ui", "containerPort": SPARK_UI_PORT}],
+        "resources": {
+            "requests": {"cpu": DRIVER_CPU, "memory": spec.execution.driver_memory},
+            "limits": {"memory": spec.execution.driver_memory},
+        },
+        "securityContext": _CONTAINER_SECURITY,
+        "volumeMounts": [{"name": "job", "mountPath": JOB_FILE.rsplit("/", 1)[0], "readOnly": True}, *mounts],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": _metadata(resource, attempt, driver_name(resource.name, attempt), "driver"),
+        "spec": {
+            **_placement(spec),
+            "serviceAccountName": spec.execution.service_account_name,
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
+            "containers": [container],
+            "volumes": [job, *volumes],
+        },
+    }
+
+
+def executor_template(resource: FeatureExtraction, attempt: int) -> Manifest:
+    """Returns the template that Spark makes executor pods from; it adds image, resources, names and the owner."""
+    volumes, mounts = _volumes(resource.spec)
+    # Without a token of Kubernetes' own: clouds give theirs to pods of this account.
+    account = {"serviceAccountName": resource.spec.execution.service_account_name}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"labels": labels(resource, attempt, "executor")},
+        "spec": {
+            **_placement(resource.spec),
+            "automountServiceAccountToken": False,
+            **(account if resource.spec.by_pod_identity else {}),
+            "containers": [
+                {"name": EXECUTOR_CONTAINER, "securityContext": _CONTAINER_SECURITY, "volumeMounts": mounts}
+            ],
+            "volumes": volumes,
+        },
+    }
+
+
+_CONTAINER_SECURITY: Manifest = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def _metadata(resource: FeatureExtraction, attempt: int, name: str, role: str) -> Manifest:
+    owner = {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": resource.name,
+        "uid": resource.metadata["uid"],
+        "controller": True,
+    }
+    return {
+        "name": name,
+        "namespace": resource.metadata["namespace"],
+        "labels": labels(resource, attempt, role),
+        "ownerReferences": [owner],
+    }
+
+
+def _placement(spec: FeatureExtractionSpec) -> Manifest:
+    """Returns what driver and executors have in common outside of their containers."""
+    common: Manifest = {
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    if spec.execution.node_pool:
+        common["nodeSelector"] = {NODE_POOL_LABEL: spec.execution.node_pool}
+    if spec.priority_class_name:
+        common["priorityClassName"] = spec.priority_class_name
+    return common
+
+
+def _volumes(spec: FeatureExtractionSpec) -> tuple[list[Manifest], list[Manifest]]:
+    """Returns volumes and mounts of driver and executors: Secrets as files, claims, and room to write."""
+    volumes: list[Manifest] = [{"name": "tmp", "emptyDir": {}}, {"name": "work", "emptyDir": {}}]
+    mounts: list[Manifest] = [{"name": "tmp", "mountPath": "/tmp"}, {"name": "work", "mountPath": "/var/featx"}]  # noqa: S108
+    for index, secret in enumerate(spec.secret_names()):
+        volumes.append({"name": f"secret-{index}", "secret": {"secretName": secret, "defaultMode": 0o440}})
+        mounts.append({"name": f"secret-{index}", "mountPath": f"{SECRETS_FOLDER}/{secret}", "readOnly": True})
+    for index, claim in enumerate(spec.claim_names()):
+        volumes.append({"name": f"claim-{index}", "persistentVolumeClaim": {"claimName": claim}})
+        written = spec.output.uri.startswith(f"claim://{claim}/")
+        mounts.append({"name": f"claim-{index}", "mountPath": f"{CLAIMS_FOLDER}/{claim}", "readOnly": not written})
+    return volumes, mounts
+
+
+def _field(name: str, path: str) -> Manifest:
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}

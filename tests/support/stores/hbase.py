@@ -1,0 +1,176 @@
+"""A real HBase: master, region server and ZooKeeper in one process, and a client in a JVM of the tests' own."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support.stores.java import Server, class_path, free_ports, gateway
+from tests.support.stores.kerberos import SERVICES, Kdc
+
+FAMILY, QUALIFIER = "p", "jpg"
+OPENED = ("java.lang", "java.lang.reflect", "java.nio", "sun.nio.ch", "jdk.internal.ref")
+FLAGS = [
+    *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED),
+    "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",
+    "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
+    "-Djava.net.preferIPv4Stack=true",
+    "-Dorg.apache.hbase.thirdparty.io.netty.tryReflectionSetAccessible=true",
+]
+SITE = """<?xml version="1.0"?>
+<configuration>{properties}</configuration>
+"""
+PROPERTY = "<property><name>{name}</name><value>{value}</value></property>"
+
+
+ALWAYS: dict[str, Any] = {
+    "hbase.unsafe.stream.capability.enforce": "false",
+    "hbase.wal.provider": "filesystem",
+    "hbase.master.port": 0,
+    "hbase.master.info.port": -1,
+    "hbase.regionserver.info.port": -1,
+    "hbase.regionserver.msginterval": 300,
+    "hbase.master.wait.on.regionservers.mintostart": 1,
+    "hbase.master.wait.on.regionservers.interval": 100,
+    "hbase.localcluster.assign.random.ports": "false",
+}
+
+
+def properties(settings: Mapping[str, Any]) -> str:
+    """Returns the properties of a server whose master, region server and ZooKeeper are one process on one disk."""
+    return "".join(PROPERTY.format(name=name, value=value) for name, value in (ALWAYS | dict(settings)).items())
+
+
+class HBase:
+    """A running HBase."""
+
+    def __init__(self, folder: Path, session_seconds: int, kdc: Kdc | None = None) -> None:
+        (self._zookeeper, self.region_port) = free_ports(2)
+        self.root_dir = f"file://{folder}/data"
+        self.quorum = f"127.0.0.1:{self._zookeeper}"
+        settings = {
+            "hbase.rootdir": self.root_dir,
+            "hbase.tmp.dir": f"{folder}/tmp",
+            "hbase.zookeeper.property.clientPort": self._zookeeper,
+            "hbase.zookeeper.property.dataDir": f"{folder}/zookeeper",
+            "hbase.zookeeper.quorum": "127.0.0.1",
+            "zookeeper.session.timeout.localHBaseCluster": 1000 * session_seconds,
+            "hbase.zookeeper.property.tickTime": 50 * session_seconds,  # sessions are of 20 ticks at the most
+            "hbase.regionserver.port": self.region_port,
+            "hbase.master.ipc.address": "127.0.0.1",
+            "hbase.regionserver.ipc.address": "127.0.0.1",
+            "hbase.master.hostname": "localhost",
+            "hbase.regionserver.hostname": "localhost",
+            **(kdc.settings_of_hbase() if kdc else {}),
+        }
+        self._kdc = kdc
+        (folder / "conf").mkdir(exist_ok=True)
+        for name in ("hbase-site.xml", "core-site.xml"):  # where Hadoop looks whether there is Kerberos
+            (folder / "conf" / name).write_text(SITE.format(properties=properties(settings)))
+        command = ["java", "-Xmx768m", *FLAGS, *([kdc.option] if kdc else []), "-cp", class_path(folder / "conf")]
+        command += ["org.apache.hadoop.hbase.master.HMaster", "start"]
+        self._client: Client | None = None
+        self.server = Server(command, folder, self._is_ready)
+
+    def _is_ready(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.region_port)) == 0
+
+    @property
+    def client(self) -> Client:
+        """Returns a client, made when it is first wanted."""
+        if self._client is None:
+            self._client = Client(self.quorum, self._kdc)
+        return self._client
+
+    def close(self) -> None:
+        """Ends client and server."""
+        if self._client is not None:
+            self._client.close()
+        self.server.kill()
+
+
+class Client:
+    """Makes tables and fills them."""
+
+    def __init__(self, quorum: str, kdc: Kdc | None = None) -> None:
+        self._ending = ExitStack()
+        self._gateway = self._ending.enter_context(gateway(*FLAGS, *([kdc.option] if kdc else [])))
+        self._jvm: Any = self._gateway.jvm
+        self._hbase = self._jvm.org.apache.hadoop.hbase
+        conf = self._hbase.HBaseConfiguration.create()
+        conf.set("hbase.zookeeper.quorum", quorum)
+        if kdc is not None:
+            for name, value in kdc.settings_of_hbase().items():
+                conf.set(name, value)
+            kdc.login(self._gateway, conf, SERVICES["hbase"])
+        self._connection = self._hbase.client.ConnectionFactory.createConnection(conf)
+
+    def create(self, table: str, splits: Sequence[bytes] = ()) -> None:
+        """Makes a table with one column family, which has a region more than there are splits."""
+        family = self._hbase.client.ColumnFamilyDescriptorBuilder.of(FAMILY)
+        builder = self._hbase.client.TableDescriptorBuilder.newBuilder(self._name(table))
+        rows = self._gateway.new_array(self._gateway.jvm.byte, len(splits), 1)
+        for index, row in enumerate(splits):
+            rows[index] = bytearray(row)
+        admin = self._connection.getAdmin()
+        admin.createTable(builder.setColumnFamily(family).build(), rows if splits else None)
+
+    def put(self, table: str, cells: Mapping[bytes, bytes], time: int | None = None) -> None:
+        """Stores images by row, with a timestamp in milliseconds if one is given."""
+        puts = self._jvm.java.util.ArrayList()
+        for row, data in cells.items():
+            put = self._hbase.client.Put(bytearray(row))
+            column = (bytearray(FAMILY.encode()), bytearray(QUALIFIER.encode()))
+            given = (*column, bytearray(data)) if time is None else (*column, time, bytearray(data))
+            puts.add(put.addColumn(*given))
+        self._connection.getTable(self._name(table)).put(puts)
+
+    def flush(self, table: str) -> None:
+        """Writes what is in memory to files, so that regions have a size and data outlives a kill."""
+        self._connection.getAdmin().flush(self._name(table))
+
+    def scanned(self, table: str) -> int:
+        """Returns how many rows a scan of the whole table finds; cells stay in the client's JVM."""
+        scan = self._hbase.client.Scan().setCacheBlocks(False).setMaxResultSize(4 << 20)
+        scanner = self._connection.getTable(self._name(table)).getScanner(scan)
+        rows = 0
+        while found := len(scanner.next(1000)):
+            rows += found
+        scanner.close()
+        return rows
+
+    def snapshot(self, table: str, name: str) -> None:
+        """Takes a snapshot."""
+        self._connection.getAdmin().snapshot(name, self._name(table))
+
+    def split(self, table: str, row: bytes) -> None:
+        """Splits a region."""
+        self._connection.getAdmin().split(self._name(table), bytearray(row))
+
+    def close(self) -> None:
+        """Ends the client's JVM."""
+        self._ending.close()
+
+    def _name(self, table: str) -> Any:
+        return self._hbase.TableName.valueOf(table)
+
+
+@contextmanager
+def running(folder: Path, session_seconds: int = 10, kdc: Kdc | None = None) -> Iterator[HBase]:
+    """Starts HBase with its data below a folder, and kills it: nothing is worth keeping.
+
+    Args:
+        folder: For its data.
+        session_seconds: How long its servers may be deaf before they end themselves; and how long one that was killed
+            is believed to live when it is started again.
+        kdc: Secures it.
+    """
+    started = HBase(folder, session_seconds, kdc)
+    try:
+        yield started
+    finally:
+        started.close()
