@@ -38,7 +38,7 @@ test: lint unit integration e2e ## run all of the targets below; this is what CI
 lint: ready ## check format, style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy crds operator jobimage tests examples
+	$(BIN)/mypy crds operator jobimage examples tests tools
 	$(BIN)/lint-imports
 
 .PHONY: unit

@@ -166,8 +166,7 @@ def pushed_name(prefix: str, tag: str, version: int) -> str:
 
 
 def _docker_build(build: Build, name: str) -> None:
-    target = [f"--target={build.target}"] if build.target else []
-    _run(["docker", "build", f"--tag={name}", f"--file={build.dockerfile}", *target, str(build.context)])
+    _run(["docker", "build", f"--tag={name}", *build.options(), str(build.context)])
 
 
 def _succeeds(command: Sequence[str]) -> bool:

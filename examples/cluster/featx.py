@@ -11,10 +11,12 @@ from pathlib import Path
 from examples.cluster.choice import Cluster, kubectl, wait_for_rollout
 from examples.cluster.errors import ClusterError
 from examples.cluster.images import Build
+from tools.version import version
 
 ROOT = Path(__file__).resolve().parents[2]
-OPERATOR = Build("localhost/featx/operator:dev", ROOT / "Dockerfile", ROOT, "operator")
-JOB = Build("localhost/featx/job:dev", ROOT / "Dockerfile", ROOT, "job")
+ARGUMENTS = (f"VERSION={version()}",)
+OPERATOR = Build("localhost/featx/operator:dev", ROOT / "Dockerfile", ROOT, "operator", ARGUMENTS)
+JOB = Build("localhost/featx/job:dev", ROOT / "Dockerfile", ROOT, "job", ARGUMENTS)
 NAMESPACE = "featx-system"
 
 

@@ -26,12 +26,19 @@ class Build:
         dockerfile: path of the Dockerfile.
         context: the folder that its COPY lines read from.
         target: the stage to build, or None for the last.
+        arguments: values of the Dockerfile's ARG lines, each NAME=value.
     """
 
     tag: str
     dockerfile: Path
     context: Path
     target: str | None = None
+    arguments: tuple[str, ...] = ()
+
+    def options(self) -> list[str]:
+        """The options that buildah and Docker take alike."""
+        target = [f"--target={self.target}"] if self.target else []
+        return [f"--file={self.dockerfile}", *target, *(f"--build-arg={argument}" for argument in self.arguments)]
 
 
 def build(image: Build) -> None:
@@ -42,9 +49,7 @@ def build(image: Build) -> None:
     """
     ensure_base()
     print(f"Building image {image.tag}", flush=True)
-    options = ["--layers", "--network=host", "--pull=never", f"--tag={image.tag}", f"--file={image.dockerfile}"]
-    if image.target is not None:
-        options.append(f"--target={image.target}")
+    options = ["--layers", "--network=host", "--pull=never", f"--tag={image.tag}", *image.options()]
     image_store.buildah(image.tag, "build", *options, *build_environment.volumes(), str(image.context))
 
 

@@ -1,4 +1,4 @@
-"""`make bench-deepbit`: what short codes are worth for finding photos of one class, beside the features they are of.
+"""`make bench WHAT=deepbit`: how well short codes find photos of one class, beside the features they are made from.
 
 Codes are fitted without labels to one half of the labelled photos, or to all of them, and judged by class mAP: over the
 full ranking, and DeepBit's (the first 1,000, divided by the relevant ones found). Writes docs/bench/deepbit.{json,md}.
@@ -113,7 +113,7 @@ def page(results: dict[str, Any]) -> list[str]:
         "codes of them; class mAP, leave one out. Fitted to all: codes were fitted, without labels, to the photos that",
         "they are judged on. Held out: fitted to half, judged on the other half, mean and standard deviation of",
         f"{results['splits']} splits. mAP@1000 is DeepBit's count; with so few photos the first 1,000 are all of them.",
-        catalogue.measured_by("bench-deepbit", results),
+        catalogue.measured_by("bench WHAT=deepbit", results),
         "",
         "| bits | way | mAP, fitted to all | mAP@1000 | mAP, held out |",
         "|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""`make bench-duplicates`: near-duplicates made by known transforms, so that the truth is exact.
+"""`make bench WHAT=duplicates`: near-duplicates made by known transforms, so that the truth is exact.
 
 Every labelled photo of the catalogue gets one altered copy for each transform. A pair is a duplicate if both came of
 one photo. Thresholds are chosen on one half of the photos (the largest with a precision of .99 or more) and judged on
@@ -147,7 +147,7 @@ def page(results: dict[str, Any]) -> list[str]:
         f"{results['photos']} product photos and {len(TRANSFORMS)} altered copies of each; features of SqueezeNet of",
         "whole images, codes fitted to half of them (DeepBit). The threshold is the largest that is right in 99",
         "of 100 pairs on that half; precision and recall are of the other half, over all pairs of a photo and a copy.",
-        catalogue.measured_by("bench-duplicates", results),
+        catalogue.measured_by("bench WHAT=duplicates", results),
         "",
         "| | " + " | ".join(row["by"] for row in rows) + " |",
         "|---" * (len(rows) + 1) + "|",
