@@ -2,7 +2,8 @@
 
 Each run is of 2,000 small images with a real extractor, by one executor pod: a tiny net is done with all of them
 before anybody can be killed. Whenever an executor works, its JVM is killed after a time that is drawn from a seeded
-generator. Then each image must be in table or quarantine, once. `make bench WHAT=kills` runs it in the cluster's network.
+generator. Then each image must be in table or quarantine, once. `make bench WHAT=kills` runs it in the
+cluster's network.
 """
 
 from __future__ import annotations
