@@ -222,7 +222,7 @@ class Engine:
         return jvm.dev.featx.pipeline.Job(self._context._jsc)
 
     def _plan(self, table: Table) -> str:
-        """Returns what executors are told (dev.featx.pipeline.Plan)."""
+        """Returns what executors are told (dev.featx.pipeline.TaskSettings)."""
         spec, cores = self._job.spec, spark.threads(self._job, self._surroundings)
         plan = {
             "detector": spec.detector.to_wire() if spec.detector else None,

@@ -55,7 +55,7 @@ def conf(job: JobSpec, surroundings: Surroundings, sizes: Sizes) -> Conf:
         # What is broadcast are weights, which are as good as random: compressing them takes seconds and saves nothing.
         "spark.broadcast.compress": "false",
         "spark.broadcast.checksum": "false",  # the network is TCP's, and takes no second sum
-        "spark.broadcast.blockSize": "16m",  # a part of a net (dev.featx.pipeline.Nets), so that it is asked for once
+        "spark.broadcast.blockSize": "16m",  # a part of a net (dev.featx.pipeline.BroadcastNets), so that it is asked for once
         "spark.task.maxFailures": settings_of(job.spec, "spark.task.maxFailures", "4"),
         # Spark ends a run after three lost executors, or twice as many as there are; over days, nodes come and go.
         "spark.executor.failuresValidityInterval": settings_of(

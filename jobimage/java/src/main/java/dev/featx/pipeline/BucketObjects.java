@@ -63,7 +63,7 @@ final class BucketObjects {
    * @param maxBytes a larger one's bytes are not fetched
    * @throws IOException if it is gone, refused (both as Java's own exceptions), or the store does not answer
    */
-  ObjectReader.Fetched whole(String key, long maxBytes) throws IOException {
+  Fetched whole(String key, long maxBytes) throws IOException {
     HttpURLConnection answer = asked(key);
     if (answer.getResponseCode() != HttpURLConnection.HTTP_OK) {
       throw refused(key, answer);
@@ -72,14 +72,14 @@ final class BucketObjects {
     try (InputStream stream = answer.getInputStream()) {
       if (size > maxBytes) {
         answer.disconnect();
-        return new ObjectReader.Fetched(size, null);
+        return new Fetched(size, null);
       }
       // A gateway may send an object in chunks, without saying how many.
       byte[] bytes = stream.readNBytes((int) (size < 0 ? maxBytes + 1 : size));
       if (bytes.length < size) {
         throw new EOFException("the store broke off after " + bytes.length + " of " + size + " bytes");
       }
-      return new ObjectReader.Fetched(bytes.length, bytes.length > maxBytes ? null : bytes);
+      return new Fetched(bytes.length, bytes.length > maxBytes ? null : bytes);
     }
   }
 

@@ -2,8 +2,10 @@ package dev.featx.pipeline;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.featx.nets.Compilation;
 import dev.featx.nets.Detector;
 import dev.featx.nets.NetworkFile;
+import dev.featx.nets.Networks;
 import dev.featx.nets.WatchedNetwork;
 import java.io.IOException;
 import java.util.HashMap;
@@ -20,15 +22,15 @@ final class Calibration {
   /**
    * Runs images through both nets in float32 and returns which values their layers took.
    *
-   * @param plan the run's
+   * @param settings the run's
    * @param nets with all values as outputs
    * @param shard the images
    * @param conf for Hadoop's file systems
    * @return JSON: {"images": n, "detector": see {@link WatchedNetwork#seen}, "extractor": likewise}; those that did not
    *     run, as no image came that far, are null
    */
-  static String look(Plan plan, Nets nets, Shard shard, Configuration conf) throws IOException, InterruptedException {
-    try (Watched watched = new Watched(plan, nets)) {
+  static String look(TaskSettings settings, RunNets nets, Shard shard, Configuration conf) throws IOException, InterruptedException {
+    try (Watched watched = new Watched(settings, nets)) {
       List<Rows.Feature> rows = watched.process(shard, conf);
       ObjectNode json = new ObjectMapper().createObjectNode();
       json.put("images", rows.size());
@@ -41,7 +43,7 @@ final class Calibration {
   /**
    * Runs images through the nets in float32 and in the run's precision, and returns how far they are apart.
    *
-   * @param plan the run's
+   * @param settings the run's
    * @param plain nets in float32
    * @param judged the nets that the run is to use
    * @param shard the images
@@ -49,13 +51,14 @@ final class Calibration {
    * @return JSON: {"images": n, "cosine": mean of the features' cosines, "lowestCosine": the least of them, "agreement":
    *     share of images on which the same subject was found: none, or one of the same class whose boxes overlap by half}
    */
-  static String compare(Plan plan, Nets plain, Nets judged, Shard shard, Configuration conf)
+  static String compare(TaskSettings settings, RunNets plain, RunNets judged, Shard shard, Configuration conf)
       throws IOException, InterruptedException {
     Map<String, Rows.Feature> exact = new HashMap<>();
-    try (Watched watched = new Watched(plan, plain)) {
+    try (Watched watched = new Watched(settings, plain)) {
       watched.process(shard, conf).forEach(row -> exact.put(row.key(), row));
     }
-    List<Rows.Feature> rows = new ShardTask(plan, judged.detector(plan), judged.extractor(plan), conf).process(shard);
+    Compilation how = settings.compilation();
+    List<Rows.Feature> rows = new ShardTask(settings, judged.detector(how), judged.extractor(how), conf).process(shard);
     double sum = 0;
     double lowest = 1;
     int same = 0;
@@ -93,22 +96,25 @@ final class Calibration {
 
   /** The two nets in float32, which remember their values; freed at the end, since a run has no further use for them. */
   private static final class Watched implements AutoCloseable {
-    private final Plan plan;
+    private final TaskSettings settings;
     private final NetworkFile detectorFile;
     private final WatchedNetwork detector;
     private final WatchedNetwork extractor;
 
-    Watched(Plan run, Nets nets) {
-      plan = run.with(run.compilation().plain());
-      detectorFile = nets.detectorNet() == null ? null : nets.detectorNet().read();
-      detector = detectorFile == null ? null
-          : new WatchedNetwork(nets.detectorNet().made(plan.compilation()), detectorFile.ownOutputs());
-      extractor = new WatchedNetwork(nets.extractorNet().made(plan.compilation()), nets.extractorNet().read().ownOutputs());
+    Watched(TaskSettings run, RunNets nets) {
+      settings = run.with(run.compilation().plain());
+      detectorFile = nets.detectorFile();
+      detector = detectorFile == null ? null : watched(detectorFile);
+      extractor = watched(nets.extractorFile());
+    }
+
+    private WatchedNetwork watched(NetworkFile file) {
+      return new WatchedNetwork(Networks.made(file, settings.compilation()), file.ownOutputs());
     }
 
     List<Rows.Feature> process(Shard shard, Configuration conf) throws IOException, InterruptedException {
       Detector boxes = detector == null ? null : new Detector(detectorFile, detector);
-      return new ShardTask(plan, boxes, extractor, conf).process(shard);
+      return new ShardTask(settings, boxes, extractor, conf).process(shard);
     }
 
     @Override

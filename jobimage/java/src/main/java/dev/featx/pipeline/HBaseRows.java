@@ -34,8 +34,8 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
   }
 
   @Override
-  public Images open(Plan plan, Configuration conf) {
-    return new Scanning(plan, conf);
+  public Images open(ReadSettings settings, Configuration conf) {
+    return new Scanning(settings, conf);
   }
 
   private final class Scanning implements Images {
@@ -49,11 +49,11 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
     private byte[] last;
     private int taken;
 
-    Scanning(Plan plan, Configuration conf) {
-      this.table = plan.hbase();
+    Scanning(ReadSettings settings, Configuration conf) {
+      this.table = settings.hbase();
       this.conf = conf;
-      this.maxBytes = plan.maxBytes();
-      this.patience = plan.patience();
+      this.maxBytes = settings.maxBytes();
+      this.patience = settings.patience();
     }
 
     @Override

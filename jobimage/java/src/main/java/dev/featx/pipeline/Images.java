@@ -18,6 +18,6 @@ interface Images extends AutoCloseable {
   /** What a shard consists of. */
   interface Part {
     /** Returns its images. */
-    Images open(Plan plan, Configuration conf) throws IOException;
+    Images open(ReadSettings settings, Configuration conf) throws IOException;
   }
 }

@@ -1,5 +1,6 @@
 package dev.featx.pipeline;
 
+import dev.featx.nets.Compilation;
 import java.io.IOException;
 import java.io.Serializable;
 import java.nio.file.Files;
@@ -31,46 +32,48 @@ import scala.runtime.BoxedUnit;
 public final class Job {
   private final JavaSparkContext spark;
   private final Queue<String> results = new ConcurrentLinkedQueue<>();
-  private final Waiting waiting = new Waiting();
-  private final Waiting.Listener listener = new Waiting.Listener();
+  private final StoreWait waiting = new StoreWait();
+  private final StoreWait.Listener listener = new StoreWait.Listener();
 
   /** Makes a job that runs in a Spark context. */
   public Job(JavaSparkContext spark) {
     this.spark = spark;
-    spark.sc().register(waiting, Waiting.NAME);
+    spark.sc().register(waiting, StoreWait.NAME);
     spark.sc().addSparkListener(listener);
   }
 
   /**
    * Runs shards until all are done. What is large comes in files: py4j would send it as text.
    *
-   * @param planJson see {@link Plan}
+   * @param settingsJson see {@link TaskSettings}
    * @param shardsFile a line of JSON for each shard, see {@link Shard}
    * @param detectorFile the detector's network file, or null
    * @param extractorFile the extractor's network file
    * @throws IOException if a file can't be read
    */
-  public void run(String planJson, String shardsFile, String detectorFile, String extractorFile) throws IOException {
+  public void run(String settingsJson, String shardsFile, String detectorFile, String extractorFile) throws IOException {
     List<String> shards = Files.readAllLines(Path.of(shardsFile));
-    Nets nets = nets(detectorFile, extractorFile);
-    Work<ShardResult> work = (plan, line, conf) ->
-        new ShardTask(plan, nets.detector(plan), nets.extractor(plan), conf).run(Shard.read(line));
-    submit(planJson, shards, work, ShardResult.class, result -> results.add(result.toJson()));
+    BroadcastNets nets = nets(detectorFile, extractorFile);
+    Work<ShardResult> work = (settings, line, conf) -> {
+      Compilation how = settings.compilation();
+      return new ShardTask(settings, nets.detector(how), nets.extractor(how), conf).run(Shard.read(line));
+    };
+    submit(settingsJson, shards, work, ShardResult.class, result -> results.add(result.toJson()));
   }
 
   /**
    * Reads shards and does nothing with them.
    *
-   * @param planJson see {@link Plan}
+   * @param settingsJson see {@link TaskSettings}
    * @param shardsFile a line of JSON for each shard, see {@link Shard}
    * @return as JSON: images, bytes, unreadable ones, and the seconds that it took
    * @throws IOException if a file can't be read
    */
-  public String read(String planJson, String shardsFile) throws IOException {
+  public String read(String settingsJson, String shardsFile) throws IOException {
     long[] sums = new long[3];
     long started = System.nanoTime();
-    Work<long[]> work = (plan, line, conf) -> Reading.of(plan, Shard.read(line), conf);
-    submit(planJson, Files.readAllLines(Path.of(shardsFile)), work, long[].class, found -> {
+    Work<long[]> work = (settings, line, conf) -> Reading.of(settings, Shard.read(line), conf);
+    submit(settingsJson, Files.readAllLines(Path.of(shardsFile)), work, long[].class, found -> {
       for (int i = 0; i < sums.length; i++) {
         sums[i] += found[i];
       }
@@ -83,22 +86,22 @@ public final class Job {
   /**
    * Returns which values the nets' layers take on images.
    *
-   * @param planJson see {@link Plan}
+   * @param settingsJson see {@link TaskSettings}
    * @param shardFile the images, as a line of JSON
    * @param detectorFile the detector's network file with all values as outputs, or null
    * @param extractorFile likewise the extractor's
    * @return see {@link Calibration#look}
    * @throws IOException if a file can't be read
    */
-  public String look(String planJson, String shardFile, String detectorFile, String extractorFile) throws IOException {
-    Nets nets = nets(detectorFile, extractorFile);
-    return one(planJson, shardFile, (plan, line, conf) -> Calibration.look(plan, nets, Shard.read(line), conf));
+  public String look(String settingsJson, String shardFile, String detectorFile, String extractorFile) throws IOException {
+    BroadcastNets nets = nets(detectorFile, extractorFile);
+    return one(settingsJson, shardFile, (settings, line, conf) -> Calibration.look(settings, nets, Shard.read(line), conf));
   }
 
   /**
    * Returns how far nets in another precision are from those in float32.
    *
-   * @param planJson see {@link Plan}
+   * @param settingsJson see {@link TaskSettings}
    * @param shardFile the images, as a line of JSON
    * @param plainDetector network file of the detector in float32, or null
    * @param plainExtractor likewise of the extractor
@@ -107,37 +110,38 @@ public final class Job {
    * @return see {@link Calibration#compare}
    * @throws IOException if a file can't be read
    */
-  public String compare(String planJson, String shardFile, String plainDetector, String plainExtractor, String detectorFile,
+  public String compare(String settingsJson, String shardFile, String plainDetector, String plainExtractor, String detectorFile,
       String extractorFile) throws IOException {
-    Nets plain = nets(plainDetector, plainExtractor);
-    Nets judged = nets(detectorFile, extractorFile);
-    return one(planJson, shardFile, (plan, line, conf) -> Calibration.compare(plan, plain, judged, Shard.read(line), conf));
+    BroadcastNets plain = nets(plainDetector, plainExtractor);
+    BroadcastNets judged = nets(detectorFile, extractorFile);
+    return one(settingsJson, shardFile,
+        (settings, line, conf) -> Calibration.compare(settings, plain, judged, Shard.read(line), conf));
   }
 
-  private String one(String planJson, String shardFile, Work<String> work) throws IOException {
+  private String one(String settingsJson, String shardFile, Work<String> work) throws IOException {
     List<String> found = new ArrayList<>();
-    submit(planJson, Files.readAllLines(Path.of(shardFile)), work, String.class, found::add);
+    submit(settingsJson, Files.readAllLines(Path.of(shardFile)), work, String.class, found::add);
     return found.get(0);
   }
 
   /**
    * Takes rows out of files of the table that newer files have rows for.
    *
-   * @param planJson see {@link Plan}
+   * @param settingsJson see {@link TaskSettings}
    * @param linesFile a line of JSON for each old file, see {@link Replacement#of}
    * @return what became of each, as a list of JSON
    * @throws IOException if the file can't be read
    */
-  public String replace(String planJson, String linesFile) throws IOException {
+  public String replace(String settingsJson, String linesFile) throws IOException {
     List<String> found = new ArrayList<>();
-    Work<String> work = (plan, line, conf) -> new Replacement(plan, conf).of(line);
-    submit(planJson, Files.readAllLines(Path.of(linesFile)), work, String.class, found::add);
+    Work<String> work = (settings, line, conf) -> new Replacement(settings.table(), conf).of(line);
+    submit(settingsJson, Files.readAllLines(Path.of(linesFile)), work, String.class, found::add);
     return "[" + String.join(",", found) + "]";
   }
 
-  private <R> void submit(String planJson, List<String> lines, Work<R> work, Class<R> kind, Consumer<R> collect) {
+  private <R> void submit(String settingsJson, List<String> lines, Work<R> work, Class<R> kind, Consumer<R> collect) {
     JavaRDD<String> tasks = spark.parallelize(lines, lines.size());
-    spark.sc().runJob(tasks.rdd(), new Task<>(planJson, waiting, work), scalaRange(lines.size()), new Collect<>(collect),
+    spark.sc().runJob(tasks.rdd(), new Task<>(settingsJson, waiting, work), scalaRange(lines.size()), new Collect<>(collect),
         ClassTag$.MODULE$.apply(kind));
   }
 
@@ -152,9 +156,9 @@ public final class Job {
     Rows.writeFeatures(new org.apache.hadoop.fs.Path(file), spark.hadoopConfiguration(), List.of());
   }
 
-  private Nets nets(String detectorFile, String extractorFile) throws IOException {
-    return new Nets(detectorFile == null ? null : Nets.Net.of(spark, Path.of(detectorFile)),
-        Nets.Net.of(spark, Path.of(extractorFile)));
+  private BroadcastNets nets(String detectorFile, String extractorFile) throws IOException {
+    return new BroadcastNets(detectorFile == null ? null : BroadcastNets.Net.of(spark, Path.of(detectorFile)),
+        BroadcastNets.Net.of(spark, Path.of(extractorFile)));
   }
 
   /** Returns the JSON of a shard that has been done since the last call, or null. */
@@ -193,7 +197,7 @@ public final class Job {
 
   /** What an executor does with a line: most are shards. */
   private interface Work<R> extends Serializable {
-    R of(Plan plan, String line, Configuration conf) throws IOException, InterruptedException;
+    R of(TaskSettings settings, String line, Configuration conf) throws IOException, InterruptedException;
   }
 
   private static final class Collect<R> extends AbstractFunction2<Object, R, BoxedUnit> {
@@ -213,12 +217,12 @@ public final class Job {
   private static final class Task<R> extends AbstractFunction2<TaskContext, Iterator<String>, R> implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    private final String planJson;
-    private final Waiting waiting;
+    private final String settingsJson;
+    private final StoreWait waiting;
     private final Work<R> work;
 
-    Task(String planJson, Waiting waiting, Work<R> work) {
-      this.planJson = planJson;
+    Task(String settingsJson, StoreWait waiting, Work<R> work) {
+      this.settingsJson = settingsJson;
       this.waiting = waiting;
       this.work = work;
     }
@@ -228,7 +232,7 @@ public final class Job {
       try {
         Configuration conf = Settings.ofExecutor();
         String line = lines.next();
-        return KerberosLogin.as(conf, () -> work.of(Plan.read(planJson, waiting), line, conf));
+        return KerberosLogin.as(conf, () -> work.of(TaskSettings.read(settingsJson, waiting), line, conf));
       } catch (IOException e) {
         throw new java.io.UncheckedIOException(e);
       } catch (InterruptedException e) {

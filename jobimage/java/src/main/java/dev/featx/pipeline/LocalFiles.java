@@ -23,15 +23,15 @@ public final class LocalFiles extends RawLocalFileSystem {
    * @param maxBytes a larger one is not read
    * @throws IOException if there is none, or it can't be read
    */
-  ObjectReader.Fetched whole(Path path, long maxBytes) throws IOException {
+  Fetched whole(Path path, long maxBytes) throws IOException {
     try (RandomAccessFile file = new RandomAccessFile(pathToFile(path), "r")) {
       long size = file.length();
       if (size > maxBytes) {
-        return new ObjectReader.Fetched(size, null);
+        return new Fetched(size, null);
       }
       byte[] bytes = new byte[(int) size];
       file.readFully(bytes);
-      return new ObjectReader.Fetched(size, bytes);
+      return new Fetched(size, bytes);
     }
   }
 

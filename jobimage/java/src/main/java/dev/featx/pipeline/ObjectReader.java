@@ -18,14 +18,6 @@ import org.apache.hadoop.fs.Path;
 final class ObjectReader {
   private static final String BUCKETS = "s3a://";
 
-  /**
-   * An object as it is now.
-   *
-   * @param size in bytes
-   * @param bytes its content, or null if it is too large
-   */
-  record Fetched(long size, byte[] bytes) {}
-
   private final Configuration conf;
   private final long maxBytes;
   private final Patience patience;

@@ -50,19 +50,19 @@ record PackedImages(List<StoredObjects.StoredObject> files, JsonNode settings) i
   }
 
   @Override
-  public Images open(Plan plan, Configuration conf) {
-    return new Unpacking(plan, conf);
+  public Images open(ReadSettings limits, Configuration conf) {
+    return new Unpacking(limits, conf);
   }
 
   private final class Unpacking implements Images {
-    private final Plan plan;
+    private final ReadSettings limits;
     private final Configuration conf;
     private int file;
     private int taken;
     private Members members;
 
-    Unpacking(Plan plan, Configuration conf) {
-      this.plan = plan;
+    Unpacking(ReadSettings limits, Configuration conf) {
+      this.limits = limits;
       this.conf = conf;
     }
 
@@ -70,7 +70,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, JsonNode settings) i
     public Image next() throws IOException, InterruptedException {
       for (; file < files.size(); file++, taken = 0) {
         StoredObjects.StoredObject current = files.get(file);
-        Member member = plan.patience().answer("reading " + current.uri(), () -> member(current));
+        Member member = limits.patience().answer("reading " + current.uri(), () -> member(current));
         if (member != null) {
           taken++;
           return image(current.key() + "/" + member.name(), member);
@@ -84,7 +84,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, JsonNode settings) i
     private Member member(StoredObjects.StoredObject current) throws IOException {
       try {
         if (members == null) {
-          members = FORMATS.get(settings.get("format").asText()).open(new Path(current.uri()), conf, settings, plan.maxBytes());
+          members = FORMATS.get(settings.get("format").asText()).open(new Path(current.uri()), conf, settings, limits.maxBytes());
           for (int i = 0; i < taken; i++) {
             members.next();
           }
@@ -99,7 +99,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, JsonNode settings) i
     private Image image(String key, Member member) {
       if (member.bytes() == null) {
         return new Image(key, 0, () -> {
-          throw ImageProblem.tooLarge(member.size(), plan.maxBytes());
+          throw ImageProblem.tooLarge(member.size(), limits.maxBytes());
         });
       }
       return new Image(key, member.size(), member::bytes);

@@ -18,9 +18,9 @@ import org.slf4j.LoggerFactory;
  * then is worth more than an early end of the attempt. What the store refuses is refused at once.
  *
  * @param seconds how long the store may be silent
- * @param waiting where it is said that a store is waited for
+ * @param observer is told when a store is waited for, and when no longer
  */
-record Patience(long seconds, Waiting waiting) implements Serializable {
+record Patience(long seconds, Observer observer) implements Serializable {
   private static final Logger LOG = LoggerFactory.getLogger(Patience.class);
   // HBase's DoNotRetryIOException is not among them: it also stands for a ZooKeeper that was silent for ten seconds.
   private static final List<Class<? extends IOException>> REFUSALS = List.of(FileNotFoundException.class,
@@ -28,6 +28,16 @@ record Patience(long seconds, Waiting waiting) implements Serializable {
       TableNotFoundException.class, NoSuchColumnFamilyException.class, UnsupportedSource.class);
   private static final long FIRST_PAUSE_MILLIS = 500;
   private static final long LONGEST_PAUSE_MILLIS = 10_000;
+
+  /** Is told what is waited for. */
+  interface Observer extends Serializable {
+    /**
+     * Notes it.
+     *
+     * @param what is waited for, in words; empty if nothing is any longer
+     */
+    void waitsFor(String what);
+  }
 
   /** Something that is asked of a store, and may be asked again. */
   interface Question<T> {
@@ -46,7 +56,7 @@ record Patience(long seconds, Waiting waiting) implements Serializable {
     for (long pause = FIRST_PAUSE_MILLIS;; pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS)) {
       try {
         T answer = question.ask();
-        waiting.says("");
+        observer.waitsFor("");
         return answer;
       } catch (IOException e) {
         if (REFUSALS.stream().anyMatch(kind -> kind.isInstance(e))) {
@@ -57,7 +67,7 @@ record Patience(long seconds, Waiting waiting) implements Serializable {
           throw new IOException("the store did not answer for " + seconds + " s: " + what, e);
         }
         LOG.warn("{} failed, trying again: {}", what, e.toString());
-        waiting.says(what + " failed: " + e.getMessage());
+        observer.waitsFor(what + " failed: " + e.getMessage());
         Thread.sleep(pause);
         checkWanted();
       }

@@ -14,14 +14,14 @@ final class Reading {
   private Reading() {}
 
   /** Returns how many images were read, their bytes, and how many could not be read. */
-  static long[] of(Plan plan, Shard shard, Configuration conf) throws IOException, InterruptedException {
-    ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, plan.compilation().cores()));
+  static long[] of(TaskSettings settings, Shard shard, Configuration conf) throws IOException, InterruptedException {
+    ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, settings.compilation().cores()));
     Deque<Future<byte[]>> window = new ArrayDeque<>();
     long[] found = new long[3];
-    try (Images images = shard.part().open(plan, conf)) {
+    try (Images images = shard.part().open(settings.source(), conf)) {
       for (Image image = images.next(); image != null; image = images.next()) {
         window.add(pool.submit(image.content()::bytes));
-        if (window.size() == 2 * plan.compilation().batch()) {
+        if (window.size() == 2 * settings.compilation().batch()) {
           count(window.remove(), found);
         }
       }

@@ -22,11 +22,11 @@ import org.apache.parquet.hadoop.example.ExampleParquetWriter;
 final class Replacement {
   private static final String KEY = "key";
 
-  private final Plan plan;
+  private final TableSettings settings;
   private final Configuration conf;
 
-  Replacement(Plan plan, Configuration conf) {
-    this.plan = plan;
+  Replacement(TableSettings settings, Configuration conf) {
+    this.settings = settings;
     this.conf = conf;
   }
 
@@ -44,9 +44,9 @@ final class Replacement {
     Set<String> replaced = new HashSet<>();
     for (JsonNode newer : told.get("new")) {
       Path file = new Path(newer.asText());
-      replaced.addAll(plan.patience().answer("reading " + file, () -> keys(file)));
+      replaced.addAll(settings.patience().answer("reading " + file, () -> keys(file)));
     }
-    Set<String> there = plan.patience().answer("reading " + old, () -> keys(old));
+    Set<String> there = settings.patience().answer("reading " + old, () -> keys(old));
     there.retainAll(replaced);
     ObjectNode found = new ObjectMapper().createObjectNode();
     found.set("path", told.get("path"));
@@ -60,8 +60,8 @@ final class Replacement {
   private void writeWithout(Set<String> keys, Path old, String name, ObjectNode found) throws IOException, InterruptedException {
     KeyRange[] range = new KeyRange[1];
     int[] rows = new int[1];
-    Path file = new Path(plan.featuresFolder(), name);
-    ShardFiles.Written written = new ShardFiles(conf, plan).place(file, place -> {
+    Path file = new Path(settings.featuresFolder(), name);
+    ShardFiles.Written written = new ShardFiles(conf, settings).place(file, place -> {
       range[0] = KeyRange.NONE;
       rows[0] = 0;
       DigestedFile target = new DigestedFile(place, conf);

@@ -31,11 +31,11 @@ final class ShardFiles {
   }
 
   private final Configuration conf;
-  private final Plan plan;
+  private final TableSettings settings;
 
-  ShardFiles(Configuration conf, Plan plan) {
+  ShardFiles(Configuration conf, TableSettings settings) {
     this.conf = conf;
-    this.plan = plan;
+    this.settings = settings;
   }
 
   /**
@@ -49,12 +49,12 @@ final class ShardFiles {
    */
   ShardResult commit(Shard shard, List<Rows.Feature> features, List<Rows.Failure> failures, Precision precision)
       throws IOException, InterruptedException {
-    String name = plan.logged() ? shard.uniqueFileName() : shard.fileName();
-    Path table = new Path(plan.featuresFolder(), name);
+    String name = settings.logged() ? shard.uniqueFileName() : shard.fileName();
+    Path table = new Path(settings.featuresFolder(), name);
     Written rows = place(table, file -> Rows.writeFeatures(file, conf, features));
     Written refused = new Written(0, "");
     if (!failures.isEmpty()) {
-      Path quarantine = new Path(plan.quarantineFolder(), shard.fileName());
+      Path quarantine = new Path(settings.quarantineFolder(), shard.fileName());
       refused = place(quarantine, file -> Rows.writeFailures(file, conf, failures));
     }
     KeyRange keys = KeyRange.NONE;
@@ -63,7 +63,7 @@ final class ShardFiles {
     }
     ShardResult result = new ShardResult(shard.index(), name, features.size(), failures.size(), rows.bytes(), refused.bytes(),
         rows.sha256(), refused.sha256(), precision.word(), keys);
-    place(new Path(plan.doneFolder(), shard.doneName()), file -> {
+    place(new Path(settings.doneFolder(), shard.doneName()), file -> {
       try (OutputStream stream = file.getFileSystem(conf).create(file, true)) {
         stream.write(result.toJson().getBytes(StandardCharsets.UTF_8));
       }
@@ -74,7 +74,7 @@ final class ShardFiles {
 
   /** Puts a file in place, after waiting for the store if need be. */
   Written place(Path file, Writer writer) throws IOException, InterruptedException {
-    return plan.patience().answer("writing " + file, () -> placeOnce(file, writer));
+    return settings.patience().answer("writing " + file, () -> placeOnce(file, writer));
   }
 
   private Written placeOnce(Path file, Writer writer) throws IOException {

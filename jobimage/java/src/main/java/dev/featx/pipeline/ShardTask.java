@@ -29,7 +29,7 @@ import org.opencv.core.Mat;
 final class ShardTask {
   private static final long PIXELS_IN_FLIGHT = 64_000_000; // of an executor: 192 MB as BGR
 
-  private final Plan plan;
+  private final TaskSettings settings;
   private final Detector detector;
   private final CompiledNetwork extractor;
   private final Configuration conf;
@@ -40,18 +40,18 @@ final class ShardTask {
   private record Decoded(String key, Mat pixels, float[] detectorInput, long held) {}
 
   /** An image that is being read and decoded. */
-  private record Waiting(Image image, Future<Decoded> decoded) {}
+  private record PendingImage(Image image, Future<Decoded> decoded) {}
 
   /**
    * Prepares a shard.
    *
-   * @param plan what all shards have in common
+   * @param settings what all shards have in common
    * @param detector or null
    * @param extractor the net whose output is the feature
    * @param conf for Hadoop's file systems
    */
-  ShardTask(Plan plan, Detector detector, CompiledNetwork extractor, Configuration conf) {
-    this.plan = plan;
+  ShardTask(TaskSettings settings, Detector detector, CompiledNetwork extractor, Configuration conf) {
+    this.settings = settings;
     this.detector = detector;
     this.extractor = extractor;
     this.conf = conf;
@@ -64,7 +64,7 @@ final class ShardTask {
    */
   ShardResult run(Shard shard) throws IOException, InterruptedException {
     process(shard);
-    return new ShardFiles(conf, plan).commit(shard, features, failures, extractor.precision());
+    return new ShardFiles(conf, settings.table()).commit(shard, features, failures, extractor.precision());
   }
 
   /**
@@ -74,27 +74,28 @@ final class ShardTask {
    * @throws IOException if the source does not answer
    */
   List<Rows.Feature> process(Shard shard) throws IOException, InterruptedException {
-    ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, plan.compilation().cores()));
-    PixelBudget budget = new PixelBudget(PIXELS_IN_FLIGHT / plan.shardsAtOnce());
-    Deque<Waiting> window = new ArrayDeque<>();
+    ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, settings.compilation().cores()));
+    PixelBudget budget = new PixelBudget(PIXELS_IN_FLIGHT / settings.shardsAtOnce());
+    Deque<PendingImage> window = new ArrayDeque<>();
     List<Decoded> batch = new ArrayList<>();
-    try (Images images = shard.part().open(plan, conf)) {
+    try (Images images = shard.part().open(settings.source(), conf)) {
       boolean more = true;
       long held = 0;
       int submitted = 0;
       while (true) {
-        while (more && window.size() < 2 * plan.compilation().batch() && (held < plan.maxBytes() || window.isEmpty())) {
+        while (more && window.size() < 2 * settings.compilation().batch()
+            && (held < settings.source().maxBytes() || window.isEmpty())) {
           Image image = images.next();
           more = image != null;
           if (more) {
             held += image.held();
-            window.add(new Waiting(image, pool.submit(decoding(image, submitted++, budget))));
+            window.add(new PendingImage(image, pool.submit(decoding(image, submitted++, budget))));
           }
         }
         if (window.isEmpty()) {
           break;
         }
-        Waiting next = window.remove();
+        PendingImage next = window.remove();
         held -= next.image().held();
         while (!isReady(next.decoded())) {
           Patience.checkWanted();
@@ -103,7 +104,7 @@ final class ShardTask {
           }
         }
         take(next.decoded(), next.image().key(), batch);
-        if (batch.size() == plan.compilation().batch()) {
+        if (batch.size() == settings.compilation().batch()) {
           runBatch(batch, budget);
         }
       }
@@ -122,10 +123,10 @@ final class ShardTask {
         byte[] bytes = image.content().bytes();
         ImageHeader header = ImageHeader.of(bytes);
         long pixels = (long) header.width() * header.height();
-        if (pixels > plan.maxPixels()) {
+        if (pixels > settings.maxPixels()) {
           throw new ImageProblem(ImageProblem.Stage.DECODE, "TooManyPixels",
               String.format("it has %dx%d pixels, the limit is %d megapixels: raise spec.limits.megapixels, and"
-                  + " spec.execution.memory with it", header.width(), header.height(), plan.maxPixels() / 1_000_000));
+                  + " spec.execution.memory with it", header.width(), header.height(), settings.maxPixels() / 1_000_000));
         }
         budget.enter(order, pixels);
         entered = true;
@@ -145,7 +146,7 @@ final class ShardTask {
       float[] input = null;
       if (detector != null) {
         input = new float[detector.network().inputSize()];
-        plan.detectorInput().write(image, detector.network().inputShape(), input, 0);
+        settings.detectorInput().write(image, detector.network().inputShape(), input, 0);
       }
       return new Decoded(key, image, input, pixels);
     } catch (ImageProblem | RuntimeException e) {
@@ -214,14 +215,14 @@ final class ShardTask {
       for (int i = 0; i < batch.size(); i++) {
         System.arraycopy(batch.get(i).detectorInput(), 0, inputs, i * size, size);
       }
-      detections = detector.detect(inputs, batch.size(), plan.policy().threshold());
+      detections = detector.detect(inputs, batch.size(), settings.policy().threshold());
     }
     List<Subject> subjects = new ArrayList<>();
     for (int i = 0; i < batch.size(); i++) {
       Mat pixels = batch.get(i).pixels();
       try {
         subjects.add(detections == null ? Subject.wholeImage(pixels.cols(), pixels.rows())
-            : plan.policy().choose(detections.get(i), pixels.cols(), pixels.rows()));
+            : settings.policy().choose(detections.get(i), pixels.cols(), pixels.rows()));
       } catch (ImageProblem problem) {
         failures.add(new Rows.Failure(batch.get(i).key(), problem));
         subjects.add(null);
@@ -235,7 +236,7 @@ final class ShardTask {
     float[] inputs = new float[images.size() * size];
     for (int i = 0; i < images.size(); i++) {
       Mat crop = images.get(i).pixels().submat(subjects.get(i).crop());
-      plan.extractorInput().write(crop, extractor.inputShape(), inputs, i * size);
+      settings.extractorInput().write(crop, extractor.inputShape(), inputs, i * size);
       crop.release();
     }
     float[][] outputs = extractor.forward(inputs, images.size());
@@ -243,8 +244,8 @@ final class ShardTask {
       float[] feature = of(outputs[0], i, images.size());
       Mat pixels = images.get(i).pixels();
       // Of the feature itself, or of the layer that is the net's second output.
-      byte[] bits = plan.binarization() == null ? null
-          : plan.binarization().bits(of(outputs[outputs.length - 1], i, images.size()));
+      byte[] bits = settings.binarization() == null ? null
+          : settings.binarization().bits(of(outputs[outputs.length - 1], i, images.size()));
       features.add(
           new Rows.Feature(images.get(i).key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows()));
     }

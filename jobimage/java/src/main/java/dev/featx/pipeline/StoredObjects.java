@@ -32,8 +32,8 @@ record StoredObjects(List<StoredObject> objects) implements Images.Part {
   }
 
   @Override
-  public Images open(Plan plan, Configuration conf) {
-    ObjectReader reader = new ObjectReader(conf, plan.maxBytes(), plan.patience());
+  public Images open(ReadSettings settings, Configuration conf) {
+    ObjectReader reader = new ObjectReader(conf, settings.maxBytes(), settings.patience());
     Iterator<StoredObject> left = objects.iterator();
     return new Images() {
       @Override

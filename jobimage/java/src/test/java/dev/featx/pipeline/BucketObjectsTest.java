@@ -73,7 +73,7 @@ class BucketObjectsTest {
   @CsvSource({"3", "0"})
   void aLargeOneIsNotKept(long length) throws IOException {
     answers(200, CONTENT, length);
-    assertEquals(new ObjectReader.Fetched(3, null), objects.whole("a.jpg", 2));
+    assertEquals(new Fetched(3, null), objects.whole("a.jpg", 2));
   }
 
   @Test

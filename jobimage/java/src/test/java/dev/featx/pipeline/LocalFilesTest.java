@@ -34,7 +34,7 @@ class LocalFilesTest {
     Files.write(file, new byte[] {1, 2, 3});
     try (LocalFiles files = (LocalFiles) files("022")) {
       assertArrayEquals(new byte[] {1, 2, 3}, files.whole(path(file), 10).bytes());
-      assertEquals(new ObjectReader.Fetched(3, null), files.whole(path(file), 2));
+      assertEquals(new Fetched(3, null), files.whole(path(file), 2));
       assertThrows(FileNotFoundException.class, () -> files.whole(path(folder.resolve("none")), 10));
     }
   }

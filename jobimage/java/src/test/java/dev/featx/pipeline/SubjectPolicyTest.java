@@ -11,12 +11,12 @@ import org.junit.jupiter.api.Test;
 import org.opencv.core.Rect;
 
 /** Which box is taken, and what is cropped of the image. */
-class SubjectTest {
+class SubjectPolicyTest {
   private static final Detection BEST = new Detection(0.25f, 0.25f, 0.5f, 0.75f, 0.9f, 1);
   private static final Detection SECOND = new Detection(0.5f, 0.5f, 1f, 1f, 0.8f, 2);
 
-  private static Subject.Policy policy(Set<Integer> classes, float margin, float minArea, boolean skip) {
-    return new Subject.Policy(classes, 0.5f, margin, minArea, skip);
+  private static SubjectPolicy policy(Set<Integer> classes, float margin, float minArea, boolean skip) {
+    return new SubjectPolicy(classes, 0.5f, margin, minArea, skip);
   }
 
   @Test
@@ -51,7 +51,7 @@ class SubjectTest {
     Subject whole = policy(Set.of(9), 0, 0, false).choose(List.of(BEST), 400, 200);
     assertEquals(new Rect(0, 0, 400, 200), whole.crop());
     assertNull(whole.score());
-    Subject.Policy skip = policy(Set.of(9), 0, 0, true);
+    SubjectPolicy skip = policy(Set.of(9), 0, 0, true);
     ImageProblem problem = assertThrows(ImageProblem.class, () -> skip.choose(List.of(BEST), 400, 200));
     assertEquals("NoDetection", problem.reason());
   }

@@ -20,13 +20,14 @@ import scala.collection.JavaConverters;
  * <p>Spark hands on accumulators that are not zero (Executor.reportHeartBeat), so one that is missing says that its task
  * goes on.
  */
-final class Waiting extends AccumulatorV2<String, String> {
+final class StoreWait extends AccumulatorV2<String, String> implements Patience.Observer {
   static final String NAME = "featx.waiting";
   private static final long serialVersionUID = 1L;
 
   private volatile String words = "";
 
-  void says(String what) {
+  @Override
+  public void waitsFor(String what) {
     words = what;
   }
 
@@ -37,7 +38,7 @@ final class Waiting extends AccumulatorV2<String, String> {
 
   @Override
   public AccumulatorV2<String, String> copy() {
-    Waiting copy = new Waiting();
+    StoreWait copy = new StoreWait();
     copy.words = words;
     return copy;
   }

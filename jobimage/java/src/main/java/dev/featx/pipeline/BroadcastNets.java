@@ -21,13 +21,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The two nets of a run, as executors get them.
+ * The nets of a run as executors get them: handed out by Spark, each once.
  *
  * @param detectorNet null without a detector
  * @param extractorNet the net whose output is the feature
  */
-record Nets(Net detectorNet, Net extractorNet) implements Serializable {
-  private static final Logger LOG = LoggerFactory.getLogger(Nets.class);
+record BroadcastNets(Net detectorNet, Net extractorNet) implements RunNets, Serializable {
+  private static final Logger LOG = LoggerFactory.getLogger(BroadcastNets.class);
   private static final int PART = 16 << 20;
   private static final int AT_A_TIME = 4;
   private static final ConcurrentHashMap<String, Detector> DETECTORS = new ConcurrentHashMap<>();
@@ -90,28 +90,32 @@ record Nets(Net detectorNet, Net extractorNet) implements Serializable {
         pool.shutdown();
       }
     }
-
-    /** Returns the net made ready, which is its caller's to close. */
-    CompiledNetwork made(Compilation how) {
-      return Networks.made(read(), how);
-    }
   }
 
-  /** Returns the detector made ready, once a JVM, or null without one. */
-  Detector detector(Plan plan) {
-    return detectorNet == null ? null
-        : DETECTORS.computeIfAbsent(detectorNet.digest() + plan.compilation(), key -> madeDetector(plan));
+  @Override
+  public NetworkFile detectorFile() {
+    return detectorNet == null ? null : detectorNet.read();
   }
 
-  private Detector madeDetector(Plan plan) {
+  @Override
+  public NetworkFile extractorFile() {
+    return extractorNet.read();
+  }
+
+  @Override
+  public Detector detector(Compilation how) {
+    return detectorNet == null ? null : DETECTORS.computeIfAbsent(detectorNet.digest() + how, key -> madeDetector(how));
+  }
+
+  private Detector madeDetector(Compilation how) {
     NetworkFile file = detectorNet.read();
     // The extractor's file, which may be the larger one, comes while the detector is made.
     ForkJoinPool.commonPool().execute(extractorNet::read);
-    return new Detector(file, Networks.of(detectorNet.digest(), () -> file, plan.compilation()));
+    return new Detector(file, Networks.of(detectorNet.digest(), () -> file, how));
   }
 
-  /** Returns the extractor made ready, once a JVM. */
-  CompiledNetwork extractor(Plan plan) {
-    return Networks.of(extractorNet.digest(), extractorNet::read, plan.compilation());
+  @Override
+  public CompiledNetwork extractor(Compilation how) {
+    return Networks.of(extractorNet.digest(), extractorNet::read, how);
   }
 }
