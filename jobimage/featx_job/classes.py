@@ -5,7 +5,7 @@ from an archive, if it was shown them once (class data sharing, JEP 350; `class_
 class path, jar by jar: so jars are named in an order that is the same everywhere; jobimage/executor.sh names the same.
 
 An engine takes seconds for its first net, whatever that is. So there is a small one, for the time in which a JVM waits
-for its run's (dev.featx.nets.Preparation).
+for its run's (dev.featx.nets.loading.Preparation).
 """
 
 from __future__ import annotations
@@ -49,6 +49,6 @@ def first_net(surroundings: Surroundings, engine: str) -> Path:
 
 
 def preparation(surroundings: Surroundings, engine: str, cores: int, streams: int) -> str | None:
-    """Returns what a JVM is told to get its engine ready (dev.featx.nets.Preparation), or None without a small net."""
+    """Returns what gets a JVM's engine ready (dev.featx.nets.loading.Preparation), or None without a small net."""
     net = first_net(surroundings, engine)
     return f"{engine},{cores},{streams},{net}" if net.exists() else None

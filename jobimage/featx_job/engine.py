@@ -73,7 +73,7 @@ class Engine:
             with _starting():
                 SparkContext._ensure_initialized(conf=self._settings())
                 jvm: Any = SparkContext._jvm
-                jvm.dev.featx.nets.Preparation.begin(told)
+                jvm.dev.featx.nets.loading.Preparation.begin(told)
 
     def _settings(self) -> SparkConf:
         return SparkConf(loadDefaults=False).setAll(list(self._conf.items()))

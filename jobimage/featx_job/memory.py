@@ -84,7 +84,7 @@ def _mebibytes_of_weights(network: Network) -> float:
 
 
 def _mebibytes_of_values(network: Network) -> float:
-    """A ReLU is part of the layer before it (dev.featx.nets.Fusion)."""
+    """A ReLU is part of the layer before it (dev.featx.nets.bigdl.Fusion)."""
     kept = [layer for layer in network.layers if not isinstance(layer.operation, graph.Relu | graph.Clip)]
     return sum(4 * int(np.prod(layer.shape)) for layer in kept) / MEBIBYTE
 

@@ -4,7 +4,7 @@ import dev.featx.nets.Compilation;
 import dev.featx.nets.CompiledNetwork;
 import dev.featx.nets.Detector;
 import dev.featx.nets.NetworkFile;
-import dev.featx.nets.Networks;
+import dev.featx.nets.loading.Networks;
 import dev.featx.task.RunNets;
 import java.io.IOException;
 import java.io.Serializable;

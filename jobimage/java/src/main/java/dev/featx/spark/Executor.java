@@ -1,6 +1,6 @@
 package dev.featx.spark;
 
-import dev.featx.nets.Preparation;
+import dev.featx.nets.loading.Preparation;
 import java.util.Arrays;
 
 /** Where an executor's JVM begins: its engine is made ready while Spark's own main class, the first argument, starts. */

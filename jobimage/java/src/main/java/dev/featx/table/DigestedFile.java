@@ -1,6 +1,6 @@
 package dev.featx.table;
 
-import dev.featx.nets.Networks;
+import dev.featx.nets.loading.Networks;
 import java.io.IOException;
 import java.security.MessageDigest;
 import org.apache.hadoop.conf.Configuration;

@@ -1,7 +1,9 @@
-package dev.featx.nets;
+package dev.featx.nets.bigdl;
 
 import com.intel.analytics.bigdl.dllib.utils.Engine$;
 import com.intel.analytics.bigdl.mkl.MklDnn;
+import dev.featx.nets.Compilation;
+import dev.featx.nets.Engine;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;

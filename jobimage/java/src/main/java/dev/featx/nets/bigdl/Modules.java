@@ -1,9 +1,9 @@
-package dev.featx.nets;
+package dev.featx.nets.bigdl;
 
-import static dev.featx.nets.BigDl.FLOAT;
-import static dev.featx.nets.BigDl.NCHW;
-import static dev.featx.nets.BigDl.NUMERIC;
-import static dev.featx.nets.BigDl.tensor;
+import static dev.featx.nets.bigdl.BigDl.FLOAT;
+import static dev.featx.nets.bigdl.BigDl.NCHW;
+import static dev.featx.nets.bigdl.BigDl.NUMERIC;
+import static dev.featx.nets.bigdl.BigDl.tensor;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.intel.analytics.bigdl.dllib.nn.BatchNormalization;
@@ -28,6 +28,7 @@ import com.intel.analytics.bigdl.dllib.nn.Transpose;
 import com.intel.analytics.bigdl.dllib.nn.abstractnn.AbstractModule;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution$;
 import com.intel.analytics.bigdl.dllib.tensor.Tensor;
+import dev.featx.nets.NetworkFile;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,4 +1,4 @@
-package dev.featx.nets;
+package dev.featx.nets.bigdl;
 
 import com.intel.analytics.bigdl.dllib.nn.abstractnn.AbstractModule;
 import com.intel.analytics.bigdl.dllib.nn.abstractnn.Activity;

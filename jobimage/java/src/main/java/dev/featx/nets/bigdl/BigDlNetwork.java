@@ -1,4 +1,4 @@
-package dev.featx.nets;
+package dev.featx.nets.bigdl;
 
 import com.intel.analytics.bigdl.dllib.nn.abstractnn.Activity;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.DnnGraph;
@@ -9,6 +9,10 @@ import com.intel.analytics.bigdl.dllib.nn.mkldnn.MklDnnRuntime;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.Phase;
 import com.intel.analytics.bigdl.dllib.tensor.Tensor;
 import com.intel.analytics.bigdl.dllib.utils.Table;
+import dev.featx.nets.Compilation;
+import dev.featx.nets.CompiledNetwork;
+import dev.featx.nets.NetworkFile;
+import dev.featx.nets.Precision;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -21,12 +25,12 @@ import java.util.concurrent.LinkedBlockingQueue;
  * A net converted to MKL-DNN's primitives, which runs batches of one fixed size.
  *
  * <p>A StaticGraph's own forward runs on BLAS even where mkldnn is chosen; only the IR graph made of it (toIRgraph) runs
- * the native primitives. Conversion costs seconds, so one lives as long as its JVM ({@link Networks}).
+ * the native primitives. Conversion costs seconds, so one lives as long as its JVM (dev.featx.nets.loading).
  *
  * <p>A graph can run one batch at a time, so there is one for each stream. A caller borrows one; those that find none wait.
  */
 @SuppressWarnings({"unchecked", "rawtypes"})
-final class BigDlNetwork implements CompiledNetwork {
+public final class BigDlNetwork implements CompiledNetwork {
   private final BigDlThreads threads;
   private final List<Stream> streams = new ArrayList<>();
   private final BlockingQueue<Stream> free;
@@ -57,7 +61,7 @@ final class BigDlNetwork implements CompiledNetwork {
    * @param how a batch that is not full is padded, since the native graph's sizes are fixed when it is first run; on cores
    *     and streams the first net of a JVM decides
    */
-  static CompiledNetwork compile(NetworkFile file, Compilation how) {
+  public static CompiledNetwork compile(NetworkFile file, Compilation how) {
     BigDlThreads threads = BigDlThreads.of(how);
     Precision precision = how.resolved();
     int[] shape = file.inputShape();

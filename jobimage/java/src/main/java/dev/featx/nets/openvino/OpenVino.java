@@ -1,4 +1,4 @@
-package dev.featx.nets;
+package dev.featx.nets.openvino;
 
 import com.sun.jna.Library;
 import com.sun.jna.Native;

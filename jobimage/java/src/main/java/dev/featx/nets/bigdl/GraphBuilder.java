@@ -1,7 +1,7 @@
-package dev.featx.nets;
+package dev.featx.nets.bigdl;
 
-import static dev.featx.nets.BigDl.FLOAT;
-import static dev.featx.nets.BigDl.NUMERIC;
+import static dev.featx.nets.bigdl.BigDl.FLOAT;
+import static dev.featx.nets.bigdl.BigDl.NUMERIC;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.intel.analytics.bigdl.dllib.nn.Graph;
@@ -15,6 +15,8 @@ import com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution;
 import com.intel.analytics.bigdl.dllib.utils.Node;
 import com.intel.analytics.bigdl.dllib.utils.intermediate.IRGraph;
 import com.intel.analytics.bigdl.dllib.utils.python.api.PythonBigDL;
+import dev.featx.nets.NetworkFile;
+import dev.featx.nets.Precision;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

@@ -1,8 +1,12 @@
-package dev.featx.nets;
+package dev.featx.nets.openvino;
 
 import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
 import com.sun.jna.ptr.PointerByReference;
+import dev.featx.nets.Compilation;
+import dev.featx.nets.CompiledNetwork;
+import dev.featx.nets.NetworkFile;
+import dev.featx.nets.Precision;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,7 +20,7 @@ import java.util.concurrent.BlockingQueue;
  * <p>One compiled model with several streams: they share its weights, and a request of one needs no other's threads to be in
  * step with it. A caller borrows a request; those that find none wait.
  */
-final class OpenVinoNetwork implements CompiledNetwork {
+public final class OpenVinoNetwork implements CompiledNetwork {
   private static final OpenVino LIBRARY = OpenVino.load();
   private static final Pointer CORE = core();
 
@@ -49,7 +53,7 @@ final class OpenVinoNetwork implements CompiledNetwork {
    * @param file the net, written for OpenVINO
    * @param how precision, batch and threads
    */
-  static CompiledNetwork compile(NetworkFile file, Compilation how) {
+  public static CompiledNetwork compile(NetworkFile file, Compilation how) {
     Memory onnx = file.onnx();
     PointerByReference model = new PointerByReference();
     check(LIBRARY.ov_core_read_model_from_memory_buffer(CORE, onnx, onnx.size(), null, model), "the net can't be read");

@@ -1,5 +1,8 @@
-package dev.featx.nets;
+package dev.featx.nets.loading;
 
+import dev.featx.nets.Compilation;
+import dev.featx.nets.CompiledNetwork;
+import dev.featx.nets.NetworkFile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
@@ -38,7 +41,7 @@ public final class Preparation {
 
   private static void run(Path net, Compilation how) {
     long started = System.nanoTime();
-    try (CompiledNetwork network = how.engine().compile(NetworkFile.read(net), how)) {
+    try (CompiledNetwork network = Engines.compile(NetworkFile.read(net), how)) {
       network.forward(new float[network.inputSize()], 1);
     } catch (IOException | RuntimeException e) {
       LOG.warn("the engine was not made ready before its first net", e);

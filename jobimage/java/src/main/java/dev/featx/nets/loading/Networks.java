@@ -1,5 +1,8 @@
-package dev.featx.nets;
+package dev.featx.nets.loading;
 
+import dev.featx.nets.Compilation;
+import dev.featx.nets.CompiledNetwork;
+import dev.featx.nets.NetworkFile;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -46,7 +49,7 @@ public final class Networks {
   public static CompiledNetwork made(NetworkFile file, Compilation how) {
     Preparation.end();
     long started = System.nanoTime();
-    CompiledNetwork made = how.engine().compile(file, how);
+    CompiledNetwork made = Engines.compile(file, how);
     LOG.info("a net was made ready for {} in {} ms", how, (System.nanoTime() - started) / 1_000_000);
     return made;
   }

@@ -1,7 +1,7 @@
-package dev.featx.nets;
+package dev.featx.nets.bigdl;
 
-import static dev.featx.nets.Fusion.after;
-import static dev.featx.nets.Fusion.before;
+import static dev.featx.nets.bigdl.Fusion.after;
+import static dev.featx.nets.bigdl.Fusion.before;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.intel.analytics.bigdl.dllib.nn.Graph;
@@ -13,6 +13,7 @@ import com.intel.analytics.bigdl.dllib.nn.mkldnn.Linear;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.MaxPooling;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution;
 import com.intel.analytics.bigdl.dllib.utils.Node;
+import dev.featx.nets.NetworkFile;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
