@@ -1,5 +1,6 @@
 package dev.featx.spark;
 
+import dev.featx.digest.Sha256;
 import dev.featx.nets.Compilation;
 import dev.featx.nets.CompiledNetwork;
 import dev.featx.nets.Detector;
@@ -51,7 +52,7 @@ record BroadcastNets(Net detectorNet, Net extractorNet) implements RunNets, Seri
      */
     static Net of(JavaSparkContext spark, Path path) throws IOException {
       long started = System.nanoTime();
-      String digest = Networks.digest(path);
+      String digest = Sha256.of(path);
       long size = spark.isLocal() ? 0 : Files.size(path);
       List<FilePart> parts = new ArrayList<>();
       for (long at = 0; at < size; at += PART) {

@@ -1,6 +1,6 @@
 package dev.featx.table;
 
-import dev.featx.nets.loading.Networks;
+import dev.featx.digest.Sha256;
 import java.io.IOException;
 import java.security.MessageDigest;
 import org.apache.hadoop.conf.Configuration;
@@ -12,7 +12,7 @@ import org.apache.parquet.io.PositionOutputStream;
 /** A file whose digest is taken while it is written: reading it back to take it would double the output's traffic. */
 final class DigestedFile implements OutputFile {
   private final OutputFile file;
-  private final MessageDigest digest = Networks.sha256();
+  private final MessageDigest digest = Sha256.begun();
 
   DigestedFile(Path path, Configuration conf) throws IOException {
     this.file = HadoopOutputFile.fromPath(path, conf);
@@ -20,7 +20,7 @@ final class DigestedFile implements OutputFile {
 
   /** Returns the sha256 of what was written so far. */
   String sha256() {
-    return Networks.digest(digest);
+    return Sha256.of(digest);
   }
 
   @Override

@@ -1,16 +1,9 @@
 package dev.featx.nets.loading;
 
+import dev.featx.digest.Sha256;
 import dev.featx.nets.Compilation;
 import dev.featx.nets.CompiledNetwork;
 import dev.featx.nets.NetworkFile;
-import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -30,13 +23,13 @@ public final class Networks {
    * @param how engine, precision, batch and threads
    */
   public static CompiledNetwork of(byte[] bytes, Compilation how) {
-    return of(digest(bytes), () -> NetworkFile.read(bytes), how);
+    return of(Sha256.of(bytes), () -> NetworkFile.read(bytes), how);
   }
 
   /**
    * Returns the net, as above, for a caller that knows the digest: taking it takes longer than a small shard does.
    *
-   * @param digest of the network file
+   * @param digest of the network file ({@link Sha256})
    * @param file hands out the network file, asked only the first time
    * @param how engine, precision, batch and threads
    */
@@ -52,38 +45,5 @@ public final class Networks {
     CompiledNetwork made = Engines.compile(file, how);
     LOG.info("a net was made ready for {} in {} ms", how, (System.nanoTime() - started) / 1_000_000);
     return made;
-  }
-
-  /** Returns the digest by which a network file is known here. */
-  public static String digest(byte[] bytes) {
-    MessageDigest taken = sha256();
-    taken.update(bytes);
-    return digest(taken);
-  }
-
-  /**
-   * Returns the same of a file, which is not read into memory.
-   *
-   * @throws IOException if it can't be read
-   */
-  public static String digest(Path file) throws IOException {
-    try (DigestInputStream stream = new DigestInputStream(Files.newInputStream(file), sha256())) {
-      stream.transferTo(OutputStream.nullOutputStream());
-      return digest(stream.getMessageDigest());
-    }
-  }
-
-  /** Returns the same of a file that was taken in part by part. */
-  public static String digest(MessageDigest taken) {
-    return HexFormat.of().formatHex(taken.digest());
-  }
-
-  /** Returns what takes in a network file for its digest. */
-  public static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
   }
 }
