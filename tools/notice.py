@@ -107,10 +107,10 @@ def _closure(extra: str) -> set[str]:
 
 
 def _licence(package: str) -> str:
-    about = metadata.metadata(package)
-    stated = about.get("License-Expression") or about.get("License") or ""
+    about = metadata.metadata(package).json
+    stated = str(about.get("license_expression") or about.get("license") or "")
     if not stated or "\n" in stated or "://" in stated:  # a whole text, or an address: the classifier is shorter
-        kinds = [each for each in about.get_all("Classifier") or [] if each.startswith("License ::")]
+        kinds = [each for each in about.get("classifier", []) if each.startswith("License ::")]
         stated = " OR ".join(each.rsplit(" :: ", 1)[-1] for each in kinds)
     return SPDX.get(stated, stated)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.cluster import featx
+from examples.cluster import Build, featx
 from tools import version
 
 
@@ -25,5 +25,5 @@ def test_a_file_without_a_place_for_the_version_is_an_error(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("build", [featx.OPERATOR, featx.JOB], ids=lambda build: build.target)
-def test_an_image_is_built_with_the_version_for_its_label(build: featx.Build) -> None:
+def test_an_image_is_built_with_the_version_for_its_label(build: Build) -> None:
     assert f"--build-arg=VERSION={version.version()}" in build.options()
