@@ -7,8 +7,9 @@ a tmpfs). `DATA`'s logs stay after `down`, for whoever has to find out what went
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 RUN = Path("/run/featx/cluster")
 DATA = Path("/var/lib/featx/cluster")
@@ -30,8 +31,7 @@ CNI = DATA / "cni"
 
 def cache() -> Path:
     """Returns the folder for binaries and images, `$XDG_CACHE_HOME/featx/kubernetes`."""
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home) / "featx" / "kubernetes"
+    return user_cache_path("featx") / "kubernetes"
 
 
 def containerd_root() -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from featx_cli.errors import CommandError
 from featx_cli.java_build import cache_folder
-from featx_retrieval import deepbit, turned
+from featx_retrieval import deepbit, rotation
 
 from examples.demo import images, models
 
@@ -29,7 +29,7 @@ def squeezenet_with_codes() -> Path:
         CommandError: Images or weights can't be had here, or the fit failed.
     """
     chosen = images.of_packages()
-    fitted_by = [Path(str(module.__file__)) for module in (deepbit, turned)]
+    fitted_by = [Path(str(module.__file__)) for module in (deepbit, rotation)]
     about = "\n".join(models.digest(path) for path in [models.squeezenet(), *fitted_by, *chosen])
     file = cache_folder() / "models" / f"squeezenet_deepbit-{hashlib.sha256(about.encode()).hexdigest()[:16]}.onnx"
     if not file.exists():

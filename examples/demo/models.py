@@ -46,12 +46,12 @@ def coco_ssdlite() -> Path:
     Raises:
         CommandError: The package's files are not those that were pinned.
     """
-    return _kept(import_tfjs.imported(coco_of_tensorflow())[0], "coco_ssdlite.onnx")
+    return _kept(import_tfjs.import_ssd(coco_of_tensorflow())[0], "coco_ssdlite.onnx")
 
 
 def coco_of_tensorflow() -> Path:
     """Returns the detector as it comes, TensorFlow.js's model.json with its weights beside it; raises as above."""
-    model = import_tfjs.of_npm(DETECTOR)
+    model = import_tfjs.npm_file(DETECTOR)
     for name, sha256 in DETECTOR_SHA256.items():
         _check(model.parent / name, sha256)
     return model

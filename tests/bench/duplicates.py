@@ -12,11 +12,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from featx_retrieval import deepbit, ranking
-from featx_retrieval.turned import turned
+from featx_retrieval import deepbit
+from featx_retrieval.rotation import rotate
 from numpy.typing import NDArray
 
-from tests.bench import catalogue
+from tests.bench import catalogue, ranking
 from tests.bench.catalogue import Change, Image
 
 Floats = NDArray[np.float64]
@@ -76,9 +76,9 @@ TRANSFORMS: dict[str, Change] = {
     "cropped by 5 %": cropped(0.05),
     "cropped by 10 %": cropped(0.1),
     "cropped by 20 %": cropped(0.2),
-    "turned by 2 degrees": lambda image: turned(image, 2),
-    "turned by 5 degrees": lambda image: turned(image, 5),
-    "turned by 10 degrees": lambda image: turned(image, 10),
+    "turned by 2 degrees": lambda image: rotate(image, 2),
+    "turned by 5 degrees": lambda image: rotate(image, 5),
+    "turned by 10 degrees": lambda image: rotate(image, 10),
     "mirrored": lambda image: cv2.flip(image, 1).astype(np.uint8),
 }
 

@@ -1,4 +1,4 @@
-"""Turned images keep their size and their middle, and features of one image stay together."""
+"""Rotated images keep their size and their middle, and features of one image stay together."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 from featx_retrieval.deepbit import ANGLES
-from featx_retrieval.turned import by_angle, turned, write
+from featx_retrieval.rotation import by_angle, rotate, write
 
 
-def test_a_turned_image_has_its_size_and_its_middle() -> None:
+def test_a_rotated_image_keeps_its_size_and_its_middle() -> None:
     image = np.full((60, 90, 3), 40, np.uint8)
     image[28:32, 43:47] = 250
-    found = turned(image, 10)
-    assert found.shape == image.shape
-    assert found[30, 45].min() > 200
-    assert found.min() >= 40  # corners mirror the edges instead of being black
+    rotated = rotate(image, 10)
+    assert rotated.shape == image.shape
+    assert rotated[30, 45].min() > 200
+    assert rotated.min() >= 40  # corners mirror the edges instead of being black
 
 
 def test_what_is_no_image_is_left_out_at_every_angle(tmp_path: Path) -> None:
