@@ -70,7 +70,7 @@ generate: ready java ## write the generated files: CRD, version, NOTICE, protobu
 
 .PHONY: lock
 lock: $(UV) ## pin all Python packages in constraints.txt (UPGRADE=1 moves indirect ones to their newest versions)
-	$(UV) pip compile pyproject.toml --quiet --all-extras --group dev --python-version 3.11 --python-platform linux \
+	$(UV) pip compile pyproject.toml --quiet --all-extras --python-version 3.11 --python-platform linux \
 	  --no-header --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade) --output-file constraints.txt
 
 ##@ Build

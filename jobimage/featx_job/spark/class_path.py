@@ -1,7 +1,7 @@
 """Java's classes as a run's JVMs find them, and what was laid beside them so that JVMs start faster.
 
 A JVM reads, checks and links some fifteen thousand classes before it has computed anything. Java maps them instead
-from an archive, if it was shown them once (class data sharing, JEP 350; `class_archive` does). An archive fits one
+from an archive, if it was shown them once (class data sharing, JEP 350; `build_class_archive` does). An archive fits one
 class path, jar by jar: so jars are named in an order that is the same everywhere; jobimage/executor.sh names the same.
 
 An engine takes seconds for its first net, whatever that is. So there is a small one, for the time in which a JVM waits

@@ -18,8 +18,7 @@ PINS = dict(line.split("==") for line in CONSTRAINTS)
 
 
 def direct() -> list[Requirement]:
-    extras = PROJECT["project"]["optional-dependencies"].values()
-    groups = [PROJECT["project"]["dependencies"], *extras, *PROJECT["dependency-groups"].values()]
+    groups = [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values()]
     return [Requirement(text) for group in groups for text in group]
 
 
