@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -33,12 +34,26 @@ def test_an_image_holds_only_the_packages_that_it_runs(image: str, tmp_path: Pat
         source, target = ROOT / name, tmp_path / "source" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
-    subprocess.run(["uv", "build", "--quiet", "--wheel", "--out-dir", tmp_path, tmp_path / "source"], check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == PACKAGES[image]
-    assert {f"{package}/py.typed" for package in PACKAGES[image]} <= set(names)
+    assert packages(wheel_of(tmp_path / "source", tmp_path)) == PACKAGES[image]
+
+
+def test_a_wheel_holds_all_packages_with_their_types_and_licences(tmp_path: Path) -> None:
+    names = wheel_of(ROOT, tmp_path)
+    assert packages(names) == {"featx_api", "featx_operator", "featx_job", "featx_retrieval", "featx_cli"}
+    assert {f"{package}/py.typed" for package in packages(names)} <= set(names)
     assert {Path(name).name for name in names if "/licenses/" in name} == {"LICENSE", "NOTICE"}
+
+
+def wheel_of(source: Path, folder: Path) -> list[str]:
+    """Returns the files of the wheel that is built from a source tree."""
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "build", "--quiet", "--wheel", "--out-dir", folder, source], check=True)
+    (wheel,) = folder.glob("*.whl")
+    return zipfile.ZipFile(wheel).namelist()
+
+
+def packages(names: list[str]) -> set[str]:
+    return {name.split("/")[0] for name in names if ".dist-info/" not in name}
 
 
 @pytest.mark.parametrize("image", PACKAGES)
