@@ -36,7 +36,7 @@ class Environment:
         claims: Folder with one folder a PersistentVolumeClaim.
         cores: Cores of this machine that a local run may use.
         cluster: Facts of the driver pod; None for a local run.
-        new_archive: Where a local run's JVM is to leave an archive of its classes (`build_class_archive`).
+        new_archive: Where a local run's JVM is to leave an archive of its classes (`classes`).
     """
 
     jars: Path

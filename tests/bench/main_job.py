@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from featx_api import GROUP, PLURAL, VERSION
+from featx_job.nets.load import load_detector, load_extractor
 from kubernetes import client, config
 from minio import Minio
 
@@ -28,7 +29,6 @@ from tests.e2e.run.stage import Store, apply, folder_of, kubectl, resource
 from tests.integration.nets.engine import Engine, running
 from tests.support import images
 from tests.support.models import CaffeFiles, res10, resnet50_thin
-from tests.support.network_files import load_detector, load_extractor, network_file
 
 IMAGES = 341
 ROUNDS = 3
@@ -141,8 +141,8 @@ def bare_rates() -> dict[str, float]:
     detector, extractor = load_detector(*read(res10())), load_extractor(*read(resnet50_thin()), "pool")
     with running(threads=2) as engine:
         return {
-            "detector": rate(engine, network_file(detector), detector.input_shape),
-            "extractor": rate(engine, network_file(extractor), extractor.input_shape),
+            "detector": rate(engine, detector.data, detector.input_shape),
+            "extractor": rate(engine, extractor.data, extractor.input_shape),
         }
 
 

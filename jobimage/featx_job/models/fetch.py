@@ -57,7 +57,7 @@ def load(spec: FeatureExtractionSpec, environment: Environment) -> Nets:
     """Returns the nets that a spec names.
 
     Raises:
-        RunFailure: ModelNotFound, ModelDigestMismatch, ModelInvalid, PackageNotFound, or a store's failure.
+        RunFailure: ModelNotFound, ModelDigestMismatch, ModelInvalid, LayerNotFound, or a store's failure.
     """
     detector = None
     if spec.detector:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from featx_job.nets import bigdl
+from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph.fold import fold
 from featx_job.nets.graph.network import Network
@@ -37,6 +39,11 @@ class Loaded:
     length: int
     notes: tuple[str, ...]
 
+    @cached_property
+    def data(self) -> bytes:
+        """Returns the network file for arithmetic in floats, whole."""
+        return b"".join(self.parts())
+
     def parts(self) -> Parts:
         """Returns the network file for arithmetic in floats."""
         return self._parts(self.network, self.engine)
@@ -53,6 +60,16 @@ class Loaded:
         if self.detector is None:
             return extractor_parts(network, engine, ranges, own_outputs)
         return detector_parts(replace(self.detector, trunk=network), engine, ranges, own_outputs)
+
+
+def load_detector(prototxt: str, caffemodel: bytes, engine: Engine = "bigdl") -> Loaded:
+    """Imports an SSD from Caffe's files; see `ready_detector`."""
+    return ready_detector(caffe_reader.read(prototxt, caffemodel), engine)
+
+
+def load_extractor(prototxt: str, caffemodel: bytes, layer: str, engine: Engine = "bigdl") -> Loaded:
+    """Imports a net from Caffe's files, up to the layer that is the feature; see `ready_extractor`."""
+    return ready_extractor(caffe_reader.read(prototxt, caffemodel), layer, engine)
 
 
 def ready_detector(network: Network, engine: Engine = "bigdl", precision: str = "f32") -> Loaded:

@@ -52,6 +52,11 @@ class _Weights:
         return offset
 
 
+def extractor_bytes(network: Network, engine: Engine = "bigdl") -> bytes:
+    """Returns the network file of an extractor, whole."""
+    return b"".join(extractor_parts(network, engine))
+
+
 def extractor_parts(network: Network, engine: Engine, ranges: Ranges | None = None, own_outputs: int = 0) -> Parts:
     """Returns the network file of an extractor, in parts, which are the net's own arrays where that is possible.
 
@@ -63,6 +68,11 @@ def extractor_parts(network: Network, engine: Engine, ranges: Ranges | None = No
     """
     weights = _Weights()
     return _file(_header(network, weights, engine, ranges, own_outputs), weights)
+
+
+def detector_bytes(detector: SingleShot, engine: Engine = "bigdl") -> bytes:
+    """Returns the network file of an SSD, whole."""
+    return b"".join(detector_parts(detector, engine))
 
 
 def detector_parts(detector: SingleShot, engine: Engine, ranges: Ranges | None = None, own_outputs: int = 0) -> Parts:

@@ -1,8 +1,8 @@
 """Java's classes as a run's JVMs find them, and what was laid beside them so that JVMs start faster.
 
-A JVM reads, checks and links some fifteen thousand classes before it has computed anything. It can instead map them
-from an archive that an earlier JVM wrote (class data sharing, JEP 350), which `build_class_archive` builds. An archive
-fits one class path, jar by jar, so jars are named in the same order everywhere; jobimage/executor.sh names the same.
+A JVM reads, checks and links some fifteen thousand classes before it has computed anything. Java maps them instead
+from an archive, if it was shown them once (class data sharing, JEP 350; `class_archive` does). An archive fits one
+class path, jar by jar: so jars are named in an order that is the same everywhere; jobimage/executor.sh names the same.
 
 An engine takes seconds for its first net, whatever that is. So there is a small one, for the time in which a JVM waits
 for its run's (dev.featx.nets.loading.Preparation).

@@ -21,7 +21,6 @@ from featx_job.nets.ssd.detection import split
 from examples.demo.models import coco_ssdlite, digest, squeezenet
 from tests.support import architectures, models
 from tests.support.architectures import ScaledNet
-from tests.support.network_files import network_file
 
 Files = Callable[[Path], models.CaffeFiles | Path]
 
@@ -113,7 +112,7 @@ def prepare(name: str, folder: Path) -> None:
 
 def _detector(net: Net, folder: Path) -> dict[str, Any]:
     network, common = _read(net, folder)
-    (folder / "detector.net").write_bytes(network_file(ready_detector(network)))
+    (folder / "detector.net").write_bytes(ready_detector(network).data)
     detector = split(fold(network))
     (folder / "detector.onnx").write_bytes(to_onnx(detector.trunk))
     np.savez(folder / "boxes.npz", priors=detector.priors, variances=detector.variances)
@@ -124,7 +123,7 @@ def _detector(net: Net, folder: Path) -> dict[str, Any]:
 
 def _extractor(pair: Pair, folder: Path) -> dict[str, Any]:
     whole, common = _read(pair.extractor, folder)
-    (folder / "extractor.net").write_bytes(network_file(ready_extractor(whole, pair.layer)))
+    (folder / "extractor.net").write_bytes(ready_extractor(whole, pair.layer).data)
     (folder / "extractor.onnx").write_bytes(to_onnx(fold(whole.of_layer(pair.layer))))
     return common
 

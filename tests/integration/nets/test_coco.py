@@ -21,7 +21,6 @@ from openvino import Core
 
 from examples.demo import models
 from tests.integration.nets.engine import Engine, Floats
-from tests.support.network_files import network_file
 
 BOXES, SCORES = "Postprocessor/ExpandDims_1:0", "Postprocessor/Slice:0"
 PERSON, CAT, CUP = 1, 17, 47
@@ -39,7 +38,7 @@ def test_raw_boxes_and_scores_equal_tensorflows(
     inputs = normalised(images)
     loaded = ready_detector(onnx_reader.read(detector), each_engine.name)
     expected = tensorflows(inputs)
-    found = each_engine.detect(network_file(loaded), inputs, 0.3)
+    found = each_engine.detect(loaded.data, inputs, 0.3)
     assert sum(map(len, found)) > len(images) / 2
     for ours, boxes, scores in zip(found, *expected, strict=True):
         for kind, score, *box in ours:
@@ -52,7 +51,7 @@ def test_things_are_found_where_they_are(detector: bytes, engine: Engine) -> Non
     folder = Path(str(skimage.__file__)).parent / "data"
     names = {"astronaut.png": PERSON, "chelsea.png": CAT, "coffee.png": CUP}
     images = [cv2.imread(str(folder / name)).astype(np.uint8) for name in names]
-    found = engine.detect(network_file(ready_detector(onnx_reader.read(detector))), normalised(images), 0.3)
+    found = engine.detect(ready_detector(onnx_reader.read(detector)).data, normalised(images), 0.3)
     assert [int(best[0][0]) for best in found] == list(names.values())
     (_, score, x0, y0, x1, y1) = found[1][0]
     assert score > 0.5

@@ -9,9 +9,9 @@ import pytest
 from featx_job.nets.caffe import caffe_pb2, caffe_reader
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph import operations
+from featx_job.nets.load import load_detector, load_extractor
 
 from tests.support.caffe_nets import CaffeNet
-from tests.support.network_files import load_detector, load_extractor
 from tests.support.tiny_models import tiny_extractor, tiny_ssd
 
 V1 = """

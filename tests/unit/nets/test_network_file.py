@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.graph.fold import fold
+from featx_job.nets.load import load_detector, load_extractor
 from featx_job.nets.ssd.detection import split
 from numpy.typing import NDArray
 
-from tests.support.network_files import load_detector, load_extractor, network_file
 from tests.support.tiny_models import tiny_extractor, tiny_ssd
 
 
@@ -31,21 +31,21 @@ def array(weights: bytes, place: dict[str, Any]) -> NDArray[np.float32]:
 
 def test_the_same_net_gives_the_same_bytes() -> None:
     net = tiny_ssd()
-    first, second = (network_file(load_detector(net.prototxt(), net.caffemodel())) for _ in range(2))
+    first, second = (load_detector(net.prototxt(), net.caffemodel()).data for _ in range(2))
     assert first == second
 
 
 def test_another_weight_gives_other_bytes() -> None:
     net, other = tiny_extractor(), tiny_extractor()
     other.message.layer[1].blobs[0].data[0] += 1
-    assert network_file(load_extractor(net.prototxt(), net.caffemodel(), "pool")) != (
-        network_file(load_extractor(other.prototxt(), other.caffemodel(), "pool"))
+    assert load_extractor(net.prototxt(), net.caffemodel(), "pool").data != (
+        load_extractor(other.prototxt(), other.caffemodel(), "pool").data
     )
 
 
 def test_layers_settings_and_weights_are_all_there() -> None:
     net = tiny_ssd()
-    header, weights = parsed(network_file(load_detector(net.prototxt(), net.caffemodel())))
+    header, weights = parsed(load_detector(net.prototxt(), net.caffemodel()).data)
     detector = split(fold(caffe_reader.read(net.prototxt(), net.caffemodel())))
     assert header["input"] == {"name": "data", "shape": [3, 64, 64]}
     assert header["outputs"] == ["norm_loc", "wide_loc", "norm_conf", "wide_conf"]
@@ -69,7 +69,7 @@ def test_layers_settings_and_weights_are_all_there() -> None:
 def test_an_extractor_says_how_long_its_feature_is() -> None:
     net = tiny_extractor()
     loaded = load_extractor(net.prototxt(), net.caffemodel(), "hash")
-    header, _ = parsed(network_file(loaded))
+    header, _ = parsed(loaded.data)
     assert (loaded.length, loaded.input_shape, header["outputs"]) == (20, (3, 48, 48), ["hash"])
     assert "detection" not in header
     assert "prob" not in {layer["name"] for layer in header["layers"]}

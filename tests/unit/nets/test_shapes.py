@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.errors import ModelError
-from featx_job.nets.load import Loaded
+from featx_job.nets.load import Loaded, load_detector, load_extractor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.caffe_nets import CaffeNet
-from tests.support.network_files import load_detector, load_extractor
 from tests.support.tiny_models import tiny_extractor, tiny_ssd
 
 NUMBERS = ["0", "-1", "-2", "1", "2", "3", "7", "100000", "2147483647", "4294967295", "1e30", "-0.5", "nan", "inf"]
