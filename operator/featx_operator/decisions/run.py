@@ -75,6 +75,11 @@ class Run:
         """Returns the seconds that passed since then; 0 if it never was."""
         return (self.now - then).total_seconds() if then else 0.0
 
+    def seconds_in(self, kind: ConditionType) -> float:
+        """Returns how long a condition has had its status."""
+        condition = conditions.find(self.before.conditions, kind)
+        return self.seconds_since(condition.last_transition_time) if condition else 0.0
+
     def report(self, findings: Mapping[ConditionType, Finding], **changes: Any) -> FeatureExtractionStatus:
         """Returns the status with findings and fields put in; whatever is not named stays as it was.
 

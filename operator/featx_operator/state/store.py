@@ -43,6 +43,10 @@ class Store:
         """Returns a resource, or None if there is none."""
         return self._resources.get(key)
 
+    def keys(self) -> list[Key]:
+        """Returns the keys of all resources."""
+        return list(self._resources)
+
     def put_resource(self, body: Body) -> None:
         """Remembers a resource."""
         key = key_of(body)
