@@ -38,7 +38,7 @@ def plan(body: Body, observed: Observed, now: datetime, settings: Settings) -> P
     try:
         resource = resource_of(body)
     except ValidationError as error:
-        return _rejected(before, error, body, now)
+        return Plan((), before) if is_finished(before) else _rejected(before, error, body, now)
     run = Run(resource, before, observed, now, settings)
     if is_finished(before):
         return ttl.after_end(run)
@@ -49,7 +49,7 @@ def plan(body: Body, observed: Observed, now: datetime, settings: Settings) -> P
 def is_finished(status: FeatureExtractionStatus) -> bool:
     """Whether a run has ended; nothing starts it again."""
     condition = conditions.find(status.conditions, "Succeeded")
-    return condition is not None and condition.status != "Unknown" and condition.reason != reasons.SPEC_INVALID
+    return condition is not None and condition.status != "Unknown"
 
 
 def _next_step(run: Run) -> Plan:

@@ -5,7 +5,7 @@ Watches deliver whole pods; those of thousands of executors would fill the opera
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -130,13 +130,13 @@ def pod_from(body: Body) -> Pod:
     metadata, status = body["metadata"], body.get("status") or {}
     labels = metadata.get("labels") or {}
     conditions = {item["type"]: item for item in status.get("conditions") or ()}
-    containers = status.get("containerStatuses") or ()
-    state = (containers[0].get("state") or {}) if containers else {}
+    role, attempt = labels.get(LABEL_ROLE, ""), labels.get(LABEL_ATTEMPT, "")
+    state = _state_of(role, status.get("containerStatuses") or ())
     return Pod(
         name=metadata["name"],
         uid=metadata.get("uid", ""),
-        attempt=int(labels.get(LABEL_ATTEMPT) or 0),
-        role=labels.get(LABEL_ROLE, ""),
+        attempt=int(attempt) if attempt.isdecimal() else 0,
+        role=role,
         version=int(metadata.get("resourceVersion") or 0),
         phase=status.get("phase", "Pending"),
         created=time_of(metadata.get("creationTimestamp")) or EPOCH,
@@ -150,6 +150,12 @@ def pod_from(body: Body) -> Pod:
         message=conditions.get("DisruptionTarget", {}).get("message", "") or status.get("message", ""),
         progress=(metadata.get("annotations") or {}).get(PROGRESS_ANNOTATION, ""),
     )
+
+
+def _state_of(role: str, containers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The state of the container named after the pod's role; a service mesh may have added others."""
+    container = next((item for item in containers if item["name"] == role), None)
+    return (container.get("state") or {}) if container else {}
 
 
 def _waiting(scheduled: Mapping[str, Any], waiting: Mapping[str, Any] | None) -> PodWaiting | None:

@@ -372,6 +372,22 @@ def test_a_spec_that_the_models_reject_is_reported_and_starts_once_it_is_fixed()
     assert world.created == ["catalog-1-driver"]
 
 
+def test_a_finished_run_stays_finished_even_if_the_models_reject_its_spec() -> None:
+    world = running().succeed(3)
+    world.converge()
+    written = len(world.written)
+    world.change(backoffLimit=1000).advance(100).converge()
+    assert world.state("Succeeded") == ("True", "Completed")
+    assert len(world.written) == written
+
+
+def test_a_failure_class_never_prevents_the_end_of_a_run() -> None:
+    world = running().fail("SpecInvalid", retryable=False)
+    world.converge()
+    assert world.state("Succeeded") == ("False", "SpecInvalid")
+    assert world.status.failed_attempts == 1
+
+
 def test_progress_is_written_immediately_and_then_every_ten_seconds() -> None:
     world = running()
     for second in range(31):

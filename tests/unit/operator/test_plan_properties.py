@@ -65,6 +65,11 @@ class RunOfOneResource(RuleBasedStateMachine):
         self.world.change(suspend=not suspended)
         self.then(then)
 
+    @rule(valid=st.booleans(), then=REACTIONS)
+    def an_upgrade_rejects_or_accepts_the_spec(self, valid: bool, then: str) -> None:
+        self.world.change(backoffLimit=self.limit if valid else 1000)
+        self.then(then)
+
     @rule(then=REACTIONS)
     def deletions_finish(self, then: str) -> None:
         self.world.finish_deletions()
@@ -167,7 +172,7 @@ class RunOfOneResource(RuleBasedStateMachine):
             return
         world = self.world
         world.refusal = world.mount_failure = None
-        world.change(suspend=False)
+        world.change(suspend=False, backoffLimit=self.limit)
         for _ in range(40):
             if self.alive() and not world.driver.deleting:
                 world.run().succeed()
