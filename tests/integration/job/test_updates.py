@@ -11,7 +11,7 @@ import pyarrow as arrow
 import pytest
 from featx_api.contract import Outcome
 from featx_job.spark.session import Session
-from featx_job.table.parquet_table import Table
+from featx_job.table.output import OutputFolders
 from featx_job.table.storage.local import LocalStorage
 
 from tests.integration.job import drawings
@@ -117,8 +117,8 @@ def test_an_update_that_another_writer_has_overtaken_looks_anew(
     replace = Session.replace
     calls: list[int] = []
 
-    def overtaken(self: Session, files: list[dict[str, Any]], table: Table) -> list[dict[str, Any]]:
-        found = replace(self, files, table)
+    def overtaken(self: Session, files: list[dict[str, Any]], folders: OutputFolders) -> list[dict[str, Any]]:
+        found = replace(self, files, folders)
         if not calls:
             deltalake.DeltaTable(nightly.table).delete("key = '05.jpg'")
         calls.append(len(files))

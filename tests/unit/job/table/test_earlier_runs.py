@@ -30,11 +30,11 @@ def images(**versions: str) -> ShardList:
 
 
 def known(folder: Path) -> dict[str, str]:
-    return earlier_runs.versions(lists(folder), BASE)
+    return earlier_runs.known_versions(lists(folder), BASE)
 
 
 def lists(folder: Path) -> list[ShardList]:
-    return earlier_runs.lists(LocalStorage(folder, "spec.source.changedSince"))
+    return earlier_runs.shard_lists(LocalStorage(folder, "spec.source.changedSince"))
 
 
 def test_of_several_tables_the_newest_counts(tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ def test_where_there_are_no_tables_yet_all_is_new(tmp_path: Path) -> None:
 def test_cells_of_a_table_are_new_from_some_minutes_before_the_newest_run_was_planned(tmp_path: Path) -> None:
     for day, base, planned in ((1, "hbase://a", 9_000_000), (2, "hbase://a", 8_000_000), (3, "hbase://b", 10_000_000)):
         written(tmp_path / str(day), RangeShards(((Range(b"", b""),),), base, planned), f"2026-11-0{day}")
-    assert earlier_runs.planned(lists(tmp_path), "hbase://a") == 9_000_000 - 300_000
-    assert earlier_runs.planned(lists(tmp_path), "hbase://c") == 0
+    assert earlier_runs.cells_since(lists(tmp_path), "hbase://a") == 9_000_000 - 300_000
+    assert earlier_runs.cells_since(lists(tmp_path), "hbase://c") == 0
 
 
 def test_archives_count_as_wholes(tmp_path: Path) -> None:
