@@ -14,9 +14,9 @@ from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.failures import RunFailure
 from featx_job.models.fetch import NetFiles, Nets
-from featx_job.nets.load import Loaded
+from featx_job.nets.prepare import PreparedNet
 from featx_job.nets.protobuf_wire import Parts
-from featx_job.nets.quantization import Seen
+from featx_job.nets.quantization import ObservedRanges
 from featx_job.source.shards import ShardList
 from featx_job.spark.session import Session
 from featx_job.table.output import RunOutput
@@ -51,7 +51,7 @@ def net_files(
         return _quantized(nets, json.loads(kept)["seen"])
     limits = spec.quantization or Quantization()
     looked_at, others = shards.samples(limits.images)
-    watched = NetFiles(nets.detector.watched() if nets.detector else None, nets.extractor.watched())
+    watched = NetFiles(nets.detector.watched_file() if nets.detector else None, nets.extractor.watched_file())
     seen = session.look(
         looked_at, watched, output.folders, lambda: tell(f"int8 is calibrated on {limits.images} images")
     )
@@ -84,8 +84,8 @@ def _quantized(nets: Nets, seen: dict[str, Any]) -> NetFiles:
     return NetFiles(detector, _of(nets.extractor, seen["extractor"]))
 
 
-def _of(net: Loaded, seen: dict[str, Any]) -> Parts:
-    return net.quantized(Seen.of_json(seen))
+def _of(net: PreparedNet, seen: dict[str, Any]) -> Parts:
+    return net.int8_file(ObservedRanges.from_json(seen))
 
 
 def _judge(quality: dict[str, Any], limits: Quantization) -> None:
