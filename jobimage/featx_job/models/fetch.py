@@ -94,7 +94,7 @@ def network(spec: FeatureExtractionSpec, model: Model, field: str, environment: 
     weights = _fetch(spec, model, uri, f"{field}.{name}", environment)
     digest = hashlib.sha256(weights).hexdigest()
     if digest != model.sha256:
-        message = f"{field}.sha256 is {model.sha256}, but {uri} has {digest}: correct one of them"
+        message = f"{field}.sha256 is {model.sha256}, but {uri} has {digest}; correct one of them"
         raise RunFailure("ModelDigestMismatch", message)
     if model.onnx:
         return _checked(field, lambda: onnx_reader.read(weights))
@@ -116,7 +116,7 @@ def _fetch(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, envi
         with path.open("rb") as file:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if path.stat().st_size else b""
     except OSError as error:
-        raise RunFailure("ModelNotFound", f"{field}: {path} can't be read ({error.strerror})") from None
+        raise RunFailure("ModelNotFound", f"{field}: {path} cannot be read ({error.strerror})") from None
 
 
 def _download(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, environment: Environment) -> Path:

@@ -25,7 +25,7 @@ class LocalSource:
         """
         if not folder.is_dir():
             raise RunFailure("SourceNotFound", f"{field}: folder {folder} not found")
-        self._folder = folder
+        self._folder, self._field = folder, field
 
     @property
     def base(self) -> str:
@@ -56,4 +56,5 @@ class LocalSource:
         try:
             return (self._folder / key).read_bytes()
         except OSError as error:
-            raise RunFailure("SourceNotFound", f"{self._folder / key} can't be read ({error.strerror})") from None
+            message = f"{self._field}: {self._folder / key} cannot be read ({error.strerror})"
+            raise RunFailure("SourceNotFound", message) from None

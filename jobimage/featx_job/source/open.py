@@ -50,7 +50,7 @@ def open_source(
         return HadoopSource(hadoop, uri)
     if uri.startswith(packages.SCHEME):
         if environment.cluster:
-            message = f"{field}: {uri} works with `featx run` only: upload the images to a store or a volume"
+            message = f"{field}: {uri} is for `featx run` only; upload the images to a store or a volume"
             raise RunFailure("SourceNotSupported", message)
         return LocalSource(packages.fetch(uri, field), field)
     return LocalSource(Path(uri.removeprefix("file://")), field)

@@ -76,7 +76,7 @@ def refuse_other_nets(manifest: Mapping[str, Any], nets: Mapping[str, Any], uri:
     if different:
         owner = f"{manifest.get('namespace')}/{manifest.get('name')}"
         message = f"spec.output.uri: {owner} wrote the table at {uri} with a different {' and '.join(different)}"
-        raise RunFailure("OutputExists", f"{message}: choose another address, or use the same nets")
+        raise RunFailure("OutputExists", f"{message}; choose another address, or use the same models")
 
 
 def known_versions(earlier: Iterable[ShardList], base: str) -> dict[str, str]:

@@ -87,7 +87,7 @@ class RunFiles:
             owner = f"{manifest.get('namespace')}/{manifest.get('name')}"
             raise RunFailure(
                 "OutputExists",
-                f"spec.output.uri: {self.uri} holds the table of {owner}: choose another address or remove it",
+                f"spec.output.uri: {self.uri} holds the table of {owner}; choose another address or remove it",
             )
         if self.load(SHARD_LIST) is not None:
             return  # an earlier attempt found the output empty, so all files are this run's
@@ -95,5 +95,5 @@ class RunFiles:
             if not file.path.startswith("_") or file.path.startswith(delta_entries.FOLDER):
                 raise RunFailure(
                     "OutputExists",
-                    f"spec.output.uri: {self.uri} is not empty ({file.path}): choose another address or remove it",
+                    f"spec.output.uri: {self.uri} is not empty ({file.path}); choose another address or remove it",
                 )

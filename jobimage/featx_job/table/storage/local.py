@@ -32,7 +32,7 @@ class LocalStorage:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            message = f"{self._field}: {self.root} can't be created ({error.strerror})"
+            message = f"{self._field}: {self.root} cannot be created ({error.strerror})"
             raise RunFailure("OutputNotWritable", message) from None
         if not os.access(self.root, os.W_OK):
             message = f"{self._field}: {self.root} is not writable by user {os.getuid()}"
@@ -57,8 +57,10 @@ class LocalStorage:
         except FileExistsError:
             return False
         except OSError as error:
-            message = f"{self._field}: {self.root} does not support hard links ({error.strerror}), which Delta needs"
-            raise RunFailure("OutputNotWritable", f"{message}: set spec.output.format to parquet") from None
+            message = (
+                f"{self._field}: {self.root} does not support hard links ({error.strerror}), which Delta tables require"
+            )
+            raise RunFailure("OutputNotWritable", f"{message}; use spec.output.format parquet") from None
         finally:
             hidden.unlink()
         return True
