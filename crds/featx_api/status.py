@@ -58,9 +58,7 @@ class Progress(StatusModel):
     )
     last_update_time: datetime | None = None
 
-    @computed_field(
-        description="Percentage of images done, or of shards until imagesTotal is known. 100 only when all are done."
-    )  # type: ignore[prop-decorator]
+    @computed_field(description="Images done in percent; shards while imagesTotal is unknown. 100 means complete.")  # type: ignore[prop-decorator]
     @property
     def percent(self) -> int:
         """The percentage, rounded down, so that 100 means complete."""

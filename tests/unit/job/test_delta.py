@@ -61,7 +61,7 @@ def test_an_entry_tells_its_transaction_and_its_shards() -> None:
 
 
 def test_the_status_calls_a_delta_table_delta_and_its_quarantine_parquet(tmp_path: Path) -> None:
-    mine = DeltaTable(FolderStorage(tmp_path), BY, "file:///table", None, lambda ask: None)
+    mine = DeltaTable(FolderStorage(tmp_path, "spec.output.uri"), BY, "file:///table", None, lambda ask: None)
     features, quarantine = mine.outputs([shard(0, ["a"])])
     assert (features.kind, features.format) == ("features", "delta")
     assert (quarantine.kind, quarantine.format) == ("quarantine", "parquet")
