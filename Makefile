@@ -79,7 +79,8 @@ bench-kills: ready engine ## drivers, then executors, killed at 50 random moment
 
 .PHONY: generate
 generate: ready ## write what is generated: the CRD from the models, Python from caffe.proto
-	for file in $(CRDS); do $(PYTHON) -m featx_api > $$file; done
+	for file in $(CRDS); do $(PYTHON) -m featx_api crd > $$file; done
+	$(PYTHON) -m featx_api resource > docs/reference/resource.md
 	$(RUN) python -m grpc_tools.protoc -I $(CAFFE) --python_out=$(CAFFE) --mypy_out=$(CAFFE) $(CAFFE)/caffe.proto
 
 .PHONY: cluster

@@ -28,7 +28,9 @@ class FeatureExtraction(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            Rule(f"size(self.metadata.name) <= {NAME_LIMIT}", f"metadata.name is longer than {NAME_LIMIT} characters"),
+            Rule(
+                f"size(self.metadata.name) <= {NAME_LIMIT}", f"metadata.name must have at most {NAME_LIMIT} characters"
+            ),
             *(
                 _fixed_once_started(f"spec.{part}")
                 for part in ("source", "detector", "extractor", "engine", "precision", "quantization", "output")

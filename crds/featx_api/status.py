@@ -20,12 +20,17 @@ ConditionType = Literal[
 class Condition(StatusModel):
     """A condition as defined by KEP-1623."""
 
-    type: ConditionType
-    status: Literal["True", "False", "Unknown"]
-    reason: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
-    message: Message = ""
-    last_transition_time: datetime
-    observed_generation: Count = 0
+    type: ConditionType = Field(description="What the condition is about.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
+    reason: str = Field(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+        description="Why, for programs.",
+    )
+    message: Message = Field("", description="Why, for people.")
+    last_transition_time: datetime = Field(description="When status last changed.")
+    observed_generation: Count = Field(0, description="Generation of the resource that it was observed for.")
 
 
 class Progress(StatusModel):
@@ -56,7 +61,7 @@ class Progress(StatusModel):
         description="What the run is waiting for: int8 calibration, or an unresponsive store. Unset while it is not "
         "waiting.",
     )
-    last_update_time: datetime | None = None
+    last_update_time: datetime | None = Field(None, description="When the progress was written.")
 
     @computed_field(description="Images done in percent; shards while imagesTotal is unknown. 100 means complete.")  # type: ignore[prop-decorator]
     @property
