@@ -40,9 +40,9 @@ class FeatureExtractionSpec(ApiModel):
     engine: Literal["bigdl", "openvino"] = Field("bigdl", description="Library that runs the models.")
     precision: Literal["f32", "bf16", "int8", "auto"] = Field(
         "f32",
-        description="Number format that the models compute in. bf16 requires engine openvino and a CPU that supports "
-        "it. auto uses bf16 where engine and CPU support it, otherwise f32. int8 is calibrated on images from the "
-        "source.",
+        description="Number format that the models compute in. bf16 requires engine openvino and a CPU with "
+        "AVX512-BF16 or AMX. int8 requires a CPU with VNNI, and is calibrated on images from the source. auto uses "
+        "bf16 where engine and CPU support it, otherwise f32.",
     )
     quantization: Quantization | None = Field(
         None, description="Calibration for precision int8, and the accuracy it must reach."
