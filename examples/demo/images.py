@@ -60,7 +60,7 @@ def _opencv_doc() -> Path:
         return examples
     if not shutil.which("apt-get"):
         raise CommandError(
-            "the demo's images (Debian's opencv-doc) need apt-get, which is not found; use your own: make demo IMAGES=DIR"
+            "apt-get, which fetches the demo's images, is not found; use your own images: make demo IMAGES=DIR"
         )
     print("downloading the Debian package opencv-doc for its sample photographs (92 MB, once) …", flush=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +71,7 @@ def _opencv_doc() -> Path:
         packages = list(Path(folder).glob("*.deb"))
         if fetched.returncode or not packages:
             raise CommandError(
-                f"apt-get download opencv-doc failed: {fetched.stderr.strip()}; use your own images: make demo IMAGES=DIR"
+                f"apt-get download opencv-doc failed: {fetched.stderr.strip()}; use your own: make demo IMAGES=DIR"
             )
         unpacked.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["dpkg-deb", "-x", str(packages[0]), str(unpacked)], check=True)
