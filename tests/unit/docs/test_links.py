@@ -1,4 +1,4 @@
-"""Every relative link in a Markdown file leads to a file of the tree, and to a heading of it."""
+"""Every relative link in Markdown leads to a file of the tree and a heading of it, and code names no page in vain."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
-def markdown() -> list[Path]:
-    """All Markdown files that are, or can be, committed."""
+def files(*patterns: str) -> list[Path]:
+    """All files of the patterns that are, or can be, committed."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -43,9 +43,19 @@ def broken(path: Path) -> list[str]:
     return dead
 
 
-@pytest.mark.parametrize("path", markdown(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", files("*.md"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_relative_link_resolves(path: Path) -> None:
     assert broken(path) == []
+
+
+def test_every_page_that_code_names_exists() -> None:
+    named = {
+        (page, str(path.relative_to(ROOT)))
+        for path in files("*.py", "*.java", "*.toml", "*.yaml", "Makefile", "Dockerfile", "*.sh")
+        for page in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text())
+    }
+    assert len(named) > 5
+    assert {(page, path) for page, path in named if not (ROOT / page).exists()} == set()
 
 
 def test_a_link_to_nothing_is_found(tmp_path: Path) -> None:
