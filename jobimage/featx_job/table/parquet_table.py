@@ -191,6 +191,7 @@ class Table:
             OutputTable(
                 uri=self._uri,
                 kind="features",
+                format="delta" if self.logged else "parquet",
                 record_count=rows,
                 bytes=sum(shard.bytes for shard in done),
                 manifest=manifest,
@@ -201,6 +202,7 @@ class Table:
                 OutputTable(
                     uri=f"{self._uri}/{self._quarantine}",
                     kind="quarantine",
+                    format="parquet",
                     record_count=failures,
                     bytes=sum(shard.failure_bytes for shard in done),
                     manifest=manifest,

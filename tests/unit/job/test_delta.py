@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from featx_job.table import delta_log
 from featx_job.table.delta_log import Committer, Entry, Rewritten
+from featx_job.table.delta_table import DeltaTable
 from featx_job.table.shard_result import ShardResult
 from featx_job.table.storage.local import FolderStorage
 from hypothesis import given
@@ -57,6 +58,13 @@ def test_an_entry_tells_its_transaction_and_its_shards() -> None:
     assert entry.transaction("another") is None
     assert entry.shards() == shards
     assert not entry.changes_rules
+
+
+def test_the_status_calls_a_delta_table_delta_and_its_quarantine_parquet(tmp_path: Path) -> None:
+    mine = DeltaTable(FolderStorage(tmp_path, "spec.output.uri"), BY, "file:///table", None, lambda ask: None)
+    features, quarantine = mine.outputs([shard(0, ["a"])])
+    assert (features.kind, features.format) == ("features", "delta")
+    assert (quarantine.kind, quarantine.format) == ("quarantine", "parquet")
 
 
 def test_a_file_of_which_nothing_is_left_is_only_removed() -> None:

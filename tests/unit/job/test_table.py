@@ -100,3 +100,4 @@ def test_outputs_count_rows_and_bytes(tmp_path: Path) -> None:
     features, quarantine = mine.outputs(mine.done())
     assert (features.record_count, features.bytes) == (2, 8)
     assert (quarantine.record_count, quarantine.bytes) == (1, 3)
+    assert (features.format, quarantine.format) == ("parquet", "parquet")
