@@ -22,7 +22,7 @@ from examples.cluster.reach import reachable
 from tests.bench import kills
 from tests.bench.main_job import specs
 from tests.e2e.names import ACCESS_KEY, SECRET_KEY
-from tests.e2e.run.stage import BUCKET, Run, Store, apply, executor_processes, kubectl, resource
+from tests.e2e.run.harness import BUCKET, Run, Store, apply, executor_processes, kubectl, resource
 
 LONGEST = 4.0  # seconds of an executor's work before it is killed; it would do all images in half a minute
 PATIENCE = 600.0

@@ -1,4 +1,4 @@
-"""A driver that runs: how many executors it has, and how far it is."""
+"""A running driver: how many of its executors are ready, and how far it is."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from featx_operator.manifests import SPARK_UI_PORT
 from featx_operator.state.observed import Pod
 
 
-def running(run: Run, driver: Pod) -> Plan:
-    """Reports a driver that runs."""
+def report_running(run: Run, driver: Pod) -> Plan:
+    """Reports the progress of a running driver."""
     pods = run.observed.executors(run.attempt)
     ready = sum(pod.ready for pod in pods)
-    # With dynamic allocation Spark itself decides how many; each pod that it made is one that it wants.
+    # With dynamic allocation Spark decides how many it wants: every pod that it created counts.
     desired = max(run.resource.spec.execution.wanted, len(pods))
     progress, executors, again = throttled(run, Executors(desired=desired, ready=ready))
     status = run.report(
         {
             "QuotaReserved": Finding("True", reasons.RESERVED),
             "DriverReady": Finding("True", reasons.RUNNING),
-            "ExecutorsReady": _executors(pods, ready, desired),
+            "ExecutorsReady": _executors_ready(pods, ready, desired),
             "Succeeded": Finding("Unknown", reasons.RUNNING),
             "Reconciling": Finding("True", reasons.RUNNING),
         },
@@ -35,7 +35,7 @@ def running(run: Run, driver: Pod) -> Plan:
     return Plan((), status, requeue_after=again)
 
 
-def _executors(pods: list[Pod], ready: int, desired: int) -> Finding:
+def _executors_ready(pods: list[Pod], ready: int, desired: int) -> Finding:
     if ready >= desired:
         return Finding("True", reasons.ALL_READY)
     waiting = next((pod.waiting for pod in pods if not pod.ready and pod.waiting and pod.waiting.message), None)

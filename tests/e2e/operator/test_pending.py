@@ -1,4 +1,4 @@
-"""Why a run does not start stands in its status, and goes away with its cause."""
+"""The status reports why a run does not start, until the cause is gone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.operator.scene import Operator, Run, apply, eventually, kubectl, scripted
+from tests.e2e.operator.harness import Operator, Run, apply, kubectl, scripted
+from tests.e2e.polling import eventually
 
 Start = Callable[..., Run]
 
@@ -21,10 +22,10 @@ def test_a_missing_secret_fails_the_run_and_is_named(start: Start) -> None:
     assert "no-such-store" in run.condition("DriverReady")["message"]
     run.until("Succeeded", "False", "SecretNotFound")
     assert "no-such-store" in run.status["failure"]["message"]
-    eventually(lambda: run.drivers() == [], "the driver is deleted")
+    eventually(lambda: run.drivers() == [], "the driver to be deleted")
 
 
-def test_a_secret_that_comes_with_the_run_is_waited_for(
+def test_a_secret_created_shortly_after_the_run_is_found(
     operator: Operator, start: Start, kubeconfig: Path, tmp_path: Path
 ) -> None:
     operator.kill()
@@ -39,19 +40,19 @@ def test_a_secret_that_comes_with_the_run_is_waited_for(
 
 
 @pytest.mark.parametrize(
-    ("execution", "reason", "says"),
+    ("execution", "reason", "message"),
     [
         ({"nodePool": "no-such-pool"}, "Unschedulable", "0/1 nodes"),
         ({"image": "localhost/featx/no-such-image:1"}, "ImageUnavailable", "no-such-image"),
         ({"serviceAccountName": "nobody"}, "DriverRefused", "nobody"),
     ],
 )
-def test_what_keeps_a_driver_from_starting_is_told(
-    start: Start, execution: dict[str, str], reason: str, says: str
+def test_the_reason_why_a_driver_does_not_start_is_reported(
+    start: Start, execution: dict[str, str], reason: str, message: str
 ) -> None:
     run = start("succeed 1", execution=execution).until("DriverReady", "False", reason)
-    assert says in run.condition("DriverReady")["message"]
-    assert run.said("Succeeded")[0] == "Unknown"
+    assert message in run.condition("DriverReady")["message"]
+    assert run.state("Succeeded")[0] == "Unknown"
 
 
 def test_a_missing_claim_is_named(start: Start) -> None:
@@ -59,21 +60,21 @@ def test_a_missing_claim_is_named(start: Start) -> None:
     assert "no-such-claim" in run.condition("DriverReady")["message"]
 
 
-def test_a_run_over_quota_is_held_until_there_is_room(start: Start) -> None:
+def test_a_run_over_quota_starts_once_there_is_room(start: Start) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"}, "spec": {"hard": {"pods": "0"}}}
     kubectl("apply", "--filename=-", stdin=quota)
     try:
         run = start("succeed 1").until("QuotaReserved", "False", "QuotaExceeded")
-        assert run.said("Succeeded")[0] == "Unknown"
+        assert run.state("Succeeded")[0] == "Unknown"
         assert "exceeded quota: full" in run.condition("QuotaReserved")["message"]
     finally:
         kubectl("delete", "resourcequota", "full")
     run.until("Succeeded", "True")
-    assert run.said("QuotaReserved") == ("True", "Reserved")
+    assert run.state("QuotaReserved") == ("True", "Reserved")
     assert run.status["failedAttempts"] == 0
 
 
-def test_a_foreign_pod_with_the_drivers_name_is_left_alone(start: Start) -> None:
+def test_a_foreign_pod_with_the_name_of_a_driver_is_not_touched(start: Start) -> None:
     foreign = scripted("x", "")  # for its image
     pod = {
         "apiVersion": "v1",
@@ -96,7 +97,7 @@ def test_a_foreign_pod_with_the_drivers_name_is_left_alone(start: Start) -> None
     run = apply(scripted("foreign", "succeed 1"))
     try:
         run.until("DriverReady", "False", "NameTaken")
-        assert run.said("Stalled") == ("True", "NameTaken")
+        assert run.state("Stalled") == ("True", "NameTaken")
         assert kubectl("get", "pod", "foreign-1-driver", "--output=jsonpath={.metadata.uid}").stdout == uid
         kubectl("delete", "pod", "foreign-1-driver")
         run.until("Succeeded", "True")

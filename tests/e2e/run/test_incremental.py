@@ -1,23 +1,23 @@
-"""A resource a night over one table: the second run does what has changed, and readers never see a key twice."""
+"""One resource per night over one table: the second run processes the changes, and readers never see a key twice."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.e2e.run.stage import BUCKET, Run, Store, apply, resource
+from tests.e2e.run.harness import BUCKET, Run, Store, apply, resource
 
 FOLDER = "images/nightly"
 
 
 def night(name: str, store: Store, extractor: dict[str, Any]) -> Run:
-    """Applies a night's resource; all are alike but for their names."""
+    """Applies a night's resource; they differ only in their names."""
     body = resource(name, store, None, extractor, execution={"shardImages": 5})
     body["spec"]["source"]["s3"]["prefix"] = f"{FOLDER}/"
     body["spec"]["output"] = {"uri": f"s3://{BUCKET}/tables/nightly", "mode": "incremental"}
     return apply(body).wait()
 
 
-def test_a_second_night_runs_what_is_new_or_changed_into_the_same_table(
+def test_a_second_run_adds_only_new_and_changed_images_to_the_table(
     store: Store, noise: dict[str, bytes], tiny: dict[str, Any]
 ) -> None:
     names = sorted(noise)

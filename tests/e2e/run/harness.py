@@ -1,4 +1,4 @@
-"""What these tests do and see: objects in the store, resources applied, tables read back."""
+"""Objects in the store, resources in the namespace, tables read back."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.support.models import CaffeFiles
 from tests.support.tables import copied, table_of_folder
 
 BUCKET = "e2e"
-PATIENCE = 180.0  # two cores start a driver's JVM, an executor's, and convert two nets
+PATIENCE = 180.0  # two cores start two JVMs and convert two nets
 
 
 def kubectl(*arguments: str, stdin: object = None, check: bool = True) -> str:
-    """Runs kubectl in the namespace and returns what it printed."""
+    """Runs kubectl in the namespace; returns its output."""
     command = ["kubectl", "--namespace", NAMESPACE, *arguments]
     text = None if stdin is None else json.dumps(stdin)
     outcome = subprocess.run(command, input=text, text=True, capture_output=True, check=False)
@@ -29,7 +29,7 @@ def kubectl(*arguments: str, stdin: object = None, check: bool = True) -> str:
 
 
 class Store:
-    """The bucket that images, models and tables are in."""
+    """The bucket of images, models and tables."""
 
     def __init__(self, client: Minio) -> None:
         self.client = client
@@ -46,7 +46,7 @@ class Store:
         return f"{prefix}/"
 
     def put_model(self, name: str, files: CaffeFiles) -> dict[str, str]:
-        """Uploads a model; returns the spec's words for it."""
+        """Uploads a model; returns its part of the spec."""
         for kind, path in (("prototxt", files.prototxt), ("caffemodel", files.caffemodel)):
             self.put(f"models/{name}.{kind}", path.read_bytes())
         return {
@@ -56,12 +56,12 @@ class Store:
         }
 
     def shards_done(self, prefix: str) -> int:
-        """Returns how many shards of the run that writes to a prefix are committed."""
-        found = self.client.list_objects(BUCKET, f"{prefix}/_featx/", recursive=True)
-        return sum("/done/" in str(item.object_name) for item in found)
+        """The number of committed shards of the run that writes to a prefix."""
+        items = self.client.list_objects(BUCKET, f"{prefix}/_featx/", recursive=True)
+        return sum("/done/" in str(item.object_name) for item in items)
 
     def rows(self, prefix: str) -> list[dict[str, Any]]:
-        """Returns the rows of the table below a prefix, or of a quarantine."""
+        """The rows of the table, or quarantine, at a prefix."""
         items = self.client.list_objects(BUCKET, f"{prefix}/", recursive=True)
         names = [str(item.object_name) for item in items if "/_featx/" not in str(item.object_name)]
         with copied(f"{prefix}/", names, lambda name: self.client.get_object(BUCKET, name).read()) as folder:
@@ -76,17 +76,17 @@ class Run:
 
     @property
     def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(kubectl("get", "fx", self.name, "--output=json"))
-        return dict(found.get("status") or {})
+        body: dict[str, Any] = json.loads(kubectl("get", "fx", self.name, "--output=json"))
+        return dict(body.get("status") or {})
 
     def condition(self, kind: str) -> dict[str, Any]:
-        return next((each for each in self.status.get("conditions", []) if each["type"] == kind), {})
+        return next((item for item in self.status.get("conditions", []) if item["type"] == kind), {})
 
     def wait(self, status: str = "True") -> Run:
-        """Waits as a user would."""
+        """Waits with kubectl, as a user would."""
         timeout = f"--timeout={PATIENCE:.0f}s"
-        said = kubectl("wait", f"--for=condition=Succeeded={status}", f"fx/{self.name}", timeout, check=False)
-        assert "condition met" in said, f"{said}{json.dumps(self.status, indent=1)}{self.driver_log()}"
+        output = kubectl("wait", f"--for=condition=Succeeded={status}", f"fx/{self.name}", timeout, check=False)
+        assert "condition met" in output, f"{output}{json.dumps(self.status, indent=1)}{self.driver_log()}"
         return self
 
     def pods(self, role: str) -> list[dict[str, Any]]:
@@ -99,7 +99,7 @@ class Run:
 
 
 def resource(name: str, store: Store, detector: dict[str, Any] | None, extractor: dict[str, Any], **spec: Any) -> Any:
-    """Returns a resource that reads images/NAME/ and writes tables/NAME."""
+    """A resource that reads images/NAME/ and writes tables/NAME."""
     source = {
         "endpoint": ENDPOINT,
         "bucket": BUCKET,
@@ -128,24 +128,24 @@ def resource(name: str, store: Store, detector: dict[str, Any] | None, extractor
 
 
 def apply(body: dict[str, Any]) -> Run:
-    """Applies a resource as people do."""
+    """Applies a resource as users do."""
     kubectl("apply", "--filename=-", stdin=body)
     return Run(body["metadata"]["name"])
 
 
 def executor_processes() -> set[int]:
-    """Returns the process ids of executors' JVMs: containers' processes are this machine's."""
-    found = set()
+    """The process ids of the executors' JVMs, which are visible on this machine."""
+    pids = set()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().split(b"\0")
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # it has exited in the meantime
         if words[0].endswith(b"java") and any(b"KubernetesExecutorBackend" in word for word in words):
-            found.add(int(path.parent.name))
-    return found
+            pids.add(int(path.parent.name))
+    return pids
 
 
-def folder_of(images: list[Path]) -> dict[str, bytes]:
-    """Returns files by name."""
+def contents_by_name(images: list[Path]) -> dict[str, bytes]:
+    """The contents of files by their names."""
     return {path.name: path.read_bytes() for path in images}

@@ -1,4 +1,4 @@
-"""What is created: Pod Security `restricted`, Secrets as files only, the labels that everything is found by."""
+"""The manifests of an attempt: Pod Security `restricted`, Secrets as files only, labels."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def resource(**spec: Any) -> FeatureExtraction:
     return FeatureExtraction.model_validate(body)
 
 
-def both(**spec: Any) -> list[dict[str, Any]]:
+def driver_and_executor(**spec: Any) -> list[dict[str, Any]]:
     run = resource(**spec)
     return [manifests.driver_pod(run, 2, "job:1"), manifests.executor_template(run, 2)]
 
 
-@pytest.mark.parametrize("pod", both(), ids=["driver", "executor"])
+@pytest.mark.parametrize("pod", driver_and_executor(), ids=["driver", "executor"])
 def test_pods_satisfy_pod_security_restricted(pod: dict[str, Any]) -> None:
     security = pod["spec"]["securityContext"]
     assert security["runAsNonRoot"] is True
@@ -40,7 +40,7 @@ def test_pods_satisfy_pod_security_restricted(pod: dict[str, Any]) -> None:
     assert pod["spec"]["enableServiceLinks"] is False
 
 
-def test_the_driver_pod_is_what_the_job_expects() -> None:
+def test_the_driver_pod_gives_the_job_its_environment() -> None:
     pod = manifests.driver_pod(resource(), 2, "job:1")
     assert pod["metadata"]["name"] == "catalog-2-driver"
     assert pod["metadata"]["ownerReferences"][0]["uid"] == "u-1"
@@ -57,8 +57,8 @@ def test_the_driver_pod_is_what_the_job_expects() -> None:
     }
 
 
-def test_labels_tell_name_uid_attempt_and_role() -> None:
-    driver, executor = both()
+def test_labels_carry_name_uid_attempt_and_role() -> None:
+    driver, executor = driver_and_executor()
     expected = {"featx.dev/name": "catalog", "featx.dev/uid": "u-1", "featx.dev/attempt": "2"}
     assert expected.items() <= driver["metadata"]["labels"].items()
     assert expected.items() <= executor["metadata"]["labels"].items()
@@ -66,22 +66,22 @@ def test_labels_tell_name_uid_attempt_and_role() -> None:
     assert executor["metadata"]["labels"]["featx.dev/role"] == "executor"
 
 
-def test_executors_get_no_token_and_the_container_name_that_spark_is_told() -> None:
+def test_executors_get_no_token_and_the_container_name_that_spark_expects() -> None:
     template = manifests.executor_template(resource(), 1)
     assert template["spec"]["automountServiceAccountToken"] is False
     assert template["spec"]["containers"][0]["name"] == "executor"
 
 
-@pytest.mark.parametrize("pod", both(), ids=["driver", "executor"])
-def test_secrets_are_files(pod: dict[str, Any]) -> None:
+@pytest.mark.parametrize("pod", driver_and_executor(), ids=["driver", "executor"])
+def test_secrets_are_mounted_as_read_only_files(pod: dict[str, Any]) -> None:
     mounts = {mount["mountPath"]: mount for mount in pod["spec"]["containers"][0]["volumeMounts"]}
     assert mounts["/etc/featx/secrets/store"]["readOnly"] is True
     assert "secretKeyRef" not in json.dumps(pod)
     assert "envFrom" not in json.dumps(pod)
 
 
-def test_claims_are_mounted_and_only_the_output_can_be_written() -> None:
-    pod = both(source={"claim": {"name": "images"}}, output={"uri": "claim://features/table"})[0]
+def test_claims_are_mounted_and_only_the_output_is_writable() -> None:
+    pod = driver_and_executor(source={"claim": {"name": "images"}}, output={"uri": "claim://features/table"})[0]
     mounts = {
         mount["mountPath"]: mount["readOnly"]
         for mount in pod["spec"]["containers"][0]["volumeMounts"][1:]
@@ -91,23 +91,23 @@ def test_claims_are_mounted_and_only_the_output_can_be_written() -> None:
     assert mounts["/mnt/featx/claims/features"] is False
 
 
-def test_node_pool_and_priority_hold_for_driver_and_executors() -> None:
+def test_node_pool_and_priority_apply_to_driver_and_executors() -> None:
     execution = {"nodePool": "xeon"}
-    for pod in both(execution=execution, priorityClassName="night"):
+    for pod in driver_and_executor(execution=execution, priorityClassName="night"):
         assert pod["spec"]["nodeSelector"] == {"featx.dev/node-pool": "xeon"}
         assert pod["spec"]["priorityClassName"] == "night"
 
 
-def test_the_config_map_holds_the_job_and_the_executors_template() -> None:
-    made = manifests.config_map(resource(), 2)
-    job = JobSpec.model_validate_json(made["data"]["job.json"])
+def test_the_config_map_contains_the_job_and_the_executor_template() -> None:
+    config_map = manifests.config_map(resource(), 2)
+    job = JobSpec.model_validate_json(config_map["data"]["job.json"])
     assert (job.name, job.uid, job.attempt) == ("catalog", "u-1", 2)
     assert job.spec == resource().spec
-    assert yaml.safe_load(made["data"]["executor-pod.yaml"]) == manifests.executor_template(resource(), 2)
-    assert made["metadata"]["name"] == "catalog-2-job"
+    assert yaml.safe_load(config_map["data"]["executor-pod.yaml"]) == manifests.executor_template(resource(), 2)
+    assert config_map["metadata"]["name"] == "catalog-2-job"
 
 
-def test_the_longest_name_still_fits_into_labels() -> None:
+def test_the_longest_name_still_fits_into_a_label() -> None:
     body = copy.deepcopy(good())
     body["metadata"] |= {"name": "n" * 48, "uid": "u-1"}
     pod = manifests.driver_pod(FeatureExtraction.model_validate(body), 100_000, "job:1")
