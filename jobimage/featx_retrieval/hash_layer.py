@@ -26,7 +26,7 @@ def append(network: Network, layer: str, hashing: Hash) -> bytes:
     Raises:
         ModelError: There is no such layer, the net already has a layer `deepbit`, or the feature's length differs.
     """
-    extractor = network.of_layer(layer)
+    extractor = network.up_to_layer(layer)
     if any(existing.name == NAME for existing in network.layers):
         raise ModelError(f"the net already has a layer {NAME!r}: fit to the net without it")
     bits, length = hashing.weight.shape
