@@ -62,8 +62,9 @@ bench: ready java ## run a benchmark and update docs/bench (WHAT=main by default
 ##@ Maintain
 
 .PHONY: generate
-generate: ready java ## write the generated files: CRD, version, NOTICE, protobuf classes
-	for file in $(CRDS); do $(PYTHON) -m featx_api > $$file; done
+generate: ready java ## write the generated files: CRD, reference pages, version, NOTICE, protobuf classes
+	for file in $(CRDS); do $(PYTHON) -m featx_api crd > $$file; done
+	$(PYTHON) -m featx_api resource > docs/reference/resource.md
 	$(PYTHON) -m grpc_tools.protoc -I $(CAFFE) --python_out=$(CAFFE) --mypy_out=$(CAFFE) $(CAFFE)/caffe.proto
 	$(PYTHON) -m tools.version
 	$(PYTHON) -m tools.notice

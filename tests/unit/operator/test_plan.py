@@ -180,7 +180,7 @@ def test_executors_that_outlive_their_driver_are_stopped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("waiting", "scheduled", "reason", "says"),
+    ("waiting", "scheduled", "reason", "message"),
     [
         (("Unschedulable", "0/3 nodes are available"), False, "Unschedulable", "0/3 nodes"),
         (("Unschedulable", 'persistentvolumeclaim "data" not found'), False, "ClaimNotFound", "data"),
@@ -190,13 +190,13 @@ def test_executors_that_outlive_their_driver_are_stopped() -> None:
     ],
 )
 def test_the_reason_why_a_driver_does_not_start_is_reported(
-    waiting: tuple[str, str], scheduled: bool, reason: str, says: str
+    waiting: tuple[str, str], scheduled: bool, reason: str, message: str
 ) -> None:
     world = World()
     world.converge()
     world.wait(*waiting, scheduled=scheduled).converge()
     assert world.state("DriverReady") == ("False", reason)
-    assert says in world.condition("DriverReady").message
+    assert message in world.condition("DriverReady").message
 
 
 def test_a_missing_secret_fails_the_run_after_a_grace_period() -> None:

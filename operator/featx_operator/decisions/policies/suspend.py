@@ -21,7 +21,7 @@ def suspended(run: Run) -> Plan | None:
     remaining = [pod for pod in run.observed.pods if pod.deleting or not pod.ended]
     recorded = reason in (reasons.SUSPENDING, reasons.SUSPENDED)
     if remaining and not recorded:
-        text = f"stopping {len(remaining)} pods"
+        text = f"stopping pods: {len(remaining)} left"
         findings = _findings(Finding("False", reasons.SUSPENDING, text), Finding("True", reasons.SUSPENDING, text))
         return Plan((), run.report(findings), requeue_after=0)
     if remaining:
