@@ -11,6 +11,7 @@ RUN := $(UV) run --no-sync
 LONG := featx-bigdl,bigdl-bare,featx-openvino,openvino-bare,featx-openvino-bf16,openvino-bf16-bare,openvino-bf16,openvino,onnxruntime,torch,featx-bigdl-int8,featx-openvino-int8
 PYTHON := .venv/bin/python
 CAFFE := jobimage/featx_job/nets/caffe
+JAVA_FAILURES := jobimage/java/src/main/java/dev/featx/failure
 CRDS := crds/featureextractions.featx.dev.yaml charts/featx-crds/templates/featureextractions.featx.dev.yaml
 
 .PHONY: help
@@ -78,8 +79,10 @@ bench-kills: ready engine ## drivers, then executors, killed at 50 random moment
 	$(PYTHON) -m tests.bench executor-kills
 
 .PHONY: generate
-generate: ready ## write what is generated: the CRD from the models, Python from caffe.proto
-	for file in $(CRDS); do $(PYTHON) -m featx_api > $$file; done
+generate: ready ## write what is generated: the CRD from the models, the failures' docs and Java, Python from caffe.proto
+	for file in $(CRDS); do $(PYTHON) -m featx_api crd > $$file; done
+	$(PYTHON) -m featx_api failures > docs/reference/failures.md
+	for enum in FailureClass QuarantineReason; do $(PYTHON) -m featx_api $$enum.java > $(JAVA_FAILURES)/$$enum.java; done
 	$(RUN) python -m grpc_tools.protoc -I $(CAFFE) --python_out=$(CAFFE) --mypy_out=$(CAFFE) $(CAFFE)/caffe.proto
 
 .PHONY: cluster
