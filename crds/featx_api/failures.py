@@ -27,6 +27,11 @@ class FailureClass(StrEnum):
         member.retryable, member.advice = retryable, advice
         return member
 
+    @classmethod
+    def named(cls, label: str) -> FailureClass | None:
+        """Return the class that has this label, or None if the registry has none."""
+        return next((one for one in cls if one == label), None)
+
     # The user's to correct.
     ACCESS_DENIED = "AccessDenied", False, "Grant access to the identity or Secret that the message names."
     BUCKET_NOT_FOUND = "BucketNotFound", False, "Create the bucket, or correct its name."

@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from featx_api.failures import FailureClass
+
 from featx_job.failures import RunFailure
 
 SCHEME = "package:"
@@ -33,7 +35,7 @@ def fetch(uri: str, field: str) -> Path:
     if not folder.is_dir():
         _unpack(package, folder, field)
     if not (folder / inner).exists():
-        raise RunFailure("PackageNotFound", f"{field}: the package {package} has no {inner}")
+        raise RunFailure(FailureClass.PACKAGE_NOT_FOUND, f"{field}: package {package} has no {inner}")
     return folder / inner
 
 
@@ -45,6 +47,6 @@ def _unpack(package: str, folder: Path, field: str) -> None:
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
         if outcome.returncode:
             why = " ".join(outcome.stderr.split())[-300:]
-            raise RunFailure("PackageNotFound", f"{field}: the package {package} can't be fetched ({why})")
+            raise RunFailure(FailureClass.PACKAGE_NOT_FOUND, f"{field}: package {package} cannot be fetched ({why})")
         if not folder.exists():
             target.rename(folder)

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from featx_api.failures import FailureClass
+
 from featx_job.failures import RunFailure
 from featx_job.source import Listed
 
@@ -24,7 +26,7 @@ class FolderSource:
             RunFailure: SourceNotFound.
         """
         if not folder.is_dir():
-            raise RunFailure("SourceNotFound", f"{field}: there is no folder {folder}")
+            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{field}: folder {folder} not found")
         self._folder = folder
 
     @property
@@ -56,4 +58,6 @@ class FolderSource:
         try:
             return (self._folder / key).read_bytes()
         except OSError as error:
-            raise RunFailure("SourceNotFound", f"{self._folder / key} can't be read ({error.strerror})") from None
+            raise RunFailure(
+                FailureClass.SOURCE_NOT_FOUND, f"{self._folder / key} cannot be read ({error.strerror})"
+            ) from None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from featx_api.failures import FailureClass
 from featx_api.source import Packed
 
 from featx_job.failures import RunFailure
@@ -77,7 +78,8 @@ def cut(base: str, files: Iterable[Listed], packed: Packed) -> PackedShards:
     for file in files:
         if packed.format == "parquet" and DELTA_LOG in file.key.split("/"):
             raise RunFailure(
-                "SourceNotSupported", f"spec.source.packed.format: {file.key} is a Delta table's: say delta"
+                FailureClass.SOURCE_NOT_SUPPORTED,
+                f"spec.source.packed.format: {file.key} belongs to a Delta table; set the format to delta",
             )
         if _is_wanted(file.key, packed.format):
             wanted.append(file)

@@ -20,6 +20,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from featx_api.failures import FailureClass
+
 from featx_job.failures import RunFailure
 from featx_job.table import delta_log, earlier_runs
 from featx_job.table.delta_log import Committer, Entry, Rewritten
@@ -99,8 +101,8 @@ class DeltaTable(Table):
     def _refuse_unknown(self, newest: Mapping[str, Any]) -> None:
         reason = delta_log.refusal(newest)
         if reason:
-            message = f"spec.output.uri: {self._uri} can't be updated: {reason}: choose another address"
-            raise RunFailure("OutputExists", message)
+            message = f"spec.output.uri: {self._uri} cannot be updated: {reason}; choose another address"
+            raise RunFailure(FailureClass.OUTPUT_EXISTS, message)
 
     def _look(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self._ask(lambda table: table.written()))
@@ -143,8 +145,8 @@ class DeltaTable(Table):
     def _create(self) -> None:
         entry = delta_log.created(self._by, datetime.now(UTC))
         if self._written(0, entry).table_id != self._by.table_id:
-            message = f"spec.output.uri: another run has begun a table at {self._uri}: choose another address"
-            raise RunFailure("OutputExists", message)
+            message = f"spec.output.uri: another run has created a table at {self._uri}; choose another address"
+            raise RunFailure(FailureClass.OUTPUT_EXISTS, message)
         self._version = 0
 
     def commit(self, done: Done, shards: int) -> None:
@@ -170,8 +172,8 @@ class DeltaTable(Table):
         while self._group == number and not self.updates:
             there = self._written(self._version + 1, data)
             if not self._learn(there) and there.changes_rules:
-                message = f"spec.output.uri: columns or settings of {self._uri} were changed during the run"
-                raise RunFailure("OutputExists", f"{message}: choose another address")
+                message = f"spec.output.uri: columns or settings of {self._uri} changed during the run"
+                raise RunFailure(FailureClass.OUTPUT_EXISTS, f"{message}; choose another address")
             self._version += 1
 
     def _written(self, version: int, data: bytes) -> Entry:
@@ -211,8 +213,8 @@ class DeltaTable(Table):
                 return
             self._storage.remove([each.file for each in rewritten])
             LOG.info("another writer was faster: looking anew")
-        message = f"spec.output.uri: others write to {self._uri} all the time: let the run have it for a while"
-        raise RunFailure("OutputBusy", message, retryable=True)
+        message = f"spec.output.uri: gave up after {TRIES} commit conflicts; pause other writers to {self._uri}"
+        raise RunFailure(FailureClass.OUTPUT_BUSY, message)
 
     def _replaced(self, newest: Mapping[str, Any], shards: Sequence[ShardResult], replace: Replace) -> list[Rewritten]:
         home = self._storage.hadoop_uri

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from featx_api.failures import FailureClass
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.failures import RunFailure
@@ -75,8 +76,8 @@ def refuse_other_nets(manifest: Mapping[str, Any], mine: Mapping[str, Any], uri:
     different = [f"spec.{name}" for name in mine if mine[name] != theirs[name]]
     if different:
         owner = f"{manifest.get('namespace')}/{manifest.get('name')}"
-        message = f"spec.output.uri: the table at {uri} was made by {owner} with another {' and '.join(different)}"
-        raise RunFailure("OutputExists", f"{message}: choose another address, or use the same nets")
+        message = f"spec.output.uri: the table at {uri} was written by {owner} with another {' and '.join(different)}"
+        raise RunFailure(FailureClass.OUTPUT_EXISTS, f"{message}; choose another address, or use the same models")
 
 
 def versions(before: Iterable[ShardList], base: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from featx_api.failures import FailureClass
 from featx_api.status import OutputTable
 
 from featx_job.failures import RunFailure
@@ -81,16 +82,16 @@ class Table:
         if manifest is not None and manifest.get("uid") != self._uid:
             owner = f"{manifest.get('namespace')}/{manifest.get('name')}"
             raise RunFailure(
-                "OutputExists",
-                f"spec.output.uri: {self._uri} holds the table of {owner}: choose another address or remove it",
+                FailureClass.OUTPUT_EXISTS,
+                f"spec.output.uri: {self._uri} holds the table of {owner}; choose another address or remove it",
             )
         if self.kept(SHARD_LIST) is not None:
             return  # this run has been here before: what is there is its own
         for file in self._storage.files(""):
             if not file.path.startswith("_") or file.path.startswith(delta_log.FOLDER):
                 raise RunFailure(
-                    "OutputExists",
-                    f"spec.output.uri: {self._uri} is not empty ({file.path}): choose another address or remove it",
+                    FailureClass.OUTPUT_EXISTS,
+                    f"spec.output.uri: {self._uri} is not empty ({file.path}); choose another address or remove it",
                 )
 
     def shard_list(self, make: Callable[[], ShardList]) -> ShardList:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from featx_api.failures import FailureClass
+
 # Accepted
 SPEC_VALID: Final = "SpecValid"  # the models accept it, as the API server did
 SPEC_INVALID: Final = "SpecInvalid"  # the API server's CRD is older or newer than the operator
@@ -18,11 +20,13 @@ NOT_CREATED: Final = "NotCreated"
 STARTING: Final = "Starting"  # on a node; images and volumes are being made ready
 RUNNING: Final = "Running"
 BACKING_OFF: Final = "BackingOff"  # the last attempt failed; the next one begins at status.nextAttemptTime
-UNSCHEDULABLE: Final = "Unschedulable"  # no node fits
-IMAGE_UNAVAILABLE: Final = "ImageUnavailable"  # the kubelet can't pull it
-SECRET_NOT_FOUND: Final = "SecretNotFound"  # noqa: S105
-CLAIM_NOT_FOUND: Final = "ClaimNotFound"
-CONTAINER_CONFIG: Final = "ContainerConfigError"  # the kubelet can't make the container from the pod's spec
+UNSCHEDULABLE: Final = FailureClass.UNSCHEDULABLE  # no node fits
+IMAGE_UNAVAILABLE: Final = FailureClass.IMAGE_UNAVAILABLE  # the kubelet can't pull it
+SECRET_NOT_FOUND: Final = FailureClass.SECRET_NOT_FOUND
+CLAIM_NOT_FOUND: Final = FailureClass.CLAIM_NOT_FOUND
+CONTAINER_CONFIG: Final = (
+    FailureClass.CONTAINER_CONFIG_ERROR
+)  # the kubelet can't make the container from the pod's spec
 NAME_TAKEN: Final = "NameTaken"  # something that is not this run's has the name of its driver or ConfigMap
 PREVIOUS_RUN: Final = "PreviousRunTerminating"  # a deleted run of the same name is still being collected
 DRIVER_REFUSED: Final = "DriverRefused"  # the API server won't take the pod: admission, service account, RBAC
@@ -39,14 +43,9 @@ SUSPENDING: Final = "Suspending"  # pods are still there
 SUSPENDED: Final = "Suspended"
 RESUMED: Final = "Resumed"
 
-# Succeeded, and failure classes that the operator finds itself; others are the driver's own
+# Succeeded; a failed run's reason is its failure class (featx_api.failures)
 COMPLETED: Final = "Completed"
-BACKOFF_LIMIT: Final = "BackoffLimitExceeded"
-DEADLINE: Final = "DeadlineExceeded"
-DRIVER_LOST: Final = "DriverLost"  # deleted, or gone with its node
-DRIVER_EXITED: Final = "DriverExited"  # ended without saying how
-DRIVER_EVICTED: Final = "DriverEvicted"
-OUT_OF_MEMORY: Final = "DriverOutOfMemory"
+BACKOFF_LIMIT: Final = FailureClass.BACKOFF_LIMIT_EXCEEDED
 
 # Reconciling, Stalled
 PROGRESSING: Final = "Progressing"

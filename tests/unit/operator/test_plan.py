@@ -89,7 +89,7 @@ def test_an_exit_code_of_0_without_a_word_is_no_success() -> None:
     ("end", "class_", "retried"),
     [
         ({"code": 1}, "DriverExited", True),
-        ({"code": 2}, "DriverExited", False),
+        ({"code": 2}, "DriverFailed", False),
         ({"code": 1, "message": "{not json"}, "DriverExited", True),
         ({"code": 137}, "DriverExited", True),
         ({"code": 137, "reason": "OOMKilled"}, "DriverOutOfMemory", True),

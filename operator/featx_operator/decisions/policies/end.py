@@ -11,25 +11,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from featx_api.contract import Outcome
+from featx_api.failures import FailureClass
 from featx_api.status import Driver, Executors, Failure
 from pydantic import ValidationError
 
 from featx_operator.decisions import reasons
-from featx_operator.decisions.conditions import Finding, Truth
+from featx_operator.decisions.conditions import Finding, Truth, shortened
 from featx_operator.decisions.policies.progress import final_progress
 from featx_operator.decisions.run import Plan, Run, whole
 from featx_operator.state.observed import Pod
 
 PERMANENT_EXIT = 2  # the driver's exit code for what no further attempt can mend
 KILLED_EXIT = 137
+STATUS_LIMIT = 4096  # of a failure's message (featx_api.status)
 
 
 @dataclass(frozen=True)
 class AttemptFailure:
-    """Why an attempt failed, and whether another one may fare better."""
+    """Why an attempt failed."""
 
-    failure: Failure
-    retryable: bool
+    class_: FailureClass
+    message: str
+
+    def to_status(self) -> Failure:
+        """Returns the form that the resource's status shows."""
+        return Failure(class_=self.class_, message=shortened(self.message, STATUS_LIMIT))
 
 
 def outcome_of(driver: Pod) -> Outcome | None:
@@ -46,24 +52,35 @@ def failure_of(driver: Pod) -> AttemptFailure:
     """Returns why an ended driver that did not succeed has failed."""
     outcome = outcome_of(driver)
     if outcome and outcome.failure:
-        return AttemptFailure(outcome.failure, outcome.retryable)
+        return _reported(outcome.failure, outcome.retryable)
     if driver.disruption:
-        return _failed(reasons.DRIVER_EVICTED, f"{driver.name}: {driver.disruption}. {driver.message}".strip(), True)
+        text = f"{driver.name}: {driver.disruption}. {driver.message}".strip()
+        return AttemptFailure(FailureClass.DRIVER_EVICTED, text)
     if driver.exit is None:
-        return _failed(reasons.DRIVER_LOST, f"{driver.name} failed without having run. {driver.message}".strip(), True)
+        text = f"{driver.name} failed before it started. {driver.message}".strip()
+        return AttemptFailure(FailureClass.DRIVER_LOST, text)
     if driver.exit.reason == "OOMKilled":
-        text = f"{driver.name} used more memory than it may: raise spec.execution.driverMemory"
-        return _failed(reasons.OUT_OF_MEMORY, text, True)
+        text = f"{driver.name} exceeded its memory limit; raise spec.execution.driverMemory"
+        return AttemptFailure(FailureClass.DRIVER_OUT_OF_MEMORY, text)
     code = driver.exit.code
-    text = f"{driver.name} ended with exit code {code} and left no outcome; `kubectl logs {driver.name}` may tell why"
     if code == KILLED_EXIT:
-        text = f"{driver.name} was killed (exit code {code})"
-    return _failed(reasons.DRIVER_EXITED, text, code != PERMANENT_EXIT)
+        return AttemptFailure(FailureClass.DRIVER_EXITED, f"{driver.name} was killed (exit code {code})")
+    text = f"{driver.name} exited with code {code} without reporting a result; see `kubectl logs {driver.name}`"
+    return AttemptFailure(FailureClass.DRIVER_FAILED if code == PERMANENT_EXIT else FailureClass.DRIVER_EXITED, text)
+
+
+def _reported(failure: Failure, retryable: bool) -> AttemptFailure:
+    """Returns a driver's failure; a class of some other version need not even be a valid reason, so it is quoted."""
+    if known := FailureClass.named(failure.class_):
+        return AttemptFailure(known, failure.message)
+    text = f"the driver reported a failure of unknown class {failure.class_!r}: {failure.message}"
+    class_ = FailureClass.UNKNOWN_FAILURE if retryable else FailureClass.UNKNOWN_PERMANENT_FAILURE
+    return AttemptFailure(class_, text)
 
 
 def lost(name: str) -> AttemptFailure:
     """Returns the failure of a driver that is not there any more."""
-    return _failed(reasons.DRIVER_LOST, f"{name} was deleted before it had ended", True)
+    return AttemptFailure(FailureClass.DRIVER_LOST, f"{name} was deleted before it finished")
 
 
 def completed(run: Run) -> Plan | None:
@@ -110,7 +127,3 @@ def finished(run: Run, succeeded: Truth, reason: str, message: str, **changes: A
         },
     )
     return Plan((), status, requeue_after=0)
-
-
-def _failed(class_: str, message: str, retryable: bool) -> AttemptFailure:
-    return AttemptFailure(Failure(**{"class": class_}, message=message), retryable)

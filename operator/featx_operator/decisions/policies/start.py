@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from featx_api.status import Driver, Executors, Failure
+from featx_api.failures import FailureClass
+from featx_api.status import Driver, Executors
 
 from featx_operator.decisions import reasons
 from featx_operator.decisions.conditions import Finding
@@ -57,18 +58,24 @@ def waits_for(driver: Pod, mount_problem: Waiting | None) -> Waiting:
     return Waiting(_KINDS.get(waiting.reason, usual), waiting.message)
 
 
+def _class_of(waiting: Waiting) -> FailureClass:
+    """Returns why an attempt fails whose driver has waited for too long."""
+    known = FailureClass.named(waiting.reason)
+    # One that only a retry can clear up, such as a Secret that the kubelet has not looked for again.
+    return known if known and known.retryable else FailureClass.DRIVER_NOT_STARTED
+
+
 def starting(run: Run, driver: Pod) -> Plan:
     """Reports a driver that does not run yet, or fails its attempt."""
     waiting = waits_for(driver, run.observed.mount_problem)
     age = run.seconds_since(driver.created)
     grace, deadline = run.settings.secret_grace_seconds, run.settings.start_deadline_seconds
-    failure = Failure(**{"class": waiting.reason}, message=waiting.message or "the driver pod did not start")
     missed_after = run.seconds_since(driver.created) - run.seconds_since(waiting.at)
     if waiting.reason == reasons.SECRET_NOT_FOUND and missed_after >= grace:
-        return retry.failed(run, AttemptFailure(failure, retryable=False))
+        return retry.failed(run, AttemptFailure(FailureClass.SECRET_NOT_FOUND, waiting.message))
     if age >= deadline:
-        text = f"the driver pod did not start within {deadline:.0f} s: {failure.message}"
-        return retry.failed(run, AttemptFailure(failure.model_copy(update={"message": text}), retryable=True))
+        text = f"the driver pod did not start within {deadline:.0f} s: {waiting.message or waiting.reason}"
+        return retry.failed(run, AttemptFailure(_class_of(waiting), text))
     status = run.report(
         {
             "QuotaReserved": Finding("True", reasons.RESERVED),
