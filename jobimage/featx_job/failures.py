@@ -48,4 +48,5 @@ def from_java(jvm: Any, thrown: Any) -> RunFailure:
         thrown: The exception object (py4j's `java_exception`).
     """
     told = json.loads(jvm.dev.featx.failure.Failures.describe(thrown))
-    return RunFailure(FailureClass.named(told["class"]) or FailureClass.INTERNAL, told["message"])
+    class_ = FailureClass.named(told["class"])
+    return RunFailure(class_ or FailureClass.INTERNAL, told["message"])
