@@ -15,7 +15,6 @@ from tests.integration.job.faults import NAMES, filled, in_the_middle, some_done
 from tests.integration.job.runs import Runner, Spec, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import running
 
-
 # What users may call a folder of images; each stands in an exception's text when the store fails.
 NAMED_AS_FAILURES = "AccessDenied UnknownHost ModelError No space left on device HBase at TableNotFoundException"
 

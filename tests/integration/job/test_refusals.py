@@ -138,7 +138,7 @@ def test_a_net_that_executors_cannot_compile(
         files = right(nets)
         extractor = b"".join(files.extractor)
         assert known in extractor
-        return NetFiles(files.detector, [extractor.replace(known, unknown)])
+        return NetFiles(files.detector, (extractor.replace(known, unknown),))
 
     monkeypatch.setattr(Nets, "files", wrong)  # the driver knows what engines lack, and would refuse it first
     refused(runner, {**spec, "engine": engine}, "ModelInvalid", f"engine {engine}", "tiny_extractor")
