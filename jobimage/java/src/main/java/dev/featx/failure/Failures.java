@@ -88,13 +88,23 @@ public final class Failures {
       }
     }
     for (Rule rule : RULES) {
-      for (Throwable link : chain) {
-        if (rule.matches().test(link)) {
-          return new RunProblem(rule.failureClass(), rule.message() + " (" + line(link.toString(), LONGEST_CAUSE) + ")", thrown);
-        }
+      if (chain.stream().anyMatch(rule.matches())) {
+        return new RunProblem(rule.failureClass(), outermost(chain, rule.failureClass()), thrown);
       }
     }
     return new RunProblem(FailureClass.INTERNAL, line(thrown.toString(), LONGEST_CAUSE), thrown);
+  }
+
+  /** Returns a chain's message for people: of its outermost link of a class, which knows best what was being done. */
+  private static String outermost(List<Throwable> chain, FailureClass failureClass) {
+    for (Throwable link : chain) {
+      for (Rule rule : RULES) {
+        if (rule.failureClass() == failureClass && rule.matches().test(link)) {
+          return rule.message() + " (" + line(link.toString(), LONGEST_CAUSE) + ")";
+        }
+      }
+    }
+    throw new IllegalArgumentException("no link is " + failureClass.label());
   }
 
   /** Returns what kind of failure an exception amounts to, or nothing if nobody foresaw it. */

@@ -139,6 +139,14 @@ class FailuresTest {
   }
 
   @Test
+  void theOutermostLinkOfTheClassIsQuoted() {
+    Exception named = new ConnectException("HBase at quorum:9 did not respond");
+    named.initCause(new DoNotRetryIOException("Zookeeper LIST could not be completed in 10000 ms"));
+    assertEquals("the store did not respond (java.net.ConnectException: HBase at quorum:9 did not respond)",
+        Failures.of(new UncheckedIOException(new IOException(named))).getMessage());
+  }
+
+  @Test
   void aChainThatEndsInItselfIsNoTrap() {
     Exception one = new Exception("one");
     one.initCause(new Exception("two", one));
