@@ -83,7 +83,8 @@ final class Modules {
       case "Flatten", "Reshape" -> reshape(output);
       case "Permute" -> permute(NetworkFile.ints(settings.get("order")), output);
       default -> throw new RunProblem(FailureClass.MODEL_INVALID,
-          "layer " + layer.get("name").asText() + ": engine bigdl does not support " + layer.get("type").asText());
+          "model " + file.name() + ", layer " + layer.get("name").asText() + ": engine bigdl does not support "
+              + layer.get("type").asText());
     };
   }
 
@@ -130,7 +131,7 @@ final class Modules {
     int wide = weightShape[3];
     if (!dilatesNatively(layer) && (dilation[0] > 1 || dilation[1] > 1)) {
       if (groups != 1) {
-        throw new RunProblem(FailureClass.MODEL_INVALID, "layer " + layer.get("name").asText()
+        throw new RunProblem(FailureClass.MODEL_INVALID, "model " + file.name() + ", layer " + layer.get("name").asText()
             + ": engine bigdl does not support grouped convolutions whose dilation differs between the axes");
       }
       SpatialDilatedConvolution dilated = new SpatialDilatedConvolution(input[0], output[0], wide, high, stride[1],

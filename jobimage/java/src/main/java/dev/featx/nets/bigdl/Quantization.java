@@ -76,7 +76,7 @@ final class Quantization {
     for (Node node : nodes) {
       JsonNode layer = layers.get(names.get(node));
       if (layer != null && layer.get("type").asText().equals("Clip") && !isUnsigned(node)) {
-        throw new RunProblem(FailureClass.MODEL_INVALID, "layer " + names.get(node)
+        throw new RunProblem(FailureClass.MODEL_INVALID, "model " + file.name() + ", layer " + names.get(node)
             + " (Clip): engine bigdl requires that the preceding layer computes in int8; use engine openvino");
       }
     }
