@@ -199,15 +199,15 @@ def refusal(table: Mapping[str, Any]) -> str | None:
     unknown = sorted(set(table["features"]) - _UNDERSTOOD)
     if table["writer"] > 2 and (table["writer"] != 7 or unknown):
         asked = ", ".join(unknown) or f"version {table['writer']}"
-        return f"its protocol asks of writers what Featx does not do ({asked})"
+        return f"it requires writer features that Featx does not support: {asked}"
     if table["configuration"].get("delta.appendOnly", "false").lower() == "true":
-        return "it is append-only (delta.appendOnly), and rows of changed images have to be replaced"
+        return "it is append-only (delta.appendOnly), but rows of changed images must be replaced"
     if table["partitions"]:
         return f"it is partitioned (by {', '.join(table['partitions'])})"
     columns = {(field["name"], json.dumps(field["type"])) for field in json.loads(table["schema"])["fields"]}
     missing = [name for name, kind, _ in _COLUMNS if (name, json.dumps(kind)) not in columns]
     if missing or len(columns) != len(_COLUMNS):
-        return f"its columns are not those that Featx writes ({', '.join(missing) or 'there are others'})"
+        return f"its columns differ from those that Featx writes ({', '.join(missing) or 'there are more'})"
     return None
 
 

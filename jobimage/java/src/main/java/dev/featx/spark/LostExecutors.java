@@ -50,6 +50,10 @@ final class LostExecutors extends SparkListener {
     } catch (TimeoutException e) {
       LOG.warn("Spark's events are late: {}", e.toString());
     }
+    return tookLastTask();
+  }
+
+  boolean tookLastTask() {
     return tookTask;
   }
 
