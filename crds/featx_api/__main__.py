@@ -1,4 +1,4 @@
-"""Print a generated file: `python -m featx_api crd|failures|FailureClass.java|QuarantineReason.java`.
+"""Print a generated file: `python -m featx_api crd|resource|failures|FailureClass.java|QuarantineReason.java`.
 
 `make generate` writes them all to their places in the tree.
 """
@@ -11,6 +11,7 @@ from featx_api import crd, docs, java
 
 RENDERERS = {
     "crd": crd.render,
+    "resource": docs.resource,
     "failures": docs.failures,
     "FailureClass.java": java.failure_class,
     "QuarantineReason.java": java.quarantine_reason,

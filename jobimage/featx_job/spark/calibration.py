@@ -15,12 +15,13 @@ from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.failures import RunFailure
 from featx_job.models.fetch import NetFiles, Nets
-from featx_job.nets.load import Loaded
+from featx_job.nets.prepare import PreparedNet
 from featx_job.nets.protobuf_wire import Parts
-from featx_job.nets.quantization import Seen
+from featx_job.nets.quantization import ObservedRanges
 from featx_job.source.shards import ShardList
 from featx_job.spark.session import Session
-from featx_job.table.parquet_table import Table
+from featx_job.table.output import RunOutput
+from featx_job.table.run_files import RunFiles
 
 KEPT = "quantization.json"
 
@@ -29,7 +30,7 @@ def net_files(
     spec: FeatureExtractionSpec,
     nets: Nets,
     shards: ShardList,
-    table: Table,
+    output: RunOutput,
     session: Session,
     tell: Callable[[str], None],
 ) -> NetFiles:
@@ -39,20 +40,22 @@ def net_files(
         spec: The run's.
         nets: Its nets.
         shards: All its images.
-        table: Where it keeps what later attempts need.
+        output: Where it saves what later attempts need.
         session: Runs nets on images.
         tell: Called now and then with what is being done.
 
     Raises:
         RunFailure: CalibrationFailed, Int8Inaccurate, or why executors can't work.
     """
-    kept = table.kept(KEPT)
+    kept = output.files.load(KEPT)
     if kept is not None:
         return _quantized(nets, json.loads(kept)["seen"])
     limits = spec.quantization or Quantization()
     looked_at, others = shards.samples(limits.images)
-    watched = NetFiles(nets.detector.watched() if nets.detector else None, nets.extractor.watched())
-    seen = session.look(looked_at, watched, table, lambda: tell(f"int8 is calibrated on {limits.images} images"))
+    watched = NetFiles(nets.detector.watched_file() if nets.detector else None, nets.extractor.watched_file())
+    seen = session.look(
+        looked_at, watched, output.folders, lambda: tell(f"int8 is calibrated on {limits.images} images")
+    )
     if seen["extractor"] is None:
         raise RunFailure(
             FailureClass.CALIBRATION_FAILED,
@@ -60,15 +63,17 @@ def net_files(
             "raise spec.quantization.images, or run with precision f32 to see why they fail",
         )
     files = _quantized(nets, seen)
-    quality = session.compare(others, watched, files, table, lambda: tell("int8 is compared with f32 on other images"))
+    quality = session.compare(
+        others, watched, files, output.folders, lambda: tell("int8 is compared with f32 on other images")
+    )
     _judge(quality, limits)
-    table.keep(KEPT, json.dumps({"seen": seen, "quality": quality}, sort_keys=True).encode())
+    output.files.save(KEPT, json.dumps({"seen": seen, "quality": quality}, sort_keys=True).encode())
     return files
 
 
-def quality(table: Table) -> dict[str, Any] | None:
+def quality(files: RunFiles) -> dict[str, Any] | None:
     """Returns how near integers came to floats, as it was measured before the run."""
-    kept = table.kept(KEPT)
+    kept = files.load(KEPT)
     if kept is None:
         return None
     found: dict[str, Any] = json.loads(kept)["quality"]
@@ -80,8 +85,8 @@ def _quantized(nets: Nets, seen: dict[str, Any]) -> NetFiles:
     return NetFiles(detector, _of(nets.extractor, seen["extractor"]))
 
 
-def _of(net: Loaded, seen: dict[str, Any]) -> Parts:
-    return net.quantized(Seen.of_json(seen))
+def _of(net: PreparedNet, seen: dict[str, Any]) -> Parts:
+    return net.int8_file(ObservedRanges.from_json(seen))
 
 
 def _judge(quality: dict[str, Any], limits: Quantization) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from featx_api.failures import FailureClass
 from featx_job.failures import from_java
-from featx_job.nets.load import load_extractor
 from py4j.protocol import Py4JJavaError
 
 from tests.integration.nets.engine import Engine, Name
+from tests.support.prepared_nets import file_of, load_extractor
 from tests.support.tiny_models import EXTRACTOR_SIZE, tiny_extractor
 
 IMAGES = np.zeros((2, 3, EXTRACTOR_SIZE, EXTRACTOR_SIZE), np.float32)
@@ -18,7 +18,7 @@ IMAGES = np.zeros((2, 3, EXTRACTOR_SIZE, EXTRACTOR_SIZE), np.float32)
 @pytest.fixture(scope="module")
 def network() -> bytes:
     net = tiny_extractor()
-    return load_extractor(net.prototxt(), net.caffemodel(), "pool").data
+    return file_of(load_extractor(net.prototxt(), net.caffemodel(), "pool"))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_net_that_an_engine_cannot_compile_is_an_invalid_model(
     engine: Engine, name: Name, known: bytes, unknown: bytes
 ) -> None:
     net = tiny_extractor()
-    network = load_extractor(net.prototxt(), net.caffemodel(), "pool", name).data
+    network = file_of(load_extractor(net.prototxt(), net.caffemodel(), "pool", name))
     assert known in network
     with pytest.raises(Py4JJavaError) as refusal:
         engine.of(name).compiled(network.replace(known, unknown), 2)
