@@ -6,11 +6,12 @@ unpacked, without its dependencies, into a separate folder of the user's cache, 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 from featx_job.failures import RunFailure
 
@@ -28,8 +29,7 @@ def fetch(uri: str, field: str) -> Path:
         RunFailure: PackageNotFound, also if the package has no such file.
     """
     package, _, inner = uri.removeprefix(SCHEME).partition("/")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "featx" / "packages"
-    folder = cache / package
+    folder = user_cache_path("featx") / "packages" / package
     if not folder.is_dir():
         _unpack(package, folder, field)
     if not (folder / inner).exists():
