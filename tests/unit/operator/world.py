@@ -161,7 +161,7 @@ class World:
         return self
 
     def succeed(self, count: int = 100) -> World:
-        table = {"uri": "s3://features/table", "kind": "features", "recordCount": count, "bytes": 9}
+        table = {"uri": "s3://features/table", "kind": "features", "format": "delta", "recordCount": count, "bytes": 9}
         progress = {"imagesDone": count, "imagesTotal": count}
         return self.end(0, json.dumps({"result": "Succeeded", "progress": progress, "outputs": [table]}))
 

@@ -113,6 +113,7 @@ def main() -> None:
             table = {
                 "uri": job["spec"]["output"]["uri"],
                 "kind": "features",
+                "format": "delta",
                 "recordCount": count,
                 "bytes": count * 100,
             }
