@@ -6,8 +6,6 @@ import json
 import os
 from collections.abc import Iterator
 
-from featx_api.failures import FailureClass
-
 from featx_job.clients.hadoop import Hadoop
 from featx_job.failures import RunFailure
 from featx_job.source.objects import SourceObject
@@ -36,7 +34,7 @@ class HadoopSource:
         """Implements `ObjectSource`."""
         folder = self._hadoop.folder(self._uri)
         if not self._hadoop.asking(FIELD, folder.exists):
-            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{FIELD}: folder {self._uri} not found")
+            raise RunFailure("SourceNotFound", f"{FIELD}: there is no folder {self._uri}")
         found = json.loads(self._hadoop.asking(FIELD, lambda: folder.files("")))
         listed = (SourceObject(key, size, str(modified)) for key, size, modified in found)
         yield from sorted(listed, key=lambda each: os.fsencode(each.key))
@@ -45,10 +43,3 @@ class HadoopSource:
         """Implements `ObjectSource`."""
         size = self._hadoop.asking(FIELD, lambda: self._hadoop.folder(self._uri).size(key))
         return SourceObject(key, size) if size >= 0 else None
-
-    def read(self, key: str) -> bytes:
-        """Implements `ObjectSource`."""
-        found = self._hadoop.asking(FIELD, lambda: self._hadoop.folder(self._uri).read(key))
-        if found is None:
-            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{FIELD}: {self._uri}/{key} no longer exists")
-        return bytes(found)

@@ -54,7 +54,7 @@ class LocalSource:
         return SourceObject(key, status.st_size, str(status.st_mtime_ns))
 
     def read(self, key: str) -> bytes:
-        """Implements `ObjectSource`."""
+        """Return a file's content: for tools that sample images, since executors read for themselves."""
         try:
             return (self._folder / key).read_bytes()
         except OSError as error:

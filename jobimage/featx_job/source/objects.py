@@ -37,13 +37,6 @@ class ObjectSource(Protocol):
     def find(self, key: str) -> SourceObject | None:
         """Return the object with this key, or None if there is none. Raises RunFailure."""
 
-    def read(self, key: str) -> bytes:
-        """Return an object's content: for tools that sample a few images, since executors read for themselves.
-
-        Raises:
-            RunFailure: The object can't be read.
-        """
-
 
 def select(source: ObjectSource, keys: Sequence[str]) -> Iterator[SourceObject]:
     """Yield the selected objects of a source in key order.

@@ -70,7 +70,7 @@ class BucketSource:
         return self._asking(stat)
 
     def read(self, key: str) -> bytes:
-        """Implements `ObjectSource`."""
+        """Return an object's content: for tools that sample images, since executors read for themselves."""
 
         def get() -> bytes:
             with self._client.get_object(self._source.bucket, key) as response:
