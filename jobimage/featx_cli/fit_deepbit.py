@@ -82,7 +82,7 @@ def _fitted(
 
     extractor = resource.spec.extractor
     network = fetch.network(resource.spec, extractor.model, "spec.extractor.model", environment)
-    network.of_layer(extractor.layer)  # a wrong name fails before images are fetched
+    network.up_to_layer(extractor.layer)  # a wrong name fails before images are fetched
     originals, *rotated = _features(resource, environment, images, console)
     try:
         layer = deepbit.fit(originals, bits, rotated)
