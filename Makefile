@@ -9,6 +9,7 @@ UV := $(or $(shell command -v uv),$(CACHE)/uv/bin/uv)
 BIN := .venv/bin
 PYTHON := $(BIN)/python
 CAFFE := jobimage/featx_job/nets/caffe
+JAVA_FAILURES := jobimage/java/src/main/java/dev/featx/failure
 CRDS := crds/featureextractions.featx.dev.yaml charts/featx-crds/templates/featureextractions.featx.dev.yaml
 WHAT ?= main
 export PATH := $(CURDIR)/$(BIN):$(PATH)# tests and protoc start programs of .venv by name
@@ -64,7 +65,8 @@ bench: ready java ## run a benchmark and update docs/bench (WHAT=main by default
 .PHONY: generate
 generate: ready java ## write the generated files: CRD, reference pages, version, NOTICE, protobuf classes
 	for file in $(CRDS); do $(PYTHON) -m featx_api crd > $$file; done
-	$(PYTHON) -m featx_api resource > docs/reference/resource.md
+	for page in resource failures; do $(PYTHON) -m featx_api $$page > docs/reference/$$page.md; done
+	for enum in FailureClass QuarantineReason; do $(PYTHON) -m featx_api $$enum.java > $(JAVA_FAILURES)/$$enum.java; done
 	$(PYTHON) -m grpc_tools.protoc -I $(CAFFE) --python_out=$(CAFFE) --mypy_out=$(CAFFE) $(CAFFE)/caffe.proto
 	$(PYTHON) -m tools.version
 	$(PYTHON) -m tools.notice

@@ -1,4 +1,4 @@
-"""Print a generated file: `python -m featx_api crd|resource`.
+"""Print a generated file: `python -m featx_api crd|resource|failures|FailureClass.java|QuarantineReason.java`.
 
 `make generate` writes them all to their places in the tree.
 """
@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sys
 
-from featx_api import crd, docs
+from featx_api import crd, docs, java
 
 RENDERERS = {
     "crd": crd.render,
     "resource": docs.resource,
+    "failures": docs.failures,
+    "FailureClass.java": java.failure_class,
+    "QuarantineReason.java": java.quarantine_reason,
 }
 
 if __name__ == "__main__":

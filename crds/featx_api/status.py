@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, computed_field
 
+from featx_api.failures import FailureClass
 from featx_api.model import StatusModel
 
 Count = Annotated[int, Field(ge=0)]
@@ -116,7 +117,11 @@ class OutputTable(StatusModel):
 class Failure(StatusModel):
     """Why the run, or its last attempt, failed."""
 
-    class_: str = Field(alias="class", max_length=128, description="Failure class, for programs.")
+    class_: str = Field(
+        alias="class",
+        max_length=128,
+        description=f"Machine-readable: one of {', '.join(sorted(FailureClass))} (docs/reference/failures.md).",
+    )
     message: Message = Field(description="Human-readable message: the field, its value, and how to fix it.")
 
 

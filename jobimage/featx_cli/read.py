@@ -31,7 +31,7 @@ def _read(parsed: argparse.Namespace) -> int:
         except RunFailure as failure:
             raise CommandError(f"{failure.class_}: {failure}") from None
         except Exception as error:
-            raise CommandError(str(failures.of_unexpected(error))) from None
+            raise CommandError(str(failures.from_exception(error))) from None
         if parsed.format == "json":
             console.print_json(json.dumps(reading._asdict()))
             return 0

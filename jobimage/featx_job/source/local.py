@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from featx_api.failures import FailureClass
+
 from featx_job.failures import RunFailure
 from featx_job.source.objects import SourceObject
 
@@ -24,7 +26,7 @@ class LocalSource:
             RunFailure: SourceNotFound.
         """
         if not folder.is_dir():
-            raise RunFailure("SourceNotFound", f"{field}: folder {folder} not found")
+            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{field}: folder {folder} not found")
         self._folder, self._field = folder, field
 
     @property
@@ -57,4 +59,4 @@ class LocalSource:
             return (self._folder / key).read_bytes()
         except OSError as error:
             message = f"{self._field}: {self._folder / key} cannot be read ({error.strerror})"
-            raise RunFailure("SourceNotFound", message) from None
+            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, message) from None

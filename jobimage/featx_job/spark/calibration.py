@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from featx_api.failures import FailureClass
 from featx_api.nets import Quantization
 from featx_api.spec import FeatureExtractionSpec
 
@@ -57,9 +58,9 @@ def net_files(
     )
     if seen["extractor"] is None:
         raise RunFailure(
-            "CalibrationFailed",
-            f"spec.precision int8: none of {limits.images} images of the source could be used to calibrate: "
-            "raise spec.quantization.images, or see with f32 what is wrong with them",
+            FailureClass.CALIBRATION_FAILED,
+            f"spec.precision int8: none of {limits.images} source images could be used to calibrate; "
+            "raise spec.quantization.images, or run with precision f32 to see why they fail",
         )
     files = _quantized(nets, seen)
     quality = session.compare(
@@ -90,16 +91,16 @@ def _of(net: PreparedNet, seen: dict[str, Any]) -> Parts:
 
 def _judge(quality: dict[str, Any], limits: Quantization) -> None:
     images, cosine, agreement = quality["images"], quality["cosine"], quality["agreement"]
-    way_out = "use precision bf16 (engine openvino) or f32"
+    hint = "use precision bf16 (engine openvino) or f32"
     if cosine < limits.min_cosine:
         raise RunFailure(
-            "Int8Inaccurate",
-            f"spec.precision int8: on {images} images of the source the features' mean cosine to those in f32 is "
-            f"{cosine:.4f}, and spec.quantization.minCosine is {limits.min_cosine:g}: {way_out}",
+            FailureClass.INT8_INACCURATE,
+            f"spec.precision int8: on {images} source images the mean cosine between int8 and f32 features is "
+            f"{cosine:.4f}, but spec.quantization.minCosine is {limits.min_cosine:g}: {hint}",
         )
     if agreement < limits.min_agreement:
         raise RunFailure(
-            "Int8Inaccurate",
-            f"spec.precision int8: on {agreement:.0%} of {images} images the same subject is found as in f32, and "
-            f"spec.quantization.minAgreement is {limits.min_agreement:g}: {way_out}",
+            FailureClass.INT8_INACCURATE,
+            f"spec.precision int8: on {agreement:.0%} of {images} images the same subject is detected as in f32, but "
+            f"spec.quantization.minAgreement is {limits.min_agreement:g}: {hint}",
         )

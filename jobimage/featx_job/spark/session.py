@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from featx_api.contract import JobSpec
+from featx_api.failures import FailureClass
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkConf, SparkContext
 
@@ -93,7 +94,7 @@ class Session:
         try:
             self._java_job().writeEmpty(f"{folders.features}/part-00000.parquet")
         except Py4JJavaError as error:
-            raise failures.of_java(str(error)) from None
+            raise _failure(error) from None
 
     def run(
         self, shards: ShardList, indices: list[int], files: NetFiles, folders: OutputFolders, on_done: OnDone
@@ -120,7 +121,7 @@ class Session:
                 on_done(ShardResult.from_mark(json.loads(text)), None)
             on_done(None, java_job.waiting())
 
-        _waiting(java_job, lambda: java_job.run(plan, lines, *nets), report)
+        _waiting(lambda: java_job.run(plan, lines, *nets), report)
 
     def replace(self, files: list[dict[str, Any]], folders: OutputFolders) -> list[dict[str, Any]]:
         """Has executors write files of a table anew, without rows that newer files have.
@@ -137,9 +138,7 @@ class Session:
         """
         java_job, plan = self._java_job(), self._plan(folders)
         lines = self._write("replaced.jsonl", ("\n".join(map(json.dumps, files)).encode(),))
-        found: list[dict[str, Any]] = json.loads(
-            _waiting(java_job, lambda: java_job.replace(plan, lines), lambda: None)
-        )
+        found: list[dict[str, Any]] = json.loads(_waiting(lambda: java_job.replace(plan, lines), lambda: None))
         return found
 
     def read(self, shards: ShardList, folders: OutputFolders) -> dict[str, Any]:
@@ -154,7 +153,7 @@ class Session:
         """
         java_job, plan = self._java_job(), self._plan(folders)
         lines = self._write("shards.jsonl", ("\n".join(map(shards.line, range(len(shards)))).encode(),))
-        found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.read(plan, lines), lambda: None))
+        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.read(plan, lines), lambda: None))
         return found
 
     def look(self, images: str, watched: NetFiles, folders: OutputFolders, on_wait: OnWait) -> dict[str, Any]:
@@ -171,7 +170,7 @@ class Session:
         """
         java_job, plan, line = self._java_job(), self._plan(folders), self._write("look.jsonl", (images.encode(),))
         nets = self.write_nets(watched, "watched").result()
-        found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.look(plan, line, *nets), on_wait))
+        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.look(plan, line, *nets), on_wait))
         return found
 
     def compare(
@@ -191,7 +190,7 @@ class Session:
         """
         java_job, plan, line = self._java_job(), self._plan(folders), self._write("compare.jsonl", (images.encode(),))
         nets = (*self.write_nets(watched, "watched").result(), *self.write_nets(files).result())
-        found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.compare(plan, line, *nets), on_wait))
+        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.compare(plan, line, *nets), on_wait))
         return found
 
     def write_nets(self, files: NetFiles, name: str = "run") -> Future[tuple[str | None, str]]:
@@ -250,16 +249,17 @@ class Session:
 
 @contextmanager
 def _starting() -> Iterator[None]:
-    """Says of what keeps Spark from starting what it is to a run."""
+    """Report whatever keeps Spark from starting as a failure of the run."""
     try:
         yield
     except (Py4JError, RuntimeError) as error:
-        if failures.STOPPED_EARLY in str(error):
-            raise failures.of_lost_executors(None) from None
-        raise RunFailure("SparkNotStarted", f"Spark did not start: {str(error)[:500]}", retryable=True) from None
+        failure = _failure(error)
+        if failure.class_ is FailureClass.EXECUTOR_LOST:
+            raise failure from None
+        raise RunFailure(FailureClass.SPARK_NOT_STARTED, f"Spark did not start: {failure}") from None
 
 
-def _waiting(java_job: Any, call: Callable[[], Any], on_wait: OnWait) -> Any:
+def _waiting(call: Callable[[], Any], on_wait: OnWait) -> Any:
     """Returns what a call of a job returns, which may take hours; meanwhile something else is called."""
     results: list[Any] = []
     problems: list[BaseException] = []
@@ -278,23 +278,18 @@ def _waiting(java_job: Any, call: Callable[[], Any], on_wait: OnWait) -> Any:
         on_wait()
     on_wait()
     if problems:
-        raise _failure(problems[0], java_job) from None
+        raise _failure(problems[0]) from None
     return results[0]
 
 
-def _failure(problem: BaseException, java_job: Any) -> RunFailure:
+def _failure(problem: BaseException) -> RunFailure:
     if isinstance(problem, Py4JJavaError):
-        text = str(problem)
-        return failures.of_lost_executors(_lost(java_job)) if failures.SHUT_DOWN in text else failures.of_java(text)
+        try:
+            return failures.from_java(SparkContext._jvm, problem.java_exception)
+        except (Py4JError, OSError) as error:  # the JVM is gone since
+            problem = error
     if isinstance(problem, Py4JError | OSError):
         return RunFailure(
-            "DriverLost", f"the driver's JVM ended ({problem}): raise spec.execution.driverMemory", retryable=True
+            FailureClass.JVM_LOST, f"the driver's JVM exited ({problem}); raise spec.execution.driverMemory"
         )
-    return failures.of_unexpected(problem)
-
-
-def _lost(java_job: Any) -> str | None:
-    try:
-        return str(java_job.lost() or "") or None
-    except Py4JError:  # its JVM is about to end
-        return None
+    return failures.from_exception(problem)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from featx_api.contract import JobSpec
 from featx_api.execution import Kerberos
+from featx_api.failures import FailureClass
 from featx_api.source import StoreAccess
 from featx_api.spec import FeatureExtractionSpec
 
@@ -201,8 +202,8 @@ def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
         access = _access(spec.store_of(spec.output.s3))
         if reached.setdefault(bucket, access) != access:
             raise RunFailure(
-                "StoreConflict",
-                f"spec.output.s3: bucket {bucket} is also the source's but reached in another way; make both the same",
+                FailureClass.STORE_CONFLICT,
+                f"spec.output.s3: bucket {bucket} is also the source, but with other settings; use the same for both",
             )
     settings = {
         "spark.hadoop.fs.file.impl": "dev.featx.source.LocalFiles",

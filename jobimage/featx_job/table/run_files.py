@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from featx_api.failures import FailureClass
+
 from featx_job.failures import RunFailure
 from featx_job.source.shards import ShardList, from_bytes, to_bytes
 from featx_job.table import delta_entries
@@ -86,7 +88,7 @@ class RunFiles:
         if manifest is not None and manifest.get("uid") != self.uid:
             owner = f"{manifest.get('namespace')}/{manifest.get('name')}"
             raise RunFailure(
-                "OutputExists",
+                FailureClass.OUTPUT_EXISTS,
                 f"spec.output.uri: {self.uri} holds the table of {owner}; choose another address or remove it",
             )
         if self.load(SHARD_LIST) is not None:
@@ -94,6 +96,6 @@ class RunFiles:
         for file in self.storage.files(""):
             if not file.path.startswith("_") or file.path.startswith(delta_entries.FOLDER):
                 raise RunFailure(
-                    "OutputExists",
+                    FailureClass.OUTPUT_EXISTS,
                     f"spec.output.uri: {self.uri} is not empty ({file.path}); choose another address or remove it",
                 )

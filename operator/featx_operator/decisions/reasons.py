@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from featx_api.failures import FailureClass
+
 # Accepted
 SPEC_VALID: Final = "SpecValid"  # accepted by the API server and by the operator
 SPEC_INVALID: Final = "SpecInvalid"  # rejected by the operator: its version and the CRD's differ
@@ -18,11 +20,11 @@ NOT_CREATED: Final = "NotCreated"
 STARTING: Final = "Starting"  # on a node; its image is being pulled or its volumes mounted
 RUNNING: Final = "Running"
 BACKING_OFF: Final = "BackingOff"  # the last attempt failed; the next one starts at status.nextAttemptTime
-UNSCHEDULABLE: Final = "Unschedulable"  # no node satisfies its requests and constraints
-IMAGE_UNAVAILABLE: Final = "ImageUnavailable"  # the kubelet can't pull it
-SECRET_NOT_FOUND: Final = "SecretNotFound"  # noqa: S105
-CLAIM_NOT_FOUND: Final = "ClaimNotFound"
-CONTAINER_CONFIG: Final = "ContainerConfigError"  # the kubelet can't create the container
+UNSCHEDULABLE: Final = FailureClass.UNSCHEDULABLE  # no node satisfies its requests and constraints
+IMAGE_UNAVAILABLE: Final = FailureClass.IMAGE_UNAVAILABLE  # the kubelet can't pull it
+SECRET_NOT_FOUND: Final = FailureClass.SECRET_NOT_FOUND
+CLAIM_NOT_FOUND: Final = FailureClass.CLAIM_NOT_FOUND
+CONTAINER_CONFIG: Final = FailureClass.CONTAINER_CONFIG_ERROR
 NAME_TAKEN: Final = "NameTaken"  # a foreign object has the name of the driver or ConfigMap
 PREVIOUS_RUN: Final = "PreviousRunTerminating"  # children of a deleted run of this name still exist
 DRIVER_REFUSED: Final = "DriverRefused"  # the API server refuses the pod: admission, service account, RBAC
@@ -39,14 +41,9 @@ SUSPENDING: Final = "Suspending"  # pods are still terminating
 SUSPENDED: Final = "Suspended"
 RESUMED: Final = "Resumed"
 
-# Succeeded, and the failure classes that the operator detects; the driver reports all others
+# Succeeded; a failed run's reason is its failure class (featx_api.failures)
 COMPLETED: Final = "Completed"
-BACKOFF_LIMIT: Final = "BackoffLimitExceeded"
-DEADLINE: Final = "DeadlineExceeded"
-DRIVER_LOST: Final = "DriverLost"  # deleted, or gone with its node
-DRIVER_EXITED: Final = "DriverExited"  # exited without reporting a result
-DRIVER_EVICTED: Final = "DriverEvicted"
-OUT_OF_MEMORY: Final = "DriverOutOfMemory"
+BACKOFF_LIMIT: Final = FailureClass.BACKOFF_LIMIT_EXCEEDED
 
 # Reconciling, Stalled
 PROGRESSING: Final = "Progressing"

@@ -89,7 +89,7 @@ def test_exit_code_0_without_a_report_is_not_a_success() -> None:
     ("end", "class_", "retried"),
     [
         ({"code": 1}, "DriverExited", True),
-        ({"code": 2}, "DriverExited", False),
+        ({"code": 2}, "DriverFailed", False),
         ({"code": 1, "message": "{not json"}, "DriverExited", True),
         ({"code": 137}, "DriverExited", True),
         ({"code": 137, "reason": "OOMKilled"}, "DriverOutOfMemory", True),
@@ -121,6 +121,38 @@ def test_a_permanent_failure_fails_the_run_with_its_class_as_reason() -> None:
     assert world.state("Succeeded") == ("False", "ModelDigestMismatch")
     assert world.state("Stalled") == ("True", "ModelDigestMismatch")
     assert world.created == ["catalog-1-driver"]
+
+
+@pytest.mark.parametrize("class_", ["Access Denied", "", "BrandNew", "a\nb", "Ünbekannt", "x" * 128])
+@pytest.mark.parametrize("retryable", [True, False])
+def test_a_class_that_is_not_in_the_registry_is_quoted_under_one_that_is(class_: str, retryable: bool) -> None:
+    world = running().fail(class_, retryable)
+    world.converge()
+    expected = "UnknownFailure" if retryable else "UnknownPermanentFailure"
+    assert world.status.failure and world.status.failure.class_ == expected
+    assert repr(class_) in world.status.failure.message and "no answer" in world.status.failure.message
+    assert world.state("Succeeded") == (("Unknown", "BackingOff") if retryable else ("False", expected))
+    assert repr(class_) in world.condition("Succeeded").message
+
+
+def test_the_registry_decides_on_a_retry_whatever_the_driver_thinks() -> None:
+    world = running().fail("ModelInvalid", retryable=True)
+    world.converge()
+    assert world.state("Succeeded") == ("False", "ModelInvalid")
+
+
+def test_a_long_message_of_the_kubelet_is_cut_to_what_the_status_holds() -> None:
+    world = running().end(143, disruption="Evicted")
+    world._update("catalog-1-driver", message="the node is low on memory " * 500)
+    world.converge()
+    assert world.status.failure and world.status.failure.class_ == "DriverEvicted"
+
+
+def test_a_driver_stuck_for_no_reason_of_ours_did_not_start() -> None:
+    world = World(backoffLimit=1)
+    world.converge()
+    world.wait("ContainerCreating", scheduled=True).advance(900).converge()
+    assert world.status.failure and world.status.failure.class_ == "DriverNotStarted"
 
 
 def test_attempts_back_off_and_stop_at_the_limit() -> None:

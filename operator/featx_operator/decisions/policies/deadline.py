@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from featx_api.failures import FailureClass
 from featx_api.status import Failure
 
-from featx_operator.decisions import reasons
 from featx_operator.decisions.policies.end import finished
 from featx_operator.decisions.run import Plan, Run
 
@@ -21,5 +21,5 @@ def exceeded(run: Run) -> Plan | None:
     if left is None or left > 0:
         return None
     text = f"not finished within spec.activeDeadlineSeconds ({run.resource.spec.active_deadline_seconds})"
-    failure = Failure(class_=reasons.DEADLINE, message=text)
-    return finished(run, "False", reasons.DEADLINE, text, failure=failure)
+    failure = Failure(class_=FailureClass.DEADLINE_EXCEEDED, message=text)
+    return finished(run, "False", failure.class_, text, failure=failure)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Unpack
 
 from featx_api.contract import Outcome
+from featx_api.failures import FailureClass
 from featx_api.status import Driver, Executors, Failure
 from pydantic import ValidationError
 
@@ -28,10 +29,14 @@ MESSAGE_LIMIT = 4096  # the API's, for status.failure.message
 
 @dataclass(frozen=True)
 class AttemptFailure:
-    """Why an attempt failed, and whether another one may succeed."""
+    """Why an attempt failed."""
 
-    failure: Failure
-    retryable: bool
+    class_: FailureClass
+    message: str
+
+    def to_status(self) -> Failure:
+        """The form that the resource's status shows."""
+        return Failure(class_=self.class_, message=shortened(self.message, MESSAGE_LIMIT))
 
 
 def outcome_of(driver: Pod) -> Outcome | None:
@@ -48,28 +53,35 @@ def failure_of(driver: Pod) -> AttemptFailure:
     """Why an ended driver that did not succeed has failed."""
     outcome = outcome_of(driver)
     if outcome and outcome.failure:
-        return AttemptFailure(outcome.failure, outcome.retryable)
+        return _reported(outcome.failure, outcome.retryable)
     if driver.disruption:
-        return attempt_failure(
-            reasons.DRIVER_EVICTED, f"{driver.name}: {driver.disruption}. {driver.message}".strip(), True
-        )
+        text = f"{driver.name}: {driver.disruption}. {driver.message}".strip()
+        return AttemptFailure(FailureClass.DRIVER_EVICTED, text)
     if driver.exit is None:
-        return attempt_failure(
-            reasons.DRIVER_LOST, f"{driver.name} failed before it started. {driver.message}".strip(), True
-        )
+        text = f"{driver.name} failed before it started. {driver.message}".strip()
+        return AttemptFailure(FailureClass.DRIVER_LOST, text)
     if driver.exit.reason == "OOMKilled":
         text = f"{driver.name} exceeded its memory limit: raise spec.execution.driverMemory"
-        return attempt_failure(reasons.OUT_OF_MEMORY, text, True)
+        return AttemptFailure(FailureClass.DRIVER_OUT_OF_MEMORY, text)
     code = driver.exit.code
-    text = f"{driver.name} exited with code {code} without reporting a result; see `kubectl logs {driver.name}`"
     if code == KILLED_EXIT:
-        text = f"{driver.name} was killed (exit code {code})"
-    return attempt_failure(reasons.DRIVER_EXITED, text, code != PERMANENT_EXIT)
+        return AttemptFailure(FailureClass.DRIVER_EXITED, f"{driver.name} was killed (exit code {code})")
+    text = f"{driver.name} exited with code {code} without reporting a result; see `kubectl logs {driver.name}`"
+    return AttemptFailure(FailureClass.DRIVER_FAILED if code == PERMANENT_EXIT else FailureClass.DRIVER_EXITED, text)
+
+
+def _reported(failure: Failure, retryable: bool) -> AttemptFailure:
+    """A driver's failure. A class of another version may not even be a valid reason, so it is quoted."""
+    if known := FailureClass.named(failure.class_):
+        return AttemptFailure(known, failure.message)
+    text = f"the driver reported a failure of unknown class {failure.class_!r}: {failure.message}"
+    class_ = FailureClass.UNKNOWN_FAILURE if retryable else FailureClass.UNKNOWN_PERMANENT_FAILURE
+    return AttemptFailure(class_, text)
 
 
 def lost(name: str) -> AttemptFailure:
     """The failure of a driver that no longer exists."""
-    return attempt_failure(reasons.DRIVER_LOST, f"{name} was deleted before it finished", True)
+    return AttemptFailure(FailureClass.DRIVER_LOST, f"{name} was deleted before it finished")
 
 
 def completed(run: Run) -> Plan | None:
@@ -117,8 +129,3 @@ def finished(run: Run, succeeded: Truth, reason: str, message: str, **changes: U
         **fields,
     )
     return Plan((), status, requeue_after=0)
-
-
-def attempt_failure(class_: str, message: str, retryable: bool) -> AttemptFailure:
-    """A failure that the operator itself detects."""
-    return AttemptFailure(Failure(class_=class_, message=shortened(message, MESSAGE_LIMIT)), retryable)

@@ -24,8 +24,8 @@ def failed(run: Run, end: AttemptFailure) -> Plan:
     Only the status changes here. The next driver is created once that is recorded, so no failure is counted twice.
     """
     count = run.before.failed_attempts + 1
-    failure, limit = end.failure, run.resource.spec.backoff_limit
-    if not end.retryable:
+    failure, limit = end.to_status(), run.resource.spec.backoff_limit
+    if not end.class_.retryable:
         return finished(run, "False", failure.class_, failure.message, failure=failure, failed_attempts=count)
     if count > limit:
         last = f"{failure.class_}: {failure.message}"

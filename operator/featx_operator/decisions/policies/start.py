@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 
+from featx_api.failures import FailureClass
 from featx_api.status import Driver, Executors
 
 from featx_operator.decisions import reasons
 from featx_operator.decisions.conditions import Finding
 from featx_operator.decisions.policies import retry
-from featx_operator.decisions.policies.end import attempt_failure
+from featx_operator.decisions.policies.end import AttemptFailure
 from featx_operator.decisions.run import Plan, Run
 from featx_operator.state.observed import Pod, PodWaiting
 
@@ -55,6 +56,13 @@ def waiting_for(driver: Pod, mount_failure: PodWaiting | None) -> PodWaiting:
     return PodWaiting(_REASONS.get(waiting.reason, default), waiting.message, waiting.at)
 
 
+def _class_of(waiting: PodWaiting) -> FailureClass:
+    """Why an attempt fails whose driver has waited for too long."""
+    known = FailureClass.named(waiting.reason)
+    # Others that only a retry can clear up, such as a Secret that the kubelet has not looked for again.
+    return known if known and known.retryable else FailureClass.DRIVER_NOT_STARTED
+
+
 def starting(run: Run, driver: Pod) -> Plan:
     """Reports why a driver does not run yet, or fails its attempt."""
     waiting = waiting_for(driver, run.observed.mount_failure)
@@ -63,10 +71,10 @@ def starting(run: Run, driver: Pod) -> Plan:
     message = waiting.message or "the driver pod did not start"
     age_when_reported = age - run.seconds_since(waiting.at)
     if waiting.reason == reasons.SECRET_NOT_FOUND and age_when_reported >= grace:
-        return retry.failed(run, attempt_failure(waiting.reason, message, retryable=False))
+        return retry.failed(run, AttemptFailure(FailureClass.SECRET_NOT_FOUND, message))
     if age >= deadline:
         text = f"the driver pod did not start within {deadline:.0f} s: {message}"
-        return retry.failed(run, attempt_failure(waiting.reason, text, retryable=True))
+        return retry.failed(run, AttemptFailure(_class_of(waiting), text))
     status = run.report(
         {
             "QuotaReserved": Finding("True", reasons.RESERVED),
