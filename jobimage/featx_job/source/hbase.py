@@ -70,7 +70,7 @@ class TableSource:
             RunFailure: HBase can't be asked.
         """
         java = self._hadoop.table(self._table)
-        found = json.loads(self._hadoop.asking(FIELD, java.regions))
+        found = json.loads(self._hadoop.with_retry(FIELD, java.regions))
         if keys:
             rows = sorted({row_bytes(key) for key in keys})
             groups = tuple(batched((Range(row, row + b"\0") for row in rows), images))
@@ -85,11 +85,11 @@ class TableSource:
 
     def clean_up(self) -> None:
         """Removes what reading a snapshot has left in its file system."""
-        self._hadoop.asking(FIELD, self._hadoop.table(self._table).forget)
+        self._hadoop.with_retry(FIELD, self._hadoop.table(self._table).forget)
 
     def _cut(self, java: Any, piece: Region, images: int) -> list[Range]:
         bounds = (piece.range.start.hex(), piece.range.stop.hex())
-        found = json.loads(self._hadoop.asking(FIELD, lambda: java.sample(*bounds, SAMPLED)))
+        found = json.loads(self._hadoop.with_retry(FIELD, lambda: java.sample(*bounds, SAMPLED)))
         sizes = found["bytes"]
         if len(sizes) < SAMPLED:
             return [piece.range] if sizes else []

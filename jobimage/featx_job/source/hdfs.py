@@ -33,20 +33,20 @@ class HadoopSource:
     def objects(self) -> Iterator[Listed]:
         """Implements `ObjectSource`."""
         folder = self._hadoop.folder(self._uri)
-        if not self._hadoop.asking(FIELD, folder.exists):
+        if not self._hadoop.with_retry(FIELD, folder.exists):
             raise RunFailure("SourceNotFound", f"{FIELD}: there is no folder {self._uri}")
-        found = json.loads(self._hadoop.asking(FIELD, lambda: folder.files("")))
+        found = json.loads(self._hadoop.with_retry(FIELD, lambda: folder.files("")))
         listed = (Listed(key, size, str(modified)) for key, size, modified in found)
         yield from sorted(listed, key=lambda each: os.fsencode(each.key))
 
     def find(self, key: str) -> Listed | None:
         """Implements `ObjectSource`."""
-        size = self._hadoop.asking(FIELD, lambda: self._hadoop.folder(self._uri).size(key))
+        size = self._hadoop.with_retry(FIELD, lambda: self._hadoop.folder(self._uri).size(key))
         return Listed(key, size) if size >= 0 else None
 
     def read(self, key: str) -> bytes:
         """Implements `ObjectSource`."""
-        found = self._hadoop.asking(FIELD, lambda: self._hadoop.folder(self._uri).read(key))
+        found = self._hadoop.with_retry(FIELD, lambda: self._hadoop.folder(self._uri).read(key))
         if found is None:
             raise RunFailure("SourceNotFound", f"{self._uri}/{key} is gone")
         return bytes(found)

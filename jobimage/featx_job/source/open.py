@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 from featx_api.spec import FeatureExtractionSpec
@@ -14,10 +13,10 @@ from featx_job.environment import Environment
 from featx_job.failures import RunFailure
 from featx_job.models import packages
 from featx_job.source import ObjectSource
+from featx_job.source import s3 as s3_source
 from featx_job.source.hbase import TableSource
 from featx_job.source.hdfs import HadoopSource
 from featx_job.source.local import FolderSource
-from featx_job.source.s3 import BucketSource
 
 LOG = logging.getLogger(__name__)
 
@@ -35,8 +34,9 @@ def open_source(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     """
     if spec.source.s3:
         access = spec.source.s3
-        client = s3.client(access, "spec.source.s3", environment.secrets, dict(os.environ))
-        return BucketSource(client, access, spec.execution.store_timeout_seconds)
+        patience = spec.execution.store_timeout_seconds
+        bucket = s3.open_bucket(access, s3_source.FIELD, access.bucket, environment.secrets, patience)
+        return s3_source.BucketSource(bucket, access.prefix)
     if spec.source.claim:
         folder = environment.claims / spec.source.claim.name / spec.source.claim.path.strip("/")
         return FolderSource(folder, "spec.source.claim")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +39,7 @@ def open_table(job: JobSpec, environment: Environment, hadoop: Hadoop) -> Table:
         return Table(storage, job.uid, uri)
 
     def ask(question: Callable[[Snapshots], Any]) -> Any:
-        return hadoop.asking("spec.output.uri", lambda: question(hadoop.delta_table(storage.hadoop_uri)))
+        return hadoop.with_retry("spec.output.uri", lambda: question(hadoop.delta_table(storage.hadoop_uri)))
 
     by = Committer(job.uid, job.name, f"featx/{version('featx')}")
     nets = earlier_runs.nets(job.spec) if job.spec.output.mode == "incremental" else None
@@ -82,8 +81,8 @@ def open_storage(
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         access = spec.store_of(spec.output.s3)
         where = "spec.output.s3" if spec.output.s3 else "spec.source.s3"
-        client = s3.client(access, where, environment.secrets, dict(os.environ))
-        return BucketStorage(client, access, where, bucket, prefix, spec.execution.store_timeout_seconds)
+        patience = spec.execution.store_timeout_seconds
+        return BucketStorage(s3.open_bucket(access, where, bucket, environment.secrets, patience), prefix)
     if uri.startswith("hdfs://"):
         return HadoopStorage(hadoop, uri)
     if uri.startswith("claim://"):
