@@ -173,11 +173,11 @@ def for_s3a(bucket: str, access: StoreAccess, secrets: Path | None) -> dict[str,
     if region := _region(access):
         settings["endpoint.region"] = region
     if access.pod_identity:
-        provider = "com.amazonaws.auth.DefaultAWSCredentialsProviderChain"
+        provider = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
     elif access.secret_ref is None:
         provider = "org.apache.hadoop.fs.s3a.AnonymousAWSCredentialsProvider"
     elif secrets is None:
-        provider = "com.amazonaws.auth.EnvironmentVariableCredentialsProvider"
+        provider = "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider"
     else:
         provider = "dev.featx.security.MountedCredentials"
         settings["featx.credentials.dir"] = str(secrets / access.secret_ref.name)
