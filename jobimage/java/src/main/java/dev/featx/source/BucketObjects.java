@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
@@ -45,8 +46,8 @@ final class BucketObjects {
   BucketObjects(String bucket, Configuration conf) {
     this.bucket = bucket;
     this.addresses = addresses(new BucketSettings(bucket, conf));
-    this.connectMillis = conf.getInt("fs.s3a.connection.establish.timeout", 5_000);
-    this.readMillis = conf.getInt("fs.s3a.connection.timeout", 60_000);
+    this.connectMillis = (int) conf.getTimeDuration("fs.s3a.connection.establish.timeout", 5_000, TimeUnit.MILLISECONDS);
+    this.readMillis = (int) conf.getTimeDuration("fs.s3a.connection.timeout", 60_000, TimeUnit.MILLISECONDS);
   }
 
   private static Function<String, URL> addresses(BucketSettings settings) {
