@@ -15,6 +15,7 @@ from importlib.metadata import version
 from typing import Any
 
 from featx_api.contract import JobSpec, Outcome
+from featx_api.failures import FailureClass
 from featx_api.status import OutputTable, Progress
 
 from featx_job import failures
@@ -30,8 +31,9 @@ from featx_job.source.shards import ShardList
 from featx_job.spark import calibration, memory, settings
 from featx_job.spark.memory import Sizes
 from featx_job.spark.session import Session
-from featx_job.table.open import open_table
-from featx_job.table.parquet_table import Replace, Table
+from featx_job.table.open import open_output
+from featx_job.table.output import RunOutput
+from featx_job.table.publisher import RewriteFiles
 from featx_job.table.shard_result import ShardResult
 
 LOG = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ def run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outc
     except RunFailure as failure:
         reason = failure
     except Exception as error:
-        reason = failures.of_unexpected(error)
+        reason = failures.from_exception(error)
     return Outcome(
         result="Failed",
         progress=last[0] if last else None,
@@ -69,24 +71,24 @@ def run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outc
 def _run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outcome:
     prepared = _Prepared(job, environment)
     hadoop = Hadoop(lambda: prepared.conf, job.spec.execution.store_timeout_seconds)
-    table = open_table(job, environment, hadoop)
-    manifest = table.finished()
+    output = open_output(job, environment, hadoop)
+    manifest = output.finished()
     if manifest is not None:
         outputs = [OutputTable.model_validate(each) for each in manifest["outputs"]]
         return Outcome(result="Succeeded", progress=Progress.model_validate(manifest["progress"]), outputs=outputs)
     nets = prepared.nets
-    shards = table.shard_list(lambda: plan_shards(job.spec, environment, hadoop))
+    shards = output.files.shard_list(lambda: plan_shards(job.spec, environment, hadoop))
     tally = Tally(shards.images, len(shards), time.monotonic())
-    for shard in table.done():
+    for shard in output.publisher.resume():
         tally.add(shard, earlier=True)
     on_progress(_now(tally))
     LOG.info("%s images in %d shards, %d of them done", shards.images, len(shards), len(tally.done))
     session = Session(job, environment, prepared.sizes, prepared.conf)
-    done = _process(job, session, shards, nets, table, tally, on_progress)
-    outputs, progress = table.outputs(done), _now(tally)
-    quality = calibration.quality(table) if job.spec.precision == "int8" else None
-    manifest = _manifest(job, nets, progress, outputs, quality) | {"files": table.described(done)}
-    table.publish(manifest)
+    done = _process(job, session, shards, nets, output, tally, on_progress)
+    outputs, progress = output.tables(done), _now(tally)
+    quality = calibration.quality(output.files) if job.spec.precision == "int8" else None
+    manifest = _manifest(job, nets, progress, outputs, quality) | {"files": output.file_entries(done)}
+    output.publish(manifest)
     clean_up(job.spec, hadoop)
     return Outcome(result="Succeeded", progress=progress, outputs=outputs)
 
@@ -115,18 +117,18 @@ def _process(
     session: Session,
     shards: ShardList,
     nets: Nets,
-    table: Table,
+    output: RunOutput,
     tally: Tally,
     on_progress: OnProgress,
 ) -> list[ShardResult]:
     """Runs what is left and returns the shards that make up the table."""
     left = [index for index in range(len(shards)) if index not in tally.done]
-    if not len(shards) and not table.logged:
+    if not len(shards) and not output.publisher.logged:
         # A JVM of the driver's own is enough for a file without rows.
         with session.alone():
-            session.write_empty(table)
-    if not left and not (len(shards) and table.updates):
-        return _settled(job, table, tally, _no_executors)
+            session.write_empty(output.folders)
+    if not left and not (len(shards) and output.publisher.updates_table):
+        return _finalize(job, output, tally, _no_executors)
     floats = nets.files() if left and job.spec.precision != "int8" else None
     if floats:
         session.write_nets(floats)  # while Spark starts
@@ -138,37 +140,37 @@ def _process(
         def on_done(shard: ShardResult | None, waiting: str | None) -> None:
             if shard is not None:
                 tally.add(shard)
-                table.commit(tally.done, len(shards))
+                output.publisher.publish_shards(tally.done, len(shards))
             on_progress(_now(tally).model_copy(update={"waiting": waiting and waiting[:512]}))
 
         if left:
             files = floats or calibration.net_files(
-                job.spec, nets, shards, table, session, lambda doing: on_done(None, doing)
+                job.spec, nets, shards, output, session, lambda doing: on_done(None, doing)
             )
             tally.started = time.monotonic()
-            session.run(shards, left, files, table, on_done)
+            session.run(shards, left, files, output.folders, on_done)
         LOG.info("all shards are done")
-        return _settled(job, table, tally, lambda files: session.replace(files, table))
+        return _finalize(job, output, tally, lambda files: session.replace(files, output.folders))
 
 
-def _settled(job: JobSpec, table: Table, tally: Tally, replace: Replace) -> list[ShardResult]:
-    _check_failures(job, table, tally)
-    return table.settle(tally.done, tally.shards, replace)
+def _finalize(job: JobSpec, output: RunOutput, tally: Tally, rewrite: RewriteFiles) -> list[ShardResult]:
+    _check_failures(job, output, tally)
+    return output.publisher.finalize(tally.done, tally.shards, rewrite)
 
 
 def _no_executors(_: object) -> list[dict[str, Any]]:
-    raise RunFailure("OutputBusy", "spec.output.uri: another run has begun to write to the table", retryable=True)
+    raise RunFailure(FailureClass.OUTPUT_BUSY, "spec.output.uri: another run is writing to this table")
 
 
-def _check_failures(job: JobSpec, table: Table, tally: Tally) -> None:
+def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
     progress = _now(tally)
     limit = job.spec.errors.max_failed_fraction
     if progress.images_total and progress.images_failed > limit * progress.images_total:
-        table.publish_quarantine()
+        output.publish_quarantine()
         raise RunFailure(
-            "TooManyFailures",
+            FailureClass.TOO_MANY_FAILURES,
             f"{progress.images_failed} of {progress.images_total} images are in quarantine, more than "
-            f"spec.errors.maxFailedFraction {limit:g} allows: see {job.spec.output.uri.rstrip('/')}/_quarantine",
+            f"spec.errors.maxFailedFraction {limit:g} allows; see {job.spec.output.uri.rstrip('/')}/_quarantine",
         )
 
 

@@ -18,17 +18,17 @@ from typing import Any
 
 import numpy as np
 from featx_api import GROUP, PLURAL, VERSION
-from featx_job.nets.load import load_detector, load_extractor
 from kubernetes import client, config
 from minio import Minio
 
 from examples.cluster.reach import reachable
 from tests.bench import machine
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY, STORE_SECRET
-from tests.e2e.run.stage import Store, apply, folder_of, kubectl, resource
+from tests.e2e.run.harness import Store, apply, contents_by_name, kubectl, resource
 from tests.integration.nets.engine import Engine, running
 from tests.support import images
 from tests.support.models import CaffeFiles, res10, resnet50_thin
+from tests.support.prepared_nets import file_of, load_detector, load_extractor
 
 IMAGES = 341
 ROUNDS = 3
@@ -41,7 +41,7 @@ def main() -> int:
     with reachable("store", "s3", 8333) as address:
         store = Store(Minio(address, ACCESS_KEY, SECRET_KEY, secure=False))
         detector, extractor = specs(store)
-        files = folder_of(images.paths(IMAGES))
+        files = contents_by_name(images.paths(IMAGES))
         rounds, bare = [], []
         for index in range(ROUNDS):
             bare.append(bare_rates())
@@ -141,8 +141,8 @@ def bare_rates() -> dict[str, float]:
     detector, extractor = load_detector(*read(res10())), load_extractor(*read(resnet50_thin()), "pool")
     with running(threads=2) as engine:
         return {
-            "detector": rate(engine, detector.data, detector.input_shape),
-            "extractor": rate(engine, extractor.data, extractor.input_shape),
+            "detector": rate(engine, file_of(detector), detector.input_shape),
+            "extractor": rate(engine, file_of(extractor), extractor.input_shape),
         }
 
 

@@ -1,6 +1,6 @@
 """Plans a run over a bucket of a million keys as a driver does, in a process whose memory is its own to count.
 
-`python -m tests.bench.planning plan|bare STORE.json` prints what it took; `make bench-stores` calls it.
+`python -m tests.bench.planning plan|bare STORE.json` prints what it took; `make bench WHAT=stores` calls it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from featx_api.source import S3Source
 from featx_job.clients import s3, s3_settings
 from featx_job.source.s3 import BucketSource
-from featx_job.source.shards import cut, from_bytes, to_bytes
+from featx_job.source.shards import from_bytes, split_objects, to_bytes
 from featx_job.table import earlier_runs
-from featx_job.table.parquet_table import OWN_MANIFEST, SHARD_LIST
-from featx_job.table.storage.local import FolderStorage
+from featx_job.table.run_files import RUN_MANIFEST, SHARD_LIST
+from featx_job.table.storage.local import LocalStorage
 from minio import Minio
 
 Result = TypeVar("Result")
@@ -49,7 +49,7 @@ def planned(source: BucketSource, work: Path) -> dict[str, Any]:
     table = work / "earlier"
 
     def rest() -> int:
-        stored = to_bytes(cut(source.base, objects, 250))
+        stored = to_bytes(split_objects(source.base, objects, 250))
         (table / "_featx" / "uid").mkdir(parents=True)
         (table / "_featx" / "uid" / SHARD_LIST).write_bytes(stored)
         again = from_bytes(stored)
@@ -57,8 +57,10 @@ def planned(source: BucketSource, work: Path) -> dict[str, Any]:
 
     seconds = listed + timed(rest)[1]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    (table / "_featx" / "uid" / OWN_MANIFEST).write_text(json.dumps({"completionTime": "2026"}))
-    versions, reading = timed(lambda: earlier_runs.versions(earlier_runs.lists(FolderStorage(table, "-")), source.base))
+    (table / "_featx" / "uid" / RUN_MANIFEST).write_text(json.dumps({"completionTime": "2026"}))
+    versions, reading = timed(
+        lambda: earlier_runs.known_versions(earlier_runs.shard_lists(LocalStorage(table, "-")), source.base)
+    )
     changed, comparing = timed(lambda: sum(1 for _ in earlier_runs.changed(source.objects(), versions)))
     assert changed == 0
     return {

@@ -58,8 +58,8 @@ class Hadoop:
         def explain(error: Exception) -> RunFailure | None:
             if not isinstance(error, Py4JJavaError):
                 return None
-            failure = failures.of_java(str(error))
-            return RunFailure(failure.class_, f"{field}: {failure}", retryable=failure.retryable)
+            failure = failures.from_java(SparkContext._jvm, error.java_exception)
+            return RunFailure(failure.class_, f"{field}: {failure}")
 
         return with_retry(call, explain, self._patience)
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import urllib3
+from featx_api.failures import FailureClass
 from featx_api.source import StoreAccess
 from minio import Minio
 from minio.commonconfig import CopySource
@@ -136,7 +137,7 @@ class Bucket:
             return False
         if answer.status == 501:
             message = f"{self._field}: the store does not support conditional writes, which a Delta table's log needs"
-            raise RunFailure("OutputNotWritable", f"{message}: use spec.output.format parquet")
+            raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, f"{message}: use spec.output.format parquet")
         raise _Status(answer.status)
 
     def move(self, source: str, target: str) -> None:
@@ -265,29 +266,36 @@ class Bucket:
                 return self._refused("AccessDenied", "")
             case _Status() | urllib3.exceptions.HTTPError() | MinioException() | BaseError() | OSError():
                 problem = " ".join(str(error).split())[-200:]
-                untrusted = "CERTIFICATE_VERIFY_FAILED" in problem
-                return self._untrusted(problem) if untrusted else self._unreachable(problem)
+                return self._untrusted(problem) if _is_untrusted(error) else self._unreachable(problem)
             case ValueError() if self._reached.pod_identity:
                 message = f"{self._field}.podIdentity: no cloud identity is available to the pod ({error})"
-                return RunFailure("AccessDenied", message)
+                return RunFailure(FailureClass.ACCESS_DENIED, message)
         return None
 
     def _unreachable(self, problem: str) -> RunFailure:
         message = f"{self._field}.endpoint: {self._reached.url} did not respond within {self._patience:.0f} s"
-        return RunFailure("StoreUnreachable", f"{message} ({problem})", retryable=True)
+        return RunFailure(FailureClass.STORE_UNREACHABLE, f"{message} ({problem})")
 
     def _untrusted(self, problem: str) -> RunFailure:
         message = f"{self._field}.endpoint: the certificate of {self._reached.url} is not signed by a trusted CA"
-        hint = f"add the CA as {AUTHORITY} to the Secret of {self._field}.secretRef"
-        return RunFailure("UntrustedStore", f"{message} ({problem}): {hint}")
+        hint = f"add the CA as {AUTHORITY} to the Secret named in {self._field}.secretRef"
+        return RunFailure(FailureClass.UNTRUSTED_STORE, f"{message} ({problem}); {hint}")
 
     def _refused(self, code: str, message: str) -> RunFailure:
         if code == "NoSuchBucket":
-            return RunFailure("BucketNotFound", f"{self._field}: the store has no bucket {self.name}")
+            return RunFailure(FailureClass.BUCKET_NOT_FOUND, f"{self._field}: bucket {self.name} not found")
         if code in REFUSALS:
             denied = f"{self._field}.secretRef: the store denied access to bucket {self.name} ({code})"
-            return RunFailure("AccessDenied", denied)
-        return RunFailure("StoreError", f"{self._field}: the store answered {code}: {message}")
+            return RunFailure(FailureClass.ACCESS_DENIED, denied)
+        return RunFailure(FailureClass.STORE_ERROR, f"{self._field}: the store responded with {code}: {message}")
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    """Whether a certificate was refused; urllib3 keeps the last try's error as the reason of its own."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        reason = getattr(error, "reason", None)
+        error = reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
+    return error is not None
 
 
 class _Status(Exception):
@@ -327,8 +335,9 @@ def _http(reached: Connection, field: str) -> urllib3.PoolManager:
         try:
             trusted.load_verify_locations(reached.authority)
         except ssl.SSLError:
-            message = f"{field}.secretRef.name: {reached.authority.parent.name} has no certificates in {AUTHORITY}"
-            raise RunFailure("SecretIncomplete", message) from None
+            secret = reached.authority.parent.name
+            message = f"{field}.secretRef.name: Secret {secret} has no valid certificates in {AUTHORITY}"
+            raise RunFailure(FailureClass.SECRET_INCOMPLETE, message) from None
     return urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
         retries=urllib3.Retry(total=1, backoff_factor=0.2),

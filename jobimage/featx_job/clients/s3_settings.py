@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from featx_api.failures import FailureClass
 from featx_api.source import StoreAccess
 
 from featx_job.environment import mounted
@@ -136,15 +137,15 @@ def credentials(
     name = access.secret_ref.name
     if secrets is None:
         values = environment
-        hint = "set these variables, or name a folder of Secrets with --secrets"
+        hint = "set these variables, or pass the directory of Secrets with --secrets"
     else:
         folder = mounted(secrets, name, f"{field}.secretRef.name")
         values = {path.name: path.read_text().strip() for path in folder.iterdir() if path.is_file()}
         hint = "add these keys to it"
     missing = [key for key in KEYS if not values.get(key)]
     if missing:
-        message = f"{field}.secretRef.name: {name} lacks {', '.join(missing)}: {hint}"
-        raise RunFailure("SecretIncomplete", message)
+        message = f"{field}.secretRef.name: Secret {name} has no {', '.join(missing)}; {hint}"
+        raise RunFailure(FailureClass.SECRET_INCOMPLETE, message)
     return _keys(values)
 
 

@@ -6,9 +6,11 @@ import json
 import os
 from collections.abc import Iterator
 
+from featx_api.failures import FailureClass
+
 from featx_job.clients.hadoop import Hadoop
 from featx_job.failures import RunFailure
-from featx_job.source import Listed
+from featx_job.source.objects import SourceObject
 
 FIELD = "spec.source.files.uri"
 
@@ -30,23 +32,23 @@ class HadoopSource:
         """Implements `ObjectSource`."""
         return f"{self._uri}/"
 
-    def objects(self) -> Iterator[Listed]:
+    def objects(self) -> Iterator[SourceObject]:
         """Implements `ObjectSource`."""
         folder = self._hadoop.folder(self._uri)
         if not self._hadoop.with_retry(FIELD, folder.exists):
-            raise RunFailure("SourceNotFound", f"{FIELD}: there is no folder {self._uri}")
+            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{FIELD}: folder {self._uri} not found")
         found = json.loads(self._hadoop.with_retry(FIELD, lambda: folder.files("")))
-        listed = (Listed(key, size, str(modified)) for key, size, modified in found)
+        listed = (SourceObject(key, size, str(modified)) for key, size, modified in found)
         yield from sorted(listed, key=lambda each: os.fsencode(each.key))
 
-    def find(self, key: str) -> Listed | None:
+    def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`."""
         size = self._hadoop.with_retry(FIELD, lambda: self._hadoop.folder(self._uri).size(key))
-        return Listed(key, size) if size >= 0 else None
+        return SourceObject(key, size) if size >= 0 else None
 
     def read(self, key: str) -> bytes:
         """Implements `ObjectSource`."""
         found = self._hadoop.with_retry(FIELD, lambda: self._hadoop.folder(self._uri).read(key))
         if found is None:
-            raise RunFailure("SourceNotFound", f"{self._uri}/{key} is gone")
+            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{FIELD}: {self._uri}/{key} no longer exists")
         return bytes(found)

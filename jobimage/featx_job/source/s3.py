@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from featx_api.failures import FailureClass
+
 from featx_job.clients.s3 import Bucket
 from featx_job.failures import RunFailure
-from featx_job.source import Listed, s3_listing
+from featx_job.source import s3_listing
+from featx_job.source.objects import SourceObject
 
 FIELD = "spec.source.s3"
 
@@ -29,21 +32,21 @@ class BucketSource:
         """Implements `ObjectSource`."""
         return f"s3a://{self._bucket.name}/"
 
-    def objects(self) -> Iterator[Listed]:
+    def objects(self) -> Iterator[SourceObject]:
         """Implements `ObjectSource`; folders are listed in parallel (`s3_listing`)."""
         objects = list(s3_listing.everything(self._bucket, self._prefix))
         objects.sort(key=lambda listed: os.fsencode(listed.key))
         for stored in objects:
-            yield Listed(*stored)
+            yield SourceObject(*stored)
 
-    def find(self, key: str) -> Listed | None:
+    def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`."""
         stored = self._bucket.stat(key)
-        return Listed(*stored) if stored else None
+        return SourceObject(*stored) if stored else None
 
     def read(self, key: str) -> bytes:
         """Implements `ObjectSource`."""
         data = self._bucket.read(key)
         if data is None:
-            raise RunFailure("SourceNotFound", f"{FIELD}: {self.base}{key} is gone")
+            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{FIELD}: {self.base}{key} is gone")
         return data

@@ -9,17 +9,19 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from featx_api.failures import FailureClass
 from featx_api.nets import Quantization
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.failures import RunFailure
 from featx_job.models.fetch import NetFiles, Nets
-from featx_job.nets.load import Loaded
+from featx_job.nets.prepare import PreparedNet
 from featx_job.nets.protobuf_wire import Parts
-from featx_job.nets.quantization import Seen
+from featx_job.nets.quantization import ObservedRanges
 from featx_job.source.shards import ShardList
 from featx_job.spark.session import Session
-from featx_job.table.parquet_table import Table
+from featx_job.table.output import RunOutput
+from featx_job.table.run_files import RunFiles
 
 KEPT = "quantization.json"
 
@@ -28,7 +30,7 @@ def net_files(
     spec: FeatureExtractionSpec,
     nets: Nets,
     shards: ShardList,
-    table: Table,
+    output: RunOutput,
     session: Session,
     tell: Callable[[str], None],
 ) -> NetFiles:
@@ -38,36 +40,40 @@ def net_files(
         spec: The run's.
         nets: Its nets.
         shards: All its images.
-        table: Where it keeps what later attempts need.
+        output: Where it saves what later attempts need.
         session: Runs nets on images.
         tell: Called now and then with what is being done.
 
     Raises:
         RunFailure: CalibrationFailed, Int8Inaccurate, or why executors can't work.
     """
-    kept = table.kept(KEPT)
+    kept = output.files.load(KEPT)
     if kept is not None:
         return _quantized(nets, json.loads(kept)["seen"])
     limits = spec.quantization or Quantization()
     looked_at, others = shards.samples(limits.images)
-    watched = NetFiles(nets.detector.watched() if nets.detector else None, nets.extractor.watched())
-    seen = session.look(looked_at, watched, table, lambda: tell(f"int8 is calibrated on {limits.images} images"))
+    watched = NetFiles(nets.detector.watched_file() if nets.detector else None, nets.extractor.watched_file())
+    seen = session.look(
+        looked_at, watched, output.folders, lambda: tell(f"int8 is calibrated on {limits.images} images")
+    )
     if seen["extractor"] is None:
         raise RunFailure(
-            "CalibrationFailed",
-            f"spec.precision int8: none of {limits.images} images of the source could be used to calibrate: "
-            "raise spec.quantization.images, or see with f32 what is wrong with them",
+            FailureClass.CALIBRATION_FAILED,
+            f"spec.precision int8: none of {limits.images} source images could be used to calibrate; "
+            "raise spec.quantization.images, or run with precision f32 to see why they fail",
         )
     files = _quantized(nets, seen)
-    quality = session.compare(others, watched, files, table, lambda: tell("int8 is compared with f32 on other images"))
+    quality = session.compare(
+        others, watched, files, output.folders, lambda: tell("int8 is compared with f32 on other images")
+    )
     _judge(quality, limits)
-    table.keep(KEPT, json.dumps({"seen": seen, "quality": quality}, sort_keys=True).encode())
+    output.files.save(KEPT, json.dumps({"seen": seen, "quality": quality}, sort_keys=True).encode())
     return files
 
 
-def quality(table: Table) -> dict[str, Any] | None:
+def quality(files: RunFiles) -> dict[str, Any] | None:
     """Returns how near integers came to floats, as it was measured before the run."""
-    kept = table.kept(KEPT)
+    kept = files.load(KEPT)
     if kept is None:
         return None
     found: dict[str, Any] = json.loads(kept)["quality"]
@@ -79,22 +85,22 @@ def _quantized(nets: Nets, seen: dict[str, Any]) -> NetFiles:
     return NetFiles(detector, _of(nets.extractor, seen["extractor"]))
 
 
-def _of(net: Loaded, seen: dict[str, Any]) -> Parts:
-    return net.quantized(Seen.of_json(seen))
+def _of(net: PreparedNet, seen: dict[str, Any]) -> Parts:
+    return net.int8_file(ObservedRanges.from_json(seen))
 
 
 def _judge(quality: dict[str, Any], limits: Quantization) -> None:
     images, cosine, agreement = quality["images"], quality["cosine"], quality["agreement"]
-    way_out = "use precision bf16 (engine openvino) or f32"
+    hint = "use precision bf16 (engine openvino) or f32"
     if cosine < limits.min_cosine:
         raise RunFailure(
-            "Int8Inaccurate",
-            f"spec.precision int8: on {images} images of the source the features' mean cosine to those in f32 is "
-            f"{cosine:.4f}, and spec.quantization.minCosine is {limits.min_cosine:g}: {way_out}",
+            FailureClass.INT8_INACCURATE,
+            f"spec.precision int8: on {images} source images the mean cosine between int8 and f32 features is "
+            f"{cosine:.4f}, but spec.quantization.minCosine is {limits.min_cosine:g}: {hint}",
         )
     if agreement < limits.min_agreement:
         raise RunFailure(
-            "Int8Inaccurate",
-            f"spec.precision int8: on {agreement:.0%} of {images} images the same subject is found as in f32, and "
-            f"spec.quantization.minAgreement is {limits.min_agreement:g}: {way_out}",
+            FailureClass.INT8_INACCURATE,
+            f"spec.precision int8: on {agreement:.0%} of {images} images the same subject is detected as in f32, but "
+            f"spec.quantization.minAgreement is {limits.min_agreement:g}: {hint}",
         )

@@ -1,6 +1,6 @@
 """What an executor needs for a run's nets: images a forward, heap, and the whole pod. Pure.
 
-Numbers were measured on SSD300-VGG16 with DeepBit-VGG16, the largest pair that Featx is made for (docs/design.md,
+Numbers were measured on SSD300-VGG16 with DeepBit-VGG16, the largest pair that Featx is made for (docs/architecture.md,
 "Memory"). MKL-DNN keeps the output of each layer in memory of its own; OpenVINO shares that among layers. Both keep
 weights for each stream. A stream a core needs no cores in step with each other: small nets get that on both engines.
 """

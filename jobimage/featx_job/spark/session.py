@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from featx_api.contract import JobSpec
+from featx_api.failures import FailureClass
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkConf, SparkContext
 
@@ -22,7 +23,7 @@ from featx_job.source import hbase
 from featx_job.source.shards import ShardList
 from featx_job.spark import settings
 from featx_job.spark.memory import Sizes
-from featx_job.table.parquet_table import Table
+from featx_job.table.output import OutputFolders
 from featx_job.table.shard_result import ShardResult
 
 POLL_SECONDS = 0.2
@@ -84,32 +85,34 @@ class Session:
         if self._context is not None:
             self._context.stop()
 
-    def write_empty(self, table: Table) -> None:
+    def write_empty(self, folders: OutputFolders) -> None:
         """Writes the file of a table without rows, so that readers find its columns.
 
         Raises:
             RunFailure: The output can't be written to.
         """
         try:
-            self._java_job().writeEmpty(f"{table.folder('features')}/part-00000.parquet")
+            self._java_job().writeEmpty(f"{folders.features}/part-00000.parquet")
         except Py4JJavaError as error:
-            raise failures.of_java(str(error)) from None
+            raise _failure(error) from None
 
-    def run(self, shards: ShardList, indices: list[int], files: NetFiles, table: Table, on_done: OnDone) -> None:
+    def run(
+        self, shards: ShardList, indices: list[int], files: NetFiles, folders: OutputFolders, on_done: OnDone
+    ) -> None:
         """Runs shards until all are done.
 
         Args:
             shards: All shards of the run.
             indices: Those to run.
             files: The run's nets.
-            table: Where executors write.
+            folders: Where executors write.
             on_done: Called for each shard that is done, and with None now and then while none is; and with what
                 executors wait for, if they do.
 
         Raises:
             RunFailure: Spark gave up, or an executor said why it can't go on.
         """
-        java_job, plan = self._java_job(), self._plan(table)
+        java_job, plan = self._java_job(), self._plan(folders)
         lines = self._write("shards.jsonl", ("\n".join(shards.line(index) for index in indices).encode(),))
         nets = self.write_nets(files).result()
 
@@ -118,14 +121,14 @@ class Session:
                 on_done(ShardResult.from_mark(json.loads(text)), None)
             on_done(None, java_job.waiting())
 
-        _waiting(java_job, lambda: java_job.run(plan, lines, *nets), report)
+        _waiting(lambda: java_job.run(plan, lines, *nets), report)
 
-    def replace(self, files: list[dict[str, Any]], table: Table) -> list[dict[str, Any]]:
+    def replace(self, files: list[dict[str, Any]], folders: OutputFolders) -> list[dict[str, Any]]:
         """Has executors write files of a table anew, without rows that newer files have.
 
         Args:
             files: What is told of each (dev.featx.table.Replacement).
-            table: The run's.
+            folders: Where executors write.
 
         Returns:
             What became of each.
@@ -133,61 +136,61 @@ class Session:
         Raises:
             RunFailure: As `run`.
         """
-        java_job, plan = self._java_job(), self._plan(table)
+        java_job, plan = self._java_job(), self._plan(folders)
         lines = self._write("replaced.jsonl", ("\n".join(map(json.dumps, files)).encode(),))
-        found: list[dict[str, Any]] = json.loads(
-            _waiting(java_job, lambda: java_job.replace(plan, lines), lambda: None)
-        )
+        found: list[dict[str, Any]] = json.loads(_waiting(lambda: java_job.replace(plan, lines), lambda: None))
         return found
 
-    def read(self, shards: ShardList, table: Table) -> dict[str, Any]:
+    def read(self, shards: ShardList, folders: OutputFolders) -> dict[str, Any]:
         """Reads all shards and does nothing with them; returns images, bytes, unreadable ones and seconds.
 
         Args:
             shards: Those to read.
-            table: Where a run would write; nothing is written.
+            folders: Where a run would write; nothing is written.
 
         Raises:
             RunFailure: As `run`.
         """
-        java_job, plan = self._java_job(), self._plan(table)
+        java_job, plan = self._java_job(), self._plan(folders)
         lines = self._write("shards.jsonl", ("\n".join(map(shards.line, range(len(shards)))).encode(),))
-        found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.read(plan, lines), lambda: None))
+        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.read(plan, lines), lambda: None))
         return found
 
-    def look(self, images: str, watched: NetFiles, table: Table, on_wait: OnWait) -> dict[str, Any]:
+    def look(self, images: str, watched: NetFiles, folders: OutputFolders, on_wait: OnWait) -> dict[str, Any]:
         """Returns which values the nets' layers take on images (dev.featx.task.Calibration, look).
 
         Args:
             images: A shard's line.
             watched: Nets with all values as outputs.
-            table: The run's.
+            folders: Where executors write.
             on_wait: Called now and then.
 
         Raises:
             RunFailure: As `run`.
         """
-        java_job, plan, line = self._java_job(), self._plan(table), self._write("look.jsonl", (images.encode(),))
+        java_job, plan, line = self._java_job(), self._plan(folders), self._write("look.jsonl", (images.encode(),))
         nets = self.write_nets(watched, "watched").result()
-        found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.look(plan, line, *nets), on_wait))
+        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.look(plan, line, *nets), on_wait))
         return found
 
-    def compare(self, images: str, watched: NetFiles, files: NetFiles, table: Table, on_wait: OnWait) -> dict[str, Any]:
+    def compare(
+        self, images: str, watched: NetFiles, files: NetFiles, folders: OutputFolders, on_wait: OnWait
+    ) -> dict[str, Any]:
         """Returns how far nets are from what they are in float32 (dev.featx.task.Calibration, compare).
 
         Args:
             images: A shard's line.
             watched: The nets in float32.
             files: The nets that are judged.
-            table: The run's.
+            folders: Where executors write.
             on_wait: Called now and then.
 
         Raises:
             RunFailure: As `run`.
         """
-        java_job, plan, line = self._java_job(), self._plan(table), self._write("compare.jsonl", (images.encode(),))
+        java_job, plan, line = self._java_job(), self._plan(folders), self._write("compare.jsonl", (images.encode(),))
         nets = (*self.write_nets(watched, "watched").result(), *self.write_nets(files).result())
-        found: dict[str, Any] = json.loads(_waiting(java_job, lambda: java_job.compare(plan, line, *nets), on_wait))
+        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.compare(plan, line, *nets), on_wait))
         return found
 
     def write_nets(self, files: NetFiles, name: str = "run") -> Future[tuple[str | None, str]]:
@@ -220,7 +223,7 @@ class Session:
         jvm: Any = self._context._jvm  # pyspark has no public way to the JVM
         return jvm.dev.featx.spark.Job(self._context._jsc)
 
-    def _plan(self, table: Table) -> str:
+    def _plan(self, folders: OutputFolders) -> str:
         """Returns what executors are told (dev.featx.task.TaskSettings)."""
         spec, cores = self._job.spec, settings.threads(self._job, self._environment)
         plan = {
@@ -228,11 +231,11 @@ class Session:
             "extractor": spec.extractor.to_wire(),
             "maxPixels": spec.limits.megapixels * 1_000_000,
             "maxBytes": spec.limits.mebibytes * 1024 * 1024,
-            "featuresFolder": table.folder("features"),
-            "logged": table.logged,
-            "quarantineFolder": table.folder("quarantine"),
-            "doneFolder": table.folder("done"),
-            "hbase": hbase.table(spec.source.hbase, spec.output.uri) if spec.source.hbase else None,
+            "featuresFolder": folders.features,
+            "logged": folders.logged,
+            "quarantineFolder": folders.quarantine,
+            "doneFolder": folders.done,
+            "hbase": hbase.table_settings(spec.source.hbase, spec.output.uri) if spec.source.hbase else None,
             "patience": spec.execution.store_timeout_seconds,
             "engine": spec.engine,
             "precision": spec.precision,
@@ -246,16 +249,17 @@ class Session:
 
 @contextmanager
 def _starting() -> Iterator[None]:
-    """Says of what keeps Spark from starting what it is to a run."""
+    """Report whatever keeps Spark from starting as a failure of the run."""
     try:
         yield
     except (Py4JError, RuntimeError) as error:
-        if failures.STOPPED_EARLY in str(error):
-            raise failures.of_lost_executors(None) from None
-        raise RunFailure("SparkNotStarted", f"Spark did not start: {str(error)[:500]}", retryable=True) from None
+        failure = _failure(error)
+        if failure.class_ is FailureClass.EXECUTOR_LOST:
+            raise failure from None
+        raise RunFailure(FailureClass.SPARK_NOT_STARTED, f"Spark did not start: {failure}") from None
 
 
-def _waiting(java_job: Any, call: Callable[[], Any], on_wait: OnWait) -> Any:
+def _waiting(call: Callable[[], Any], on_wait: OnWait) -> Any:
     """Returns what a call of a job returns, which may take hours; meanwhile something else is called."""
     results: list[Any] = []
     problems: list[BaseException] = []
@@ -274,23 +278,18 @@ def _waiting(java_job: Any, call: Callable[[], Any], on_wait: OnWait) -> Any:
         on_wait()
     on_wait()
     if problems:
-        raise _failure(problems[0], java_job) from None
+        raise _failure(problems[0]) from None
     return results[0]
 
 
-def _failure(problem: BaseException, java_job: Any) -> RunFailure:
+def _failure(problem: BaseException) -> RunFailure:
     if isinstance(problem, Py4JJavaError):
-        text = str(problem)
-        return failures.of_lost_executors(_lost(java_job)) if failures.SHUT_DOWN in text else failures.of_java(text)
+        try:
+            return failures.from_java(SparkContext._jvm, problem.java_exception)
+        except (Py4JError, OSError) as error:  # the JVM is gone since
+            problem = error
     if isinstance(problem, Py4JError | OSError):
         return RunFailure(
-            "DriverLost", f"the driver's JVM ended ({problem}): raise spec.execution.driverMemory", retryable=True
+            FailureClass.JVM_LOST, f"the driver's JVM exited ({problem}); raise spec.execution.driverMemory"
         )
-    return failures.of_unexpected(problem)
-
-
-def _lost(java_job: Any) -> str | None:
-    try:
-        return str(java_job.lost() or "") or None
-    except Py4JError:  # its JVM is about to end
-        return None
+    return failures.from_exception(problem)

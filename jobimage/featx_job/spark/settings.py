@@ -1,6 +1,6 @@
 """Spark's settings for a run, in a cluster or on this machine. Pure, but for a look at which jars there are.
 
-Executors hold no Python: all they need is the jars, and BigDL's own JVM options (docs/design.md, "Engine").
+Executors hold no Python: all they need is the jars, and BigDL's own JVM options (docs/architecture.md, "Models").
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from featx_api.contract import JobSpec
 from featx_api.execution import Kerberos
+from featx_api.failures import FailureClass
 from featx_api.source import StoreAccess
 from featx_api.spec import FeatureExtractionSpec
 
@@ -21,7 +22,7 @@ from featx_job.spark.memory import Sizes, mebibytes
 Conf = dict[str, str]
 
 # Of the JVM that runs nets. G1 finds no room for VGG16's largest layer in a heap that has half as much again
-# (docs/design.md, "Memory"), and collects after each few answers of HBase's, which are larger than half a region.
+# (docs/architecture.md, "Memory"), and collects after each few answers of HBase's, which are larger than half a region.
 COLLECTOR = "-XX:+UseShenandoahGC"
 DRIVER_PORT, BLOCK_PORT = 7078, 7079
 # Of the driver pod's memory; the rest is Python's.
@@ -201,8 +202,8 @@ def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
         access = _access(spec.store_of(spec.output.s3))
         if reached.setdefault(bucket, access) != access:
             raise RunFailure(
-                "StoreConflict",
-                f"spec.output.s3: bucket {bucket} is also the source's but reached in another way; make both the same",
+                FailureClass.STORE_CONFLICT,
+                f"spec.output.s3: bucket {bucket} is also the source, but with other settings; use the same for both",
             )
     settings = {
         "spark.hadoop.fs.file.impl": "dev.featx.source.LocalFiles",

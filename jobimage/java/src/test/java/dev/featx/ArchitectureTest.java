@@ -24,6 +24,7 @@ class ArchitectureTest {
       .layer("openvino").definedBy("dev.featx.nets.openvino")
       .layer("nets").definedBy("dev.featx.nets")
       .layer("digest").definedBy("dev.featx.digest")
+      .layer("failure").definedBy("dev.featx.failure")
       .whereLayer("spark").mayNotBeAccessedByAnyLayer()
       .whereLayer("task").mayOnlyBeAccessedByLayers("spark")
       .whereLayer("table").mayOnlyBeAccessedByLayers("spark", "task")

@@ -1,5 +1,7 @@
 package dev.featx.security;
 
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -50,7 +52,8 @@ public final class MountedCredentials implements AwsCredentialsProvider {
     try {
       return Files.readString(folder.resolve(name)).strip();
     } catch (IOException e) {
-      throw new IllegalStateException("the Secret mounted at " + folder + " has no key " + name);
+      throw new RunProblem(FailureClass.SECRET_INCOMPLETE,
+          "Secret " + folder.getFileName() + " has no key " + name + "; add it to the Secret");
     }
   }
 }

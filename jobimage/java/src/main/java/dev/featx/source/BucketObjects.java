@@ -14,6 +14,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.services.s3.S3Configuration;
@@ -30,6 +32,8 @@ import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 final class BucketObjects {
   private static final Duration VALID = Duration.ofMinutes(15); // of an address; it is used at once
   private static final List<String> REFUSALS = List.of("ExpiredToken", "InvalidToken", "InvalidAccessKeyId");
+  // Keys stand in the answer too, with their angle brackets escaped.
+  private static final Pattern CODE = Pattern.compile("<Code>(\\w+)</Code>");
   private static final int MOST_OF_AN_ERROR = 4096;
 
   private final String bucket;
@@ -89,7 +93,7 @@ final class BucketObjects {
       // A gateway may send an object in chunks, without saying how many.
       byte[] bytes = stream.readNBytes((int) (size < 0 ? maxBytes + 1 : size));
       if (bytes.length < size) {
-        throw new EOFException("the store broke off after " + bytes.length + " of " + size + " bytes");
+        throw new EOFException("connection to the store was lost after " + bytes.length + " of " + size + " bytes");
       }
       return new Fetched(bytes.length, bytes.length > maxBytes ? null : bytes);
     }
@@ -106,17 +110,18 @@ final class BucketObjects {
   private IOException refused(String key, HttpURLConnection answer) throws IOException {
     int status = answer.getResponseCode();
     String name = "s3://" + bucket + "/" + key;
-    String told = "";
+    String body;
     try (InputStream stream = answer.getErrorStream()) {
-      told = stream == null ? "" : new String(stream.readNBytes(MOST_OF_AN_ERROR), StandardCharsets.UTF_8);
+      body = stream == null ? "" : new String(stream.readNBytes(MOST_OF_AN_ERROR), StandardCharsets.UTF_8);
     }
+    Matcher code = CODE.matcher(body);
     if (status == HttpURLConnection.HTTP_NOT_FOUND) {
       return new FileNotFoundException(name);
     }
     if (status == HttpURLConnection.HTTP_FORBIDDEN || status == HttpURLConnection.HTTP_UNAUTHORIZED
-        || REFUSALS.stream().anyMatch(told::contains)) {
-      return new AccessDeniedException(name, null, "the store answered " + status);
+        || code.find() && REFUSALS.contains(code.group(1))) {
+      return new AccessDeniedException(name, null, "the store responded with status " + status);
     }
-    return new IOException("the store answered " + status + " for " + name);
+    return new IOException("the store responded with status " + status + " for " + name);
   }
 }

@@ -1,6 +1,7 @@
 package dev.featx.source;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.featx.failure.RunProblem;
 import dev.featx.image.ImageProblem;
 import java.io.Closeable;
 import java.io.IOException;
@@ -91,7 +92,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, JsonNode settings) i
           }
         }
         return members.next();
-      } catch (IOException e) {
+      } catch (IOException | RunProblem e) {
         close();
         throw e;
       }

@@ -1,6 +1,8 @@
 package dev.featx.source;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import java.io.IOException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -21,7 +23,8 @@ final class SequenceMembers implements PackedImages.Members {
     this.reader = new SequenceFile.Reader(conf, SequenceFile.Reader.file(file));
     if (reader.getValueClass() != BytesWritable.class) {
       reader.close();
-      throw new UnsupportedSource(file + " holds values of " + reader.getValueClassName() + "; images are BytesWritable");
+      throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED,
+          file + " holds values of " + reader.getValueClassName() + "; images must be BytesWritable");
     }
     this.key = (Writable) ReflectionUtils.newInstance(reader.getKeyClass(), conf);
     this.maxBytes = maxBytes;

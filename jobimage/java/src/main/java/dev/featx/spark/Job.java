@@ -1,5 +1,7 @@
 package dev.featx.spark;
 
+import dev.featx.failure.Failures;
+import dev.featx.failure.RunProblem;
 import dev.featx.nets.Compilation;
 import dev.featx.security.Authorities;
 import dev.featx.security.KerberosLogin;
@@ -22,9 +24,11 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSError;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
+import org.apache.spark.TaskKilledException;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.deploy.SparkHadoopUtil;
@@ -44,12 +48,14 @@ public final class Job {
   private final Queue<String> results = new ConcurrentLinkedQueue<>();
   private final StoreWait waiting = new StoreWait();
   private final StoreWait.Listener listener = new StoreWait.Listener();
+  private final LostExecutors lostExecutors = new LostExecutors();
 
   /** Makes a job that runs in a Spark context. */
   public Job(JavaSparkContext spark) {
     this.spark = spark;
     spark.sc().register(waiting, StoreWait.NAME);
     spark.sc().addSparkListener(listener);
+    spark.sc().addSparkListener(lostExecutors);
   }
 
   /**
@@ -151,8 +157,21 @@ public final class Job {
 
   private <R> void submit(String settingsJson, List<String> lines, Work<R> work, Class<R> kind, Consumer<R> collect) {
     JavaRDD<String> tasks = spark.parallelize(lines, lines.size());
-    spark.sc().runJob(tasks.rdd(), new Task<>(settingsJson, waiting, work), scalaRange(lines.size()), new Collect<>(collect),
-        ClassTag$.MODULE$.apply(kind));
+    try {
+      spark.sc().runJob(tasks.rdd(), new Task<>(settingsJson, waiting, work), scalaRange(lines.size()), new Collect<>(collect),
+          ClassTag$.MODULE$.apply(kind));
+    } catch (Exception e) { // Spark's own is a checked one that Scala does not declare
+      throw problem(e);
+    }
+  }
+
+  /** Returns why a job failed: a task's own problem is the cause of Spark's exception, but what became of executors is not. */
+  private RunProblem problem(Exception thrown) {
+    boolean stopped = spark.sc().isStopped(); // as Spark does when executors fail faster than it starts them
+    if (stopped || Failures.known(thrown).isEmpty() && lostExecutors.endedJob(spark.sc())) {
+      return lostExecutors.problem();
+    }
+    return Failures.of(thrown);
   }
 
   /**
@@ -179,11 +198,6 @@ public final class Job {
   /** Returns what an executor waits for, in words, or null. */
   public String waiting() {
     return listener.first();
-  }
-
-  /** Returns why the last executor that has ended did, in words, or null. */
-  public String lost() {
-    return listener.lost();
   }
 
   private static scala.collection.Seq<Object> scalaRange(int size) {
@@ -243,11 +257,14 @@ public final class Job {
         Configuration conf = Settings.ofExecutor();
         String line = lines.next();
         return KerberosLogin.as(conf, () -> work.of(TaskSettings.read(settingsJson, waiting), line, conf));
-      } catch (IOException e) {
-        throw new java.io.UncheckedIOException(e);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
-        throw new IllegalStateException("the task was ended", e);
+        throw new IllegalStateException("the task was interrupted", e);
+      } catch (TaskKilledException e) {
+        throw e;
+      } catch (Exception | FSError e) {
+        // With its class, and without what the driver might not be able to deserialize. The executor logs all of it.
+        throw Failures.of(e);
       }
     }
   }

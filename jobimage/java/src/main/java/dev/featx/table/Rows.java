@@ -90,7 +90,7 @@ public final class Rows {
     return write(file, conf, rows, FAILURES, (consumer, row) -> {
       text(consumer, 0, "key", row.key());
       text(consumer, 1, "stage", row.problem().stage().name().toLowerCase(Locale.ROOT));
-      text(consumer, 2, "reason", row.problem().reason());
+      text(consumer, 2, "reason", row.problem().reason().label());
       text(consumer, 3, "message", row.problem().getMessage());
     });
   }

@@ -1,6 +1,7 @@
 package dev.featx.task;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
 import dev.featx.image.Subject;
 import dev.featx.nets.Detection;
@@ -51,10 +52,10 @@ record SubjectPolicy(Set<Integer> classes, float threshold, float margin, float 
       }
     }
     if (skip) {
-      throw new ImageProblem(ImageProblem.Stage.DETECT, "NoDetection",
+      throw new ImageProblem(ImageProblem.Stage.DETECT, QuarantineReason.NO_DETECTION,
           "no box with a score above " + threshold + (classes.isEmpty() ? "" : " of the classes " + classes)
               + (minArea > 0 ? " and at least " + minArea + " of the image" : "")
-              + "; spec.detector.crop.fallback wholeImage would take the whole image");
+              + "; set spec.detector.crop.fallback to wholeImage to use the whole image");
     }
     return Subject.wholeImage(width, height);
   }

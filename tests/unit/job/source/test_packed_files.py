@@ -1,0 +1,47 @@
+"""Files of many images become shards as wholes; markers and logs of their writers do not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from featx_api.source import Packed, Source
+from featx_job.source import packed_files
+from featx_job.source.objects import SourceObject
+from featx_job.source.shards import from_bytes, to_bytes
+from hypothesis import given
+from hypothesis import strategies as st
+
+TAR = Packed(format="tar")
+
+
+@pytest.mark.parametrize(
+    ("kind", "selected"),
+    [("tar", ["a/b.tar"]), ("parquet", ["a/part-0.parquet"]), ("sequenceFile", ["a/b.tar", "a/c", "a/part-0.parquet"])],
+)
+def test_files_of_the_format_are_selected_and_markers_and_logs_are_not(kind: Any, selected: list[str]) -> None:
+    keys = ["_SUCCESS", "_spark_metadata/0", "_temporary/x.parquet", "a/.b.tar", "a/b.tar", "a/c", "a/part-0.parquet"]
+    shards = packed_files.group_files("file:///", [SourceObject(key, 1) for key in keys], Packed(format=kind))
+    assert [file.key for group in shards.groups for file in group] == selected
+
+
+@given(st.lists(st.integers(0, 200 << 20), max_size=20))
+def test_each_file_is_in_one_shard_and_small_ones_share(sizes: list[int]) -> None:
+    files = [SourceObject(f"{number:03}.tar", size) for number, size in enumerate(sizes)]
+    shards = packed_files.group_files("file:///", files, TAR)
+    assert [file for group in shards.groups for file in group] == files
+    assert all(
+        len(group) == 1 or sum(file.size for file in group) <= packed_files.SHARD_BYTES for group in shards.groups
+    )
+    assert from_bytes(to_bytes(shards)) == shards
+    assert json.loads(shards.line(0))["packed"]["format"] == "tar" if sizes else len(shards) == 0
+
+
+@pytest.mark.parametrize(
+    "other", [{"keys": ["a.tar/1.jpg"]}, {"hbase": {"quorum": "zk", "table": "t", "column": "p:j"}}]
+)
+def test_incompatible_fields_are_refused(other: dict[str, Any]) -> None:
+    files = {} if "hbase" in other else {"files": {"uri": "file:///a"}}
+    with pytest.raises(ValueError, match=r"spec.source.packed"):
+        Source.model_validate({**files, "packed": {"format": "tar"}, **other})

@@ -1,0 +1,62 @@
+"""The class path, which driver and executor have to name alike, and the archive that fits it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from featx_job.environment import Environment
+from featx_job.spark import class_path
+
+EXECUTOR = Path(__file__).resolve().parents[4] / "jobimage" / "executor.sh"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    """Returns environment whose jars are empty files."""
+    site = tmp_path / "site"
+    for jar in ("jars/b.jar", "jars/B.jar", "site/pyspark/jars/a-1.jar", "site/pyspark/jars/a.jar"):
+        (tmp_path / jar).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / jar).touch()
+    for part in ("core", "dllib"):
+        (site / "bigdl" / "share" / part / "lib").mkdir(parents=True)
+        (site / "bigdl" / "share" / part / "lib" / f"{part}.jar").touch()
+        (site / "bigdl" / "share" / part / "lib" / "__init__.py").touch()
+    return Environment(jars=tmp_path / "jars", work=tmp_path, site=site)
+
+
+def test_featx_s_jars_come_first_and_those_of_a_folder_in_the_order_of_their_bytes(environment: Environment) -> None:
+    assert [jar.name for jar in class_path.jars(environment)] == [
+        "B.jar",
+        "b.jar",
+        "dllib.jar",
+        "core.jar",
+        "a-1.jar",
+        "a.jar",
+    ]
+
+
+def test_an_executor_s_class_path_begins_as_the_driver_s_does(environment: Environment, tmp_path: Path) -> None:
+    java = tmp_path / "java" / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
+    java.chmod(0o755)
+    names = ("DRIVER_URL", "EXECUTOR_ID", "EXECUTOR_CORES", "EXECUTOR_MEMORY", "APPLICATION_ID")
+    pod = ("EXECUTOR_POD_IP", "RESOURCE_PROFILE_ID", "EXECUTOR_POD_NAME")
+    told = {f"SPARK_{name}": "x" for name in names + pod} | {"SPARK_CONF_DIR": "/conf", "LANG": "en_US.UTF-8"}
+    told |= {"JAVA_HOME": str(java.parents[1]), "FEATX_JARS": str(environment.jars)}
+    told |= {"SPARK_HOME": str(environment.site / "pyspark"), "PATH": os.environ["PATH"]}
+    ran = subprocess.run(["bash", EXECUTOR, "executor"], env=told, capture_output=True, text=True, check=True)
+    arguments = ran.stdout.splitlines()
+    assert arguments[arguments.index("-cp") + 1] == f"{class_path.path(environment)}:/conf"
+
+
+def test_an_archive_is_used_if_there_is_one_of_these_very_jars(environment: Environment) -> None:
+    assert class_path.options(environment) == ()
+    archive = class_path.archive(environment)
+    archive.touch()
+    assert class_path.options(environment)[0] == f"-XX:SharedArchiveFile={archive}"
+    (environment.jars / "b.jar").write_bytes(b"another")
+    assert class_path.options(environment) == ()

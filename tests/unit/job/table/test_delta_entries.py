@@ -1,0 +1,111 @@
+"""Entries of a Delta table's log: what they record, and which files may hold replaced rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from featx_job.table import delta_entries
+from featx_job.table.delta_entries import Committer, Entry, Rewritten, Snapshot
+from featx_job.table.shard_result import ShardResult
+from hypothesis import given
+from hypothesis import strategies as st
+
+NIGHT = datetime(2026, 11, 26, 3, tzinfo=UTC)
+BY = Committer("uid", "catalog", "featx/1")
+keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+
+
+def shard(index: int, names: list[str]) -> ShardResult:
+    bounds = (min(names), max(names)) if names else None
+    return ShardResult(index, f"part-{index}.parquet", len(names), 1, 10, 3, "f32", "ab", "cd", bounds)
+
+
+def table(**changes: Any) -> Snapshot:
+    """Return a version of a table, as Delta Kernel reports it."""
+    schema = next(action["metaData"] for action in actions(delta_entries.creation(BY, NIGHT)) if "metaData" in action)
+    created = Snapshot(0, 2, [], schema["schemaString"], {}, [], [])
+    return dataclasses.replace(created, **changes)
+
+
+def actions(entry: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in entry.splitlines()]
+
+
+@given(st.integers(0, 50_000))
+def test_each_shard_is_in_one_group_and_groups_are_not_many(shards: int) -> None:
+    groups = [delta_entries.group_shards(number, shards) for number in range(delta_entries.MAX_GROUPS + 1)]
+    assert [index for group in groups for index in group] == list(range(shards))
+    assert not groups[-1]
+
+
+@given(st.lists(keys, max_size=4))
+def test_a_shard_survives_being_written_as_a_marker(names: list[str]) -> None:
+    done = shard(3, names)
+    assert ShardResult.from_mark(json.loads(json.dumps(done.to_mark()))) == done
+
+
+def test_an_entry_records_its_transaction_and_its_shards() -> None:
+    shards = [shard(0, ["a"]), shard(1, [])]
+    entry = Entry(delta_entries.append(BY, 4, NIGHT, shards))
+    assert entry.transaction("uid") == 4
+    assert entry.transaction("another") is None
+    assert entry.shards() == shards
+    assert not entry.changes_schema
+
+
+def test_a_rewritten_file_without_rows_is_only_removed() -> None:
+    gone = Rewritten("old-1", "new-1", 0, 5, "ab", None)
+    left = Rewritten("old-2", "new-2", 7, 5, "ab", ("a", "b"))
+    entry = delta_entries.merge(BY, 0, NIGHT, [shard(0, ["c"])], [gone, left])
+    assert [action["remove"]["path"] for action in actions(entry) if "remove" in action] == ["old-1", "old-2"]
+    assert [action["add"]["path"] for action in actions(entry) if "add" in action] == ["part-0.parquet", "new-2"]
+    assert Entry(entry).rewritten_files() == [left.manifest_entry()]
+
+
+def test_versions_are_distinguished_from_checkpoints_and_other_files() -> None:
+    names = [
+        delta_entries.entry_path(10),
+        delta_entries.entry_path(9),
+        "_delta_log/_last_checkpoint",
+        f"_delta_log/{0:020}.checkpoint.parquet",
+    ]
+    assert delta_entries.versions([*names, "_delta_log/.tmp.json", "_delta_log/_commits/x.json"]) == [9, 10]
+
+
+@given(st.lists(st.lists(keys, min_size=1), max_size=5), st.lists(st.lists(keys), max_size=5))
+def test_every_file_that_shares_a_key_overlaps(old: list[list[str]], new: list[list[str]]) -> None:
+    files = []
+    for number, names in enumerate(old):
+        stats = {"minValues": {"key": min(names)}, "maxValues": {"key": max(names)}}
+        files.append({"path": str(number), "uri": f"file:/{number}", "stats": json.dumps(stats) if number else None})
+    overlapping = {
+        path: newer
+        for path, _, newer in delta_entries.overlapping_files(files, [shard(i, names) for i, names in enumerate(new)])
+    }
+    for number, names in enumerate(old):
+        for index, newer in enumerate(new):
+            if set(names) & set(newer):
+                assert f"part-{index}.parquet" in overlapping[str(number)]
+
+
+def test_a_table_that_featx_created_can_be_updated() -> None:
+    assert delta_entries.why_not_updatable(table()) is None
+    assert delta_entries.why_not_updatable(table(writer=7, features=["appendOnly", "invariants"])) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"writer": 7, "features": ["deletionVectors", "invariants"]}, "deletionVectors"),
+        ({"writer": 4}, "version 4"),
+        ({"configuration": {"delta.appendOnly": "true"}}, "append-only"),
+        ({"partitions": ["day"]}, "day"),
+        ({"schema": json.dumps({"fields": [{"name": "key", "type": "string"}]})}, "x0, y0"),
+    ],
+)
+def test_a_table_with_unsupported_features_can_not(changes: dict[str, Any], reason: str) -> None:
+    assert reason in (delta_entries.why_not_updatable(table(**changes)) or "")
