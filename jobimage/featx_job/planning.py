@@ -60,5 +60,5 @@ def _delta_files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hado
     """Yields the files that a Delta table's newest version is made of."""
     folder = f"{spec.source.s3.prefix.strip('/')}/" if spec.source.s3 else ""
     table = hadoop.delta_table(source.base + folder.rstrip("/"))
-    for path, size, modified in sorted(json.loads(hadoop.asking("spec.source", table.files))):
+    for path, size, modified in sorted(json.loads(hadoop.with_retry("spec.source", table.files))):
         yield SourceObject(folder + path, size, str(modified))

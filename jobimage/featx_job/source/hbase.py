@@ -70,7 +70,7 @@ class HBaseTableSource:
             RunFailure: HBase can't be queried.
         """
         java = self._hadoop.table(self._settings)
-        regions = json.loads(self._hadoop.asking(FIELD, java.regions))
+        regions = json.loads(self._hadoop.with_retry(FIELD, java.regions))
         if keys:
             rows = sorted({row_bytes(key) for key in keys})
             groups = tuple(batched((Range(row, row + b"\0") for row in rows), images))
@@ -84,11 +84,11 @@ class HBaseTableSource:
 
     def clean_up(self) -> None:
         """Remove the links that reading a snapshot left in its file system."""
-        self._hadoop.asking(FIELD, self._hadoop.table(self._settings).forget)
+        self._hadoop.with_retry(FIELD, self._hadoop.table(self._settings).forget)
 
     def _split(self, java: Any, region: Region, images: int) -> list[Range]:
         bounds = (region.range.start.hex(), region.range.stop.hex())
-        sample = json.loads(self._hadoop.asking(FIELD, lambda: java.sample(*bounds, SAMPLE_ROWS)))
+        sample = json.loads(self._hadoop.with_retry(FIELD, lambda: java.sample(*bounds, SAMPLE_ROWS)))
         sizes = sample["bytes"]
         if len(sizes) < SAMPLE_ROWS:
             return [region.range] if sizes else []

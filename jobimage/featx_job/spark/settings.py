@@ -13,7 +13,7 @@ from featx_api.failures import FailureClass
 from featx_api.source import StoreAccess
 from featx_api.spec import FeatureExtractionSpec
 
-from featx_job.clients.s3 import authority
+from featx_job.clients.s3_settings import authority, for_s3a
 from featx_job.environment import Cluster, Environment
 from featx_job.failures import RunFailure
 from featx_job.spark import class_path
@@ -230,7 +230,8 @@ def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
         "spark.hadoop.hbase.rpc.timeout": "30000",
     }
     for bucket, access in reached.items():
-        settings |= _bucket(bucket, access, environment.secrets)
+        s3a = for_s3a(bucket, access, environment.secrets)
+        settings |= {f"spark.hadoop.{name}": value for name, value in s3a.items()}
     signed_by = {str(path) for access in reached.values() if (path := authority(access, environment.secrets))}
     return settings | {"spark.hadoop.featx.authorities": ",".join(sorted(signed_by))}
 
@@ -263,24 +264,3 @@ def _keytab(login: Kerberos, environment: Environment) -> Path:
 def _access(store: StoreAccess) -> StoreAccess:
     """Returns only how a store is reached, so that a source can be compared with an output."""
     return StoreAccess.model_validate(store.model_dump(include=set(StoreAccess.model_fields)))
-
-
-def _bucket(bucket: str, access: StoreAccess, secrets: Path | None) -> Conf:
-    prefix = f"spark.hadoop.fs.s3a.bucket.{bucket}"
-    settings = {}
-    if access.endpoint:
-        settings[f"{prefix}.endpoint"] = access.endpoint
-        settings[f"{prefix}.connection.ssl.enabled"] = str(access.endpoint.startswith("https")).lower()
-        settings[f"{prefix}.endpoint.region"] = access.region or "us-east-1"
-    elif access.region:
-        settings[f"{prefix}.endpoint.region"] = access.region
-    if access.pod_identity:
-        provider = "com.amazonaws.auth.DefaultAWSCredentialsProviderChain"
-    elif access.secret_ref is None:
-        provider = "org.apache.hadoop.fs.s3a.AnonymousAWSCredentialsProvider"
-    elif secrets is None:
-        provider = "com.amazonaws.auth.EnvironmentVariableCredentialsProvider"
-    else:
-        provider = "dev.featx.security.MountedCredentials"
-        settings[f"{prefix}.featx.credentials.dir"] = str(secrets / access.secret_ref.name)
-    return settings | {f"{prefix}.aws.credentials.provider": provider}

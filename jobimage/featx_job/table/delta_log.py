@@ -100,9 +100,9 @@ class DeltaSnapshots:
 
     def newest(self) -> Snapshot:
         """Return the newest version. Raises RunFailure."""
-        text = self._hadoop.asking(self._field, lambda: self._hadoop.delta_table(self._uri).written())
+        text = self._hadoop.with_retry(self._field, lambda: self._hadoop.delta_table(self._uri).written())
         return Snapshot(**json.loads(text))
 
     def write_checkpoint(self, version: int) -> None:
         """Write a checkpoint of the newest version. Raises RunFailure."""
-        self._hadoop.asking(self._field, lambda: self._hadoop.delta_table(self._uri).checkpoint(version))
+        self._hadoop.with_retry(self._field, lambda: self._hadoop.delta_table(self._uri).checkpoint(version))
