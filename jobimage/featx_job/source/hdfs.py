@@ -6,6 +6,8 @@ import json
 import os
 from collections.abc import Iterator
 
+from featx_api.failures import FailureClass
+
 from featx_job.clients.hadoop import Hadoop
 from featx_job.failures import RunFailure
 from featx_job.source.objects import SourceObject
