@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from featx_api.contract import JobSpec
+from featx_api.contract import BLOCK_PORT, DRIVER_PORT, EXECUTOR, SPARK_UI_PORT, JobSpec
 from featx_api.execution import Kerberos
 from featx_api.source import StoreAccess
 from featx_api.spec import FeatureExtractionSpec
@@ -23,7 +23,6 @@ Conf = dict[str, str]
 # Of the JVM that runs nets. G1 finds no room for VGG16's largest layer in a heap that has half as much again
 # (docs/design.md, "Memory"), and collects after each few answers of HBase's, which are larger than half a region.
 COLLECTOR = "-XX:+UseShenandoahGC"
-DRIVER_PORT, BLOCK_PORT = 7078, 7079
 # Of the driver pod's memory; the rest is Python's.
 DRIVER_HEAP_SHARE = 0.5
 LOCAL_HEAP = 2  # times an executor's, where one JVM is driver and executor
@@ -118,6 +117,7 @@ def _in_cluster(job: JobSpec, environment: Environment, cluster: Cluster, sizes:
         "spark.driver.bindAddress": cluster.pod_ip,
         "spark.driver.port": str(DRIVER_PORT),
         "spark.driver.blockManager.port": str(BLOCK_PORT),
+        "spark.ui.port": str(SPARK_UI_PORT),
         "spark.driver.memory": f"{int(mebibytes(execution.driver_memory) * DRIVER_HEAP_SHARE)}m",
         "spark.driver.extraClassPath": class_path.path(environment),
         "spark.driver.extraJavaOptions": options,
@@ -135,7 +135,7 @@ def _in_cluster(job: JobSpec, environment: Environment, cluster: Cluster, sizes:
         "spark.kubernetes.container.image": cluster.image,
         "spark.kubernetes.container.image.pullPolicy": "IfNotPresent",
         "spark.kubernetes.executor.podTemplateFile": cluster.executor_template,
-        "spark.kubernetes.executor.podTemplateContainerName": "executor",
+        "spark.kubernetes.executor.podTemplateContainerName": EXECUTOR,
         # Spark allows 47 characters here, and a resource's name may have 48.
         "spark.kubernetes.executor.podNamePrefix": f"{job.name[:36].rstrip('-.')}-{job.attempt}",
         # There is no Service for the driver, and its account may not delete one.

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from featx_api.contract import DRIVER
 from featx_api.resource import FeatureExtraction
 from featx_api.status import FeatureExtractionStatus
 from pydantic import ValidationError
@@ -61,7 +62,7 @@ def _next(run: Run) -> Plan:
     if leftovers := [pod for pod in run.observed.alive() if pod.attempt != run.attempt]:
         actions = stopped(leftovers)
         # Never two drivers at a time. Executors without a driver do no harm, and on a lost node they may never go.
-        if actions or any(pod.role == "driver" for pod in leftovers):
+        if actions or any(pod.role == DRIVER for pod in leftovers):
             return Plan(actions, run.before)
     driver = run.observed.driver(run.attempt)
     if driver is None:

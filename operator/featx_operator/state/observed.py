@@ -5,12 +5,17 @@ Watches deliver whole pods; thousands of executors would fill the operator's mem
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from featx_api.contract import LABEL_ATTEMPT, LABEL_ROLE, PROGRESS_ANNOTATION
+from featx_api.contract import DRIVER, EXECUTOR, LABEL_ATTEMPT, LABEL_ROLE, PROGRESS_ANNOTATION
+from featx_api.status import Progress
+from pydantic import ValidationError
+
+logger = logging.getLogger(__name__)
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -44,7 +49,7 @@ class Pod:
 
     Attributes:
         disruption: why the cluster ended it (Evicted, DeletionByTaintManager, PreemptionByScheduler …), or empty.
-        progress: the driver's annotation, unparsed.
+        progress: what the driver last reported, or None.
     """
 
     name: str
@@ -62,7 +67,7 @@ class Pod:
     exit: Exit | None = None
     disruption: str = ""
     message: str = ""
-    progress: str = ""
+    progress: Progress | None = None
 
     @property
     def ended(self) -> bool:
@@ -101,14 +106,14 @@ class Observed:
 
     def drivers(self) -> list[Pod]:
         """Returns the driver pods of all attempts."""
-        return [pod for pod in self.pods if pod.role == "driver"]
+        return [pod for pod in self.pods if pod.role == DRIVER]
 
     def executors(self, attempt: int) -> list[Pod]:
         """Returns an attempt's executor pods that have not ended and are not being deleted."""
         return [
             pod
             for pod in self.pods
-            if pod.role == "executor" and pod.attempt == attempt and not pod.ended and not pod.deleting
+            if pod.role == EXECUTOR and pod.attempt == attempt and not pod.ended and not pod.deleting
         ]
 
     def alive(self) -> list[Pod]:
@@ -144,8 +149,19 @@ def pod_from(body: Mapping[str, Any]) -> Pod:
         exit=_exit(state.get("terminated")),
         disruption=conditions.get("DisruptionTarget", {}).get("reason", "") or status.get("reason", ""),
         message=conditions.get("DisruptionTarget", {}).get("message", "") or status.get("message", ""),
-        progress=(metadata.get("annotations") or {}).get(PROGRESS_ANNOTATION, ""),
+        progress=progress_from(metadata["name"], (metadata.get("annotations") or {}).get(PROGRESS_ANNOTATION, "")),
     )
+
+
+def progress_from(driver: str, annotation: str) -> Progress | None:
+    """Parses the progress annotation of a driver; None if it has none, or one that can't be parsed."""
+    if not annotation:
+        return None
+    try:
+        return Progress.model_validate_json(annotation)
+    except ValidationError as error:
+        logger.warning("progress of %s can't be read: %s", driver, error.errors()[0]["msg"])
+        return None
 
 
 def _waiting(scheduled: Mapping[str, Any], waiting: Mapping[str, Any] | None) -> Waiting | None:

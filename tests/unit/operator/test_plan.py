@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from featx_operator.settings import Settings
-from featx_operator.state.observed import Refusal, Waiting
+from featx_operator.state.observed import Refusal, Waiting, progress_from
 
 from tests.unit.operator.world import START, World, running
 
@@ -389,7 +389,7 @@ def test_the_end_does_not_wait_for_the_interval() -> None:
 
 def test_progress_that_can_not_be_read_is_passed_over() -> None:
     world = running()
-    world._update("catalog-1-driver", progress="{")
+    world._update("catalog-1-driver", progress=progress_from("catalog-1-driver", "{"))
     world.settle()
     assert world.status.progress is None
     assert world.said("DriverReady") == ("True", "Running")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from featx_api.contract import Outcome
+from featx_api.contract import ExitCode, Outcome
 from featx_api.status import Driver, Executors, Failure
 from pydantic import ValidationError
 
@@ -20,8 +20,7 @@ from featx_operator.decisions.policies.progress import final_progress
 from featx_operator.decisions.run import Plan, Run, whole
 from featx_operator.state.observed import Pod
 
-PERMANENT_EXIT = 2  # the driver's exit code for what no further attempt can mend
-KILLED_EXIT = 137
+KILLED_EXIT = 137  # by the kernel
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def failure_of(driver: Pod) -> AttemptFailure:
     text = f"{driver.name} ended with exit code {code} and left no outcome; `kubectl logs {driver.name}` may tell why"
     if code == KILLED_EXIT:
         text = f"{driver.name} was killed (exit code {code})"
-    return _failed(reasons.DRIVER_EXITED, text, code != PERMANENT_EXIT)
+    return _failed(reasons.DRIVER_EXITED, text, code != ExitCode.PERMANENT)
 
 
 def lost(name: str) -> AttemptFailure:

@@ -6,26 +6,15 @@ for each run. What is written carries the time of writing, so a restarted operat
 
 from __future__ import annotations
 
-import logging
-
 from featx_api.status import Executors, Progress
-from pydantic import ValidationError
 
 from featx_operator.decisions.run import Run, whole
 from featx_operator.state.observed import Pod
 
-logger = logging.getLogger(__name__)
-
 
 def reported(driver: Pod | None) -> Progress | None:
-    """Returns what a driver reports, or None if it reported nothing that can be understood."""
-    if driver is None or not driver.progress:
-        return None
-    try:
-        return Progress.model_validate_json(driver.progress)
-    except ValidationError as error:
-        logger.warning("progress of %s can't be read: %s", driver.name, error.errors()[0]["msg"])
-        return None
+    """Returns the driver's last report, or None without one."""
+    return driver.progress if driver else None
 
 
 def final_progress(run: Run) -> Progress | None:
