@@ -38,7 +38,7 @@ def literals(source: str) -> Iterator[str | int]:
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In):
             left_out.add(node.left)  # a word that a message is searched for
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and node not in left_out and type(node.value) in (str, int):
+        if isinstance(node, ast.Constant) and node not in left_out and isinstance(node.value, str | int):
             yield node.value
 
 
