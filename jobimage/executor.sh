@@ -20,7 +20,7 @@ class_path=$(IFS=:; echo "${jars[*]}")
 exec "$JAVA_HOME/bin/java" "${java_options[@]}" \
   -Xms"$SPARK_EXECUTOR_MEMORY" -Xmx"$SPARK_EXECUTOR_MEMORY" \
   -cp "$class_path:$SPARK_CONF_DIR" \
-  dev.featx.pipeline.Executor \
+  dev.featx.spark.Executor \
   org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend \
   --driver-url "$SPARK_DRIVER_URL" \
   --executor-id "$SPARK_EXECUTOR_ID" \

@@ -35,16 +35,16 @@ class Hadoop:
         self._conf, self._patience = conf, patience
 
     def folder(self, uri: str) -> Any:
-        """Returns a folder (dev.featx.pipeline.HadoopFolder)."""
-        return self._java().HadoopFolder(uri, self._settings())
+        """Returns a folder (dev.featx.source.HadoopFolder)."""
+        return self._java().source.HadoopFolder(uri, self._settings())
 
     def delta_table(self, uri: str) -> Any:
-        """Returns a Delta Lake table (dev.featx.pipeline.DeltaTable)."""
-        return self._java().DeltaTable(uri, self._settings())
+        """Returns a Delta Lake table (dev.featx.table.DeltaTable)."""
+        return self._java().table.DeltaTable(uri, self._settings())
 
     def table(self, source: str) -> Any:
-        """Returns a table of HBase (dev.featx.pipeline.HBaseRegions) by the JSON of `HBaseTable`."""
-        return self._java().HBaseRegions(source, self._settings())
+        """Returns a table of HBase (dev.featx.source.HBaseRegions) by the JSON of `HBaseTable`."""
+        return self._java().source.HBaseRegions(source, self._settings())
 
     def asking(self, field: str, call: Callable[[], T]) -> T:
         """Returns what a call returns, after waiting for the server if need be.
@@ -75,4 +75,4 @@ class Hadoop:
         settings = SparkConf(loadDefaults=False).setAll(list(self._conf().items()))
         SparkContext._ensure_initialized(conf=settings)
         jvm: Any = SparkContext._jvm
-        return jvm.dev.featx.pipeline
+        return jvm.dev.featx

@@ -13,7 +13,7 @@ from featx_job.nets.graph.network import Layer, Network
 
 
 def prepared(network: Network, *, integers: bool = False) -> Network:
-    """Returns the net in operations that dev.featx.nets makes a BigDL graph of.
+    """Returns the net in operations that dev.featx.nets.bigdl makes a BigDL graph of.
 
     MKL-DNN, as BigDL 2.4 calls it, has no ReLU6. min(max(x, l), h) is written with two ReLUs, exact but for rounding:
     h - relu(h - x) is min(x, h), and relu(that - l) + l is the rest. The first sign change becomes part of the
@@ -22,7 +22,7 @@ def prepared(network: Network, *, integers: bool = False) -> Network:
     Args:
         network: The net.
         integers: Whether it is to run in 8-bit integers. There a convolution's outputs can't be below 0 or above the
-            largest value that has an integer, so that limits behind it cost nothing (dev.featx.nets.Quantization).
+            largest value that has an integer, so limits behind it cost nothing (dev.featx.nets.bigdl.Quantization).
 
     Raises:
         ModelError: It can't; the message names the layer.

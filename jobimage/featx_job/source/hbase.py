@@ -22,7 +22,7 @@ SAMPLED = 20  # rows of a region, for their size and for the digits that they ar
 
 
 def table(source: HBaseSource, output: str) -> dict[str, Any]:
-    """Returns what executors are told of the table (dev.featx.pipeline.HBaseTable).
+    """Returns what executors are told of the table (dev.featx.source.HBaseTable).
 
     Args:
         source: The spec's words.

@@ -29,7 +29,7 @@ class PackedShards:
     Attributes:
         base: What stands before a key in the address that executors read.
         groups: The files of each shard.
-        settings: How they are read (dev.featx.pipeline.PackedImages).
+        settings: How they are read (dev.featx.source.PackedImages).
     """
 
     base: str

@@ -28,7 +28,7 @@ class ShardList(Protocol):
         """Returns the number of shards."""
 
     def line(self, index: int) -> str:
-        """Returns one shard as executors read it (dev.featx.pipeline.Shard)."""
+        """Returns one shard as executors read it (dev.featx.source.Shard)."""
 
     def samples(self, images: int) -> tuple[str, str]:
         """Returns two lots of images from all over the source, as lines; they differ where there are enough."""

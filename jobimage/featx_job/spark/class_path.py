@@ -5,7 +5,7 @@ from an archive, if it was shown them once (class data sharing, JEP 350; `class_
 class path, jar by jar: so jars are named in an order that is the same everywhere; jobimage/executor.sh names the same.
 
 An engine takes seconds for its first net, whatever that is. So there is a small one, for the time in which a JVM waits
-for its run's (dev.featx.nets.Preparation).
+for its run's (dev.featx.nets.loading.Preparation).
 """
 
 from __future__ import annotations
@@ -49,6 +49,6 @@ def first_net(environment: Environment, engine: str) -> Path:
 
 
 def preparation(environment: Environment, engine: str, cores: int, streams: int) -> str | None:
-    """Returns what a JVM is told to get its engine ready (dev.featx.nets.Preparation), or None without a small net."""
+    """The option that prepares a JVM's engine (dev.featx.nets.loading.Preparation), or None without a small net."""
     net = first_net(environment, engine)
     return f"{engine},{cores},{streams},{net}" if net.exists() else None

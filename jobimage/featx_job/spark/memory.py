@@ -21,7 +21,7 @@ LARGEST_BATCH = 8  # 97% of the speed that 32 images reach, at a quarter of the 
 VALUES = 640  # MiB that all layers' values may take: 4 images of the VGG16 pair have 98% of the speed of 8
 HEAP = 700  # Spark, a shard's objects and rows
 OUTSIDE = 300  # the JVM itself and its libraries
-PIXELS = 192  # decoded, of dev.featx.pipeline.ShardTask.PIXELS_IN_FLIGHT
+PIXELS = 192  # decoded, of dev.featx.task.ShardTask.PIXELS_IN_FLIGHT
 STEP = 128
 STREAMS = 8  # more batches in flight would cost memory only
 NATIVE = 1024  # MiB that all of BigDL's streams may take; one may always, whatever it takes
@@ -84,7 +84,7 @@ def _mebibytes_of_weights(network: Network) -> float:
 
 
 def _mebibytes_of_values(network: Network) -> float:
-    """A ReLU is part of the layer before it (dev.featx.nets.Fusion)."""
+    """A ReLU is part of the layer before it (dev.featx.nets.bigdl.Fusion)."""
     kept = [layer for layer in network.layers if not isinstance(layer.operation, operations.Relu | operations.Clip)]
     return sum(4 * int(np.prod(layer.shape)) for layer in kept) / MEBIBYTE
 

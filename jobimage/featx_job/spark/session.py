@@ -74,7 +74,7 @@ class Session:
             with _starting():
                 SparkContext._ensure_initialized(conf=self._settings())
                 jvm: Any = SparkContext._jvm
-                jvm.dev.featx.nets.Preparation.begin(told)
+                jvm.dev.featx.nets.loading.Preparation.begin(told)
 
     def _settings(self) -> SparkConf:
         return SparkConf(loadDefaults=False).setAll(list(self._conf.items()))
@@ -124,7 +124,7 @@ class Session:
         """Has executors write files of a table anew, without rows that newer files have.
 
         Args:
-            files: What is told of each (dev.featx.pipeline.Replacement).
+            files: What is told of each (dev.featx.table.Replacement).
             table: The run's.
 
         Returns:
@@ -156,7 +156,7 @@ class Session:
         return found
 
     def look(self, images: str, watched: NetFiles, table: Table, on_wait: OnWait) -> dict[str, Any]:
-        """Returns which values the nets' layers take on images (dev.featx.pipeline.Calibration, look).
+        """Returns which values the nets' layers take on images (dev.featx.task.Calibration, look).
 
         Args:
             images: A shard's line.
@@ -173,7 +173,7 @@ class Session:
         return found
 
     def compare(self, images: str, watched: NetFiles, files: NetFiles, table: Table, on_wait: OnWait) -> dict[str, Any]:
-        """Returns how far nets are from what they are in float32 (dev.featx.pipeline.Calibration, compare).
+        """Returns how far nets are from what they are in float32 (dev.featx.task.Calibration, compare).
 
         Args:
             images: A shard's line.
@@ -218,10 +218,10 @@ class Session:
     def _java_job(self) -> Any:
         assert self._context is not None
         jvm: Any = self._context._jvm  # pyspark has no public way to the JVM
-        return jvm.dev.featx.pipeline.Job(self._context._jsc)
+        return jvm.dev.featx.spark.Job(self._context._jsc)
 
     def _plan(self, table: Table) -> str:
-        """Returns what executors are told (dev.featx.pipeline.Plan)."""
+        """Returns what executors are told (dev.featx.task.TaskSettings)."""
         spec, cores = self._job.spec, settings.threads(self._job, self._environment)
         plan = {
             "detector": spec.detector.to_wire() if spec.detector else None,

@@ -51,10 +51,10 @@ def conf(job: JobSpec, environment: Environment, sizes: Sizes) -> Conf:
         "spark.executor.heartbeatInterval": "5s",  # by which executors say that they wait for a store
         # Nothing is cached or shuffled, and parts of nets may wait on disk: the heap is for what nets are made of.
         "spark.memory.fraction": "0.2",
-        # What is broadcast are weights, which are as good as random: compressing them takes seconds and saves nothing.
+        # Weights are broadcast. They are as good as random: compressing them takes seconds and saves nothing.
         "spark.broadcast.compress": "false",
         "spark.broadcast.checksum": "false",  # the network is TCP's, and takes no second sum
-        "spark.broadcast.blockSize": "16m",  # a part of a net (dev.featx.pipeline.Nets), so that it is asked for once
+        "spark.broadcast.blockSize": "16m",  # a part of a net (dev.featx.spark.BroadcastNets) is fetched whole
         "spark.task.maxFailures": settings_of(job.spec, "spark.task.maxFailures", "4"),
         # Spark ends a run after three lost executors, or twice as many as there are; over days, nodes come and go.
         "spark.executor.failuresValidityInterval": settings_of(
@@ -205,7 +205,7 @@ def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
                 f"spec.output.s3: bucket {bucket} is also the source's but reached in another way; make both the same",
             )
     settings = {
-        "spark.hadoop.fs.file.impl": "dev.featx.pipeline.LocalFiles",
+        "spark.hadoop.fs.file.impl": "dev.featx.source.LocalFiles",
         "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.hadoop.fs.s3a.attempts.maximum": "3",
         "spark.hadoop.fs.s3a.retry.limit": "3",
@@ -235,7 +235,7 @@ def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
 
 
 def kerberos(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
-    """Returns how driver and executors log in to HDFS and HBase (dev.featx.pipeline.KerberosLogin).
+    """Returns how driver and executors log in to HDFS and HBase (dev.featx.security.KerberosLogin).
 
     Raises:
         RunFailure: SecretNotFound or SecretIncomplete.
@@ -280,6 +280,6 @@ def _bucket(bucket: str, access: StoreAccess, secrets: Path | None) -> Conf:
     elif secrets is None:
         provider = "com.amazonaws.auth.EnvironmentVariableCredentialsProvider"
     else:
-        provider = "dev.featx.pipeline.MountedCredentials"
+        provider = "dev.featx.security.MountedCredentials"
         settings[f"{prefix}.featx.credentials.dir"] = str(secrets / access.secret_ref.name)
     return settings | {f"{prefix}.aws.credentials.provider": provider}

@@ -24,7 +24,7 @@ MOST_GROUPS, FEWEST_SHARDS, COMMITS_A_CHECKPOINT = 100, 8, 10
 _SHARD, _REWRITTEN = "featx.shard", "featx.rewritten"  # tags of files
 _UNDERSTOOD = {"appendOnly", "invariants"}  # features for writers that writer 2 has too
 _LIST = {"type": "array", "elementType": "float", "containsNull": False}
-# As dev.featx.pipeline.Rows writes them: name, type, whether it may be null.
+# As dev.featx.table.Rows writes them: name, type, whether it may be null.
 _COLUMNS = (
     ("key", "string", False),
     ("x0", "float", False),
@@ -56,7 +56,7 @@ class Committer:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A file that was written anew without the rows that newer files have (dev.featx.pipeline.Replacement).
+    """A file that was written anew without the rows that newer files have (dev.featx.table.Replacement).
 
     Attributes:
         replaces: The old file's path in the log.
@@ -194,7 +194,7 @@ def refusal(table: Mapping[str, Any]) -> str | None:
     """Returns why Featx can't update a table, or None if it can.
 
     Args:
-        table: Its newest version (dev.featx.pipeline.DeltaTable, written).
+        table: Its newest version (dev.featx.table.DeltaTable, written).
     """
     unknown = sorted(set(table["features"]) - _UNDERSTOOD)
     if table["writer"] > 2 and (table["writer"] != 7 or unknown):
@@ -215,7 +215,7 @@ def overlaps(files: Iterable[Mapping[str, Any]], shards: Sequence[ShardResult]) 
     """Returns the files of a table that may have rows for keys of newer files.
 
     Args:
-        files: Of the table (dev.featx.pipeline.DeltaTable, written).
+        files: Of the table (dev.featx.table.DeltaTable, written).
         shards: What newer files hold.
 
     Returns:

@@ -34,7 +34,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Snapshots(Protocol):
-    """Reads a table's log as a whole, checkpoints too (dev.featx.pipeline.DeltaTable)."""
+    """Reads a table's log as a whole, checkpoints too (dev.featx.table.DeltaTable)."""
 
     def written(self) -> str:
         """Returns the newest version, as JSON."""

@@ -133,7 +133,7 @@ class Table:
         Args:
             done: All shards, by their indices.
             shards: How many there are.
-            replace: Has executors write files anew without some of their rows (dev.featx.pipeline.Replacement).
+            replace: Has executors write files anew without some of their rows (dev.featx.table.Replacement).
 
         Returns:
             The shards that make up the table.

@@ -11,7 +11,7 @@ _OF_MARK = ("index", "file", "features", "failures", "bytes", "failureBytes", "p
 
 
 def key_range(told: Mapping[str, str | None]) -> tuple[str, str] | None:
-    """Returns between which keys a file's rows lie, as executors say it (dev.featx.pipeline.KeyRange)."""
+    """Returns between which keys a file's rows lie, as executors say it (dev.featx.table.KeyRange)."""
     first, last = told["first"], told["last"]
     return None if first is None or last is None else (first, last)
 
@@ -46,7 +46,7 @@ class ShardResult:
 
     @classmethod
     def from_mark(cls, mark: Mapping[str, Any]) -> ShardResult:
-        """Returns what an executor says of a shard, in its result and in its mark (dev.featx.pipeline.ShardResult)."""
+        """Returns what an executor says of a shard, in its result and in its mark (dev.featx.table.ShardResult)."""
         told = dict(zip(_FIELDS, (mark[name] for name in _OF_MARK), strict=True))
         return cls(**told, keys=key_range(mark["keys"]))
 
@@ -58,7 +58,7 @@ class ShardResult:
 
     @property
     def quarantine_file(self) -> str:
-        """Returns what its file in the quarantine is called (dev.featx.pipeline.Shard, fileName)."""
+        """Returns what its file in the quarantine is called (dev.featx.source.Shard, fileName)."""
         return f"part-{self.index:05}.parquet"
 
     @property

@@ -143,7 +143,7 @@ def test_a_folder_that_is_no_delta_table_is_told_so(runner: Runner, tiny: Spec, 
 
 def test_a_column_that_is_not_there_is_named(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    parquet.write_table(arrow.table({"key": ["a"], "image": [b"x"]}), tmp_path / "in" / "part-0.parquet")
+    parquet.write_table(arrow.table({"key": ["a"], "photo": [b"x"]}), tmp_path / "in" / "part-0.parquet")
     outcome = runner.run(spec_of(tmp_path, tiny, format="parquet"), uid="no-column")
     assert outcome.failure is not None
     assert (outcome.failure.class_, outcome.retryable) == ("SourceNotSupported", False)

@@ -87,7 +87,7 @@ class Engine:
 
     def compiled(self, network: bytes, batch: int) -> Any:
         """Returns the Java object of the converted net."""
-        return self._nets.Networks.of(bytearray(network), self._how(batch))
+        return self._nets.loading.Networks.of(bytearray(network), self._how(batch))
 
     def _how(self, batch: int) -> Any:
         streams = self._threads if self.name == "openvino" else 1
@@ -116,7 +116,7 @@ class Engine:
     def loaded(self, file: Path, batch: int) -> Iterator[LargeNet]:
         """Loads a net from a file, and frees it at the end: py4j would send a large one as text."""
         read = self._nets.NetworkFile.read(self._gateway.jvm.java.io.File(str(file)).toPath())
-        compiled = self._nets.Networks.made(read, self._how(batch))
+        compiled = self._nets.loading.Networks.made(read, self._how(batch))
         try:
             yield LargeNet(self, read, compiled)
         finally:

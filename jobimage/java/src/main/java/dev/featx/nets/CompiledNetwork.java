@@ -3,7 +3,7 @@ package dev.featx.nets;
 import java.util.concurrent.BlockingQueue;
 
 /**
- * A net that one of the engines has made ready to run batches; {@link Networks} makes each once a JVM.
+ * A net that one of the engines has made ready to run batches; each is made once a JVM (dev.featx.nets.loading).
  *
  * <p>An engine is a class that implements this and a line in {@link Engine}.
  */

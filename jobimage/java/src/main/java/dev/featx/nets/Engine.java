@@ -3,19 +3,7 @@ package dev.featx.nets;
 /** What runs nets. Each makes a {@link CompiledNetwork} of a network file that was written for it. */
 public enum Engine {
   /** BigDL's graph on MKL-DNN, which Featx builds layer by layer. */
-  BIGDL {
-    @Override
-    CompiledNetwork compile(NetworkFile file, Compilation how) {
-      return BigDlNetwork.compile(file, how);
-    }
-  },
+  BIGDL,
   /** OpenVINO's CPU plugin, which reads the net as ONNX. */
-  OPENVINO {
-    @Override
-    CompiledNetwork compile(NetworkFile file, Compilation how) {
-      return OpenVinoNetwork.compile(file, how);
-    }
-  };
-
-  abstract CompiledNetwork compile(NetworkFile file, Compilation how);
+  OPENVINO
 }

@@ -90,17 +90,17 @@ public final class NetworkFile {
   }
 
   /** Returns the name by which layers refer to the input. */
-  String inputName() {
+  public String inputName() {
     return header.get("input").get("name").asText();
   }
 
   /** Returns the layers in running order. */
-  Iterable<JsonNode> layers() {
+  public Iterable<JsonNode> layers() {
     return header.get("layers");
   }
 
   /** Returns the names of the layers whose outputs are the net's. */
-  List<String> outputs() {
+  public List<String> outputs() {
     List<String> names = new ArrayList<>();
     header.get("outputs").forEach(name -> names.add(name.asText()));
     return names;
@@ -112,14 +112,14 @@ public final class NetworkFile {
   }
 
   /** Returns the shape of each output, without the batch axis. */
-  List<int[]> outputShapes() {
+  public List<int[]> outputShapes() {
     List<int[]> shapes = new ArrayList<>();
     header.get("outputShapes").forEach(shape -> shapes.add(ints(shape)));
     return shapes;
   }
 
   /** Returns the net in ONNX, outside of the heap; there is one in a file that was written for OpenVINO. */
-  Memory onnx() {
+  public Memory onnx() {
     JsonNode place = header.get("onnx");
     if (place == null) {
       throw new IllegalArgumentException("this network file was not written for OpenVINO");
@@ -130,7 +130,7 @@ public final class NetworkFile {
   }
 
   /** Returns the lowest and highest value that a layer was seen to write, or null if none was looked at. */
-  float[] range(String layer) {
+  public float[] range(String layer) {
     JsonNode range = header.path("ranges").get(layer);
     return range == null ? null : new float[] {(float) range.get(0).asDouble(), (float) range.get(1).asDouble()};
   }
@@ -141,7 +141,7 @@ public final class NetworkFile {
   }
 
   /** Returns the values of an array whose place the header names. */
-  float[] floats(JsonNode place) {
+  public float[] floats(JsonNode place) {
     int count = 1;
     for (int size : ints(place.get("shape"))) {
       count *= size;
@@ -159,7 +159,7 @@ public final class NetworkFile {
     return new IllegalArgumentException("the network file is cut short after " + length + " bytes");
   }
 
-  static int[] ints(JsonNode array) {
+  public static int[] ints(JsonNode array) {
     int[] values = new int[array.size()];
     for (int i = 0; i < values.length; i++) {
       values[i] = array.get(i).asInt();

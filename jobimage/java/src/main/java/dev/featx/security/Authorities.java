@@ -1,0 +1,77 @@
+package dev.featx.security;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import javax.net.ssl.TrustManager;
+import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509TrustManager;
+import org.apache.hadoop.conf.Configuration;
+
+/**
+ * Certificates that this JVM trusts beside those that come with it: of stores whose own no public authority has signed.
+ *
+ * <p>They come as PEM files in the Secrets of stores. S3A can't be given them by a setting of its own, so they are made
+ * the JVM's, before its first connection.
+ */
+public final class Authorities {
+  /** Setting that names the files, separated by commas; those that are not there are passed over. */
+  static final String FILES = "featx.authorities";
+
+  private static final String PASSWORD = "changeit"; // of a file that holds nothing secret; Java wants one
+  private static final Set<String> TRUSTED = ConcurrentHashMap.newKeySet();
+
+  private Authorities() {}
+
+  /** Trusts what a run's settings name, unless that has been done. */
+  public static synchronized void trust(Configuration conf) throws IOException {
+    for (String file : conf.getTrimmedStrings(FILES)) {
+      if (!TRUSTED.contains(file) && Files.exists(Path.of(file))) {
+        trust(Path.of(file));
+        TRUSTED.add(file);
+      }
+    }
+  }
+
+  private static void trust(Path file) throws IOException {
+    Path made = Files.createTempFile("trusted", ".p12");
+    made.toFile().deleteOnExit();
+    try (InputStream pem = Files.newInputStream(file); OutputStream stream = Files.newOutputStream(made)) {
+      KeyStore store = KeyStore.getInstance("PKCS12");
+      store.load(null, null);
+      int number = 0;
+      for (Certificate known : known()) {
+        store.setCertificateEntry("known-" + number++, known);
+      }
+      for (Certificate added : CertificateFactory.getInstance("X.509").generateCertificates(pem)) {
+        store.setCertificateEntry("added-" + number++, added);
+      }
+      store.store(stream, PASSWORD.toCharArray());
+    } catch (GeneralSecurityException e) {
+      throw new IOException(file + " holds no certificates", e);
+    }
+    System.setProperty("javax.net.ssl.trustStoreType", "PKCS12");
+    System.setProperty("javax.net.ssl.trustStorePassword", PASSWORD);
+    System.setProperty("javax.net.ssl.trustStore", made.toString());
+  }
+
+  private static X509Certificate[] known() throws GeneralSecurityException {
+    TrustManagerFactory factory = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+    factory.init((KeyStore) null);
+    for (TrustManager manager : factory.getTrustManagers()) {
+      if (manager instanceof X509TrustManager trusting) {
+        return trusting.getAcceptedIssuers();
+      }
+    }
+    return new X509Certificate[0];
+  }
+}

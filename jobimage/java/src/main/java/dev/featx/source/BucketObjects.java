@@ -1,0 +1,112 @@
+package dev.featx.source;
+
+import com.amazonaws.HttpMethod;
+import com.amazonaws.services.s3.AmazonS3;
+import com.amazonaws.services.s3.model.GeneratePresignedUrlRequest;
+import java.io.EOFException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.HttpURLConnection;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Date;
+import java.util.List;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.s3a.S3AFileSystem;
+
+/**
+ * Fetches whole objects of a bucket, each by one plain GET of an address that the SDK has signed.
+ *
+ * <p>S3A is made for seeking in large files. Its stream and the SDK's machinery around a request cost more than a small
+ * object's bytes do; what is theirs here are the endpoint, the credentials and the signature. An object is as large as it is
+ * now, not as it was listed.
+ */
+final class BucketObjects {
+  private static final Duration VALID = Duration.ofMinutes(15); // of an address; it is used at once
+  private static final List<String> REFUSALS = List.of("ExpiredToken", "InvalidToken", "InvalidAccessKeyId");
+  private static final int MOST_OF_AN_ERROR = 4096;
+
+  private final String bucket;
+  private final AmazonS3 client;
+  private final int connectMillis;
+  private final int readMillis;
+
+  /**
+   * Uses a bucket.
+   *
+   * @param bucket its name
+   * @param conf S3A's settings
+   * @throws IOException if these are wrong
+   */
+  BucketObjects(String bucket, Configuration conf) throws IOException {
+    S3AFileSystem files = (S3AFileSystem) FileSystem.get(URI.create("s3a://" + bucket), conf);
+    this.bucket = bucket;
+    this.client = files.getAmazonS3ClientForTesting("signing addresses");
+    this.connectMillis = conf.getInt("fs.s3a.connection.establish.timeout", 5_000);
+    this.readMillis = conf.getInt("fs.s3a.connection.timeout", 60_000);
+  }
+
+  /** Returns the bucket's name. */
+  String bucket() {
+    return bucket;
+  }
+
+  /**
+   * Returns an object.
+   *
+   * @param key of the object
+   * @param maxBytes a larger one's bytes are not fetched
+   * @throws IOException if it is gone, refused (both as Java's own exceptions), or the store does not answer
+   */
+  Fetched whole(String key, long maxBytes) throws IOException {
+    HttpURLConnection answer = asked(key);
+    if (answer.getResponseCode() != HttpURLConnection.HTTP_OK) {
+      throw refused(key, answer);
+    }
+    long size = answer.getContentLengthLong();
+    try (InputStream stream = answer.getInputStream()) {
+      if (size > maxBytes) {
+        answer.disconnect();
+        return new Fetched(size, null);
+      }
+      // A gateway may send an object in chunks, without saying how many.
+      byte[] bytes = stream.readNBytes((int) (size < 0 ? maxBytes + 1 : size));
+      if (bytes.length < size) {
+        throw new EOFException("the store broke off after " + bytes.length + " of " + size + " bytes");
+      }
+      return new Fetched(bytes.length, bytes.length > maxBytes ? null : bytes);
+    }
+  }
+
+  private HttpURLConnection asked(String key) throws IOException {
+    GeneratePresignedUrlRequest request = new GeneratePresignedUrlRequest(bucket, key, HttpMethod.GET)
+        .withExpiration(Date.from(Instant.now().plus(VALID)));
+    HttpURLConnection connection = (HttpURLConnection) client.generatePresignedUrl(request).openConnection();
+    connection.setConnectTimeout(connectMillis);
+    connection.setReadTimeout(readMillis);
+    return connection;
+  }
+
+  /** Returns what an answer means; the address is not in it, since its signature is as good as the key for a while. */
+  private IOException refused(String key, HttpURLConnection answer) throws IOException {
+    int status = answer.getResponseCode();
+    String name = "s3://" + bucket + "/" + key;
+    String told = "";
+    try (InputStream stream = answer.getErrorStream()) {
+      told = stream == null ? "" : new String(stream.readNBytes(MOST_OF_AN_ERROR), StandardCharsets.UTF_8);
+    }
+    if (status == HttpURLConnection.HTTP_NOT_FOUND) {
+      return new FileNotFoundException(name);
+    }
+    if (status == HttpURLConnection.HTTP_FORBIDDEN || status == HttpURLConnection.HTTP_UNAUTHORIZED
+        || REFUSALS.stream().anyMatch(told::contains)) {
+      return new AccessDeniedException(name, null, "the store answered " + status);
+    }
+    return new IOException("the store answered " + status + " for " + name);
+  }
+}

@@ -1,0 +1,119 @@
+package dev.featx.source;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.featx.image.ImageProblem;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.hbase.client.Result;
+import org.apache.hadoop.hbase.client.ResultScanner;
+import org.apache.hadoop.hbase.client.Scan;
+import org.apache.hadoop.hbase.util.Bytes;
+
+/**
+ * Images that are cells of an HBase table, in ranges of rows.
+ *
+ * <p>The library's asynchronous scanner reads ahead into a few megabytes, keeps its lease while the nets are busy, and goes
+ * on behind the last row when a region moves, splits, or its server dies.
+ *
+ * @param ranges of rows: the first one, and the one behind the last
+ * @param limit rows of each range at the most; 0 for all
+ * @param since cells older than this are passed over, whatever the table says
+ */
+record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Part {
+  /** From a row (or the first one, where it is empty) up to but without another (or the end). */
+  record Range(byte[] start, byte[] stop) {}
+
+  static HBaseRows of(JsonNode shard) {
+    List<Range> ranges = new ArrayList<>();
+    for (JsonNode each : shard.get("ranges")) {
+      ranges.add(new Range(HBaseTable.bytes(each.get(0).asText()), HBaseTable.bytes(each.get(1).asText())));
+    }
+    return new HBaseRows(ranges, shard.path("limit").asInt(0), shard.path("since").asLong(0));
+  }
+
+  @Override
+  public Images open(ReadSettings settings, Configuration conf) {
+    return new Scanning(settings, conf);
+  }
+
+  private final class Scanning implements Images {
+    private final HBaseTable table;
+    private final Configuration conf;
+    private final long maxBytes;
+    private final Patience patience;
+    private final Iterator<Range> left = ranges.iterator();
+    private Range range;
+    private ResultScanner scanner;
+    private byte[] last;
+    private int taken;
+
+    Scanning(ReadSettings settings, Configuration conf) {
+      this.table = settings.hbase();
+      this.conf = conf;
+      this.maxBytes = settings.maxBytes();
+      this.patience = settings.patience();
+    }
+
+    @Override
+    public Image next() throws IOException, InterruptedException {
+      while (range != null || left.hasNext()) {
+        if (range == null) {
+          range = left.next();
+          last = null;
+          taken = 0;
+        }
+        boolean more = limit == 0 || taken < limit;
+        Result row = more ? patience.answer("reading rows of " + table.table(), this::row) : null;
+        if (row != null) {
+          taken++;
+          last = row.getRow();
+          return image(row);
+        }
+        close();
+        range = null;
+      }
+      return null;
+    }
+
+    /** Returns the row behind the last one, by a new scanner if the old one failed. */
+    private Result row() throws IOException {
+      if (scanner == null) {
+        Scan scan = table.scan(range.start(), range.stop());
+        scan.setTimeRange(Math.max(since, table.since()), table.until());
+        if (last != null) {
+          scan.withStartRow(last, false);
+        }
+        scanner = table.scanner(conf, limit > 0 ? scan.setLimit(limit - taken) : scan);
+      }
+      try {
+        return scanner.next();
+      } catch (IOException e) {
+        close();
+        throw e;
+      }
+    }
+
+    private Image image(Result row) {
+      String key = Bytes.toStringBinary(row.getRow());
+      byte[] bytes = row.value();
+      if (bytes.length > maxBytes) {
+        long size = bytes.length;
+        return new Image(key, 0, () -> {
+          throw ImageProblem.tooLarge(size, maxBytes);
+        });
+      }
+      return new Image(key, bytes.length, () -> bytes);
+    }
+
+    @Override
+    public void close() {
+      if (scanner != null) {
+        scanner.close();
+        scanner = null;
+      }
+    }
+  }
+}

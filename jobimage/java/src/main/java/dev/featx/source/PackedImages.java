@@ -1,0 +1,121 @@
+package dev.featx.source;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.featx.image.ImageProblem;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.FileSystems;
+import java.nio.file.PathMatcher;
+import java.util.List;
+import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * Images that lie many to a file: a tar archive, a SequenceFile or a Parquet file, read from its start to its end.
+ *
+ * @param files in the order of the rows
+ * @param settings how they are read, as the resource says (featx_api.source.Packed)
+ */
+record PackedImages(List<StoredObjects.StoredObject> files, JsonNode settings) implements Images.Part {
+  /** A file that is being read. */
+  interface Members extends Closeable {
+    /** Returns the next image, or null behind the last one. */
+    Member next() throws IOException;
+  }
+
+  /**
+   * An image within a file.
+   *
+   * @param name within the file
+   * @param bytes its content, or null if it has more than are allowed
+   * @param size in bytes
+   */
+  record Member(String name, byte[] bytes, long size) {}
+
+  /** Opens files of one kind. */
+  private interface Format {
+    Members open(Path file, Configuration conf, JsonNode settings, long maxBytes) throws IOException;
+  }
+
+  private static final Map<String, Format> FORMATS = Map.of("tar", TarMembers::new, "sequenceFile", SequenceMembers::new,
+      "parquet", ParquetMembers::new, "delta", ParquetMembers::new);
+
+  static PackedImages of(JsonNode shard) {
+    return new PackedImages(StoredObjects.of(shard).objects(), shard.get("packed"));
+  }
+
+  /** Returns what decides by its name whether a member is an image. */
+  static PathMatcher matcher(JsonNode settings) {
+    return FileSystems.getDefault().getPathMatcher("glob:" + settings.get("members").asText());
+  }
+
+  @Override
+  public Images open(ReadSettings limits, Configuration conf) {
+    return new Unpacking(limits, conf);
+  }
+
+  private final class Unpacking implements Images {
+    private final ReadSettings limits;
+    private final Configuration conf;
+    private int file;
+    private int taken;
+    private Members members;
+
+    Unpacking(ReadSettings limits, Configuration conf) {
+      this.limits = limits;
+      this.conf = conf;
+    }
+
+    @Override
+    public Image next() throws IOException, InterruptedException {
+      for (; file < files.size(); file++, taken = 0) {
+        StoredObjects.StoredObject current = files.get(file);
+        Member member = limits.patience().answer("reading " + current.uri(), () -> member(current));
+        if (member != null) {
+          taken++;
+          return image(current.key() + "/" + member.name(), member);
+        }
+        close();
+      }
+      return null;
+    }
+
+    /** Returns the member behind those that were taken, by opening the file anew if it failed. */
+    private Member member(StoredObjects.StoredObject current) throws IOException {
+      try {
+        if (members == null) {
+          members = FORMATS.get(settings.get("format").asText()).open(new Path(current.uri()), conf, settings, limits.maxBytes());
+          for (int i = 0; i < taken; i++) {
+            members.next();
+          }
+        }
+        return members.next();
+      } catch (IOException e) {
+        close();
+        throw e;
+      }
+    }
+
+    private Image image(String key, Member member) {
+      if (member.bytes() == null) {
+        return new Image(key, 0, () -> {
+          throw ImageProblem.tooLarge(member.size(), limits.maxBytes());
+        });
+      }
+      return new Image(key, member.size(), member::bytes);
+    }
+
+    @Override
+    public void close() {
+      if (members != null) {
+        try {
+          members.close();
+        } catch (IOException e) {
+          // It was read, or is read again: nothing was written that could be lost.
+        }
+        members = null;
+      }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+package dev.featx.source;
+
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.Serializable;
+import java.nio.file.AccessDeniedException;
+import java.util.List;
+import org.apache.hadoop.hbase.TableNotFoundException;
+import org.apache.hadoop.hbase.regionserver.NoSuchColumnFamilyException;
+import org.apache.hadoop.security.AccessControlException;
+import org.apache.spark.TaskContext;
+import org.apache.spark.TaskKilledException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Waits for a store that does not answer, with growing pauses: it is likely to come back, and what a shard has done by
+ * then is worth more than an early end of the attempt. What the store refuses is refused at once.
+ *
+ * @param seconds how long the store may be silent
+ * @param observer is told when a store is waited for, and when no longer
+ */
+public record Patience(long seconds, Observer observer) implements Serializable {
+  private static final Logger LOG = LoggerFactory.getLogger(Patience.class);
+  // HBase's DoNotRetryIOException is not among them: it also stands for a ZooKeeper that was silent for ten seconds.
+  private static final List<Class<? extends IOException>> REFUSALS = List.of(FileNotFoundException.class,
+      AccessDeniedException.class, AccessControlException.class, org.apache.hadoop.hbase.security.AccessDeniedException.class,
+      TableNotFoundException.class, NoSuchColumnFamilyException.class, UnsupportedSource.class);
+  private static final long FIRST_PAUSE_MILLIS = 500;
+  private static final long LONGEST_PAUSE_MILLIS = 10_000;
+
+  /** Is told what is waited for. */
+  public interface Observer extends Serializable {
+    /**
+     * Notes it.
+     *
+     * @param what is waited for, in words; empty if nothing is any longer
+     */
+    void waitsFor(String what);
+  }
+
+  /** Something that is asked of a store, and may be asked again. */
+  public interface Question<T> {
+    /** Returns the answer. */
+    T ask() throws IOException, InterruptedException;
+  }
+
+  /**
+   * Returns the answer to a question that is asked until there is one.
+   *
+   * @param what in the words of a log
+   * @throws IOException if the store refuses, or was silent for too long
+   */
+  public <T> T answer(String what, Question<T> question) throws IOException, InterruptedException {
+    long started = System.nanoTime();
+    for (long pause = FIRST_PAUSE_MILLIS;; pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS)) {
+      try {
+        T answer = question.ask();
+        observer.waitsFor("");
+        return answer;
+      } catch (IOException e) {
+        if (REFUSALS.stream().anyMatch(kind -> kind.isInstance(e))) {
+          throw e;
+        }
+        checkWanted();
+        if (System.nanoTime() - started + pause * 1_000_000 > seconds * 1_000_000_000) {
+          throw new IOException("the store did not answer for " + seconds + " s: " + what, e);
+        }
+        LOG.warn("{} failed, trying again: {}", what, e.toString());
+        observer.waitsFor(what + " failed: " + e.getMessage());
+        Thread.sleep(pause);
+        checkWanted();
+      }
+    }
+  }
+
+  /** Ends the task if Spark no longer wants it: nothing else would interrupt one that waits. */
+  public static void checkWanted() {
+    TaskContext task = TaskContext.get();
+    if (task != null && task.isInterrupted()) {
+      throw new TaskKilledException("the task is no longer wanted");
+    }
+  }
+}

@@ -1,0 +1,43 @@
+package dev.featx.source;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.hbase.util.Bytes;
+import org.apache.hadoop.io.BytesWritable;
+import org.apache.hadoop.io.SequenceFile;
+import org.apache.hadoop.io.Writable;
+import org.apache.hadoop.util.ReflectionUtils;
+
+/** Images that are the values of a SequenceFile (BytesWritable); names are its keys, of any Writable, as text. */
+final class SequenceMembers implements PackedImages.Members {
+  private final SequenceFile.Reader reader;
+  private final Writable key;
+  private final BytesWritable value = new BytesWritable();
+  private final long maxBytes;
+
+  SequenceMembers(Path file, Configuration conf, JsonNode settings, long maxBytes) throws IOException {
+    this.reader = new SequenceFile.Reader(conf, SequenceFile.Reader.file(file));
+    if (reader.getValueClass() != BytesWritable.class) {
+      reader.close();
+      throw new UnsupportedSource(file + " holds values of " + reader.getValueClassName() + "; images are BytesWritable");
+    }
+    this.key = (Writable) ReflectionUtils.newInstance(reader.getKeyClass(), conf);
+    this.maxBytes = maxBytes;
+  }
+
+  @Override
+  public PackedImages.Member next() throws IOException {
+    if (!reader.next(key, value)) {
+      return null;
+    }
+    String name = key instanceof BytesWritable bytes ? Bytes.toStringBinary(bytes.copyBytes()) : key.toString();
+    return new PackedImages.Member(name, value.getLength() <= maxBytes ? value.copyBytes() : null, value.getLength());
+  }
+
+  @Override
+  public void close() throws IOException {
+    reader.close();
+  }
+}

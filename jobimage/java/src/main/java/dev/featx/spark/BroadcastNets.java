@@ -1,0 +1,123 @@
+package dev.featx.spark;
+
+import dev.featx.digest.Sha256;
+import dev.featx.nets.Compilation;
+import dev.featx.nets.CompiledNetwork;
+import dev.featx.nets.Detector;
+import dev.featx.nets.NetworkFile;
+import dev.featx.nets.loading.Networks;
+import dev.featx.task.RunNets;
+import java.io.IOException;
+import java.io.Serializable;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ForkJoinPool;
+import java.util.function.Function;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The nets of a run as executors get them: handed out by Spark, each once.
+ *
+ * @param detectorNet null without a detector
+ * @param extractorNet the net whose output is the feature
+ */
+record BroadcastNets(Net detectorNet, Net extractorNet) implements RunNets, Serializable {
+  private static final Logger LOG = LoggerFactory.getLogger(BroadcastNets.class);
+  private static final int PART = 16 << 20;
+  private static final int AT_A_TIME = 4;
+  private static final ConcurrentHashMap<String, Detector> DETECTORS = new ConcurrentHashMap<>();
+
+  /**
+   * A network file: handed from executor to executor in parts, put together on each one's disk and read from there, since
+   * VGG16's half gigabyte would otherwise lie in the heap while the net is made of it.
+   *
+   * @param digest by which it is known
+   * @param file where the driver has it
+   * @param parts of the file, in order; none where the driver is the executor too
+   */
+  record Net(String digest, String file, List<Broadcast<FilePart>> parts) implements Serializable {
+    /**
+     * Hands out a file.
+     *
+     * @param spark by which
+     * @param path where the driver has it, until the run ends
+     * @throws IOException if it can't be read
+     */
+    static Net of(JavaSparkContext spark, Path path) throws IOException {
+      long started = System.nanoTime();
+      String digest = Sha256.of(path);
+      long size = spark.isLocal() ? 0 : Files.size(path);
+      List<FilePart> parts = new ArrayList<>();
+      for (long at = 0; at < size; at += PART) {
+        parts.add(new FilePart(path, digest + ".net", at, (int) Math.min(PART, size - at)));
+      }
+      List<Broadcast<FilePart>> handedOut = parts.stream().map(spark::broadcast).toList();
+      LOG.info("{} is handed out, after {} ms", path.getFileName(), (System.nanoTime() - started) / 1_000_000);
+      return new Net(digest, path.toString(), handedOut);
+    }
+
+    NetworkFile read() {
+      try {
+        return NetworkFile.read(onDisk());
+      } catch (IOException e) {
+        throw new UncheckedIOException("a net can't be put on the executor's disk", e);
+      }
+    }
+
+    private Path onDisk() throws IOException {
+      if (parts.isEmpty()) {
+        return Path.of(file);
+      }
+      synchronized (Net.class) {
+        long started = System.nanoTime();
+        Path whole = someAtATime(parts, Broadcast::value).get(0).file();
+        LOG.info("a net of {} MiB came in {} ms", Files.size(whole) >> 20, (System.nanoTime() - started) / 1_000_000);
+        return whole;
+      }
+    }
+
+    /** While one part is on its way another is put on the disk. */
+    private static <P, R> List<R> someAtATime(List<P> parts, Function<P, R> step) {
+      ForkJoinPool pool = new ForkJoinPool(AT_A_TIME);
+      try {
+        return pool.submit(() -> parts.parallelStream().map(step).toList()).join();
+      } finally {
+        pool.shutdown();
+      }
+    }
+  }
+
+  @Override
+  public NetworkFile detectorFile() {
+    return detectorNet == null ? null : detectorNet.read();
+  }
+
+  @Override
+  public NetworkFile extractorFile() {
+    return extractorNet.read();
+  }
+
+  @Override
+  public Detector detector(Compilation how) {
+    return detectorNet == null ? null : DETECTORS.computeIfAbsent(detectorNet.digest() + how, key -> madeDetector(how));
+  }
+
+  private Detector madeDetector(Compilation how) {
+    NetworkFile file = detectorNet.read();
+    // The extractor's file, which may be the larger one, comes while the detector is made.
+    ForkJoinPool.commonPool().execute(extractorNet::read);
+    return new Detector(file, Networks.of(detectorNet.digest(), () -> file, how));
+  }
+
+  @Override
+  public CompiledNetwork extractor(Compilation how) {
+    return Networks.of(extractorNet.digest(), extractorNet::read, how);
+  }
+}

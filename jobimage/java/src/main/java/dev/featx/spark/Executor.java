@@ -1,0 +1,24 @@
+package dev.featx.spark;
+
+import dev.featx.nets.loading.Preparation;
+import java.util.Arrays;
+
+/** Where an executor's JVM begins: its engine is made ready while Spark's own main class, the first argument, starts. */
+public final class Executor {
+  private Executor() {}
+
+  /**
+   * Starts an executor.
+   *
+   * @param arguments the main class, and its own arguments
+   * @throws ReflectiveOperationException if there is no such class, or it fails
+   */
+  public static void main(String[] arguments) throws ReflectiveOperationException {
+    String told = System.getProperty("featx.prepare");
+    if (told != null) {
+      Preparation.begin(told);
+    }
+    Object own = Arrays.copyOfRange(arguments, 1, arguments.length);
+    Class.forName(arguments[0]).getMethod("main", String[].class).invoke(null, own);
+  }
+}

@@ -1,0 +1,98 @@
+package dev.featx.table;
+
+import dev.featx.nets.Precision;
+import dev.featx.source.LocalFiles;
+import dev.featx.source.Shard;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.UUID;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileContext;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Options;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.s3a.S3AFileSystem;
+
+/**
+ * Writes a shard's files so that each is there whole or not at all.
+ *
+ * <p>That a shard counts once has one of two reasons. Either its file's name only depends on the shard: whoever writes it
+ * again, be it a retried task, the next attempt or a driver that was believed dead, replaces a file by one with the same
+ * rows. Or the table has a log, which names one of the shard's files. S3 shows an object when its upload is complete; on
+ * HDFS and local disks a file is written under another name and renamed.
+ */
+public final class ShardFiles {
+  /** A file that is in place. */
+  record Written(long bytes, String sha256) {}
+
+  /** Writes a file and returns its sha256. */
+  interface Writer {
+    String write(Path file) throws IOException;
+  }
+
+  private final Configuration conf;
+  private final TableSettings settings;
+
+  public ShardFiles(Configuration conf, TableSettings settings) {
+    this.conf = conf;
+    this.settings = settings;
+  }
+
+  /**
+   * Writes rows, then the mark that the shard is done.
+   *
+   * @param shard the shard
+   * @param features rows of the table
+   * @param failures rows of the quarantine
+   * @param precision that features were computed in
+   * @return what was written
+   */
+  public ShardResult commit(Shard shard, List<Rows.Feature> features, List<Rows.Failure> failures, Precision precision)
+      throws IOException, InterruptedException {
+    String name = settings.logged() ? shard.uniqueFileName() : shard.fileName();
+    Path table = new Path(settings.featuresFolder(), name);
+    Written rows = place(table, file -> Rows.writeFeatures(file, conf, features));
+    Written refused = new Written(0, "");
+    if (!failures.isEmpty()) {
+      Path quarantine = new Path(settings.quarantineFolder(), shard.fileName());
+      refused = place(quarantine, file -> Rows.writeFailures(file, conf, failures));
+    }
+    KeyRange keys = KeyRange.NONE;
+    for (Rows.Feature row : features) {
+      keys = keys.with(row.key());
+    }
+    ShardResult result = new ShardResult(shard.index(), name, features.size(), failures.size(), rows.bytes(), refused.bytes(),
+        rows.sha256(), refused.sha256(), precision.word(), keys);
+    place(new Path(settings.doneFolder(), shard.doneName()), file -> {
+      try (OutputStream stream = file.getFileSystem(conf).create(file, true)) {
+        stream.write(result.toJson().getBytes(StandardCharsets.UTF_8));
+      }
+      return "";
+    });
+    return result;
+  }
+
+  /** Puts a file in place, after waiting for the store if need be. */
+  Written place(Path file, Writer writer) throws IOException, InterruptedException {
+    return settings.patience().answer("writing " + file, () -> placeOnce(file, writer));
+  }
+
+  private Written placeOnce(Path file, Writer writer) throws IOException {
+    FileSystem fileSystem = file.getFileSystem(conf);
+    String sha256;
+    if (fileSystem instanceof S3AFileSystem) {
+      sha256 = writer.write(file);
+    } else {
+      Path hidden = new Path(file.getParent(), "." + file.getName() + "." + UUID.randomUUID());
+      sha256 = writer.write(hidden);
+      if (fileSystem instanceof LocalFiles local) {
+        local.replace(hidden, file);
+      } else {
+        FileContext.getFileContext(file.toUri(), conf).rename(hidden, file, Options.Rename.OVERWRITE);
+      }
+    }
+    return new Written(fileSystem.getFileStatus(file).getLen(), sha256);
+  }
+}

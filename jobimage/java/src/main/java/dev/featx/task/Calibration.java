@@ -1,0 +1,131 @@
+package dev.featx.task;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.featx.nets.Compilation;
+import dev.featx.nets.Detector;
+import dev.featx.nets.NetworkFile;
+import dev.featx.nets.WatchedNetwork;
+import dev.featx.nets.loading.Networks;
+import dev.featx.source.Shard;
+import dev.featx.table.Rows;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+
+/** What a driver asks of one executor before it runs nets in 8-bit integers: once to learn, once to judge. */
+public final class Calibration {
+  private static final float SAME_OVERLAP = 0.5f;
+
+  private Calibration() {}
+
+  /**
+   * Runs images through both nets in float32 and returns which values their layers took.
+   *
+   * @param settings the run's
+   * @param nets with all values as outputs
+   * @param shard the images
+   * @param conf for Hadoop's file systems
+   * @return JSON: {"images": n, "detector": see {@link WatchedNetwork#seen}, "extractor": likewise}; those that did not
+   *     run, as no image came that far, are null
+   */
+  public static String look(TaskSettings settings, RunNets nets, Shard shard, Configuration conf)
+      throws IOException, InterruptedException {
+    try (Watched watched = new Watched(settings, nets)) {
+      List<Rows.Feature> rows = watched.process(shard, conf);
+      ObjectNode json = new ObjectMapper().createObjectNode();
+      json.put("images", rows.size());
+      json.set("detector", watched.detector == null ? null : watched.detector.seen());
+      json.set("extractor", watched.extractor.seen());
+      return json.toString();
+    }
+  }
+
+  /**
+   * Runs images through the nets in float32 and in the run's precision, and returns how far they are apart.
+   *
+   * @param settings the run's
+   * @param plain nets in float32
+   * @param judged the nets that the run is to use
+   * @param shard the images
+   * @param conf for Hadoop's file systems
+   * @return JSON: {"images": n, "cosine": mean of the features' cosines, "lowestCosine": the least of them, "agreement":
+   *     share of images on which the same subject was found: none, or one of the same class whose boxes overlap by half}
+   */
+  public static String compare(TaskSettings settings, RunNets plain, RunNets judged, Shard shard, Configuration conf)
+      throws IOException, InterruptedException {
+    Map<String, Rows.Feature> exact = new HashMap<>();
+    try (Watched watched = new Watched(settings, plain)) {
+      watched.process(shard, conf).forEach(row -> exact.put(row.key(), row));
+    }
+    Compilation how = settings.compilation();
+    List<Rows.Feature> rows = new ShardTask(settings, judged.detector(how), judged.extractor(how), conf).process(shard);
+    double sum = 0;
+    double lowest = 1;
+    int same = 0;
+    int count = 0;
+    for (Rows.Feature row : rows) {
+      Rows.Feature other = exact.remove(row.key());
+      if (other != null) {
+        double cosine = cosine(row.feature(), other.feature());
+        sum += cosine;
+        lowest = Math.min(lowest, cosine);
+        same += row.subject().isLike(other.subject(), SAME_OVERLAP) ? 1 : 0;
+        count++;
+      }
+    }
+    ObjectNode json = new ObjectMapper().createObjectNode();
+    json.put("images", count).put("cosine", count == 0 ? 0 : sum / count).put("lowestCosine", count == 0 ? 0 : lowest);
+    // An image for which only one of the two found a subject is one on which they differ.
+    int all = Math.max(rows.size(), count + exact.size());
+    json.put("agreement", all == 0 ? 0 : (double) same / all);
+    return json.toString();
+  }
+
+  private static double cosine(float[] left, float[] right) {
+    double product = 0;
+    double leftSquare = 0;
+    double rightSquare = 0;
+    for (int i = 0; i < left.length; i++) {
+      product += (double) left[i] * right[i];
+      leftSquare += (double) left[i] * left[i];
+      rightSquare += (double) right[i] * right[i];
+    }
+    double lengths = Math.sqrt(leftSquare) * Math.sqrt(rightSquare);
+    return lengths > 0 ? product / lengths : leftSquare == rightSquare ? 1 : 0;
+  }
+
+  /** The two nets in float32, which remember their values; freed at the end, since a run has no further use for them. */
+  private static final class Watched implements AutoCloseable {
+    private final TaskSettings settings;
+    private final NetworkFile detectorFile;
+    private final WatchedNetwork detector;
+    private final WatchedNetwork extractor;
+
+    Watched(TaskSettings run, RunNets nets) {
+      settings = run.with(run.compilation().plain());
+      detectorFile = nets.detectorFile();
+      detector = detectorFile == null ? null : watched(detectorFile);
+      extractor = watched(nets.extractorFile());
+    }
+
+    private WatchedNetwork watched(NetworkFile file) {
+      return new WatchedNetwork(Networks.made(file, settings.compilation()), file.ownOutputs());
+    }
+
+    List<Rows.Feature> process(Shard shard, Configuration conf) throws IOException, InterruptedException {
+      Detector boxes = detector == null ? null : new Detector(detectorFile, detector);
+      return new ShardTask(settings, boxes, extractor, conf).process(shard);
+    }
+
+    @Override
+    public void close() {
+      if (detector != null) {
+        detector.close();
+      }
+      extractor.close();
+    }
+  }
+}

@@ -1,0 +1,270 @@
+package dev.featx.task;
+
+import dev.featx.image.Decoder;
+import dev.featx.image.ImageHeader;
+import dev.featx.image.ImageProblem;
+import dev.featx.image.PixelBudget;
+import dev.featx.image.Subject;
+import dev.featx.nets.CompiledNetwork;
+import dev.featx.nets.Detection;
+import dev.featx.nets.Detector;
+import dev.featx.source.Image;
+import dev.featx.source.Images;
+import dev.featx.source.Patience;
+import dev.featx.source.Shard;
+import dev.featx.table.Rows;
+import dev.featx.table.ShardFiles;
+import dev.featx.table.ShardResult;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.hadoop.conf.Configuration;
+import org.opencv.core.Mat;
+
+/**
+ * Runs one shard: read, decode, detect, crop, extract, write.
+ *
+ * <p>Reading and decoding run ahead in threads of their own while a batch is in the nets; an image is decoded once and its
+ * pixels are kept only until its batch is through. What is in flight is bounded: encoded images by the window and their
+ * bytes, pixels by a {@link PixelBudget}.
+ */
+public final class ShardTask {
+  private static final long PIXELS_IN_FLIGHT = 64_000_000; // of an executor: 192 MB as BGR
+
+  private final TaskSettings settings;
+  private final Detector detector;
+  private final CompiledNetwork extractor;
+  private final Configuration conf;
+  private final List<Rows.Feature> features = new ArrayList<>();
+  private final List<Rows.Failure> failures = new ArrayList<>();
+
+  /** A decoded image that waits for its batch; the detector's input is made already, in the decoding thread. */
+  private record Decoded(String key, Mat pixels, float[] detectorInput, long held) {}
+
+  /** An image that is being read and decoded. */
+  private record PendingImage(Image image, Future<Decoded> decoded) {}
+
+  /**
+   * Prepares a shard.
+   *
+   * @param settings what all shards have in common
+   * @param detector or null
+   * @param extractor the net whose output is the feature
+   * @param conf for Hadoop's file systems
+   */
+  public ShardTask(TaskSettings settings, Detector detector, CompiledNetwork extractor, Configuration conf) {
+    this.settings = settings;
+    this.detector = detector;
+    this.extractor = extractor;
+    this.conf = conf;
+  }
+
+  /**
+   * Processes all images of a shard and commits it.
+   *
+   * @throws IOException if the source or the output does not answer
+   */
+  public ShardResult run(Shard shard) throws IOException, InterruptedException {
+    process(shard);
+    return new ShardFiles(conf, settings.table()).commit(shard, features, failures, extractor.precision());
+  }
+
+  /**
+   * Processes all images of a shard.
+   *
+   * @return the rows of the table
+   * @throws IOException if the source does not answer
+   */
+  List<Rows.Feature> process(Shard shard) throws IOException, InterruptedException {
+    ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, settings.compilation().cores()));
+    PixelBudget budget = new PixelBudget(PIXELS_IN_FLIGHT / settings.shardsAtOnce());
+    Deque<PendingImage> window = new ArrayDeque<>();
+    List<Decoded> batch = new ArrayList<>();
+    try (Images images = shard.part().open(settings.source(), conf)) {
+      boolean more = true;
+      long held = 0;
+      int submitted = 0;
+      while (true) {
+        while (more && window.size() < 2 * settings.compilation().batch()
+            && (held < settings.source().maxBytes() || window.isEmpty())) {
+          Image image = images.next();
+          more = image != null;
+          if (more) {
+            held += image.held();
+            window.add(new PendingImage(image, pool.submit(decoding(image, submitted++, budget))));
+          }
+        }
+        if (window.isEmpty()) {
+          break;
+        }
+        PendingImage next = window.remove();
+        held -= next.image().held();
+        while (!isReady(next.decoded())) {
+          Patience.checkWanted();
+          if (budget.isStarved() && !batch.isEmpty()) {
+            runBatch(batch, budget);
+          }
+        }
+        take(next.decoded(), next.image().key(), batch);
+        if (batch.size() == settings.compilation().batch()) {
+          runBatch(batch, budget);
+        }
+      }
+      runBatch(batch, budget);
+    } finally {
+      pool.shutdownNow();
+    }
+    failures.sort((a, b) -> a.key().compareTo(b.key()));
+    return features;
+  }
+
+  private Callable<Decoded> decoding(Image image, int order, PixelBudget budget) {
+    return () -> {
+      boolean entered = false;
+      try {
+        byte[] bytes = image.content().bytes();
+        ImageHeader header = ImageHeader.of(bytes);
+        long pixels = (long) header.width() * header.height();
+        if (pixels > settings.maxPixels()) {
+          throw new ImageProblem(ImageProblem.Stage.DECODE, "TooManyPixels",
+              String.format("it has %dx%d pixels, the limit is %d megapixels: raise spec.limits.megapixels, and"
+                  + " spec.execution.memory with it", header.width(), header.height(), settings.maxPixels() / 1_000_000));
+        }
+        budget.enter(order, pixels);
+        entered = true;
+        return decoded(image.key(), bytes, header, pixels, budget);
+      } finally {
+        if (!entered) {
+          budget.enter(order, 0);
+        }
+      }
+    };
+  }
+
+  private Decoded decoded(String key, byte[] bytes, ImageHeader header, long pixels, PixelBudget budget)
+      throws ImageProblem {
+    try {
+      Mat image = Decoder.decode(bytes, header);
+      float[] input = null;
+      if (detector != null) {
+        input = new float[detector.network().inputSize()];
+        settings.detectorInput().write(image, detector.network().inputShape(), input, 0);
+      }
+      return new Decoded(key, image, input, pixels);
+    } catch (ImageProblem | RuntimeException e) {
+      budget.leave(pixels);
+      throw e;
+    }
+  }
+
+  private static boolean isReady(Future<Decoded> future) throws InterruptedException {
+    try {
+      future.get(20, TimeUnit.MILLISECONDS);
+      return true;
+    } catch (TimeoutException e) {
+      return false;
+    } catch (ExecutionException e) {
+      return true;
+    }
+  }
+
+  private void take(Future<Decoded> future, String key, List<Decoded> batch) throws IOException, InterruptedException {
+    try {
+      batch.add(future.get());
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof ImageProblem problem) {
+        failures.add(new Rows.Failure(key, problem));
+      } else if (e.getCause() instanceof IOException cause) {
+        throw cause;
+      } else {
+        throw new IllegalStateException("decoding " + key + " failed", e.getCause());
+      }
+    }
+  }
+
+  private void runBatch(List<Decoded> batch, PixelBudget budget) {
+    if (batch.isEmpty()) {
+      return;
+    }
+    try {
+      List<Subject> subjects = subjects(batch);
+      List<Decoded> kept = new ArrayList<>();
+      List<Subject> chosen = new ArrayList<>();
+      for (int i = 0; i < batch.size(); i++) {
+        if (subjects.get(i) != null) {
+          kept.add(batch.get(i));
+          chosen.add(subjects.get(i));
+        }
+      }
+      if (!kept.isEmpty()) {
+        extract(kept, chosen);
+      }
+    } finally {
+      for (Decoded image : batch) {
+        image.pixels().release();
+        budget.leave(image.held());
+      }
+      batch.clear();
+    }
+  }
+
+  /** Returns what to crop of each image, null for one that went to quarantine. */
+  private List<Subject> subjects(List<Decoded> batch) {
+    List<List<Detection>> detections = null;
+    if (detector != null) {
+      int size = detector.network().inputSize();
+      float[] inputs = new float[batch.size() * size];
+      for (int i = 0; i < batch.size(); i++) {
+        System.arraycopy(batch.get(i).detectorInput(), 0, inputs, i * size, size);
+      }
+      detections = detector.detect(inputs, batch.size(), settings.policy().threshold());
+    }
+    List<Subject> subjects = new ArrayList<>();
+    for (int i = 0; i < batch.size(); i++) {
+      Mat pixels = batch.get(i).pixels();
+      try {
+        subjects.add(detections == null ? Subject.wholeImage(pixels.cols(), pixels.rows())
+            : settings.policy().choose(detections.get(i), pixels.cols(), pixels.rows()));
+      } catch (ImageProblem problem) {
+        failures.add(new Rows.Failure(batch.get(i).key(), problem));
+        subjects.add(null);
+      }
+    }
+    return subjects;
+  }
+
+  private void extract(List<Decoded> images, List<Subject> subjects) {
+    int size = extractor.inputSize();
+    float[] inputs = new float[images.size() * size];
+    for (int i = 0; i < images.size(); i++) {
+      Mat crop = images.get(i).pixels().submat(subjects.get(i).crop());
+      settings.extractorInput().write(crop, extractor.inputShape(), inputs, i * size);
+      crop.release();
+    }
+    float[][] outputs = extractor.forward(inputs, images.size());
+    for (int i = 0; i < images.size(); i++) {
+      float[] feature = of(outputs[0], i, images.size());
+      Mat pixels = images.get(i).pixels();
+      // Of the feature itself, or of the layer that is the net's second output.
+      byte[] bits = settings.binarization() == null ? null
+          : settings.binarization().bits(of(outputs[outputs.length - 1], i, images.size()));
+      features.add(
+          new Rows.Feature(images.get(i).key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows()));
+    }
+  }
+
+  private static float[] of(float[] values, int image, int images) {
+    int length = values.length / images;
+    return Arrays.copyOfRange(values, image * length, (image + 1) * length);
+  }
+}

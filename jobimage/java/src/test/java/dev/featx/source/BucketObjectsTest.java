@@ -1,0 +1,97 @@
+package dev.featx.source;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.net.httpserver.HttpServer;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What a store answers becomes bytes, or an exception that says whether it is worth asking again. */
+class BucketObjectsTest {
+  private static final byte[] CONTENT = {1, 2, 3};
+  private static final long CHUNKS = 0; // as the server's own word for a body of unknown length
+
+  private HttpServer server;
+  private BucketObjects objects;
+
+  @BeforeEach
+  void begin() throws IOException {
+    server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+    server.start();
+    Configuration conf = new Configuration();
+    conf.set("fs.s3a.endpoint", "http://127.0.0.1:" + server.getAddress().getPort());
+    conf.set("fs.s3a.endpoint.region", "us-east-1");
+    conf.set("fs.s3a.path.style.access", "true");
+    conf.set("fs.s3a.bucket.probe", "0");
+    conf.set("fs.s3a.access.key", "reader");
+    conf.set("fs.s3a.secret.key", "secret");
+    conf.set("fs.s3a.impl.disable.cache", "true");
+    objects = new BucketObjects("images", conf);
+  }
+
+  @AfterEach
+  void end() {
+    server.stop(0);
+  }
+
+  private void answers(int status, byte[] body, long length) {
+    server.createContext("/images/", exchange -> {
+      assertTrue(exchange.getRequestURI().getQuery().contains("X-Amz-Signature"));
+      exchange.sendResponseHeaders(status, length);
+      exchange.getResponseBody().write(body);
+      exchange.close();
+    });
+  }
+
+  @Test
+  void anObjectIsItsBytes() throws IOException {
+    answers(200, CONTENT, CONTENT.length);
+    assertArrayEquals(CONTENT, objects.whole("a b//c.jpg", 10).bytes());
+  }
+
+  @Test
+  void anObjectMayComeInChunks() throws IOException {
+    answers(200, CONTENT, CHUNKS);
+    assertArrayEquals(CONTENT, objects.whole("a.jpg", 3).bytes());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"3", "0"})
+  void aLargeOneIsNotKept(long length) throws IOException {
+    answers(200, CONTENT, length);
+    assertEquals(new Fetched(3, null), objects.whole("a.jpg", 2));
+  }
+
+  @Test
+  void oneThatBreaksOffIsAskedForAgain() {
+    answers(200, CONTENT, 4);
+    IOException problem = assertThrows(IOException.class, () -> objects.whole("a.jpg", 10));
+    assertFalse(problem instanceof FileNotFoundException || problem instanceof AccessDeniedException);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"404,NoSuchKey,java.io.FileNotFoundException", "403,AccessDenied,java.nio.file.AccessDeniedException",
+      "400,ExpiredToken,java.nio.file.AccessDeniedException", "503,SlowDown,java.io.IOException"})
+  void refusalsAreToldWithoutTheSignature(int status, String code, String kind) {
+    byte[] body = ("<Error><Code>" + code + "</Code></Error>").getBytes(StandardCharsets.UTF_8);
+    answers(status, body, body.length);
+    IOException problem = assertThrows(IOException.class, () -> objects.whole("a.jpg", 10));
+    assertEquals(kind, problem.getClass().getName());
+    assertTrue(problem.getMessage().contains("s3://images/a.jpg"));
+    assertFalse(problem.toString().contains("X-Amz"));
+  }
+}

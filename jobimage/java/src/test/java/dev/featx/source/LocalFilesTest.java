@@ -1,0 +1,59 @@
+package dev.featx.source;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.permission.FsPermission;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LocalFilesTest {
+  @TempDir
+  Path folder;
+
+  @Test
+  void aFileHasThePermissionsThatHadoopWouldGiveIt() throws IOException {
+    Path file = folder.resolve("a:b.parquet");
+    try (FileSystem files = files("022")) {
+      files.create(path(file), true, 4096, (short) 1, 1 << 20).close();
+    }
+    assertEquals("rw-r--r--", PosixFilePermissions.toString(Files.getPosixFilePermissions(file)));
+  }
+
+  @Test
+  void aFileIsReadAsItIsNowUpToALimit() throws IOException {
+    Path file = folder.resolve("a:b.jpg");
+    Files.write(file, new byte[] {1, 2, 3});
+    try (LocalFiles files = (LocalFiles) files("022")) {
+      assertArrayEquals(new byte[] {1, 2, 3}, files.whole(path(file), 10).bytes());
+      assertEquals(new Fetched(3, null), files.whole(path(file), 2));
+      assertThrows(FileNotFoundException.class, () -> files.whole(path(folder.resolve("none")), 10));
+    }
+  }
+
+  @Test
+  void permissionsOfAFileThatIsGoneAreAnError() throws IOException {
+    try (FileSystem files = files("022")) {
+      assertThrows(IOException.class, () -> files.setPermission(path(folder.resolve("none")), new FsPermission("600")));
+    }
+  }
+
+  private FileSystem files(String umask) throws IOException {
+    Configuration conf = new Configuration(false);
+    conf.set("fs.file.impl", LocalFiles.class.getName());
+    conf.set("fs.permissions.umask-mode", umask);
+    return FileSystem.newInstance(folder.toUri(), conf);
+  }
+
+  private static org.apache.hadoop.fs.Path path(Path file) {
+    return new org.apache.hadoop.fs.Path(file.toUri());
+  }
+}
