@@ -22,7 +22,7 @@ from featx_job.environment import Environment
 from featx_job.failures import RunFailure
 from featx_job.models import fetch
 from featx_job.nets.errors import ModelError
-from featx_job.source.local import FolderSource
+from featx_job.source.local import LocalSource
 from featx_job.source.open import open_source
 from featx_job.source.s3 import BucketSource
 from numpy.typing import NDArray
@@ -116,7 +116,7 @@ def _sample(resource: FeatureExtraction, environment: Environment, images: int) 
     """Yields images from all over the source; those too large for a run are left out, as it would."""
     nobody = Hadoop(dict, patience=0)
     source = open_source(resource.spec, environment, nobody)
-    if not isinstance(source, BucketSource | FolderSource):
+    if not isinstance(source, BucketSource | LocalSource):
         raise CommandError(
             "spec.source: images are sampled of s3, claim and local files only: copy some thousand there"
         )

@@ -10,10 +10,11 @@ from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.clients.hadoop import Hadoop
 from featx_job.environment import Environment
-from featx_job.source import Listed, ObjectSource, listed, packed_files
-from featx_job.source.hbase import TableSource
+from featx_job.source import packed_files
+from featx_job.source.hbase import HBaseTableSource
+from featx_job.source.objects import ObjectSource, SourceObject, select
 from featx_job.source.open import open_source
-from featx_job.source.shards import ShardList, cut
+from featx_job.source.shards import ShardList, split_objects
 from featx_job.table import earlier_runs
 from featx_job.table.open import open_storage
 from featx_job.table.storage import Storage
@@ -34,16 +35,16 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     before: list[ShardList] = []
     if tables := _earlier_tables(spec, environment, hadoop):
         before = earlier_runs.lists(tables)
-    if isinstance(source, TableSource):
+    if isinstance(source, HBaseTableSource):
         planned, since = int(time.time() * 1000), earlier_runs.planned(before, source.base)
         return source.shards(spec.execution.shard_images, spec.source.keys, planned, since)
     of_table = spec.source.packed is not None and spec.source.packed.format == "delta"
-    objects = _delta_files(spec, source, hadoop) if of_table else listed(source, spec.source.keys)
+    objects = _delta_files(spec, source, hadoop) if of_table else select(source, spec.source.keys)
     if before:
         objects = earlier_runs.changed(objects, earlier_runs.versions(before, source.base))
     if spec.source.packed:
-        return packed_files.cut(source.base, objects, spec.source.packed)
-    return cut(source.base, objects, spec.execution.shard_images)
+        return packed_files.group_files(source.base, objects, spec.source.packed)
+    return split_objects(source.base, objects, spec.execution.shard_images)
 
 
 def _earlier_tables(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> Storage | None:
@@ -55,9 +56,9 @@ def _earlier_tables(spec: FeatureExtractionSpec, environment: Environment, hadoo
     return None
 
 
-def _delta_files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hadoop) -> Iterator[Listed]:
+def _delta_files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hadoop) -> Iterator[SourceObject]:
     """Yields the files that a Delta table's newest version is made of."""
     folder = f"{spec.source.s3.prefix.strip('/')}/" if spec.source.s3 else ""
     table = hadoop.delta_table(source.base + folder.rstrip("/"))
     for path, size, modified in sorted(json.loads(hadoop.asking("spec.source", table.files))):
-        yield Listed(folder + path, size, str(modified))
+        yield SourceObject(folder + path, size, str(modified))

@@ -13,7 +13,7 @@ from featx_job.planning import plan_shards
 from featx_job.spark import memory, settings
 from featx_job.spark.session import Session
 from featx_job.table.parquet_table import Table
-from featx_job.table.storage.local import FolderStorage
+from featx_job.table.storage.local import LocalStorage
 
 
 class Reading(NamedTuple):
@@ -55,7 +55,7 @@ def read(job: JobSpec, environment: Environment) -> Reading:
     planning = time.monotonic() - started
     if not len(shards):
         return Reading(0, planning, 0, 0, 0, 0.0)
-    nowhere = Table(FolderStorage(environment.work / "nowhere", "spec.output.uri"), job.uid, "")
+    nowhere = Table(LocalStorage(environment.work / "nowhere", "spec.output.uri"), job.uid, "")
     with Session(job, environment, sizes, conf) as session:
         found = session.read(shards, nowhere)
     return Reading(

@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 from featx_api.source import S3Source
 from featx_job.clients import s3
 from featx_job.source.s3 import BucketSource
-from featx_job.source.shards import cut, from_bytes, to_bytes
+from featx_job.source.shards import from_bytes, split_objects, to_bytes
 from featx_job.table import earlier_runs
 from featx_job.table.parquet_table import OWN_MANIFEST, SHARD_LIST
-from featx_job.table.storage.local import FolderStorage
+from featx_job.table.storage.local import LocalStorage
 
 Result = TypeVar("Result")
 
@@ -44,7 +44,7 @@ def planned(source: BucketSource, work: Path) -> dict[str, Any]:
     table = work / "earlier"
 
     def rest() -> int:
-        stored = to_bytes(cut(source.base, objects, 250))
+        stored = to_bytes(split_objects(source.base, objects, 250))
         (table / "_featx" / "uid").mkdir(parents=True)
         (table / "_featx" / "uid" / SHARD_LIST).write_bytes(stored)
         again = from_bytes(stored)
@@ -53,7 +53,7 @@ def planned(source: BucketSource, work: Path) -> dict[str, Any]:
     seconds = listed + timed(rest)[1]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     (table / "_featx" / "uid" / OWN_MANIFEST).write_text(json.dumps({"completionTime": "2026"}))
-    versions, reading = timed(lambda: earlier_runs.versions(earlier_runs.lists(FolderStorage(table, "-")), source.base))
+    versions, reading = timed(lambda: earlier_runs.versions(earlier_runs.lists(LocalStorage(table, "-")), source.base))
     changed, comparing = timed(lambda: sum(1 for _ in earlier_runs.changed(source.objects(), versions)))
     assert changed == 0
     return {

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from featx_job.clients.hadoop import Hadoop
 from featx_job.failures import RunFailure
-from featx_job.source import Listed
+from featx_job.source.objects import SourceObject
 
 FIELD = "spec.source.files.uri"
 
@@ -30,19 +30,19 @@ class HadoopSource:
         """Implements `ObjectSource`."""
         return f"{self._uri}/"
 
-    def objects(self) -> Iterator[Listed]:
+    def objects(self) -> Iterator[SourceObject]:
         """Implements `ObjectSource`."""
         folder = self._hadoop.folder(self._uri)
         if not self._hadoop.asking(FIELD, folder.exists):
             raise RunFailure("SourceNotFound", f"{FIELD}: there is no folder {self._uri}")
         found = json.loads(self._hadoop.asking(FIELD, lambda: folder.files("")))
-        listed = (Listed(key, size, str(modified)) for key, size, modified in found)
+        listed = (SourceObject(key, size, str(modified)) for key, size, modified in found)
         yield from sorted(listed, key=lambda each: os.fsencode(each.key))
 
-    def find(self, key: str) -> Listed | None:
+    def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`."""
         size = self._hadoop.asking(FIELD, lambda: self._hadoop.folder(self._uri).size(key))
-        return Listed(key, size) if size >= 0 else None
+        return SourceObject(key, size) if size >= 0 else None
 
     def read(self, key: str) -> bytes:
         """Implements `ObjectSource`."""

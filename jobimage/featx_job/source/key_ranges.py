@@ -1,8 +1,8 @@
-"""Cuts a table of sorted rows into ranges: by regions, and those that are long by where their rows lie. Pure.
+"""Splits a table of sorted rows into ranges: by region, and large regions by where their rows lie. Pure.
 
-Rows are byte strings of any kind: numbers in text, hashes in hexadecimal, binary keys behind a salt. Between two of
-them the places of the cuts are counted in the digits that the rows around them are written in; counted in bytes, nine
-of ten cuts in `img-0000` to `img-9999` would have no rows between them.
+Rows are arbitrary byte strings: decimal numbers, hexadecimal hashes, binary keys after a salt. Positions between two
+rows are computed in the digits that the rows use. In plain bytes, nine out of ten splits of `img-0000` to `img-9999`
+would have no rows between them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 END = b""
-DIGITS = 12  # behind what all rows begin with: more than 10^12 rows of a region need none
+DIGITS = 12  # after the common prefix; only a region of more than 10^12 rows would need more
 ALPHABETS = (
     string.digits.encode(),
     b"0123456789abcdef",
@@ -24,74 +24,72 @@ ALL_BYTES = bytes(range(256))
 
 
 class Range(NamedTuple):
-    """Rows from one (the first, where empty) up to but without another (all that follow, where empty)."""
+    """Rows from `start` (empty: the first) up to and excluding `stop` (empty: no end)."""
 
     start: bytes
     stop: bytes
 
-    def within(self, other: Range) -> Range | None:
-        """Returns what both have in common, or None."""
+    def intersection(self, other: Range) -> Range | None:
+        """Return the rows that are in both ranges, or None."""
         start = max(self.start, other.start)
-        stop = min((each for each in (self.stop, other.stop) if each != END), default=END)
+        stop = min((bound for bound in (self.stop, other.stop) if bound != END), default=END)
         return Range(start, stop) if stop == END or start < stop else None
 
 
 class Region(NamedTuple):
-    """A region of the table, and the bytes that it takes on its server."""
+    """A region of the table, and its size on its server in bytes."""
 
     range: Range
     size: int
 
 
 def with_prefix(prefix: bytes) -> Range:
-    """Returns the range of all rows that begin so."""
+    """Return the range of all rows with this prefix."""
     stop = prefix.rstrip(b"\xff")
     return Range(prefix, stop[:-1] + bytes([stop[-1] + 1]) if stop else END)
 
 
 def salted(wanted: Range, salts: Sequence[bytes]) -> list[Range]:
-    """Returns where a range's rows are if each begins with one of some salts; the range itself without salts."""
+    """Return the ranges that hold a range's rows when each is prefixed with one of the salts."""
     if not salts:
         return [wanted]
     return [Range(salt + wanted.start, salt + wanted.stop if wanted.stop else with_prefix(salt).stop) for salt in salts]
 
 
-def pieces(regions: Iterable[Region], wanted: Sequence[Range]) -> list[Region]:
-    """Returns the parts of regions that are wanted, in order of rows; each still has its whole region's size."""
-    found = [
+def clip(regions: Iterable[Region], wanted: Sequence[Range]) -> list[Region]:
+    """Return the parts of regions inside the wanted ranges, in row order; each keeps its whole region's size."""
+    return sorted(
         Region(part, region.size)
         for region in regions
-        for each in wanted
-        if (part := region.range.within(each)) is not None
-    ]
-    return sorted(found)
+        for wanted_range in wanted
+        if (part := region.range.intersection(wanted_range)) is not None
+    )
 
 
-def cut(whole: Range, rows: Sequence[bytes], parts: int) -> list[Range]:
-    """Cuts a range into parts that hold about as many rows each.
+def split(whole: Range, rows: Sequence[bytes], parts: int) -> list[Range]:
+    """Split a range into parts that hold about the same number of rows.
 
     Args:
         whole: The range.
-        rows: Rows of it, the first and the last among them.
-        parts: How many are wanted; there may be fewer.
+        rows: A sample of its rows, including the first and the last.
+        parts: Desired number of parts; there may be fewer.
     """
-    marks = _between(min(rows), max(rows), rows, parts) if rows else []
-    marks = [mark for mark in marks if whole.start < mark and (whole.stop == END or mark < whole.stop)]
-    ends = [whole.start, *marks, whole.stop]
-    return [Range(start, stop) for start, stop in pairwise(ends)]
+    bounds = _evenly_spaced(min(rows), max(rows), rows, parts) if rows else []
+    bounds = [bound for bound in bounds if whole.start < bound and (whole.stop == END or bound < whole.stop)]
+    return [Range(start, stop) for start, stop in pairwise([whole.start, *bounds, whole.stop])]
 
 
-def _between(first: bytes, last: bytes, rows: Sequence[bytes], parts: int) -> list[bytes]:
-    """Returns rows, increasing, at equal distances between two, counted in the digits that rows are written in."""
-    common = _common(first, last)
-    used = set(b"".join(row[len(common) :] for row in rows if row.startswith(common)))
-    alphabet = next((each for each in ALPHABETS if used <= set(each)), ALL_BYTES)
-    low, high = (_number(row[len(common) :], alphabet) for row in (first, last))
+def _evenly_spaced(first: bytes, last: bytes, rows: Sequence[bytes], parts: int) -> list[bytes]:
+    """Return increasing rows at equal distances between two rows, measured in the digits that rows use."""
+    prefix = _common_prefix(first, last)
+    used = set(b"".join(row[len(prefix) :] for row in rows if row.startswith(prefix)))
+    alphabet = next((alphabet for alphabet in ALPHABETS if used <= set(alphabet)), ALL_BYTES)
+    low, high = (_number(row[len(prefix) :], alphabet) for row in (first, last))
     numbers = sorted({low + (high - low) * part // parts for part in range(1, parts)} - {low})
-    return [common + _digits(number, alphabet) for number in numbers]
+    return [prefix + _digits(number, alphabet) for number in numbers]
 
 
-def _common(one: bytes, other: bytes) -> bytes:
+def _common_prefix(one: bytes, other: bytes) -> bytes:
     length = next((index for index, pair in enumerate(zip(one, other, strict=False)) if len(set(pair)) > 1), None)
     return one[: min(len(one), len(other)) if length is None else length]
 
@@ -104,8 +102,8 @@ def _number(row: bytes, alphabet: bytes) -> int:
 
 
 def _digits(value: int, alphabet: bytes) -> bytes:
-    made = bytearray()
+    digits = bytearray()
     for _ in range(DIGITS):
         value, digit = divmod(value, len(alphabet))
-        made.append(alphabet[digit])
-    return bytes(reversed(made)).rstrip(alphabet[:1])
+        digits.append(alphabet[digit])
+    return bytes(reversed(digits)).rstrip(alphabet[:1])

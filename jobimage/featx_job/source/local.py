@@ -1,4 +1,4 @@
-"""Images that are files: of a mounted volume, or of this machine."""
+"""Images in files of a mounted volume, or of this machine."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from featx_job.failures import RunFailure
-from featx_job.source import Listed
+from featx_job.source.objects import SourceObject
 
 
-class FolderSource:
-    """`ObjectSource` of the files below a folder, without hidden ones; keys are paths relative to it."""
+class LocalSource:
+    """`ObjectSource` of the files below a folder, except hidden ones; keys are paths relative to it."""
 
     def __init__(self, folder: Path, field: str) -> None:
-        """Uses a folder.
+        """Use a folder.
 
         Args:
             folder: The folder, as driver and executors see it.
-            field: Where in the spec it stands.
+            field: The spec's field that names it.
 
         Raises:
             RunFailure: SourceNotFound.
         """
         if not folder.is_dir():
-            raise RunFailure("SourceNotFound", f"{field}: there is no folder {folder}")
+            raise RunFailure("SourceNotFound", f"{field}: folder {folder} not found")
         self._folder = folder
 
     @property
@@ -32,24 +32,24 @@ class FolderSource:
         """Implements `ObjectSource`."""
         return f"file://{self._folder.resolve()}/"
 
-    def objects(self) -> Iterator[Listed]:
+    def objects(self) -> Iterator[SourceObject]:
         """Implements `ObjectSource`."""
-        found = []
+        objects = []
         for parent, folders, files in os.walk(self._folder):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in files:
                 path = Path(parent) / name
                 if not name.startswith(".") and path.is_file():
-                    found.append(self._listed(str(path.relative_to(self._folder))))
-        yield from sorted(found, key=lambda each: os.fsencode(each.key))
+                    objects.append(self._object(str(path.relative_to(self._folder))))
+        yield from sorted(objects, key=lambda file: os.fsencode(file.key))
 
-    def find(self, key: str) -> Listed | None:
+    def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`."""
-        return self._listed(key) if (self._folder / key).is_file() else None
+        return self._object(key) if (self._folder / key).is_file() else None
 
-    def _listed(self, key: str) -> Listed:
+    def _object(self, key: str) -> SourceObject:
         status = (self._folder / key).stat()
-        return Listed(key, status.st_size, str(status.st_mtime_ns))
+        return SourceObject(key, status.st_size, str(status.st_mtime_ns))
 
     def read(self, key: str) -> bytes:
         """Implements `ObjectSource`."""

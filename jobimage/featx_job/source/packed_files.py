@@ -1,7 +1,7 @@
-"""Shards of files that hold many images each: tar archives, SequenceFiles, Parquet. Pure.
+"""Shards of files that each hold many images: tar archives, SequenceFiles, Parquet. Pure.
 
-Nobody knows how many images a file holds before it is read. A file is never divided, since archives are read from
-their start; small ones share a shard.
+How many images a file holds is unknown until it has been read. Files are never split, since archives are read from
+the start; small ones share a shard.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from featx_api.source import Packed
 
 from featx_job.failures import RunFailure
-from featx_job.source import Listed
+from featx_job.source.objects import SourceObject
 
 SHARD_BYTES = 64 * 1024 * 1024
 ENDINGS = {"tar": ".tar", "parquet": ".parquet", "sequenceFile": "", "delta": ""}
@@ -27,26 +27,26 @@ class PackedShards:
     """`ShardList` of files.
 
     Attributes:
-        base: What stands before a key in the address that executors read.
+        base: Prefix that turns a key into the address that executors read.
         groups: The files of each shard.
-        settings: How they are read (dev.featx.source.PackedImages).
+        settings: How to read them (dev.featx.source.PackedImages).
     """
 
     base: str
-    groups: tuple[tuple[Listed, ...], ...]
+    groups: tuple[tuple[SourceObject, ...], ...]
     settings: dict[str, Any]
 
     @property
     def images(self) -> None:
-        """Implements `ShardList`: they are counted when files are read."""
+        """Implements `ShardList`: images are counted as files are read."""
         return
 
     def __len__(self) -> int:
         """Implements `ShardList`."""
         return len(self.groups)
 
-    def files(self) -> Iterable[Listed]:
-        """Returns all files."""
+    def files(self) -> Iterable[SourceObject]:
+        """Return all files."""
         return chain.from_iterable(self.groups)
 
     def line(self, index: int) -> str:
@@ -54,45 +54,49 @@ class PackedShards:
         return self._line(index, self.groups[index])
 
     def samples(self, images: int) -> tuple[str, str]:
-        """Implements `ShardList`: whole files, since how many images are in them is not known."""
+        """Implements `ShardList`: whole files, since their number of images is unknown."""
         files = list(self.files())
         return self._line(0, files[:1]), self._line(0, files[len(files) // 2 :][:1])
 
-    def _line(self, index: int, files: Sequence[Listed]) -> str:
-        objects = [[each.key, each.size] for each in files]
+    def _line(self, index: int, files: Sequence[SourceObject]) -> str:
+        objects = [[file.key, file.size] for file in files]
         return json.dumps({"index": index, "base": self.base, "objects": objects, "packed": self.settings})
 
-    def content(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Implements `ShardList`."""
         return {"base": self.base, "groups": self.groups, "packed": self.settings}
 
 
-def cut(base: str, files: Iterable[Listed], packed: Packed) -> PackedShards:
-    """Returns the shards of a source's files, without those that are not of its format.
+def group_files(base: str, files: Iterable[SourceObject], packed: Packed) -> PackedShards:
+    """Return the shards of a source's files, skipping files of other formats.
+
+    Args:
+        base: Prefix that turns a key into the address that executors read.
+        files: The source's files, in order.
+        packed: Their format.
 
     Raises:
-        RunFailure: SourceNotSupported, if Parquet files belong to a Delta table, whose log says which of them count.
+        RunFailure: SourceNotSupported, if Parquet files belong to a Delta table: its log decides which ones count.
     """
-    wanted = []
+    selected = []
     for file in files:
         if packed.format == "parquet" and DELTA_LOG in file.key.split("/"):
-            raise RunFailure(
-                "SourceNotSupported", f"spec.source.packed.format: {file.key} is a Delta table's: say delta"
-            )
-        if _is_wanted(file.key, packed.format):
-            wanted.append(file)
-    return PackedShards(base, tuple(_groups(wanted)), packed.to_wire())
+            message = f"spec.source.packed.format: {file.key} belongs to a Delta table; set packed.format to delta"
+            raise RunFailure("SourceNotSupported", message)
+        if _has_format(file.key, packed.format):
+            selected.append(file)
+    return PackedShards(base, tuple(_groups(selected)), packed.to_wire())
 
 
-def _is_wanted(key: str, format_: str) -> bool:
-    # Writers of tables keep marks and logs beside them under such names.
+def _has_format(key: str, format_: str) -> bool:
+    # Writers of tables store markers and logs beside their files under such names.
     return key.endswith(ENDINGS[format_]) and not any(part.startswith(("_", ".")) for part in key.split("/"))
 
 
-def _groups(files: Iterable[Listed]) -> Iterator[tuple[Listed, ...]]:
-    group: list[Listed] = []
+def _groups(files: Iterable[SourceObject]) -> Iterator[tuple[SourceObject, ...]]:
+    group: list[SourceObject] = []
     for file in files:
-        if group and sum(each.size for each in group) + file.size > SHARD_BYTES:
+        if group and sum(member.size for member in group) + file.size > SHARD_BYTES:
             yield tuple(group)
             group = []
         group.append(file)

@@ -12,7 +12,8 @@ from minio import Minio
 from minio.error import S3Error
 
 from featx_job.clients.s3 import asking
-from featx_job.source import Listed, s3_listing
+from featx_job.source import s3_listing
+from featx_job.source.objects import SourceObject
 from featx_job.source.s3_listing import Page
 
 FIELD = "spec.source.s3"
@@ -37,7 +38,7 @@ class BucketSource:
         """Implements `ObjectSource`."""
         return f"s3a://{self._source.bucket}/"
 
-    def objects(self) -> Iterator[Listed]:
+    def objects(self) -> Iterator[SourceObject]:
         """Implements `ObjectSource`: folders are listed side by side (`listing.py`)."""
         found = s3_listing.everything(self._page, self._source.prefix)
         yield from sorted(found, key=lambda each: os.fsencode(each.key))
@@ -54,13 +55,13 @@ class BucketSource:
 
         return self._asking(answer)
 
-    def find(self, key: str) -> Listed | None:
+    def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`."""
 
-        def stat() -> Listed | None:
+        def stat() -> SourceObject | None:
             try:
                 found = self._client.stat_object(self._source.bucket, key)
-                return Listed(key, found.size or 0, found.etag or "")
+                return SourceObject(key, found.size or 0, found.etag or "")
             except S3Error as error:
                 if error.code in ("NoSuchKey", "NoSuchObject"):
                     return None
@@ -87,7 +88,7 @@ def _read(answer: bytes) -> Page:
     space = root.tag[: root.tag.rindex("}") + 1] if "}" in root.tag else ""
     key, size, etag, modified = (f"{space}{name}" for name in ("Key", "Size", "ETag", "LastModified"))
     objects = [
-        Listed(
+        SourceObject(
             each.findtext(key, ""),
             int(each.findtext(size, "0")),
             each.findtext(etag, "").strip('"') or each.findtext(modified, ""),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
-from featx_job.source import Listed
+from featx_job.source.objects import SourceObject
 
 THREADS = 16
 ENOUGH = 4 * THREADS
@@ -25,7 +25,7 @@ class Page(NamedTuple):
         more: Whether there is more behind them.
     """
 
-    objects: list[Listed]
+    objects: list[SourceObject]
     folders: list[str]
     more: bool
 
@@ -43,7 +43,7 @@ class Ask(Protocol):
         """
 
 
-def everything(ask: Ask, prefix: str) -> Iterator[Listed]:
+def everything(ask: Ask, prefix: str) -> Iterator[SourceObject]:
     """Yields all objects below a prefix, in no order.
 
     Args:
@@ -67,8 +67,8 @@ def everything(ask: Ask, prefix: str) -> Iterator[Listed]:
             yield from _images(objects)
 
 
-def _below(ask: Ask, prefix: str, after: str) -> list[Listed]:
-    found: list[Listed] = []
+def _below(ask: Ask, prefix: str, after: str) -> list[SourceObject]:
+    found: list[SourceObject] = []
     while True:
         page = ask(prefix, folders=False, after=after)
         found += page.objects
@@ -77,6 +77,6 @@ def _below(ask: Ask, prefix: str, after: str) -> list[Listed]:
         after = page.objects[-1].key
 
 
-def _images(objects: list[Listed]) -> Iterator[Listed]:
+def _images(objects: list[SourceObject]) -> Iterator[SourceObject]:
     # Some tools mark a folder by an empty object of its name.
     return (each for each in objects if each.key and not each.key.endswith("/"))

@@ -1,7 +1,7 @@
-"""Cuts a source into shards: the list that is made once, by a run's first attempt, and read by every later one. Pure.
+"""Splits a source into shards: the list is built once, by a run's first attempt, and read by all later ones. Pure.
 
-What a shard holds never changes in a run's life, whatever is uploaded meanwhile: its number names its files, and that
-is why a shard that is done twice counts once. Objects are listed one by one; of a table only the ranges are known.
+A shard's content never changes during a run, whatever is uploaded meanwhile. Its index names its files, so a shard
+that is processed twice counts once. Objects are listed one by one; for HBase tables only row ranges are known.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from featx_job.source import Listed
 from featx_job.source.key_ranges import Range
+from featx_job.source.objects import SourceObject
 from featx_job.source.packed_files import PackedShards
 
 
@@ -22,33 +22,33 @@ class ShardList(Protocol):
 
     @property
     def images(self) -> int | None:
-        """How many images they hold, or None where nobody knows before they are read."""
+        """Number of images, or None if unknown before they are read."""
 
     def __len__(self) -> int:
-        """Returns the number of shards."""
+        """Return the number of shards."""
 
     def line(self, index: int) -> str:
-        """Returns one shard as executors read it (dev.featx.source.Shard)."""
+        """Return one shard as a line of JSON for executors (dev.featx.source.Shard)."""
 
     def samples(self, images: int) -> tuple[str, str]:
-        """Returns two lots of images from all over the source, as lines; they differ where there are enough."""
+        """Return two samples of images from across the source, as lines; they differ if there are enough images."""
 
-    def content(self) -> dict[str, Any]:
-        """Returns the list as it is stored beside the output (`to_bytes`)."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the list as it is stored beside the output (`to_bytes`)."""
 
 
 @dataclass(frozen=True)
-class ListedShards:
+class ObjectShards:
     """`ShardList` of objects.
 
     Attributes:
-        base: What stands before a key in the address that executors read.
+        base: Prefix that turns a key into the address that executors read.
         objects: All images, in order.
-        images_per_shard: How many a shard holds; the last one may hold fewer.
+        images_per_shard: Size of a shard; the last one may be smaller.
     """
 
     base: str
-    objects: tuple[Listed, ...]
+    objects: tuple[SourceObject, ...]
     images_per_shard: int
 
     @property
@@ -60,18 +60,18 @@ class ListedShards:
         """Implements `ShardList`."""
         return -(-len(self.objects) // self.images_per_shard)
 
-    def files(self) -> Iterable[Listed]:
-        """Returns all objects."""
+    def files(self) -> Iterable[SourceObject]:
+        """Return all objects."""
         return self.objects
 
-    def of(self, index: int) -> tuple[Listed, ...]:
-        """Returns the images of one shard."""
+    def shard(self, index: int) -> tuple[SourceObject, ...]:
+        """Return the images of one shard."""
         start = index * self.images_per_shard
         return self.objects[start : start + self.images_per_shard]
 
     def line(self, index: int) -> str:
         """Implements `ShardList`."""
-        return self._line(index, self.of(index))
+        return self._line(index, self.shard(index))
 
     def samples(self, images: int) -> tuple[str, str]:
         """Implements `ShardList`."""
@@ -80,11 +80,11 @@ class ListedShards:
         first, second = spread[::2], spread[1::2]
         return self._line(0, first), self._line(0, second or first)
 
-    def _line(self, index: int, images: tuple[Listed, ...]) -> str:
-        objects = [[each.key, each.size] for each in images]
+    def _line(self, index: int, images: tuple[SourceObject, ...]) -> str:
+        objects = [[image.key, image.size] for image in images]
         return json.dumps({"index": index, "base": self.base, "objects": objects})
 
-    def content(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Implements `ShardList`."""
         return {
             "base": self.base,
@@ -95,13 +95,13 @@ class ListedShards:
 
 @dataclass(frozen=True)
 class RangeShards:
-    """`ShardList` of ranges of a table's rows.
+    """`ShardList` of an HBase table's row ranges.
 
     Attributes:
-        ranges: Of each shard one or several.
-        base: What tells the table from others.
-        planned: When they were made, in milliseconds as cells' timestamps are: what is in the table by then is read.
-        since: Cells that are older are passed over; 0 for none.
+        ranges: One or more per shard.
+        base: Identifies the table and its column.
+        planned: When the ranges were planned, in milliseconds like cells' timestamps; later cells may be missed.
+        since: Cells older than this are skipped; 0 for no limit.
     """
 
     ranges: tuple[tuple[Range, ...], ...]
@@ -111,7 +111,7 @@ class RangeShards:
 
     @property
     def images(self) -> None:
-        """Implements `ShardList`: rows are counted when they are read."""
+        """Implements `ShardList`: rows are counted as they are read."""
         return
 
     def __len__(self) -> int:
@@ -123,7 +123,7 @@ class RangeShards:
         return json.dumps({"index": index, "ranges": _hexadecimal(self.ranges[index]), "since": self.since})
 
     def samples(self, images: int) -> tuple[str, str]:
-        """Implements `ShardList`: the first rows of ranges from all over the table."""
+        """Implements `ShardList`: the first rows of ranges from across the table."""
         step = max(1, len(self.ranges) // (2 * images))
         spread = [group[0] for group in self.ranges[::step][: 2 * images]]
         first, second = spread[::2], spread[1::2]
@@ -132,37 +132,37 @@ class RangeShards:
     def _sample(self, ranges: Sequence[Range], images: int) -> str:
         return json.dumps({"index": 0, "ranges": _hexadecimal(ranges), "limit": -(-images // len(ranges))})
 
-    def content(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Implements `ShardList`."""
         times = {"planned": self.planned, "since": self.since}
         return {"ranges": [_hexadecimal(group) for group in self.ranges], "base": self.base, **times}
 
 
-def cut(base: str, objects: Iterable[Listed], images_per_shard: int) -> ListedShards:
-    """Returns the shards of listed objects, in their order."""
-    return ListedShards(base, tuple(objects), images_per_shard)
+def split_objects(base: str, objects: Iterable[SourceObject], images_per_shard: int) -> ObjectShards:
+    """Return the shards of listed objects, in their order."""
+    return ObjectShards(base, tuple(objects), images_per_shard)
 
 
 def to_bytes(shards: ShardList) -> bytes:
-    """Returns a list as it is stored: the same bytes each time."""
-    return gzip.compress(json.dumps(shards.content()).encode(), mtime=0)
+    """Return a list as it is stored. The same list always gives the same bytes."""
+    return gzip.compress(json.dumps(shards.to_json()).encode(), mtime=0)
 
 
 def from_bytes(data: bytes) -> ShardList:
-    """Returns the list that an earlier attempt has stored."""
+    """Return the list that an earlier attempt stored."""
     content: dict[str, Any] = json.loads(gzip.decompress(data))
     if "ranges" in content:
         ranges = tuple(tuple(_range(*pair) for pair in group) for group in content["ranges"])
         return RangeShards(ranges, content["base"], content["planned"], content["since"])
     if "groups" in content:
-        groups = tuple(tuple(Listed(*each) for each in group) for group in content["groups"])
+        groups = tuple(tuple(SourceObject(*file) for file in group) for group in content["groups"])
         return PackedShards(content["base"], groups, content["packed"])
-    objects = tuple(Listed(*each) for each in content["objects"])
-    return ListedShards(content["base"], objects, content["imagesPerShard"])
+    objects = tuple(SourceObject(*image) for image in content["objects"])
+    return ObjectShards(content["base"], objects, content["imagesPerShard"])
 
 
 def _hexadecimal(ranges: Sequence[Range]) -> list[list[str]]:
-    return [[each.start.hex(), each.stop.hex()] for each in ranges]
+    return [[part.start.hex(), part.stop.hex()] for part in ranges]
 
 
 def _range(start: str, stop: str) -> Range:

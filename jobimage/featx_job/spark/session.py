@@ -232,7 +232,7 @@ class Session:
             "logged": table.logged,
             "quarantineFolder": table.folder("quarantine"),
             "doneFolder": table.folder("done"),
-            "hbase": hbase.table(spec.source.hbase, spec.output.uri) if spec.source.hbase else None,
+            "hbase": hbase.table_settings(spec.source.hbase, spec.output.uri) if spec.source.hbase else None,
             "patience": spec.execution.store_timeout_seconds,
             "engine": spec.engine,
             "precision": spec.precision,

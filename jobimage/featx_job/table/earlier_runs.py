@@ -15,9 +15,9 @@ from typing import Any
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.failures import RunFailure
-from featx_job.source import Listed
+from featx_job.source.objects import SourceObject
 from featx_job.source.packed_files import PackedShards
-from featx_job.source.shards import ListedShards, RangeShards, ShardList, from_bytes
+from featx_job.source.shards import ObjectShards, RangeShards, ShardList, from_bytes
 from featx_job.table.parquet_table import OWN_MANIFEST, SHARD_LIST
 from featx_job.table.storage import Storage
 
@@ -88,7 +88,7 @@ def versions(before: Iterable[ShardList], base: str) -> dict[str, str]:
     """
     known: dict[str, str] = {}
     for shards in before:
-        if isinstance(shards, ListedShards | PackedShards) and shards.base == base:
+        if isinstance(shards, ObjectShards | PackedShards) and shards.base == base:
             known.update((each.key, each.version) for each in shards.files())
     LOG.info("%d objects are in earlier tables", len(known))
     return known
@@ -108,6 +108,6 @@ def planned(before: Iterable[ShardList], base: str) -> int:
     return max(0, max(times, default=0) - CLOCKS_DIFFER)
 
 
-def changed(objects: Iterable[Listed], known: dict[str, str]) -> Iterator[Listed]:
+def changed(objects: Iterable[SourceObject], known: dict[str, str]) -> Iterator[SourceObject]:
     """Yields the objects that earlier tables don't have, or had in another version."""
     return (each for each in objects if not each.version or known.get(each.key) != each.version)

@@ -20,7 +20,7 @@ from featx_job.table.delta_table import DeltaTable, Snapshots
 from featx_job.table.parquet_table import Table
 from featx_job.table.storage import Storage
 from featx_job.table.storage.hdfs import HadoopStorage
-from featx_job.table.storage.local import FolderStorage
+from featx_job.table.storage.local import LocalStorage
 from featx_job.table.storage.s3 import BucketStorage
 
 
@@ -88,5 +88,5 @@ def open_storage(
         return HadoopStorage(hadoop, uri)
     if uri.startswith("claim://"):
         claim, _, path = uri.removeprefix("claim://").partition("/")
-        return FolderStorage(environment.claims / claim / path.strip("/"), field)
-    return FolderStorage(Path(uri.removeprefix("file://").rstrip("/")), field)
+        return LocalStorage(environment.claims / claim / path.strip("/"), field)
+    return LocalStorage(Path(uri.removeprefix("file://").rstrip("/")), field)

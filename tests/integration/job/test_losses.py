@@ -6,8 +6,8 @@ import threading
 import time
 from pathlib import Path
 
-from featx_job.source import Listed
-from featx_job.source.shards import cut, to_bytes
+from featx_job.source.objects import SourceObject
+from featx_job.source.shards import split_objects, to_bytes
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, rows_of_bucket
@@ -29,8 +29,8 @@ def spec_of(store: Store, tiny: Spec, bucket: str, shard: int) -> Spec:
 
 def test_an_object_that_is_gone_since_it_was_listed_is_in_quarantine(runner: Runner, store: Store, tiny: Spec) -> None:
     image = drawings.encoded(drawings.scene())
-    listed = [Listed(f"images/{name}.jpg", len(image)) for name in ("gone", "here")]
-    shards = to_bytes(cut("s3a://losses/", listed, 10))
+    listed = [SourceObject(f"images/{name}.jpg", len(image)) for name in ("gone", "here")]
+    shards = to_bytes(split_objects("s3a://losses/", listed, 10))
     store.put("losses", {"images/here.jpg": image, "table/_featx/gone/shards.json.gz": shards})
     outcome = runner.run(spec_of(store, tiny, "losses", 10), uid="gone")
     assert outcome.failure is None

@@ -12,7 +12,7 @@ import pytest
 from featx_api.contract import Outcome
 from featx_job.spark.session import Session
 from featx_job.table.parquet_table import Table
-from featx_job.table.storage.local import FolderStorage
+from featx_job.table.storage.local import LocalStorage
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Rows, Runner, Spec, quarantine_of_folder, rows_of_delta, rows_of_hdfs
@@ -137,9 +137,9 @@ def test_an_update_that_another_writer_has_overtaken_looks_anew(
 def test_a_first_night_that_is_overtaken_by_another_run_s_rows_replaces_those_that_it_has_itself(
     runner: Runner, tiny: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nightly, create = Nightly(runner, tiny, tmp_path), FolderStorage.create
+    nightly, create = Nightly(runner, tiny, tmp_path), LocalStorage.create
 
-    def overtaken(self: FolderStorage, path: str, data: bytes) -> bool:
+    def overtaken(self: LocalStorage, path: str, data: bytes) -> bool:
         if path.endswith("2.json") and nightly.version == 1:  # behind the first group of shards
             row = deltalake.DeltaTable(nightly.table).to_pyarrow_table().slice(0, 1)
             rows = arrow.concat_tables(
@@ -148,7 +148,7 @@ def test_a_first_night_that_is_overtaken_by_another_run_s_rows_replaces_those_th
             deltalake.write_deltalake(nightly.table, rows, mode="append")
         return create(self, path, data)
 
-    monkeypatch.setattr(FolderStorage, "create", overtaken)
+    monkeypatch.setattr(LocalStorage, "create", overtaken)
     outcome = nightly.run(1, execution={"shardImages": 1})
     assert outcome.failure is None, outcome.failure
     rows = nightly.rows()

@@ -10,7 +10,7 @@ from featx_job.failures import RunFailure
 from featx_job.table.storage import StoredFile
 
 
-class FolderStorage:
+class LocalStorage:
     """`Storage` in a folder. Writes go to another name first and are renamed, which POSIX makes atomic."""
 
     def __init__(self, root: Path, field: str) -> None:

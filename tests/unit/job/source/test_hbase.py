@@ -36,7 +36,7 @@ def test_any_row_can_be_written(row: bytes) -> None:
     ],
 )
 def test_rows_that_are_asked_for_are_ranges(asked: dict[str, Any], ranges: list[tuple[bytes, bytes]]) -> None:
-    assert hbase.wanted(source(**asked)) == ranges
+    assert hbase.row_ranges(source(**asked)) == ranges
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_source_that_cannot_be_is_refused(bad: dict[str, Any]) -> None:
 
 
 def test_times_are_told_in_the_milliseconds_of_cells() -> None:
-    told = hbase.table(source(since="2026-11-01T00:00:00.5Z"), "s3://out/table")
+    told = hbase.table_settings(source(since="2026-11-01T00:00:00.5Z"), "s3://out/table")
     assert told["since"] == 1_793_491_200_500
     assert "until" not in told
 

@@ -10,7 +10,7 @@ import pytest
 from featx_job.environment import Environment
 from featx_job.spark import class_path
 
-EXECUTOR = Path(__file__).resolve().parents[3] / "jobimage" / "executor.sh"
+EXECUTOR = Path(__file__).resolve().parents[4] / "jobimage" / "executor.sh"
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 from featx_api.source import Packed
-from featx_job.source import Listed, packed_files
+from featx_job.source import packed_files
 from featx_job.source.key_ranges import Range
-from featx_job.source.shards import RangeShards, ShardList, cut, to_bytes
+from featx_job.source.objects import SourceObject
+from featx_job.source.shards import RangeShards, ShardList, split_objects, to_bytes
 from featx_job.table import earlier_runs
-from featx_job.table.storage.local import FolderStorage
+from featx_job.table.storage.local import LocalStorage
 
 BASE = "s3a://shop/"
 
@@ -25,7 +26,7 @@ def written(folder: Path, shards: ShardList, time: str, finished: bool = True) -
 
 
 def images(**versions: str) -> ShardList:
-    return cut(BASE, [Listed(key, 1, version) for key, version in versions.items()], 2)
+    return split_objects(BASE, [SourceObject(key, 1, version) for key, version in versions.items()], 2)
 
 
 def known(folder: Path) -> dict[str, str]:
@@ -33,7 +34,7 @@ def known(folder: Path) -> dict[str, str]:
 
 
 def lists(folder: Path) -> list[ShardList]:
-    return earlier_runs.lists(FolderStorage(folder, "spec.source.changedSince"))
+    return earlier_runs.lists(LocalStorage(folder, "spec.source.changedSince"))
 
 
 def test_of_several_tables_the_newest_counts(tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_a_table_that_is_not_finished_does_not_count(tmp_path: Path) -> None:
 
 
 def test_tables_of_other_sources_do_not_count(tmp_path: Path) -> None:
-    written(tmp_path / "other", cut("s3a://other/", [Listed("a", 1, "1")], 2), "2026-11-01")
+    written(tmp_path / "other", split_objects("s3a://other/", [SourceObject("a", 1, "1")], 2), "2026-11-01")
     assert known(tmp_path) == {}
 
 
@@ -69,12 +70,17 @@ def test_cells_of_a_table_are_new_from_some_minutes_before_the_newest_run_was_pl
 
 
 def test_archives_count_as_wholes(tmp_path: Path) -> None:
-    shards = packed_files.cut(BASE, [Listed("a.tar", 9, "1")], Packed(format="tar"))
+    shards = packed_files.group_files(BASE, [SourceObject("a.tar", 9, "1")], Packed(format="tar"))
     written(tmp_path / "archives", shards, "2026-11-01")
     assert known(tmp_path) == {"a.tar": "1"}
 
 
 def test_what_is_new_or_changed_is_left_and_what_has_no_version(tmp_path: Path) -> None:
-    objects = [Listed("same", 1, "1"), Listed("changed", 1, "2"), Listed("new", 1, "1"), Listed("unknown", 1)]
+    objects = [
+        SourceObject("same", 1, "1"),
+        SourceObject("changed", 1, "2"),
+        SourceObject("new", 1, "1"),
+        SourceObject("unknown", 1),
+    ]
     known = {"same": "1", "changed": "1", "unknown": ""}
     assert [each.key for each in earlier_runs.changed(objects, known)] == ["changed", "new", "unknown"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from featx_job.source import Listed, s3_listing
+from featx_job.source import s3_listing
+from featx_job.source.objects import SourceObject
 from featx_job.source.s3_listing import Page
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ class Bucket:
                 is_folder = folders and bool(slash)
                 entries[f"{prefix}{name}/" if is_folder else key] = is_folder
         first = list(entries)[:PAGE]
-        objects = [Listed(each, 1) for each in first if not entries[each]]
+        objects = [SourceObject(each, 1) for each in first if not entries[each]]
         return Page(objects, [each for each in first if entries[each]], len(first) < len(entries))
 
     def listed(self, prefix: str = "") -> list[str]:

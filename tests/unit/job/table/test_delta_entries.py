@@ -12,7 +12,7 @@ import pytest
 from featx_job.table import delta_log
 from featx_job.table.delta_log import Committer, Entry, Rewritten
 from featx_job.table.shard_result import ShardResult
-from featx_job.table.storage.local import FolderStorage
+from featx_job.table.storage.local import LocalStorage
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,7 +113,7 @@ def test_a_table_with_rules_that_featx_does_not_keep_can_not(changes: dict[str, 
 
 
 def test_of_several_writers_of_a_file_one_succeeds(tmp_path: Path) -> None:
-    storage = FolderStorage(tmp_path, "spec.output.uri")
+    storage = LocalStorage(tmp_path, "spec.output.uri")
     with ThreadPoolExecutor(8) as pool:
         written = list(pool.map(lambda number: storage.create("log/0.json", b"%d" % number), range(8)))
     assert written.count(True) == 1

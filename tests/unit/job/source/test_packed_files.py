@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from featx_api.source import Packed, Source
-from featx_job.source import Listed, packed_files
+from featx_job.source import packed_files
+from featx_job.source.objects import SourceObject
 from featx_job.source.shards import from_bytes, to_bytes
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,14 +22,14 @@ TAR = Packed(format="tar")
 )
 def test_files_of_the_format_are_kept_and_marks_and_logs_are_not(kind: Any, kept: list[str]) -> None:
     keys = ["_SUCCESS", "_spark_metadata/0", "_temporary/x.parquet", "a/.b.tar", "a/b.tar", "a/c", "a/part-0.parquet"]
-    shards = packed_files.cut("file:///", [Listed(key, 1) for key in keys], Packed(format=kind))
+    shards = packed_files.group_files("file:///", [SourceObject(key, 1) for key in keys], Packed(format=kind))
     assert [file.key for group in shards.groups for file in group] == kept
 
 
 @given(st.lists(st.integers(0, 200 << 20), max_size=20))
 def test_each_file_is_in_one_shard_and_small_ones_share(sizes: list[int]) -> None:
-    files = [Listed(f"{number:03}.tar", size) for number, size in enumerate(sizes)]
-    shards = packed_files.cut("file:///", files, TAR)
+    files = [SourceObject(f"{number:03}.tar", size) for number, size in enumerate(sizes)]
+    shards = packed_files.group_files("file:///", files, TAR)
     assert [file for group in shards.groups for file in group] == files
     assert all(
         len(group) == 1 or sum(file.size for file in group) <= packed_files.SHARD_BYTES for group in shards.groups

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 from featx_job.failures import RunFailure
-from featx_job.source import Listed
-from featx_job.source.shards import cut
+from featx_job.source.objects import SourceObject
+from featx_job.source.shards import split_objects
 from featx_job.table.parquet_table import Table
-from featx_job.table.storage.local import FolderStorage
+from featx_job.table.storage.local import LocalStorage
 
-SHARDS = cut("file:///a/", [Listed("a.jpg", 1), Listed("b.jpg", 2)], 1)
+SHARDS = split_objects("file:///a/", [SourceObject("a.jpg", 1), SourceObject("b.jpg", 2)], 1)
 
 
 def table(root: Path, uid: str = "mine") -> Table:
-    return Table(FolderStorage(root, "spec.output.uri"), uid, f"file://{root}")
+    return Table(LocalStorage(root, "spec.output.uri"), uid, f"file://{root}")
 
 
 def write_shards(root: Path, uid: str = "mine") -> None:
@@ -58,7 +58,7 @@ def test_nothing_is_visible_before_the_table_is_whole(tmp_path: Path) -> None:
 
 def test_the_first_attempts_shard_list_is_the_run_s(tmp_path: Path) -> None:
     assert table(tmp_path).shard_list(lambda: SHARDS) == SHARDS
-    assert table(tmp_path).shard_list(lambda: cut("file:///other/", [], 1)) == SHARDS
+    assert table(tmp_path).shard_list(lambda: split_objects("file:///other/", [], 1)) == SHARDS
 
 
 def test_a_publisher_that_died_between_two_files_is_finished_by_the_next(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def holds(part: Range, row: bytes) -> bool:
 @pytest.mark.parametrize("parts", [2, 7, 64])
 def test_parts_hold_about_as_many_rows_each(kind: str, parts: int) -> None:
     rows = WRITTEN[kind]
-    found = key_ranges.cut(Range(b"", END), [*rows[:20], rows[-1]], parts)
+    found = key_ranges.split(Range(b"", END), [*rows[:20], rows[-1]], parts)
     counts = [sum(holds(part, row) for row in rows) for part in found]
     assert sum(counts) == len(rows)
     assert max(counts) <= 3.1 * len(rows) / parts
@@ -38,7 +38,7 @@ def test_parts_hold_about_as_many_rows_each(kind: str, parts: int) -> None:
 def test_parts_follow_each_other_from_end_to_end(rows: set[bytes], parts: int, start: bytes) -> None:
     whole = Range(start, END)
     inside = [row for row in rows if row >= start]
-    found = key_ranges.cut(whole, inside, parts)
+    found = key_ranges.split(whole, inside, parts)
     assert (found[0].start, found[-1].stop) == whole
     assert 1 <= len(found) <= parts
     assert all(one.stop == other.start for one, other in pairwise(found))
@@ -58,7 +58,7 @@ def test_pieces_of_regions_hold_each_wanted_row_once_and_no_other(
     ends = [b"", *sorted(bounds), END]
     regions = [Region(Range(start, stop), 1) for start, stop in pairwise(ends)]
     wanted = Range(min(one, other), max(one, other) + b"\0")
-    found = key_ranges.pieces(regions, [wanted])
+    found = key_ranges.clip(regions, [wanted])
     assert sum(holds(each.range, row) for each in found) == holds(wanted, row)
     assert found == sorted(found)
 

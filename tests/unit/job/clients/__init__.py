@@ -1,0 +1,1 @@
+"""Clients of stores, without stores."""

@@ -1,0 +1,1 @@
+"""Sources: what a run reads, and how it is divided into shards."""
