@@ -44,7 +44,13 @@ Values = Annotated[tuple[float, float], Field(description="Lowest and highest va
 class Document(BaseModel):
     """A part of the contract: camelCase in JSON, unknown and missing fields refused on both sides."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
     def to_wire(self) -> dict[str, Any]:
         """Return the camelCase form, with every field."""
@@ -131,7 +137,9 @@ class HBaseTable(Document):
     family: str
     qualifier: str
     since: Count = Field(description="Older cells are skipped, in milliseconds.")
-    until: Count = Field(description="Cells of this time or later are skipped, in milliseconds; `END_OF_TIME` for none.")
+    until: Count = Field(
+        description="Cells of this time or later are skipped, in milliseconds; `END_OF_TIME` for none."
+    )
     snapshot: HBaseSnapshot | None
 
 
@@ -205,18 +213,23 @@ class RangesLine(Document):
     kind: Literal["ranges"] = "ranges"
     index: Count
     ranges: tuple[RowRange, ...]
-    since: Count = Field(0, description="Older cells are skipped, in milliseconds.")
-    limit: Count = Field(0, description="Most rows of each range; 0 for all.")
+    since: Count = Field(description="Older cells are skipped, in milliseconds.")
+    limit: Count = Field(description="Most rows of each range; 0 for all.")
 
 
 ShardLine = Annotated[ObjectsLine | PackedLine | RangesLine, Field(discriminator="kind")]
 
 
 class KeyRange(Document):
-    """Smallest and largest key of a file's rows, in the order of code points."""
+    """Smallest and largest key of a file's rows, in the order of code points; null without rows."""
 
-    first: str
-    last: str
+    first: str | None
+    last: str | None
+
+    @property
+    def bounds(self) -> tuple[str, str] | None:
+        """Both keys, or None without rows."""
+        return None if self.first is None or self.last is None else (self.first, self.last)
 
 
 class ShardResult(Document):
@@ -231,7 +244,7 @@ class ShardResult(Document):
     sha256: str = Field(description="Digest of the table's file.")
     failure_sha256: str = Field(description="Digest of the quarantine's file; empty without one.")
     precision: str = Field(description="Precision that features were computed in.")
-    keys: KeyRange | None = Field(description="Of the table's rows; null without rows.")
+    keys: KeyRange
 
     @property
     def images(self) -> int:
@@ -260,7 +273,7 @@ class RewrittenFile(Document):
     rows: Count
     bytes: Count
     sha256: str
-    keys: KeyRange | None = Field(description="Null without rows.")
+    keys: KeyRange
 
 
 class ReplacementResult(Document):
@@ -364,18 +377,15 @@ class FileNames(Document):
 
 #: Every document, by the name of its schema and golden files.
 DOCUMENTS: Final[dict[str, TypeAdapter[Any]]] = {
-    name: TypeAdapter(kind)
-    for name, kind in {
-        "task-settings": TaskSettings,
-        "hbase-table": HBaseTable,
-        "shard-line": ShardLine,
-        "shard-result": ShardResult,
-        "replacement-task": ReplacementTask,
-        "replacement-result": ReplacementResult,
-        "read-result": ReadResult,
-        "observation": Observation,
-        "comparison": Comparison,
-        "columns": Columns,
-        "file-names": FileNames,
-    }.items()
+    "task-settings": TypeAdapter(TaskSettings),
+    "hbase-table": TypeAdapter(HBaseTable),
+    "shard-line": TypeAdapter(ShardLine),
+    "shard-result": TypeAdapter(ShardResult),
+    "replacement-task": TypeAdapter(ReplacementTask),
+    "replacement-result": TypeAdapter(ReplacementResult),
+    "read-result": TypeAdapter(ReadResult),
+    "observation": TypeAdapter(Observation),
+    "comparison": TypeAdapter(Comparison),
+    "columns": TypeAdapter(Columns),
+    "file-names": TypeAdapter(FileNames),
 }

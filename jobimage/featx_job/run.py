@@ -1,7 +1,7 @@
 """The job, from a spec to a finished table: one program for a driver pod and for `featx run`.
 
-What can fail for a reason of the user's is done first and without executors: the output, the models, the listing. Then
-Spark runs what no earlier attempt has done, and the table is made visible whole.
+Whatever can fail because of a user's mistake comes first, before executors start: output, models, listing. Then Spark
+runs the shards that no earlier attempt has done, and the table becomes visible as a whole.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from importlib.metadata import version
 from typing import Any
 
 from featx_api.contract import JobSpec, Outcome
+from featx_api.executor_contract import Comparison, ReplacementResult, ReplacementTask, ShardResult
 from featx_api.status import OutputTable, Progress
 
 from featx_job import failures
@@ -32,19 +33,18 @@ from featx_job.spark.memory import Sizes
 from featx_job.spark.session import Session
 from featx_job.table.open import open_table
 from featx_job.table.parquet_table import Replace, Table
-from featx_job.table.shard_result import ShardResult
 
 LOG = logging.getLogger(__name__)
 OnProgress = Callable[[Progress], None]
 
 
 def run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outcome:
-    """Runs a job to its end; never raises, since how it ended is what its caller reports.
+    """Run a job to its end. Never raises: the outcome holds the failure.
 
     Args:
-        job: The run, and which attempt this is.
+        job: The run, and the number of this attempt.
         environment: Where it runs.
-        on_progress: Called with the state of things, several times a second; limiting that is the caller's.
+        on_progress: Called with the progress several times a second; the caller limits what it passes on.
     """
     last: list[Progress] = []
 
@@ -72,7 +72,7 @@ def _run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Out
     table = open_table(job, environment, hadoop)
     manifest = table.finished()
     if manifest is not None:
-        outputs = [OutputTable.model_validate(each) for each in manifest["outputs"]]
+        outputs = [OutputTable.model_validate(output) for output in manifest["outputs"]]
         return Outcome(result="Succeeded", progress=Progress.model_validate(manifest["progress"]), outputs=outputs)
     nets = prepared.nets
     shards = table.shard_list(lambda: plan_shards(job.spec, environment, hadoop))
@@ -92,7 +92,7 @@ def _run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Out
 
 
 class _Prepared:
-    """What is made of the models, when it is first needed: of a run that is finished they are not even fetched."""
+    """What depends on the models, prepared when first needed: a finished run does not even fetch them."""
 
     def __init__(self, job: JobSpec, environment: Environment) -> None:
         self._job, self._environment = job, environment
@@ -119,14 +119,13 @@ def _process(
     tally: Tally,
     on_progress: OnProgress,
 ) -> list[ShardResult]:
-    """Runs what is left and returns the shards that make up the table."""
+    """Run the remaining shards and return the shards that make up the table."""
     left = [index for index in range(len(shards)) if index not in tally.done]
     if not len(shards) and not table.logged:
-        # A JVM of the driver's own is enough for a file without rows.
-        with session.alone():
-            session.write_empty(table)
+        with session.alone() as alone:
+            alone.write_empty(table)
     if not left and not (len(shards) and table.updates):
-        return _settled(job, table, tally, _no_executors)
+        return _finalized(job, table, tally, _no_executors)
     floats = nets.files() if left and job.spec.precision != "int8" else None
     if floats:
         session.write_nets(floats)  # while Spark starts
@@ -143,21 +142,21 @@ def _process(
 
         if left:
             files = floats or calibration.net_files(
-                job.spec, nets, shards, table, session, lambda doing: on_done(None, doing)
+                job.spec, nets, shards, table, session, lambda step: on_done(None, step)
             )
             tally.started = time.monotonic()
             session.run(shards, left, files, table, on_done)
         LOG.info("all shards are done")
-        return _settled(job, table, tally, lambda files: session.replace(files, table))
+        return _finalized(job, table, tally, lambda tasks: session.replace(tasks, table))
 
 
-def _settled(job: JobSpec, table: Table, tally: Tally, replace: Replace) -> list[ShardResult]:
+def _finalized(job: JobSpec, table: Table, tally: Tally, replace: Replace) -> list[ShardResult]:
     _check_failures(job, table, tally)
     return table.settle(tally.done, tally.shards, replace)
 
 
-def _no_executors(_: object) -> list[dict[str, Any]]:
-    raise RunFailure("OutputBusy", "spec.output.uri: another run has begun to write to the table", retryable=True)
+def _no_executors(_: list[ReplacementTask]) -> list[ReplacementResult]:
+    raise RunFailure("OutputBusy", "spec.output.uri: another run is writing to this table", retryable=True)
 
 
 def _check_failures(job: JobSpec, table: Table, tally: Tally) -> None:
@@ -181,9 +180,9 @@ def _manifest(
     nets: Nets,
     progress: Progress,
     outputs: list[OutputTable],
-    quality: dict[str, Any] | None,
+    quality: Comparison | None,
 ) -> dict[str, Any]:
-    """Returns what is needed to know, and to make again, how the table came to be."""
+    """Return what is needed to explain and to reproduce the table."""
     spec = job.spec
     return {
         "name": job.name,
@@ -195,7 +194,11 @@ def _manifest(
         "source": {"description": spec.source.to_wire(), "images": progress.images_total},
         "detector": spec.detector.to_wire() if spec.detector else None,
         "extractor": {**spec.extractor.to_wire(), "length": nets.extractor.length},
-        "engine": {"name": spec.engine, "precision": progress.precision, "quantization": quality},
+        "engine": {
+            "name": spec.engine,
+            "precision": progress.precision,
+            "quantization": quality.to_wire() if quality else None,
+        },
         "notes": nets.notes(),
         "progress": progress.to_wire(),
         "outputs": [table.to_wire() for table in outputs],

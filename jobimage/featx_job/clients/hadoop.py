@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from py4j.protocol import Py4JJavaError
-from pyspark import SparkConf, SparkContext
 
 from featx_job import failures
+from featx_job.clients import java
 from featx_job.failures import RunFailure
 
 T = TypeVar("T")
@@ -71,8 +71,5 @@ class Hadoop:
         return {key.removeprefix(PREFIX): value for key, value in self._conf().items() if key.startswith(PREFIX)}
 
     def _java(self) -> Any:
-        # Spark's own way to its JVM; a context that is made later is in the same one.
-        settings = SparkConf(loadDefaults=False).setAll(list(self._conf().items()))
-        SparkContext._ensure_initialized(conf=settings)
-        jvm: Any = SparkContext._jvm
-        return jvm.dev.featx
+        java.start(self._conf())
+        return java.packages()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +29,6 @@ class Seen(NamedTuple):
 
     input: Range
     outputs: tuple[Range, ...]
-
-    @classmethod
-    def of_json(cls, seen: Mapping[str, Any]) -> Seen:
-        """Returns what an executor has seen."""
-        low, high = seen["input"]
-        return cls((low, high), tuple((low, high) for low, high in seen["outputs"]))
 
 
 def watched(network: Network) -> Network:

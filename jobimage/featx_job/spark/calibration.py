@@ -1,14 +1,14 @@
-"""Brings a run's nets to 8-bit integers: looks at images of the source, then judges by others, all before the run.
+"""Quantizes a run's nets to 8-bit integers before the run: observes images of the source, then judges by others.
 
-What was seen is kept beside the run's shards, so that every attempt computes with the same integers.
+The observation is stored with the run's shards, so that every attempt computes with the same integers.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
+from featx_api.executor_contract import Comparison, Observation, SeenValues
 from featx_api.nets import Quantization
 from featx_api.spec import FeatureExtractionSpec
 
@@ -21,7 +21,7 @@ from featx_job.source.shards import ShardList
 from featx_job.spark.session import Session
 from featx_job.table.parquet_table import Table
 
-KEPT = "quantization.json"
+FILE = "quantization.json"
 
 
 def net_files(
@@ -30,71 +30,69 @@ def net_files(
     shards: ShardList,
     table: Table,
     session: Session,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> NetFiles:
-    """Returns what executors of a run load: nets in integers that were found to be near enough.
+    """Return the network files of a run in int8, after checking that they are accurate enough.
 
     Args:
         spec: The run's.
         nets: Its nets.
         shards: All its images.
-        table: Where it keeps what later attempts need.
+        table: Where state for later attempts is stored.
         session: Runs nets on images.
-        tell: Called now and then with what is being done.
+        report: Called now and then with the current step.
 
     Raises:
         RunFailure: CalibrationFailed, Int8Inaccurate, or why executors can't work.
     """
-    kept = table.kept(KEPT)
-    if kept is not None:
-        return _quantized(nets, json.loads(kept)["seen"])
+    state = table.kept(FILE)
+    if state is not None:
+        return _quantized(nets, Observation.model_validate(json.loads(state)["seen"]))
     limits = spec.quantization or Quantization()
-    looked_at, others = shards.samples(limits.images)
+    observed, others = shards.samples(limits.images)
     watched = NetFiles(nets.detector.watched() if nets.detector else None, nets.extractor.watched())
-    seen = session.look(looked_at, watched, table, lambda: tell(f"int8 is calibrated on {limits.images} images"))
-    if seen["extractor"] is None:
+    seen = session.observe_ranges(observed, watched, lambda: report(f"int8 is calibrated on {limits.images} images"))
+    if seen.extractor is None:
         raise RunFailure(
             "CalibrationFailed",
             f"spec.precision int8: none of {limits.images} images of the source could be used to calibrate: "
-            "raise spec.quantization.images, or see with f32 what is wrong with them",
+            "raise spec.quantization.images, or run with precision f32 to see why they fail",
         )
     files = _quantized(nets, seen)
-    quality = session.compare(others, watched, files, table, lambda: tell("int8 is compared with f32 on other images"))
+    quality = session.compare(others, watched, files, lambda: report("int8 is compared with f32 on other images"))
     _judge(quality, limits)
-    table.keep(KEPT, json.dumps({"seen": seen, "quality": quality}, sort_keys=True).encode())
+    state = json.dumps({"seen": seen.to_wire(), "quality": quality.to_wire()}, sort_keys=True).encode()
+    table.keep(FILE, state)
     return files
 
 
-def quality(table: Table) -> dict[str, Any] | None:
-    """Returns how near integers came to floats, as it was measured before the run."""
-    kept = table.kept(KEPT)
-    if kept is None:
-        return None
-    found: dict[str, Any] = json.loads(kept)["quality"]
-    return found
+def quality(table: Table) -> Comparison | None:
+    """Return how far integers were from floats when they were judged before the run."""
+    state = table.kept(FILE)
+    return None if state is None else Comparison.model_validate(json.loads(state)["quality"])
 
 
-def _quantized(nets: Nets, seen: dict[str, Any]) -> NetFiles:
-    detector = _of(nets.detector, seen["detector"]) if nets.detector else None
-    return NetFiles(detector, _of(nets.extractor, seen["extractor"]))
+def _quantized(nets: Nets, seen: Observation) -> NetFiles:
+    assert seen.extractor is not None
+    detector = _net(nets.detector, seen.detector) if nets.detector and seen.detector else None
+    return NetFiles(detector, _net(nets.extractor, seen.extractor))
 
 
-def _of(net: Loaded, seen: dict[str, Any]) -> Parts:
-    return net.quantized(Seen.of_json(seen))
+def _net(net: Loaded, seen: SeenValues) -> Parts:
+    return net.quantized(Seen(seen.input, seen.outputs))
 
 
-def _judge(quality: dict[str, Any], limits: Quantization) -> None:
-    images, cosine, agreement = quality["images"], quality["cosine"], quality["agreement"]
-    way_out = "use precision bf16 (engine openvino) or f32"
-    if cosine < limits.min_cosine:
+def _judge(quality: Comparison, limits: Quantization) -> None:
+    hint = "use precision bf16 (engine openvino) or f32"
+    if quality.cosine < limits.min_cosine:
         raise RunFailure(
             "Int8Inaccurate",
-            f"spec.precision int8: on {images} images of the source the features' mean cosine to those in f32 is "
-            f"{cosine:.4f}, and spec.quantization.minCosine is {limits.min_cosine:g}: {way_out}",
+            f"spec.precision int8: on {quality.images} images of the source the features' mean cosine to those in f32 "
+            f"is {quality.cosine:.4f}, and spec.quantization.minCosine is {limits.min_cosine:g}: {hint}",
         )
-    if agreement < limits.min_agreement:
+    if quality.agreement < limits.min_agreement:
         raise RunFailure(
             "Int8Inaccurate",
-            f"spec.precision int8: on {agreement:.0%} of {images} images the same subject is found as in f32, and "
-            f"spec.quantization.minAgreement is {limits.min_agreement:g}: {way_out}",
+            f"spec.precision int8: on {quality.agreement:.0%} of {quality.images} images the same subject is detected "
+            f"as in f32, and spec.quantization.minAgreement is {limits.min_agreement:g}: {hint}",
         )

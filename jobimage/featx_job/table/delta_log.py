@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from featx_job.table.shard_result import ShardResult, key_range
+from featx_api.executor_contract import FEATURE_COLUMNS, KeyRange, ReplacementResult, RewrittenFile, ShardResult
 
 FOLDER = "_delta_log"
 LAST_CHECKPOINT = f"{FOLDER}/_last_checkpoint"
@@ -24,19 +24,8 @@ MOST_GROUPS, FEWEST_SHARDS, COMMITS_A_CHECKPOINT = 100, 8, 10
 _SHARD, _REWRITTEN = "featx.shard", "featx.rewritten"  # tags of files
 _UNDERSTOOD = {"appendOnly", "invariants"}  # features for writers that writer 2 has too
 _LIST = {"type": "array", "elementType": "float", "containsNull": False}
-# As dev.featx.table.Rows writes them: name, type, whether it may be null.
-_COLUMNS = (
-    ("key", "string", False),
-    ("x0", "float", False),
-    ("y0", "float", False),
-    ("x1", "float", False),
-    ("y1", "float", False),
-    ("score", "float", True),
-    ("class", "integer", True),
-    ("feature", _LIST, False),
-    ("bits", "binary", True),
-    ("width", "integer", False),
-    ("height", "integer", False),
+_COLUMNS = tuple(
+    (column.name, _LIST if column.type == "floats" else column.type, column.nullable) for column in FEATURE_COLUMNS
 )
 
 
@@ -54,36 +43,10 @@ class Committer:
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"featx:{self.uid}"))
 
 
-@dataclass(frozen=True)
-class Rewritten:
-    """A file that was written anew without the rows that newer files have (dev.featx.table.Replacement).
-
-    Attributes:
-        replaces: The old file's path in the log.
-        file: The new one's name; it is left out of the table if no rows are left.
-        rows: In the new one.
-        bytes: Its size.
-        sha256: Its digest.
-        keys: Between which its keys lie, if it has any.
-    """
-
-    replaces: str
-    file: str
-    rows: int
-    bytes: int
-    sha256: str
-    keys: tuple[str, str] | None
-
-    @classmethod
-    def of(cls, found: Mapping[str, Any]) -> Rewritten:
-        """Returns what an executor says that it has written."""
-        keys = key_range(found["keys"])
-        return cls(found["path"], found["file"], found["rows"], found["bytes"], found["sha256"], keys)
-
-    def described(self) -> dict[str, Any]:
-        """Returns what the manifest says of it."""
-        about = {"path": self.file, "rows": self.rows, "bytes": self.bytes, "sha256": self.sha256}
-        return about | {"replaces": self.replaces}
+def described(result: ReplacementResult, file: RewrittenFile) -> dict[str, Any]:
+    """Return the manifest's entry of a file that was rewritten."""
+    about = {"path": file.file, "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256}
+    return about | {"replaces": result.path}
 
 
 def entry(version: int) -> str:
@@ -132,16 +95,17 @@ def appended(by: Committer, number: int, time: datetime, shards: Iterable[ShardR
 
 
 def updated(
-    by: Committer, number: int, time: datetime, shards: Iterable[ShardResult], rewritten: Iterable[Rewritten]
+    by: Committer, number: int, time: datetime, shards: Iterable[ShardResult], replaced: Iterable[ReplacementResult]
 ) -> bytes:
     """Returns the entry that adds shards and takes out the rows that they replace."""
     actions: list[dict[str, Any]] = []
-    for each in rewritten:
-        about = {"deletionTimestamp": _milliseconds(time), "dataChange": True}
-        actions.append({"remove": {"path": each.replaces, **about}})
-        if each.rows:
-            tags = {_REWRITTEN: json.dumps(each.described())}
-            actions.append({"add": _file(each.file, each.bytes, each.rows, each.keys, time, tags)})
+    for result in replaced:
+        if file := result.rewritten:
+            about = {"deletionTimestamp": _milliseconds(time), "dataChange": True}
+            actions.append({"remove": {"path": result.path, **about}})
+            if file.rows:
+                tags = {_REWRITTEN: json.dumps(described(result, file))}
+                actions.append({"add": _file(file.file, file.bytes, file.rows, file.keys, time, tags)})
     return _lines(
         _commit_info(by, time, "MERGE", blind=False),
         _transaction(by, number, time),
@@ -182,7 +146,7 @@ class Entry:
     def shards(self) -> list[ShardResult]:
         """Returns the shards that the entry adds."""
         tags = (each.get("tags") or {} for each in self._of("add"))
-        return [ShardResult.from_mark(json.loads(tag[_SHARD])) for tag in tags if _SHARD in tag]
+        return [ShardResult.from_json(tag[_SHARD]) for tag in tags if _SHARD in tag]
 
     def rewritten(self) -> list[dict[str, Any]]:
         """Returns what the manifest says of the files that were written anew."""
@@ -228,7 +192,7 @@ def overlaps(files: Iterable[Mapping[str, Any]], shards: Sequence[ShardResult]) 
         newer = [
             shard.file
             for shard in shards
-            if shard.keys and (first is None or first <= shard.keys[1]) and (last is None or shard.keys[0] <= last)
+            if (keys := shard.keys.bounds) and (first is None or first <= keys[1]) and (last is None or keys[0] <= last)
         ]
         if newer:
             found.append((file["path"], file["uri"], newer))
@@ -236,16 +200,14 @@ def overlaps(files: Iterable[Mapping[str, Any]], shards: Sequence[ShardResult]) 
 
 
 def _added(shard: ShardResult, time: datetime) -> dict[str, Any]:
-    tags = {_SHARD: json.dumps(shard.to_mark())}
+    tags = {_SHARD: shard.to_json()}
     return {"add": _file(shard.file, shard.bytes, shard.features, shard.keys, time, tags)}
 
 
-def _file(
-    path: str, size: int, rows: int, keys: tuple[str, str] | None, time: datetime, tags: dict[str, str]
-) -> dict[str, Any]:
+def _file(path: str, size: int, rows: int, keys: KeyRange, time: datetime, tags: dict[str, str]) -> dict[str, Any]:
     stats: dict[str, Any] = {"numRecords": rows}
-    if keys:
-        stats |= {"minValues": {"key": keys[0]}, "maxValues": {"key": keys[1]}, "nullCount": {"key": 0}}
+    if bounds := keys.bounds:
+        stats |= {"minValues": {"key": bounds[0]}, "maxValues": {"key": bounds[1]}, "nullCount": {"key": 0}}
     return {
         "path": path,
         "partitionValues": {},

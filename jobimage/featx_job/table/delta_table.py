@@ -20,11 +20,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from featx_api.executor_contract import ReplacementResult, ReplacementTask, ShardResult
+
 from featx_job.failures import RunFailure
 from featx_job.table import delta_log, earlier_runs
-from featx_job.table.delta_log import Committer, Entry, Rewritten
+from featx_job.table.delta_log import Committer, Entry
 from featx_job.table.parquet_table import Done, Replace, Table
-from featx_job.table.shard_result import ShardResult
 from featx_job.table.storage import Storage
 
 BASE = "delta.json"
@@ -203,30 +204,31 @@ class DeltaTable(Table):
             left = self._left(done)
             if not left:
                 return  # another driver of this run has done it
-            rewritten = self._replaced(newest, left, replace)
-            entry = delta_log.updated(self._by, self._group, datetime.now(UTC), left, rewritten)
+            replaced = self._replaced(newest, left, replace)
+            entry = delta_log.updated(self._by, self._group, datetime.now(UTC), left, replaced)
             there = self._written(self._version + 1, entry)
             self._version += 1
             if self._learn(there) and not self._left(done):
                 return
-            self._storage.remove([each.file for each in rewritten])
+            self._storage.remove([result.rewritten.file for result in replaced if result.rewritten])
             LOG.info("another writer was faster: looking anew")
         message = f"spec.output.uri: others write to {self._uri} all the time: let the run have it for a while"
         raise RunFailure("OutputBusy", message, retryable=True)
 
-    def _replaced(self, newest: Mapping[str, Any], shards: Sequence[ShardResult], replace: Replace) -> list[Rewritten]:
+    def _replaced(
+        self, newest: Mapping[str, Any], shards: Sequence[ShardResult], replace: Replace
+    ) -> list[ReplacementResult]:
         home = self._storage.hadoop_uri
         tasks = [
-            {
-                "path": path,
-                "old": old,
-                "new": [f"{home}/{name}" for name in newer],
-                "file": f"part-{uuid.uuid4()}.parquet",
-            }
+            ReplacementTask(
+                path=path,
+                old=old,
+                new=tuple(f"{home}/{name}" for name in newer),
+                file=f"part-{uuid.uuid4()}.parquet",
+            )
             for path, old, newer in delta_log.overlaps(newest["files"], shards)
         ]
-        found = replace(tasks) if tasks else []
-        return [Rewritten.of(each) for each in found if each["removed"]]
+        return replace(tasks) if tasks else []
 
     def described(self, done: list[ShardResult]) -> list[dict[str, Any]]:
         """Implements `Table`."""

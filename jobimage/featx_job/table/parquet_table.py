@@ -12,12 +12,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from featx_api.executor_contract import ReplacementResult, ReplacementTask, ShardResult
 from featx_api.status import OutputTable
 
 from featx_job.failures import RunFailure
 from featx_job.source.shards import ShardList, from_bytes, to_bytes
 from featx_job.table import delta_log
-from featx_job.table.shard_result import ShardResult
 from featx_job.table.storage import Storage, StoredFile
 
 MANIFEST = "_manifest.json"
@@ -27,7 +27,7 @@ SHARD_LIST = "shards.json.gz"
 OWN_MANIFEST = "manifest.json"
 
 Done = Mapping[int, ShardResult]
-Replace = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+Replace = Callable[[list[ReplacementTask]], list[ReplacementResult]]
 
 
 class Table:
@@ -116,7 +116,7 @@ class Table:
         for file in self._storage.files(f"{self._run}/done"):
             data = self._storage.read(file.path)
             if data is not None:
-                found.append(ShardResult.from_mark(json.loads(data)))
+                found.append(ShardResult.from_json(data))
         return found
 
     def commit(self, done: Done, shards: int) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from featx_api.executor_contract import SeenValues
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.graph.network import Network
 from featx_job.nets.load import Loaded, ready_detector, ready_extractor
@@ -90,7 +90,8 @@ def looked_at(engine: Engine, loaded: Loaded, inputs: Floats, folder: Path) -> S
     """Returns what an executor would tell of a net's values."""
     (folder / "watched").write_bytes(b"".join(loaded.watched()))
     with engine.of("openvino").loaded(folder / "watched", 1) as net:
-        return Seen.of_json(json.loads(net.seen(inputs, len(loaded.network.outputs))))
+        seen = SeenValues.from_json(net.seen(inputs, len(loaded.network.outputs)))
+        return Seen(seen.input, seen.outputs)
 
 
 def outputs(engine: Engine, file: Path, inputs: Floats) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from featx_api.executor_contract import END_OF_TIME
 from featx_api.source import HBaseSource
 from featx_job.source import hbase
 from featx_job.source.key_ranges import Range
@@ -49,9 +50,9 @@ def test_a_source_that_cannot_be_is_refused(bad: dict[str, Any]) -> None:
 
 
 def test_times_are_told_in_the_milliseconds_of_cells() -> None:
-    told = hbase.table_settings(source(since="2026-11-01T00:00:00.5Z"), "s3://out/table")
-    assert told["since"] == 1_793_491_200_500
-    assert "until" not in told
+    settings = hbase.table_settings(source(since="2026-11-01T00:00:00.5Z"), "s3://out/table")
+    assert settings.since == 1_793_491_200_500
+    assert settings.until == END_OF_TIME
 
 
 @given(st.lists(st.lists(st.tuples(st.binary(max_size=4), st.binary(max_size=4)), min_size=1, max_size=3), max_size=9))

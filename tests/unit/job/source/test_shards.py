@@ -33,6 +33,7 @@ def test_an_executors_line_holds_the_shard_whatever_is_in_a_key(listed: list[Sou
         line = shards.line(index)
         assert "\n" not in line
         assert json.loads(line) == {
+            "kind": "objects",
             "index": index,
             "base": "s3a://bucket/",
             "objects": [[each.key, each.size] for each in shards.shard(index)],
