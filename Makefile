@@ -78,8 +78,9 @@ bench-kills: ready engine ## drivers, then executors, killed at 50 random moment
 	$(PYTHON) -m tests.bench executor-kills
 
 .PHONY: generate
-generate: ready ## write what is generated: the CRD from the models, Python from caffe.proto
+generate: ready ## write generated files: the CRD, the executors' JSON schemas, Python from caffe.proto
 	for file in $(CRDS); do $(PYTHON) -m featx_api > $$file; done
+	$(PYTHON) -m featx_api.schemas jobimage/contract
 	$(RUN) python -m grpc_tools.protoc -I $(CAFFE) --python_out=$(CAFFE) --mypy_out=$(CAFFE) $(CAFFE)/caffe.proto
 
 .PHONY: cluster

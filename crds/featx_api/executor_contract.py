@@ -262,7 +262,7 @@ class ReplacementTask(Document):
 
     path: str = Field(description="Of the old file in its log.")
     old: str = Field(description="Address of the old file.")
-    new: tuple[str, ...] = Field(description="Addresses of the newer files.")
+    newer: tuple[str, ...] = Field(description="Addresses of the newer files.")
     file: str = Field(description="Name of the file that replaces the old one.")
 
 

@@ -223,7 +223,7 @@ class DeltaTable(Table):
             ReplacementTask(
                 path=path,
                 old=old,
-                new=tuple(f"{home}/{name}" for name in newer),
+                newer=tuple(f"{home}/{name}" for name in newer),
                 file=f"part-{uuid.uuid4()}.parquet",
             )
             for path, old, newer in delta_log.overlaps(newest["files"], shards)
