@@ -93,7 +93,7 @@ class OutputTable(StatusModel):
 
     uri: str = Field(max_length=1100)
     kind: Literal["features", "quarantine"]
-    format: Literal["parquet"] = "parquet"
+    format: Literal["delta", "parquet"] = Field(description="Table format. A quarantine is always parquet.")
     record_count: Count
     bytes: Count
     manifest: str | None = Field(None, max_length=1100)

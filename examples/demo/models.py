@@ -125,7 +125,7 @@ class _Net:
         return self.layers[name].shape if name in self.layers else INPUT_SHAPE
 
     def add(self, name: str, operation: Operation, *inputs: str) -> str:
-        self.layers[name] = shapes.layer(name, operation, inputs, self.shape, INPUT_SHAPE)
+        self.layers[name] = shapes.layer_with_shape(name, operation, inputs, self.shape, INPUT_SHAPE)
         return name
 
     def convolution(self, name: str, reads: str, stride: int = 1, pad: int = 0) -> str:

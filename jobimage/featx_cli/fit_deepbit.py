@@ -51,7 +51,7 @@ def _fit(parsed: argparse.Namespace) -> int:
     with run.local_environment(resource.name, parsed) as (environment, console):
         try:
             network = fetch.network(spec, spec.extractor.model, "spec.extractor.model", environment)
-            network.of_layer(spec.extractor.layer)  # a wrong name is said before images are fetched
+            network.up_to_layer(spec.extractor.layer)  # a wrong name is said before images are fetched
             as_they_are, *turned = _features(resource, environment, parsed.images, console)
             layer = deepbit.fit(as_they_are, parsed.bits, turned)
             data = hash_layer.appended(network, spec.extractor.layer, layer)

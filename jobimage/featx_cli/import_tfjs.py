@@ -57,7 +57,7 @@ def imported(model: Path) -> tuple[bytes, int, int]:
     from featx_job.nets.errors import ModelError
     from featx_job.nets.onnx import onnx_reader
     from featx_job.nets.onnx.onnx_writer import to_onnx
-    from featx_job.nets.ssd.object_detection import ANCHORS, BOXES, SCORES, with_end
+    from featx_job.nets.ssd.object_detection import ANCHORS, BOXES, SCORES, with_detection_output
 
     if not model.is_file():
         raise CommandError(f"{model} is no file")
@@ -65,7 +65,11 @@ def imported(model: Path) -> tuple[bytes, int, int]:
     try:
         network = onnx_reader.read(data)
         anchors = onnx_reader.constant(onnx_reader.parse(data), ANCHORS)
-        return to_onnx(with_end(network, anchors.reshape(-1, 4))), network.shape_of(SCORES)[-1], anchors.size // 4
+        return (
+            to_onnx(with_detection_output(network, anchors.reshape(-1, 4))),
+            network.shape_of(SCORES)[-1],
+            anchors.size // 4,
+        )
     except ModelError as error:
         raise CommandError(f"{model}: {error}") from None
 

@@ -90,7 +90,7 @@ def _net() -> Network:
     layers: dict[str, Layer] = {}
 
     def add(name: str, operation: Operation, *reads: str) -> str:
-        layers[name] = shapes.layer(
+        layers[name] = shapes.layer_with_shape(
             name, operation, reads, lambda read: layers[read].shape if read in layers else shape, shape
         )
         return name

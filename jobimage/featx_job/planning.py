@@ -34,14 +34,14 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     source = open_source(spec, environment, hadoop)
     before: list[ShardList] = []
     if tables := _earlier_tables(spec, environment, hadoop):
-        before = earlier_runs.lists(tables)
+        before = earlier_runs.shard_lists(tables)
     if isinstance(source, HBaseTableSource):
-        planned, since = int(time.time() * 1000), earlier_runs.planned(before, source.base)
+        planned, since = int(time.time() * 1000), earlier_runs.cells_since(before, source.base)
         return source.shards(spec.execution.shard_images, spec.source.keys, planned, since)
     of_table = spec.source.packed is not None and spec.source.packed.format == "delta"
     objects = _delta_files(spec, source, hadoop) if of_table else select(source, spec.source.keys)
     if before:
-        objects = earlier_runs.changed(objects, earlier_runs.versions(before, source.base))
+        objects = earlier_runs.changed(objects, earlier_runs.known_versions(before, source.base))
     if spec.source.packed:
         return packed_files.group_files(source.base, objects, spec.source.packed)
     return split_objects(source.base, objects, spec.execution.shard_images)

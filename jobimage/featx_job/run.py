@@ -31,8 +31,9 @@ from featx_job.source.shards import ShardList
 from featx_job.spark import calibration, memory, settings
 from featx_job.spark.memory import Sizes
 from featx_job.spark.session import Session
-from featx_job.table.open import open_table
-from featx_job.table.parquet_table import Replace, Table
+from featx_job.table.open import open_output
+from featx_job.table.output import RunOutput
+from featx_job.table.publisher import RewriteFiles
 
 LOG = logging.getLogger(__name__)
 OnProgress = Callable[[Progress], None]
@@ -69,24 +70,24 @@ def run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outc
 def _run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outcome:
     prepared = _Prepared(job, environment)
     hadoop = Hadoop(lambda: prepared.conf, job.spec.execution.store_timeout_seconds)
-    table = open_table(job, environment, hadoop)
-    manifest = table.finished()
+    output = open_output(job, environment, hadoop)
+    manifest = output.finished()
     if manifest is not None:
-        outputs = [OutputTable.model_validate(output) for output in manifest["outputs"]]
+        outputs = [OutputTable.model_validate(table) for table in manifest["outputs"]]
         return Outcome(result="Succeeded", progress=Progress.model_validate(manifest["progress"]), outputs=outputs)
     nets = prepared.nets
-    shards = table.shard_list(lambda: plan_shards(job.spec, environment, hadoop))
+    shards = output.files.shard_list(lambda: plan_shards(job.spec, environment, hadoop))
     tally = Tally(shards.images, len(shards), time.monotonic())
-    for shard in table.done():
+    for shard in output.publisher.resume():
         tally.add(shard, earlier=True)
     on_progress(_now(tally))
     LOG.info("%s images in %d shards, %d of them done", shards.images, len(shards), len(tally.done))
     session = Session(job, environment, prepared.sizes, prepared.conf)
-    done = _process(job, session, shards, nets, table, tally, on_progress)
-    outputs, progress = table.outputs(done), _now(tally)
-    quality = calibration.quality(table) if job.spec.precision == "int8" else None
-    manifest = _manifest(job, nets, progress, outputs, quality) | {"files": table.described(done)}
-    table.publish(manifest)
+    done = _process(job, session, shards, nets, output, tally, on_progress)
+    outputs, progress = output.tables(done), _now(tally)
+    quality = calibration.quality(output.files) if job.spec.precision == "int8" else None
+    manifest = _manifest(job, nets, progress, outputs, quality) | {"files": output.file_entries(done)}
+    output.publish(manifest)
     clean_up(job.spec, hadoop)
     return Outcome(result="Succeeded", progress=progress, outputs=outputs)
 
@@ -115,17 +116,17 @@ def _process(
     session: Session,
     shards: ShardList,
     nets: Nets,
-    table: Table,
+    output: RunOutput,
     tally: Tally,
     on_progress: OnProgress,
 ) -> list[ShardResult]:
     """Run the remaining shards and return the shards that make up the table."""
     left = [index for index in range(len(shards)) if index not in tally.done]
-    if not len(shards) and not table.logged:
+    if not len(shards) and not output.publisher.logged:
         with session.alone() as alone:
-            alone.write_empty(table)
-    if not left and not (len(shards) and table.updates):
-        return _finalized(job, table, tally, _no_executors)
+            alone.write_empty(output.folders)
+    if not left and not (len(shards) and output.publisher.updates_table):
+        return _finalize(job, output, tally, _no_executors)
     floats = nets.files() if left and job.spec.precision != "int8" else None
     if floats:
         session.write_nets(floats)  # while Spark starts
@@ -137,33 +138,33 @@ def _process(
         def on_done(shard: ShardResult | None, waiting: str | None) -> None:
             if shard is not None:
                 tally.add(shard)
-                table.commit(tally.done, len(shards))
+                output.publisher.publish_shards(tally.done, len(shards))
             on_progress(_now(tally).model_copy(update={"waiting": waiting and waiting[:512]}))
 
         if left:
             files = floats or calibration.net_files(
-                job.spec, nets, shards, table, session, lambda step: on_done(None, step)
+                job.spec, nets, shards, output.files, session, lambda step: on_done(None, step)
             )
             tally.started = time.monotonic()
-            session.run(shards, left, files, table, on_done)
+            session.run(shards, left, files, output.folders, on_done)
         LOG.info("all shards are done")
-        return _finalized(job, table, tally, lambda tasks: session.replace(tasks, table))
+        return _finalize(job, output, tally, lambda tasks: session.replace(tasks, output.folders))
 
 
-def _finalized(job: JobSpec, table: Table, tally: Tally, replace: Replace) -> list[ShardResult]:
-    _check_failures(job, table, tally)
-    return table.settle(tally.done, tally.shards, replace)
+def _finalize(job: JobSpec, output: RunOutput, tally: Tally, rewrite: RewriteFiles) -> list[ShardResult]:
+    _check_failures(job, output, tally)
+    return output.publisher.finalize(tally.done, tally.shards, rewrite)
 
 
 def _no_executors(_: list[ReplacementTask]) -> list[ReplacementResult]:
     raise RunFailure("OutputBusy", "spec.output.uri: another run is writing to this table", retryable=True)
 
 
-def _check_failures(job: JobSpec, table: Table, tally: Tally) -> None:
+def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
     progress = _now(tally)
     limit = job.spec.errors.max_failed_fraction
     if progress.images_total and progress.images_failed > limit * progress.images_total:
-        table.publish_quarantine()
+        output.publish_quarantine()
         raise RunFailure(
             "TooManyFailures",
             f"{progress.images_failed} of {progress.images_total} images are in quarantine, more than "

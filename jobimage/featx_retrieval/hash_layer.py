@@ -26,7 +26,7 @@ def appended(network: Network, layer: str, hashing: Hash) -> bytes:
     Raises:
         ModelError: No such layer, it has a layer `deepbit` already, or its output is not what the hash was fitted to.
     """
-    found = network.of_layer(layer)
+    found = network.up_to_layer(layer)
     if any(each.name == NAME for each in network.layers):
         raise ModelError(f"the net has a layer {NAME!r} already: fit to the net without it")
     bits, length = hashing.weight.shape

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
-from featx_job.table import delta_log
+from featx_job.table import delta_entries
 from pyarrow import fs
 
 BATCH_ROWS = 65_536
@@ -95,7 +95,7 @@ def _batches(uri: str, columns: Sequence[str], endpoint: str | None) -> Iterator
     found = system.get_file_info(fs.FileSelector(folder, allow_not_found=True))
     names = {each.base_name for each in found}
     parts = sorted(each.path for each in found if each.is_file and _is_part(each.base_name))
-    if delta_log.FOLDER in names:
+    if delta_entries.FOLDER in names:
         parts = _named_by_log(uri, folder, endpoint, os.environ)
     if "_SUCCESS" not in names:
         if "_featx" in names or parts:

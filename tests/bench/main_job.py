@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from featx_api import GROUP, PLURAL, VERSION
-from featx_job.nets.load import load_detector, load_extractor
 from kubernetes import client, config
 from minio import Minio
 
@@ -29,6 +28,7 @@ from tests.e2e.run.stage import Store, apply, folder_of, kubectl, resource
 from tests.integration.nets.engine import Engine, running
 from tests.support import images
 from tests.support.models import CaffeFiles, res10, resnet50_thin
+from tests.support.prepared_nets import file_of, load_detector, load_extractor
 
 IMAGES = 341
 ROUNDS = 3
@@ -141,8 +141,8 @@ def bare_rates() -> dict[str, float]:
     detector, extractor = load_detector(*read(res10())), load_extractor(*read(resnet50_thin()), "pool")
     with running(threads=2) as engine:
         return {
-            "detector": rate(engine, detector.data, detector.input_shape),
-            "extractor": rate(engine, extractor.data, extractor.input_shape),
+            "detector": rate(engine, file_of(detector), detector.input_shape),
+            "extractor": rate(engine, file_of(extractor), extractor.input_shape),
         }
 
 

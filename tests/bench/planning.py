@@ -18,7 +18,7 @@ from featx_job.clients import s3
 from featx_job.source.s3 import BucketSource
 from featx_job.source.shards import from_bytes, split_objects, to_bytes
 from featx_job.table import earlier_runs
-from featx_job.table.parquet_table import OWN_MANIFEST, SHARD_LIST
+from featx_job.table.run_files import RUN_MANIFEST, SHARD_LIST
 from featx_job.table.storage.local import LocalStorage
 
 Result = TypeVar("Result")
@@ -52,8 +52,10 @@ def planned(source: BucketSource, work: Path) -> dict[str, Any]:
 
     seconds = listed + timed(rest)[1]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    (table / "_featx" / "uid" / OWN_MANIFEST).write_text(json.dumps({"completionTime": "2026"}))
-    versions, reading = timed(lambda: earlier_runs.versions(earlier_runs.lists(LocalStorage(table, "-")), source.base))
+    (table / "_featx" / "uid" / RUN_MANIFEST).write_text(json.dumps({"completionTime": "2026"}))
+    versions, reading = timed(
+        lambda: earlier_runs.known_versions(earlier_runs.shard_lists(LocalStorage(table, "-")), source.base)
+    )
     changed, comparing = timed(lambda: sum(1 for _ in earlier_runs.changed(source.objects(), versions)))
     assert changed == 0
     return {

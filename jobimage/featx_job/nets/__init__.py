@@ -1,5 +1,6 @@
-"""Nets: from Caffe's files to the one network file that executors load.
+"""Neural networks: from model files to the one network file that executors load.
 
-`caffe` reads, `fold` simplifies, `detection` recognises an SSD's end, `bigdl` says what the engine can't run, and
-`network_file` writes. Numpy and protobuf only: no Spark here, so the same graph can be given to any engine.
+`caffe` and `onnx` read a model into a `graph`, `ssd` separates a detector's end, `bigdl` rewrites what that engine
+can't run, and `network_file` writes the result; `prepare` does all of it. Nothing here depends on Spark, so that every
+engine is built from the same graph.
 """

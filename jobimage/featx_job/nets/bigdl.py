@@ -1,4 +1,4 @@
-"""What the engine bigdl can run, prepared and checked on the driver: other nets are refused before executors start."""
+"""Rewrites a net for the bigdl engine, and refuses what it can't run before executors start."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from featx_job.nets.graph.fold import fold
 from featx_job.nets.graph.network import Layer, Network
 
 
-def prepared(network: Network, *, integers: bool = False) -> Network:
-    """Returns the net in operations that dev.featx.nets.bigdl makes a BigDL graph of.
+def rewrite(network: Network, *, integers: bool = False) -> Network:
+    """Return the net in operations that dev.featx.nets.bigdl can turn into a BigDL graph.
 
-    MKL-DNN, as BigDL 2.4 calls it, has no ReLU6. min(max(x, l), h) is written with two ReLUs, exact but for rounding:
-    h - relu(h - x) is min(x, h), and relu(that - l) + l is the rest. The first sign change becomes part of the
-    convolution before it, the second is a pass that does its ReLU itself.
+    MKL-DNN, as BigDL 2.4 calls it, has no ReLU6. min(max(x, l), h) is expressed by two ReLUs, exact except for
+    rounding: min(x, h) is h - relu(h - x), and max(y, l) is relu(y - l) + l. The first sign change becomes part of the
+    convolution before it; the second is a pass that includes its ReLU.
 
     Args:
         network: The net.
-        integers: Whether it is to run in 8-bit integers. There a convolution's outputs can't be below 0 or above the
-            largest value that has an integer, so limits behind it cost nothing (dev.featx.nets.bigdl.Quantization).
+        integers: Whether it will run in 8-bit integers. A convolution's outputs can then be neither below 0 nor above
+            the largest representable value, so a clip after it is free (dev.featx.nets.bigdl.Quantization).
 
     Raises:
-        ModelError: It can't; the message names the layer.
+        ModelError: The engine can't run it; the message names the layer.
     """
-    kept = {layer.name for layer in network.layers if integers and _saturates(network, layer)}
-    layers = [each for layer in network.layers for each in ([layer] if layer.name in kept else _without_clip(layer))]
+    free = {layer.name for layer in network.layers if integers and _saturates(network, layer)}
+    layers = [step for layer in network.layers for step in ([layer] if layer.name in free else _without_clip(layer))]
     rewritten = fold(replace(network, layers=tuple(layers)))
     for layer in rewritten.layers:
-        reason = None if layer.name in kept else _reason(rewritten, layer)
+        reason = None if layer.name in free else _why_not(rewritten, layer)
         if reason:
             kind = type(layer.operation).__name__
             raise ModelError(f"layer {layer.name} ({kind}) can't run on the engine bigdl: {reason}")
@@ -39,15 +39,15 @@ def prepared(network: Network, *, integers: bool = False) -> Network:
 
 
 def _saturates(network: Network, layer: Layer) -> bool:
-    """Returns whether limits stand between convolutions, which then hand on integers."""
+    """Return whether a clip stands between convolutions, which then pass integers on."""
     clip, layers, consumers = layer.operation, network.by_name(), network.consumers()
     if not isinstance(clip, operations.Clip) or clip.low != 0 or layer.name in network.outputs:
         return False
     (source,) = layer.inputs
-    made_by_one = source in layers and isinstance(layers[source].operation, operations.Convolution)
+    after_convolution = source in layers and isinstance(layers[source].operation, operations.Convolution)
     readers = consumers[layer.name]
     return (
-        made_by_one
+        after_convolution
         and len(consumers[source]) == 1
         and all(isinstance(r.operation, operations.Convolution) for r in readers)
     )
@@ -66,28 +66,28 @@ def _without_clip(layer: Layer) -> list[Layer]:
     ]
     if clip.low:
         steps.append((name, _affine(channels, 1, clip.low)))
-    inputs, made = layer.inputs, []
+    inputs, rewritten = layer.inputs, []
     for step, operation in steps:
-        made.append(Layer(step, operation, inputs, layer.shape))
+        rewritten.append(Layer(step, operation, inputs, layer.shape))
         inputs = (step,)
-    return made
+    return rewritten
 
 
 def _affine(channels: int, scale: float, shift: float) -> operations.Affine:
     return operations.Affine(np.full(channels, scale, np.float32), np.full(channels, shift, np.float32))
 
 
-def _reason(network: Network, layer: Layer) -> str | None:
+def _why_not(network: Network, layer: Layer) -> str | None:
     axes = len(network.shape_of(layer.inputs[0])) + 1 if layer.inputs else 0
     match layer.operation:
         case operations.PriorBox() | operations.Priors() | operations.DetectionOutput():
-            return "it is known at the end of a detector only"
+            return "it is only supported at the end of a detector"
         case operations.Softmax(axis=axis) if axis != 1 or axes not in (2, 4):
-            return f"softmax along axis {axis} of {axes}; known is axis 1 of a map or a vector"
+            return f"softmax along axis {axis} of {axes}; only axis 1 of a map or a vector is supported"
         case operations.Convolution(dilation=(high, wide), groups=groups) if high != wide and groups > 1:
-            return f"groups together with the dilation {high}x{wide}"
+            return f"groups with the dilation {high}x{wide} are not supported"
         case operations.Affine() if axes not in (2, 4):
-            return f"scale and shift of {axes} axes; known are maps and vectors"
+            return f"scale and shift of {axes} axes; only maps and vectors are supported"
         case operations.Clip():
-            return f"limits of {axes} axes; known are maps and vectors"
+            return f"a clip of {axes} axes; only maps and vectors are supported"
     return None

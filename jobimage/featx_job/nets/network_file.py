@@ -1,10 +1,10 @@
-"""The one file that executors load a net from: a JSON header, then float32 weights.
+"""Writes the file from which executors load a net: a JSON header, then float32 weights.
 
 Layout: the magic `FEATXNET`, version (uint32), header length (uint32), the header in UTF-8, zeros up to a multiple of
-64, then the weights, little-endian, each array at a multiple of 64 bytes from their start. The header lists layers in
-running order with their settings, and for each array its place. The same net always gives the same bytes, so a digest
-of the file names the net. For an engine that reads ONNX the header has, in place of the layers, the place of a whole
-ONNX model among the weights. Read by dev.featx.nets.NetworkFile.
+64, then the weights, little-endian, each array at a multiple of 64 bytes from their start. The header lists the layers
+in execution order with their settings, and the offset of each array. The same net always gives the same bytes, so a
+digest of the file identifies the net. For an engine that reads ONNX, the header has the offset of an ONNX model instead
+of layers. Read by dev.featx.nets.NetworkFile.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ALIGNMENT = 64
 
 
 class _Weights:
-    """Collects arrays and hands out their places."""
+    """Collects arrays and assigns their offsets."""
 
     def __init__(self) -> None:
         self.chunks: list[Part] = []
@@ -52,31 +52,21 @@ class _Weights:
         return offset
 
 
-def extractor_bytes(network: Network, engine: Engine = "bigdl") -> bytes:
-    """Returns the network file of an extractor, whole."""
-    return b"".join(extractor_parts(network, engine))
-
-
-def extractor_parts(network: Network, engine: Engine, ranges: Ranges | None = None, own_outputs: int = 0) -> Parts:
-    """Returns the network file of an extractor, in parts, which are the net's own arrays where that is possible.
+def extractor_file(network: Network, engine: Engine, ranges: Ranges | None = None, own_outputs: int = 0) -> Parts:
+    """Return the network file of an extractor, in parts that share memory with the net's arrays where possible.
 
     Args:
         network: The net.
-        engine: What runs it.
-        ranges: What was seen of its values, for a net in 8-bit integers.
-        own_outputs: How many outputs are the net's own, where others follow that are there to be looked at.
+        engine: The engine that runs it.
+        ranges: The ranges of its values, for 8-bit integers.
+        own_outputs: Number of outputs that are the net's own, if more follow that are only watched.
     """
     weights = _Weights()
     return _file(_header(network, weights, engine, ranges, own_outputs), weights)
 
 
-def detector_bytes(detector: SingleShot, engine: Engine = "bigdl") -> bytes:
-    """Returns the network file of an SSD, whole."""
-    return b"".join(detector_parts(detector, engine))
-
-
-def detector_parts(detector: SingleShot, engine: Engine, ranges: Ranges | None = None, own_outputs: int = 0) -> Parts:
-    """Returns the network file of an SSD: its trunk, priors, and how boxes are made; see `extractor_parts`."""
+def detector_file(detector: SingleShot, engine: Engine, ranges: Ranges | None = None, own_outputs: int = 0) -> Parts:
+    """Return the network file of an SSD: its trunk, priors and decoding settings; see `extractor_file`."""
     weights = _Weights()
     header = _header(detector.trunk, weights, engine, ranges, own_outputs)
     header["detection"] = {

@@ -1,7 +1,7 @@
-"""Protocol buffers' wire format, as far as large arrays need it: read and written where they lie.
+"""The part of Protocol Buffers' wire format that large arrays need: they are read and written without copies.
 
-The protobuf library copies a message's bytes into objects, and those into bytes again: for VGG16's half gigabyte the
-driver would need two to read it and four to write it as ONNX. All that is small stays the library's.
+The protobuf library copies a message's bytes into objects, and those into bytes again: for the half gigabyte of VGG16
+the driver would need two gigabytes to read it and four to write it as ONNX. Small messages are left to the library.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class Field(NamedTuple):
     """A field of a message.
 
     Attributes:
-        number: Its number in the schema.
-        wire: How it is written.
-        value: What it holds, without tag and length.
-        whole: All of it, as the library reads it in a message.
+        number: The field's number in the schema.
+        wire: The wire type.
+        value: The content, without tag and length.
+        whole: Tag, length and content, which the library can parse.
     """
 
     number: int
@@ -32,10 +32,10 @@ class Field(NamedTuple):
 
 
 def fields(message: memoryview) -> Iterator[Field]:
-    """Yields a message's fields in the order of the file.
+    """Yield a message's fields in file order.
 
     Raises:
-        ValueError: It is no message, or cut short.
+        ValueError: The bytes are not a message, or are truncated.
     """
     at = 0
     while at < len(message):
@@ -58,8 +58,8 @@ def fields(message: memoryview) -> Iterator[Field]:
 
 
 def field(number: int, parts: Sequence[Part]) -> Parts:
-    """Returns a field that holds bytes or a message, given in parts."""
-    return (_written(number << 3 | LENGTH) + _written(sum(map(len, parts))), *parts)
+    """Return a field that holds bytes or a message, given in parts."""
+    return (_encoded(number << 3 | LENGTH) + _encoded(sum(map(len, parts))), *parts)
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
@@ -70,13 +70,13 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         shift += 7
-    raise ValueError("a number without an end")
+    raise ValueError("unterminated varint")
 
 
-def _written(value: int) -> bytes:
-    made = bytearray()
+def _encoded(value: int) -> bytes:
+    data = bytearray()
     while value > 0x7F:
-        made.append(value & 0x7F | 0x80)
+        data.append(value & 0x7F | 0x80)
         value >>= 7
-    made.append(value)
-    return bytes(made)
+    data.append(value)
+    return bytes(data)

@@ -14,12 +14,12 @@ from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.failures import RunFailure
 from featx_job.models.fetch import NetFiles, Nets
-from featx_job.nets.load import Loaded
+from featx_job.nets.prepare import PreparedNet
 from featx_job.nets.protobuf_wire import Parts
-from featx_job.nets.quantization import Seen
+from featx_job.nets.quantization import ObservedRanges
 from featx_job.source.shards import ShardList
 from featx_job.spark.session import Session
-from featx_job.table.parquet_table import Table
+from featx_job.table.run_files import RunFiles
 
 FILE = "quantization.json"
 
@@ -28,7 +28,7 @@ def net_files(
     spec: FeatureExtractionSpec,
     nets: Nets,
     shards: ShardList,
-    table: Table,
+    files: RunFiles,
     session: Session,
     report: Callable[[str], None],
 ) -> NetFiles:
@@ -38,19 +38,19 @@ def net_files(
         spec: The run's.
         nets: Its nets.
         shards: All its images.
-        table: Where state for later attempts is stored.
+        files: Where state for later attempts is saved.
         session: Runs nets on images.
         report: Called now and then with the current step.
 
     Raises:
         RunFailure: CalibrationFailed, Int8Inaccurate, or why executors can't work.
     """
-    state = table.kept(FILE)
+    state = files.load(FILE)
     if state is not None:
         return _quantized(nets, Observation.model_validate(json.loads(state)["seen"]))
     limits = spec.quantization or Quantization()
     observed, others = shards.samples(limits.images)
-    watched = NetFiles(nets.detector.watched() if nets.detector else None, nets.extractor.watched())
+    watched = NetFiles(nets.detector.watched_file() if nets.detector else None, nets.extractor.watched_file())
     seen = session.observe_ranges(observed, watched, lambda: report(f"int8 is calibrated on {limits.images} images"))
     if seen.extractor is None:
         raise RunFailure(
@@ -58,17 +58,17 @@ def net_files(
             f"spec.precision int8: none of {limits.images} images of the source could be used to calibrate: "
             "raise spec.quantization.images, or run with precision f32 to see why they fail",
         )
-    files = _quantized(nets, seen)
-    quality = session.compare(others, watched, files, lambda: report("int8 is compared with f32 on other images"))
+    quantized = _quantized(nets, seen)
+    quality = session.compare(others, watched, quantized, lambda: report("int8 is compared with f32 on other images"))
     _judge(quality, limits)
     state = json.dumps({"seen": seen.to_wire(), "quality": quality.to_wire()}, sort_keys=True).encode()
-    table.keep(FILE, state)
-    return files
+    files.save(FILE, state)
+    return quantized
 
 
-def quality(table: Table) -> Comparison | None:
+def quality(files: RunFiles) -> Comparison | None:
     """Return how far integers were from floats when they were judged before the run."""
-    state = table.kept(FILE)
+    state = files.load(FILE)
     return None if state is None else Comparison.model_validate(json.loads(state)["quality"])
 
 
@@ -78,8 +78,8 @@ def _quantized(nets: Nets, seen: Observation) -> NetFiles:
     return NetFiles(detector, _net(nets.extractor, seen.extractor))
 
 
-def _net(net: Loaded, seen: SeenValues) -> Parts:
-    return net.quantized(Seen(seen.input, seen.outputs))
+def _net(net: PreparedNet, seen: SeenValues) -> Parts:
+    return net.int8_file(ObservedRanges(seen.input, seen.outputs))
 
 
 def _judge(quality: Comparison, limits: Quantization) -> None:

@@ -32,7 +32,7 @@ from featx_job.spark import settings
 from featx_job.spark.java_job import JavaJob, NetPaths
 from featx_job.spark.memory import Sizes
 from featx_job.spark.task_settings import task_settings
-from featx_job.table.parquet_table import Table
+from featx_job.table.output import OutputFolders
 
 T = TypeVar("T")
 
@@ -90,32 +90,34 @@ class Session:
         if self._context is not None:
             self._context.stop()
 
-    def write_empty(self, table: Table) -> None:
+    def write_empty(self, folders: OutputFolders) -> None:
         """Write a file without rows, in which readers of an empty table find its columns.
 
         Raises:
             RunFailure: The output can't be written to.
         """
         try:
-            self._java_job(table).write_empty(f"{table.folder('features')}/{part_file(0)}")
+            self._java_job(folders).write_empty(f"{folders.features}/{part_file(0)}")
         except Py4JJavaError as error:
             raise failures.of_java(str(error)) from None
 
-    def run(self, shards: ShardList, indices: list[int], files: NetFiles, table: Table, on_done: OnDone) -> None:
+    def run(
+        self, shards: ShardList, indices: list[int], files: NetFiles, folders: OutputFolders, on_done: OnDone
+    ) -> None:
         """Run shards until all are done.
 
         Args:
             shards: All shards of the run.
             indices: The shards to run.
             files: The run's nets.
-            table: Where executors write.
+            folders: Where executors write.
             on_done: Called with each shard that is done, and with None now and then in between; and with what
                 executors wait for, if they do.
 
         Raises:
             RunFailure: Spark gave up, or an executor reported why it can't continue.
         """
-        java_job = self._java_job(table)
+        java_job = self._java_job(folders)
         lines = self._write_lines("shards.jsonl", map(shards.line, indices))
         nets = self.write_nets(files).result()
 
@@ -126,17 +128,17 @@ class Session:
 
         _waiting(java_job, lambda: java_job.run(lines, nets), report)
 
-    def replace(self, tasks: list[ReplacementTask], table: Table) -> list[ReplacementResult]:
+    def replace(self, tasks: list[ReplacementTask], folders: OutputFolders) -> list[ReplacementResult]:
         """Have executors rewrite files of a table without rows that newer files have.
 
         Args:
             tasks: The files.
-            table: The run's.
+            folders: Where executors write.
 
         Raises:
             RunFailure: As `run`.
         """
-        java_job = self._java_job(table)
+        java_job = self._java_job(folders)
         lines = self._write_lines("replaced.jsonl", (task.to_json() for task in tasks))
         return _waiting(java_job, lambda: java_job.replace(lines), _nothing)
 
@@ -212,10 +214,10 @@ class Session:
             file.writelines(parts)
         return str(work / name)
 
-    def _java_job(self, table: Table | None) -> JavaJob:
+    def _java_job(self, folders: OutputFolders | None) -> JavaJob:
         assert self._context is not None
         cores = settings.threads(self._job, self._environment)
-        return JavaJob(self._context, task_settings(self._job.spec, self._sizes, cores, table))
+        return JavaJob(self._context, task_settings(self._job.spec, self._sizes, cores, folders))
 
 
 @contextmanager

@@ -9,20 +9,22 @@ from featx_api.spec import FeatureExtractionSpec
 from featx_job.source import hbase
 from featx_job.spark.memory import Sizes
 from featx_job.spark.settings import shards_at_once
-from featx_job.table.parquet_table import Table
+from featx_job.table.output import OutputFolders
 
 MEGAPIXEL = 1_000_000
 MEBIBYTE = 1024 * 1024
 
 
-def task_settings(spec: FeatureExtractionSpec, sizes: Sizes, cores: int, table: Table | None) -> executor.TaskSettings:
+def task_settings(
+    spec: FeatureExtractionSpec, sizes: Sizes, cores: int, folders: OutputFolders | None
+) -> executor.TaskSettings:
     """Return what all tasks of a run share.
 
     Args:
         spec: The run's.
         sizes: Batch and streams of an executor.
         cores: Threads of an executor.
-        table: Where executors write; None if they write nothing.
+        folders: Where executors write; None if they write nothing.
     """
     patience = executor.Patience(seconds=spec.execution.store_timeout_seconds)
     return executor.TaskSettings(
@@ -41,7 +43,7 @@ def task_settings(spec: FeatureExtractionSpec, sizes: Sizes, cores: int, table: 
             hbase=hbase.table_settings(spec.source.hbase, spec.output.uri) if spec.source.hbase else None,
             patience=patience,
         ),
-        table=_table(table, patience) if table else None,
+        table=_table(folders, patience) if folders else None,
     )
 
 
@@ -65,11 +67,11 @@ def _binarization(binarize: nets.Binarize) -> executor.Binarization:
     return executor.Binarization(threshold=binarize.threshold if binarize.method == "fixed" else None)
 
 
-def _table(table: Table, patience: executor.Patience) -> executor.TableSettings:
+def _table(folders: OutputFolders, patience: executor.Patience) -> executor.TableSettings:
     return executor.TableSettings(
-        features_folder=table.folder("features"),
-        logged=table.logged,
-        quarantine_folder=table.folder("quarantine"),
-        done_folder=table.folder("done"),
+        features_folder=folders.features,
+        logged=folders.logged,
+        quarantine_folder=folders.quarantine,
+        done_folder=folders.done,
         patience=patience,
     )

@@ -1,1 +1,1 @@
-"""The table that a run writes: its log, its files, and what earlier runs left."""
+"""The table that a run writes: its publishers, its files, and what earlier runs left."""

@@ -1,8 +1,8 @@
-"""What earlier tables were made of, so that a run does only what is new or has changed since.
+"""What earlier runs have processed, so that a run does only what is new or has changed since.
 
-A run's shard list stays beside its table, with the version of each object as it was listed. That is all that is needed,
-and holds the images that ended in quarantine too: what is broken is not tried again until it changes. Of a table that
-is updated again and again, each run's list stays.
+A run's shard list stays beside its table, with the version of each object as it was listed. Nothing else is needed.
+The list includes images that ended in quarantine: broken ones are not retried until they change. For a table that is
+updated repeatedly, each run's list stays.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from featx_job.failures import RunFailure
 from featx_job.source.objects import SourceObject
 from featx_job.source.packed_files import PackedShards
 from featx_job.source.shards import ObjectShards, RangeShards, ShardList, from_bytes
-from featx_job.table.parquet_table import OWN_MANIFEST, SHARD_LIST
+from featx_job.table.run_files import RUN_MANIFEST, RUNS, SHARD_LIST
 from featx_job.table.storage import Storage
 
-CLOCKS_DIFFER = 5 * 60 * 1000
+CLOCK_SKEW = 5 * 60 * 1000  # milliseconds
 
 LOG = logging.getLogger(__name__)
 
 
-def lists(tables: Storage) -> list[ShardList]:
-    """Returns the shard lists of finished runs, the newest last.
+def shard_lists(tables: Storage) -> list[ShardList]:
+    """Return the shard lists of finished runs, newest last.
 
     Args:
         tables: A table, or a folder of tables.
@@ -35,7 +35,7 @@ def lists(tables: Storage) -> list[ShardList]:
     finished = []
     for file in tables.files(""):
         folder, _, name = file.path.rpartition("/")
-        if name == OWN_MANIFEST and folder.rpartition("/")[0].endswith("_featx"):
+        if name == RUN_MANIFEST and folder.rpartition("/")[0].endswith(RUNS):
             manifest = json.loads(tables.read(file.path) or b"{}")
             finished.append((manifest["completionTime"], f"{folder}/{SHARD_LIST}"))
     stored = [tables.read(path) for _, path in sorted(finished)]
@@ -43,71 +43,71 @@ def lists(tables: Storage) -> list[ShardList]:
     return [from_bytes(data) for data in stored if data is not None]
 
 
-def nets(spec: FeatureExtractionSpec) -> dict[str, Any]:
-    """Returns what features are made by: rows of one table can be compared if it is the same for all.
+def identify_nets(spec: FeatureExtractionSpec) -> dict[str, Any]:
+    """Return what identifies a run's nets. Rows can only be compared, and share a table, if it is equal.
 
     Args:
-        spec: The run's.
+        spec: The run's spec.
     """
-    return _nets(spec.detector.to_wire() if spec.detector else None, spec.extractor.to_wire())
+    return _identify(spec.detector.to_wire() if spec.detector else None, spec.extractor.to_wire())
 
 
-def _nets(detector: Mapping[str, Any] | None, extractor: Mapping[str, Any]) -> dict[str, Any]:
-    def of(net: Mapping[str, Any]) -> dict[str, Any]:
-        told = {name: value for name, value in net.items() if name != "length"}
-        return told | {"model": net["model"]["sha256"]}  # wherever it was fetched from
+def _identify(detector: Mapping[str, Any] | None, extractor: Mapping[str, Any]) -> dict[str, Any]:
+    def identity(net: Mapping[str, Any]) -> dict[str, Any]:
+        settings = {name: value for name, value in net.items() if name != "length"}
+        return settings | {"model": net["model"]["sha256"]}  # the file's origin is irrelevant
 
-    return {"detector": of(detector) if detector else None, "extractor": of(extractor)}
+    return {"detector": identity(detector) if detector else None, "extractor": identity(extractor)}
 
 
-def refuse_other_nets(manifest: Mapping[str, Any], mine: Mapping[str, Any], uri: str) -> None:
-    """Refuses to add rows to a table that other nets have made.
+def refuse_other_nets(manifest: Mapping[str, Any], nets: Mapping[str, Any], uri: str) -> None:
+    """Refuse to add rows to a table that was computed with other nets.
 
     Args:
-        manifest: Of the table.
-        mine: What `nets` returns of the run.
-        uri: The table's address in the user's words.
+        manifest: The table's manifest.
+        nets: `identify_nets` of the run.
+        uri: The table's address as the user wrote it.
 
     Raises:
-        RunFailure: OutputExists, with what differs.
+        RunFailure: OutputExists, naming the difference.
     """
-    theirs = _nets(manifest["detector"], manifest["extractor"])
-    different = [f"spec.{name}" for name in mine if mine[name] != theirs[name]]
+    table_nets = _identify(manifest["detector"], manifest["extractor"])
+    different = [f"spec.{name}" for name in nets if nets[name] != table_nets[name]]
     if different:
         owner = f"{manifest.get('namespace')}/{manifest.get('name')}"
-        message = f"spec.output.uri: the table at {uri} was made by {owner} with another {' and '.join(different)}"
+        message = f"spec.output.uri: {owner} wrote the table at {uri} with a different {' and '.join(different)}"
         raise RunFailure("OutputExists", f"{message}: choose another address, or use the same nets")
 
 
-def versions(before: Iterable[ShardList], base: str) -> dict[str, str]:
-    """Returns the version of each object that a table was made of, by its key; of several tables the newest counts.
+def known_versions(earlier: Iterable[ShardList], base: str) -> dict[str, str]:
+    """Return the version of each object that earlier runs have processed, by key; the newest run counts.
 
     Args:
-        before: Shard lists, the newest last.
-        base: What stands before the source's keys; tables of other sources do not count.
+        earlier: Shard lists, newest last.
+        base: Prefix of the source's keys; runs over other sources are ignored.
     """
     known: dict[str, str] = {}
-    for shards in before:
+    for shards in earlier:
         if isinstance(shards, ObjectShards | PackedShards) and shards.base == base:
-            known.update((each.key, each.version) for each in shards.files())
+            known.update((file.key, file.version) for file in shards.files())
     LOG.info("%d objects are in earlier tables", len(known))
     return known
 
 
-def planned(before: Iterable[ShardList], base: str) -> int:
-    """Returns from when on cells of a table are new, in milliseconds; 0 if no earlier table was made of it.
+def cells_since(earlier: Iterable[ShardList], base: str) -> int:
+    """Return the time, in milliseconds, from which cells of an HBase table count as new; 0 if no run has read it.
 
-    That is some minutes before the newest run was planned: a cell's time is that of a server's clock, or of its
-    writer's, and a row that is read twice is only newer in the later table.
+    This is some minutes before the newest run was planned, because a cell's timestamp comes from another clock, a
+    server's or its writer's. A row that is read twice is merely newer in the later table.
 
     Args:
-        before: Shard lists.
-        base: What tells the table from others.
+        earlier: Shard lists.
+        base: Identifies the HBase table.
     """
-    times = [shards.planned for shards in before if isinstance(shards, RangeShards) and shards.base == base]
-    return max(0, max(times, default=0) - CLOCKS_DIFFER)
+    times = [shards.planned for shards in earlier if isinstance(shards, RangeShards) and shards.base == base]
+    return max(0, max(times, default=0) - CLOCK_SKEW)
 
 
 def changed(objects: Iterable[SourceObject], known: dict[str, str]) -> Iterator[SourceObject]:
-    """Yields the objects that earlier tables don't have, or had in another version."""
-    return (each for each in objects if not each.version or known.get(each.key) != each.version)
+    """Yield the objects that earlier runs have not processed, or in another version."""
+    return (file for file in objects if not file.version or known.get(file.key) != file.version)

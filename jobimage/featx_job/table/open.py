@@ -1,12 +1,10 @@
-"""Opens the table that a spec names: which format it has, and which store it is in."""
+"""Opens the output that a spec names: its format, and the store that holds it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from featx_api.contract import JobSpec
 from featx_api.spec import FeatureExtractionSpec
@@ -15,68 +13,56 @@ from featx_job.clients import s3
 from featx_job.clients.hadoop import Hadoop
 from featx_job.environment import Environment
 from featx_job.table import earlier_runs
-from featx_job.table.delta_log import Committer
-from featx_job.table.delta_table import DeltaTable, Snapshots
-from featx_job.table.parquet_table import Table
+from featx_job.table.delta_entries import Committer
+from featx_job.table.delta_log import DeltaLog, DeltaSnapshots
+from featx_job.table.delta_publisher import DeltaPublisher
+from featx_job.table.output import RunOutput
+from featx_job.table.parquet_publisher import ParquetPublisher
+from featx_job.table.run_files import RunFiles
 from featx_job.table.storage import Storage
 from featx_job.table.storage.hdfs import HadoopStorage
 from featx_job.table.storage.local import LocalStorage
 from featx_job.table.storage.s3 import BucketStorage
 
+FIELD = "spec.output.uri"
 
-def open_table(job: JobSpec, environment: Environment, hadoop: Hadoop) -> Table:
-    """Returns the table that a run writes.
+
+def open_output(job: JobSpec, environment: Environment, hadoop: Hadoop) -> RunOutput:
+    """Return the output of a run, after creating its folder.
 
     Args:
         job: The run.
-        environment: Where it runs.
-        hadoop: Reaches HDFS, and reads logs of Delta tables.
+        environment: Where the driver runs.
+        hadoop: Connection to HDFS, and to the JVM that reads Delta tables.
 
     Raises:
-        RunFailure: OutputNotWritable, or what keeps the store from being reached.
+        RunFailure: OutputNotWritable, or the reason why the store can't be reached.
     """
-    storage, uri = open_output(job.spec, environment, hadoop), job.spec.output.uri.rstrip("/")
-    if job.spec.output.format == "parquet":
-        return Table(storage, job.uid, uri)
-
-    def ask(question: Callable[[Snapshots], Any]) -> Any:
-        return hadoop.asking("spec.output.uri", lambda: question(hadoop.delta_table(storage.hadoop_uri)))
-
-    by = Committer(job.uid, job.name, f"featx/{version('featx')}")
-    nets = earlier_runs.nets(job.spec) if job.spec.output.mode == "incremental" else None
-    return DeltaTable(storage, by, uri, nets, ask)
-
-
-def open_output(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> Storage:
-    """Returns the files below the output's address, after creating its folder.
-
-    Args:
-        spec: The run's.
-        environment: Where it runs.
-        hadoop: Reaches HDFS.
-
-    Raises:
-        RunFailure: OutputNotWritable, or what keeps the store from being reached.
-    """
-    storage = open_storage(spec.output.uri, "spec.output.uri", spec, environment, hadoop)
+    storage = open_storage(job.spec.output.uri, FIELD, job.spec, environment, hadoop)
     storage.make()
-    return storage
+    files = RunFiles(storage, job.uid, job.spec.output.uri.rstrip("/"))
+    if job.spec.output.format == "parquet":
+        return RunOutput(files, ParquetPublisher(files))
+    log = DeltaLog(storage, Committer(job.uid, job.name, f"featx/{version('featx')}"))
+    snapshots = DeltaSnapshots(hadoop, storage.hadoop_uri, FIELD)
+    nets = earlier_runs.identify_nets(job.spec) if job.spec.output.mode == "incremental" else None
+    return RunOutput(files, DeltaPublisher(files, log, snapshots, nets))
 
 
 def open_storage(
     uri: str, field: str, spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop
 ) -> Storage:
-    """Returns the files below an address.
+    """Return the files below an address.
 
     Args:
         uri: The address.
-        field: Its field in the spec, for errors.
-        spec: The run's.
-        environment: Where it runs.
-        hadoop: Reaches HDFS.
+        field: The spec's field that holds it, for errors.
+        spec: The run's spec.
+        environment: Where the driver runs.
+        hadoop: Connection to HDFS.
 
     Raises:
-        RunFailure: What keeps the store from being reached.
+        RunFailure: The reason why the store can't be reached.
     """
     if uri.startswith("s3://"):
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")

@@ -13,14 +13,15 @@ import numpy as np
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.graph.fold import fold
 from featx_job.nets.graph.network import Network
-from featx_job.nets.load import ready_detector, ready_extractor
 from featx_job.nets.onnx import onnx_reader
 from featx_job.nets.onnx.onnx_writer import to_onnx
+from featx_job.nets.prepare import prepare_detector, prepare_extractor
 from featx_job.nets.ssd.detection import split
 
 from examples.demo.models import coco_ssdlite, digest, squeezenet
 from tests.support import architectures, models
 from tests.support.architectures import ScaledNet
+from tests.support.prepared_nets import file_of
 
 Files = Callable[[Path], models.CaffeFiles | Path]
 
@@ -112,7 +113,7 @@ def prepare(name: str, folder: Path) -> None:
 
 def _detector(net: Net, folder: Path) -> dict[str, Any]:
     network, common = _read(net, folder)
-    (folder / "detector.net").write_bytes(ready_detector(network).data)
+    (folder / "detector.net").write_bytes(file_of(prepare_detector(network)))
     detector = split(fold(network))
     (folder / "detector.onnx").write_bytes(to_onnx(detector.trunk))
     np.savez(folder / "boxes.npz", priors=detector.priors, variances=detector.variances)
@@ -123,8 +124,8 @@ def _detector(net: Net, folder: Path) -> dict[str, Any]:
 
 def _extractor(pair: Pair, folder: Path) -> dict[str, Any]:
     whole, common = _read(pair.extractor, folder)
-    (folder / "extractor.net").write_bytes(ready_extractor(whole, pair.layer).data)
-    (folder / "extractor.onnx").write_bytes(to_onnx(fold(whole.of_layer(pair.layer))))
+    (folder / "extractor.net").write_bytes(file_of(prepare_extractor(whole, pair.layer)))
+    (folder / "extractor.onnx").write_bytes(to_onnx(fold(whole.up_to_layer(pair.layer))))
     return common
 
 

@@ -90,7 +90,7 @@ def test_the_user_is_told_how_balanced_and_how_steady_the_bits_are(fitted: tuple
 @pytest.mark.parametrize(
     ("change", "options", "words"),
     [
-        ({"layer": "feture"}, [], "spec.extractor: the net has no layer 'feture'; it has, among others, feature"),
+        ({"layer": "feture"}, [], "spec.extractor: the net has no layer 'feture'; similar names are feature"),
         ({}, ["--bits=256"], "take fewer --bits or more --images"),
         (
             {"model": {**models.named(models.squeezenet()), "sha256": "0" * 64}},

@@ -54,4 +54,4 @@ def test_an_onnx_model_that_is_none_is_refused(runner: Runner, nets: Spec, tmp_p
     outcome = runner.run({**places, "extractor": {**nets["extractor"], "model": models.named(file)}})
     assert outcome.failure is not None
     assert outcome.failure.class_ == "ModelInvalid"
-    assert outcome.failure.message.startswith("spec.extractor.model: the file is no ONNX model")
+    assert outcome.failure.message.startswith("spec.extractor.model: the file is not an ONNX model")

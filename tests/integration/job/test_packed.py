@@ -130,7 +130,7 @@ def test_a_delta_table_is_not_taken_for_a_folder_of_parquet(runner: Runner, tiny
     outcome = runner.run(spec_of(tmp_path, tiny, format="parquet"), uid="delta-as-parquet")
     assert outcome.failure is not None
     assert outcome.failure.class_ == "SourceNotSupported"
-    assert "say delta" in outcome.failure.message
+    assert "set packed.format to delta" in outcome.failure.message
 
 
 def test_a_folder_that_is_no_delta_table_is_told_so(runner: Runner, tiny: Spec, tmp_path: Path) -> None:

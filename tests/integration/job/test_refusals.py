@@ -112,7 +112,7 @@ def test_a_prototxt_that_can_t_be_parsed(runner: Runner, spec: Spec, tmp_path: P
 
 def test_a_layer_type_that_nobody_knows(runner: Runner, spec: Spec, tmp_path: Path) -> None:
     unknown = prototxt(spec, tmp_path, 'type: "ReLU"', 'type: "Swish"')
-    refused(runner, unknown, "ModelInvalid", "spec.extractor.model", "'Swish'", "known types")
+    refused(runner, unknown, "ModelInvalid", "spec.extractor.model", "'Swish'", "supported are")
 
 
 def test_a_layer_that_the_net_does_not_have(runner: Runner, spec: Spec) -> None:

@@ -12,7 +12,7 @@ import pytest
 from featx_api.contract import Outcome
 from featx_api.executor_contract import ReplacementResult, ReplacementTask
 from featx_job.spark.session import Session
-from featx_job.table.parquet_table import Table
+from featx_job.table.output import OutputFolders
 from featx_job.table.storage.local import LocalStorage
 
 from tests.integration.job import drawings
@@ -118,8 +118,8 @@ def test_an_update_that_another_writer_has_overtaken_looks_anew(
     replace = Session.replace
     calls: list[int] = []
 
-    def overtaken(self: Session, tasks: list[ReplacementTask], table: Table) -> list[ReplacementResult]:
-        results = replace(self, tasks, table)
+    def overtaken(self: Session, tasks: list[ReplacementTask], folders: OutputFolders) -> list[ReplacementResult]:
+        results = replace(self, tasks, folders)
         if not calls:
             deltalake.DeltaTable(nightly.table).delete("key = '05.jpg'")
         calls.append(len(tasks))

@@ -14,8 +14,7 @@ from featx_job.nets import bigdl
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.graph.fold import fold
 from featx_job.nets.graph.network import Network
-from featx_job.nets.load import load_detector
-from featx_job.nets.network_file import extractor_bytes
+from featx_job.nets.network_file import extractor_file
 from featx_job.nets.onnx.onnx_writer import to_onnx
 from featx_job.nets.ssd.detection import split
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from tests.integration.nets.comparison import Floats, blobs, boxes, distance, ma
 from tests.integration.nets.engine import Engine
 from tests.support import architectures
 from tests.support.architectures import ScaledNet
+from tests.support.prepared_nets import file_of, load_detector
 
 Images = list[NDArray[np.uint8]]
 Build = Callable[[], ScaledNet]
@@ -93,7 +93,7 @@ def test_maps_and_boxes_equal_opencvs(
     del net
     loaded = load_detector(prototxt, weights)
     assert loaded.length == prior_boxes
-    (tmp_path / "net").write_bytes(loaded.data)
+    (tmp_path / "net").write_bytes(file_of(loaded))
     detector = split(fold(caffe_reader.read(prototxt, weights)))
     with engine.loaded(tmp_path / "net", BATCH) as compiled:
         maps = compiled.forward(inputs)
@@ -120,8 +120,8 @@ def check_features(
     engine: Engine, prototxt: str, weights: bytes, layer: str, inputs: Floats, expected: Floats, folder: Path
 ) -> Network:
     """Checks what both engines make of the inputs, one after the other; returns the net that they were given."""
-    network = fold(caffe_reader.read(prototxt, weights).of_layer(layer))
-    (folder / "net").write_bytes(extractor_bytes(bigdl.prepared(network)))
+    network = fold(caffe_reader.read(prototxt, weights).up_to_layer(layer))
+    (folder / "net").write_bytes(b"".join(extractor_file(bigdl.rewrite(network), "bigdl")))
     with engine.loaded(folder / "net", BATCH) as compiled:
         (found,) = compiled.forward(inputs)
     agree(found, expected)

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 import skimage
 from featx_cli import import_tfjs
-from featx_job.nets.load import ready_detector
 from featx_job.nets.onnx import onnx_reader
+from featx_job.nets.prepare import prepare_detector
 from featx_job.nets.ssd.object_detection import INPUT
 from numpy.typing import NDArray
 from openvino import Core
 
 from examples.demo import models
 from tests.integration.nets.engine import Engine, Floats
+from tests.support.prepared_nets import file_of
 
 BOXES, SCORES = "Postprocessor/ExpandDims_1:0", "Postprocessor/Slice:0"
 PERSON, CAT, CUP = 1, 17, 47
@@ -36,9 +37,9 @@ def test_raw_boxes_and_scores_equal_tensorflows(
     detector: bytes, each_engine: Engine, images: list[NDArray[np.uint8]]
 ) -> None:
     inputs = normalised(images)
-    loaded = ready_detector(onnx_reader.read(detector), each_engine.name)
+    loaded = prepare_detector(onnx_reader.read(detector), each_engine.name)
     expected = tensorflows(inputs)
-    found = each_engine.detect(loaded.data, inputs, 0.3)
+    found = each_engine.detect(file_of(loaded), inputs, 0.3)
     assert sum(map(len, found)) > len(images) / 2
     for ours, boxes, scores in zip(found, *expected, strict=True):
         for kind, score, *box in ours:
@@ -51,7 +52,7 @@ def test_things_are_found_where_they_are(detector: bytes, engine: Engine) -> Non
     folder = Path(str(skimage.__file__)).parent / "data"
     names = {"astronaut.png": PERSON, "chelsea.png": CAT, "coffee.png": CUP}
     images = [cv2.imread(str(folder / name)).astype(np.uint8) for name in names]
-    found = engine.detect(ready_detector(onnx_reader.read(detector)).data, normalised(images), 0.3)
+    found = engine.detect(file_of(prepare_detector(onnx_reader.read(detector))), normalised(images), 0.3)
     assert [int(best[0][0]) for best in found] == list(names.values())
     (_, score, x0, y0, x1, y1) = found[1][0]
     assert score > 0.5

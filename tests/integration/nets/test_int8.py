@@ -10,9 +10,9 @@ import pytest
 from featx_api.executor_contract import SeenValues
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.graph.network import Network
-from featx_job.nets.load import Loaded, ready_detector, ready_extractor
 from featx_job.nets.onnx import onnx_reader
-from featx_job.nets.quantization import Seen
+from featx_job.nets.prepare import PreparedNet, prepare_detector, prepare_extractor
+from featx_job.nets.quantization import ObservedRanges
 from numpy.typing import NDArray
 
 from examples.demo import models as demo
@@ -27,20 +27,20 @@ LOOKED_AT = 8
 pytestmark = needs_integers
 
 
-def faces(engine: Name) -> Loaded:
-    return ready_detector(_caffe(models.res10()), engine, "int8")
+def faces(engine: Name) -> PreparedNet:
+    return prepare_detector(_caffe(models.res10()), engine, "int8")
 
 
-def objects(engine: Name) -> Loaded:
-    return ready_detector(onnx_reader.read(demo.coco_ssdlite().read_bytes()), engine, "int8")
+def objects(engine: Name) -> PreparedNet:
+    return prepare_detector(onnx_reader.read(demo.coco_ssdlite().read_bytes()), engine, "int8")
 
 
-def residual(engine: Name) -> Loaded:
-    return ready_extractor(_caffe(models.resnet50_thin()), "pool", engine, "int8")
+def residual(engine: Name) -> PreparedNet:
+    return prepare_extractor(_caffe(models.resnet50_thin()), "pool", engine, "int8")
 
 
-def squeezed(engine: Name) -> Loaded:
-    return ready_extractor(onnx_reader.read(demo.squeezenet().read_bytes()), "feature", engine, "int8")
+def squeezed(engine: Name) -> PreparedNet:
+    return prepare_extractor(onnx_reader.read(demo.squeezenet().read_bytes()), "feature", engine, "int8")
 
 
 @pytest.mark.parametrize("name", ["bigdl", "openvino"])
@@ -54,7 +54,7 @@ def squeezed(engine: Name) -> Loaded:
     ],
 )
 def test_a_net_in_integers_comes_near_itself_in_floats(
-    ready: Callable[[Name], Loaded],
+    ready: Callable[[Name], PreparedNet],
     mean: tuple[int, int, int],
     scale: float,
     cosine: float,
@@ -66,8 +66,8 @@ def test_a_net_in_integers_comes_near_itself_in_floats(
     loaded = ready(name)
     inputs = blobs(images, loaded.input_shape[1], mean) * np.float32(scale)
     seen = looked_at(engine, loaded, inputs[:LOOKED_AT], tmp_path)
-    quantized, others = loaded.quantized(seen), inputs[LOOKED_AT:]
-    exact = engine.of("openvino").forward(b"".join(loaded.watched()), others[:1], 1)[: len(loaded.network.outputs)]
+    quantized, others = loaded.int8_file(seen), inputs[LOOKED_AT:]
+    exact = engine.of("openvino").forward(b"".join(loaded.watched_file()), others[:1], 1)[: len(loaded.network.outputs)]
     found = engine.of(name, "int8").forward(b"".join(quantized), others[:1], 1)
     assert [each.shape for each in found] == [each.shape for each in exact]
     assert min(_cosine(*both) for both in zip(found, exact, strict=True)) > cosine
@@ -81,17 +81,17 @@ def test_a_net_in_integers_that_is_made_ready_anew_gives_the_same(
     loaded = residual(name)
     inputs = blobs(images, 224, (104, 117, 123))
     seen = looked_at(engine, loaded, inputs[:LOOKED_AT], tmp_path)
-    (tmp_path / "net").write_bytes(b"".join(loaded.quantized(seen)))
+    (tmp_path / "net").write_bytes(b"".join(loaded.int8_file(seen)))
     first, *others = (outputs(engine.of(name, "int8"), tmp_path / "net", inputs[:8]) for _ in range(6))
     assert all((first == other).all() for other in others)
 
 
-def looked_at(engine: Engine, loaded: Loaded, inputs: Floats, folder: Path) -> Seen:
+def looked_at(engine: Engine, loaded: PreparedNet, inputs: Floats, folder: Path) -> ObservedRanges:
     """Returns what an executor would tell of a net's values."""
-    (folder / "watched").write_bytes(b"".join(loaded.watched()))
+    (folder / "watched").write_bytes(b"".join(loaded.watched_file()))
     with engine.of("openvino").loaded(folder / "watched", 1) as net:
         seen = SeenValues.from_json(net.seen(inputs, len(loaded.network.outputs)))
-        return Seen(seen.input, seen.outputs)
+        return ObservedRanges(seen.input, seen.outputs)
 
 
 def outputs(engine: Engine, file: Path, inputs: Floats) -> Floats:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from featx_job.nets.load import load_extractor
 from py4j.protocol import Py4JJavaError
 
 from tests.integration.nets.engine import Engine
+from tests.support.prepared_nets import file_of, load_extractor
 from tests.support.tiny_models import EXTRACTOR_SIZE, tiny_extractor
 
 IMAGES = np.zeros((2, 3, EXTRACTOR_SIZE, EXTRACTOR_SIZE), np.float32)
@@ -16,7 +16,7 @@ IMAGES = np.zeros((2, 3, EXTRACTOR_SIZE, EXTRACTOR_SIZE), np.float32)
 @pytest.fixture(scope="module")
 def network() -> bytes:
     net = tiny_extractor()
-    return load_extractor(net.prototxt(), net.caffemodel(), "pool").data
+    return file_of(load_extractor(net.prototxt(), net.caffemodel(), "pool"))
 
 
 @pytest.mark.parametrize(

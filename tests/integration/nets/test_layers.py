@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from featx_job.nets.load import load_detector, load_extractor
 from numpy.typing import NDArray
 
 from tests.integration.nets.comparison import boxes, distance, matched, opencv, outputs
 from tests.integration.nets.engine import Engine
 from tests.support.caffe_nets import CaffeNet
+from tests.support.prepared_nets import file_of, load_detector, load_extractor
 from tests.support.tiny_models import EXTRACTOR_SIZE, SSD_SIZE, tiny_extractor, tiny_ssd
 
 Build = Callable[[CaffeNet], str]
@@ -331,7 +331,7 @@ def test_a_layer_equals_opencvs(each_engine: Engine, case: str) -> None:
     inputs = values(3, 3, 17, 19)
     (expected,) = outputs(opencv(net.prototxt(), net.caffemodel()), inputs, ["found"])
     loaded = load_extractor(net.prototxt(), net.caffemodel(), "found", each_engine.name)
-    (found,) = each_engine.forward(loaded.data, inputs, batch=4)
+    (found,) = each_engine.forward(file_of(loaded), inputs, batch=4)
     assert name
     assert found.shape == expected.shape
     assert distance(found, expected) < 1e-5
@@ -345,7 +345,7 @@ def test_local_response_has_its_constant(each_engine: Engine) -> None:
     squares = np.pad(inputs.astype(np.float64) ** 2, ((0, 0), (1, 1), (0, 0), (0, 0)))
     expected = inputs * (2 + 0.5 / 3 * (squares[:, :-2] + squares[:, 1:-1] + squares[:, 2:])) ** -0.6
     loaded = load_extractor(net.prototxt(), net.caffemodel(), "found", each_engine.name)
-    (found,) = each_engine.forward(loaded.data, inputs, batch=4)
+    (found,) = each_engine.forward(file_of(loaded), inputs, batch=4)
     assert distance(found, expected.astype(np.float32)) < 1e-5
 
 
@@ -353,7 +353,7 @@ def test_the_tiny_ssd_equals_opencvs(engine: Engine) -> None:
     net = tiny_ssd()
     inputs = RANDOM.uniform(0, 255, (4, 3, 8, 8)).repeat(8, 2).repeat(8, 3).astype(np.float32)
     # Below, places without any colour have the same score, and rounding decides which of them is suppressed.
-    found = engine.detect(load_detector(net.prototxt(), net.caffemodel()).data, inputs, 0.1)
+    found = engine.detect(file_of(load_detector(net.prototxt(), net.caffemodel())), inputs, 0.1)
     for ours, theirs in zip(found, boxes(opencv(net.prototxt(), net.caffemodel()), inputs, 0.1), strict=True):
         assert len(ours) == len(theirs) > 5
         assert {1, 2} == set(ours[:, 0])
@@ -368,7 +368,7 @@ def test_the_tiny_extractor_equals_opencvs(each_engine: Engine, layer: str) -> N
     inputs = RANDOM.uniform(0, 255, (3, 3, EXTRACTOR_SIZE, EXTRACTOR_SIZE)).astype(np.float32)
     (expected,) = outputs(opencv(net.prototxt(), net.caffemodel()), inputs, [layer])
     loaded = load_extractor(net.prototxt(), net.caffemodel(), layer, each_engine.name)
-    (found,) = each_engine.forward(loaded.data, inputs, batch=4)
+    (found,) = each_engine.forward(file_of(loaded), inputs, batch=4)
     assert distance(found, expected) < 1e-5
 
 

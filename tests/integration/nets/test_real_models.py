@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.graph.fold import fold
-from featx_job.nets.load import load_detector, load_extractor
 from featx_job.nets.ssd.detection import split
 from numpy.typing import NDArray
 
 from tests.integration.nets.comparison import blobs, boxes, distance, matched, opencv, outputs
 from tests.integration.nets.engine import Engine
 from tests.support import models
+from tests.support.prepared_nets import file_of, load_detector, load_extractor
 
 Images = list[NDArray[np.uint8]]
 FACES_MEAN, RESNET_MEAN = (104, 177, 123), (104, 117, 123)
@@ -23,7 +23,7 @@ def test_the_ssds_raw_maps_equal_opencvs(each_engine: Engine, images: Images) ->
     inputs = blobs(images, 300, FACES_MEAN)
     loaded = load_detector(prototxt, weights, each_engine.name)
     assert loaded.length == 8892
-    found = each_engine.forward(loaded.data, inputs)
+    found = each_engine.forward(file_of(loaded), inputs)
     expected = outputs(opencv(prototxt, weights), inputs, names)
     assert len(found) == len(names) == 12
     far = {name: distance(*both) for name, *both in zip(names, found, expected, strict=True)}
@@ -33,7 +33,7 @@ def test_the_ssds_raw_maps_equal_opencvs(each_engine: Engine, images: Images) ->
 def test_the_ssds_boxes_equal_opencvs(engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.res10())
     inputs = blobs(images, 300, FACES_MEAN)
-    found = engine.detect(load_detector(prototxt, weights).data, inputs, 0.01)
+    found = engine.detect(file_of(load_detector(prototxt, weights)), inputs, 0.01)
     expected = boxes(opencv(prototxt, weights), inputs)
     assert [len(each) for each in found] == [len(each) for each in expected]
     assert sum(len(each) for each in found) > len(images)
@@ -48,7 +48,7 @@ def test_the_extractors_features_equal_opencvs(each_engine: Engine, images: Imag
     prototxt, weights = _read(models.resnet50_thin())
     inputs = blobs(images, 224, RESNET_MEAN)
     loaded = load_extractor(prototxt, weights, "pool", each_engine.name)
-    (found,) = each_engine.forward(loaded.data, inputs)
+    (found,) = each_engine.forward(file_of(loaded), inputs)
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["pool"])
     assert found.shape == (len(images), 1024)
     assert distance(found, expected) < 1e-3
@@ -56,7 +56,7 @@ def test_the_extractors_features_equal_opencvs(each_engine: Engine, images: Imag
 
 def test_the_last_short_batch_gives_what_a_full_one_gives(engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.resnet50_thin())
-    data = load_extractor(prototxt, weights, "pool").data
+    data = file_of(load_extractor(prototxt, weights, "pool"))
     inputs = blobs(images[:8], 224, RESNET_MEAN)
     (full,), (short,) = engine.forward(data, inputs), engine.forward(data, inputs[:3])
     np.testing.assert_allclose(short, full[:3], rtol=1e-6, atol=1e-6)
@@ -66,7 +66,7 @@ def test_the_classifier_at_the_end_equals_opencvs(each_engine: Engine, images: I
     prototxt, weights = _read(models.resnet50_thin())
     inputs = blobs(images[:8], 224, RESNET_MEAN)
     loaded = load_extractor(prototxt, weights, "prob", each_engine.name)
-    (found,) = each_engine.forward(loaded.data, inputs)
+    (found,) = each_engine.forward(file_of(loaded), inputs)
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["prob"])
     assert distance(found, expected) < 1e-3
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from featx_job.nets.caffe import caffe_pb2
-from featx_job.nets.load import load_detector, load_extractor
 from numpy.typing import NDArray
 
 from tests.integration.nets.comparison import boxes, distance, matched, opencv
 from tests.integration.nets.engine import Engine
 from tests.support.caffe_nets import CaffeNet
+from tests.support.prepared_nets import file_of, load_detector, load_extractor
 from tests.support.tiny_models import SSD_SIZE, tiny_ssd
 
 Floats = NDArray[np.float32]
@@ -71,7 +71,7 @@ def test_what_a_detector_keeps_equals_opencvs(engine: Engine, change: Change, th
     net, inputs = detector(change), drawn(5)
     if change is _raw:  # OpenCV takes a layer that nobody reads for a second output
         net.message.layer.remove(next(layer for layer in net.message.layer if layer.name == "conf_softmax"))
-    found = engine.detect(load_detector(net.prototxt(), net.caffemodel()).data, inputs, threshold)
+    found = engine.detect(file_of(load_detector(net.prototxt(), net.caffemodel())), inputs, threshold)
     for ours, theirs in zip(found, boxes(opencv(net.prototxt(), net.caffemodel()), inputs, threshold), strict=True):
         assert at_most >= len(ours) == len(theirs) > 0
         pixels, relative = matched(ours, theirs, SSD_SIZE, SSD_SIZE)
@@ -90,7 +90,7 @@ def test_without_a_background_every_class_is_found(engine: Engine) -> None:
 
     inputs = drawn(3)
     with_it, without = (
-        engine.detect(load_detector(net.prototxt(), net.caffemodel()).data, inputs, 0.3)
+        engine.detect(file_of(load_detector(net.prototxt(), net.caffemodel())), inputs, 0.3)
         for net in (detector(keep_all), detector(keep_all, no_background))
     )
     for before, after in zip(with_it, without, strict=True):
@@ -100,7 +100,7 @@ def test_without_a_background_every_class_is_found(engine: Engine) -> None:
 
 def test_a_short_batch_of_a_detector_gives_what_a_full_one_gives(engine: Engine) -> None:
     net, inputs = tiny_ssd(), drawn(8)
-    data = load_detector(net.prototxt(), net.caffemodel()).data
+    data = file_of(load_detector(net.prototxt(), net.caffemodel()))
     full = engine.detect(data, inputs, 0.1)
     for count in (1, 3, 7):
         for short, whole in zip(engine.detect(data, inputs[:count], 0.1), full, strict=False):
@@ -123,7 +123,7 @@ def test_pooling_is_caffes(each_engine: Engine, method: str, size: tuple[int, in
     message = net.message.layer[-1].pooling_param
     inputs = np.random.default_rng(2).normal(size=(3, 3, *size)).astype(np.float32)
     loaded = load_extractor(net.prototxt(), net.caffemodel(), "found", each_engine.name)
-    (found,) = each_engine.forward(loaded.data, inputs, batch=4)
+    (found,) = each_engine.forward(file_of(loaded), inputs, batch=4)
     expected = caffes_pooling(inputs, message)
     assert found.shape == (3, loaded.length) == (3, expected[0].size)
     assert distance(found, expected) < 1e-6

@@ -30,7 +30,9 @@ def test_long_addresses_and_a_long_failure_together_fit_too(
 ) -> None:
     uri = f"s3://bucket/{letter * length}"
     tables = [
-        OutputTable(uri=uri, kind=kind, record_count=2**40, bytes=2**50, manifest=f"{uri}/_manifest.json")
+        OutputTable(
+            uri=uri, kind=kind, format="parquet", record_count=2**40, bytes=2**50, manifest=f"{uri}/_manifest.json"
+        )
         for kind in ("features", "quarantine")
     ]
     failure = Failure(class_="Internal", message=(other * failure_length)[:2000]) if failure_length else None

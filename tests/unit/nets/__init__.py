@@ -1,1 +1,1 @@
-"""The importer, without an engine."""
+"""Reading and preparing nets, without an engine."""

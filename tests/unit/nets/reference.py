@@ -1,4 +1,4 @@
-"""A net run layer by layer in plain numpy, slowly and obviously: the judge of rewriting."""
+"""Runs a net layer by layer in plain numpy, slowly and obviously: the oracle for rewriting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Values = NDArray[np.float64]
 
 
 def run(network: Network, image: Values) -> list[Values]:
-    """Returns the outputs of a net for one image (channels, height, width)."""
+    """Return the outputs of a net for one image (channels, height, width)."""
     known = {network.input: image}
     for layer in network.layers:
         known[layer.name] = _output(layer, [known[name] for name in layer.inputs])
@@ -33,7 +33,7 @@ def _output(layer: Layer, inputs: list[Values]) -> Values:
         case operations.Identity():
             return value
         case operations.Eltwise(method="sum", factors=factors):
-            weighted = [factor * each for factor, each in zip(factors or [1] * len(inputs), inputs, strict=True)]
+            weighted = [factor * term for factor, term in zip(factors or [1] * len(inputs), inputs, strict=True)]
             return np.asarray(np.sum(weighted, axis=0))
     raise NotImplementedError(type(layer.operation).__name__)
 

@@ -1,4 +1,4 @@
-"""Caffe's files are read as Caffe means them, and what can't be used is refused with a line that names the place."""
+"""Caffe's files are read as Caffe reads them, and unusable ones are refused in a line that names the position."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from featx_job.nets.caffe import caffe_pb2, caffe_reader
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph import operations
-from featx_job.nets.load import load_detector, load_extractor
 
 from tests.support.caffe_nets import CaffeNet
+from tests.support.prepared_nets import load_detector, load_extractor
 from tests.support.tiny_models import tiny_extractor, tiny_ssd
 
 V1 = """
@@ -49,15 +49,15 @@ def test_the_old_dialect_is_read_with_its_training_layers_left_out() -> None:
     assert network.outputs == ("fc",)
 
 
-def test_a_mixed_file_is_read_whole_and_said_to_be_mixed() -> None:
+def test_a_mixed_file_is_read_completely_with_a_note() -> None:
     network = caffe_reader.read(V1 + V2_AT_THE_END, v1_weights())
     assert network.outputs == ("last",)
     assert any("mixes `layers` and `layer`" in note and "last" in note for note in network.notes)
 
 
-def test_in_place_layers_are_told_apart() -> None:
+def test_in_place_layers_are_distinguished() -> None:
     network = caffe_reader.read(V1, v1_weights())
-    assert network.notes == ("layer conv is not what Caffe's blob conv holds in the end: relu write it in place",)
+    assert network.notes == ("layer conv differs from the final content of Caffe's blob conv: relu modify it in place",)
 
 
 def test_weights_are_found_in_a_file_of_the_other_dialect() -> None:
@@ -72,16 +72,16 @@ def test_weights_are_found_in_a_file_of_the_other_dialect() -> None:
     np.testing.assert_array_equal(first.weight, second.weight)
 
 
-def test_an_input_layer_and_input_fields_say_the_same() -> None:
+def test_an_input_layer_and_input_fields_are_equivalent() -> None:
     net = tiny_extractor()
     layers = net.prototxt().split("layer {", 2)
     fields = f'input: "data" input_shape {{ dim: 1 dim: 3 dim: 48 dim: 48 }} layer {{{layers[2]}'
     assert caffe_reader.read(fields, net.caffemodel()).input_shape == (3, 48, 48)
 
 
-def test_only_what_the_feature_needs_is_kept() -> None:
+def test_only_layers_that_the_feature_needs_remain() -> None:
     net = tiny_extractor()
-    network = caffe_reader.read(net.prototxt(), net.caffemodel()).of_layer("depthwise")
+    network = caffe_reader.read(net.prototxt(), net.caffemodel()).up_to_layer("depthwise")
     assert {layer.name for layer in network.layers} >= {"first", "pooled", "depthwise"}
     assert not {layer.name for layer in network.layers} & {"depthwise_bn", "sum", "pool", "hash"}
 
@@ -90,8 +90,8 @@ def test_only_what_the_feature_needs_is_kept() -> None:
 def test_a_layer_of_the_training_phase_is_left_out(rule: str) -> None:
     training = f'layers {{ name: "noise" type: SIGMOID bottom: "fc" top: "fc" {rule} }}'
     assert caffe_reader.read(V1 + training, v1_weights()).outputs == ("fc",)
-    kept = training.replace(rule, "include { phase: TEST } exclude { phase: TRAIN }")
-    assert caffe_reader.read(V1 + kept, v1_weights()).outputs == ("noise",)
+    testing = training.replace(rule, "include { phase: TEST } exclude { phase: TRAIN }")
+    assert caffe_reader.read(V1 + testing, v1_weights()).outputs == ("noise",)
 
 
 def test_a_batch_norm_that_saw_no_batch_has_mean_0() -> None:
@@ -149,7 +149,7 @@ def _twice(net: CaffeNet) -> None:
 
 ODD_CONVOLUTION = {"num_output": 4, "kernel_size": [3], "group": 5}
 REFUSED: dict[str, tuple[Callable[[], tuple[str, bytes]], str]] = {
-    "a brace too much": (changed(lambda net: (net.prototxt() + "\n}", net.caffemodel())), r"at line:column \d+:1 "),
+    "an extra brace": (changed(lambda net: (net.prototxt() + "\n}", net.caffemodel())), r"at line:column \d+:1 "),
     "a field of another type": (
         changed(lambda net: (net.prototxt().replace("num_output: 20", "num_output: many"), net.caffemodel())),
         r"at line:column \d+:\d+ .*many",
@@ -159,30 +159,30 @@ REFUSED: dict[str, tuple[Callable[[], tuple[str, bytes]], str]] = {
         "can't be parsed at line:column 1:1",
     ),
     "an empty prototxt": (changed(lambda net: ("", net.caffemodel())), "declares no input"),
-    "weights cut short": (changed(lambda net: (net.prototxt(), net.caffemodel()[:-100])), "cut short"),
-    "no weights": (changed(lambda net: (net.prototxt(), b"")), r"\(0 bytes\) hold no layer"),
-    "weights that are HTML": (changed(lambda net: (net.prototxt(), b"<!doctype html><html>")), "no caffemodel"),
+    "truncated weights": (changed(lambda net: (net.prototxt(), net.caffemodel()[:-100])), "truncated"),
+    "no weights": (changed(lambda net: (net.prototxt(), b"")), r"\(0 bytes\) contain no layers"),
+    "weights that are HTML": (changed(lambda net: (net.prototxt(), b"<!doctype html><html>")), "not a caffemodel"),
     "a layer without weights": (
         changed(_drop_blobs),
-        r"layer first \(Convolution\): the weights hold no weights for it",
+        r"layer first \(Convolution\): the weights have no weights for it",
     ),
-    "weights of another net": (changed(_other_width), "layer hash: the prototxt asks for 252 values of weights"),
+    "weights of another net": (changed(_other_width), "layer hash: the prototxt requires 252 values of weights"),
     "a damaged blob": (changed(_damaged_blob), "layer first: a blob of shape .* the file is damaged"),
     "no input": (changed(_no_input), "declares no input"),
-    "an input of one channel": (changed(_grey_input), "an image's is \\(n, 3, height, width\\)"),
+    "an input of one channel": (changed(_grey_input), "an image must have \\(n, 3, height, width\\)"),
     "an input that is too small": (changed(_small_input), "layer pooled: .* too small"),
-    "a name twice": (changed(_twice), "called 'prob'"),
+    "a name twice": (changed(_twice), "have the name 'prob'"),
     "an unknown type": (
         with_layer("Warp", ["pool"]),
-        "layer bad has the type 'Warp'; known types are BatchNorm, .*Split",
+        "layer bad has the unknown type 'Warp'; supported are BatchNorm, .*Split",
     ),
     "a blob that nobody writes": (
         with_layer("ReLU", ["nowhere"]),
-        r"layer bad \(ReLU\) reads 'nowhere', which no layer",
+        r"layer bad \(ReLU\) reads 'nowhere', but no earlier layer",
     ),
-    "a layer that reads nothing": (with_layer("ReLU", []), "reads nothing"),
+    "a layer that reads nothing": (with_layer("ReLU", []), "has no input"),
     "a sum of different shapes": (with_layer("Eltwise", ["pool", "sum"]), "layer bad: Eltwise of different shapes"),
-    "a concat that does not fit": (with_layer("Concat", ["data", "sum"]), "layer bad: shapes .* can't be joined"),
+    "a concat that does not fit": (with_layer("Concat", ["data", "sum"]), "layer bad: shapes .* can't be concatenated"),
     "groups that do not divide": (with_layer("Convolution", ["sum"], convolution_param=ODD_CONVOLUTION), "group 5"),
     "stochastic pooling": (
         with_layer("Pooling", ["sum"], pooling_param={"pool": 2, "kernel_size": 2}),
@@ -194,7 +194,7 @@ REFUSED: dict[str, tuple[Callable[[], tuple[str, bytes]], str]] = {
     ),
     "a reshape that does not fit": (
         with_layer("Reshape", ["pool"], reshape_param={"shape": {"dim": [0, 5, -1]}}),
-        "layer bad: the shape .* can't be made",
+        "layer bad: the shape .* can't be reshaped",
     ),
     "a permutation of the batch": (with_layer("Permute", ["sum"], permute_param={"order": [1, 0]}), "batch must stay"),
     "coefficients of a product": (
@@ -220,16 +220,16 @@ def test_weights_cut_anywhere_are_refused_or_lack_a_layer(size: int) -> None:
         caffe_reader.read(net.prototxt(), whole[: size * len(whole) // 8000])
 
 
-def test_a_layer_that_is_not_there_is_answered_with_similar_names() -> None:
+def test_a_missing_layer_is_answered_with_similar_names() -> None:
     net = tiny_extractor()
-    with pytest.raises(ModelError, match=r"no layer 'pool5'; it has, among others, pool"):
+    with pytest.raises(ModelError, match=r"no layer 'pool5'; similar names are pool"):
         load_extractor(net.prototxt(), net.caffemodel(), "pool5")
 
 
-def test_the_input_is_no_feature() -> None:
+def test_the_input_is_not_a_feature() -> None:
     net = CaffeNet(3, 8, 8)
     net.layer("Dropout", "drop", ["data"])
-    with pytest.raises(ModelError, match="layer drop hands on the image itself"):
+    with pytest.raises(ModelError, match="layer drop returns the image unchanged"):
         load_extractor(net.prototxt(), net.caffemodel(), "drop")
 
 
@@ -241,7 +241,7 @@ def test_a_feature_that_the_engine_cannot_compute_is_refused_before_it_starts() 
         load_extractor(net.prototxt(), net.caffemodel(), "conf_softmax")
 
 
-def test_an_extractor_is_no_detector() -> None:
+def test_an_extractor_is_not_a_detector() -> None:
     net = tiny_extractor()
-    with pytest.raises(ModelError, match=r"no SSD: it has no DetectionOutput layer \(it ends in prob\)"):
+    with pytest.raises(ModelError, match=r"not an SSD: it has no DetectionOutput layer \(it ends in prob\)"):
         load_detector(net.prototxt(), net.caffemodel())

@@ -1,4 +1,4 @@
-"""The end of an SSD is recognised by what its layers do, whatever they are called."""
+"""The end of an SSD is recognized by what its layers do, whatever their names are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def of(net: CaffeNet) -> SingleShot:
 
 
 def layer(net: CaffeNet, name: str) -> caffe_pb2.LayerParameter:
-    return next(each for each in net.message.layer if each.name == name)
+    return next(layer for layer in net.message.layer if layer.name == name)
 
 
 def test_the_net_ends_at_its_heads() -> None:
@@ -32,19 +32,19 @@ def test_the_net_ends_at_its_heads() -> None:
     assert (detector.scores, detector.output.classes, detector.output.background) == ("softmax", 3, 0)
 
 
-def test_names_say_nothing() -> None:
+def test_names_are_irrelevant() -> None:
     net = tiny_ssd()
-    names = {each.name: f"n{index}" for index, each in enumerate(net.message.layer) if each.name != "data"}
-    for each in net.message.layer:
-        each.name = names.get(each.name, each.name)
-        for field in (each.bottom, each.top):
+    names = {part.name: f"n{index}" for index, part in enumerate(net.message.layer) if part.name != "data"}
+    for part in net.message.layer:
+        part.name = names.get(part.name, part.name)
+        for field in (part.bottom, part.top):
             field[:] = [names.get(name, name) for name in field]
     detector, expected = of(net), of(tiny_ssd())
     assert detector.trunk.outputs == tuple(names[name] for name in expected.trunk.outputs)
     np.testing.assert_array_equal(detector.priors, expected.priors)
 
 
-def test_sigmoid_scores_are_recognised() -> None:
+def test_sigmoid_scores_are_recognized() -> None:
     net = tiny_ssd()
     layer(net, "conf_softmax").type = "Sigmoid"
     assert of(net).scores == "sigmoid"
@@ -57,7 +57,7 @@ def test_one_map_needs_no_concat() -> None:
     detector = of(net)
     assert detector.trunk.outputs == ("norm_loc", "norm_conf")
     assert len(detector.priors) == 128
-    assert "wide" not in {each.name for each in detector.trunk.layers}
+    assert "wide" not in {part.name for part in detector.trunk.layers}
 
 
 def _lacks_a_head(net: CaffeNet) -> None:
@@ -86,7 +86,7 @@ def _corners(net: CaffeNet) -> None:
     layer(net, "found").detection_output_param.code_type = caffe_pb2.PriorBoxParameter.CORNER
 
 
-def _box_a_class(net: CaffeNet) -> None:
+def _box_per_class(net: CaffeNet) -> None:
     layer(net, "found").detection_output_param.share_location = False
 
 
@@ -124,21 +124,21 @@ def _two_variances(net: CaffeNet) -> None:
     [
         (_softmax_over_boxes, r"layer conf_softmax: the softmax of \(160, 3\) along axis 1 is not over 3 classes"),
         (_softmax_over_all, r"layer conf_softmax: the softmax of \(480,\) along axis 1 is not over 3 classes"),
-        (_background_beyond, "layer found: background_label_id 3 is none of 3 classes"),
+        (_background_beyond, "layer found: background_label_id 3 is not one of 3 classes"),
         (_negative_size, "layer norm_prior: PriorBox needs sizes and aspect ratios above 0"),
         (_two_variances, "layer norm_prior: PriorBox needs 1 or 4 variances, not 2"),
-        (_lacks_a_head, "heads do not fit"),
-        (_no_permute, "layer norm_loc feeds DetectionOutput but is no Permute"),
-        (_other_order, "no Permute to"),
-        (_no_prior, "is no PriorBox"),
+        (_lacks_a_head, "heads do not match"),
+        (_no_permute, "layer norm_loc feeds DetectionOutput but is not a Permute"),
+        (_other_order, "not a Permute to"),
+        (_no_prior, "is not a PriorBox"),
         (_other_variances, "different variances"),
         (_corners, "CENTER_SIZE"),
-        (_box_a_class, "share_location"),
+        (_box_per_class, "share_location"),
         (_two_inputs, "reads 2 layers instead of 3"),
-        (_sizes_without_pairs, "layer wide_prior: PriorBox needs a max_size for each min_size"),
+        (_sizes_without_pairs, "layer wide_prior: PriorBox needs one max_size per min_size"),
     ],
 )
-def test_an_end_that_is_not_ssds_is_refused(change: object, expected: str) -> None:
+def test_an_end_unlike_an_ssd_s_is_refused(change: object, expected: str) -> None:
     net = tiny_ssd()
     change(net)  # type: ignore[operator]
     with pytest.raises(ModelError, match=expected) as refused:

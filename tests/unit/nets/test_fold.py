@@ -1,4 +1,4 @@
-"""Folding changes no result, whatever stands before and behind a BatchNorm, a Scale or a Dropout."""
+"""Folding changes no result, whatever precedes and follows a BatchNorm, a Scale or a Dropout."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def nets(draw: st.DrawFn) -> CaffeNet:
         if kind == "Convolution":
             _convolution(net, random, bottom, name, 4)
         elif kind == "BatchNorm":
-            made: list[ArrayLike] = [random.normal(size=4), random.uniform(0.1, 3, 4)]
-            made.append([draw(st.sampled_from([0.0, 1.0, 7.5]))])
-            net.layer(kind, name, [bottom], top, made)
+            weights: list[ArrayLike] = [random.normal(size=4), random.uniform(0.1, 3, 4)]
+            weights.append([draw(st.sampled_from([0.0, 1.0, 7.5]))])
+            net.layer(kind, name, [bottom], top, weights)
         elif kind == "Scale":
             bias = draw(st.booleans())
-            made = [random.normal(size=4) for _ in range(1 + bias)]
-            net.layer(kind, name, [bottom], top, made, scale_param={"bias_term": bias})
+            weights = [random.normal(size=4) for _ in range(1 + bias)]
+            net.layer(kind, name, [bottom], top, weights, scale_param={"bias_term": bias})
         elif kind == "Eltwise":
             net.layer(kind, name, [bottom, draw(st.sampled_from(blobs))])
         else:
@@ -47,8 +47,8 @@ def nets(draw: st.DrawFn) -> CaffeNet:
 
 def _convolution(net: CaffeNet, random: np.random.Generator, bottom: str, name: str, inputs: int) -> str:
     given_settings = {"num_output": 4, "kernel_size": [3], "pad": [1]}
-    made = [random.normal(size=(4, inputs, 3, 3)) / 4, random.normal(size=4)]
-    return net.layer("Convolution", name, [bottom], blobs=made, convolution_param=given_settings)
+    weights = [random.normal(size=(4, inputs, 3, 3)) / 4, random.normal(size=4)]
+    return net.layer("Convolution", name, [bottom], blobs=weights, convolution_param=given_settings)
 
 
 @settings(max_examples=60, deadline=None)
@@ -63,7 +63,7 @@ def test_a_folded_net_computes_the_same(net: CaffeNet, seed: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(nets())
-def test_no_affine_layer_is_left_behind_a_layer_that_only_it_reads(net: CaffeNet) -> None:
+def test_no_affine_layer_remains_after_a_layer_that_only_it_reads(net: CaffeNet) -> None:
     folded = fold(caffe_reader.read(net.prototxt(), net.caffemodel()))
     layers, consumers = folded.by_name(), folded.consumers()
     for layer in folded.layers:
@@ -74,11 +74,11 @@ def test_no_affine_layer_is_left_behind_a_layer_that_only_it_reads(net: CaffeNet
             assert not foldable or len(consumers[before.name]) > 1
 
 
-def test_a_product_takes_the_scale_behind_it() -> None:
+def test_a_product_absorbs_the_scale_after_it() -> None:
     net = CaffeNet(3, 2, 2)
     random = np.random.default_rng(0)
-    made = [random.normal(size=(5, 12)), random.normal(size=5)]
-    net.layer("InnerProduct", "fc", ["data"], blobs=made, inner_product_param={"num_output": 5})
+    weights = [random.normal(size=(5, 12)), random.normal(size=5)]
+    net.layer("InnerProduct", "fc", ["data"], blobs=weights, inner_product_param={"num_output": 5})
     net.layer("Scale", "scale", ["fc"], "fc", [random.normal(size=5)])
     network = caffe_reader.read(net.prototxt(), net.caffemodel())
     folded = fold(network)
@@ -87,13 +87,13 @@ def test_a_product_takes_the_scale_behind_it() -> None:
     np.testing.assert_allclose(reference.run(folded, image)[0], reference.run(network, image)[0], rtol=1e-5)
 
 
-def test_a_convolution_whose_raw_output_is_wanted_keeps_it() -> None:
+def test_a_convolution_that_is_an_output_is_not_folded() -> None:
     net = CaffeNet(3, 5, 6)
     random = np.random.default_rng(0)
     _convolution(net, random, "data", "conv", 3)
     net.layer("Scale", "scale", ["conv"], "conv", [random.normal(size=4)])
     whole = caffe_reader.read(net.prototxt(), net.caffemodel())
-    raw = fold(whole.of_layer("conv"))
+    raw = fold(whole.up_to_layer("conv"))
     image = random.normal(size=(3, 5, 6))
     assert len(raw.layers) == 1
     np.testing.assert_array_equal(reference.run(raw, image)[0], reference.run(whole.ending_at(("conv",)), image)[0])

@@ -1,4 +1,4 @@
-"""The file that goes to executors: same net, same bytes, and what the header promises is there."""
+"""The network file: the same net gives the same bytes, and the header describes them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.graph.fold import fold
-from featx_job.nets.load import load_detector, load_extractor
 from featx_job.nets.ssd.detection import split
 from numpy.typing import NDArray
 
+from tests.support.prepared_nets import file_of, load_detector, load_extractor
 from tests.support.tiny_models import tiny_extractor, tiny_ssd
 
 
@@ -31,21 +31,21 @@ def array(weights: bytes, place: dict[str, Any]) -> NDArray[np.float32]:
 
 def test_the_same_net_gives_the_same_bytes() -> None:
     net = tiny_ssd()
-    first, second = (load_detector(net.prototxt(), net.caffemodel()).data for _ in range(2))
+    first, second = (file_of(load_detector(net.prototxt(), net.caffemodel())) for _ in range(2))
     assert first == second
 
 
 def test_another_weight_gives_other_bytes() -> None:
     net, other = tiny_extractor(), tiny_extractor()
     other.message.layer[1].blobs[0].data[0] += 1
-    assert load_extractor(net.prototxt(), net.caffemodel(), "pool").data != (
-        load_extractor(other.prototxt(), other.caffemodel(), "pool").data
+    assert file_of(load_extractor(net.prototxt(), net.caffemodel(), "pool")) != (
+        file_of(load_extractor(other.prototxt(), other.caffemodel(), "pool"))
     )
 
 
-def test_layers_settings_and_weights_are_all_there() -> None:
+def test_layers_settings_and_weights_are_complete() -> None:
     net = tiny_ssd()
-    header, weights = parsed(load_detector(net.prototxt(), net.caffemodel()).data)
+    header, weights = parsed(file_of(load_detector(net.prototxt(), net.caffemodel())))
     detector = split(fold(caffe_reader.read(net.prototxt(), net.caffemodel())))
     assert header["input"] == {"name": "data", "shape": [3, 64, 64]}
     assert header["outputs"] == ["norm_loc", "wide_loc", "norm_conf", "wide_conf"]
@@ -66,10 +66,10 @@ def test_layers_settings_and_weights_are_all_there() -> None:
     )
 
 
-def test_an_extractor_says_how_long_its_feature_is() -> None:
+def test_an_extractor_has_the_length_of_its_feature() -> None:
     net = tiny_extractor()
     loaded = load_extractor(net.prototxt(), net.caffemodel(), "hash")
-    header, _ = parsed(loaded.data)
+    header, _ = parsed(file_of(loaded))
     assert (loaded.length, loaded.input_shape, header["outputs"]) == (20, (3, 48, 48), ["hash"])
     assert "detection" not in header
     assert "prob" not in {layer["name"] for layer in header["layers"]}

@@ -1,4 +1,4 @@
-"""Reading ONNX: what a model computes, our graph computes. ONNX's reference implementation is the oracle."""
+"""A graph read from ONNX computes what the model computes. ONNX's reference implementation is the oracle."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def numbers(*shape: int) -> Floats:
 
 
 class Model:
-    """A small ONNX model in the making; each node reads the one before it unless it says otherwise."""
+    """Builds a small ONNX model; by default each node reads the one before it."""
 
     def __init__(self, shape: tuple[Any, ...] = ("batch", CHANNELS, SIZE, SIZE), opset: int = 17) -> None:
         self.shape, self.opset = shape, opset
@@ -51,29 +51,29 @@ class Model:
         return self.constants[-1].name
 
     def data(self) -> bytes:
-        made = helper.make_graph(
+        graph = helper.make_graph(
             self.nodes,
             "small",
             [helper.make_tensor_value_info("image", TensorProto.FLOAT, self.shape)],
             [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, None)],
             self.constants,
         )
-        return bytes(helper.make_model(made, opset_imports=[helper.make_opsetid("", self.opset)]).SerializeToString())
+        return bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)]).SerializeToString())
 
 
 def computed(data: bytes, image: Floats) -> Floats:
-    (found,) = ReferenceEvaluator(onnx.load_from_string(data)).run(None, {"image": image})
-    return np.asarray(found, np.float32)
+    (output,) = ReferenceEvaluator(onnx.load_from_string(data)).run(None, {"image": image})
+    return np.asarray(output, np.float32)
 
 
 def check(model: Model) -> Network:
-    """Checks that what was read computes what the model computes, also when folded; returns it as it was read."""
+    """Check that the net computes what the model computes, also when folded; return it as it was read."""
     inputs = numbers(2, CHANNELS, SIZE, SIZE)
     expected = computed(model.data(), inputs)
     network = onnx_reader.read(model.data())
-    for ours in (network, fold(network)):
-        found = computed(to_onnx(ours), inputs)
-        np.testing.assert_allclose(found.reshape(len(inputs), -1), expected.reshape(len(inputs), -1), 1e-4, 1e-4)
+    for variant in (network, fold(network)):
+        ours = computed(to_onnx(variant), inputs)
+        np.testing.assert_allclose(ours.reshape(len(inputs), -1), expected.reshape(len(inputs), -1), 1e-4, 1e-4)
     return network
 
 
@@ -100,7 +100,7 @@ def test_convolutions_with_any_padding(settings: dict[str, Any]) -> None:
 
 @given(pads=st.lists(st.integers(0, 2), min_size=4, max_size=4), stride=st.integers(1, 3))
 @hypothesis_settings(max_examples=25, deadline=None)
-def test_uneven_padding_is_evened_out(pads: list[int], stride: int) -> None:
+def test_asymmetric_padding_is_made_symmetric(pads: list[int], stride: int) -> None:
     model = Model()
     convolution(model, CHANNELS, 2, pads=pads, strides=[stride, stride])
     check(model)
@@ -146,7 +146,7 @@ def test_a_net_as_pytorch_exports_it() -> None:
 
 
 def test_a_net_as_tensorflow_exports_it() -> None:
-    """Channels last at the input, a shape put together of parts, a mean over axes, a product and a shift."""
+    """Channels last at the input, a shape assembled from parts, a mean over axes, a product and a shift."""
     model = Model(("batch", SIZE, SIZE, CHANNELS))
     model("Transpose", perm=[0, 3, 1, 2])
     model("Mul", np.float32(0.5))
@@ -190,35 +190,35 @@ def test_a_value_taken_from_a_constant() -> None:
     check(model)
 
 
-def test_a_shift_behind_a_sum_becomes_part_of_a_convolution() -> None:
+def test_a_shift_after_a_sum_becomes_part_of_a_convolution() -> None:
     model = Model()
     first = model("Relu")
     convolution(model, CHANNELS, CHANNELS, pads=[1, 1, 1, 1])
     model("Add", first)
     model("Add", numbers(CHANNELS, 1, 1))
-    assert not any(isinstance(each.operation, operations.Affine) for each in fold(check(model)).layers)
+    assert not any(isinstance(layer.operation, operations.Affine) for layer in fold(check(model)).layers)
 
 
-def test_a_shift_behind_a_sum_stays_where_its_terms_have_other_readers() -> None:
+def test_a_shift_after_a_sum_stays_where_its_terms_have_other_readers() -> None:
     model = Model()
     convolution(model, CHANNELS, CHANNELS, pads=[1, 1, 1, 1])
     term = model.last
     model("Add", model("Relu"), reads=[term])
     model("Add", numbers(CHANNELS, 1, 1))
-    assert any(isinstance(each.operation, operations.Affine) for each in fold(check(model)).layers)
+    assert any(isinstance(layer.operation, operations.Affine) for layer in fold(check(model)).layers)
 
 
 @pytest.mark.parametrize(
     ("automatic", "pads"), [("SAME_UPPER", [0, 0, 1, 1]), ("SAME_LOWER", [1, 1, 0, 0]), ("VALID", [0, 0, 0, 0])]
 )
-def test_automatic_padding_is_that_of_the_standard(automatic: str, pads: list[int]) -> None:
-    """The reference implementation pads otherwise, so what the standard's formula gives is written out here."""
-    weight, found = numbers(2, CHANNELS, 3, 3), []
+def test_automatic_padding_follows_the_standard(automatic: str, pads: list[int]) -> None:
+    """The reference implementation pads differently, so the results of the standard's formula are written out here."""
+    weight, models = numbers(2, CHANNELS, 3, 3), []
     for settings in ({"auto_pad": automatic}, {"pads": pads}):
         model = Model()
         model("Conv", weight, strides=[2, 2], **settings)
-        found.append(to_onnx(onnx_reader.read(model.data())))
-    assert found[0] == found[1]
+        models.append(to_onnx(onnx_reader.read(model.data())))
+    assert models[0] == models[1]
 
 
 def refused(model: Model) -> str:
@@ -230,16 +230,16 @@ def refused(model: Model) -> str:
 def test_an_unknown_operator_is_named_with_its_node() -> None:
     model = Model()
     model("Erf")
-    assert refused(model).startswith("node Erf_0: the operator Erf is not known; known are Add, ")
+    assert refused(model).startswith("node Erf_0: the operator Erf is not supported; supported are Add, ")
 
 
 @pytest.mark.parametrize(
     ("kind", "settings", "message"),
     [
         ("AveragePool", {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}, "a mean with padding (1, 1) before and (1, 1)"),
-        ("MaxPool", {"kernel_shape": [2, 2], "dilations": [2, 2]}, "dilated windows are not known"),
-        ("Flatten", {"axis": 2}, "only axis 1 is known"),
-        ("ReduceMean", {"axes": [1]}, "only a mean over height and width is known"),
+        ("MaxPool", {"kernel_shape": [2, 2], "dilations": [2, 2]}, "dilated windows are not supported"),
+        ("Flatten", {"axis": 2}, "only axis 1 is supported"),
+        ("ReduceMean", {"axes": [1]}, "only a mean over height and width is supported"),
     ],
 )
 def test_settings_without_an_operation_are_refused(kind: str, settings: dict[str, Any], message: str) -> None:
@@ -258,12 +258,12 @@ def test_an_input_of_any_size_is_refused() -> None:
     model = Model(("batch", 3, "height", "width"))
     model("Relu")
     assert refused(model) == (
-        "the input image has the shape ['batch', 3, 'height', 'width']; it must be an image of a fixed size"
+        "the input image has the shape ['batch', 3, 'height', 'width']; it must be an image of fixed size"
     )
 
 
 @given(st.binary(max_size=200))
 @hypothesis_settings(max_examples=50, deadline=None)
-def test_bytes_that_are_no_model_are_refused(data: bytes) -> None:
+def test_bytes_that_are_not_a_model_are_refused(data: bytes) -> None:
     with pytest.raises(ModelError):
         onnx_reader.read(data)

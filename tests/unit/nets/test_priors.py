@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from featx_job.nets.graph.operations import PriorBox
-from featx_job.nets.graph.shapes import boxes_at_a_place
+from featx_job.nets.graph.shapes import boxes_per_location
 from featx_job.nets.ssd.priors import prior_boxes
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,14 +32,14 @@ def layers(draw: st.DrawFn) -> PriorBox:
 
 
 @given(layers(), st.integers(1, 4), st.integers(1, 4))
-def test_boxes_are_those_of_caffes_loops(layer: PriorBox, height: int, width: int) -> None:
-    found = prior_boxes(layer, height, width, 300, 200)
-    assert found.shape == (height * width * boxes_at_a_place(layer), 4)
-    np.testing.assert_allclose(found, loops(layer, height, width), rtol=1e-5, atol=1e-5)
+def test_boxes_equal_those_of_caffe_s_loops(layer: PriorBox, height: int, width: int) -> None:
+    boxes = prior_boxes(layer, height, width, 300, 200)
+    assert boxes.shape == (height * width * boxes_per_location(layer), 4)
+    np.testing.assert_allclose(boxes, loops(layer, height, width), rtol=1e-5, atol=1e-5)
 
 
 def loops(layer: PriorBox, height: int, width: int) -> list[list[float]]:
-    """PriorBoxLayer::Forward_cpu as it is written there."""
+    """PriorBoxLayer::Forward_cpu, line by line."""
     high, wide = layer.image or (300, 200)
     step_y, step_x = layer.step or (high / height, wide / width)
     ratios = [1.0]

@@ -1,4 +1,4 @@
-"""Large fields are read and written as the protobuf library would, without its copies."""
+"""Large fields are read and written as by the protobuf library, without its copies."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ NUMBERS = st.integers(1, 2**29 - 1)
 
 
 @given(NUMBERS, st.lists(st.binary(max_size=200), max_size=4))
-def test_a_field_that_is_written_is_read_again(number: int, parts: list[bytes]) -> None:
+def test_a_written_field_can_be_read(number: int, parts: list[bytes]) -> None:
     written = b"".join(protobuf_wire.field(number, parts))
-    (found,) = protobuf_wire.fields(memoryview(written))
-    assert (found.number, bytes(found.value), bytes(found.whole)) == (number, b"".join(parts), written)
+    (field,) = protobuf_wire.fields(memoryview(written))
+    assert (field.number, bytes(field.value), bytes(field.whole)) == (number, b"".join(parts), written)
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False), max_size=50), st.text(max_size=300), st.integers(-1, 2**31 - 1))
-def test_fields_are_those_that_the_library_wrote(numbers: list[float], name: str, shape: int) -> None:
+def test_fields_are_read_as_the_library_wrote_them(numbers: list[float], name: str, shape: int) -> None:
     layer = caffe_pb2.LayerParameter(name=name, blobs=[caffe_pb2.BlobProto(num=shape, data=numbers)])
     net = caffe_pb2.NetParameter(layer=[layer], name="net")
-    found = {each.number: each for each in protobuf_wire.fields(memoryview(net.SerializeToString()))}
-    assert bytes(found[caffe_pb2.NetParameter.NAME_FIELD_NUMBER].value) == b"net"
-    inner = protobuf_wire.fields(found[caffe_pb2.NetParameter.LAYER_FIELD_NUMBER].value)
-    assert b"".join(bytes(each.whole) for each in inner) == layer.SerializeToString()
+    fields = {field.number: field for field in protobuf_wire.fields(memoryview(net.SerializeToString()))}
+    assert bytes(fields[caffe_pb2.NetParameter.NAME_FIELD_NUMBER].value) == b"net"
+    inner = protobuf_wire.fields(fields[caffe_pb2.NetParameter.LAYER_FIELD_NUMBER].value)
+    assert b"".join(bytes(field.whole) for field in inner) == layer.SerializeToString()
 
 
 @given(st.binary(max_size=100))
-def test_any_bytes_are_fields_or_refused(data: bytes) -> None:
+def test_arbitrary_bytes_are_fields_or_refused(data: bytes) -> None:
     try:
-        found = list(protobuf_wire.fields(memoryview(data)))
+        fields = list(protobuf_wire.fields(memoryview(data)))
     except ValueError:
         return
-    assert b"".join(bytes(each.whole) for each in found) == data
+    assert b"".join(bytes(field.whole) for field in fields) == data
 
 
-def test_weights_are_views_of_the_file_in_packed_and_in_plain_form() -> None:
+def test_weights_are_views_of_the_file_packed_or_not() -> None:
     values = np.arange(6, dtype="<f4")
     packed = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2, 3]), data=values.tolist()).SerializeToString()
     plain = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2, 3])).SerializeToString()
     plain += b"".join(b"\x2d" + value.tobytes() for value in values)  # field 5, four bytes each
     for blob in (packed, plain):
         layer = b"".join(protobuf_wire.field(7, (blob,))) + caffe_pb2.LayerParameter(name="conv").SerializeToString()
-        found = blobs.read_caffemodel(b"".join(protobuf_wire.field(100, (layer,))))
-        assert found["conv"][0].tolist() == [[0, 1, 2], [3, 4, 5]]
+        weights = blobs.read_caffemodel(b"".join(protobuf_wire.field(100, (layer,))))
+        assert weights["conv"][0].tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
-def test_half_a_caffemodel_is_refused() -> None:
+def test_a_truncated_caffemodel_is_refused() -> None:
     net = CaffeNet(3, 8, 8)
     net.layer(
         "InnerProduct",
@@ -65,11 +65,11 @@ def test_half_a_caffemodel_is_refused() -> None:
     )
     whole = net.caffemodel()
     for end in range(1, len(whole), 97):
-        with pytest.raises(ModelError, match=r"no caffemodel, or the file is cut short|hold no layer"):
+        with pytest.raises(ModelError, match=r"not a caffemodel, or the file is truncated|contain no layers"):
             blobs.read_caffemodel(whole[:end])
 
 
-def test_an_onnx_model_is_written_byte_by_byte_as_the_library_would() -> None:
+def test_an_onnx_model_is_written_with_the_bytes_that_the_library_would_write() -> None:
     net = CaffeNet(3, 8, 8)
     net.layer(
         "InnerProduct",

@@ -1,4 +1,4 @@
-"""Integers stand for values that are near enough, and one value has one scale wherever it is handed on."""
+"""Integers approximate values closely, and one value has one scale wherever it is passed on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ import onnx
 from featx_job.nets.graph import operations
 from featx_job.nets.graph.network import Layer, Network
 from featx_job.nets.onnx.onnx_writer import to_onnx
-from featx_job.nets.quantization import Ranges, Seen, per_channel, scale_and_zero, settled, watched
+from featx_job.nets.quantization import (
+    ObservedRanges,
+    Ranges,
+    quantize_weight,
+    scale_and_zero_point,
+    value_ranges,
+    with_all_outputs,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -26,7 +33,7 @@ def convolution(inputs: int, outputs: int, size: int = 1) -> operations.Convolut
 
 
 def joined() -> Network:
-    """Two convolutions, one behind a pooling, whose outputs are joined for a third."""
+    """Two convolutions, one followed by pooling, whose outputs are concatenated for a third."""
     shape = (4, 6, 6)
     return Network(
         "joined",
@@ -46,42 +53,42 @@ def joined() -> Network:
 @given(st.lists(finite, min_size=4, max_size=40))
 def test_a_weight_is_off_by_half_a_step_at_most(values: list[float]) -> None:
     weight = np.array(values, np.float32).reshape(1, -1, 1, 1)
-    integers, scale = per_channel(weight)
+    integers, scale = quantize_weight(weight)
     assert np.abs(integers * scale.reshape(-1, 1, 1, 1) - weight).max() <= scale[0] * 0.501 + 1e-6
 
 
 @given(finite, finite)
-def test_zero_is_an_integer_and_both_ends_are_within_reach(one: float, other: float) -> None:
+def test_zero_is_an_integer_and_both_ends_are_representable(one: float, other: float) -> None:
     low, high = sorted((one, other))
-    scale, zero = scale_and_zero((low, high))
+    scale, zero = scale_and_zero_point((low, high))
     assert 0 <= zero <= 255
     assert (0 - zero) * scale <= min(low, 0) + scale
     assert (255 - zero) * scale >= max(high, 0) - scale
 
 
-def test_the_nets_own_outputs_come_first_among_those_that_are_watched() -> None:
-    assert watched(joined()).outputs == ("last", "left", "right", "pooled", "both")
+def test_the_nets_own_outputs_come_first_among_those_that_are_with_all_outputs() -> None:
+    assert with_all_outputs(joined()).outputs == ("last", "left", "right", "pooled", "both")
 
 
-def test_values_that_are_only_handed_on_share_one_range() -> None:
-    seen = Seen((-9, 9), ((-2, 2), (0, 1), (-3, 4), (-1, 4), (-1, 5)))
-    ranges = settled(joined(), seen)
+def test_values_that_are_only_passed_on_share_one_range() -> None:
+    seen = ObservedRanges((-9, 9), ((-2, 2), (0, 1), (-3, 4), (-1, 4), (-1, 5)))
+    ranges = value_ranges(joined(), seen)
     assert {ranges[name] for name in ("left", "right", "pooled", "both")} == {(-3, 5)}
     assert ranges["data"] == (-9, 9)
     assert ranges["last"] == (-2, 2)
 
 
-def test_a_net_in_integers_gives_nearly_what_it_gives_in_floats() -> None:
+def test_a_net_in_integers_is_close_to_itself_in_floats() -> None:
     network, images = joined(), numbers(2, 3, 6, 6)
-    plain = run(watched(network), images)
+    plain = run(with_all_outputs(network), images)
     outputs = tuple((float(value.min()), float(value.max())) for value in plain)
-    ranges = settled(network, Seen((float(images.min()), float(images.max())), outputs))
-    (found,) = run(network, images, ranges)
-    assert 0 < np.abs(found - plain[0]).max() < 0.03 * np.abs(plain[0]).max()
+    ranges = value_ranges(network, ObservedRanges((float(images.min()), float(images.max())), outputs))
+    (outputs_int8,) = run(network, images, ranges)
+    assert 0 < np.abs(outputs_int8 - plain[0]).max() < 0.03 * np.abs(plain[0]).max()
 
 
 def run(network: Network, images: NDArray[np.float32], ranges: Ranges | None = None) -> list[NDArray[np.float32]]:
-    """Runs a net by ONNX's reference, whose integers do not overflow as those of CPUs without VNNI do."""
+    """Run a net in ONNX's reference, whose integers do not overflow as on CPUs without VNNI."""
     model = onnx.load_from_string(to_onnx(network, ranges))
     model.opset_import[0].version = 19  # the oldest whose integers the reference has; nothing else differs
     return [np.array(value) for value in ReferenceEvaluator(model).run(None, {network.input: images})]

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.errors import ModelError
-from featx_job.nets.load import Loaded, load_detector, load_extractor
+from featx_job.nets.prepare import PreparedNet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.caffe_nets import CaffeNet
+from tests.support.prepared_nets import load_detector, load_extractor
 from tests.support.tiny_models import tiny_extractor, tiny_ssd
 
 NUMBERS = ["0", "-1", "-2", "1", "2", "3", "7", "100000", "2147483647", "4294967295", "1e30", "-0.5", "nan", "inf"]
@@ -41,7 +42,7 @@ def test_pooling_windows_cover_the_map_and_none_lies_outside(size: int, kernel: 
         with pytest.raises(ModelError, match="must be smaller than the window"):
             pooled(size, size, **given_settings)
     elif len(inside) < len(starts) and not pad:
-        with pytest.raises(ModelError, match="last window lies outside of the map"):
+        with pytest.raises(ModelError, match="last window lies outside the map"):
             pooled(size, size, **given_settings)
     elif kernel - 2 * pad - size < stride:  # else Caffe itself counts less than one window
         assert pooled(size, size, **given_settings) == (3, len(inside), len(inside))
@@ -66,15 +67,19 @@ def test_padding_on_one_axis_cuts_windows_on_both() -> None:
         ("Pooling", {"pooling_param": {"kernel_h": 3}}, "must be 1 or more"),
         ("Softmax", {"softmax_param": {"axis": 4}}, "no axis 4"),
         ("Softmax", {"softmax_param": {"axis": 0}}, "no axis 0"),
-        ("Reshape", {"reshape_param": {"shape": {"dim": [0, 3, 8, 8, 0]}}}, "can't be made"),
-        ("Reshape", {"reshape_param": {"shape": {"dim": [0, -1, -1]}}}, "can't be made"),
-        ("Reshape", {"reshape_param": {"shape": {"dim": [0, -1, -3]}}}, "can't be made"),
-        ("Reshape", {"reshape_param": {"shape": {"dim": [2, -1]}}}, "can't be made"),
-        ("Reshape", {}, "can't be made"),
-        ("Reshape", {"reshape_param": {"shape": {"dim": [-1]}, "axis": 2}}, "known from axis 0 or 1"),
-        ("Reshape", {"reshape_param": {"shape": {"dim": [-1]}, "axis": 1, "num_axes": 2}}, "known from axis 0 or 1"),
-        ("Power", {"power_param": {"scale": "NaN"}}, "scale is or holds a value that is no finite number"),
-        ("ReLU", {"relu_param": {"negative_slope": "Infinity"}}, "slope is or holds a value that is no finite"),
+        ("Reshape", {"reshape_param": {"shape": {"dim": [0, 3, 8, 8, 0]}}}, "can't be reshaped"),
+        ("Reshape", {"reshape_param": {"shape": {"dim": [0, -1, -1]}}}, "can't be reshaped"),
+        ("Reshape", {"reshape_param": {"shape": {"dim": [0, -1, -3]}}}, "can't be reshaped"),
+        ("Reshape", {"reshape_param": {"shape": {"dim": [2, -1]}}}, "can't be reshaped"),
+        ("Reshape", {}, "can't be reshaped"),
+        ("Reshape", {"reshape_param": {"shape": {"dim": [-1]}, "axis": 2}}, "only supported from axis 0 or 1"),
+        (
+            "Reshape",
+            {"reshape_param": {"shape": {"dim": [-1]}, "axis": 1, "num_axes": 2}},
+            "only supported from axis 0 or 1",
+        ),
+        ("Power", {"power_param": {"scale": "NaN"}}, "scale is not a finite number"),
+        ("ReLU", {"relu_param": {"negative_slope": "Infinity"}}, "slope is not a finite number"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(kind: str, given_settings: dict[str, Any], expected: str) -> None:
@@ -110,14 +115,14 @@ def test_an_input_that_no_memory_holds_is_refused() -> None:
 def test_weights_that_are_no_numbers_are_refused() -> None:
     net = tiny_extractor()
     net.message.layer[1].blobs[0].data[5] = float("nan")
-    with pytest.raises(ModelError, match="layer first: weight is or holds a value that is no finite number"):
+    with pytest.raises(ModelError, match="layer first: weight is not a finite number"):
         caffe_reader.read(net.prototxt(), net.caffemodel())
 
 
 def test_a_negative_variance_is_refused() -> None:
     net = CaffeNet(3, 4, 4)
     net.layer("BatchNorm", "bn", ["data"], blobs=[[0, 0, 0], [1, -1, 1], [1]])
-    with pytest.raises(ModelError, match="layer bn: scale is or holds a value that is no finite number"):
+    with pytest.raises(ModelError, match="layer bn: scale is not a finite number"):
         caffe_reader.read(net.prototxt(), net.caffemodel())
 
 
@@ -125,11 +130,11 @@ def numbers_in(text: str) -> list[re.Match[str]]:
     return list(re.finditer(r"(?<=: )(-?[\d.e-]+|true|false)$", text, re.MULTILINE))
 
 
-def load_ssd(text: str) -> Loaded:
+def load_ssd(text: str) -> PreparedNet:
     return load_detector(text, tiny_ssd().caffemodel())
 
 
-def load_feature(text: str) -> Loaded:
+def load_feature(text: str) -> PreparedNet:
     return load_extractor(text, tiny_extractor().caffemodel(), "prob")
 
 

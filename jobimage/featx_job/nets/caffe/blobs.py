@@ -1,6 +1,6 @@
-"""Reads Caffe's two files into messages, and weights into arrays, with errors that name the place.
+"""Parses Caffe's two files into messages, and weights into arrays, with errors that name the position.
 
-The prototxt says what the net is; of the caffemodel only the weights are taken, by layer name, as Caffe does.
+The prototxt defines the net; from the caffemodel only the weights are used, by layer name, as in Caffe.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from featx_job.nets.protobuf_wire import Part
 
 Weights = dict[str, list[Array]]
 
-# What V2 calls the layer types of V1 (Caffe's UpgradeV1LayerType).
+# V2 names of V1's layer types (Caffe's UpgradeV1LayerType).
 V1_TYPES = {
     "ABSVAL": "AbsVal",
     "ACCURACY": "Accuracy",
@@ -64,10 +64,10 @@ _SHARED = ("concat", "convolution", "inner_product", "lrn", "pooling", "power", 
 
 
 def read_prototxt(text: str) -> caffe_pb2.NetParameter:
-    """Returns the net that a prototxt describes; training settings in it are passed over.
+    """Return the net that a prototxt describes; training settings are ignored.
 
     Raises:
-        ModelError: It can't be parsed; the message has line and column.
+        ModelError: The text can't be parsed; the message has line and column.
     """
     net = caffe_pb2.NetParameter()
     try:
@@ -78,12 +78,12 @@ def read_prototxt(text: str) -> caffe_pb2.NetParameter:
 
 
 def read_caffemodel(data: Part) -> Weights:
-    """Returns the weights of each layer by name, float32, in the order of the layer's blobs.
+    """Return the weights of each layer by name, float32, in the order of the layer's blobs.
 
     Arrays are views of the bytes wherever these are float32.
 
     Raises:
-        ModelError: The bytes are no caffemodel, or a blob's values do not fill its shape.
+        ModelError: The bytes are not a caffemodel, or a blob's values do not match its shape.
     """
     weights: Weights = {}
     layers = 0
@@ -93,35 +93,36 @@ def read_caffemodel(data: Part) -> Weights:
             if kind is None or field.wire != protobuf_wire.LENGTH:
                 continue
             layers += 1
-            blobs = [each.value for each in protobuf_wire.fields(field.value) if each.number == kind.BLOBS_FIELD_NUMBER]
-            rest = (each.whole for each in protobuf_wire.fields(field.value) if each.number != kind.BLOBS_FIELD_NUMBER)
+            inner = list(protobuf_wire.fields(field.value))
+            blobs = [part.value for part in inner if part.number == kind.BLOBS_FIELD_NUMBER]
+            rest = (part.whole for part in inner if part.number != kind.BLOBS_FIELD_NUMBER)
             layer = kind.FromString(b"".join(rest))
             if blobs:
                 weights[layer.name] = [_array(layer.name, blob) for blob in blobs]
-    except (message.DecodeError, ValueError):  # of which UnicodeDecodeError is one
-        raise ModelError("the weights are no caffemodel, or the file is cut short") from None
+    except (message.DecodeError, ValueError):  # including UnicodeDecodeError
+        raise ModelError("the weights are not a caffemodel, or the file is truncated") from None
     if not layers:
-        raise ModelError(f"the weights ({len(data)} bytes) hold no layer: is this the caffemodel?")
+        raise ModelError(f"the weights ({len(data)} bytes) contain no layers: is this the caffemodel?")
     return weights
 
 
 def _array(layer: str, data: memoryview) -> Array:
-    found = list(protobuf_wire.fields(data))
+    fields = list(protobuf_wire.fields(data))
     numbers = caffe_pb2.BlobProto.DATA_FIELD_NUMBER
-    blob = caffe_pb2.BlobProto.FromString(b"".join(each.whole for each in found if each.number != numbers))
-    pieces = [np.frombuffer(each.value, "<f4") for each in found if each.number == numbers]
+    blob = caffe_pb2.BlobProto.FromString(b"".join(field.whole for field in fields if field.number != numbers))
+    pieces = [np.frombuffer(field.value, "<f4") for field in fields if field.number == numbers]
     values = pieces[0] if len(pieces) == 1 else np.concatenate([*pieces, np.array(blob.double_data, np.float32)])
     dims = tuple(blob.shape.dim) if blob.HasField("shape") else (blob.num, blob.channels, blob.height, blob.width)
     if values.size != int(np.prod(dims)):
-        raise ModelError(f"layer {layer}: a blob of shape {dims} holds {values.size} values: the file is damaged")
+        raise ModelError(f"layer {layer}: a blob of shape {dims} has {values.size} values: the file is damaged")
     return values.reshape(dims)
 
 
 def layers_for_inference(net: caffe_pb2.NetParameter) -> tuple[list[caffe_pb2.LayerParameter], list[str]]:
-    """Returns the layers of both dialects that take part in inference, and notes on what a user should know.
+    """Return the layers of both dialects that are used for inference, and notes for the model's owner.
 
-    A file that mixes V1 `layers` with V2 `layer` loses the V2 ones in Caffe (UpgradeV1Net) and in BigDL's loader; here
-    both are read, the V2 ones last.
+    If a file mixes V1 `layers` with V2 `layer`, Caffe (UpgradeV1Net) and BigDL's loader lose the V2 ones; here both are
+    read, the V2 ones last.
     """
     upgraded = [_upgraded(layer) for layer in net.layers]
     notes = []

@@ -1,7 +1,7 @@
-"""Caffe's prototxt and caffemodel -> `Network`: what each layer type means, and the shapes that follow.
+"""Caffe's prototxt and caffemodel -> `Network`: the meaning of each layer type, and output shapes.
 
-Layers are read in file order. A blob name may be written several times (in-place layers); it stands for whichever layer
-wrote it last, which is how Caffe runs them.
+Layers are read in file order. A blob may be written several times (in-place layers); its name refers to the layer that
+wrote it last, as in Caffe.
 """
 
 from __future__ import annotations
@@ -40,78 +40,78 @@ TRAINING_ONLY = {
 
 
 class Context(NamedTuple):
-    """What a layer is made from: its message, its weights, and the shapes of what it reads."""
+    """A layer's message, its weights, and the shapes of its inputs."""
 
     message: caffe_pb2.LayerParameter
     blobs: list[Array]
     inputs: tuple[Shape, ...]
 
     def blob(self, index: int, size: int, what: str) -> Array:
-        """Returns a blob's values as float32.
+        """Return a blob's values as float32.
 
         Raises:
-            ModelError: The weights lack it, or it has another size than the prototxt asks for.
+            ModelError: The blob is missing from the weights, or its size differs from the prototxt's.
         """
         name = self.message.name
         if index >= len(self.blobs):
             raise ModelError(
-                f"layer {name} ({self.message.type}): the weights hold no {what} for it; is it the same net?"
+                f"layer {name} ({self.message.type}): the weights have no {what} for it; do they belong to this net?"
             )
         if self.blobs[index].size != size:
-            found = self.blobs[index].shape
-            raise ModelError(f"layer {name}: the prototxt asks for {size} values of {what}, the weights hold {found}")
+            shape = self.blobs[index].shape
+            raise ModelError(f"layer {name}: the prototxt requires {size} values of {what}, the weights have {shape}")
         return self.blobs[index]
 
 
 def read(prototxt: str, caffemodel: Part) -> Network:
-    """Returns the net of a Caffe model.
+    """Return the net of a Caffe model.
 
     Args:
-        prototxt: Text of the architecture, of either dialect or both.
-        caffemodel: The weights' bytes.
+        prototxt: The architecture's text, in either dialect or both.
+        caffemodel: The bytes of the weights.
 
     Raises:
-        ModelError: Either file can't be read, a layer type is unknown, or weights and architecture do not fit.
+        ModelError: Either file can't be parsed, a layer type is unknown, or weights and architecture do not match.
     """
     net = read_prototxt(prototxt)
     weights = read_caffemodel(caffemodel)
     messages, notes = layers_for_inference(net)
     name, shape = _input(net, messages)
-    written: dict[str, str] = {name: name}
+    writers: dict[str, str] = {name: name}
     shape_of: dict[str, Shape] = {name: shape}
     layers: list[Layer] = []
     for message in messages:
         if message.type in INPUTS or message.type in TRAINING_ONLY:
             continue
-        inputs = tuple(_written(message, bottom, written) for bottom in message.bottom)
+        inputs = tuple(_writer_of(message, bottom, writers) for bottom in message.bottom)
         if message.name in shape_of:
-            raise ModelError(f"two layers, or a layer and the input, are called {message.name!r}")
-        layer = _layer(message, weights, inputs, tuple(shape_of[each] for each in inputs), shape)
+            raise ModelError(f"two layers, or a layer and the input, have the name {message.name!r}")
+        layer = _layer(message, weights, inputs, tuple(shape_of[source] for source in inputs), shape)
         layers.append(layer)
         shape_of[layer.name] = layer.shape
-        written |= dict.fromkeys(message.top, layer.name)
+        writers |= dict.fromkeys(message.top, layer.name)
     if not layers:
-        raise ModelError("the prototxt has no layer")
-    read_by = {each for layer in layers for each in layer.inputs}
-    outputs = tuple(layer.name for layer in layers if layer.name not in read_by)
+        raise ModelError("the prototxt has no layers")
+    read = {source for layer in layers for source in layer.inputs}
+    outputs = tuple(layer.name for layer in layers if layer.name not in read)
     return Network(net.name, name, shape, tuple(layers), outputs, tuple(notes + _notes_on_blobs(messages)))
 
 
 def _notes_on_blobs(messages: list[caffe_pb2.LayerParameter]) -> list[str]:
-    """Tells of blobs that several layers write: in Caffe such a name stands for the last, in Featx for the layer."""
+    """Return notes on blobs that several layers write: Caffe's name refers to the last one, Featx's to the layer."""
     writers: dict[str, list[str]] = {}
     for message in messages:
         for top in message.top:
             writers.setdefault(top, []).append(message.name)
     return [
-        f"layer {top} is not what Caffe's blob {top} holds in the end: {', '.join(names[1:])} write it in place"
+        f"layer {top} differs from the final content of Caffe's blob {top}: {', '.join(names[1:])} modify it in place"
         for top, names in writers.items()
         if names[0] == top and len(names) > 1
     ]
 
 
 def _input(net: caffe_pb2.NetParameter, messages: list[caffe_pb2.LayerParameter]) -> tuple[str, Shape]:
-    layer = next((each for each in messages if each.type in INPUTS and each.top), None)
+    layer = next((message for message in messages if message.type in INPUTS and message.top), None)
     if net.input:
         dims = tuple(net.input_shape[0].dim) if net.input_shape else tuple(net.input_dim[:4])
         name = net.input[0]
@@ -121,34 +121,36 @@ def _input(net: caffe_pb2.NetParameter, messages: list[caffe_pb2.LayerParameter]
     else:
         raise ModelError("the prototxt declares no input (`input` with `input_shape`, or an Input layer)")
     if len(dims) != 4 or dims[1] != 3 or min(dims[2:]) < 1:
-        raise ModelError(f"the prototxt's input {name!r} has the shape {dims}; an image's is (n, 3, height, width)")
+        raise ModelError(
+            f"the prototxt's input {name!r} has the shape {dims}; an image must have (n, 3, height, width)"
+        )
     shapes.check_size(f"the prototxt's input {name!r}", tuple(dims[1:]))
     return name, tuple(int(size) for size in dims[1:])
 
 
-def _written(message: caffe_pb2.LayerParameter, bottom: str, written: dict[str, str]) -> str:
-    if bottom not in written:
-        raise ModelError(f"layer {message.name} ({message.type}) reads {bottom!r}, which no layer before it writes")
-    return written[bottom]
+def _writer_of(message: caffe_pb2.LayerParameter, bottom: str, writers: dict[str, str]) -> str:
+    if bottom not in writers:
+        raise ModelError(f"layer {message.name} ({message.type}) reads {bottom!r}, but no earlier layer writes it")
+    return writers[bottom]
 
 
 def _layer(
     message: caffe_pb2.LayerParameter,
     weights: Weights,
     inputs: tuple[str, ...],
-    given: tuple[Shape, ...],
+    input_shapes: tuple[Shape, ...],
     net_input: Shape,
 ) -> Layer:
-    make = READERS.get(message.type)
-    if make is None:
+    read_operation = READERS.get(message.type)
+    if read_operation is None:
         raise ModelError(
-            f"layer {message.name} has the type {message.type!r}; known types are {', '.join(sorted(READERS))}"
+            f"layer {message.name} has the unknown type {message.type!r}; supported are {', '.join(sorted(READERS))}"
         )
-    if not given:
-        raise ModelError(f"layer {message.name} ({message.type}) reads nothing")
-    operation = make(Context(message, weights.get(message.name, []), given))
+    if not input_shapes:
+        raise ModelError(f"layer {message.name} ({message.type}) has no input")
+    operation = read_operation(Context(message, weights.get(message.name, []), input_shapes))
     _check_numbers(message.name, operation)
-    shape = shapes.after(message.name, operation, given, net_input)
+    shape = shapes.output_shape(message.name, operation, input_shapes, net_input)
     return Layer(message.name, operation, inputs, shape)
 
 
@@ -157,11 +159,11 @@ def _check_numbers(name: str, operation: Operation) -> None:
         value = getattr(operation, field.name)
         numeric = isinstance(value, float | tuple | np.ndarray)
         if numeric and not np.isfinite(value).all():
-            raise ModelError(f"layer {name}: {field.name} is or holds a value that is no finite number")
+            raise ModelError(f"layer {name}: {field.name} is not a finite number, or contains a value that is not")
 
 
 def _pair(message: caffe_pb2.LayerParameter, both: list[int], high: int, wide: int, default: int) -> tuple[int, int]:
-    """Returns (vertical, horizontal) of a setting that Caffe lets one write in three ways."""
+    """Return (vertical, horizontal) of a setting that can be written in three ways in Caffe."""
     if high or wide:
         return high, wide
     if len(both) > 2:
@@ -172,10 +174,12 @@ def _pair(message: caffe_pb2.LayerParameter, both: list[int], high: int, wide: i
 def _convolution(context: Context) -> Operation:
     settings, channels = context.message.convolution_param, context.inputs[0][0]
     kernel = _pair(context.message, list(settings.kernel_size), settings.kernel_h, settings.kernel_w, 0)
-    group = settings.group or channels + 1  # 0 fits nothing
+    group = settings.group or channels + 1  # 0 divides nothing
     if channels % group or settings.num_output % group or min(kernel) < 1:
         name = context.message.name
-        raise ModelError(f"layer {name}: kernel {kernel}, group {settings.group} do not fit {channels} input channels")
+        raise ModelError(
+            f"layer {name}: kernel {kernel}, group {settings.group} do not match {channels} input channels"
+        )
     shape = (settings.num_output, channels // settings.group, *kernel)
     weight = context.blob(0, int(np.prod(shape)), "weights").reshape(shape)
     bias = context.blob(1, shape[0], "bias").ravel() if settings.bias_term else np.zeros(shape[0], np.float32)
@@ -214,7 +218,7 @@ def _batch_norm(context: Context) -> Operation:
 def _scale(context: Context) -> Operation:
     settings, channels = context.message.scale_param, context.inputs[0][0]
     if settings.axis != 1 or settings.num_axes != 1 or len(context.inputs) != 1:
-        raise ModelError(f"layer {context.message.name}: Scale is known for one input, along channels")
+        raise ModelError(f"layer {context.message.name}: Scale is only supported for one input, along channels")
     shift = context.blob(1, channels, "bias").ravel() if settings.bias_term else np.zeros(channels, np.float32)
     return operations.Affine(context.blob(0, channels, "scale").ravel(), shift)
 
@@ -223,7 +227,9 @@ def _pooling(context: Context) -> Operation:
     settings, (_, height, width) = context.message.pooling_param, _map(context)
     methods = {settings.MAX: "max", settings.AVE: "average"}
     if settings.pool not in methods:
-        raise ModelError(f"layer {context.message.name}: stochastic pooling is for training; max and average are known")
+        raise ModelError(
+            f"layer {context.message.name}: stochastic pooling is for training; only max and average are supported"
+        )
     method = methods[settings.pool]
     if settings.global_pooling:
         return operations.Pooling(method, (height, width), (1, 1))  # type: ignore[arg-type]
@@ -239,16 +245,15 @@ def _pooling(context: Context) -> Operation:
 
 def _map(context: Context) -> Shape:
     if len(context.inputs[0]) != 3:
-        raise ModelError(
-            f"layer {context.message.name} ({context.message.type}) needs a map, but reads {context.inputs[0]}"
-        )
+        layer = f"layer {context.message.name} ({context.message.type})"
+        raise ModelError(f"{layer} needs a map, but its input has the shape {context.inputs[0]}")
     return context.inputs[0]
 
 
 def _eltwise(context: Context) -> Operation:
     settings, name = context.message.eltwise_param, context.message.name
     if settings.coeff and (settings.operation != settings.SUM or len(settings.coeff) != len(context.inputs)):
-        raise ModelError(f"layer {name}: Eltwise takes one coefficient for each input, and for SUM only")
+        raise ModelError(f"layer {name}: Eltwise takes one coefficient per input, and only for SUM")
     factors = tuple(settings.coeff) if any(factor != 1 for factor in settings.coeff) else ()
     methods = {settings.SUM: "sum", settings.PROD: "product", settings.MAX: "max"}
     return operations.Eltwise(methods[settings.operation], factors)  # type: ignore[arg-type]
@@ -263,7 +268,7 @@ def _concat(context: Context) -> Operation:
 def _lrn(context: Context) -> Operation:
     settings = context.message.lrn_param
     if settings.norm_region != settings.ACROSS_CHANNELS:
-        raise ModelError(f"layer {context.message.name}: LRN within a channel is not known, only across channels")
+        raise ModelError(f"layer {context.message.name}: LRN within a channel is not supported, only across channels")
     if settings.local_size % 2 == 0 or settings.k <= 0:
         raise ModelError(f"layer {context.message.name}: LRN needs an odd local_size and a k above 0")
     return operations.LocalResponse(settings.local_size, settings.alpha, settings.beta, settings.k)
@@ -272,7 +277,7 @@ def _lrn(context: Context) -> Operation:
 def _normalize(context: Context) -> Operation:
     settings, channels = context.message.norm_param, _map(context)[0]
     if settings.across_spatial:
-        raise ModelError(f"layer {context.message.name}: Normalize across_spatial is not known")
+        raise ModelError(f"layer {context.message.name}: Normalize across_spatial is not supported")
     scale = context.blob(0, 1 if settings.channel_shared else channels, "scale").ravel()
     return operations.Normalize(np.broadcast_to(scale, (channels,)).copy(), settings.eps)
 
@@ -281,9 +286,9 @@ def _prior_box(context: Context) -> Operation:
     settings = context.message.prior_box_param
     steps = (settings.step_h or settings.step, settings.step_w or settings.step)
     if not settings.min_size:
-        raise ModelError(f"layer {context.message.name}: PriorBox without min_size")
+        raise ModelError(f"layer {context.message.name}: PriorBox needs a min_size")
     if settings.max_size and len(settings.max_size) != len(settings.min_size):
-        raise ModelError(f"layer {context.message.name}: PriorBox needs a max_size for each min_size, or none")
+        raise ModelError(f"layer {context.message.name}: PriorBox needs one max_size per min_size, or none")
     if not all(0 < size < math.inf for size in (*settings.min_size, *settings.max_size, *settings.aspect_ratio)):
         raise ModelError(f"layer {context.message.name}: PriorBox needs sizes and aspect ratios above 0")
     if len(settings.variance) not in (0, 1, 4):
@@ -305,7 +310,7 @@ def _prior_box(context: Context) -> Operation:
 def _permute(context: Context) -> Operation:
     order, name = tuple(context.message.permute_param.order), context.message.name
     axes = len(context.inputs[0]) + 1
-    # Caffe appends the axes that are not named, in their order.
+    # Caffe appends the omitted axes, in their order.
     order += tuple(axis for axis in range(axes) if axis not in order)
     if sorted(order) != list(range(axes)) or order[0] != 0:
         raise ModelError(f"layer {name}: Permute to {list(order)} of {axes} axes; the batch must stay the first")
@@ -320,28 +325,28 @@ def _softmax(context: Context) -> Operation:
 def _flatten(context: Context) -> Operation:
     settings, axes = context.message.flatten_param, len(context.inputs[0]) + 1
     if settings.axis != 1 or settings.end_axis not in (-1, axes - 1):
-        raise ModelError(f"layer {context.message.name}: Flatten is known from axis 1 to the last one only")
+        raise ModelError(f"layer {context.message.name}: Flatten is only supported from axis 1 to the last one")
     return operations.Flatten()
 
 
 def _reshape(context: Context) -> Operation:
     settings = context.message.reshape_param
     if settings.axis not in (0, 1) or settings.num_axes != -1:
-        raise ModelError(f"layer {context.message.name}: Reshape is known from axis 0 or 1 to the last one only")
+        raise ModelError(f"layer {context.message.name}: Reshape is only supported from axis 0 or 1 to the last one")
     dims = tuple(settings.shape.dim)
-    # From axis 1 on, a 0 stands for the axis at its place after the batch, as it does when the batch is named.
+    # From axis 1 on, a 0 refers to the axis at its position after the batch, as if the batch were included.
     return operations.Reshape((0, *dims) if settings.axis == 1 else dims)
 
 
 def _detection_output(context: Context) -> Operation:
     settings, name = context.message.detection_output_param, context.message.name
     if settings.code_type != caffe_pb2.PriorBoxParameter.CENTER_SIZE or not settings.share_location:
-        raise ModelError(f"layer {name}: boxes are known as CENTER_SIZE with share_location only")
+        raise ModelError(f"layer {name}: boxes are only supported as CENTER_SIZE with share_location")
     if settings.num_classes < 1 or settings.background_label_id >= settings.num_classes:
         background = settings.background_label_id
-        raise ModelError(f"layer {name}: background_label_id {background} is none of {settings.num_classes} classes")
+        raise ModelError(f"layer {name}: background_label_id {background} is not one of {settings.num_classes} classes")
     if settings.nms_param.eta != 1:
-        raise ModelError(f"layer {name}: adaptive suppression (eta {settings.nms_param.eta}) is not known")
+        raise ModelError(f"layer {name}: adaptive suppression (eta {settings.nms_param.eta}) is not supported")
     return operations.DetectionOutput(
         settings.num_classes,
         settings.background_label_id,

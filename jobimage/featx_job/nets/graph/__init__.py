@@ -1,1 +1,1 @@
-"""A net as a graph of operations: what readers produce and engines run."""
+"""A net as a graph of operations, produced by readers and run by engines."""

@@ -1,4 +1,4 @@
-"""The operations of a net: one dataclass per operation, named as the field names it, with its weights in it.
+"""The operations of a net: one dataclass per operation, with the field's usual name and its weights.
 
 Shapes have no batch axis: (channels, height, width) for maps, (units,) for vectors.
 """
@@ -37,12 +37,12 @@ class FullyConnected:
 
 @dataclass(frozen=True)
 class Identity:
-    """Passes its input on: Dropout and Split at inference. It keeps a name that a user may ask for."""
+    """Passes its input on: Dropout and Split at inference. Its name stays available to users."""
 
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """Per channel x * scale + shift, both (channels,), float32: what BatchNorm and Scale are at inference."""
+    """x * scale + shift per channel, both (channels,), float32: BatchNorm and Scale at inference."""
 
     scale: Array
     shift: Array
@@ -57,7 +57,7 @@ class Relu:
 
 @dataclass(frozen=True)
 class Pooling:
-    """Caffe's pooling: output sizes are rounded up, and a last window that begins in the padding is left out."""
+    """Caffe's pooling: output sizes are rounded up, and a last window that starts in the padding is dropped."""
 
     method: Literal["max", "average"]
     kernel: tuple[int, int]
@@ -68,7 +68,7 @@ class Pooling:
 
 @dataclass(frozen=True)
 class Eltwise:
-    """Elementwise over two or more inputs of one shape; a sum may have a factor for each input (none: all 1)."""
+    """Elementwise over two or more inputs of one shape; a sum may have a factor per input (none: all 1)."""
 
     method: Literal["sum", "product", "max"]
     factors: tuple[float, ...] = ()
@@ -76,7 +76,7 @@ class Eltwise:
 
 @dataclass(frozen=True)
 class Concat:
-    """Joins inputs along an axis, counted with the batch as axis 0."""
+    """Concatenates inputs along an axis, counted with the batch as axis 0."""
 
     axis: int = 1
 
@@ -122,7 +122,7 @@ class LocalResponse:
 
 @dataclass(frozen=True, eq=False)
 class Normalize:
-    """L2 norm across channels at each position, then a scale for each channel (caffe-ssd's Normalize)."""
+    """L2 norm across channels at each position, then a scale per channel (caffe-ssd's Normalize)."""
 
     scale: Array
     epsilon: float
@@ -142,16 +142,16 @@ class Flatten:
 
 @dataclass(frozen=True)
 class Reshape:
-    """Changes the shape; 0 keeps an axis, -1 is worked out; counted with the batch as axis 0."""
+    """Changes the shape; 0 keeps an axis, -1 is inferred; counted with the batch as axis 0."""
 
     dims: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class PriorBox:
-    """caffe-ssd's default boxes of one map; sizes in pixels, one (height, width) step or none.
+    """caffe-ssd's default boxes of one map; sizes in pixels, one (height, width) step or None.
 
-    Boxes are relative to `image` (height, width), or to the net's input where that is none.
+    Boxes are relative to `image` (height, width), or to the net's input if that is None.
     """
 
     min_sizes: tuple[float, ...]
@@ -167,7 +167,7 @@ class PriorBox:
 
 @dataclass(frozen=True, eq=False)
 class Priors:
-    """Default boxes that a model carries as numbers, as nets do that were not trained in Caffe; it reads no layer.
+    """Default boxes stored in the model, as in nets that were not trained in Caffe; it reads no layer.
 
     `boxes` is (n, 4) float32: x0, y0, x1, y1, relative to the input; `variances` is (4,) float32.
     """
@@ -178,7 +178,7 @@ class Priors:
 
 @dataclass(frozen=True)
 class DetectionOutput:
-    """caffe-ssd's last layer: decode, suppress, keep."""
+    """caffe-ssd's last layer: decodes boxes, suppresses overlapping ones, and keeps the best."""
 
     classes: int
     background: int

@@ -1,6 +1,6 @@
-"""The shape that each operation's output has, so that a net that does not fit together is refused when it is read.
+"""Output shapes of operations, so that an inconsistent net is refused when it is read.
 
-Shapes are without the batch axis. Sizes are rounded as Caffe rounds them (ConvolutionLayer, PoolingLayer).
+Shapes have no batch axis. Sizes are rounded as in Caffe (ConvolutionLayer, PoolingLayer).
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from featx_job.nets.graph import operations
 from featx_job.nets.graph.network import Layer
 from featx_job.nets.graph.operations import Operation, Shape
 
-# One image's values in one layer: a gigabyte. VGG16's largest map at 300x300 has 6 million.
-MOST_VALUES = 1 << 28
+# Values of one image in one layer: a gigabyte. VGG16's largest map at 300x300 has 6 million.
+MAX_VALUES = 1 << 28
 
 
-def after(name: str, operation: Operation, inputs: tuple[Shape, ...], net_input: Shape) -> Shape:
-    """Returns the shape of an operation's output.
+def output_shape(name: str, operation: Operation, inputs: tuple[Shape, ...], net_input: Shape) -> Shape:
+    """Return the shape of an operation's output.
 
     Args:
-        name: The layer's name, for the error.
+        name: The layer's name, for errors.
         operation: The operation.
-        inputs: Shapes of what it reads.
-        net_input: Shape of the net's input, which prior boxes are relative to.
+        inputs: Shapes of its inputs.
+        net_input: Shape of the net's input, for errors.
 
     Raises:
         ModelError: The operation can't be applied to these shapes.
@@ -50,7 +50,7 @@ def after(name: str, operation: Operation, inputs: tuple[Shape, ...], net_input:
                 raise ModelError(f"layer {name}: Eltwise of different shapes {inputs}")
             result = shape
         case operations.Concat():
-            result = _joined(name, inputs, operation.axis)
+            result = _concatenated(name, inputs, operation.axis)
         case operations.Softmax(axis=axis):
             if not 0 < axis <= len(shape):
                 raise ModelError(f"layer {name}: the shape {shape} has no axis {axis} for a softmax")
@@ -62,7 +62,7 @@ def after(name: str, operation: Operation, inputs: tuple[Shape, ...], net_input:
         case operations.Reshape():
             result = _reshaped(name, shape, operation.dims)
         case operations.PriorBox():
-            result = (2, boxes_at_a_place(operation) * math.prod(_spatial(name, shape)) * 4)
+            result = (2, boxes_per_location(operation) * math.prod(_spatial(name, shape)) * 4)
         case operations.Priors(boxes=boxes):
             result = (2, boxes.size)
         case operations.DetectionOutput():
@@ -75,51 +75,51 @@ def after(name: str, operation: Operation, inputs: tuple[Shape, ...], net_input:
     return result
 
 
-def layer(
+def layer_with_shape(
     name: str, operation: Operation, inputs: tuple[str, ...], shape_of: Callable[[str], Shape], net_input: Shape
 ) -> Layer:
-    """Returns a layer with its shape.
+    """Return a layer with its output shape.
 
     Args:
-        name: Its name.
-        operation: What it does.
-        inputs: The layers, or the net's input, that it reads.
-        shape_of: Returns the shape of each of those.
+        name: The layer's name.
+        operation: Its operation.
+        inputs: Names of the layers that it reads, or of the net's input.
+        shape_of: Returns the shape of an input.
         net_input: Shape of the net's input.
 
     Raises:
-        ModelError: As `after`.
+        ModelError: As `output_shape`.
     """
-    return Layer(name, operation, inputs, after(name, operation, tuple(map(shape_of, inputs)), net_input))
+    return Layer(name, operation, inputs, output_shape(name, operation, tuple(map(shape_of, inputs)), net_input))
 
 
 def check_size(what: str, shape: Shape) -> None:
-    """Refuses a shape that no executor has room for, which is how a wrong number in a prototxt shows.
+    """Refuse a shape that no executor has memory for; usually a wrong number in a prototxt.
 
     Raises:
-        ModelError: It holds more than MOST_VALUES values.
+        ModelError: The shape has more than MAX_VALUES values.
     """
-    if math.prod(shape) > MOST_VALUES:
-        raise ModelError(f"{what} would have the shape {shape}, more than {MOST_VALUES:,} values an image")
+    if math.prod(shape) > MAX_VALUES:
+        raise ModelError(f"{what} would have the shape {shape}, more than {MAX_VALUES:,} values per image")
 
 
-def boxes_at_a_place(operation: operations.PriorBox) -> int:
-    """Returns how many default boxes a PriorBox layer puts at each place of its map."""
-    return len(ratios(operation)) * len(operation.min_sizes) + len(operation.max_sizes)
+def boxes_per_location(operation: operations.PriorBox) -> int:
+    """Return the number of default boxes of a PriorBox layer at each location of its map."""
+    return len(aspect_ratios(operation)) * len(operation.min_sizes) + len(operation.max_sizes)
 
 
-def ratios(operation: operations.PriorBox) -> list[float]:
-    """Returns the aspect ratios of a PriorBox layer: 1 first, flipped ones after their own, none twice."""
-    found = [1.0]
+def aspect_ratios(operation: operations.PriorBox) -> list[float]:
+    """Return the aspect ratios of a PriorBox layer without duplicates: first 1, each flipped one after its original."""
+    ratios = [1.0]
     for ratio in operation.aspect_ratios:
-        if all(abs(ratio - other) > 1e-6 for other in found):
-            found += [ratio, 1.0 / ratio] if operation.flip else [ratio]
-    return found
+        if all(abs(ratio - other) > 1e-6 for other in ratios):
+            ratios += [ratio, 1.0 / ratio] if operation.flip else [ratio]
+    return ratios
 
 
 def _spatial(name: str, shape: Shape) -> Shape:
     if len(shape) != 3:
-        raise ModelError(f"layer {name} needs a map (channels, height, width), but reads the shape {shape}")
+        raise ModelError(f"layer {name} needs a map (channels, height, width), but its input has the shape {shape}")
     return shape[1:]
 
 
@@ -129,31 +129,29 @@ def _check_windows(name: str, *pairs: tuple[int, ...]) -> None:
 
 
 def _pooled(name: str, pooling: operations.Pooling, sizes: Shape) -> list[int]:
-    """Returns height and width after pooling (PoolingLayer::Reshape)."""
+    """Return height and width after pooling (PoolingLayer::Reshape)."""
     _check_windows(name, pooling.kernel, pooling.stride)
     if any(pad >= kernel for pad, kernel in zip(pooling.pad, pooling.kernel, strict=True)):
         raise ModelError(f"layer {name}: the padding {pooling.pad} must be smaller than the window {pooling.kernel}")
-    found = []
+    counts = []
     for size, kernel, stride, pad in zip(sizes, pooling.kernel, pooling.stride, pooling.pad, strict=True):
         steps = (size + 2 * pad - kernel) / stride
         count = (math.ceil(steps) if pooling.round_up else math.floor(steps)) + 1
         if (count - 1) * stride >= size + pad:
-            # With padding on either axis Caffe leaves such a window out. Without, it takes the maximum or the mean of
+            # With padding on either axis Caffe drops such a window. Without, it takes the maximum or the mean of
             # nothing, and so does MKL-DNN, whose division by 0 would end the executor.
             if not any(pooling.pad):
-                raise ModelError(
-                    f"layer {name}: its last window lies outside of the map {sizes}, there is nothing in it"
-                )
+                raise ModelError(f"layer {name}: its last window lies outside the map {sizes} and is empty")
             count -= 1
-        found.append(count)
-    return found
+        counts.append(count)
+    return counts
 
 
-def _joined(name: str, inputs: tuple[Shape, ...], axis: int) -> Shape:
+def _concatenated(name: str, inputs: tuple[Shape, ...], axis: int) -> Shape:
     at = axis - 1
     rest = {shape[:at] + shape[at + 1 :] for shape in inputs if len(shape) > at >= 0}
     if len(rest) != 1 or any(len(shape) <= at for shape in inputs) or at < 0:
-        raise ModelError(f"layer {name}: shapes {inputs} can't be joined along axis {axis}")
+        raise ModelError(f"layer {name}: shapes {inputs} can't be concatenated along axis {axis}")
     return (*inputs[0][:at], sum(shape[at] for shape in inputs), *inputs[0][at + 1 :])
 
 
@@ -163,7 +161,7 @@ def _reshaped(name: str, shape: Shape, dims: tuple[int, ...]) -> Shape:
     if wanted.count(-1) == 1:
         known = math.prod(size for size in wanted if size != -1)
         wanted[wanted.index(-1)] = total // known if known else 0
-    # The batch stays the first axis; a file may give it as 1, which is its own batch.
+    # The batch stays the first axis; a file may give it as 1, the batch size of the file.
     if dims[:1] not in ((0,), (1,), (-1,)) or any(size < 1 for size in wanted) or math.prod(wanted) != total:
-        raise ModelError(f"layer {name}: the shape {shape} can't be made {dims}")
+        raise ModelError(f"layer {name}: the shape {shape} can't be reshaped to {dims}")
     return tuple(wanted)

@@ -1,7 +1,7 @@
-"""What each ONNX operator means in our graph.
+"""The meaning of each ONNX operator in our graph.
 
-An operator becomes one operation, or a few in a row: the first reads what the node reads, each other the one before it.
-Weights are the inputs that are known when the file is read, whether the file keeps them as numbers or computes them.
+An operator becomes one operation, or a chain of several that starts with the node's inputs. Weights are the inputs that
+are constant, whether the file stores or computes them.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ Operations = Sequence[Operation]
 
 
 class Node(NamedTuple):
-    """A node as operators see it.
+    """A node of the model.
 
     Attributes:
-        name: Its output's name.
+        name: Name of its output.
         kind: Its operator.
         opset: Version of the operators.
         attributes: Its settings.
-        inputs: What it reads, in order; None where it is left out.
-        constants: Those inputs whose numbers are known.
+        inputs: Names of its inputs, in order; None for omitted ones.
+        constants: Numbers of the model's constants, by name.
         shapes: Shapes of the other inputs, without the batch axis, in order.
     """
 
@@ -46,11 +46,11 @@ class Node(NamedTuple):
     shapes: tuple[Shape, ...]
 
     def error(self, why: str) -> ModelError:
-        """Returns an error that names the node."""
+        """Return an error that names the node."""
         return ModelError(f"node {self.name} ({self.kind}): {why}")
 
     def constant(self, index: int) -> NDArray[Any] | None:
-        """Returns the numbers of an input, or None where it is left out.
+        """Return the numbers of an input, or None if it is omitted.
 
         Raises:
             ModelError: The input depends on the image.
@@ -63,60 +63,62 @@ class Node(NamedTuple):
         return self.constants[name]
 
     def weights(self, index: int) -> Array:
-        """Returns the numbers of an input as float32. Raises ModelError if it has none."""
-        found = self.constant(index)
-        if found is None:
-            raise self.error(f"it lacks input {index}")
-        return np.asarray(found, np.float32)
+        """Return the numbers of an input as float32. Raises ModelError if it has none."""
+        numbers = self.constant(index)
+        if numbers is None:
+            raise self.error(f"input {index} is missing")
+        return np.asarray(numbers, np.float32)
 
     def pair(self, name: str) -> tuple[int, int]:
-        """Returns a setting for (height, width), 1 where it is left out."""
+        """Return a setting for (height, width); defaults to 1."""
         high, wide = self.attributes.get(name, (1, 1))
         return int(high), int(wide)
 
     def axis(self, value: int) -> int:
-        """Returns an axis, counted with the batch as 0, that may be counted from the end."""
+        """Return an axis, counted with the batch as 0, from one that may be counted from the end."""
         return value + len(self.shapes[0]) + 1 if value < 0 else value
 
 
 def _convolution(node: Node) -> Operations:
     weight = node.weights(1)
     if weight.ndim != 4:
-        raise node.error(f"its weights have the shape {weight.shape}; only images can be convolved")
+        raise node.error(f"its weights have the shape {weight.shape}; only 2-D convolutions are supported")
     bias = node.weights(2) if len(node.inputs) > 2 else np.zeros(len(weight), np.float32)
     stride, dilation = node.pair("strides"), node.pair("dilations")
     kernel = tuple(step * (size - 1) + 1 for step, size in zip(dilation, weight.shape[2:], strict=True))
     before, after = _pads(node, kernel, stride)
-    weight, pad = _with_even_pads(node, weight, dilation, before, after)
+    weight, pad = _with_symmetric_pads(node, weight, dilation, before, after)
     return [operations.Convolution(weight, bias, stride, pad, dilation, int(node.attributes.get("group", 1)))]
 
 
-def _with_even_pads(
+def _with_symmetric_pads(
     node: Node, weight: Array, dilation: tuple[int, int], before: tuple[int, int], after: tuple[int, int]
 ) -> tuple[Array, tuple[int, int]]:
-    """Makes padding the same on both sides: rows and columns of zeros in the kernel take the place of what differs."""
+    """Make padding symmetric: zero rows and columns in the kernel replace the difference."""
     widths = [(0, 0), (0, 0)]
     for step, first, last in zip(dilation, before, after, strict=True):
         if (last - first) % step:
-            raise node.error(f"padding {before} before and {after} after can't be evened out with dilation {dilation}")
+            raise node.error(
+                f"padding {before} before and {after} after can't be made symmetric with dilation {dilation}"
+            )
         widths.append((max(0, (last - first) // step), max(0, (first - last) // step)))
     return np.pad(weight, widths), (max(before[0], after[0]), max(before[1], after[1]))
 
 
 def _pads(node: Node, kernel: Sequence[int], stride: Sequence[int]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Returns the padding before and after (height, width)."""
+    """Return the padding before and after (height, width)."""
     automatic = node.attributes.get("auto_pad", b"NOTSET").decode()
     if automatic in ("SAME_UPPER", "SAME_LOWER"):
         total = [
             max(0, (math.ceil(size / step) - 1) * step + window - size)
             for size, window, step in zip(node.shapes[0][1:], kernel, stride, strict=True)
         ]
-        less, more = [each // 2 for each in total], [each - each // 2 for each in total]
+        less, more = [size // 2 for size in total], [size - size // 2 for size in total]
         before, after = (less, more) if automatic == "SAME_UPPER" else (more, less)
     elif automatic == "VALID":
         before, after = [0, 0], [0, 0]
     else:
-        pads = [int(each) for each in node.attributes.get("pads", (0, 0, 0, 0))]
+        pads = [int(size) for size in node.attributes.get("pads", (0, 0, 0, 0))]
         before, after = pads[:2], pads[2:]
     return (before[0], before[1]), (after[0], after[1])
 
@@ -126,13 +128,13 @@ def _pooling(method: Literal["max", "average"]) -> Callable[[Node], Operations]:
 
 
 def _pooled(node: Node, method: Literal["max", "average"]) -> operations.Pooling:
-    """Returns Caffe's pooling with the same windows.
+    """Return Caffe's pooling with the same windows.
 
-    A maximum does not care where padding ends. A mean does: Caffe counts padding, but not what lies beyond it.
+    A maximum does not depend on where padding ends. A mean does: Caffe counts padding, but not what lies beyond it.
     """
     kernel, stride = node.pair("kernel_shape"), node.pair("strides")
     if node.pair("dilations") != (1, 1):
-        raise node.error("dilated windows are not known")
+        raise node.error("dilated windows are not supported")
     before, after = _pads(node, kernel, stride)
     rounded = math.ceil if node.attributes.get("ceil_mode") else math.floor
     wanted = tuple(
@@ -142,12 +144,12 @@ def _pooled(node: Node, method: Literal["max", "average"]) -> operations.Pooling
     counts_pads = bool(node.attributes.get("count_include_pad", 0))
     padded = any((*before, *after))
     if method == "average" and padded and (not counts_pads or before != after or rounded is math.ceil):
-        raise node.error(f"a mean with padding {before} before and {after} after is not known")
+        raise node.error(f"a mean with padding {before} before and {after} after is not supported")
     for round_up in (False, True):
         pooling = operations.Pooling(method, kernel, stride, before, round_up)
-        if shapes.after(node.name, pooling, node.shapes, node.shapes[0])[1:] == wanted:
+        if shapes.output_shape(node.name, pooling, node.shapes, node.shapes[0])[1:] == wanted:
             return pooling
-    raise node.error(f"padding {before} before and {after} after is not known")
+    raise node.error(f"padding {before} before and {after} after is not supported")
 
 
 def _global_mean(node: Node) -> Operations:
@@ -157,21 +159,21 @@ def _global_mean(node: Node) -> Operations:
 def _mean(node: Node) -> Operations:
     axes = node.attributes.get("axes") if len(node.inputs) < 2 else node.constant(1)
     if axes is None or sorted(node.axis(int(axis)) for axis in axes) != [2, 3]:
-        raise node.error("only a mean over height and width is known")
-    kept = node.attributes.get("keepdims", 1)
-    return [operations.Pooling("average", _size(node), _size(node)), *([] if kept else [operations.Flatten()])]
+        raise node.error("only a mean over height and width is supported")
+    keep_axes = node.attributes.get("keepdims", 1)
+    return [operations.Pooling("average", _size(node), _size(node)), *([] if keep_axes else [operations.Flatten()])]
 
 
 def _size(node: Node) -> tuple[int, int]:
     if len(node.shapes[0]) != 3:
-        raise node.error(f"it needs a map (channels, height, width), but reads the shape {node.shapes[0]}")
+        raise node.error(f"it needs a map (channels, height, width), but its input has the shape {node.shapes[0]}")
     return node.shapes[0][1], node.shapes[0][2]
 
 
 def _gemm(node: Node) -> Operations:
     settings = node.attributes
     if settings.get("transA") or settings.get("alpha", 1.0) != 1.0 or settings.get("beta", 1.0) != 1.0:
-        raise node.error("transA, and alpha or beta other than 1, are not known")
+        raise node.error("transA, and alpha or beta other than 1, are not supported")
     weight = node.weights(1) if settings.get("transB") else node.weights(1).T
     bias = node.weights(2) if len(node.inputs) > 2 else np.zeros(1, np.float32)
     return [_product(node, weight, np.broadcast_to(bias.reshape(-1), (len(weight),)).copy())]
@@ -189,13 +191,13 @@ def _product(node: Node, weight: Array, bias: Array) -> operations.FullyConnecte
 
 
 def _arithmetic(node: Node) -> Operations:
-    """Add, Sub, Mul or Div: of two values, or of a value and a number for each channel."""
+    """Add, Sub, Mul or Div: of two values, or of a value and one number per channel."""
     if len(node.shapes) == len(node.inputs):
-        return [_of_values(node)]
+        return [_elementwise(node)]
     if len(node.inputs) != 2:
-        raise node.error("a constant among more than two inputs is not known")
+        raise node.error("a constant among more than two inputs is not supported")
     first = node.inputs[0] in node.constants
-    numbers = _by_channel(node, node.weights(0 if first else 1))
+    numbers = _per_channel(node, node.weights(0 if first else 1))
     none, one = np.zeros_like(numbers), np.ones_like(numbers)
     match node.kind:
         case "Mul":
@@ -206,10 +208,10 @@ def _arithmetic(node: Node) -> Operations:
             return [operations.Affine(-one, numbers) if first else operations.Affine(one, -numbers)]
         case "Add" | "Sum":
             return [operations.Affine(one, numbers)]
-    raise node.error("a number divided by a value is not known")
+    raise node.error("a constant divided by a value is not supported")
 
 
-def _of_values(node: Node) -> operations.Eltwise:
+def _elementwise(node: Node) -> operations.Eltwise:
     match node.kind:
         case "Mul":
             return operations.Eltwise("product")
@@ -217,17 +219,17 @@ def _of_values(node: Node) -> operations.Eltwise:
             return operations.Eltwise("sum", (1.0, -1.0))
         case "Add" | "Sum":
             return operations.Eltwise("sum")
-    raise node.error("the quotient of two values is not known")
+    raise node.error("the quotient of two values is not supported")
 
 
-def _by_channel(node: Node, numbers: Array) -> Array:
+def _per_channel(node: Node, numbers: Array) -> Array:
     shape = node.shapes[0]
     wanted = (shape[0], *[1] * (len(shape) - 1))
     whole = (1,) * (len(wanted) + 1 - numbers.ndim) + numbers.shape
     if len(whole) > len(wanted) + 1 or any(
         size not in (1, want) for size, want in zip(whole, (1, *wanted), strict=True)
     ):
-        raise node.error(f"constants of the shape {numbers.shape} are not one for each channel of {shape}")
+        raise node.error(f"constants of the shape {numbers.shape} are not one number per channel of {shape}")
     return np.broadcast_to(numbers.reshape(-1), (shape[0],)).copy()
 
 
@@ -239,14 +241,14 @@ def _batch_normalization(node: Node) -> Operations:
 
 def _clip(node: Node) -> Operations:
     limits = []
-    for index, name, otherwise in ((1, "min", -math.inf), (2, "max", math.inf)):
-        found = node.constant(index)
-        limits.append(float(node.attributes.get(name, otherwise) if found is None else found.item()))
+    for index, name, default in ((1, "min", -math.inf), (2, "max", math.inf)):
+        limit = node.constant(index)
+        limits.append(float(node.attributes.get(name, default) if limit is None else limit.item()))
     low, high = limits
     if high == math.inf and low == 0:
         return [operations.Relu()]
     if math.inf in (high, -low):
-        raise node.error(f"only limits on both sides are known, or 0 below: {low} to {high}")
+        raise node.error(f"only limits on both sides, or 0 below, are supported: {low} to {high}")
     return [operations.Clip(low, high)]
 
 
@@ -260,47 +262,47 @@ def _softmax(node: Node) -> Operations:
 
 def _flatten(node: Node) -> Operations:
     if node.axis(int(node.attributes.get("axis", 1))) != 1:
-        raise node.error("only axis 1 is known: the batch stays an axis of its own")
+        raise node.error("only axis 1 is supported: the batch must stay a separate axis")
     return [operations.Flatten()]
 
 
 def _reshape(node: Node) -> Operations:
     sizes = node.constant(1)
     if sizes is None:
-        raise node.error("it must name its shape")
+        raise node.error("its shape is missing")
     return [operations.Reshape(tuple(int(size) for size in sizes))]
 
 
 def _squeeze(node: Node) -> Operations:
     axes = node.attributes.get("axes") if len(node.inputs) < 2 else node.constant(1)
     if axes is None:
-        raise node.error("it must name its axes")
+        raise node.error("its axes are missing")
     if node.kind == "Unsqueeze":
         size = list(node.shapes[0])
-        for axis in sorted(int(each) + (len(node.shapes[0]) + 1 + len(axes) if each < 0 else 0) for each in axes):
+        for axis in sorted(int(axis) + (len(node.shapes[0]) + 1 + len(axes) if axis < 0 else 0) for axis in axes):
             size.insert(axis - 1, 1)
     else:
-        gone = {node.axis(int(axis)) for axis in axes}
-        size = [length for axis, length in enumerate(node.shapes[0], 1) if axis not in gone]
+        removed = {node.axis(int(axis)) for axis in axes}
+        size = [length for axis, length in enumerate(node.shapes[0], 1) if axis not in removed]
     return [operations.Reshape((0, *size))]
 
 
-def _of_featx(operation: type[operations.PriorBox | operations.DetectionOutput]) -> Callable[[Node], Operations]:
-    """Reads an operation of our own that onnx_writer wrote."""
+def _featx_operation(operation: type[operations.PriorBox | operations.DetectionOutput]) -> Callable[[Node], Operations]:
+    """Return a reader of a Featx operation that onnx_writer wrote."""
     hints = typing.get_type_hints(operation)
 
-    def reading(node: Node) -> Operations:
+    def read(node: Node) -> Operations:
         values = {
             field.name: _typed(node.attributes.get(field.name), hints[field.name])
             for field in dataclasses.fields(operation)
         }
         return [operation(**values)]
 
-    return reading
+    return read
 
 
 def _typed(value: Any, hint: Any) -> Any:
-    """Turns an attribute into what a field holds; one that was left out is empty."""
+    """Convert an attribute to a field's type; an omitted one is empty."""
     optional = isinstance(hint, types.UnionType)
     if value is None:
         return None if optional else ()
@@ -351,7 +353,7 @@ OPERATORS: Mapping[tuple[str, str], Callable[[Node], Operations]] = {
     ("", "Sum"): _arithmetic,
     ("", "Transpose"): lambda node: [operations.Permute(tuple(int(axis) for axis in node.attributes["perm"]))],
     ("", "Unsqueeze"): _squeeze,
-    (DOMAIN, "DetectionOutput"): _of_featx(operations.DetectionOutput),
-    (DOMAIN, "PriorBox"): _of_featx(operations.PriorBox),
+    (DOMAIN, "DetectionOutput"): _featx_operation(operations.DetectionOutput),
+    (DOMAIN, "PriorBox"): _featx_operation(operations.PriorBox),
     (DOMAIN, "Priors"): _priors,
 }

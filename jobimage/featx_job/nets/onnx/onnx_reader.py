@@ -1,8 +1,8 @@
-"""ONNX -> `Network`: models of other frameworks as their exporters write them, and those with an SSD's end of our own.
+"""ONNX -> `Network`: models of other frameworks as exporters write them, and detectors with Featx's own SSD end.
 
-Exporters leave arithmetic in the file that has nothing to do with the image: shapes taken apart and put together,
-scales multiplied. All of it is computed here, with ONNX's own reference implementation, so that what is left are layers
-and their weights. The batch's size is 0 in that arithmetic, which is how a Reshape says "as it was".
+Exporters leave arithmetic in the file that does not depend on the image: shapes taken apart and reassembled, scales
+multiplied. It is evaluated here with ONNX's reference implementation, so that only layers and their weights remain.
+The batch size is 0 in that arithmetic, which means "unchanged" to a Reshape.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BATCH = 0
 
 
 def read(data: Part) -> Network:
-    """Returns the net of an ONNX model.
+    """Return the net of an ONNX model.
 
     A layer has the name of the tensor that it writes.
 
@@ -36,45 +36,45 @@ def read(data: Part) -> Network:
         data: The file's bytes.
 
     Raises:
-        ModelError: It is no ONNX model, it uses operators or settings that Featx has no operation for (the message
-            names the node), or its input is no image of a fixed size.
+        ModelError: The file is not an ONNX model, it uses unsupported operators or settings (the message names the
+            node), or its input is not an image of fixed size.
     """
     model = parse(data)
-    reading = _Reading(model)
+    reader = _Reader(model)
     for node in model.graph.node:
-        reading.node(node)
-    if not reading.layers:
-        raise ModelError("the ONNX model has no layer")
-    outputs = tuple(each.name for each in model.graph.output if each.name in reading.layers)
+        reader.node(node)
+    if not reader.layers:
+        raise ModelError("the ONNX model has no layers")
+    outputs = tuple(output.name for output in model.graph.output if output.name in reader.layers)
     if not outputs:
         raise ModelError("no output of the ONNX model depends on the image")
-    return Network(model.graph.name, reading.input, reading.input_shape, tuple(reading.layers.values()), outputs)
+    return Network(model.graph.name, reader.input, reader.input_shape, tuple(reader.layers.values()), outputs)
 
 
 def parse(data: Part) -> ModelProto:
-    """Returns the message of an ONNX file.
+    """Return the message of an ONNX file.
 
     Raises:
-        ModelError: It is none, or keeps its weights in other files.
+        ModelError: The file is not an ONNX model, or stores its weights in other files.
     """
     model = ModelProto()
     try:
-        model.ParseFromString(data)  # type: ignore[arg-type]  # it takes views too
+        model.ParseFromString(data)  # type: ignore[arg-type]  # it accepts views too
     except DecodeError:
-        raise ModelError("the file is no ONNX model") from None
+        raise ModelError("the file is not an ONNX model") from None
     if not model.graph.node or not model.opset_import:
-        raise ModelError("the file is no ONNX model, or an empty one")
+        raise ModelError("the file is not an ONNX model, or is empty")
     for tensor in model.graph.initializer:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise ModelError(f"the weights {tensor.name} lie in another file: save the model as one file")
+            raise ModelError(f"the weights {tensor.name} are in another file: save the model as one file")
     return model
 
 
 def constant(model: ModelProto, name: str) -> NDArray[Any]:
-    """Returns the numbers of a tensor that the file keeps.
+    """Return the numbers of a tensor stored in the file.
 
     Raises:
-        ModelError: It keeps none of that name.
+        ModelError: No tensor of that name is stored.
     """
     for tensor in model.graph.initializer:
         if tensor.name == name:
@@ -82,27 +82,27 @@ def constant(model: ModelProto, name: str) -> NDArray[Any]:
     raise ModelError(f"the model has no constant {name}")
 
 
-class _Reading:
-    """The layers and constants that were read so far."""
+class _Reader:
+    """Collects layers and constants, node by node."""
 
     def __init__(self, model: ModelProto) -> None:
-        self.opset = {each.domain: each.version for each in model.opset_import}.get("", 1)
-        self.constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+        self.opset = {opset.domain: opset.version for opset in model.opset_import}.get("", 1)
+        self.constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
         self.layers: dict[str, Layer] = {}
         self._pads: dict[str, tuple[str, NDArray[np.int64]]] = {}
-        found = [each for each in model.graph.input if each.name not in self.constants]
-        if len(found) != 1:
-            names = ", ".join(each.name for each in found)
-            raise ModelError(f"the ONNX model reads {len(found)} inputs ({names}); a net for images reads one")
-        self.input = found[0].name
-        self.input_shape, self._channels_last = _image(found[0], model)
+        inputs = [value for value in model.graph.input if value.name not in self.constants]
+        if len(inputs) != 1:
+            names = ", ".join(value.name for value in inputs)
+            raise ModelError(f"the ONNX model has {len(inputs)} inputs ({names}); a net for images must have one")
+        self.input = inputs[0].name
+        self.input_shape, self._channels_last = _image_shape(inputs[0], model)
 
     def node(self, node: NodeProto) -> None:
-        """Reads a node: it is computed if it can be, and becomes layers otherwise."""
+        """Evaluate a node if its inputs are constant; otherwise add its layers."""
         inputs = tuple(name or None for name in node.input)
         if node.op_type == "Shape" and inputs[0] not in self.constants:
             self.constants[node.output[0]] = np.array([_BATCH, *self._shape(node, inputs[0])], np.int64)
-        elif node.op_type == "Constant" or (inputs and not node.domain and self._known(inputs)):
+        elif node.op_type == "Constant" or (inputs and not node.domain and self._are_constant(inputs)):
             self._compute(node)
         elif node.op_type == "Pad" and not node.domain:
             self._pad(node)
@@ -111,11 +111,11 @@ class _Reading:
         else:
             self._layers(node, inputs)
 
-    def _known(self, inputs: tuple[str | None, ...]) -> bool:
+    def _are_constant(self, inputs: tuple[str | None, ...]) -> bool:
         return all(name is None or name in self.constants for name in inputs)
 
     def _compute(self, node: NodeProto) -> None:
-        # The evaluator takes versions from a whole model.
+        # The evaluator needs a whole model, which carries the operators' version.
         graph_of_one = helper.make_graph(
             [node],
             "constant",
@@ -126,11 +126,11 @@ class _Reading:
         try:
             values = ReferenceEvaluator(model).run(None, {name: self.constants[name] for name in node.input if name})
         except Exception as error:
-            raise ModelError(f"node {node.output[0]} ({node.op_type}) can't be computed: {error}") from None
+            raise ModelError(f"node {node.output[0]} ({node.op_type}) can't be evaluated: {error}") from None
         self.constants |= dict(zip(node.output, map(np.asarray, values), strict=True))
 
     def _pad(self, node: NodeProto) -> None:
-        """Remembers padding, which the convolution that reads it does itself."""
+        """Remember padding, which becomes part of the convolution that reads it."""
         settings = _attributes(node)
         pads = settings.get("pads") if "pads" in settings else self.constants.get(node.input[1])
         value = self.constants.get(node.input[2], np.zeros(1)) if len(node.input) > 2 and node.input[2] else 0
@@ -141,24 +141,24 @@ class _Reading:
             or edges.shape[1] != 4
             or edges[:, :2].any()
         ):
-            raise ModelError(f"node {node.output[0]} (Pad): only zeros around an image are known")
+            raise ModelError(f"node {node.output[0]} (Pad): only zeros around an image are supported")
         self._pads[node.output[0]] = (node.input[0], edges[:, 2:])
 
     def _layers(self, node: NodeProto, inputs: tuple[str | None, ...]) -> None:
         name, settings = node.output[0], _attributes(node)
         if inputs and inputs[0] in self._pads:
             if node.op_type != "Conv":
-                raise ModelError(f"node {name} ({node.op_type}) reads a Pad; known is that before a Conv")
+                raise ModelError(f"node {name} ({node.op_type}) reads a Pad; that is only supported before a Conv")
             source, edges = self._pads[inputs[0]]
             inputs = (source, *inputs[1:])
             settings["pads"] = np.asarray(settings.get("pads", (0, 0, 0, 0))) + edges.ravel()
         if (node.domain, node.op_type) not in OPERATORS:
-            known = ", ".join(sorted(kind for domain, kind in OPERATORS if not domain))
-            raise ModelError(f"node {name}: the operator {node.op_type} is not known; known are {known}")
-        read = tuple(each for each in inputs if each is not None and each not in self.constants)
-        sizes = tuple(self._shape(node, each) for each in read)
-        as_seen = Node(name, node.op_type, self.opset, settings, inputs, self.constants, sizes)
-        self._add(name, OPERATORS[node.domain, node.op_type](as_seen), read)
+            supported = ", ".join(sorted(kind for domain, kind in OPERATORS if not domain))
+            raise ModelError(f"node {name}: the operator {node.op_type} is not supported; supported are {supported}")
+        read = tuple(source for source in inputs if source is not None and source not in self.constants)
+        sizes = tuple(self._shape(node, source) for source in read)
+        parsed = Node(name, node.op_type, self.opset, settings, inputs, self.constants, sizes)
+        self._add(name, OPERATORS[node.domain, node.op_type](parsed), read)
 
     def _add(self, name: str, operations: Operations, inputs: tuple[str, ...]) -> None:
         *before, last = operations
@@ -167,24 +167,24 @@ class _Reading:
         self._layer(name, last, inputs)
 
     def _layer(self, name: str, operation: Operation, inputs: tuple[str, ...]) -> str:
-        self.layers[name] = shapes.layer(name, operation, inputs, self._shape_of, self.input_shape)
+        self.layers[name] = shapes.layer_with_shape(name, operation, inputs, self._shape_of, self.input_shape)
         return name
 
     def _shape(self, node: NodeProto, name: str | None) -> Shape:
         if name is None or (name not in self.layers and name != self.input):
-            raise ModelError(f"node {node.output[0]} ({node.op_type}) reads {name}, which no node before it writes")
+            raise ModelError(f"node {node.output[0]} ({node.op_type}) reads {name}, but no earlier node writes it")
         return self._shape_of(name)
 
     def _shape_of(self, name: str) -> Shape:
         return self.layers[name].shape if name in self.layers else self.input_shape
 
 
-def _image(value: ValueInfoProto, model: ModelProto) -> tuple[Shape, bool]:
-    """Returns the input's shape (channels, height, width), and whether the file has its channels last."""
-    dims = [each.dim_value for each in value.type.tensor_type.shape.dim]
+def _image_shape(value: ValueInfoProto, model: ModelProto) -> tuple[Shape, bool]:
+    """Return the input's shape (channels, height, width), and whether the file has channels last."""
+    dims = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
     if len(dims) != 4 or 0 in dims[1:]:
-        said = [each.dim_param or each.dim_value for each in value.type.tensor_type.shape.dim]
-        raise ModelError(f"the input {value.name} has the shape {said}; it must be an image of a fixed size")
+        shape = [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        raise ModelError(f"the input {value.name} has the shape {shape}; it must be an image of fixed size")
     readers = [node for node in model.graph.node if value.name in node.input]
     if all(node.op_type == "Transpose" and tuple(_attributes(node)["perm"]) == CHANNELS_FIRST for node in readers):
         return (dims[3], dims[1], dims[2]), True
@@ -193,8 +193,8 @@ def _image(value: ValueInfoProto, model: ModelProto) -> tuple[Shape, bool]:
 
 def _attributes(node: NodeProto) -> dict[str, Any]:
     return {
-        each.name: value.decode()
-        if isinstance(value := helper.get_attribute_value(each), bytes) and node.domain
+        attribute.name: value.decode()
+        if isinstance(value := helper.get_attribute_value(attribute), bytes) and node.domain
         else value
-        for each in node.attribute
+        for attribute in node.attribute
     }

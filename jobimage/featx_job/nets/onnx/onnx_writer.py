@@ -1,9 +1,9 @@
-"""`Network` -> ONNX, for engines that read it: standard operators wherever there is one, and the same bytes each time.
+"""`Network` -> ONNX, for engines that read it: standard operators where they exist, and always the same bytes.
 
-Caffe and ONNX count pooling windows differently, and ONNX engines disagree among themselves on the mean of a window
-that reaches beyond the padding. So padding is written out to where Caffe's last window ends, nothing is rounded up, and
-such a mean is put right by a factor. An SSD's end, which ONNX has no operators for, is written as nodes of the domain
-`dev.featx`, so that a detector stays one file; engines get the part before it (detection.split).
+Caffe and ONNX count pooling windows differently, and ONNX engines disagree on the mean of a window that reaches beyond
+the padding. So padding is written out to the end of Caffe's last window, nothing is rounded up, and such a mean is
+corrected by a factor. ONNX has no operators for an SSD's end: it is written as nodes of the domain `dev.featx`, so that
+a detector stays one file; engines get the part before it (detection.split).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from featx_job.nets.graph import operations
 from featx_job.nets.graph.network import Layer, Network
 from featx_job.nets.graph.operations import Array, Operation, Shape
 from featx_job.nets.protobuf_wire import Parts
-from featx_job.nets.quantization import Ranges, passes_on, per_channel, scale_and_zero
+from featx_job.nets.quantization import Ranges, preserves_values, quantize_weight, scale_and_zero_point
 
 OPSET = 17
 IR_VERSION = 8
@@ -30,33 +30,33 @@ _ELTWISE = {"sum": "Add", "product": "Mul", "max": "Max"}
 
 
 def to_onnx(network: Network, ranges: Ranges | None = None) -> bytes:
-    """Returns the net as an ONNX model, whole; see `onnx_parts`."""
+    """Return the net as an ONNX model in one piece; see `onnx_parts`."""
     return b"".join(onnx_parts(network, ranges))
 
 
 def onnx_parts(network: Network, ranges: Ranges | None = None) -> Parts:
-    """Returns the net as an ONNX model, in parts, which are the net's own arrays where that is possible.
+    """Return the net as an ONNX model, in parts that share memory with the net's arrays where possible.
 
-    The input has the network's input's name and the shape (batch, channels, height, width) with any batch; each layer
-    becomes a tensor of the layer's name, and the outputs are those of the network. All float32.
+    The input keeps its name and has the shape (batch, channels, height, width) with any batch size. Each layer becomes
+    a tensor with the layer's name, and the outputs are those of the network. All tensors are float32.
 
     Args:
         network: The net.
-        ranges: Of values; convolutions and products that read one are written in 8-bit integers (ONNX's QDQ form).
+        ranges: Value ranges; convolutions and products that read such a value use 8-bit integers (ONNX's QDQ form).
     """
-    writing = _Writing(network, ranges or {})
+    writer = _Writer(network, ranges or {})
     for layer in network.layers:
-        writing.layer(layer)
+        writer.layer(layer)
     opsets = [helper.make_opsetid("", OPSET)]
-    if any(node.domain == DOMAIN for node in writing.nodes):
+    if any(node.domain == DOMAIN for node in writer.nodes):
         opsets.append(helper.make_opsetid(DOMAIN, 1))
-    nodes = GraphProto(node=writing.nodes, name=network.name or "network")
+    nodes = GraphProto(node=writer.nodes, name=network.name or "network")
     ends = GraphProto(
         input=[_value(network.input, network.input_shape)],
         output=[_value(name, network.shape_of(name)) for name in network.outputs],
     )
-    constants = (part for name, array in writing.constants for part in _constant(name, array))
-    # In the order of the fields' numbers, as the library writes them.
+    constants = (part for name, array in writer.constants for part in _constant(name, array))
+    # In the order of field numbers, like the library.
     parts = (_bytes(nodes), *constants, _bytes(ends))
     head = ModelProto(ir_version=IR_VERSION, producer_name="featx")
     graph_ = protobuf_wire.field(ModelProto.GRAPH_FIELD_NUMBER, parts)
@@ -74,19 +74,19 @@ def _bytes(message: GraphProto | ModelProto | TensorProto) -> bytes:
     return bytes(message.SerializeToString(deterministic=True))
 
 
-class _Writing:
-    """The nodes and constants of a model in the making."""
+class _Writer:
+    """Collects the nodes and constants of a model."""
 
     def __init__(self, network: Network, ranges: Ranges) -> None:
         self.ranges = ranges
         self.layers = network.by_name()
         self.nodes: list[NodeProto] = []
         self.constants: list[tuple[str, NDArray[Any]]] = []
-        self.rounded: dict[str, str] = {}
-        self.shapes = {network.input: network.input_shape} | {each.name: each.shape for each in network.layers}
+        self.quantized: dict[str, str] = {}
+        self.shapes = {network.input: network.input_shape} | {layer.name: layer.shape for layer in network.layers}
 
     def layer(self, layer: Layer) -> None:
-        """Adds a layer, whose last node writes the tensor that is called like the layer."""
+        """Add a layer; its last node writes the tensor with the layer's name."""
         name, inputs = layer.name, layer.inputs
         match layer.operation:
             case operations.Convolution() as operation:
@@ -124,13 +124,13 @@ class _Writing:
                 self.node(kind, inputs, name, **attributes)
 
     def node(self, kind: str, inputs: Sequence[str], output: str, domain: str = "", **attributes: Any) -> str:
-        """Adds a node with one output, and returns the output's name."""
-        made = helper.make_node(kind, list(inputs), [output], name=output, domain=domain or None, **attributes)
-        self.nodes.append(made)
+        """Add a node with one output, and return the output's name."""
+        node = helper.make_node(kind, list(inputs), [output], name=output, domain=domain or None, **attributes)
+        self.nodes.append(node)
         return output
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
-        """Adds a constant, and returns its name."""
+        """Add a constant, and return its name."""
         self.constants.append((name, np.ascontiguousarray(array)))
         return name
 
@@ -143,35 +143,35 @@ class _Writing:
         return self._weights(layer, **{name: np.array(value, np.float32) for name, value in values.items()})
 
     def _operands(self, layer: Layer, weight: Array, bias: Array) -> list[str]:
-        """Returns input, weight and bias; the first two go through integers where the input's range is known."""
+        """Return input, weight and bias; the first two are quantized if the input's range is known."""
         name, source = layer.name, layer.inputs[0]
         if source not in self.ranges:
             return [source, *self._weights(name, weight=weight, bias=bias)]
-        integers, scales = per_channel(weight)
+        integers, scales = quantize_weight(weight)
         quantized = self.constant(f"{name}/weight", integers)
         scale = self.constant(f"{name}/scale", scales)
         zeros = self.constant(f"{name}/zero", np.zeros(len(scales), np.int8))
         restored = self.node("DequantizeLinear", [quantized, scale, zeros], f"{name}/restored", axis=0)
-        return [self._rounded(source), restored, *self._weights(name, bias=bias)]
+        return [self._quantized(source), restored, *self._weights(name, bias=bias)]
 
-    def _rounded(self, name: str) -> str:
-        """Returns a value as integers leave it: rounded where it is made, not behind what only hands it on."""
-        if name in self.rounded:
-            return self.rounded[name]
+    def _quantized(self, name: str) -> str:
+        """Return a value after quantization, which happens where it is computed, not after layers that pass it on."""
+        if name in self.quantized:
+            return self.quantized[name]
         layer = self.layers.get(name)
-        if layer and passes_on(layer.operation):
-            inputs = tuple(self._rounded(each) for each in layer.inputs)
-            made = dataclasses.replace(layer, name=f"{name}/rounded", inputs=inputs)
-            self.layer(made)
-            self.shapes[made.name], self.rounded[name] = layer.shape, made.name
-            return made.name
-        step, zero = scale_and_zero(self.ranges[name])
+        if layer and preserves_values(layer.operation):
+            inputs = tuple(self._quantized(source) for source in layer.inputs)
+            copy = dataclasses.replace(layer, name=f"{name}/rounded", inputs=inputs)
+            self.layer(copy)
+            self.shapes[copy.name], self.quantized[name] = layer.shape, copy.name
+            return copy.name
+        step, zero = scale_and_zero_point(self.ranges[name])
         (scale,) = self._scalars(name, step=step)
         offset = self.constant(f"{name}/offset", np.array(zero, np.uint8))
         integers = self.node("QuantizeLinear", [name, scale, offset], f"{name}/integers")
-        self.rounded[name] = self.node("DequantizeLinear", [integers, scale, offset], f"{name}/rounded")
-        self.shapes[self.rounded[name]] = self.shapes[name]
-        return self.rounded[name]
+        self.quantized[name] = self.node("DequantizeLinear", [integers, scale, offset], f"{name}/rounded")
+        self.shapes[self.quantized[name]] = self.shapes[name]
+        return self.quantized[name]
 
     def _convolution(self, layer: Layer, operation: operations.Convolution) -> None:
         self.node(
@@ -200,8 +200,8 @@ class _Writing:
         if operation.method == "max":
             self.node("MaxPool", layer.inputs, layer.name, **settings)
             return
-        # PoolingLayer::Forward_cpu: a mean is over the window without what lies beyond the padding.
-        areas = np.outer(*(_counted(*axis) for axis in zip(layer.shape[1:], *_windows(operation), sizes, strict=True)))
+        # PoolingLayer::Forward_cpu: a mean excludes what lies beyond the padding.
+        areas = np.outer(*(_covered(*axis) for axis in zip(layer.shape[1:], *_windows(operation), sizes, strict=True)))
         whole = int(np.prod(operation.kernel))
         plain = bool((areas == whole).all())
         mean = layer.name if plain else f"{layer.name}/mean"
@@ -224,7 +224,7 @@ class _Writing:
             so_far = self.node(_ELTWISE[operation.method], [so_far, term], output)
 
     def _power(self, layer: Layer, operation: operations.Power) -> None:
-        """(shift + scale * x) ** power, without the steps that change nothing."""
+        """(shift + scale * x) ** power, without steps that change nothing."""
         steps = [("Mul", "scale", operation.scale, 1), ("Add", "shift", operation.shift, 0)]
         steps = [step for step in [*steps, ("Pow", "power", operation.power, 1)] if step[2] != step[3]]
         value = layer.inputs[0]
@@ -236,7 +236,7 @@ class _Writing:
             self.node("Identity", [value], layer.name)
 
     def _normalize(self, layer: Layer, operation: operations.Normalize) -> None:
-        """In the form that OpenVINO recognises as one operation (NormalizeL2Fusion)."""
+        """In the form that OpenVINO recognizes as one operation (NormalizeL2Fusion)."""
         name = layer.name
         two, epsilon = self._scalars(name, two=2, epsilon=operation.epsilon)
         axes = self.constant(f"{name}/axes", np.array([1], np.int64))
@@ -248,7 +248,7 @@ class _Writing:
 
 
 def _simple(operation: Operation) -> tuple[str, dict[str, Any]]:
-    """Returns the operator and attributes of an operation that is one operator without weights."""
+    """Return the operator and attributes of an operation that is one operator without weights."""
     match operation:
         case operations.Identity():
             return "Identity", {}
@@ -270,7 +270,7 @@ def _simple(operation: Operation) -> tuple[str, dict[str, Any]]:
 
 
 def _attributes(operation: Operation) -> dict[str, Any]:
-    """Returns the settings of an operation of our own; what is empty is left out, as ONNX can't say its type."""
+    """Return the settings of a Featx operation, without empty ones, whose type ONNX can't express."""
     values = {field.name: getattr(operation, field.name) for field in dataclasses.fields(operation)}
     return {name: value for name, value in values.items() if value is not None and value != ()}
 
@@ -287,8 +287,8 @@ def _windows(operation: operations.Pooling) -> tuple[tuple[int, int], tuple[int,
     return operation.kernel, operation.stride, operation.pad
 
 
-def _counted(count: int, kernel: int, stride: int, pad: int, size: int) -> NDArray[np.int64]:
-    """Returns how much of each window along an axis lies within the map and its padding."""
+def _covered(count: int, kernel: int, stride: int, pad: int, size: int) -> NDArray[np.int64]:
+    """Return how much of each window along an axis lies within the map and its padding."""
     starts = np.arange(count) * stride
-    counted: NDArray[np.int64] = np.minimum(starts + kernel, size + 2 * pad) - starts
-    return counted
+    covered: NDArray[np.int64] = np.minimum(starts + kernel, size + 2 * pad) - starts
+    return covered

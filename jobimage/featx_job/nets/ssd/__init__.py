@@ -1,1 +1,1 @@
-"""How an SSD turns the outputs of its trunk into boxes."""
+"""Single-shot detectors (SSDs): how the outputs of the trunk become boxes."""

@@ -1,8 +1,8 @@
 """Splits an SSD into the net that engines run and the parameters that turn its raw maps into boxes.
 
 Everything after a head's convolution (Permute, Flatten, Concat, Reshape, Softmax, PriorBox, DetectionOutput) is index
-arithmetic and a little exp: an engine gains nothing from it and loses speed (25 against 71 images/s, measured).
-The end is recognised by what its layers do, never by their names.
+arithmetic and a little exp: running it in the engine only costs speed (25 instead of 71 images/s, measured).
+The end is recognized by what its layers do, never by their names.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Scores = Literal["softmax", "sigmoid", "none"]
 
 @dataclass(frozen=True, eq=False)
 class SingleShot:
-    """An SSD without its end.
+    """An SSD whose end is separated from its trunk.
 
     Attributes:
         trunk: The net up to the heads; its outputs are the location maps, then the confidence maps, in prior order.
         priors: (boxes, 4) float32: corners x0, y0, x1, y1, relative to the input.
         variances: (4,) float32.
-        scores: What makes scores of the confidence maps.
+        scores: The function that turns confidence maps into scores.
         output: The last layer's settings.
     """
 
@@ -42,16 +42,16 @@ class SingleShot:
 
 
 def split(network: Network) -> SingleShot:
-    """Returns the SSD in two parts.
+    """Return an SSD with its end separated from its trunk.
 
     Raises:
-        ModelError: The net does not end in a DetectionOutput whose inputs are made the way SSDs make them.
+        ModelError: The net does not end in a DetectionOutput with inputs as SSDs compute them.
     """
     layers = network.by_name()
     last = next((layer for layer in network.layers if isinstance(layer.operation, operations.DetectionOutput)), None)
     if last is None or not isinstance(last.operation, operations.DetectionOutput):
         ends = ", ".join(network.outputs)
-        raise ModelError(f"the detector is no SSD: it has no DetectionOutput layer (it ends in {ends})")
+        raise ModelError(f"the detector is not an SSD: it has no DetectionOutput layer (it ends in {ends})")
     if len(last.inputs) != 3:
         raise ModelError(f"layer {last.name} (DetectionOutput) reads {len(last.inputs)} layers instead of 3")
     locations = heads(network, last.inputs[0])
@@ -65,25 +65,25 @@ def split(network: Network) -> SingleShot:
 
 
 def heads(network: Network, name: str) -> list[str]:
-    """Returns the maps that are joined, flattened and permuted into one layer, in prior order.
+    """Return the maps that are permuted, flattened and concatenated into one layer, in prior order.
 
     Args:
         network: The net.
         name: The layer that holds all boxes, or all scores.
 
     Raises:
-        ModelError: It is not made of maps with channels last.
+        ModelError: The layer does not consist of maps with channels last.
     """
-    layers, found = network.by_name(), []
-    for part in _parts(layers, _behind(layers, name, operations.Flatten, operations.Reshape)):
-        below = _behind(layers, part, operations.Flatten, operations.Reshape)
+    layers, maps = network.by_name(), []
+    for part in _parts(layers, _skip(layers, name, operations.Flatten, operations.Reshape)):
+        below = _skip(layers, part, operations.Flatten, operations.Reshape)
         if below in layers and layers[below].operation == operations.Permute((0, 2, 3, 1)):
-            found.append(layers[below].inputs[0])
+            maps.append(layers[below].inputs[0])
         elif below in layers and layers[below].shape[1:] == (1, 1):
-            found.append(below)  # of one place, so that exporters leave the permutation out
+            maps.append(below)  # a single location, for which exporters omit the permutation
         else:
-            raise ModelError(f"layer {below} feeds DetectionOutput but is no Permute to (0, 2, 3, 1)")
-    return found
+            raise ModelError(f"layer {below} feeds DetectionOutput but is not a Permute to (0, 2, 3, 1)")
+    return maps
 
 
 def _parts(layers: Mapping[str, Layer], name: str) -> list[str]:
@@ -91,14 +91,14 @@ def _parts(layers: Mapping[str, Layer], name: str) -> list[str]:
     return list(layer.inputs) if isinstance(layer.operation, operations.Concat) else [name]
 
 
-def _behind(layers: Mapping[str, Layer], name: str, *kinds: type) -> str:
+def _skip(layers: Mapping[str, Layer], name: str, *kinds: type) -> str:
     while name in layers and isinstance(layers[name].operation, kinds):
         name = layers[name].inputs[0]
     return name
 
 
 def _scores(layers: Mapping[str, Layer], name: str, classes: int) -> tuple[Scores, str]:
-    below = _behind(layers, name, operations.Flatten, operations.Reshape)
+    below = _skip(layers, name, operations.Flatten, operations.Reshape)
     operation = layers[below].operation
     if isinstance(operation, operations.Softmax):
         shape = layers[below].shape
@@ -113,22 +113,22 @@ def _scores(layers: Mapping[str, Layer], name: str, classes: int) -> tuple[Score
 
 
 def _priors(network: Network, layers: Mapping[str, Layer], names: list[str]) -> tuple[Array, Array]:
-    found, variances = [], set()
+    boxes, variances = [], set()
     for name in names:
         match layers[name].operation:
             case operations.PriorBox() as operation:
                 height, width = network.shape_of(layers[name].inputs[0])[1:]
-                found.append(prior_boxes(operation, height, width, *network.input_shape[1:]))
+                boxes.append(prior_boxes(operation, height, width, *network.input_shape[1:]))
                 variances.add(operation.variances)
             case operations.Priors() as operation:
-                found.append(operation.boxes)
+                boxes.append(operation.boxes)
                 variances.add(tuple(operation.variances.tolist()))
             case _:
-                raise ModelError(f"layer {name} feeds DetectionOutput's boxes but is no PriorBox")
+                raise ModelError(f"layer {name} feeds DetectionOutput's boxes but is not a PriorBox")
     if len(variances) != 1:
-        raise ModelError(f"default boxes with different variances {sorted(variances)} are not known")
+        raise ModelError(f"default boxes with different variances {sorted(variances)} are not supported")
     (values,) = variances
-    return np.concatenate(found), np.resize(np.array(values, np.float32), 4)
+    return np.concatenate(boxes), np.resize(np.array(values, np.float32), 4)
 
 
 def _check(
@@ -137,4 +137,4 @@ def _check(
     boxes = sum(int(np.prod(network.shape_of(name))) for name in locations) // 4
     scores = sum(int(np.prod(network.shape_of(name))) for name in confidences) // max(output.classes, 1)
     if not boxes == scores == priors:
-        raise ModelError(f"the SSD's heads do not fit: {boxes} boxes, {scores} scores, {priors} priors")
+        raise ModelError(f"the SSD's heads do not match: {boxes} boxes, {scores} scores, {priors} priors")

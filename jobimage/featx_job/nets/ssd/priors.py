@@ -1,4 +1,4 @@
-"""caffe-ssd's default boxes, worked out once when a model is imported (PriorBoxLayer::Forward_cpu)."""
+"""caffe-ssd's default boxes, computed once when a model is imported (PriorBoxLayer::Forward_cpu)."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import math
 import numpy as np
 
 from featx_job.nets.graph.operations import Array, PriorBox
-from featx_job.nets.graph.shapes import ratios
+from featx_job.nets.graph.shapes import aspect_ratios
 
 
 def prior_boxes(operation: PriorBox, height: int, width: int, input_height: int, input_width: int) -> Array:
-    """Returns the boxes of one map, row by row, place by place.
+    """Return the boxes of one map, row by row, location by location.
 
     Args:
         operation: The PriorBox layer.
         height: Rows of the map.
         width: Columns of the map.
-        input_height: Height of the net's input in pixels; the layer's own `image` goes before it.
+        input_height: Height of the net's input in pixels; the layer's own `image` takes precedence.
         input_width: Width of the net's input in pixels.
 
     Returns:
-        (height * width * boxes a place, 4) float32: x0, y0, x1, y1, relative to the input.
+        (height * width * boxes per location, 4) float32: x0, y0, x1, y1, relative to the input.
     """
     input_height, input_width = operation.image or (input_height, input_width)
     step_y, step_x = operation.step or (input_height / height, input_width / width)
@@ -36,13 +36,13 @@ def prior_boxes(operation: PriorBox, height: int, width: int, input_height: int,
 
 
 def _sizes(operation: PriorBox) -> list[tuple[float, float]]:
-    """Returns (width, height) of each box at a place: for each min size its square, the larger square, the others."""
-    found: list[tuple[float, float]] = []
+    """Return (width, height) of each box at a location: per min size its square, the larger square, and the ratios."""
+    sizes: list[tuple[float, float]] = []
     for index, size in enumerate(operation.min_sizes):
-        found.append((size, size))
+        sizes.append((size, size))
         if operation.max_sizes:
             between = math.sqrt(size * operation.max_sizes[index])
-            found.append((between, between))
-        for ratio in ratios(operation)[1:]:
-            found.append((size * math.sqrt(ratio), size / math.sqrt(ratio)))
-    return found
+            sizes.append((between, between))
+        for ratio in aspect_ratios(operation)[1:]:
+            sizes.append((size * math.sqrt(ratio), size / math.sqrt(ratio)))
+    return sizes

@@ -1,6 +1,6 @@
-"""Where the run's files are: one interface for a bucket and for a folder.
+"""Stores that hold the run's files: one interface for buckets and folders.
 
-Only the driver uses it, for what is small: lists, marks, the manifest, and moving finished files into place.
+Only the driver uses it, for small files: lists, markers, the manifest, and moving finished files into place.
 """
 
 from __future__ import annotations
@@ -14,35 +14,40 @@ class StoredFile(NamedTuple):
     path: str
     size: int
 
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit("/", 1)[-1]
+
 
 class Storage(Protocol):
-    """Files below the output's address. Paths are relative to it; a file is there whole or not at all."""
+    """Files below the output's address. Paths are relative to it. Files appear whole or not at all."""
 
     @property
     def hadoop_uri(self) -> str:
-        """The output's address as executors' Hadoop file systems know it, without a slash at the end."""
+        """The output's address in Hadoop's notation, which executors use; no trailing slash."""
 
     def make(self) -> None:
-        """Makes the folder, where there are folders, unless it is there. Raises RunFailure: OutputNotWritable."""
+        """Create the folder, if the store has folders. Raises RunFailure: OutputNotWritable."""
 
     def read(self, path: str) -> bytes | None:
-        """Returns a file's content, or None if there is none."""
+        """Return a file's content, or None if there is no such file."""
 
     def write(self, path: str, data: bytes) -> None:
-        """Writes a file, over an old one if there is one."""
+        """Write a file, replacing an existing one."""
 
     def create(self, path: str, data: bytes) -> bool:
-        """Writes a file, unless there is one already: then returns False. Of several writers one succeeds.
+        """Write a file if it does not exist; otherwise return False. Exactly one of several writers succeeds.
 
         Raises:
-            RunFailure: OutputNotWritable, if the store can't promise that.
+            RunFailure: OutputNotWritable, if the store can't guarantee that.
         """
 
     def files(self, folder: str) -> list[StoredFile]:
-        """Returns the files below a folder, by path; none where there is no such folder."""
+        """Return the files below a folder, sorted by path; none if the folder does not exist."""
 
     def move(self, source: str, target: str) -> None:
-        """Moves a file over an old one if there is one; does nothing if it was moved before."""
+        """Move a file, replacing an existing one; a file that was moved before is left alone."""
 
     def remove(self, paths: list[str]) -> None:
-        """Removes files; those that are gone already do not matter."""
+        """Remove files; missing ones are ignored."""

@@ -1,4 +1,4 @@
-"""Files in a folder: of a volume that is mounted into driver and executors, or of this machine."""
+"""Files in a folder of a volume mounted into driver and executors, or of this machine."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from featx_job.table.storage import StoredFile
 
 
 class LocalStorage:
-    """`Storage` in a folder. Writes go to another name first and are renamed, which POSIX makes atomic."""
+    """`Storage` in a folder. Files are written under another name and renamed, which is atomic on POSIX."""
 
     def __init__(self, root: Path, field: str) -> None:
-        """Uses a folder.
+        """Use a folder.
 
         Args:
             root: The folder.
-            field: Where in the spec it stands.
+            field: The spec's field that names it.
         """
         self.root, self._field = root, field
 
@@ -32,10 +32,10 @@ class LocalStorage:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            message = f"{self._field}: {self.root} can't be made ({error.strerror})"
+            message = f"{self._field}: {self.root} can't be created ({error.strerror})"
             raise RunFailure("OutputNotWritable", message) from None
         if not os.access(self.root, os.W_OK):
-            message = f"{self._field}: {self.root} can't be written to by user {os.getuid()}"
+            message = f"{self._field}: {self.root} is not writable by user {os.getuid()}"
             raise RunFailure("OutputNotWritable", message)
 
     def read(self, path: str) -> bytes | None:
@@ -47,25 +47,23 @@ class LocalStorage:
 
     def write(self, path: str, data: bytes) -> None:
         """Implements `Storage`."""
-        self._hidden(path, data).replace(self.root / path)
+        self._write_hidden(path, data).replace(self.root / path)
 
     def create(self, path: str, data: bytes) -> bool:
-        """Implements `Storage`: a file that is whole gets a second name, which POSIX gives only if nothing has it."""
-        hidden = self._hidden(path, data)
+        """Implements `Storage`: a complete file gets a second name, a hard link, which fails if the name is taken."""
+        hidden = self._write_hidden(path, data)
         try:
             (self.root / path).hardlink_to(hidden)
         except FileExistsError:
             return False
         except OSError as error:
-            message = (
-                f"{self._field}: {self.root} takes no hard links ({error.strerror}), which a Delta table's log needs"
-            )
-            raise RunFailure("OutputNotWritable", f"{message}: use spec.output.format parquet") from None
+            message = f"{self._field}: {self.root} does not support hard links ({error.strerror}), which Delta needs"
+            raise RunFailure("OutputNotWritable", f"{message}: set spec.output.format to parquet") from None
         finally:
             hidden.unlink()
         return True
 
-    def _hidden(self, path: str, data: bytes) -> Path:
+    def _write_hidden(self, path: str, data: bytes) -> Path:
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         hidden = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
@@ -74,8 +72,8 @@ class LocalStorage:
 
     def files(self, folder: str) -> list[StoredFile]:
         """Implements `Storage`."""
-        found = [path for path in (self.root / folder).rglob("*") if path.is_file() and not path.name.startswith(".")]
-        return sorted(StoredFile(str(path.relative_to(self.root)), path.stat().st_size) for path in found)
+        paths = [path for path in (self.root / folder).rglob("*") if path.is_file() and not path.name.startswith(".")]
+        return sorted(StoredFile(str(path.relative_to(self.root)), path.stat().st_size) for path in paths)
 
     def move(self, source: str, target: str) -> None:
         """Implements `Storage`."""

@@ -1,4 +1,4 @@
-"""Which rows a resource asks for, in the words of the HBase shell."""
+"""The rows that a resource selects, in the notation of the HBase shell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_any_row_can_be_written(row: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "ranges"),
+    ("selection", "ranges"),
     [
         ({}, [(b"", b"")]),
         ({"prefix": "a"}, [(b"a", b"b")]),
@@ -36,26 +36,26 @@ def test_any_row_can_be_written(row: bytes) -> None:
         ({"salts": ["\\x00", "\\xFF"]}, [(b"\x00", b"\x01"), (b"\xff", b"")]),
     ],
 )
-def test_rows_that_are_asked_for_are_ranges(asked: dict[str, Any], ranges: list[tuple[bytes, bytes]]) -> None:
-    assert hbase.row_ranges(source(**asked)) == ranges
+def test_selected_rows_are_ranges(selection: dict[str, Any], ranges: list[tuple[bytes, bytes]]) -> None:
+    assert hbase.row_ranges(source(**selection)) == ranges
 
 
 @pytest.mark.parametrize(
     "bad",
     [{"column": "jpg"}, {"quorum": "zk:2181/hbase"}, {"table": "a b"}, {"prefix": "\\x0"}, {"znode": "hbase"}],
 )
-def test_a_source_that_cannot_be_is_refused(bad: dict[str, Any]) -> None:
+def test_an_impossible_source_is_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         source(**bad)
 
 
-def test_times_are_told_in_the_milliseconds_of_cells() -> None:
+def test_times_are_in_milliseconds_like_those_of_cells() -> None:
     settings = hbase.table_settings(source(since="2026-11-01T00:00:00.5Z"), "s3://out/table")
     assert settings.since == 1_793_491_200_500
     assert settings.until == END_OF_TIME
 
 
 @given(st.lists(st.lists(st.tuples(st.binary(max_size=4), st.binary(max_size=4)), min_size=1, max_size=3), max_size=9))
-def test_ranges_are_the_same_when_they_are_read_again(pairs: list[list[tuple[bytes, bytes]]]) -> None:
+def test_ranges_survive_being_stored(pairs: list[list[tuple[bytes, bytes]]]) -> None:
     shards = RangeShards(tuple(tuple(Range(*pair) for pair in group) for group in pairs))
     assert from_bytes(to_bytes(shards)) == shards

@@ -1,4 +1,4 @@
-"""Files of many images are shards, whole, and what writers leave beside them is none."""
+"""Files of many images become shards as wholes; markers and logs of their writers do not."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ TAR = Packed(format="tar")
 
 
 @pytest.mark.parametrize(
-    ("kind", "kept"),
+    ("kind", "selected"),
     [("tar", ["a/b.tar"]), ("parquet", ["a/part-0.parquet"]), ("sequenceFile", ["a/b.tar", "a/c", "a/part-0.parquet"])],
 )
-def test_files_of_the_format_are_kept_and_marks_and_logs_are_not(kind: Any, kept: list[str]) -> None:
+def test_files_of_the_format_are_selected_and_markers_and_logs_are_not(kind: Any, selected: list[str]) -> None:
     keys = ["_SUCCESS", "_spark_metadata/0", "_temporary/x.parquet", "a/.b.tar", "a/b.tar", "a/c", "a/part-0.parquet"]
     shards = packed_files.group_files("file:///", [SourceObject(key, 1) for key in keys], Packed(format=kind))
-    assert [file.key for group in shards.groups for file in group] == kept
+    assert [file.key for group in shards.groups for file in group] == selected
 
 
 @given(st.lists(st.integers(0, 200 << 20), max_size=20))
@@ -41,7 +41,7 @@ def test_each_file_is_in_one_shard_and_small_ones_share(sizes: list[int]) -> Non
 @pytest.mark.parametrize(
     "other", [{"keys": ["a.tar/1.jpg"]}, {"hbase": {"quorum": "zk", "table": "t", "column": "p:j"}}]
 )
-def test_what_does_not_go_together_is_refused(other: dict[str, Any]) -> None:
+def test_incompatible_fields_are_refused(other: dict[str, Any]) -> None:
     files = {} if "hbase" in other else {"files": {"uri": "file:///a"}}
     with pytest.raises(ValueError, match=r"spec.source.packed"):
         Source.model_validate({**files, "packed": {"format": "tar"}, **other})

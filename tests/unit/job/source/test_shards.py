@@ -15,7 +15,7 @@ objects = st.lists(st.builds(SourceObject, st.text(min_size=1, max_size=30), st.
 @given(objects, st.integers(1, 20))
 def test_every_image_is_in_one_shard_and_in_order(listed: list[SourceObject], size: int) -> None:
     shards = split_objects("s3a://bucket/", listed, size)
-    assert [each for index in range(len(shards)) for each in shards.shard(index)] == listed
+    assert [image for index in range(len(shards)) for image in shards.shard(index)] == listed
     assert all(0 < len(shards.shard(index)) <= size for index in range(len(shards)))
 
 
@@ -27,7 +27,7 @@ def test_a_later_attempt_reads_the_same_list(listed: list[SourceObject], size: i
 
 
 @given(objects, st.integers(1, 20))
-def test_an_executors_line_holds_the_shard_whatever_is_in_a_key(listed: list[SourceObject], size: int) -> None:
+def test_a_line_holds_the_shard_whatever_its_keys_contain(listed: list[SourceObject], size: int) -> None:
     shards = split_objects("s3a://bucket/", listed, size)
     for index in range(len(shards)):
         line = shards.line(index)
@@ -36,18 +36,18 @@ def test_an_executors_line_holds_the_shard_whatever_is_in_a_key(listed: list[Sou
             "kind": "objects",
             "index": index,
             "base": "s3a://bucket/",
-            "objects": [[each.key, each.size] for each in shards.shard(index)],
+            "objects": [[image.key, image.size] for image in shards.shard(index)],
         }
 
 
 @given(objects.filter(bool), st.integers(1, 20))
-def test_samples_are_of_the_source_no_larger_than_asked_and_differ_where_there_are_two(
+def test_samples_come_from_the_source_have_at_most_the_requested_size_and_differ_if_possible(
     listed: list[SourceObject], images: int
 ) -> None:
     first, second = (json.loads(line)["objects"] for line in split_objects("s3a://bucket/", listed, 8).samples(images))
     assert 0 < len(first) <= images
     assert 0 < len(second) <= images
-    known = [[each.key, each.size] for each in listed]
-    assert all(each in known for each in first + second)
+    known = [[image.key, image.size] for image in listed]
+    assert all(image in known for image in first + second)
     if len(listed) > 1:
         assert known.count(first[0]) > 1 or first[0] not in second

@@ -13,8 +13,7 @@ from featx_api.spec import FeatureExtractionSpec
 from featx_job.source import hbase
 from featx_job.spark.memory import Sizes
 from featx_job.spark.task_settings import task_settings
-from featx_job.table.parquet_table import Table
-from featx_job.table.storage.local import LocalStorage
+from featx_job.table.output import OutputFolders
 
 GOLDEN = Path(__file__).parents[4] / "jobimage/contract/golden"
 MODEL = {"onnx": "s3://models/net.onnx", "sha256": "0" * 64}
@@ -53,26 +52,24 @@ LEAST = {
 }
 
 
-class Logged(Table):
-    """A table with a log, whose files stay where they are written."""
-
-    logged = True
-
-    def folder(self, name: str) -> str:
-        return "s3a://out/table" if name == "features" else f"s3a://out/table/_featx/u-1/{name}"
+FOLDERS = OutputFolders(
+    features="s3a://out/table",
+    quarantine="s3a://out/table/_featx/u-1/quarantine",
+    done="s3a://out/table/_featx/u-1/done",
+    logged=True,
+)
 
 
 def golden(name: str) -> Any:
     return json.loads((GOLDEN / name).read_text())
 
 
-def settings(spec: dict[str, Any], sizes: Sizes, cores: int, table: Table | None) -> TaskSettings:
-    return task_settings(FeatureExtractionSpec.model_validate(spec), sizes, cores, table)
+def settings(spec: dict[str, Any], sizes: Sizes, cores: int, folders: OutputFolders | None) -> TaskSettings:
+    return task_settings(FeatureExtractionSpec.model_validate(spec), sizes, cores, folders)
 
 
-def test_every_field_that_executors_need_arrives(tmp_path: Path) -> None:
-    table = Logged(LocalStorage(tmp_path, "spec.output.uri"), "u-1", "s3://out/table")
-    written = settings(EVERYTHING, Sizes(batch=8, streams=4, heap=1000, pod=3000), 6, table)
+def test_every_field_that_executors_need_arrives() -> None:
+    written = settings(EVERYTHING, Sizes(batch=8, streams=4, heap=1000, pod=3000), 6, FOLDERS)
     assert json.loads(written.to_json()) == golden("task-settings.json")
 
 

@@ -1,4 +1,4 @@
-"""What counts as new or changed beside the tables that are there."""
+"""Images that are new or have changed since earlier runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BASE = "s3a://shop/"
 
 
 def written(folder: Path, shards: ShardList, time: str, finished: bool = True) -> None:
-    """Writes what a run leaves beside its table."""
+    """Write the files that a run leaves beside its table."""
     run = folder / "_featx" / f"uid-{time}"
     run.mkdir(parents=True)
     (run / "shards.json.gz").write_bytes(to_bytes(shards))
@@ -30,11 +30,11 @@ def images(**versions: str) -> ShardList:
 
 
 def known(folder: Path) -> dict[str, str]:
-    return earlier_runs.versions(lists(folder), BASE)
+    return earlier_runs.known_versions(lists(folder), BASE)
 
 
 def lists(folder: Path) -> list[ShardList]:
-    return earlier_runs.lists(LocalStorage(folder, "spec.source.changedSince"))
+    return earlier_runs.shard_lists(LocalStorage(folder, "spec.source.changedSince"))
 
 
 def test_of_several_tables_the_newest_counts(tmp_path: Path) -> None:
@@ -43,12 +43,12 @@ def test_of_several_tables_the_newest_counts(tmp_path: Path) -> None:
     assert known(tmp_path) == {"a": "1", "b": "2"}
 
 
-def test_the_address_of_one_table_will_do(tmp_path: Path) -> None:
+def test_the_address_of_one_table_suffices(tmp_path: Path) -> None:
     written(tmp_path, images(a="1"), "2026-11-01")
     assert known(tmp_path) == {"a": "1"}
 
 
-def test_a_table_that_is_not_finished_does_not_count(tmp_path: Path) -> None:
+def test_an_unfinished_table_does_not_count(tmp_path: Path) -> None:
     written(tmp_path / "half", images(a="1"), "2026-11-01", finished=False)
     assert known(tmp_path) == {}
 
@@ -58,15 +58,15 @@ def test_tables_of_other_sources_do_not_count(tmp_path: Path) -> None:
     assert known(tmp_path) == {}
 
 
-def test_where_there_are_no_tables_yet_all_is_new(tmp_path: Path) -> None:
+def test_without_earlier_tables_everything_is_new(tmp_path: Path) -> None:
     assert known(tmp_path / "nothing") == {}
 
 
-def test_cells_of_a_table_are_new_from_some_minutes_before_the_newest_run_was_planned(tmp_path: Path) -> None:
+def test_cells_count_as_new_from_some_minutes_before_the_newest_run_was_planned(tmp_path: Path) -> None:
     for day, base, planned in ((1, "hbase://a", 9_000_000), (2, "hbase://a", 8_000_000), (3, "hbase://b", 10_000_000)):
         written(tmp_path / str(day), RangeShards(((Range(b"", b""),),), base, planned), f"2026-11-0{day}")
-    assert earlier_runs.planned(lists(tmp_path), "hbase://a") == 9_000_000 - 300_000
-    assert earlier_runs.planned(lists(tmp_path), "hbase://c") == 0
+    assert earlier_runs.cells_since(lists(tmp_path), "hbase://a") == 9_000_000 - 300_000
+    assert earlier_runs.cells_since(lists(tmp_path), "hbase://c") == 0
 
 
 def test_archives_count_as_wholes(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_archives_count_as_wholes(tmp_path: Path) -> None:
     assert known(tmp_path) == {"a.tar": "1"}
 
 
-def test_what_is_new_or_changed_is_left_and_what_has_no_version(tmp_path: Path) -> None:
+def test_new_and_changed_objects_remain_and_those_without_a_version(tmp_path: Path) -> None:
     objects = [
         SourceObject("same", 1, "1"),
         SourceObject("changed", 1, "2"),
@@ -83,4 +83,4 @@ def test_what_is_new_or_changed_is_left_and_what_has_no_version(tmp_path: Path) 
         SourceObject("unknown", 1),
     ]
     known = {"same": "1", "changed": "1", "unknown": ""}
-    assert [each.key for each in earlier_runs.changed(objects, known)] == ["changed", "new", "unknown"]
+    assert [file.key for file in earlier_runs.changed(objects, known)] == ["changed", "new", "unknown"]

@@ -1,4 +1,4 @@
-"""A table becomes visible whole, heals when its publisher died, and is never mixed with another run's."""
+"""A table appears whole, is completed after a crash, and is never mixed with another run's."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ import pytest
 from featx_job.failures import RunFailure
 from featx_job.source.objects import SourceObject
 from featx_job.source.shards import split_objects
-from featx_job.table.parquet_table import Table
+from featx_job.table.output import RunOutput
+from featx_job.table.parquet_publisher import ParquetPublisher
+from featx_job.table.run_files import RunFiles
 from featx_job.table.storage.local import LocalStorage
 
 SHARDS = split_objects("file:///a/", [SourceObject("a.jpg", 1), SourceObject("b.jpg", 2)], 1)
 
 
-def table(root: Path, uid: str = "mine") -> Table:
-    return Table(LocalStorage(root, "spec.output.uri"), uid, f"file://{root}")
+def output(root: Path, uid: str = "mine") -> RunOutput:
+    files = RunFiles(LocalStorage(root, "spec.output.uri"), uid, f"file://{root}")
+    return RunOutput(files, ParquetPublisher(files))
 
 
 def write_shards(root: Path, uid: str = "mine") -> None:
-    """Writes what executors write for two shards, the second with a failure."""
+    """Write the files of two shards as executors do; the second has a failure."""
     run = root / "_featx" / uid
     for folder in ("features", "quarantine", "done"):
         (run / folder).mkdir(parents=True, exist_ok=True)
@@ -46,9 +49,9 @@ def visible(root: Path) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in root.rglob("*.parquet") if "_featx" not in path.parts)
 
 
-def test_nothing_is_visible_before_the_table_is_whole(tmp_path: Path) -> None:
-    mine = table(tmp_path)
-    mine.shard_list(lambda: SHARDS)
+def test_nothing_is_visible_before_the_table_is_complete(tmp_path: Path) -> None:
+    mine = output(tmp_path)
+    mine.files.shard_list(lambda: SHARDS)
     write_shards(tmp_path)
     assert visible(tmp_path) == []
     mine.publish({"uid": "mine"})
@@ -57,24 +60,24 @@ def test_nothing_is_visible_before_the_table_is_whole(tmp_path: Path) -> None:
 
 
 def test_the_first_attempts_shard_list_is_the_run_s(tmp_path: Path) -> None:
-    assert table(tmp_path).shard_list(lambda: SHARDS) == SHARDS
-    assert table(tmp_path).shard_list(lambda: split_objects("file:///other/", [], 1)) == SHARDS
+    assert output(tmp_path).files.shard_list(lambda: SHARDS) == SHARDS
+    assert output(tmp_path).files.shard_list(lambda: split_objects("file:///other/", [], 1)) == SHARDS
 
 
-def test_a_publisher_that_died_between_two_files_is_finished_by_the_next(tmp_path: Path) -> None:
-    table(tmp_path).shard_list(lambda: SHARDS)
+def test_a_table_whose_driver_died_between_two_files_is_completed_by_the_next(tmp_path: Path) -> None:
+    output(tmp_path).files.shard_list(lambda: SHARDS)
     write_shards(tmp_path)
     (tmp_path / "_featx" / "mine" / "features" / "part-00000.parquet").rename(tmp_path / "part-00000.parquet")
-    again = table(tmp_path)
+    again = output(tmp_path)
     assert again.finished() is None
     again.publish({"uid": "mine"})
     assert visible(tmp_path)[1:] == ["part-00000.parquet", "part-00001.parquet"]
 
 
 def test_a_driver_believed_dead_that_publishes_again_changes_nothing(tmp_path: Path) -> None:
-    table(tmp_path).shard_list(lambda: SHARDS)
+    output(tmp_path).files.shard_list(lambda: SHARDS)
     write_shards(tmp_path)
-    first, zombie = table(tmp_path), table(tmp_path)
+    first, zombie = output(tmp_path), output(tmp_path)
     first.publish({"uid": "mine"})
     before = visible(tmp_path)
     zombie.publish({"uid": "mine"})
@@ -84,19 +87,20 @@ def test_a_driver_believed_dead_that_publishes_again_changes_nothing(tmp_path: P
 def test_another_runs_table_is_refused_by_its_owner_s_name(tmp_path: Path) -> None:
     (tmp_path / "_manifest.json").write_text(json.dumps({"uid": "other", "namespace": "team", "name": "older"}))
     with pytest.raises(RunFailure, match="team/older") as refusal:
-        table(tmp_path).finished()
+        output(tmp_path).finished()
     assert refusal.value.class_ == "OutputExists"
 
 
-def test_a_folder_with_strangers_files_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_foreign_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"x")
     with pytest.raises(RunFailure, match=r"spec\.output\.uri.*holiday\.jpg"):
-        table(tmp_path).finished()
+        output(tmp_path).finished()
 
 
-def test_outputs_count_rows_and_bytes(tmp_path: Path) -> None:
+def test_status_entries_count_rows_and_bytes_and_name_the_format(tmp_path: Path) -> None:
     write_shards(tmp_path)
-    mine = table(tmp_path)
-    features, quarantine = mine.outputs(mine.done())
+    mine = output(tmp_path)
+    features, quarantine = mine.tables(mine.publisher.resume())
     assert (features.record_count, features.bytes) == (2, 8)
     assert (quarantine.record_count, quarantine.bytes) == (1, 3)
+    assert (features.format, quarantine.format) == ("parquet", "parquet")
