@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 #: Java class that reads and writes `file://` addresses for Hadoop.
@@ -373,19 +373,3 @@ class FileNames(Document):
     def of(cls, index: int) -> FileNames:
         """Return the names of a shard's files."""
         return cls(index=index, part=part_file(index), mark=mark_file(index))
-
-
-#: Every document, by the name of its schema and golden files.
-DOCUMENTS: Final[dict[str, TypeAdapter[Any]]] = {
-    "task-settings": TypeAdapter(TaskSettings),
-    "hbase-table": TypeAdapter(HBaseTable),
-    "shard-line": TypeAdapter(ShardLine),
-    "shard-result": TypeAdapter(ShardResult),
-    "replacement-task": TypeAdapter(ReplacementTask),
-    "replacement-result": TypeAdapter(ReplacementResult),
-    "read-result": TypeAdapter(ReadResult),
-    "observation": TypeAdapter(Observation),
-    "comparison": TypeAdapter(Comparison),
-    "columns": TypeAdapter(Columns),
-    "file-names": TypeAdapter(FileNames),
-}

@@ -5,8 +5,40 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any, Final
 
-from featx_api.executor_contract import DOCUMENTS
+from pydantic import TypeAdapter
+
+from featx_api.executor_contract import (
+    Columns,
+    Comparison,
+    FileNames,
+    HBaseTable,
+    Observation,
+    ReadResult,
+    ReplacementResult,
+    ReplacementTask,
+    ShardLine,
+    ShardResult,
+    TaskSettings,
+)
+from featx_api.network_header import NetworkHeader
+
+#: Every document, by the name of its schema and golden files.
+DOCUMENTS: Final[dict[str, TypeAdapter[Any]]] = {
+    "task-settings": TypeAdapter(TaskSettings),
+    "hbase-table": TypeAdapter(HBaseTable),
+    "shard-line": TypeAdapter(ShardLine),
+    "shard-result": TypeAdapter(ShardResult),
+    "replacement-task": TypeAdapter(ReplacementTask),
+    "replacement-result": TypeAdapter(ReplacementResult),
+    "read-result": TypeAdapter(ReadResult),
+    "observation": TypeAdapter(Observation),
+    "comparison": TypeAdapter(Comparison),
+    "columns": TypeAdapter(Columns),
+    "file-names": TypeAdapter(FileNames),
+    "network-header": TypeAdapter(NetworkHeader),
+}
 
 
 def schemas() -> dict[str, str]:

@@ -46,6 +46,17 @@ public final class Contract {
     return read(JSON.readerFor(type).with(new InjectableValues.Std().addValue(kind, object)), json, type);
   }
 
+  /**
+   * Parses a document in which fields without a value are left out; its record checks those that it requires.
+   *
+   * @param json the document
+   * @param type its record
+   * @throws IllegalArgumentException if it differs from the record
+   */
+  public static <T> T readSparse(String json, Class<T> type) {
+    return read(JSON.readerFor(type).without(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES), json, type);
+  }
+
   private static <T> T read(ObjectReader reader, String json, Class<T> type) {
     try {
       return reader.readValue(json);
