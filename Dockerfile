@@ -1,5 +1,7 @@
-# Two images from one file: `operator` (kopf, no JVM) and `job` (driver and executors of a run).
-# Python comes from pyproject.toml's exact pins through uv, Java from Maven; nothing is fetched by address.
+# Two images from one file: `operator` (kopf, no JVM) and `job` (driver and executors of a run). Each holds only the
+# packages of Featx that it runs: a wheel holds those whose source its stage copies.
+# What is pinned: Python packages by constraints.txt, jars by pom.xml, and Debian by release, whose security updates are
+# wanted. The base image has no digest: `make cluster` makes one of that name from Debian's packages (examples/cluster).
 
 FROM debian:bookworm-slim AS python
 # man1: update-alternatives of the JRE fails on slim images without it.
@@ -8,23 +10,25 @@ RUN mkdir -p /usr/share/man/man1 && apt-get update \
  && rm -rf /var/lib/apt/lists/* && useradd --uid 10001 --create-home featx
 
 FROM python AS build
-RUN apt-get update && apt-get install -y --no-install-recommends python3-venv \
- && python3 -m venv /uv && /uv/bin/pip install --quiet uv
-ENV UV_PROJECT_ENVIRONMENT=/opt/featx UV_PYTHON=/usr/bin/python3 UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 WORKDIR /source
-COPY pyproject.toml README.md ./
+COPY pyproject.toml constraints.txt ./
+RUN apt-get update && apt-get install -y --no-install-recommends python3-venv \
+ && python3 -m venv /uv && /uv/bin/pip install --quiet --constraint constraints.txt uv \
+ && /uv/bin/uv venv --quiet --python /usr/bin/python3 /opt/featx
+ENV VIRTUAL_ENV=/opt/featx UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 
-# --reinstall-package below: uv keeps the wheel it built of a folder, and looks at pyproject.toml only to see if it is old.
+# Featx's wheel has no entry point in an image: `featx` is the command line, which is in neither.
+# --reinstall: uv caches the wheel that it built of a directory, and rebuilds it only if pyproject.toml has changed.
 FROM build AS operator-build
-RUN /uv/bin/uv sync --quiet --no-default-groups --extra operator --no-install-project
+RUN /uv/bin/uv pip install --quiet --constraint constraints.txt --requirements pyproject.toml --extra operator
+COPY README.md LICENSE NOTICE ./
 COPY crds crds
 COPY operator operator
-COPY jobimage jobimage
-RUN /uv/bin/uv sync --quiet --no-default-groups --extra operator --no-editable --reinstall-package featx
+RUN /uv/bin/uv pip install --quiet --no-deps --reinstall . && rm /opt/featx/bin/featx
 
 FROM build AS job-build
 RUN apt-get install -y --no-install-recommends openjdk-17-jdk-headless maven libturbojpeg0
-RUN /uv/bin/uv sync --quiet --no-default-groups --extra job --no-install-project
+RUN /uv/bin/uv pip install --quiet --constraint constraints.txt --requirements pyproject.toml --extra job
 COPY jobimage/java jobimage/java
 COPY jobimage/contract jobimage/contract
 RUN mvn --quiet --batch-mode -f jobimage/java/pom.xml -Dfeatx.site=/opt/featx/lib/python3.11/site-packages package \
@@ -40,16 +44,21 @@ RUN cd /opt/featx/lib/python3.11/site-packages/openvino && rm -rf include cmake 
  && rm -f libs/libopenvino_intel_gpu_plugin.so libs/libopenvino_intel_npu_plugin.so libs/cache.json \
  libs/libopenvino_pytorch_frontend.so* libs/libopenvino_tensorflow*.so* libs/libopenvino_paddle_frontend.so* \
  libs/libopenvino_jax_frontend.so* libs/libopenvino_gguf_frontend.so*
+COPY README.md LICENSE NOTICE ./
 COPY crds crds
-COPY operator operator
-COPY jobimage jobimage
-RUN /uv/bin/uv sync --quiet --no-default-groups --extra job --no-editable --reinstall-package featx
+COPY jobimage/featx_job jobimage/featx_job
+RUN /uv/bin/uv pip install --quiet --no-deps --reinstall . && rm /opt/featx/bin/featx
 
 FROM python AS operator
 COPY --from=operator-build /opt/featx /opt/featx
 ENV PATH=/opt/featx/bin:$PATH PYTHONUNBUFFERED=1
 USER 10001:10001
 ENTRYPOINT ["python3", "-m", "featx_operator"]
+# At the end, as everything after an ARG is built again for each of its values. `make cluster` passes pyproject.toml's.
+ARG VERSION
+LABEL org.opencontainers.image.title="Featx operator" org.opencontainers.image.version=$VERSION \
+      org.opencontainers.image.vendor="Featx authors" org.opencontainers.image.licenses=Apache-2.0 \
+      org.opencontainers.image.description="Runs FeatureExtraction resources as Spark jobs"
 
 FROM python AS job
 RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jre-headless libgomp1 libturbojpeg0 \
@@ -63,3 +72,7 @@ RUN python3 -m featx_job.build_class_archive "$FEATX_JARS"
 USER 10001:10001
 WORKDIR /var/featx
 ENTRYPOINT ["/opt/featx/bin/executor"]
+ARG VERSION
+LABEL org.opencontainers.image.title="Featx job" org.opencontainers.image.version=$VERSION \
+      org.opencontainers.image.vendor="Featx authors" org.opencontainers.image.licenses=Apache-2.0 \
+      org.opencontainers.image.description="Driver and executors of a FeatureExtraction's run"

@@ -1,4 +1,4 @@
-"""The FeatureExtraction resource: one description for the CRD, the operator, the job and the command line."""
+"""The FeatureExtraction resource: one definition for the CRD, the operator, the job and the command line."""
 
 from __future__ import annotations
 

@@ -1,10 +1,24 @@
-"""Prints the CRD: `python -m featx_api > crds/featureextractions.featx.dev.yaml` is what `make generate` does."""
+"""Print a generated file: `python -m featx_api crd|resource|failures|FailureClass.java|QuarantineReason.java`.
+
+`make generate` writes them all to their places in the tree.
+"""
 
 from __future__ import annotations
 
 import sys
 
-from featx_api.crd import render
+from featx_api import crd, docs, java
+
+RENDERERS = {
+    "crd": crd.render,
+    "resource": docs.resource,
+    "failures": docs.failures,
+    "FailureClass.java": java.failure_class,
+    "QuarantineReason.java": java.quarantine_reason,
+}
 
 if __name__ == "__main__":
-    sys.stdout.write(render())
+    name = sys.argv[1] if len(sys.argv) > 1 else "crd"
+    if name not in RENDERERS:
+        sys.exit(f"{name}: must be one of {', '.join(RENDERERS)}")
+    sys.stdout.write(RENDERERS[name]())

@@ -1,12 +1,12 @@
-"""What is done with an image: the `detector` and `extractor` parts of the spec."""
+"""`spec.detector`, `spec.extractor` and `spec.quantization`: what is computed for each image."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from featx_api.model import ApiModel, Rule, rules
+from featx_api.model import ApiModel, Renamed, Rule, rules
 from featx_api.source import StoreAccess
 
 ModelUri = Annotated[
@@ -16,135 +16,149 @@ ModelUri = Annotated[
 
 
 class Model(ApiModel):
-    """A model, in ONNX or as Caffe's two files, and the digest that its weights must have."""
+    """A model, as one ONNX file or two Caffe files, with the digest of its weights."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             Rule(
                 "has(self.onnx) != has(self.weights) && has(self.prototxt) == has(self.weights)",
-                "a model is either onnx, or prototxt and weights",
+                "a model must have either onnx, or both prototxt and weights",
             )
         )
     )
 
     onnx: ModelUri | None = Field(
-        None, description="ONNX model: s3://bucket/key, file:///path or package:NAME==VERSION/path."
+        None,
+        description="Address of an ONNX model: s3://bucket/key, file:///path, or package:NAME==VERSION/path, a file "
+        "inside a Python package.",
     )
-    prototxt: ModelUri | None = Field(None, description="Architecture of a Caffe model, addressed like onnx.")
-    weights: ModelUri | None = Field(None, description="Weights of a Caffe model (caffemodel), addressed like onnx.")
+    prototxt: ModelUri | None = Field(None, description="Address of a Caffe model's architecture.")
+    weights: ModelUri | None = Field(None, description="Address of a Caffe model's weights (caffemodel).")
     sha256: str = Field(
         min_length=64,
         max_length=64,
         pattern=r"^[0-9a-f]{64}$",
-        description="SHA-256 of onnx, or of weights, checked first.",
+        description="SHA-256 digest of onnx or weights. It is checked before any executor starts.",
     )
-    s3: StoreAccess | None = Field(None, description="Store of s3:// addresses; source.s3's where absent.")
+    s3: StoreAccess | None = Field(None, description="How to reach s3:// addresses. Defaults to source.s3.")
 
     @model_validator(mode="after")
     def _is_one_of_two(self) -> Self:
         if (self.onnx is None) == (self.weights is None) or (self.prototxt is None) != (self.weights is None):
-            raise ValueError("a model is either onnx, or prototxt and weights")
+            raise ValueError("a model must have either onnx, or both prototxt and weights")
         return self
 
 
 class NetInput(ApiModel):
-    """How pixels become a net's input. Width and height are the ones that the model declares."""
+    """How pixels become the input of a model. Width and height are those that the model declares."""
 
     mean: list[Annotated[float, Field(ge=0, le=255)]] = Field(
         default=[0.0, 0.0, 0.0],
         min_length=3,
         max_length=3,
-        description="Mean of each channel, in the order of `channels`, subtracted first.",
+        description="Mean per channel, in the order of `channels`. It is subtracted first.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     scale: float = Field(1.0, gt=0, le=1000, description="Factor applied after the mean is subtracted.")
-    channels: Literal["BGR", "RGB"] = Field("BGR", description="Channel order that the net was trained with.")
+    channels: Literal["BGR", "RGB"] = Field("BGR", description="Channel order that the model was trained with.")
 
 
 class Crop(ApiModel):
-    """Which part of the image goes on to the extractor.
+    """Which part of the image the extractor sees.
 
-    The defaults cost no class mAP that could be told from chance; tighter crops did (docs/bench/crops.md).
+    The defaults changed class mAP by less than is statistically significant; tighter crops lowered it
+    (docs/bench/crops.md).
     """
 
-    margin: float = Field(0.1, ge=0, le=1, description="Widens the box by this share of its size on each side.")
-    min_area: float = Field(0.25, ge=0, le=1, description="A box smaller than this share of the image is not used.")
+    margin: float = Field(0.1, ge=0, le=1, description="Widens the box on each side by this fraction of its size.")
+    min_area: float = Field(0.25, ge=0, le=1, description="Ignores boxes smaller than this fraction of the image.")
     fallback: Literal["wholeImage", "skip"] = Field(
-        "wholeImage", description="Without a usable box: take the whole image, or put the image into quarantine."
+        "wholeImage",
+        description="What to do without a usable box: use the whole image, or skip the image, which puts it into "
+        "quarantine.",
     )
 
 
 class Detector(ApiModel):
-    """The SSD net that finds the subject; its best box is cropped."""
+    """The SSD model that detects the main subject. Its best box is cropped."""
 
-    model: Model = Field(description="The net.")
-    input: NetInput = Field(default=NetInput(), description="How pixels become its input.")
-    score_threshold: float = Field(0.5, ge=0, le=1, description="Boxes with a lower score are not used.")
+    model: Model = Field(description="The model.")
+    input: NetInput = Field(default=NetInput(), description="How pixels become the input of the model.")
+    score_threshold: float = Field(0.5, ge=0, le=1, description="Ignores boxes with a lower score.")
     classes: list[Annotated[int, Field(ge=0, le=65535)]] = Field(
         default=[],
         max_length=256,
-        description="Only these classes are used; all but the background where empty.",
+        description="Uses only boxes of these classes. Empty means all but the background.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
-    crop: Crop = Field(default=Crop(), description="What is cropped.")
+    crop: Crop = Field(default=Crop(), description="Which part of the image is cropped.")
 
 
 class Binarize(ApiModel):
-    """How a feature becomes bits (DeepBit thresholds all units alike)."""
+    """How a feature is binarized (DeepBit applies one threshold to all units)."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             Rule(
                 "self.method != 'fixed' || has(self.threshold)",
-                "spec.extractor.binarize.threshold is required with method fixed",
+                "spec.extractor.binarize.threshold is required with method: fixed",
             ),
             Rule(
                 "self.method == 'fixed' || !has(self.threshold)",
-                "spec.extractor.binarize.threshold goes with method fixed only",
+                "spec.extractor.binarize.threshold requires method: fixed",
             ),
         )
     )
 
+    renamed: ClassVar = (Renamed("spec.extractor.binarize.method", "imageMean", value="pictureMean"),)
+
     method: Literal["imageMean", "fixed"] = Field(
         "imageMean",
-        description="A unit's bit is set above the mean of the image's own units, or above threshold.",
+        description="imageMean sets the bit of a unit that is above the mean of the image's units, fixed of one that "
+        "is above threshold.",
     )
-    threshold: float | None = Field(None, ge=-1e6, le=1e6, description="For method fixed.")
+    threshold: float | None = Field(None, ge=-1e6, le=1e6, description="Threshold for method fixed.")
     layer: str | None = Field(
-        None, min_length=1, max_length=128, description="The layer that bits are made of; the feature's where absent."
+        None, min_length=1, max_length=128, description="Layer to binarize. Defaults to the feature layer."
     )
 
     @model_validator(mode="after")
-    def _threshold_goes_with_fixed(self) -> Self:
+    def _threshold_is_for_fixed(self) -> Self:
         if (self.method == "fixed") != (self.threshold is not None):
-            raise ValueError("spec.extractor.binarize.threshold is required with method fixed, and goes with it only")
+            raise ValueError("spec.extractor.binarize.threshold and method: fixed must be set together")
         return self
 
 
 class Extractor(ApiModel):
-    """The net whose layer is the feature."""
+    """The model that computes the feature."""
 
-    model: Model = Field(description="The net.")
-    input: NetInput = Field(default=NetInput(), description="How pixels become its input.")
-    layer: str = Field(min_length=1, max_length=128, description="The layer whose output, flattened, is the feature.")
+    model: Model = Field(description="The model.")
+    input: NetInput = Field(default=NetInput(), description="How pixels become the input of the model.")
+    layer: str = Field(min_length=1, max_length=128, description="Layer whose flattened output is the feature.")
     binarize: Binarize | None = Field(None, description="Also store the feature as packed bits.")
 
 
 class Quantization(ApiModel):
-    """How nets are brought to 8-bit integers, and how far from float32 they may be: else the run is refused.
+    """How models are quantized to 8-bit integers, and how accurate they must be for the run to start.
 
-    By default as far as cost no class mAP that could be told from chance (docs/bench/precision.md).
+    At the default limits the change in class mAP was not statistically significant (docs/bench/precision.md).
     """
 
+    renamed: ClassVar = (Renamed("spec.quantization.pictures", "images"),)
+
     images: int = Field(
-        64, ge=1, le=1000, description="Images of the source that are looked at, and as many others to judge by."
+        64,
+        ge=1,
+        le=1000,
+        description="Number of source images to calibrate on. As many others are used to measure the accuracy.",
     )
     min_cosine: float = Field(
-        0.98, ge=0, le=1, description="Least mean cosine between features in int8 and in f32, detector and all."
+        0.98, ge=0, le=1, description="Lowest acceptable mean cosine between int8 and f32 features, detection included."
     )
     min_agreement: float = Field(
         0.7,
         ge=0,
         le=1,
-        description="Least share of images with the same subject as in f32: of one class, boxes overlapping by half.",
+        description="Lowest acceptable fraction of images whose subject is the same as in f32: same class, boxes that "
+        "overlap by half.",
     )

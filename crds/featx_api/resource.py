@@ -15,7 +15,7 @@ NAME_LIMIT = 48  # leaves room for -ATTEMPT-driver in a label's 63 characters
 
 
 def _fixed_once_started(path: str) -> Rule:
-    """Returns the rule that a part of the spec can't change when the first attempt has begun."""
+    """The rule that a part of the spec cannot change once the first attempt has started."""
     has_path = f"has(oldSelf.{path}) == has(self.{path}) && (!has(self.{path}) || self.{path} == oldSelf.{path})"
     return Rule(
         f"!has(oldSelf.status) || !has(oldSelf.status.startTime) || ({has_path})",
@@ -28,7 +28,9 @@ class FeatureExtraction(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            Rule(f"size(self.metadata.name) <= {NAME_LIMIT}", f"metadata.name is longer than {NAME_LIMIT} characters"),
+            Rule(
+                f"size(self.metadata.name) <= {NAME_LIMIT}", f"metadata.name must have at most {NAME_LIMIT} characters"
+            ),
             *(
                 _fixed_once_started(f"spec.{part}")
                 for part in ("source", "detector", "extractor", "engine", "precision", "quantization", "output")
@@ -39,12 +41,12 @@ class FeatureExtraction(ApiModel):
     api_version: Literal["featx.dev/v1alpha1"] = API_VERSION  # type: ignore[assignment]
     kind: Literal["FeatureExtraction"] = KIND  # type: ignore[assignment]
     metadata: dict[str, Any]
-    spec: FeatureExtractionSpec = Field(description="What is asked for.")
-    status: FeatureExtractionStatus | None = Field(None, description="What it has come to.")
+    spec: FeatureExtractionSpec = Field(description="The run.")
+    status: FeatureExtractionStatus | None = Field(None, description="State of the run, written by the operator.")
 
     @property
     def name(self) -> str:
-        """Returns the resource's name."""
+        """The resource's name."""
         return str(self.metadata["name"])
 
     @model_validator(mode="after")

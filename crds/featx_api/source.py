@@ -1,4 +1,4 @@
-"""Where images come from and where stores are reached: the `source` part of the spec."""
+"""`spec.source`: where images come from, and how stores are reached."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
 
-ONE_SOURCE = "spec.source must hold exactly one of s3, hbase, files, claim"
-ONE_IDENTITY = "a store takes secretRef or podIdentity, not both"
-ONE_WAY = "spec.source.hbase takes quorum to read the table, or snapshot to read HBase's files, not both"
-CHANGED_ALONE = "spec.source takes changedSince or keys, not both"
-PACKED_ALONE = "spec.source.packed goes with s3, files or claim, and not with spec.source.keys"
+ONE_SOURCE = "spec.source must have exactly one of s3, hbase, files, claim"
+ONE_IDENTITY = "secretRef and podIdentity exclude each other: set one of them"
+ONE_WAY = "spec.source.hbase must have either quorum, to read the table, or snapshot, to read HBase's files"
+CHANGED_ALONE = "spec.source.changedSince and spec.source.keys exclude each other"
+PACKED_ALONE = "spec.source.packed requires s3, files or claim, and excludes spec.source.keys"
 
 SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 Endpoint = Annotated[str, Field(max_length=512, pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")]
@@ -33,30 +33,34 @@ TableFolder = Annotated[
 
 
 class SecretRef(ApiModel):
-    """Names a Secret of the same namespace that holds a store's credentials.
+    """A Secret in the same namespace that holds the credentials of a store.
 
-    Keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, and optionally AWS_SESSION_TOKEN, and ca.crt: certificates of the
-    authority that has signed the store's own, where that is not one that all trust. It is mounted as files; its values
-    never stand in a pod, a ConfigMap or a log.
+    Keys: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; optionally AWS_SESSION_TOKEN, and ca.crt, a CA bundle used to
+    verify the store's certificate. The Secret is mounted as files. Its values never appear in a pod, a ConfigMap or a
+    log.
     """
 
     name: SecretName = Field(description="Name of the Secret.")
 
 
 class StoreAccess(ApiModel):
-    """How an S3-compatible store is reached."""
+    """How to reach an S3-compatible store."""
 
     model_config = ConfigDict(json_schema_extra=rules(Rule("!has(self.secretRef) || !self.podIdentity", ONE_IDENTITY)))
 
-    endpoint: Endpoint | None = Field(None, description="URL of the store, such as http://s3.store.svc:8333.")
-    region: str | None = Field(
-        None, max_length=64, pattern=r"^[a-z0-9-]+$", description="Region, if the store asks for one."
+    endpoint: Endpoint | None = Field(
+        None, description="Endpoint URL, such as http://s3.store.svc:8333. Defaults to AWS."
     )
-    secret_ref: SecretRef | None = Field(None, description="Credentials. Without it the store is read anonymously.")
+    region: str | None = Field(
+        None, max_length=64, pattern=r"^[a-z0-9-]+$", description="Region, if the store requires one."
+    )
+    secret_ref: SecretRef | None = Field(
+        None, description="Secret with the credentials. Without it access is anonymous."
+    )
     pod_identity: bool = Field(
         False,
-        description="In place of a Secret: who the pods are to the cloud, by their service account (IRSA) or node; for "
-        "`featx run` by AWS_* variables.",
+        description="Authenticate with the pods' cloud identity (IRSA or node role) instead of a Secret; with `featx "
+        "run`, with the AWS_* environment variables.",
     )
 
     @model_validator(mode="after")
@@ -67,49 +71,49 @@ class StoreAccess(ApiModel):
 
 
 class S3Source(StoreAccess):
-    """Images that are objects of one bucket of an S3-compatible store."""
+    """Images stored as objects in one bucket of an S3-compatible store."""
 
     bucket: str = Field(
-        min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.\-]*[a-z0-9]$", description="The bucket."
+        min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.\-]*[a-z0-9]$", description="Name of the bucket."
     )
-    prefix: ObjectPath = Field("", description="Only keys that begin with this are read.")
+    prefix: ObjectPath = Field("", description="Read only objects whose key begins with this.")
 
 
 class FilesSource(ApiModel):
-    """Images that are files below one folder."""
+    """Images stored as files in a folder and its subfolders."""
 
     uri: str = Field(
         max_length=1024,
         pattern=rf"^(file:///[^\s]*|{HDFS}|package:[A-Za-z0-9._\-]+==[^/\s]+/[^\s]+)$",
-        description="Folder of images: hdfs://namenode:8020/path, file:///path, or, for `featx run` only, "
-        "package:NAME==VERSION/path inside a Python package.",
+        description="Folder of the images: hdfs://namenode:8020/path, or file:///path as driver and executors see it. "
+        "For `featx run` also package:NAME==VERSION/path, a folder inside a Python package.",
     )
 
 
 class HBaseSnapshot(ApiModel):
-    """A snapshot of an HBase table, read from HBase's own files: its servers are not asked."""
+    """A snapshot of an HBase table, read from HBase's files without using its servers."""
 
     name: str = Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_.\-]+$", description="Name of the snapshot.")
     root_dir: HBaseFolder = Field(
-        description="Where HBase keeps its files (hbase.rootdir): hdfs://namenode:8020/hbase."
+        description="HBase's root directory (hbase.rootdir), such as hdfs://namenode:8020/hbase."
     )
     restore_dir: HBaseFolder | None = Field(
         None,
-        description="Where the run may write links to the snapshot's files: a folder of the same file system, outside "
-        "of rootDir; its /tmp where absent. They are removed when the run has succeeded.",
+        description="Folder for links to the snapshot's files, on the same file system but outside rootDir. Defaults "
+        "to /tmp of that file system. The links are removed when the run has succeeded.",
     )
 
     @property
     def folder(self) -> str:
-        """Returns where links are written, without a slash at its end."""
+        """The folder for links, without a trailing slash."""
         parts = urlsplit(self.root_dir)
         return (self.restore_dir or f"{parts.scheme}://{parts.netloc}/tmp").rstrip("/")  # noqa: S108 - of the store
 
 
 class HBaseSource(ApiModel):
-    r"""Images that are cells of one column of an HBase table; an image's key is its row.
+    r"""Images stored as cells of one column of an HBase table. The key of an image is its row key.
 
-    Rows are written as in the HBase shell: \x00 stands for a byte that has no letter.
+    Row keys are written as in the HBase shell: \x00 stands for a byte that is not printable.
     """
 
     model_config = ConfigDict(json_schema_extra=rules(Rule("has(self.quorum) != has(self.snapshot)", ONE_WAY)))
@@ -119,29 +123,33 @@ class HBaseSource(ApiModel):
         min_length=1,
         max_length=1024,
         pattern=r"^[A-Za-z0-9.\-]+(:[0-9]+)?(,[A-Za-z0-9.\-]+(:[0-9]+)?)*$",
-        description="ZooKeeper's hosts, with their ports where these are not 2181: zk-0.zk:2181,zk-1.zk:2181.",
+        description="ZooKeeper hosts, such as zk-0.zk:2181,zk-1.zk:2181. The port defaults to 2181.",
     )
-    snapshot: HBaseSnapshot | None = Field(None, description="Read in the table's place; without quorum.")
-    znode: str = Field("/hbase", max_length=256, pattern=r"^/[^\s]+$", description="Where the cluster is registered.")
+    snapshot: HBaseSnapshot | None = Field(None, description="Read this snapshot instead of the live table.")
+    znode: str = Field(
+        "/hbase", max_length=256, pattern=r"^/[^\s]+$", description="ZooKeeper node of the HBase cluster."
+    )
     table: str = Field(
         min_length=1,
         max_length=256,
         pattern=r"^([A-Za-z0-9_.\-]+:)?[A-Za-z0-9_.\-]+$",
-        description="The table, with its namespace if it has one.",
+        description="Name of the table, with its namespace if it has one.",
     )
-    column: str = Field(max_length=512, pattern=r"^[^:\s]+:.*$", description="family:qualifier of the encoded image.")
-    prefix: Row = Field("", description="Only rows that begin with this are read.")
-    start_row: Row = Field("", description="The first row; all before it are left out.")
-    stop_row: Row = Field("", description="The row that is no longer read, nor those behind it.")
+    column: str = Field(
+        max_length=512, pattern=r"^[^:\s]+:.*$", description="Column of the encoded images, as family:qualifier."
+    )
+    prefix: Row = Field("", description="Read only rows whose key begins with this.")
+    start_row: Row = Field("", description="Inclusive lower bound of the scanned rows.")
+    stop_row: Row = Field("", description="Exclusive upper bound of the scanned rows.")
     salts: list[Row] = Field(
         default=[],
         max_length=1024,
-        description="What stands before each row to spread rows over regions; prefix, startRow and stopRow are about "
-        "what follows it.",
+        description="Salt prefixes added to row keys to spread them across regions. prefix, startRow and stopRow apply "
+        "to the key without its salt.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
-    since: datetime | None = Field(None, description="Only cells written then or later, by their timestamps.")
-    until: datetime | None = Field(None, description="Only cells written before then, by their timestamps.")
+    since: datetime | None = Field(None, description="Read only cells with this timestamp or a later one.")
+    until: datetime | None = Field(None, description="Read only cells with an earlier timestamp.")
 
     @model_validator(mode="after")
     def _one_way_to_read(self) -> Self:
@@ -154,32 +162,32 @@ class Packed(ApiModel):
     """Files that hold many images each."""
 
     format: Literal["tar", "sequenceFile", "parquet", "delta"] = Field(
-        description="tar archives (*.tar, WebDataset's too), SequenceFiles with BytesWritable values, *.parquet, or "
-        "the newest version of a Delta Lake table."
+        description="tar archives (*.tar, including WebDataset), SequenceFiles with BytesWritable values, *.parquet "
+        "files, or delta: the newest version of one Delta Lake table."
     )
     members: str = Field(
         "*.{jpg,jpeg,png,webp,bmp,gif,tif,tiff,JPG,JPEG,PNG}",
         min_length=1,
         max_length=256,
-        description="Which members of a tar are images, as a glob of their names.",
+        description="Glob that selects the images of a tar archive by member name.",
     )
     name_column: str = Field(
-        "key", min_length=1, max_length=256, description="Of Parquet and Delta: what images are called."
+        "key", min_length=1, max_length=256, description="Parquet and Delta: column of the image names."
     )
     content_column: str = Field(
-        "image", min_length=1, max_length=256, description="Of Parquet and Delta: the encoded images."
+        "image", min_length=1, max_length=256, description="Parquet and Delta: column of the encoded images."
     )
 
 
 class ClaimSource(ApiModel):
-    """Images that are files of a PersistentVolumeClaim of the same namespace."""
+    """Images stored as files on a PersistentVolumeClaim in the same namespace."""
 
     name: SecretName = Field(description="Name of the PersistentVolumeClaim.")
-    path: ObjectPath = Field("", description="Folder inside the volume.")
+    path: ObjectPath = Field("", description="Folder inside the volume. Defaults to its root.")
 
 
 class Source(ApiModel):
-    """Exactly one place that images are read from."""
+    """Where images are read from: exactly one of s3, hbase, files or claim."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -192,24 +200,26 @@ class Source(ApiModel):
         )
     )
 
-    s3: S3Source | None = Field(None, description="Objects of a bucket.")
+    s3: S3Source | None = Field(None, description="Objects in a bucket.")
     hbase: HBaseSource | None = Field(None, description="Cells of an HBase table.")
-    files: FilesSource | None = Field(None, description="Files below a folder.")
-    claim: ClaimSource | None = Field(None, description="Files of a PersistentVolumeClaim.")
-    packed: Packed | None = Field(None, description="The source's files hold many images each.")
+    files: FilesSource | None = Field(None, description="Files in a folder.")
+    claim: ClaimSource | None = Field(None, description="Files on a PersistentVolumeClaim.")
+    packed: Packed | None = Field(
+        None, description="Set this if each file holds many images. Without it every file is an image."
+    )
     keys: list[Annotated[str, Field(min_length=1, max_length=1024)]] = Field(
         default=[],
         max_length=5000,
-        description="Only these images, by the keys that tables name them by; all where empty. `featx retry-failed` "
-        "fills it with a quarantine's.",
+        description="Process only the images with these keys. Empty means all images. `featx retry-failed` fills in "
+        "the keys of a quarantine.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
 
     changed_since: TableFolder | None = Field(
         None,
-        description="Only images that are new or changed since the tables at or below this address were made, by "
-        "their etags or times of modification; of HBase, the cells written since then. An s3:// address is reached as "
-        "the output is.",
+        description="Process only images that are new or changed since the tables at or below this address were "
+        "written: by etag or modification time, or for HBase by cell timestamp. An s3:// address is reached with "
+        "output.s3.",
     )
 
     @model_validator(mode="after")

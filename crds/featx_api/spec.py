@@ -1,4 +1,4 @@
-"""`spec`: what a user asks for."""
+"""`spec`: the run that a user asks for."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from featx_api.model import ApiModel, Rule, rules
 from featx_api.nets import Detector, Extractor, Quantization
 from featx_api.source import Source, StoreAccess
 
-BF16_ENGINE = "spec.precision bf16 is for spec.engine openvino; bigdl computes in f32 or int8"
-INT8_ONLY = "spec.quantization goes with spec.precision int8 only"
-ONE_CHANGE = "spec takes source.changedSince or output.mode incremental, not both"
+BF16_ENGINE = "spec.precision: bf16 requires spec.engine: openvino; bigdl computes in f32 or int8"
+INT8_ONLY = "spec.quantization requires spec.precision: int8"
+ONE_CHANGE = "spec.source.changedSince and spec.output.mode: incremental exclude each other"
 
 Seconds = Annotated[int, Field(ge=0, le=31_536_000)]
 
@@ -32,29 +32,36 @@ class FeatureExtractionSpec(ApiModel):
         )
     )
 
-    source: Source = Field(description="Where images are read from: exactly one of s3, hbase, files, claim.")
-    detector: Detector | None = Field(None, description="Finds the subject. Without it the whole image is used.")
-    extractor: Extractor = Field(description="Turns the subject into a feature.")
-    engine: Literal["bigdl", "openvino"] = Field("bigdl", description="What runs the nets.")
+    source: Source = Field(description="Where images are read from: exactly one of s3, hbase, files or claim.")
+    detector: Detector | None = Field(
+        None, description="Detects the main subject. Without a detector the whole image is used."
+    )
+    extractor: Extractor = Field(description="Computes the feature of the subject.")
+    engine: Literal["bigdl", "openvino"] = Field("bigdl", description="Library that runs the models.")
     precision: Literal["f32", "bf16", "int8", "auto"] = Field(
         "f32",
-        description="Numbers that the nets compute in. bf16 is for the engine openvino; auto is bf16 where engine and "
-        "CPU have it, else f32. int8 is calibrated on images of the source.",
+        description="Number format that the models compute in. bf16 requires engine openvino and a CPU with "
+        "AVX512-BF16 or AMX. int8 requires a CPU with VNNI, and is calibrated on images from the source. auto uses "
+        "bf16 where engine and CPU support it, otherwise f32.",
     )
-    quantization: Quantization | None = Field(None, description="For precision int8: how it is calibrated and judged.")
-    output: Output = Field(description="Where the table goes.")
-    errors: Errors = Field(default=Errors(), description="How much may fail.")
-    limits: Limits = Field(default=Limits(), description="What a single image may cost.")
-    execution: Execution = Field(default=Execution(), description="What the run may use of the cluster.")
-    suspend: bool = Field(False, description="Stops the run's pods; unsetting it goes on where it stopped.")
+    quantization: Quantization | None = Field(
+        None, description="Calibration for precision int8, and the accuracy it must reach."
+    )
+    output: Output = Field(description="Where the table is written.")
+    errors: Errors = Field(default=Errors(), description="How many images may fail.")
+    limits: Limits = Field(default=Limits(), description="Size limits for a single image.")
+    execution: Execution = Field(default=Execution(), description="Resources and identities that the run uses.")
+    suspend: bool = Field(False, description="Stops the run's pods. Set to false to resume.")
     active_deadline_seconds: Seconds | None = Field(
-        None, description="The run fails after this long, over all attempts."
+        None, description="Time limit for the run in seconds, over all attempts. No limit if unset."
     )
-    backoff_limit: int = Field(3, ge=0, le=100, description="Attempts after the first before the run is given up.")
+    backoff_limit: int = Field(3, ge=0, le=100, description="Number of retries before the run fails.")
     ttl_seconds_after_finished: Seconds | None = Field(
-        None, description="Pods and ConfigMaps of a finished run are deleted after this long. The resource stays."
+        None,
+        description="Deletes the pods and ConfigMaps of a finished run after this many seconds; the resource stays. "
+        "Never, if unset.",
     )
-    priority_class_name: str | None = Field(None, max_length=253, description="Priority of the run's pods.")
+    priority_class_name: str | None = Field(None, max_length=253, description="Priority class of the run's pods.")
 
     @model_validator(mode="after")
     def _precision_fits(self) -> Self:
@@ -67,21 +74,21 @@ class FeatureExtractionSpec(ApiModel):
         return self
 
     def store_of(self, access: StoreAccess | None) -> StoreAccess:
-        """Returns how an s3:// address is reached: by its own store, or else by the source's.
+        """How to reach an s3:// address: by its own `s3` part, or by default as the source is reached.
 
         Args:
-            access: The `s3` part beside the address, if the user gave one.
+            access: The `s3` part next to the address, if the user set one.
         """
         return access or self.source.s3 or StoreAccess()
 
     def secret_names(self) -> list[str]:
-        """Returns the names of all Secrets that the run mounts, sorted."""
+        """Names of all Secrets that the run mounts, sorted."""
         names = {store.secret_ref.name for store in self._stores() if store.secret_ref}
         return sorted(names | ({self.execution.kerberos.secret_ref.name} if self.execution.kerberos else set()))
 
     @property
     def by_pod_identity(self) -> bool:
-        """Returns whether a store knows the run by its pods' identity."""
+        """Whether the run authenticates to any store with its pods' cloud identity."""
         return any(store.pod_identity for store in self._stores())
 
     def _stores(self) -> list[StoreAccess]:
@@ -89,7 +96,7 @@ class FeatureExtractionSpec(ApiModel):
         return [store for store in (self.source.s3, self.output.s3, *(model.s3 for model in nets)) if store]
 
     def claim_names(self) -> list[str]:
-        """Returns the names of all PersistentVolumeClaims that the run mounts, sorted."""
+        """Names of all PersistentVolumeClaims that the run mounts, sorted."""
         claims = {self.source.claim.name} if self.source.claim else set()
         for uri in (self.output.uri, self.source.changed_since or ""):
             if uri.startswith("claim://"):

@@ -1,4 +1,4 @@
-"""`status`: what the run has come to. Written by the operator alone, from what the driver reports."""
+"""`status`: the state of a run. Only the operator writes it, from what it observes and the driver reports."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, computed_field
 
+from featx_api.failures import FailureClass
 from featx_api.model import StatusModel
 
 Count = Annotated[int, Field(ge=0)]
-Message = Annotated[str, Field(max_length=4096)]
+MESSAGE_LIMIT = 4096  # characters
+Message = Annotated[str, Field(max_length=MESSAGE_LIMIT)]
 
 ConditionType = Literal[
     "Accepted", "QuotaReserved", "DriverReady", "ExecutorsReady", "Suspended", "Succeeded", "Reconciling", "Stalled"
@@ -18,43 +20,55 @@ ConditionType = Literal[
 
 
 class Condition(StatusModel):
-    """A condition in the sense of KEP-1623."""
+    """A condition as defined by KEP-1623."""
 
-    type: ConditionType
-    status: Literal["True", "False", "Unknown"]
-    reason: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
-    message: Message = ""
-    last_transition_time: datetime
-    observed_generation: Count = 0
+    type: ConditionType = Field(description="What the condition is about.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
+    reason: str = Field(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+        description="Why, for programs.",
+    )
+    message: Message = Field("", description="Why, for people.")
+    last_transition_time: datetime = Field(description="When status last changed.")
+    observed_generation: Count = Field(0, description="Generation of the resource that it was observed for.")
 
 
 class Progress(StatusModel):
-    """How far the run is (names after Kubeflow Trainer's KEP-2779 where they fit).
+    """Progress of the run (names follow Kubeflow Trainer's KEP-2779 where they fit).
 
-    `images_done` counts images that are finished either way; `images_failed` of them are in quarantine.
+    imagesDone counts all finished images, including the imagesFailed that are in quarantine.
     """
 
-    images_total: Count = Field(0, description="0 while nobody knows: rows of HBase are counted as they are read.")
-    images_done: Count = 0
-    images_failed: Count = 0
-    images_per_second: float = Field(0.0, ge=0, description="Over the current attempt.")
-    eta_seconds: Count | None = Field(None, description="Absent while there is nothing to judge it by.")
-    shards_done: Count = 0
-    shards_total: Count = 0
+    images_total: Count = Field(
+        0, description="Number of images. 0 until the total is known: HBase rows are counted as they are read."
+    )
+    images_done: Count = Field(0, description="Finished images, including those in quarantine.")
+    images_failed: Count = Field(0, description="Images in quarantine.")
+    images_per_second: float = Field(0.0, ge=0, description="Mean over the current attempt.")
+    eta_seconds: Count | None = Field(
+        None, description="Estimated seconds to the end. Unset until it can be estimated."
+    )
+    shards_done: Count = Field(0, description="Committed shards.")
+    shards_total: Count = Field(0, description="Number of shards.")
     precision: str | None = Field(
-        None, max_length=64, description="What the nets compute in; several where executors' CPUs differ."
+        None,
+        max_length=64,
+        description="Number format that the models compute in; several if the CPUs of the executors differ.",
     )
     waiting: str | None = Field(
         None,
         max_length=512,
-        description="What images wait for, while they do: int8's calibration, or a store that does not answer.",
+        description="What the run is waiting for: int8 calibration, or an unresponsive store. Unset while it is not "
+        "waiting.",
     )
-    last_update_time: datetime | None = None
+    last_update_time: datetime | None = Field(None, description="When the progress was written.")
 
-    @computed_field(description="Of imagesTotal, or of shards while that is not known; 100 only when all are done.")  # type: ignore[prop-decorator]
+    @computed_field(description="Images done in percent; shards while imagesTotal is unknown. 100 means complete.")  # type: ignore[prop-decorator]
     @property
     def percent(self) -> int:
-        """Returns the share done, rounded down, so that 100 means complete."""
+        """The percentage, rounded down, so that 100 means complete."""
         done, total = (
             (self.images_done, self.images_total) if self.images_total else (self.shards_done, self.shards_total)
         )
@@ -63,7 +77,7 @@ class Progress(StatusModel):
     @computed_field(description="imagesDone/imagesTotal, for `kubectl get`.")  # type: ignore[prop-decorator]
     @property
     def summary(self) -> str:
-        """Returns done/total, since a printer column cannot join two fields."""
+        """done/total, since a printer column cannot join two fields."""
         unknown = self.shards_total and not self.images_total
         return f"{self.images_done}/{'?' if unknown else self.images_total}"
 
@@ -71,57 +85,69 @@ class Progress(StatusModel):
 class Executors(StatusModel):
     """Executor pods of the current attempt."""
 
-    desired: Count = 0
-    ready: Count = 0
+    desired: Count = Field(0, description="Executors that the attempt wants.")
+    ready: Count = Field(0, description="Executors that are ready.")
 
     @computed_field(description="ready/desired, for `kubectl get`.")  # type: ignore[prop-decorator]
     @property
     def summary(self) -> str:
-        """Returns ready/desired, since a printer column cannot join two fields."""
+        """ready/desired, since a printer column cannot join two fields."""
         return f"{self.ready}/{self.desired}"
 
 
 class Driver(StatusModel):
-    """Where the current attempt runs."""
+    """The driver of the current attempt."""
 
-    pod_name: str = Field(max_length=253)
-    ui_address: str | None = Field(None, max_length=512, description="Spark's UI, reachable inside the cluster.")
+    pod_name: str = Field(max_length=253, description="Name of the driver pod.")
+    ui_address: str | None = Field(
+        None, max_length=512, description="Address of the Spark UI, reachable inside the cluster."
+    )
 
 
 class OutputTable(StatusModel):
-    """A table that the run has written and that is complete."""
+    """A complete table that the run has written."""
 
-    uri: str = Field(max_length=1100)
-    kind: Literal["features", "quarantine"]
+    uri: str = Field(max_length=1100, description="Folder of the table.")
+    kind: Literal["features", "quarantine"] = Field(description="What its rows are.")
     format: Literal["delta", "parquet"] = Field(description="Table format. A quarantine is always parquet.")
-    record_count: Count
-    bytes: Count
-    manifest: str | None = Field(None, max_length=1100)
+    record_count: Count = Field(description="Number of rows.")
+    bytes: Count = Field(description="Size of its files.")
+    manifest: str | None = Field(None, max_length=1100, description="Address of the manifest.")
 
 
 class Failure(StatusModel):
     """Why the run, or its last attempt, failed."""
 
-    class_: str = Field(alias="class", max_length=128, description="CamelCase, for programs.")
-    message: Message = Field(description="Names the field, the value and the way out, for people.")
+    class_: str = Field(
+        alias="class",
+        max_length=128,
+        description=f"Machine-readable: one of {', '.join(sorted(FailureClass))} (docs/reference/failures.md).",
+    )
+    message: Message = Field(description="Human-readable message: the field, its value, and how to fix it.")
 
 
 class FeatureExtractionStatus(StatusModel):
-    """What the run has come to."""
+    """State of the run."""
 
-    observed_generation: Count = 0
+    observed_generation: Count = Field(0, description="Generation of the resource that the status describes.")
     conditions: list[Condition] = Field(
         default=[],
+        description="Conditions. Succeeded is True if, and only if, the table is complete.",
         max_length=16,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
-    attempt: Count = Field(0, description="Number of the current or last attempt; a resumed run begins a new one.")
-    failed_attempts: Count = Field(0, description="Attempts that count against backoffLimit.")
-    next_attempt_time: datetime | None = Field(None, description="When the next attempt begins, after one has failed.")
-    start_time: datetime | None = None
-    completion_time: datetime | None = None
-    progress: Progress | None = None
-    executors: Executors | None = None
-    driver: Driver | None = None
-    outputs: list[OutputTable] = Field(default=[], max_length=8, json_schema_extra={"x-kubernetes-list-type": "atomic"})
-    failure: Failure | None = None
+    attempt: Count = Field(0, description="Number of the current or last attempt. Resuming a run starts a new one.")
+    failed_attempts: Count = Field(0, description="Failed attempts, which count towards backoffLimit.")
+    next_attempt_time: datetime | None = Field(None, description="When the next attempt starts, after one has failed.")
+    start_time: datetime | None = Field(None, description="When the run started, or was last resumed.")
+    completion_time: datetime | None = Field(None, description="When the run finished.")
+    progress: Progress | None = Field(None, description="Progress of the run.")
+    executors: Executors | None = Field(None, description="Executor pods of the current attempt.")
+    driver: Driver | None = Field(None, description="The driver of the current attempt.")
+    outputs: list[OutputTable] = Field(
+        default=[],
+        max_length=8,
+        description="Complete tables.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    failure: Failure | None = Field(None, description="The last failure.")

@@ -40,19 +40,23 @@ def _parser() -> argparse.ArgumentParser:
         return subparser
 
     command("up", _up, "start the cluster, or do nothing if it is up")
-    command("down", _down, "stop it and leave nothing")
-    command("status", _status, "say what runs, and what is left of a cluster that does not")
+    command("down", _down, "stop the cluster and clean up")
+    command("status", _status, "show what is running, and leftovers of a cluster that is not")
     execute = command("exec", _exec, "run a command in the cluster's network, with KUBECONFIG set")
     execute.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
-    image = command("image", _image, "build an image and give it to the node")
-    image.add_argument("--tag", required=True, help="the image's name, beginning with localhost/")
-    image.add_argument("--file", type=Path, default=Path("Dockerfile"), help="the Dockerfile")
-    image.add_argument("--target", help="the stage to build, if not the last")
-    image.add_argument("context", type=Path, nargs="?", default=Path(), help="the folder that COPY lines read from")
-    load = command("load-image", _load_image, "give the node images from archives")
+    image = command("image", _image, "build an image and load it into the node")
+    image.add_argument("--tag", required=True, help="name of the image; must begin with localhost/")
+    image.add_argument(
+        "--file", type=Path, default=Path("Dockerfile"), help="path of the Dockerfile (default: Dockerfile)"
+    )
+    image.add_argument("--target", help="stage to build (default: the last)")
+    image.add_argument(
+        "context", type=Path, nargs="?", default=Path(), help="build context (default: the current directory)"
+    )
+    load = command("load-image", _load_image, "load images from archives into the node")
     load.add_argument("archives", type=Path, nargs="+", metavar="ARCHIVE")
-    command("build-base", _build_base, "make the Debian base image")
-    command("build", _build, "build the binaries only")
+    command("build-base", _build_base, "build the Debian base image")
+    command("build", _build, "build only the binaries")
     return parser
 
 
@@ -67,7 +71,7 @@ def _down(_: argparse.Namespace) -> int:
     choice.choose().down()
     left = leftovers()
     for line in left:
-        print(f"still there: {line}", file=sys.stderr)
+        print(f"not cleaned up: {line}", file=sys.stderr)
     return 1 if left else 0
 
 
@@ -75,12 +79,12 @@ def _status(_: argparse.Namespace) -> int:
     names = processes.recorded()
     for name in names:
         pid = processes.running(name)
-        print(f"{name:24} {'pid ' + str(pid) if pid else 'gone, log ' + str(paths.LOGS / (name + '.log'))}")
+        print(f"{name:24} {'pid ' + str(pid) if pid else 'exited, log ' + str(paths.LOGS / (name + '.log'))}")
     if names:
         return 0 if all(map(processes.running, names)) else 1
     print("down")
     for line in leftovers():
-        print(f"left behind: {line}")
+        print(f"leftover: {line}")
     return 1
 
 

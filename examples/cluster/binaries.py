@@ -1,7 +1,7 @@
-"""Builds Kubernetes, etcd, CoreDNS and helm from their Go modules, once for each version.
+"""Builds Kubernetes, etcd, CoreDNS and helm from their Go modules, once per version.
 
-No release binary and no image can be fetched on the machines that run these tests, but Go modules can. Each folder
-below `go/` is a module of ours that pins its programs with all they need; versions are written there and nowhere else.
+The machines that run these tests can fetch Go modules, but neither release binaries nor images. Each folder below `go/`
+is a module of ours that pins its programs with all dependencies. Versions are written only there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KUBERNETES_VERSION_VARIABLES = "k8s.io/component-base/version"
 
 @dataclass(frozen=True)
 class Module:
-    """A folder below `go/` and the programs that are built from it.
+    """A folder below `go/` and the programs built from it.
 
     Attributes:
         folder: its name.
@@ -88,14 +88,14 @@ def version(module: Module) -> str:
     if module.pinned is None:
         return "v1"
     text = (module.source / "go.mod").read_text()
-    found = re.search(rf"^(?:require )?\s*{re.escape(module.pinned)} (v\S+)$", text, re.MULTILINE)
-    if found is None:
-        raise ClusterError(f"{module.source / 'go.mod'} requires no version of {module.pinned}")
-    return found[1]
+    match = re.search(rf"^(?:require )?\s*{re.escape(module.pinned)} (v\S+)$", text, re.MULTILINE)
+    if match is None:
+        raise ClusterError(f"{module.source / 'go.mod'} does not require {module.pinned}")
+    return match[1]
 
 
 def version_key(module: Module) -> str:
-    """Returns what names the module's build: its version, and a digest of all that the build is made from."""
+    """Returns the name of the module's build: its version, and a digest of all inputs."""
     digest = hashlib.sha256(repr((sorted(module.programs.items()), module.version_variables)).encode())
     for path in sorted(module.source.iterdir()):
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
@@ -109,12 +109,12 @@ def folder_of(module: Module) -> Path:
 
 
 def folders() -> list[Path]:
-    """Returns the folders to have on PATH for all programs."""
+    """Returns the folders that PATH needs for all programs."""
     return [folder_of(module) for module in MODULES]
 
 
 def path_of(program: str) -> str:
-    """Returns the path of a program that `build` has made."""
+    """Returns the path of a program that `build` has built."""
     for module in MODULES:
         if program in module.programs:
             return str(folder_of(module) / program)
@@ -122,7 +122,7 @@ def path_of(program: str) -> str:
 
 
 def kubernetes_version() -> str:
-    """Returns Kubernetes' version."""
+    """Returns the version of Kubernetes."""
     return version(MODULES[0])
 
 
@@ -137,7 +137,7 @@ def missing() -> list[tuple[Module, str]]:
 
 
 def build() -> None:
-    """Builds what is missing; nine and a half minutes for everything on two busy cores, and nothing the next time.
+    """Builds missing programs. All of them take nine and a half minutes on two busy cores, once.
 
     Raises:
         ClusterError: if Go is not installed or a build fails.
@@ -146,7 +146,7 @@ def build() -> None:
     if todo and shutil.which("go") is None:
         raise ClusterError("building Kubernetes needs Go 1.26 or later: install it and put `go` on PATH")
     if todo:
-        print(f"Building {len(todo)} programs from Go modules into {paths.cache()} (once for each version)", flush=True)
+        print(f"Building {len(todo)} programs from Go modules into {paths.cache()} (once per version)", flush=True)
     for module, program in todo:
         started = time.monotonic()
         _build_program(module, program)
@@ -154,7 +154,7 @@ def build() -> None:
 
 
 def linker_flags(module: Module) -> str:
-    """Returns `go build`'s -ldflags: no debug tables, and the version that the program shall report."""
+    """Returns -ldflags for `go build`: no debug tables, and the version that the program reports."""
     number = version(module)
     major, minor = number.removeprefix("v").split(".")[:2] if module.pinned else ("1", "0")
     values = (template.format(version=number, major=major, minor=minor) for template in module.version_variables)
@@ -171,12 +171,12 @@ def _build_program(module: Module, program: str) -> None:
         outcome = subprocess.run(
             [*command, "-o", str(partial), module.programs[program]],
             cwd=module.source,
-            # Static binaries: they need no C compiler here, and `pause` runs in an image that holds nothing else.
+            # Static binaries need no C compiler here, and `pause` runs in an image that contains nothing else.
             env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     if outcome.returncode != 0:
-        raise ClusterError(f"building {program} failed; its log is {log} and ends with:\n{log_tail(log)}")
+        raise ClusterError(f"building {program} failed; the log {log} ends with:\n{log_tail(log)}")
     partial.rename(target)
     log.unlink()

@@ -1,7 +1,7 @@
-"""What an image's build gets from this machine: whom to trust, and what was downloaded before.
+"""What image builds get from this machine: trusted CAs, package manager settings, and earlier downloads.
 
-Everything comes in as mounted files and folders: the Dockerfile stays the one that everybody builds with, and nothing
-of it stays in the image. Single files only, not all of /etc/ssl/certs: a package that the build installs writes there.
+Everything is mounted, so that the Dockerfile is the one that everybody builds with, and nothing stays in the image.
+Certificates are mounted as single files, not all of /etc/ssl/certs: packages that the build installs write there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ JAVA_TRUST_STORE = Path("/etc/ssl/certs/java/cacerts")
 JAVA_TRUST_STORE_IN_BUILD = "/run/host-trust/cacerts"
 PIP_SETTINGS = Path("/etc/pip.conf")
 
-# As Debian's own slim images: no manuals and no translations, neither in the base nor in what is installed later.
+# As in Debian's own slim images: no manuals and no translations, neither in the base nor in later packages.
 SLIM = (
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
@@ -28,12 +28,12 @@ SLIM = (
     "path-exclude=/usr/share/locale/*",
     "path-exclude=/usr/share/man/*",
 )
-# Folders that package managers keep downloads in, with where each is kept between builds.
+# Download folders of package managers, and the cache folder of each between builds.
 DOWNLOADS = {"/var/cache/apt/archives": "apt", "/root/.cache": "home-cache", "/root/.m2": "maven"}
 
 
 def volumes() -> list[str]:
-    """Returns buildah's options that mount it all."""
+    """Returns the buildah options that mount everything."""
     mounts = {str(folder): f"{inside}:rw" for inside, folder in _downloads().items()}
     for file in (TRUST_BUNDLE, PIP_SETTINGS):
         if file.exists():
@@ -52,14 +52,14 @@ def volumes() -> list[str]:
 
 
 def prune_downloads() -> None:
-    """Drops what uv downloaded or built for images and would not take again: a gigabyte each time PySpark is built."""
+    """Removes what uv would not use again from its cache: a gigabyte each time PySpark is built."""
     settings = {**os.environ, "UV_CACHE_DIR": str(_downloads()["/root/.cache"] / "uv")}
-    with contextlib.suppress(FileNotFoundError):  # no uv: then nothing of it is there to drop
+    with contextlib.suppress(FileNotFoundError):  # without uv there is nothing to remove
         subprocess.run([uv(), "cache", "prune", "--quiet"], env=settings, capture_output=True)
 
 
 def mmdebstrap_options() -> list[str]:
-    """Returns mmdebstrap's options: the base image's dpkg settings, and this machine's own on stale mirrors."""
+    """Returns options for mmdebstrap: dpkg settings of the base image, and this machine's for stale mirrors."""
     options = [f"--dpkgopt={option}" for option in SLIM]
     dump = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True).stdout
     checks = ("Acquire::Check-Valid-Until ", "Acquire::Check-Date ")

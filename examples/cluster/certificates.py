@@ -1,4 +1,4 @@
-"""Keys, certificates and kubeconfigs of the cluster, all made by kubeadm, which knows who needs which."""
+"""Keys, certificates and kubeconfigs of the cluster, all created by kubeadm, which knows who needs which."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def kubeadm_configuration() -> list[dict[str, object]]:
             "clusterName": "featx",
             "kubernetesVersion": binaries.kubernetes_version(),
             "certificatesDir": str(paths.PKI),
-            "encryptionAlgorithm": "ECDSA-P256",  # made in a moment, unlike RSA's
+            "encryptionAlgorithm": "ECDSA-P256",  # created instantly, unlike RSA keys
             "networking": {"serviceSubnet": network.SERVICE_SUBNET, "podSubnet": network.POD_SUBNET},
             "apiServer": {"certSANs": ["localhost", "127.0.0.1"]},
         },
@@ -38,16 +38,16 @@ def kubeadm_configuration() -> list[dict[str, object]]:
 
 
 def make() -> None:
-    """Makes all certificates and kubeconfigs, unless they are there.
+    """Creates all certificates and kubeconfigs unless they exist.
 
     Raises:
-        ClusterError: if kubeadm fails, with what it said.
+        ClusterError: if kubeadm fails, with its output.
     """
     if COREDNS.exists():
         return
     for folder in (paths.CONFIG, paths.KUBECONFIGS):
         folder.mkdir(parents=True, exist_ok=True)
-    paths.RUN.chmod(0o700)  # the cluster's keys lie below
+    paths.RUN.chmod(0o700)  # it contains the cluster's keys
     configuration = paths.CONFIG / "kubeadm.yaml"
     configuration.write_text("\n---\n".join(json.dumps(document, indent=2) for document in kubeadm_configuration()))
     common = ["--config", str(configuration)]

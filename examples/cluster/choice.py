@@ -1,6 +1,6 @@
-"""Decides which cluster the demo and the end-to-end tests use, and gives all of them one interface.
+"""Chooses the cluster for the demo and the end-to-end tests, behind one interface.
 
-A cluster that the user names comes first, then kind where Docker runs, then the node of our own, which needs neither.
+First the cluster that the user names, then kind if Docker runs, then our own node, which needs neither.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ PREFIX_VARIABLE = "FEATX_IMAGE_PREFIX"
 
 
 class Cluster(Protocol):
-    """A Kubernetes cluster that images can be brought to."""
+    """A Kubernetes cluster that images can be loaded into."""
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Name for people."""
 
     def up(self) -> None:
         """Starts it, if it is ours to start. Raises ClusterError."""
@@ -39,23 +39,23 @@ class Cluster(Protocol):
         """Builds images and makes them available; returns the name to use in a pod by tag. Raises ClusterError."""
 
     def environment(self) -> dict[str, str]:
-        """Returns the variables that kubectl and helm need on top of this process's own."""
+        """Returns the variables that kubectl and helm need besides this process's own."""
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """Returns the command line that runs a client where it can reach the cluster."""
 
 
 class GivenCluster:
-    """The cluster that KUBECONFIG names. Images reach it through a registry of the user's."""
+    """The cluster that KUBECONFIG names. Images reach it through the user's registry."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        """Takes KUBECONFIG and FEATX_IMAGE_PREFIX from `environment`."""
+        """Reads KUBECONFIG and FEATX_IMAGE_PREFIX from `environment`."""
         self.name = f"the cluster of KUBECONFIG={environment['KUBECONFIG']}"
         self._kubeconfig = environment["KUBECONFIG"]
         self._prefix = environment.get(PREFIX_VARIABLE, "").rstrip("/")
 
     def up(self) -> None:
-        """Checks that the cluster answers."""
+        """Checks that the cluster responds."""
         _run(["kubectl", "version"], self.environment())
 
     def down(self) -> None:
@@ -65,9 +65,9 @@ class GivenCluster:
         """Builds images with Docker and pushes them to the user's registry; the tag changes with each push."""
         if not self._prefix:
             raise ClusterError(
-                "KUBECONFIG is set, so images have to be pushed to a registry that the cluster pulls from: set "
-                f"{PREFIX_VARIABLE} to where, for example {PREFIX_VARIABLE}=registry.example.com/team, "
-                "or unset KUBECONFIG to use a cluster of our own"
+                "KUBECONFIG is set, so images must be pushed to a registry that the cluster pulls from: set "
+                f"{PREFIX_VARIABLE}, for example {PREFIX_VARIABLE}=registry.example.com/team, "
+                "or unset KUBECONFIG to use a local cluster"
             )
         names = {}
         for build in builds:
@@ -87,12 +87,12 @@ class GivenCluster:
 
 
 class KindCluster:
-    """A kind cluster named `featx`. Untested: no Docker engine runs on the machines that Featx is developed on."""
+    """A kind cluster named `featx`. Untested: Featx is developed on machines without a Docker engine."""
 
     name = f"kind cluster {KIND_CLUSTER}"
 
     def up(self) -> None:
-        """Creates the cluster unless it is there."""
+        """Creates the cluster unless it exists."""
         if KIND_CLUSTER not in _run(["kind", "get", "clusters"]).split():
             _run(["kind", "create", "cluster", "--name", KIND_CLUSTER, "--wait", "120s"])
         _run(["kubectl", "label", "nodes", "--all", "--overwrite", "featx.dev/node-pool=xeon"], self.environment())
@@ -125,9 +125,9 @@ def choose(environment: Mapping[str, str] = os.environ) -> Cluster:
     """Returns the cluster to use on this machine.
 
     Args:
-        environment: variables to decide by; KUBECONFIG decides at once.
+        environment: environment variables; KUBECONFIG comes first.
     """
-    # `exec` sets it for what runs inside of our own cluster.
+    # `exec` sets it for programs inside our own cluster.
     given = environment.get("KUBECONFIG", "")
     if given and given != str(paths.ADMIN_KUBECONFIG):
         return GivenCluster(environment)
@@ -137,10 +137,10 @@ def choose(environment: Mapping[str, str] = os.environ) -> Cluster:
 
 
 def kubectl(cluster: Cluster, *arguments: str, stdin: str = "") -> str:
-    """Runs kubectl on a cluster and returns what it printed.
+    """Runs kubectl on a cluster and returns its output.
 
     Raises:
-        ClusterError: if it fails, with what it said.
+        ClusterError: if it fails, with its error output.
     """
     return _run(cluster.command(["kubectl", *arguments]), cluster.environment(), stdin)
 
@@ -149,7 +149,7 @@ def wait_for_rollout(cluster: Cluster, namespace: str, deployment: str) -> None:
     """Waits until a deployment's pods run.
 
     Raises:
-        ClusterError: if they do not within two minutes, with what the namespace's events say of it.
+        ClusterError: if they do not within two minutes, with the namespace's events.
     """
     rollout = ("rollout", "status", f"deployment/{deployment}", "--timeout=120s")
     try:
@@ -166,8 +166,7 @@ def pushed_name(prefix: str, tag: str, version: int) -> str:
 
 
 def _docker_build(build: Build, name: str) -> None:
-    target = [f"--target={build.target}"] if build.target else []
-    _run(["docker", "build", f"--tag={name}", f"--file={build.dockerfile}", *target, str(build.context)])
+    _run(["docker", "build", f"--tag={name}", *build.options(), str(build.context)])
 
 
 def _succeeds(command: Sequence[str]) -> bool:

@@ -14,7 +14,7 @@ ETCD_PEERS = "http://127.0.0.1:2380"
 
 
 def etcd() -> Program:
-    """Returns etcd: one member, on loopback inside the namespace, and not waiting for the disk."""
+    """Returns etcd: one member, on loopback inside the namespace, without waiting for the disk."""
     paths.ETCD.mkdir(parents=True, exist_ok=True)
     paths.ETCD.chmod(0o700)
     arguments = [
@@ -26,7 +26,7 @@ def etcd() -> Program:
         f"--listen-peer-urls={ETCD_PEERS}",
         f"--initial-advertise-peer-urls={ETCD_PEERS}",
         f"--initial-cluster=featx={ETCD_PEERS}",
-        "--unsafe-no-fsync",  # the cluster's life is one boot of the machine at most
+        "--unsafe-no-fsync",  # the cluster lives until the next reboot at most
     ]
     return Program("etcd", arguments, ready=lambda: http_ok(f"{ETCD_CLIENTS}/health"))
 
@@ -41,7 +41,7 @@ def api_server() -> Program:
         "--enable-admission-plugins=NodeRestriction",
         f"--etcd-servers={ETCD_CLIENTS}",
         f"--service-cluster-ip-range={network.SERVICE_SUBNET}",
-        # The node's name is in no DNS: `kubectl logs` and `exec` go to its address.
+        # No DNS knows the node's name: `kubectl logs` and `exec` use its address.
         "--kubelet-preferred-address-types=InternalIP,Hostname",
         f"--client-ca-file={_pki('ca.crt')}",
         f"--tls-cert-file={_pki('apiserver.crt')}",
@@ -63,7 +63,7 @@ def api_server() -> Program:
 
 
 def controller_manager() -> Program:
-    """Returns kube-controller-manager. It is the only one, so it waits for no election."""
+    """Returns kube-controller-manager, without leader election: it is the only one."""
     kubeconfig = paths.KUBECONFIGS / "controller-manager.conf"
     arguments = [
         path_of("kube-controller-manager"),
@@ -82,7 +82,7 @@ def controller_manager() -> Program:
 
 
 def scheduler() -> Program:
-    """Returns kube-scheduler, likewise without an election."""
+    """Returns kube-scheduler, likewise without leader election."""
     arguments = [
         path_of("kube-scheduler"),
         *_kubeconfig_flags(paths.KUBECONFIGS / "scheduler.conf"),

@@ -1,4 +1,4 @@
-"""The one exception of this package: whatever goes wrong, a person reads one clear line, and the end of its log."""
+"""The one exception of this package: one clear line for people, and the end of the log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ LINES_SHOWN = 15
 
 
 class ClusterError(Exception):
-    """The cluster, or an image for it, could not be made; the message says what to do or where to look."""
+    """The cluster, or an image for it, could not be created; the message says what to do or where to look."""
 
 
 def log_tail(path: Path, lines: int = LINES_SHOWN) -> str:

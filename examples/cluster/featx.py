@@ -1,4 +1,4 @@
-"""Brings Featx itself to a cluster, the way that its users do: two images and two charts."""
+"""Installs Featx in a cluster as its users do: two images and two charts."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from pathlib import Path
 from examples.cluster.choice import Cluster, kubectl, wait_for_rollout
 from examples.cluster.errors import ClusterError
 from examples.cluster.images import Build
+from tools.version import version
 
 ROOT = Path(__file__).resolve().parents[2]
-OPERATOR = Build("localhost/featx/operator:dev", ROOT / "Dockerfile", ROOT, "operator")
-JOB = Build("localhost/featx/job:dev", ROOT / "Dockerfile", ROOT, "job")
+ARGUMENTS = (f"VERSION={version()}",)
+OPERATOR = Build("localhost/featx/operator:dev", ROOT / "Dockerfile", ROOT, "operator", ARGUMENTS)
+JOB = Build("localhost/featx/job:dev", ROOT / "Dockerfile", ROOT, "job", ARGUMENTS)
 NAMESPACE = "featx-system"
 
 
@@ -22,9 +24,9 @@ def install(cluster: Cluster, images: Mapping[str, str], namespaces: Sequence[st
     """Installs or upgrades the charts, and waits until the operator runs.
 
     Args:
-        cluster: where to.
-        images: what `Cluster.load` returned for `OPERATOR` and `JOB`.
-        namespaces: where FeatureExtractions are served; made if they are not there, under Pod Security `restricted`.
+        cluster: the cluster.
+        images: result of `Cluster.load` for `OPERATOR` and `JOB`.
+        namespaces: namespaces to serve; created if missing, with Pod Security `restricted`.
 
     Raises:
         ClusterError: if helm or kubectl fails, or the operator does not become ready.
@@ -36,11 +38,11 @@ def install(cluster: Cluster, images: Mapping[str, str], namespaces: Sequence[st
         "jobImage": images[JOB.tag],
         "namespaces": list(namespaces),
     }
-    # Not helm: its charts' CRD is applied the plain way, as the README says.
+    # The CRD is applied without helm, as the README does.
     kubectl(cluster, "apply", "--filename", str(ROOT / "crds" / "featureextractions.featx.dev.yaml"))
     before = kubectl(cluster, "--namespace", NAMESPACE, "get", "deployments", "--output=name")
     _helm(cluster, "upgrade", "--install", "featx", str(ROOT / "charts" / "featx"), values=values)
-    if before:  # the image's name may stand for another image than it did then
+    if before:  # the same name may mean another image by now
         kubectl(cluster, "--namespace", NAMESPACE, "rollout", "restart", "deployment/featx-operator")
     wait_for_rollout(cluster, NAMESPACE, "featx-operator")
 
@@ -62,6 +64,6 @@ def _helm(cluster: Cluster, *arguments: str, values: Mapping[str, object]) -> No
             check=False,
         )
     except FileNotFoundError:
-        raise ClusterError("helm is not on PATH: install it, or unset KUBECONFIG to use a cluster of our own") from None
+        raise ClusterError("helm is not on PATH: install it, or unset KUBECONFIG to use a local cluster") from None
     if outcome.returncode:
         raise ClusterError(f"helm failed: {outcome.stderr.strip()}")

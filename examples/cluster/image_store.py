@@ -1,7 +1,7 @@
-"""The store that buildah keeps images in, read as OCI content: a manifest, a configuration and layers, with digests.
+"""buildah's image store, read as OCI content: a manifest, a configuration and layers, with digests.
 
-buildah itself can write an image to a file, but compresses every layer each time. Here a layer is read only when
-somebody lacks it, uncompressed: after an edit only the layers above it travel.
+buildah itself can write an image to a file, but compresses every layer each time. Here only layers that the reader
+lacks are read, uncompressed: after an edit only the layers above it are copied.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class StoredImage:
 
     Attributes:
         tag: its name.
-        manifest: its OCI manifest, byte for byte.
+        manifest: its OCI manifest, unchanged.
     """
 
     tag: str
@@ -40,7 +40,7 @@ class StoredImage:
 
     @property
     def digest(self) -> str:
-        """The manifest's digest, by which containerd knows the image."""
+        """The manifest's digest, by which containerd identifies the image."""
         return f"sha256:{hashlib.sha256(self.manifest).hexdigest()}"
 
 
@@ -51,12 +51,12 @@ def find(tag: str) -> StoredImage | None:
 
 
 def write_archive(image: StoredImage, present: Set[str], output: IO[bytes]) -> None:
-    """Writes the image as an OCI archive, without the layers that the reader has.
+    """Writes the image as an OCI archive, without layers that the reader has.
 
     Args:
-        image: what to write.
+        image: the image.
         present: digests of the blobs that the reader has.
-        output: where to; need not be seekable.
+        output: the archive; it need not be seekable.
 
     Raises:
         ClusterError: if a layer cannot be read.
@@ -82,7 +82,7 @@ def write_archive(image: StoredImage, present: Set[str], output: IO[bytes]) -> N
 
 
 def buildah(purpose: str, *arguments: str) -> None:
-    """Runs buildah on the store; what it prints goes to a log.
+    """Runs buildah on the store; its output goes to a log.
 
     Raises:
         ClusterError: if it fails; the message names the log and ends with its last lines.
@@ -96,15 +96,15 @@ def buildah(purpose: str, *arguments: str) -> None:
     with log.open("wb") as output:
         outcome = subprocess.run(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     if outcome.returncode != 0:
-        raise ClusterError(f"building image {purpose} failed; the log is {log} and ends with:\n{log_tail(log)}")
+        raise ClusterError(f"building image {purpose} failed; the log {log} ends with:\n{log_tail(log)}")
 
 
 def prune() -> None:
-    """Removes the steps of earlier builds that no image's last build used: each edit would leave gigabytes behind."""
+    """Removes steps of earlier builds that no image's last build used: each edit would leave gigabytes."""
     logs = "\n".join(log.read_text(errors="replace") for log in paths.LOGS.glob("image-*.log"))
     listing = _buildah("images", "--all", "--filter=dangling=true", "--no-trunc", "--format={{.ID}}").split()
     for step in unused_steps(listing, logs):
-        subprocess.run(_buildah_command("rmi", step), capture_output=True)  # one that something still needs stays
+        subprocess.run(_buildah_command("rmi", step), capture_output=True)  # fails for one that is still needed
 
 
 def unused_steps(steps: Sequence[str], logs: str) -> list[str]:
@@ -112,7 +112,7 @@ def unused_steps(steps: Sequence[str], logs: str) -> list[str]:
 
     Args:
         steps: digests of images without a name, `sha256:…`.
-        logs: what buildah printed; it names a step by its digest, whole or its first digits.
+        logs: output of buildah, which names a step by its digest or the beginning of it.
     """
     used = tuple(re.findall(r"^--> (?:Using cache )?([0-9a-f]{11,64})$", logs, re.MULTILINE))
     return [step for step in steps if not step.removeprefix("sha256:").startswith(used)]
@@ -143,9 +143,9 @@ def _add_layer(archive: tarfile.TarFile, layer_id: str, layer: dict[str, object]
         assert process.stdout is not None
         try:
             archive.addfile(entry, process.stdout)
-        except BrokenPipeError:  # the reader is gone, and knows why
+        except BrokenPipeError:  # the reader is gone, and reports why
             raise
-        except OSError:  # the layer ended before its time
+        except OSError:  # the layer is truncated
             process.kill()
     if process.returncode != 0:
         raise ClusterError(f"layer {layer['digest']} cannot be read from {_root()}")

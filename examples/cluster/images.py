@@ -1,7 +1,7 @@
-"""Images without a registry: built by buildah, handed to the node's containerd.
+"""Images without a registry: built by buildah, loaded into the node's containerd.
 
-`FROM debian:bookworm-slim` is resolved to a base that mmdebstrap makes out of Debian's packages, on every machine, so
-that an image is the same wherever it was built.
+`FROM debian:bookworm-slim` resolves to a base image that mmdebstrap builds from Debian's packages, on every machine, so
+that an image is the same wherever it is built.
 """
 
 from __future__ import annotations
@@ -19,44 +19,49 @@ BASE_SUITE = "bookworm"
 
 @dataclass(frozen=True)
 class Build:
-    """What to build.
+    """An image to build.
 
     Attributes:
-        tag: the image's name, beginning with `localhost/` so that no kubelet looks for it elsewhere.
+        tag: name of the image; it begins with `localhost/`, so that no kubelet tries to pull it.
         dockerfile: path of the Dockerfile.
-        context: the folder that its COPY lines read from.
-        target: the stage to build, or None for the last.
+        context: folder that its COPY lines read from.
+        target: stage to build, or None for the last.
+        arguments: values of the Dockerfile's ARG lines, each NAME=value.
     """
 
     tag: str
     dockerfile: Path
     context: Path
     target: str | None = None
+    arguments: tuple[str, ...] = ()
+
+    def options(self) -> list[str]:
+        """The options that buildah and Docker take alike."""
+        target = [f"--target={self.target}"] if self.target else []
+        return [f"--file={self.dockerfile}", *target, *(f"--build-arg={argument}" for argument in self.arguments)]
 
 
 def build(image: Build) -> None:
-    """Builds an image; steps that did not change since the last time are not run again.
+    """Builds an image; unchanged steps are not run again.
 
     Raises:
-        ClusterError: if a step fails; the message ends with its last lines.
+        ClusterError: if a step fails; the message ends with the last lines of its log.
     """
     ensure_base()
     print(f"Building image {image.tag}", flush=True)
-    options = ["--layers", "--network=host", "--pull=never", f"--tag={image.tag}", f"--file={image.dockerfile}"]
-    if image.target is not None:
-        options.append(f"--target={image.target}")
+    options = ["--layers", "--network=host", "--pull=never", f"--tag={image.tag}", *image.options()]
     image_store.buildah(image.tag, "build", *options, *build_environment.volumes(), str(image.context))
 
 
 def load(tag: str) -> bool:
-    """Gives a built image to containerd; tells whether it had to (False: it was there already).
+    """Loads a built image into containerd; returns False if it was already there.
 
     Raises:
         ClusterError: if the image was not built, or the cluster is not up.
     """
     image = image_store.find(tag)
     if image is None:
-        raise ClusterError(f"image {tag} was not built")
+        raise ClusterError(f"image {tag} has not been built")
     if runtime.images().get(tag) == image.digest:
         return False
     print(f"Loading image {tag} into containerd", flush=True)
@@ -65,16 +70,16 @@ def load(tag: str) -> bool:
 
 
 def load_archive(archive: Path) -> None:
-    """Gives containerd the images in an archive (OCI, or as `docker save` writes it).
+    """Loads the images of an archive (OCI, or written by `docker save`) into containerd.
 
     Raises:
-        ClusterError: if it is none, or the cluster is not up.
+        ClusterError: if it is not an archive of images, or the cluster is not up.
     """
     runtime.ctr("images", "import", str(archive.resolve()))
 
 
 def load_pause() -> None:
-    """Gives containerd the image that holds a pod's namespaces open, unless it has it."""
+    """Loads the image that holds a pod's namespaces open into containerd, unless it is there."""
     if runtime.PAUSE_IMAGE in runtime.images():
         return
     folder = Path(binaries.path_of("pause")).parent
@@ -85,14 +90,14 @@ def load_pause() -> None:
 
 
 def ensure_base() -> None:
-    """Makes the Debian base image unless it is there (20 s).
+    """Builds the Debian base image unless it exists (20 s).
 
     Raises:
-        ClusterError: if mmdebstrap fails; the message names its log and ends with its last lines.
+        ClusterError: if mmdebstrap fails; the message ends with the last lines of its log.
     """
     if image_store.find(BASE_IMAGE):
         return
-    print(f"Making the base image {BASE_IMAGE} from Debian's packages", flush=True)
+    print(f"Building the base image {BASE_IMAGE} from Debian's packages", flush=True)
     folder = paths.cache() / "base"
     folder.mkdir(parents=True, exist_ok=True)
     root, log = folder / "rootfs.tar", folder / "mmdebstrap.log"
@@ -100,7 +105,7 @@ def ensure_base() -> None:
     with log.open("wb") as output:
         outcome = subprocess.run([*command, BASE_SUITE, str(root)], stdout=output, stderr=subprocess.STDOUT)
     if outcome.returncode != 0:
-        raise ClusterError(f"mmdebstrap failed; its log is {log} and ends with:\n{log_tail(log)}")
+        raise ClusterError(f"mmdebstrap failed; the log {log} ends with:\n{log_tail(log)}")
     dockerfile = folder / "Dockerfile"
     dockerfile.write_text('FROM scratch\nADD rootfs.tar /\nCMD ["bash"]\n')
     image_store.buildah("base", "build", f"--tag={BASE_IMAGE}", f"--file={dockerfile}", str(folder))

@@ -1,4 +1,4 @@
-"""Kernel settings that the kubelet changes for the whole machine. They are put back when the cluster goes."""
+"""Kernel settings that the kubelet changes for the whole machine. They are restored when the cluster stops."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAVED = paths.DATA / "kernel-settings.json"
 
 
 def save() -> None:
-    """Notes the settings as they are, unless a cluster that was not taken down noted them before."""
+    """Saves the current settings, unless a cluster that was not stopped has saved them before."""
     if SAVED.exists():
         return
     SAVED.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def save() -> None:
 
 
 def restore() -> None:
-    """Puts the noted settings back."""
+    """Restores the saved settings."""
     if not SAVED.exists():
         return
     for path, value in json.loads(SAVED.read_text()).items():

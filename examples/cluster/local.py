@@ -1,4 +1,4 @@
-"""The cluster of our own: one node on this machine, without Docker, a registry or systemd."""
+"""Our own cluster: one node on this machine, without Docker, a registry or systemd."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from examples.cluster.remains import remove
 
 MANIFESTS = Path(__file__).parent / "manifests"
 SECONDS_TO_READY = 60
-# Images that change are unpacked beside the old ones, and pods and volumes come on top.
+# New versions of images are unpacked next to old ones; pods and volumes come on top.
 FREE_BYTES = 8 << 30
 
-# In the order in which they are stopped: first who would start containers anew, last who is needed to stop them.
+# First those that would start containers again, last those that are needed to stop them.
 STOP_ORDER = ("kubelet", "kube-proxy", "coredns", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
 
 
@@ -47,10 +47,10 @@ class LocalCluster:
     name = "Featx's own node"
 
     def up(self) -> None:
-        """Starts what does not run; does nothing on a cluster that is up.
+        """Starts what is not running; does nothing if the cluster is up.
 
         Raises:
-            ClusterError: if this machine lacks something, or a program does not come up: the message names its log.
+            ClusterError: if this machine lacks something, or a program does not start: the message names its log.
         """
         _require_root()
         _require_space()
@@ -62,7 +62,7 @@ class LocalCluster:
             _start()
 
     def down(self) -> None:
-        """Stops everything and leaves no process, mount, namespace, interface or cgroup; logs and the cache stay."""
+        """Stops everything and leaves no process, mount, namespace, interface or cgroup; logs and cache stay."""
         _require_root()
         with _lock():
             for program in STOP_ORDER:
@@ -75,7 +75,7 @@ class LocalCluster:
             kernel_settings.restore()
 
     def load(self, builds: Sequence[images.Build]) -> dict[str, str]:
-        """Builds images and gives them to the node; returns the name that pods call each one by, here its tag."""
+        """Builds images and loads them into the node; returns the name to use in a pod, which is the tag here."""
         if not processes.running("containerd"):
             raise ClusterError("the cluster is not up: run `make cluster` first")
         with _lock("images"):
@@ -92,9 +92,9 @@ class LocalCluster:
         return {"KUBECONFIG": str(paths.ADMIN_KUBECONFIG), "PATH": path}
 
     def command(self, arguments: Sequence[str]) -> list[str]:
-        """Returns the command line that runs a client where it reaches the cluster: in its network namespace.
+        """Returns the command line that runs a client in the cluster's network namespace.
 
-        To be started in the repository's root, where this package is found.
+        Run it in the root of the repository, where this package is found.
         """
         if network.is_inside():
             return list(arguments)
@@ -102,10 +102,10 @@ class LocalCluster:
 
 
 def kubectl(*arguments: str) -> str:
-    """Runs kubectl on our own cluster and returns what it printed.
+    """Runs kubectl on our own cluster and returns its output.
 
     Raises:
-        ClusterError: if it fails, with what it said.
+        ClusterError: if it fails, with its error output.
     """
     command = [binaries.path_of("kubectl"), f"--kubeconfig={paths.ADMIN_KUBECONFIG}", *arguments]
     with network.inside():
@@ -136,7 +136,7 @@ def _start() -> None:
     ready(containerd)
     first_start = not paths.KUBELET.exists()
     if first_start and runtime.remove_containers():
-        processes.stop("containerd")  # its Kubernetes part remembers the containers that were just removed
+        processes.stop("containerd")  # its CRI plugin remembers the containers that were just removed
         processes.start(containerd)
         ready(containerd)
     images.load_pause()
@@ -158,7 +158,7 @@ def _start() -> None:
 
 
 def _wait_for_node() -> None:
-    """Waits until a pod could run: the node is Ready, and its namespace has the account that pods run as."""
+    """Waits until a pod could run: the node is Ready, and the default service account exists."""
     for subject, condition in (
         (f"node/{certificates.NODE_NAME}", "condition=Ready"),
         ("serviceaccount/default", "create"),
@@ -171,17 +171,17 @@ def _wait_for_node() -> None:
 
 
 def _clear() -> None:
-    """Takes away what a life of the cluster left, also one that ended by SIGKILL, with its data; its logs stay."""
+    """Removes what an earlier cluster left, even one ended by SIGKILL, with its data; logs stay."""
     with _lock("images"):  # an image that is being built has mounts too
         remove()
         for folder in (paths.RUN, paths.ETCD, paths.KUBELET, paths.POD_LOGS, paths.CNI):
-            if not mounts.below([folder]):  # never into somebody's volume
+            if not mounts.below([folder]):  # never delete inside a volume
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 def _require_root() -> None:
     if os.geteuid() != 0:
-        raise ClusterError("a node of our own needs root: use sudo, or set KUBECONFIG to use a cluster that you have")
+        raise ClusterError("the local cluster needs root: use sudo, or set KUBECONFIG to use another cluster")
 
 
 def _require_space() -> None:
@@ -190,19 +190,19 @@ def _require_space() -> None:
         free = shutil.disk_usage(folder).free
         if free < FREE_BYTES:
             raise ClusterError(
-                f"{free >> 30} GiB are free at {folder}; the node needs {FREE_BYTES >> 30} GiB, or it evicts pods. "
-                f"Make room; images and downloads of earlier builds lie in {paths.cache()} and can be deleted"
+                f"{folder}: {free >> 30} GiB free, but the node needs {FREE_BYTES >> 30} GiB or it evicts pods. "
+                f"Free some space; images and downloads of earlier builds in {paths.cache()} can be deleted"
             )
 
 
 @contextlib.contextmanager
 def _lock(purpose: str = "cluster") -> Iterator[None]:
-    """Lets one process at a time work on the cluster, or on its images."""
+    """Lets only one process at a time work on the cluster, or on its images."""
     paths.DATA.mkdir(parents=True, exist_ok=True)
     with (paths.DATA / f"{purpose}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"Waiting for another process to finish its work on the {purpose}", flush=True)
+            print(f"Waiting for another process that is working on the {purpose}", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

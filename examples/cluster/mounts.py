@@ -1,4 +1,4 @@
-"""Mounts of this machine, as the kernel lists them: containers and volumes leave many, and none may stay."""
+"""Mounts of this machine: containers and volumes leave many, and none may stay."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-# The kernel writes these four characters of a path as octal.
+# The kernel escapes these four characters in paths.
 _ESCAPES = {r"\040": " ", r"\011": "\t", r"\012": "\n", r"\134": "\\"}
 
 
 def parse(mountinfo: str) -> list[Path]:
-    """Returns the mount points that a `/proc/PID/mountinfo` names, in the order in which they were mounted."""
+    """Returns the mount points in a `/proc/PID/mountinfo`, in the order in which they were mounted."""
     points = []
     for line in mountinfo.splitlines():
         point = line.split(" ")[4]
@@ -29,11 +29,11 @@ def below(folders: Iterable[Path]) -> list[Path]:
 
 
 def is_mount_point(path: Path) -> bool:
-    """Tells whether something is mounted at exactly this path."""
+    """Returns whether something is mounted at exactly this path."""
     return path.resolve() in parse(Path("/proc/self/mountinfo").read_text())
 
 
 def unmount(point: Path) -> None:
-    """Unmounts a mount point; one that is still in use goes away as soon as its last user does."""
+    """Unmounts a mount point; one that is in use disappears with its last user."""
     if subprocess.run(["umount", str(point)], capture_output=True).returncode != 0:
         subprocess.run(["umount", "--lazy", str(point)], capture_output=True)

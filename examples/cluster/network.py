@@ -1,7 +1,7 @@
 """The network namespace that the whole cluster lives in.
 
-Nothing leaves it: no iptables rule, interface or port of the cluster is seen outside, and to clean up is to delete it.
-Threads enter it with setns(2) themselves. `ip netns` is of no use: `ip netns add` leaves a mount behind for good, and
+No iptables rule, interface or port of the cluster is visible outside, and deleting the namespace cleans everything up.
+Threads enter it with setns(2) themselves. `ip netns` does not work here: `ip netns add` leaves a mount behind, and
 `ip netns exec` remounts /sys, which hides the cgroup mounts from the kubelet.
 """
 
@@ -31,15 +31,15 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def exists() -> bool:
-    """Tells whether the namespace is there; a file that a reboot left behind is none."""
+    """Returns whether the namespace exists; a file left over from before a reboot does not count."""
     return mounts.is_mount_point(NAMESPACE_FILE)
 
 
 def create() -> None:
-    """Makes the namespace with its loopback, the node's address and a route to services; does nothing if it is there.
+    """Creates the namespace with loopback, the node's address and a route to services, unless it exists.
 
     Raises:
-        ClusterError: if `unshare` or `ip` refuse, with what they said.
+        ClusterError: if `unshare` or `ip` fail, with their error output.
     """
     if exists():
         return
@@ -48,7 +48,7 @@ def create() -> None:
     _run("unshare", f"--net={NAMESPACE_FILE}", "true")
     with inside():
         _ip("link", "set", "lo", "up")
-        # A bridge, as not every kernel has the `dummy` device type.
+        # A bridge, since not every kernel has the `dummy` device type.
         _ip("link", "add", BRIDGE, "type", "bridge")
         _ip("address", "add", f"{NODE_ADDRESS}/24", "dev", BRIDGE)
         _ip("link", "set", BRIDGE, "up")
@@ -58,14 +58,14 @@ def create() -> None:
 
 
 def delete() -> None:
-    """Deletes the namespace and with it every interface, address and rule inside."""
+    """Deletes the namespace with every interface, address and rule inside."""
     if exists():
         mounts.unmount(NAMESPACE_FILE)
     NAMESPACE_FILE.unlink(missing_ok=True)
 
 
 def enter() -> None:
-    """Moves this thread, and every process and socket that it makes from now on, into the namespace for good.
+    """Moves this thread, with every process and socket that it creates from now on, into the namespace.
 
     Raises:
         ClusterError: if the cluster is not up.
@@ -77,7 +77,7 @@ def enter() -> None:
 
 @contextlib.contextmanager
 def inside() -> Iterator[None]:
-    """Moves this thread into the namespace and back; processes and sockets made meanwhile stay in it."""
+    """Moves this thread into the namespace and back; processes and sockets created meanwhile stay in it."""
     outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         _setns(NAMESPACE_FILE)
@@ -90,7 +90,7 @@ def inside() -> Iterator[None]:
 
 
 def is_inside() -> bool:
-    """Tells whether this process itself is in the namespace."""
+    """Returns whether this process itself is in the namespace."""
     return os.getpid() in processes_inside()
 
 
@@ -99,19 +99,19 @@ def processes_inside() -> list[int]:
     if not exists():
         return []
     inode = NAMESPACE_FILE.stat().st_ino
-    found = []
+    pids = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
                 if (folder / "ns" / "net").stat().st_ino == inode:
-                    found.append(int(folder.name))
-    return found
+                    pids.append(int(folder.name))
+    return pids
 
 
 def use_resolver(resolv_conf: Path) -> None:
-    """Gives this process a /etc/resolv.conf of its own, so that a client outside of any pod finds services by name.
+    """Gives this process its own /etc/resolv.conf, so that a client outside of pods resolves services by name.
 
-    Mounts made elsewhere are still seen, those made here end with the process and its children.
+    Mounts made elsewhere stay visible; those made here end with the process and its children.
     """
     _checked(_libc.unshare(CLONE_NEWNS), "make a mount namespace")
     for command in (["mount", "--make-rslave", "/"], ["mount", "--bind", str(resolv_conf), "/etc/resolv.conf"]):

@@ -9,7 +9,7 @@ from examples.cluster import certificates, cgroups, network, paths
 from examples.cluster.binaries import path_of
 from examples.cluster.processes import Program, http_ok
 
-# Stands for the pool of Xeon nodes that a cluster in production has.
+# Stands for the pool of Xeon nodes in a production cluster.
 NODE_LABEL = "featx.dev/node-pool=xeon"
 RESOLVER = paths.CONFIG / "resolv.conf"
 NO_RESOLVER = paths.CONFIG / "empty-resolv.conf"
@@ -31,7 +31,7 @@ def kubelet() -> Program:
 
 
 def kubelet_configuration() -> dict[str, object]:
-    """Returns the KubeletConfiguration: all of the machine for pods, and no eviction before a disk is really full."""
+    """Returns the KubeletConfiguration: the whole machine for pods, and no eviction before a disk is nearly full."""
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -49,7 +49,7 @@ def kubelet_configuration() -> dict[str, object]:
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "500Mi", "imagefs.available": "500Mi"},
         "failCgroupV1": False,
         "failSwapOn": False,
-        "imageGCHighThresholdPercent": 100,  # an image that was removed could be pulled from nowhere
+        "imageGCHighThresholdPercent": 100,  # a removed image could not be pulled again
         "oomScoreAdj": 0,
         "podLogsDir": str(paths.POD_LOGS),
         "resolvConf": str(NO_RESOLVER),
@@ -66,7 +66,7 @@ def kube_proxy() -> Program:
         "bindAddress": network.NODE_ADDRESS,
         "clientConnection": {"kubeconfig": str(certificates.KUBE_PROXY)},
         "clusterCIDR": network.POD_SUBNET,
-        # These are limits of the whole machine, not of the namespace: leave them alone.
+        # These limits are the machine's, not the namespace's: leave them alone.
         "conntrack": {"maxPerCore": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
         "healthzBindAddress": "127.0.0.1:10256",
         "hostnameOverride": certificates.NODE_NAME,
@@ -78,7 +78,7 @@ def kube_proxy() -> Program:
 
 
 def coredns() -> Program:
-    """Returns CoreDNS, and writes its settings. It knows the cluster's names only: nothing leads out of the cluster."""
+    """Returns CoreDNS, and writes its settings. It resolves only names of the cluster: nothing leads out of it."""
     text = f"""\
 . {{
     bind {network.NODE_ADDRESS}
@@ -96,7 +96,7 @@ def coredns() -> Program:
 
 
 def write_resolvers() -> None:
-    """Writes the resolv.conf of clients in the namespace, and the one that pods inherit, which names no server."""
+    """Writes the resolv.conf of clients in the namespace, and an empty one that pods inherit."""
     paths.write_settings(NO_RESOLVER, "")
     search = "search svc.cluster.local cluster.local"
     paths.write_settings(RESOLVER, f"{search}\nnameserver {network.NODE_ADDRESS}\noptions ndots:5\n")

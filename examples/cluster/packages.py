@@ -1,4 +1,4 @@
-"""Installs the Debian packages that a node needs: only those whose programs are missing, and it says which."""
+"""Installs the Debian packages that a node needs: only those whose programs are missing, and reports which."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from examples.cluster.errors import ClusterError
 
-# Program -> package. Where another package brings the same program (Docker's own containerd), it serves as well.
+# Program -> package. The same program from another package, such as Docker's containerd, will do.
 PROGRAMS = {
     "containerd": "containerd",
     "runc": "runc",
@@ -27,7 +27,7 @@ CNI_PLUGINS = ("ptp", "host-local", "portmap", "loopback")
 
 
 def cni_folder() -> Path | None:
-    """Returns the folder that holds the CNI plugins that we use, or None if there is none."""
+    """Returns the folder with the CNI plugins that we use, or None."""
     for folder in CNI_FOLDERS:
         if all((folder / plugin).exists() for plugin in CNI_PLUGINS):
             return folder
@@ -35,7 +35,7 @@ def cni_folder() -> Path | None:
 
 
 def missing() -> list[str]:
-    """Returns the packages whose programs are not on this machine."""
+    """Returns the packages whose programs are missing on this machine."""
     # /usr/sbin is not on every user's PATH, not even on root's after `su`.
     path = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
     packages = [package for program, package in PROGRAMS.items() if shutil.which(program, path=path) is None]
@@ -43,18 +43,18 @@ def missing() -> list[str]:
 
 
 def install() -> None:
-    """Installs what is missing.
+    """Installs missing packages.
 
     Raises:
-        ClusterError: if this is no Debian, or apt-get fails.
+        ClusterError: if this machine is not Debian, or apt-get fails.
     """
     packages = missing()
     if not packages:
         return
     if shutil.which("apt-get") is None:
         raise ClusterError(
-            f"this machine lacks what these Debian packages bring: {', '.join(packages)}. "
-            "Install them, or set KUBECONFIG to use a cluster of your own"
+            f"programs of these Debian packages are missing: {', '.join(packages)}. "
+            "Install them, or set KUBECONFIG to use another cluster"
         )
     print(f"Installing {', '.join(packages)} with apt-get", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

@@ -1,14 +1,15 @@
-"""Where the cluster keeps its things: a cache that outlives it, and folders that end with it.
+"""Folders of the cluster: a cache that outlives it, and folders that are removed with it.
 
-What is dear to make (binaries, images) lies in the cache. What belongs to one life of the cluster lies in `RUN`
-(sockets, pids, keys: small, and sockets need short paths) and in `DATA` (etcd, volumes, logs: may be large, so not on
-a tmpfs). `DATA`'s logs stay after `down`, for whoever has to find out what went wrong.
+The cache has what is expensive to build (binaries, images). Everything else is in `RUN` (sockets, pids, keys: small,
+and sockets need short paths) and `DATA` (etcd, volumes, logs: may be large, so not on a tmpfs). The logs in `DATA` stay
+after `down`, for troubleshooting.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 RUN = Path("/run/featx/cluster")
 DATA = Path("/var/lib/featx/cluster")
@@ -30,17 +31,16 @@ CNI = DATA / "cni"
 
 def cache() -> Path:
     """Returns the folder for binaries and images, `$XDG_CACHE_HOME/featx/kubernetes`."""
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home) / "featx" / "kubernetes"
+    return user_cache_path("featx") / "kubernetes"
 
 
 def containerd_root() -> Path:
-    """Returns containerd's own store. It outlives the cluster, so that a second start imports no image again."""
+    """Returns containerd's store. It outlives the cluster, so that a second start imports no image again."""
     return cache() / "containerd"
 
 
 def write_settings(path: Path, text: str) -> Path:
-    """Writes a settings file unless it says the same already: kube-proxy ends when its file is written again."""
+    """Writes a settings file unless it is unchanged: kube-proxy exits when its file is written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.read_text() != text:
         path.write_text(text)

@@ -1,7 +1,7 @@
-"""Starts the cluster's programs, waits until each one answers, and stops them by pid.
+"""Starts the cluster's programs, waits until each one is ready, and stops them by pid.
 
-A pid file also holds the time at which its process started: after a reboot, or after everything was killed, the number
-alone may belong to somebody else.
+A pid file also contains the start time of its process: after a reboot, or after everything was killed, the pid alone
+may belong to another process.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Program:
     """A long-running program of the cluster.
 
     Attributes:
-        name: what a person calls it; names its pid file and its log.
+        name: name for people, and of its pid file and log.
         arguments: the command line.
-        ready: tells, called from inside the network namespace, whether the program answers.
-        environment: variables on top of this process's own.
+        ready: whether the program responds; called inside the network namespace.
+        environment: variables besides this process's own.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Program:
 
 
 def start(program: Program) -> None:
-    """Starts the program in the cluster's network namespace unless it runs already."""
+    """Starts the program in the cluster's network namespace unless it is running."""
     if running(program.name) is not None:
         return
     paths.PIDS.mkdir(parents=True, exist_ok=True)
@@ -67,23 +67,23 @@ def start(program: Program) -> None:
 
 
 def wait_until_ready(program: Program, timeout: float = 60.0) -> None:
-    """Waits until the program answers.
+    """Waits until the program is ready.
 
     Raises:
-        ClusterError: if it ends or stays silent for `timeout` seconds; the message ends with its log's last lines.
+        ClusterError: if it exits or is not ready within `timeout` seconds; the message ends with the end of its log.
     """
     deadline = time.monotonic() + timeout
     with network.inside():
         while not program.ready():
             if running(program.name) is None:
-                raise ClusterError(_did_not_start(program, "ended while it started"))
+                raise ClusterError(_did_not_start(program, "exited during start-up"))
             if time.monotonic() > deadline:
-                raise ClusterError(_did_not_start(program, f"did not answer within {timeout:.0f} s"))
+                raise ClusterError(_did_not_start(program, f"did not become ready within {timeout:.0f} s"))
             time.sleep(POLL_SECONDS)
 
 
 def running(name: str) -> int | None:
-    """Returns the pid of the named program if the very process that was started still runs."""
+    """Returns the pid of the named program if the process that was started is still running."""
     try:
         record = json.loads(_pid_file(name).read_text())
     except (FileNotFoundError, ValueError):
@@ -98,7 +98,7 @@ def recorded() -> list[str]:
 
 
 def stop(name: str, grace: float = 5.0) -> None:
-    """Ends the named program, by force once `grace` seconds have passed, and forgets it."""
+    """Stops the named program, by force after `grace` seconds, and removes its pid file."""
     for signal_number in (signal.SIGTERM, signal.SIGKILL):
         pid = running(name)
         if pid is None:
@@ -112,18 +112,18 @@ def stop(name: str, grace: float = 5.0) -> None:
 
 
 def start_time(pid: int) -> int | None:
-    """Returns when a process started, in clock ticks since boot, or None if it is gone or only waits to be reaped."""
+    """Returns the start time of a process in clock ticks since boot, or None if it is gone or a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    # The name stands in parentheses and may itself hold some; the fields start after the last one: proc(5).
+    # The name is in parentheses and may itself contain some; the fields start after the last one: proc(5).
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else int(fields[19])
 
 
 def command_line(pid: int) -> list[str]:
-    """Returns the arguments that a process was started with; empty if it is gone."""
+    """Returns the command line of a process; empty if it is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
     except OSError:
@@ -131,8 +131,8 @@ def command_line(pid: int) -> list[str]:
 
 
 def http_ok(url: str) -> bool:
-    """Tells whether the URL, which is one of this node's own addresses, answers with success."""
-    # The certificate of a health port is one that the program made for itself when it started.
+    """Returns whether the URL, which is on this node, responds with 200."""
+    # Health ports have certificates that the programs sign themselves.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -149,4 +149,4 @@ def _pid_file(name: str) -> Path:
 
 
 def _did_not_start(program: Program, what: str) -> str:
-    return f"{program.name} {what}; its log is {program.log} and ends with:\n{log_tail(program.log)}"
+    return f"{program.name} {what}; the log {program.log} ends with:\n{log_tail(program.log)}"

@@ -1,4 +1,4 @@
-"""Reaches a Service of the cluster from a client: by its name where that resolves, else through a port-forward."""
+"""Reaches a Service of the cluster from a client: by name if that resolves, otherwise through a port-forward."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from examples.cluster.errors import ClusterError
 
 @contextmanager
 def reachable(namespace: str, service: str, port: int) -> Iterator[str]:
-    """Yields `host:port` of a Service as this process can reach it, while the block runs.
+    """Yields an address, `host:port`, at which this process reaches a Service while the block runs.
 
     Raises:
-        ClusterError: kubectl can't forward to it.
+        ClusterError: kubectl cannot forward to it.
     """
     name = f"{service}.{namespace}.svc"
     try:
@@ -34,11 +34,11 @@ def _forwarded(namespace: str, service: str, port: int) -> Iterator[str]:
     forward = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert forward.stdout is not None
-        said = forward.stdout.readline()
-        found = re.search(r"127\.0\.0\.1:(\d+)", said)
-        if not found:
+        line = forward.stdout.readline()
+        match = re.search(r"127\.0\.0\.1:(\d+)", line)
+        if not match:
             raise ClusterError(f"`{' '.join(command)}` failed")
-        yield f"127.0.0.1:{found.group(1)}"
+        yield f"127.0.0.1:{match.group(1)}"
     finally:
         forward.terminate()
         forward.wait()

@@ -1,7 +1,7 @@
-"""What the cluster has on this machine, found by looking at the machine, not at what it wrote down about itself.
+"""Finds what the cluster has on this machine by observing the machine, not by what the cluster recorded.
 
-`down` ends and removes exactly what is found here. So it also works after a start that failed halfway, and after
-something killed every process at once.
+`down` stops and removes exactly what is found here. So it also works after a start that failed halfway, and after every
+process was killed at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DEVICE_PLUGINS_SOCKET = Path("/var/lib/kubelet/device-plugins/kubelet.sock")
 
 
 def leftovers() -> list[str]:
-    """Returns one line for each process, mount, namespace, interface and cgroup of the cluster; empty after `down`."""
+    """Returns one line per process, mount, namespace, interface and cgroup of the cluster; empty after `down`."""
     return [
         *(f"process {pid}: {' '.join(processes.command_line(pid))[:120]}" for pid in sorted(_processes())),
         *(f"mount {point}" for point in mounts.below(_folders())),
@@ -31,7 +31,7 @@ def leftovers() -> list[str]:
 
 
 def remove(grace: float = 5.0) -> None:
-    """Ends every process that is left, by force after `grace` seconds; then removes mounts, namespace and cgroups."""
+    """Stops leftover processes, by force after `grace` seconds; then removes mounts, namespace and cgroups."""
     for signal_number in (signal.SIGTERM, signal.SIGKILL):
         for pid in _processes():
             with contextlib.suppress(ProcessLookupError):
@@ -47,28 +47,28 @@ def remove(grace: float = 5.0) -> None:
 
 
 def _processes() -> set[int]:
-    """Returns pids of ours: recorded ones, those in our cgroup, in our network namespace, or serving our containerd."""
+    """Returns our pids: recorded, in our cgroup, in our network namespace, or serving our containerd."""
     recorded = {pid for pid in map(processes.running, processes.recorded()) if pid is not None}
     shims = set()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and str(paths.CONTAINERD_SOCKET) in processes.command_line(int(folder.name)):
             shims.add(int(folder.name))
-    found = recorded | shims | cgroups.processes() | set(network.processes_inside())
-    # Whoever asks may itself run in the namespace: `python -m examples.cluster exec -- pytest` does.
-    return {pid for pid in found - _self_and_ancestors() if processes.start_time(pid) is not None}
+    pids = recorded | shims | cgroups.processes() | set(network.processes_inside())
+    # The caller may itself run in the namespace: `python -m examples.cluster exec -- pytest` does.
+    return {pid for pid in pids - _self_and_ancestors() if processes.start_time(pid) is not None}
 
 
 def _self_and_ancestors() -> set[int]:
-    found = set()
+    pids = set()
     pid = os.getpid()
     while pid > 0:
-        found.add(pid)
+        pids.add(pid)
         try:
             stat = Path(f"/proc/{pid}/stat").read_text()
         except OSError:
             break
         pid = int(stat.rpartition(")")[2].split()[1])
-    return found
+    return pids
 
 
 def _folders() -> list[Path]:
@@ -81,16 +81,16 @@ def _interfaces() -> list[str]:
 
 
 def _remove_traces_in_shared_folders() -> None:
-    """Removes what containerd and the kubelet insist on writing outside of our folders."""
+    """Removes files that containerd and the kubelet always write outside our folders."""
     results = Path("/var/lib/cni/results")
     for result in results.glob(f"{runtime.CNI_NETWORK}-*-eth0"):
         container = result.name.removeprefix(f"{runtime.CNI_NETWORK}-").removesuffix("-eth0")
         for file in results.glob(f"*{container}*"):
             file.unlink(missing_ok=True)
-    # The kubelet makes it in this place, whatever its root folder is.
+    # The kubelet creates it here, whatever its root folder is.
     DEVICE_PLUGINS_SOCKET.unlink(missing_ok=True)
     for folder in DEVICE_PLUGINS_SOCKET.parents[:2]:
-        with contextlib.suppress(OSError):  # not empty: somebody else's
+        with contextlib.suppress(OSError):  # not empty: it belongs to somebody else
             folder.rmdir()
     for link in Path("/var/log/containers").glob("*.log"):
         if link.is_symlink() and paths.POD_LOGS in link.readlink().parents:

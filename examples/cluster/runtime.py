@@ -1,4 +1,4 @@
-"""containerd: its settings, the pods' network, the images in its store, and containers that an earlier life left."""
+"""containerd: its settings, the pods' network, the images in its store, and leftover containers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from examples.cluster import image_store, network, packages, paths, processes
 from examples.cluster.errors import ClusterError
 
-# containerd's own namespace for what Kubernetes runs; nothing to do with the kernel's or Kubernetes' namespaces.
+# containerd's namespace for Kubernetes; unrelated to namespaces of the kernel or of Kubernetes.
 CONTAINERD_NAMESPACE = "k8s.io"
 PAUSE_IMAGE = "localhost/featx/pause:v1"
 CNI_NETWORK = "featx"
@@ -41,9 +41,9 @@ address = "{paths.CONTAINERD_SOCKET}"
 
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "{PAUSE_IMAGE}"
-# Inside of a sandbox root may lack CAP_SYS_RESOURCE, without which a score cannot be lowered.
+# Inside a sandbox root may lack CAP_SYS_RESOURCE, without which a score cannot be lowered.
 restrict_oom_score_adj = true
-# Below our own folder, so that they can be found and unmounted when all else was killed.
+# Below our own folder, so that they are found and unmounted even after everything was killed.
 netns_mounts_under_state_dir = true
 
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
@@ -62,8 +62,8 @@ conf_dir = "{cni_configuration}"
 def cni_network() -> dict[str, object]:
     """Returns the pods' network.
 
-    Each pod has a link of its own to the node (`ptp`), not a shared bridge: then traffic between pods is routed, and
-    passes the iptables rules of services even where the kernel has no br_netfilter.
+    Each pod has its own link to the node (`ptp`) rather than a shared bridge. So traffic between pods is routed, and
+    passes the iptables rules of services even if the kernel has no br_netfilter.
     """
     addresses = {
         "type": "host-local",
@@ -82,19 +82,19 @@ def cni_network() -> dict[str, object]:
 
 
 def images() -> dict[str, str]:
-    """Returns the digest of each image's manifest in containerd, by the image's name."""
+    """Returns the manifest digest of each image in containerd, by name."""
     rows = [line.split() for line in ctr("images", "list").splitlines()[1:]]
     return {row[0]: row[2] for row in rows}
 
 
 def import_image(image: image_store.StoredImage) -> None:
-    """Gives containerd an image out of buildah's store: those of its layers that it lacks.
+    """Loads an image from buildah's store into containerd: only the layers that it lacks.
 
     Raises:
-        ClusterError: if containerd refuses it, or is not up.
+        ClusterError: if containerd refuses it, or is not running.
     """
     present = set(ctr("content", "list", "--quiet").split())
-    # Its messages go to a file: a pipe that nobody reads until the end could fill up and stop it.
+    # Output goes to a file: a pipe that nobody reads until the end could fill up and block it.
     with tempfile.TemporaryFile() as messages:
         command = _ctr_command("images", "import", "-")
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=messages, stderr=messages)
@@ -103,15 +103,15 @@ def import_image(image: image_store.StoredImage) -> None:
             image_store.write_archive(image, present, process.stdin)
         if process.wait() != 0:
             messages.seek(0)
-            said = messages.read().decode(errors="replace").strip()
-            raise ClusterError(f"containerd refused image {image.tag}: {said}")
+            text = messages.read().decode(errors="replace").strip()
+            raise ClusterError(f"containerd refused image {image.tag}: {text}")
 
 
 def ctr(*arguments: str) -> str:
-    """Runs containerd's client and returns what it printed.
+    """Runs containerd's client and returns its output.
 
     Raises:
-        ClusterError: if it fails, with what it said.
+        ClusterError: if it fails, with its error output.
     """
     outcome = subprocess.run(_ctr_command(*arguments), capture_output=True, text=True)
     if outcome.returncode != 0:
@@ -120,12 +120,12 @@ def ctr(*arguments: str) -> str:
 
 
 def ctr_succeeds(*arguments: str) -> bool:
-    """Runs containerd's client and tells whether it succeeded."""
+    """Runs containerd's client and returns whether it succeeded."""
     return subprocess.run(_ctr_command(*arguments), capture_output=True).returncode == 0
 
 
 def remove_containers() -> bool:
-    """Removes every container, running or not, and tells whether there were any; the kubelet must be down."""
+    """Removes every container, running or not, and returns whether there were any; the kubelet must be stopped."""
     containers = ctr("containers", "list", "--quiet").split()
     if containers:
         tasks = ctr("tasks", "list", "--quiet").split()

@@ -1,4 +1,4 @@
-"""Deploys a third-party S3 server into the cluster: what tests and the demo read images from and write tables to."""
+"""Deploys a third-party S3 server in the cluster, which tests and the demo read images from and write tables to."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ IMAGE = Build("localhost/featx/seaweedfs:4.48", FOLDER / "images" / "seaweedfs.D
 
 
 def deploy(cluster: Cluster, access_key: str, secret_key: str) -> str:
-    """Builds the server's image, starts it, and waits until it answers; run it outside of the cluster's network.
+    """Builds the server's image, starts it, and waits until it is ready; call it outside the cluster's network.
 
     Args:
-        cluster: where to.
-        access_key: name of the only client, who may do everything.
-        secret_key: its password.
+        cluster: the cluster.
+        access_key: access key of the only client, which may do everything.
+        secret_key: its secret key.
 
     Returns:
-        The endpoint, as pods (and clients that run in the cluster's network) reach it.
+        The endpoint for pods and for clients in the cluster's network.
 
     Raises:
-        ClusterError: if the image cannot be built or the server does not come up.
+        ClusterError: if the image cannot be built or the server does not start.
     """
     image = cluster.load([IMAGE])[IMAGE.tag]
     identities = json.dumps(_identities(access_key, secret_key))

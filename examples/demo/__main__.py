@@ -1,7 +1,7 @@
-"""Runs the demo: everything is set up outside of the cluster's network, where packages are fetched; the job is inside.
+"""Runs the demo: set-up outside the cluster's network, where packages can be fetched; the job inside it.
 
-Each step says what it does and how long it took. Nothing is simulated: the cluster, the S3 server, the operator, Spark,
-both nets and the images are real.
+Each step reports what it does and how long it took. Nothing is simulated: the cluster, the S3 server, the operator,
+Spark, both models and the images are real.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RESOURCE = Path("examples/catalog.yaml")
 def main() -> int:
     """Runs all steps; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--images", type=Path, help="a folder of your own images (make demo IMAGES=DIR)")
+    parser.add_argument("--images", type=Path, help="directory with your own images (make demo IMAGES=DIR)")
     arguments = parser.parse_args()
     started = time.monotonic()
     try:
@@ -40,7 +40,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    print(f"\nThe demo took {time.monotonic() - started:.0f} s. The cluster is still up: `make cluster-down` stops it.")
+    print(f"\nThe demo took {time.monotonic() - started:.0f} s. The cluster is still up; `make cluster-down` stops it.")
     return 0
 
 
@@ -48,7 +48,7 @@ def run(folder: Path | None) -> None:
     """Sets everything up and runs the main job.
 
     Args:
-        folder: The user's images, or None for those that packages carry.
+        folder: The user's images, or None for images from packages.
     """
     cluster = choose()
     with step("images and models"):
@@ -57,11 +57,11 @@ def run(folder: Path | None) -> None:
             "models/coco_ssdlite.onnx": models.coco_ssdlite(),
             "models/squeezenet_deepbit.onnx": codes.squeezenet_with_codes(),
         }
-        print(f"  {len(chosen)} images, 2 nets")
+        print(f"  {len(chosen)} images, 2 models")
         file = pinned(nets)
     with step(f"cluster: {cluster.name}"):
         cluster.up()
-    with step("images: operator and job"):
+    with step("container images: operator and job"):
         container_images = cluster.load([featx.OPERATOR, featx.JOB])
     with step("S3 server (SeaweedFS) in the cluster"):
         s3_store.deploy(cluster, ACCESS_KEY, SECRET_KEY)
@@ -71,39 +71,39 @@ def run(folder: Path | None) -> None:
 
 
 def inside(cluster: Cluster, file: Path, chosen: list[Path], nets: dict[str, Path]) -> None:
-    """Goes on in the cluster's network, where the store and the API server are reached.
+    """Continues in the cluster's network, where the store and the API server can be reached.
 
     Raises:
-        CommandError: The job did not succeed; what it said stands on the terminal.
+        CommandError: The job did not succeed; its output is on the terminal.
     """
     objects = {f"images/{path.name}": str(path) for path in chosen} | {key: str(path) for key, path in nets.items()}
     task = yaml.safe_dump({"resource": str(file), "objects": objects})
     command = cluster.command([sys.executable, "-m", "examples.demo.inside"])
     outcome = subprocess.run(command, env={**os.environ, **cluster.environment()}, input=task, text=True, check=False)
     if outcome.returncode:
-        raise CommandError(f"the job of {file} did not succeed")
+        raise CommandError(f"the job of {file} did not succeed: see the output above")
 
 
 def pinned(nets: dict[str, Path]) -> Path:
-    """Returns the resource's file, which pins the digests of both models.
+    """Returns the resource file, which pins the digests of both models.
 
-    TensorFlow folds constants while it converts, and the codes are fitted; a CPU of another kind may round either
-    otherwise, and then it is a copy with the digests of the files that were made here.
+    TensorFlow folds constants during conversion, and the codes are fitted: another kind of CPU may round either
+    differently. In that case it is a copy with the digests of the files built here.
     """
-    text = given = RESOURCE.read_text()
+    text = original = RESOURCE.read_text()
     for key, path in nets.items():
         text = re.sub(rf"(/{key}\n *sha256: )[0-9a-f]+", rf"\g<1>{models.digest(path)}", text)
-    if text == given:
+    if text == original:
         return RESOURCE
     copy = cache_folder() / "models" / RESOURCE.name
     copy.write_text(text)
-    print(f"  the models differ from those that {RESOURCE} pins; using {copy}")
+    print(f"  these models differ from those pinned in {RESOURCE}; using {copy}")
     return copy
 
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Prints what is done, and how long it took."""
+    """Prints a step, and how long it took."""
     print(f"• {what}", flush=True)
     started = time.monotonic()
     yield

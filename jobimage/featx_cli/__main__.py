@@ -1,11 +1,12 @@
-"""The `featx` command. `featx run FILE` runs a FeatureExtraction on this machine, without a cluster."""
+"""The `featx` command: runs FeatureExtractions on this machine, without a cluster, and searches in their tables."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from importlib.metadata import version
 
-from featx_cli import fit_deepbit, import_tfjs, read, retrieval, retry_failed, run
+from featx_cli import duplicates, fit_deepbit, import_tfjs, read, retry_failed, run, similar
 from featx_cli.errors import CommandError
 
 
@@ -13,7 +14,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command.
 
     Args:
-        arguments: The command line without the program's name; the process's own where None.
+        arguments: The command line without the program's name. Defaults to the process's own.
 
     Returns:
         0; 1 if the run failed; 2 if the command can't be carried out; 130 if it was interrupted.
@@ -25,14 +26,19 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print("interrupted; run the same command again to resume", file=sys.stderr)
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="featx", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="featx", description="Run FeatureExtractions on this machine, and search in their tables."
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"featx {version('featx')}", help="show the version and exit"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (run, read, retry_failed, retrieval, fit_deepbit, import_tfjs):
+    for command in (run, read, retry_failed, similar, duplicates, fit_deepbit, import_tfjs):
         command.register(commands)
     return parser
 

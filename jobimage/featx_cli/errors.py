@@ -1,7 +1,7 @@
-"""The one exception of the command line: what a person can put right, in one line."""
+"""The one exception of the command line: something that the user can fix."""
 
 from __future__ import annotations
 
 
 class CommandError(Exception):
-    """A command cannot go on; the message names what is wrong and the way out. Printed without a traceback."""
+    """A command can't continue. The message says what is wrong and how to fix it; it is printed without a traceback."""

@@ -1,7 +1,7 @@
-"""`featx fit-deepbit RESOURCE`: fits a hash layer to a run's own images, and writes the extractor with it.
+"""`featx fit-deepbit RESOURCE`: fits a hash layer to a source's own images, and writes the extractor with that layer.
 
-No labels and no table are needed: images are taken from all over the source, turned, and run through the resource's
-own nets on this machine.
+It needs neither labels nor a table: it samples images from the whole source, rotates them, and runs them through the
+resource's own models on this machine.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from featx_api.execution import Errors, Output
@@ -30,70 +30,85 @@ from numpy.typing import NDArray
 from featx_cli import resource_file, run
 from featx_cli.errors import CommandError
 
+if TYPE_CHECKING:
+    from featx_retrieval.deepbit import Hash
+
+Features = NDArray[np.float32]
+
 
 def register(commands: Any) -> None:
     """Adds the command to the parser."""
-    fit = commands.add_parser("fit-deepbit", help="fit a DeepBit layer to the images of a resource")
-    fit.add_argument("file", type=Path, help="YAML file with the resource: its source, detector and extractor count")
-    fit.add_argument("--output", type=Path, required=True, help="the extractor with the layer, an ONNX file")
-    fit.add_argument("--bits", type=int, default=64, choices=[16, 32, 64, 128, 256], help="bits of a code (default 64)")
-    fit.add_argument("--images", type=int, default=1000, help="of the source, that it is fitted to (default 1000)")
-    run.add_arguments(fit)
-    fit.set_defaults(run=_fit)
+    parser = commands.add_parser("fit-deepbit", help="fit a DeepBit layer to the images of a resource's source")
+    parser.add_argument("file", type=Path, help="YAML file with the resource; source, detector and extractor are used")
+    parser.add_argument("--output", type=Path, required=True, help="ONNX file to write: the extractor with the layer")
+    parser.add_argument(
+        "--bits", type=int, default=64, choices=[16, 32, 64, 128, 256], help="number of bits of a code (default: 64)"
+    )
+    parser.add_argument("--images", type=int, default=1000, help="number of source images to fit on (default: 1000)")
+    run.add_arguments(parser)
+    parser.set_defaults(run=_fit)
 
 
 def _fit(parsed: argparse.Namespace) -> int:
-    from featx_retrieval import deepbit, hash_layer  # here, so that `featx run` needs neither OpenCV nor pyarrow
-    from featx_retrieval.baselines import TooManyBits
-
     resource = resource_file.read(parsed.file)
-    spec = resource.spec
     with run.local_environment(resource.name, parsed) as (environment, console):
         try:
-            network = fetch.network(spec, spec.extractor.model, "spec.extractor.model", environment)
-            network.up_to_layer(spec.extractor.layer)  # a wrong name is said before images are fetched
-            as_they_are, *turned = _features(resource, environment, parsed.images, console)
-            layer = deepbit.fit(as_they_are, parsed.bits, turned)
-            data = hash_layer.appended(network, spec.extractor.layer, layer)
+            data, report = _fitted(resource, environment, parsed.bits, parsed.images, console)
         except RunFailure as failure:
             raise CommandError(f"{failure.class_}: {failure}") from None
         except ModelError as error:
             raise CommandError(f"spec.extractor: {error}") from None
-        except TooManyBits as error:
-            raise CommandError(f"{error}: take fewer --bits or more --images") from None
         parsed.output.parent.mkdir(parents=True, exist_ok=True)
         parsed.output.write_bytes(data)
-        kept = np.mean([(layer.bits(each) == layer.bits(as_they_are)).mean() for each in turned])
-        ones = layer.bits(as_they_are).mean(axis=0)
-        balance = f"{ones.min():.0%} to {ones.max():.0%}"
-        console.print(
-            f"{parsed.bits} bits from {len(as_they_are)} images; a bit is set in {balance} of them, "
-            f"and is the same for {kept:.0%} of those that were turned by 5 or 10 degrees",
-            highlight=False,
-        )
-        text = EXTRACTOR.format(
-            output=parsed.output, sha256=hashlib.sha256(data).hexdigest(), layer=spec.extractor.layer
-        )
+        console.print(report, highlight=False)
+        digest, layer = hashlib.sha256(data).hexdigest(), resource.spec.extractor.layer
+        text = EXTRACTOR.format(output=parsed.output, sha256=digest, layer=layer)
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
-EXTRACTOR = """  extractor:  # upload {output} to where your cluster reads models, and address it there
+EXTRACTOR = """  extractor:  # upload {output} to where your cluster reads models, and put its URI here
     model: {{onnx: "s3://…", sha256: {sha256}}}
     layer: {layer}
     binarize: {{method: fixed, threshold: 0, layer: deepbit}}"""
 
 
-def _features(
-    resource: FeatureExtraction, environment: Environment, images: int, console: Any
-) -> list[NDArray[np.float32]]:
-    """Returns the features of images as they are, and of the same turned by each of DeepBit's angles."""
-    from featx_retrieval import table, turned
+def _fitted(
+    resource: FeatureExtraction, environment: Environment, bits: int, images: int, console: Any
+) -> tuple[bytes, str]:
+    """The extractor with the layer as ONNX, and a sentence on the layer's quality."""
+    # Imported here, so that `featx run` needs neither OpenCV nor pyarrow.
+    from featx_retrieval import deepbit, hash_layer
+
+    extractor = resource.spec.extractor
+    network = fetch.network(resource.spec, extractor.model, "spec.extractor.model", environment)
+    network.up_to_layer(extractor.layer)  # a wrong name fails before images are fetched
+    originals, *rotated = _features(resource, environment, images, console)
+    try:
+        layer = deepbit.fit(originals, bits, rotated)
+    except deepbit.TooManyBits as error:
+        raise CommandError(f"{error}: use fewer --bits or more --images") from None
+    return hash_layer.append(network, extractor.layer, layer), _report(layer, bits, originals, rotated)
+
+
+def _report(layer: Hash, bits: int, originals: Features, rotated: Sequence[Features]) -> str:
+    codes = layer.bits(originals)
+    stable = np.mean([(layer.bits(view) == codes).mean() for view in rotated])
+    ones = codes.mean(axis=0)
+    return (
+        f"{bits} bits from {len(originals)} images; a bit is set in {ones.min():.0%} to {ones.max():.0%} of them, "
+        f"and stays the same for {stable:.0%} of those rotated by 5 or 10 degrees"
+    )
+
+
+def _features(resource: FeatureExtraction, environment: Environment, images: int, console: Any) -> list[Features]:
+    """The features of the original images, then of the same images rotated by each of DeepBit's angles."""
+    from featx_retrieval import rotation, table
 
     with tempfile.TemporaryDirectory(dir=environment.work) as text:
         folder, output = Path(text) / "images", Path(text) / "table"
-        if not turned.write(_sample(resource, environment, images), folder):
-            raise CommandError("spec.source: it holds no image that can be decoded")
+        if not rotation.write(_sample(resource, environment, images), folder):
+            raise CommandError("spec.source: none of its images can be decoded")
         spec = resource.spec.model_copy(
             update={
                 "source": Source(files=FilesSource(uri=folder.as_uri())),
@@ -101,25 +116,27 @@ def _features(
                 "errors": Errors(max_failed_fraction=1),
             }
         )
-        outcome = run.with_bar(run.job_of(resource.model_copy(update={"spec": spec})), environment, console)
+        job = run.local_job(resource.model_copy(update={"spec": spec}))
+        outcome = run.run_with_bar(job, environment, console)
         if outcome.failure:
             raise CommandError(f"{outcome.failure.class_}: {outcome.failure.message}")
         try:
-            read = table.read(output.as_uri(), ["key", "feature"])
+            rows = table.read(output.as_uri(), ["key", "feature"])
         except table.TableError as error:
             raise CommandError(str(error)) from None
-    assert read.features is not None
-    return turned.by_angle(read.keys, read.features)
+    assert rows.features is not None
+    return rotation.by_angle(rows.keys, rows.features)
 
 
 def _sample(resource: FeatureExtraction, environment: Environment, images: int) -> Iterator[bytes]:
-    """Yields images from all over the source; those too large for a run are left out, as it would."""
-    nobody = Hadoop(dict, patience=0)
-    source = open_source(resource.spec, environment, nobody)
+    """Yields images spread over the whole source, without those too large for a run."""
+    no_hadoop = Hadoop(dict, patience=0)
+    source = open_source(resource.spec, environment, no_hadoop)
     if not isinstance(source, BucketSource | LocalSource):
         raise CommandError(
-            "spec.source: images are sampled of s3, claim and local files only: copy some thousand there"
+            "spec.source: only s3, claim and local files can be sampled: copy a few thousand images to one of these"
         )
-    listed = [each for each in source.objects() if each.size <= resource.spec.limits.mebibytes * 1024 * 1024]
-    for each in listed[:: max(1, len(listed) // images)][:images]:
-        yield source.read(each.key)
+    largest = resource.spec.limits.mebibytes * 1024 * 1024
+    listed = [image for image in source.objects() if image.size <= largest]
+    for image in listed[:: max(1, len(listed) // images)][:images]:
+        yield source.read(image.key)

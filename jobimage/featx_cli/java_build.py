@@ -1,9 +1,9 @@
-"""Builds the Java part that executors run, once for each state of its source.
+"""Builds the Java part, which executors run, once per state of its source.
 
-In the job image Maven runs while the image is built and FEATX_JARS says where the jars are. In a checkout, `featx run`
-and the tests need the same jars: they are built on first use and kept in the user's cache folder, keyed by a digest of
-the source, so that a change is never met with old jars and a second run pays nothing; so is the archive of classes with
-which their JVMs start faster.
+In the job image, Maven runs while the image is built, and FEATX_JARS says where the jars are. In a checkout,
+`featx run` and the tests need the same jars. They are built on first use and stored in the user's cache by a digest of
+the source, so that a change is never run with old jars and an unchanged source is never built twice. The
+class-data-sharing archive, with which JVMs start faster, lies beside them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from featx_api.contract import FEATX_JARS
 from featx_job.environment import Environment
 from featx_job.spark import class_path
+from platformdirs import user_cache_path
 
 from featx_cli.errors import CommandError
 
@@ -30,55 +31,56 @@ JAVA_SOURCE = Path(__file__).resolve().parent.parent / "java"
 
 
 def cache_folder() -> Path:
-    """Returns Featx's folder in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "featx"
+    """Featx's folder in the user's cache."""
+    return user_cache_path("featx")
 
 
 def uv() -> str:
-    """Returns the uv to call: that on PATH, or else the one that `make` installed into the cache."""
-    return shutil.which("uv") or str(cache_folder() / "uv" / "bin" / "uv")
+    """The path of uv: that on PATH, or else that of this Python environment."""
+    return shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
 
 
 def jars() -> Path:
-    """Returns the folder of the jars that executors need, building them first if this source was never built.
+    """The folder of the jars that executors need. Builds them first if this source was never built.
 
     Raises:
-        CommandError: No source and no FEATX_JARS, no Java or Maven, or the build fails.
+        CommandError: Neither the source nor FEATX_JARS is there, Java or Maven is missing, or the build fails.
     """
     if given := os.environ.get(FEATX_JARS):
         return Path(given)
     if not (JAVA_SOURCE / "pom.xml").exists():
-        raise CommandError(f"the Java part is not here: set {FEATX_JARS} to the folder of the job image's jars")
+        raise CommandError(f"no Java source is installed: set {FEATX_JARS} to the folder of the job image's jars")
     built = cache_folder() / "engine" / _digest(JAVA_SOURCE)
     built.parent.mkdir(parents=True, exist_ok=True)
     with (built.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one build is enough for all who wait for it
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one build serves everybody who waits for it
         if not built.exists():
             _build(built)
-            _forget(built.parent)
-        _archive(built)
+            _clean_up(built.parent)
+        _build_class_archive(built)
         os.utime(built)
     return built
 
 
-def _archive(built: Path) -> None:
-    """Makes the archive of classes of this environment, with which JVMs start faster."""
+def _build_class_archive(built: Path) -> None:
+    """Builds the class-data-sharing archive of this environment, unless it exists."""
     archive = class_path.archive(Environment(jars=built, work=built))
     if not archive.exists():
-        sys.stderr.write("showing Java its classes (once, about half a minute) …\n")
+        sys.stderr.write("building the class-data-sharing archive (once, ~30 s) …\n")
         command = [sys.executable, "-m", "featx_job.build_class_archive", str(built)]
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
         if outcome.returncode:
-            raise CommandError(f"the class archive could not be made:\n{(outcome.stdout + outcome.stderr)[-4000:]}")
-    for each in built.glob(f"{archive.stem}.*"):
-        os.utime(each)
+            output = (outcome.stdout + outcome.stderr)[-4000:]
+            raise CommandError(f"the class-data-sharing archive could not be built:\n{output}")
+    for file in built.glob(f"{archive.stem}.*"):
+        os.utime(file)
 
 
-def _forget(folder: Path) -> None:
-    """Removes what nobody has asked for in a week: builds, and archives of environments that may be gone."""
-    for each in [*folder.glob("*/classes-*.*"), *folder.glob("*/")]:
-        if each.stat().st_mtime < time.time() - UNUSED_SECONDS:
-            shutil.rmtree(each, ignore_errors=True) if each.is_dir() else each.unlink()
+def _clean_up(folder: Path) -> None:
+    """Removes builds, and archives of environments, that were not used for a week."""
+    for path in [*folder.glob("*/classes-*.*"), *folder.glob("*/")]:
+        if path.stat().st_mtime < time.time() - UNUSED_SECONDS:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 def _digest(source: Path) -> str:
@@ -92,7 +94,7 @@ def _build(built: Path) -> None:
     for tool, package in (("javac", "openjdk-17-jdk-headless"), ("mvn", "maven")):
         if not shutil.which(tool):
             raise CommandError(f"{tool} is not on PATH: install it first, on Debian with `apt-get install {package}`")
-    sys.stderr.write("building the Java part with Maven (once, about a minute) …\n")
+    sys.stderr.write("building the Java part with Maven (once, ~1 min) …\n")
     site = sysconfig.get_paths()["purelib"]
     with tempfile.TemporaryDirectory(dir=built.parent) as folder:
         source, target = Path(folder) / "java", Path(folder) / "jars"

@@ -1,4 +1,4 @@
-"""`featx read RESOURCE`: reads a resource's source without nets, and says how fast that went."""
+"""`featx read RESOURCE`: reads a resource's source without running its models, and measures the throughput."""
 
 from __future__ import annotations
 
@@ -16,31 +16,30 @@ from featx_cli.errors import CommandError
 
 def register(commands: Any) -> None:
     """Adds the command to the parser."""
-    read = commands.add_parser("read", help="read a resource's source without running any net: can it be, and how fast")
-    read.add_argument("file", type=Path, help="YAML file with the resource")
-    read.add_argument("--json", action="store_true", help="print JSON")
-    run.add_arguments(read)
-    read.set_defaults(run=_read)
+    parser = commands.add_parser("read", help="check that a source is readable and measure its throughput")
+    parser.add_argument("file", type=Path, help="YAML file with the resource")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="output format (default: text)")
+    run.add_arguments(parser)
+    parser.set_defaults(run=_read)
 
 
 def _read(parsed: argparse.Namespace) -> int:
     resource = resource_file.read(parsed.file)
     with run.local_environment(resource.name, parsed) as (environment, console):
         try:
-            found = read_source.read(run.job_of(resource), environment)
+            reading = read_source.read(run.local_job(resource), environment)
         except RunFailure as failure:
             raise CommandError(f"{failure.class_}: {failure}") from None
         except Exception as error:
-            raise CommandError(str(failures.of_unexpected(error))) from None
-        if parsed.json:
-            console.print_json(json.dumps(found._asdict()))
+            raise CommandError(str(failures.from_exception(error))) from None
+        if parsed.format == "json":
+            console.print_json(json.dumps(reading._asdict()))
             return 0
-        seconds = found.seconds or 1.0  # of nothing
-        speed = f"{found.bytes / seconds / 1e6:.0f} MB/s, {found.images / seconds:.0f} images/s"
+        seconds = reading.seconds or 1.0  # 0 if there was nothing to read
+        speed = f"{reading.bytes / seconds / 1e6:.0f} MB/s, {reading.images / seconds:.0f} images/s"
         console.print(
-            f"{found.images} images, {found.bytes / 1e6:.1f} MB in {found.shards} shards, listed in "
-            f"{found.planning:.1f} s and read in {found.seconds:.1f} s ({speed}); "
-            f"{found.unreadable} could not be read",
+            f"{reading.images} images, {reading.bytes / 1e6:.1f} MB in {reading.shards} shards, listed in "
+            f"{reading.planning:.1f} s and read in {reading.seconds:.1f} s ({speed}); {reading.unreadable} unreadable",
             highlight=False,
         )
     return 0

@@ -1,7 +1,7 @@
-"""Reads a resource from a YAML file and says in the user's terms what is wrong with it.
+"""Reads a resource from a YAML file and reports what is wrong with it in the user's terms.
 
-The cluster's API server judges a resource at `kubectl apply`; `featx run` has no server and judges by the same models,
-one line for each field, so that a file which runs here is accepted there.
+In a cluster the API server validates a resource at `kubectl apply`. `featx run` has no server, so it validates with the
+same models, and reports one line per field: a file that runs here is accepted there.
 """
 
 from __future__ import annotations
@@ -18,10 +18,19 @@ from featx_cli.errors import CommandError
 
 
 def read(path: Path) -> FeatureExtraction:
-    """Returns the one FeatureExtraction of a file; other documents in it, such as Secrets, are passed over.
+    """The one FeatureExtraction of a file.
 
     Raises:
-        CommandError: The file can't be read, is not YAML, holds none or several, or the resource is refused.
+        CommandError: See `document` and `validate`.
+    """
+    return validate(path, document(path))
+
+
+def document(path: Path) -> dict[str, Any]:
+    """The one FeatureExtraction of a file, not validated. Other documents, such as Secrets, are ignored.
+
+    Raises:
+        CommandError: The file can't be read, is not YAML, or has none or several.
     """
     try:
         documents = [document for document in yaml.safe_load_all(path.read_text()) if isinstance(document, dict)]
@@ -29,23 +38,27 @@ def read(path: Path) -> FeatureExtraction:
         raise CommandError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    found = [document for document in documents if document.get("kind") == KIND]
-    if len(found) != 1:
-        raise CommandError(f"{path} holds {len(found)} resources of kind {KIND}; it must hold one")
-    return judge(path, found[0])
+    resources = [document for document in documents if document.get("kind") == KIND]
+    if len(resources) != 1:
+        raise CommandError(f"{path} must contain one resource of kind {KIND}, but contains {len(resources)}")
+    return resources[0]
 
 
-def judge(path: Path, document: dict[str, Any]) -> FeatureExtraction:
-    """Returns the parsed resource.
+def validate(path: Path, document: dict[str, Any]) -> FeatureExtraction:
+    """Parses a resource.
+
+    Args:
+        path: The file it came from, for the message.
+        document: The resource, as YAML has it.
 
     Raises:
-        CommandError: It is refused; the message has one line for each field.
+        CommandError: The resource is invalid; the message has one line per field.
     """
     try:
         return FeatureExtraction.model_validate(document)
     except ValidationError as error:
         lines = [f"  {_field(problem['loc'])}{problem['msg']}{_value(problem['input'])}" for problem in error.errors()]
-        raise CommandError("\n".join([f"{path} is refused:", *lines])) from None
+        raise CommandError("\n".join([f"{path} is invalid:", *lines])) from None
 
 
 def _field(location: tuple[int | str, ...]) -> str:

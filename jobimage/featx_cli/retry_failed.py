@@ -1,4 +1,4 @@
-"""`featx retry-failed RESOURCE`: the resource of a new run over just those images that are in quarantine."""
+"""`featx retry-failed RESOURCE`: prints the resource of a new run over the images in a run's quarantine."""
 
 from __future__ import annotations
 
@@ -13,49 +13,57 @@ import yaml
 from featx_cli import resource_file
 from featx_cli.errors import CommandError
 
-MOST = 5000  # keys that a resource may name (featx_api.source.Source)
+MOST_KEYS = 5000  # that a resource can name (featx_api.source.Source)
 
 
 def register(commands: Any) -> None:
     """Adds the command to the parser."""
-    retry = commands.add_parser(
-        "retry-failed", help="print a resource that runs the images in a run's quarantine once more"
+    parser = commands.add_parser("retry-failed", help="print a resource that retries the images in a run's quarantine")
+    parser.add_argument("file", type=Path, help="YAML file with the resource whose run has finished")
+    parser.add_argument("--reason", help="retry only images that failed for this reason, such as TooManyPixels")
+    parser.add_argument(
+        "--suffix",
+        default="-retry",
+        help="suffix of the new resource's name, and of its output unless that is incremental (default: -retry)",
     )
-    retry.add_argument("file", type=Path, help="YAML file with the resource whose run has ended")
-    retry.add_argument("--reason", help="only those that failed for this reason, such as TooManyPixels")
-    suffixed = "behind the new resource's name, and its output's unless that is incremental (default -retry)"
-    retry.add_argument("--suffix", default="-retry", help=suffixed)
-    retry.set_defaults(run=_retry)
+    parser.set_defaults(run=_retry)
 
 
 def _retry(parsed: argparse.Namespace) -> int:
-    from featx_retrieval import table  # here, so that `featx run` needs no pyarrow
-
     resource = resource_file.read(parsed.file)
     output = resource.spec.output
-    store = resource.spec.store_of(output.s3)
-    try:
-        found = table.quarantined(output.uri.rstrip("/"), store.endpoint)
-    except table.TableError as error:
-        raise CommandError(f"spec.output.uri: {error}") from None
-    keys = sorted(key for key, reason in found.items() if parsed.reason in (None, reason))
-    if not keys:
-        reasons = ", ".join(f"{reason} ({count})" for reason, count in collections.Counter(found.values()).items())
-        raise CommandError(f"{output.uri}: the quarantine holds no such image; it has {reasons or 'none at all'}")
-    if len(keys) > MOST:
-        raise CommandError(
-            f"{output.uri}: {len(keys)} images failed, and a resource can name {MOST}: choose with --reason, or run "
-            "the whole resource once more with another output"
-        )
-    (document,) = [
-        each
-        for each in yaml.safe_load_all(parsed.file.read_text())
-        if isinstance(each, dict) and each.get("kind") == resource.kind
-    ]
+    keys = _quarantined(output.uri, resource.spec.store_of(output.s3).endpoint, parsed.reason)
+    document = resource_file.document(parsed.file)
     document["metadata"] = {**document["metadata"], "name": f"{resource.name}{parsed.suffix}"}
     document["spec"]["source"]["keys"] = keys
     if output.mode == "create":
         document["spec"]["output"]["uri"] = f"{output.uri.rstrip('/')}{parsed.suffix}"
-    resource_file.judge(parsed.file, document)
+    resource_file.validate(parsed.file, document)
     yaml.safe_dump(document, sys.stdout, sort_keys=False, allow_unicode=True)
     return 0
+
+
+def _quarantined(uri: str, endpoint: str | None, reason: str | None) -> list[str]:
+    """The keys of the images to retry.
+
+    Raises:
+        CommandError: The quarantine can't be read, holds no such image, or more than a resource can name.
+    """
+    from featx_retrieval import table  # imported here, so that `featx run` needs no pyarrow
+
+    try:
+        reasons = table.quarantined(uri.rstrip("/"), endpoint)
+    except table.TableError as error:
+        raise CommandError(f"spec.output.uri: {error}") from None
+    keys = sorted(key for key, why in reasons.items() if reason in (None, why))
+    if not reasons:
+        raise CommandError(f"{uri}: the quarantine is empty, so there is nothing to retry")
+    if not keys:
+        counts = ", ".join(f"{why} ({count})" for why, count in collections.Counter(reasons.values()).items())
+        raise CommandError(f"{uri}: no image failed for --reason {reason}; the reasons are {counts}")
+    if len(keys) > MOST_KEYS:
+        raise CommandError(
+            f"{uri}: {len(keys)} images failed, but a resource can name only {MOST_KEYS}: choose some with --reason, "
+            "or run the whole resource again with another output"
+        )
+    return keys

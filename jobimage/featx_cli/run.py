@@ -1,4 +1,4 @@
-"""`featx run`: the program that driver pods run, on this machine, with a progress bar instead of a status."""
+"""`featx run`: runs the driver's program on this machine, with a progress bar in place of a status."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from rich.progress import Progress as Bar
 from featx_cli import java_build, resource_file, terminal
 from featx_cli.errors import CommandError
 
-# Names the runs of this machine: the same resource is the same run, which goes on where it stopped.
+# Namespace of the uids of local runs: the same resource is the same run, so that a second command resumes it.
 RUNS = uuid.UUID("6b5f3a52-5d0e-4a86-8f0e-8f2c7f0c9a11")
 
 
@@ -40,48 +40,46 @@ def register(commands: Any) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds what says where a run finds things on this machine."""
+    """Adds the options that stand in for what a cluster gives to a run."""
     parser.add_argument(
-        "--secrets", type=Path, help="folder with one folder a Secret; AWS_* variables count without it"
+        "--secrets",
+        type=Path,
+        help="directory with one subdirectory per Secret; otherwise AWS_* environment variables are used",
     )
-    parser.add_argument("--claims", type=Path, help="folder with one folder a PersistentVolumeClaim")
-    parser.add_argument("--cores", type=int, help="cores to use; all where absent")
+    parser.add_argument("--claims", type=Path, help="directory with one subdirectory per PersistentVolumeClaim")
+    parser.add_argument("--cores", type=int, help="number of cores to use (default: all)")
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    """Runs a resource and prints a summary.
-
-    Args:
-        parsed: See `add_arguments`.
-
-    Returns:
-        0 if it succeeded, else 1.
-
-    Raises:
-        CommandError: The file is refused, or this machine lacks something.
-    """
     resource = resource_file.read(parsed.file)
     with local_environment(resource.name, parsed) as (environment, console):
         started = time.monotonic()
-        outcome = with_bar(job_of(resource), environment, console)
-        _summary(outcome, time.monotonic() - started, log_of(resource.name), console)
+        outcome = run_with_bar(local_job(resource), environment, console)
+        _print_summary(outcome, time.monotonic() - started, log_file(resource.name), console)
     return 0 if outcome.result == "Succeeded" else 1
 
 
 @contextmanager
 def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[tuple[Environment, Console]]:
-    """Yields where a run happens and the terminal; what libraries print meanwhile goes to a log.
+    """Prepares this machine for a run; meanwhile, what libraries print goes to a log.
+
+    Args:
+        name: Name of the resource.
+        parsed: See `add_arguments`.
+
+    Yields:
+        The environment of the run, and the terminal.
 
     Raises:
-        CommandError: This machine lacks something.
+        CommandError: Java or another tool is missing.
     """
     if not shutil.which("java"):
         raise CommandError(
             "java is not on PATH: install Java 17, on Debian with `apt-get install openjdk-17-jdk-headless`"
         )
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # a machine's own name need not be known to it
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # a machine may be unable to resolve its own name
     jars = java_build.jars()
-    with tempfile.TemporaryDirectory(prefix="featx-") as work, terminal.turned_to(log_of(name)) as screen:
+    with tempfile.TemporaryDirectory(prefix="featx-") as work, terminal.redirected_to(log_file(name)) as screen:
         environment = Environment(jars=jars, work=Path(work), secrets=parsed.secrets)
         environment = replace(
             environment, claims=parsed.claims or environment.claims, cores=parsed.cores or environment.cores
@@ -89,51 +87,51 @@ def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[tuple[E
         yield environment, Console(file=screen)
 
 
-def log_of(name: str) -> Path:
-    """Returns where a run's log is."""
+def log_file(name: str) -> Path:
+    """The path of the log of a run."""
     return java_build.cache_folder() / "logs" / f"{name}.log"
 
 
-def job_of(resource: FeatureExtraction) -> JobSpec:
-    """Returns the one job of a resource on this machine: what it is about names it, so that a second run goes on."""
+def local_job(resource: FeatureExtraction) -> JobSpec:
+    """The one job of a resource on this machine. Its uid is derived from what it computes, so a second run resumes."""
     spec = resource.spec
-    about = spec.model_dump(
+    identity = spec.model_dump(
         mode="json", include={"source", "detector", "extractor", "engine", "precision", "quantization", "output"}
     )
-    uid = uuid.uuid5(RUNS, json.dumps([resource.name, about], sort_keys=True))
+    uid = uuid.uuid5(RUNS, json.dumps([resource.name, identity], sort_keys=True))
     return JobSpec(name=resource.name, namespace=os.environ.get("USER", "local"), uid=str(uid), attempt=1, spec=spec)
 
 
-def with_bar(job: JobSpec, environment: Environment, console: Console) -> Outcome:
+def run_with_bar(job: JobSpec, environment: Environment, console: Console) -> Outcome:
     """Runs a job with a progress bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"))
     with Bar(*columns, TimeRemainingColumn(), console=console, transient=False) as bar:
         task = bar.add_task(job.name, total=None, speed="starting")
 
         def show(progress: Progress) -> None:
-            speed = f"{progress.images_per_second:.1f} images/s" if progress.images_done else "loading the nets"
+            speed = f"{progress.images_per_second:.1f} images/s" if progress.images_done else "loading the models"
             speed = progress.waiting or speed
             bar.update(task, total=progress.images_total or None, completed=progress.images_done, speed=speed)
 
         return job_run.run(job, environment, show)
 
 
-def _summary(outcome: Outcome, seconds: float, log: Path, console: Console) -> None:
+def _print_summary(outcome: Outcome, seconds: float, log: Path, console: Console) -> None:
     if outcome.failure:
         console.print(f"[red]{outcome.failure.class_}[/red]: ", end="")
         console.print(outcome.failure.message, markup=False, highlight=False, soft_wrap=True)
-        if outcome.retryable:  # not the user's doing: the log may say more
+        if outcome.retryable:  # not caused by the resource: the log may say more
             console.print(f"log: {log}", markup=False, highlight=False, soft_wrap=True)
         return
     progress = outcome.progress
     if progress is not None:
-        kept = progress.images_done - progress.images_failed
+        features = progress.images_done - progress.images_failed
         precision = f", computed in {progress.precision}" if progress.precision else ""
         console.print(
-            f"{kept} features, {progress.images_failed} in quarantine, {seconds:.1f} s{precision}", highlight=False
+            f"{features} features, {progress.images_failed} in quarantine, {seconds:.1f} s{precision}", highlight=False
         )
         if not progress.images_total:
-            console.print("the source holds no image: the table is empty", highlight=False)
+            console.print("no images found in the source; wrote an empty table", highlight=False)
     for table in outcome.outputs:
         console.print(
             f"{table.kind:10} {table.record_count:7} rows {table.bytes:11} bytes  {table.uri}",

@@ -1,7 +1,7 @@
-"""Keeps what Spark, BigDL and their natives print off the terminal, and keeps it for whoever needs it.
+"""Keeps the output of Spark, BigDL and their native libraries off the terminal, and in a log for whoever needs it.
 
-A JVM inherits the process's standard output, and some of what it loads writes there directly, past every logging
-setting. So the file descriptors themselves are turned to a log file; a duplicate of the terminal stays for our words.
+A JVM inherits the process's standard output, and some native code writes there directly, past all logging settings. So
+the file descriptors themselves are redirected to a log; a duplicate of the terminal stays for Featx's own output.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ STANDARD = (1, 2)
 
 
 @contextmanager
-def turned_to(log: Path) -> Iterator[TextIO]:
-    """Turns standard output and standard error to a file while the block runs.
+def redirected_to(log: Path) -> Iterator[TextIO]:
+    """Redirects standard output and standard error to a file while the block runs.
 
     Args:
-        log: The file; what an earlier run wrote is replaced.
+        log: The file; it is overwritten.
 
     Yields:
-        The standard output that was there before.
+        The original standard output.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    before = [os.dup(descriptor) for descriptor in STANDARD]
+    originals = [os.dup(descriptor) for descriptor in STANDARD]
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     try:
         for descriptor in STANDARD:
             os.dup2(target, descriptor)
-        with os.fdopen(os.dup(before[0]), "w") as terminal:
+        with os.fdopen(os.dup(originals[0]), "w") as terminal:
             yield terminal
     finally:
-        for descriptor, kept in zip(STANDARD, before, strict=True):
-            os.dup2(kept, descriptor)
-            os.close(kept)
+        for descriptor, original in zip(STANDARD, originals, strict=True):
+            os.dup2(original, descriptor)
+            os.close(original)
         os.close(target)

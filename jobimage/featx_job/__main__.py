@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from featx_api.contract import FEATX_JOB, JOB_FILE, ExitCode, JobSpec, Outcome
+from featx_api.failures import FailureClass
 
 from featx_job import driver_pod, run
 from featx_job.environment import pod_environment
@@ -29,8 +30,8 @@ def main() -> ExitCode:
     try:
         outcome = run.run(job, environment, driver_pod.Annotations(environment.cluster))
     except _Stopped:
-        failure = RunFailure("Stopped", "the driver pod was stopped", retryable=True)
-        outcome = Outcome(result="Failed", failure=failure.to_status(), retryable=True)
+        failure = RunFailure(FailureClass.STOPPED, "the driver pod was asked to stop")
+        outcome = Outcome(result="Failed", failure=failure.to_status(), retryable=failure.retryable)
     driver_pod.leave_message(outcome)
     if outcome.failure:
         LOG.error("%s: %s", outcome.failure.class_, outcome.failure.message)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from featx_api import contract
+from featx_api.failures import FailureClass
 
 from featx_job.failures import RunFailure
 
@@ -60,10 +61,13 @@ class Environment:
             RunFailure: SecretNotFound or SecretIncomplete.
         """
         if self.secrets is None:
-            raise RunFailure("SecretNotFound", f"{field}: name a folder of Secrets with --secrets")
+            raise RunFailure(FailureClass.SECRET_NOT_FOUND, f"{field}: pass the directory of Secrets with --secrets")
         folder = mounted(self.secrets, name, field)
         if missing := [key for key in keys if not (folder / key).is_file()]:
-            raise RunFailure("SecretIncomplete", f"{field}: {name} lacks {', '.join(missing)}: add these keys to it")
+            raise RunFailure(
+                FailureClass.SECRET_INCOMPLETE,
+                f"{field}: Secret {name} has no {', '.join(missing)}; add these keys to it",
+            )
         return folder
 
 
@@ -80,7 +84,7 @@ def mounted(secrets: Path, name: str, field: str) -> Path:
     """
     folder = secrets / name
     if not folder.is_dir():
-        raise RunFailure("SecretNotFound", f"{field}: there is no Secret {name} in this namespace")
+        raise RunFailure(FailureClass.SECRET_NOT_FOUND, f"{field}: Secret {name} not found in this namespace")
     return folder
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from featx_api.contract import JobSpec, Outcome
 from featx_api.executor_contract import Comparison, ReplacementResult, ReplacementTask, ShardResult
+from featx_api.failures import FailureClass
 from featx_api.status import OutputTable, Progress
 
 from featx_job import failures
@@ -58,7 +59,7 @@ def run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outc
     except RunFailure as failure:
         reason = failure
     except Exception as error:
-        reason = failures.of_unexpected(error)
+        reason = failures.from_exception(error)
     return Outcome(
         result="Failed",
         progress=last[0] if last else None,
@@ -157,7 +158,7 @@ def _finalize(job: JobSpec, output: RunOutput, tally: Tally, rewrite: RewriteFil
 
 
 def _no_executors(_: list[ReplacementTask]) -> list[ReplacementResult]:
-    raise RunFailure("OutputBusy", "spec.output.uri: another run is writing to this table", retryable=True)
+    raise RunFailure(FailureClass.OUTPUT_BUSY, "spec.output.uri: another run is writing to this table")
 
 
 def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
@@ -166,9 +167,9 @@ def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
     if progress.images_total and progress.images_failed > limit * progress.images_total:
         output.publish_quarantine()
         raise RunFailure(
-            "TooManyFailures",
+            FailureClass.TOO_MANY_FAILURES,
             f"{progress.images_failed} of {progress.images_total} images are in quarantine, more than "
-            f"spec.errors.maxFailedFraction {limit:g} allows: see {job.spec.output.uri.rstrip('/')}/_quarantine",
+            f"spec.errors.maxFailedFraction {limit:g} allows; see {job.spec.output.uri.rstrip('/')}/_quarantine",
         )
 
 

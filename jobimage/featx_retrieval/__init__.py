@@ -1,1 +1,1 @@
-"""What is done with the tables that runs write: search, near-duplicates, and the fit of bits."""
+"""Works on the tables that runs write: similarity search, near-duplicates, and fitting of hash layers."""

@@ -1,8 +1,9 @@
-"""Groups of near-duplicates: connected components of the pairs under a threshold.
+"""Groups of near-duplicates: the connected components of all pairs under a threshold.
 
-Equal rows are joined first, so a thousand copies of one image don't make a million pairs. Features: exact, every row
-against every row (O(n^2)). Bits: exact too; a pair that differs in at most t bits agrees in one of t + 1 bands
-(pigeonhole), so few pairs are compared while a band has 16 bits or more. The column compared is held in memory.
+Equal rows are joined first, so that a thousand copies of one image don't make a million pairs. Features are compared
+exactly, each row with each row (O(n^2)). Bits are compared exactly too: a pair that differs in at most t bits agrees in
+one of t + 1 bands (pigeonhole), so few pairs are compared while a band has 16 bits or more. The compared column is held
+in memory.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ BAND = range(16, 33)
 
 
 class Member(NamedTuple):
-    """An image of a group, with its distance from the representative (which is the first, at 0)."""
+    """An image of a group, with its distance to the representative, which comes first, at 0."""
 
     key: str
     distance: float
 
 
 def groups(table: Table, by: By, threshold: float) -> list[list[Member]]:
-    """Returns groups of two images or more: representative first (largest area, then key), others by distance.
+    """Groups of two or more images: the representative first (largest area, then key), the others by distance.
 
     Args:
-        table: With the column compared; without areas the key alone decides.
-        by: The column.
-        threshold: Largest cosine distance, or largest number of differing bits, of a pair.
+        table: With the compared column. Without areas, the key alone chooses the representative.
+        by: The compared column.
+        threshold: The largest cosine distance, or number of differing bits, of a pair.
     """
     values: Any = table.features if by == "feature" else table.bits
     unique, inverse = _unique(normalised(values) if by == "feature" else values)
@@ -46,18 +47,21 @@ def groups(table: Table, by: By, threshold: float) -> list[list[Member]]:
     for row, place in enumerate(inverse):
         members[_root(parent, int(place))].append(row)
     areas = table.areas if table.areas is not None else np.zeros(len(table.keys), np.int64)
-    found = []
-    for rows in members.values():
-        rows.sort(key=lambda row: (-int(areas[row]), table.keys[row]))
-        from_first = distances(values[rows[:1]], values[rows], by)[0]
-        nearest: dict[str, float] = {table.keys[rows[0]]: 0.0}
-        for row, distance in zip(rows, from_first, strict=True):
-            key = table.keys[row]
-            nearest[key] = min(nearest.get(key, np.inf), max(0.0, float(distance)))
-        if len(nearest) > 1:
-            first, *others = [Member(*each) for each in nearest.items()]
-            found.append([first, *sorted(others, key=lambda each: (each.distance, each.key))])
-    return sorted(found, key=lambda group: group[0].key)
+    candidates = (_group(table.keys, areas, values, rows, by) for rows in members.values() if len(rows) > 1)
+    return sorted((group for group in candidates if len(group) > 1), key=lambda group: group[0].key)
+
+
+def _group(
+    keys: list[str], areas: npt.NDArray[np.int64], values: npt.NDArray[Any], rows: list[int], by: By
+) -> list[Member]:
+    """The images of some rows; an image of several rows counts with its nearest."""
+    rows = sorted(rows, key=lambda row: (-int(areas[row]), keys[row]))
+    nearest: dict[str, float] = {keys[rows[0]]: 0.0}
+    for row, distance in zip(rows, distances(values[rows[:1]], values[rows], by)[0], strict=True):
+        key = keys[row]
+        nearest[key] = min(nearest.get(key, np.inf), max(0.0, float(distance)))
+    first, *others = [Member(key, distance) for key, distance in nearest.items()]
+    return [first, *sorted(others, key=lambda member: (member.distance, member.key))]
 
 
 def _unique(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
@@ -74,10 +78,10 @@ def _pairs(rows: npt.NDArray[Any], by: By, threshold: float) -> Iterator[tuple[i
         index, limit = _binary(rows.shape[1] * 8, int(threshold)), int(threshold) + 1  # faiss takes <
     index.add(rows)
     for start in range(0, len(rows), QUERIES):
-        bounds, _, found = index.range_search(rows[start : start + QUERIES], limit)
+        bounds, _, rights = index.range_search(rows[start : start + QUERIES], limit)
         lefts = np.repeat(np.arange(len(bounds) - 1) + start, np.diff(bounds.astype(np.int64)))
-        keep = found > lefts
-        yield from zip(lefts[keep].tolist(), found[keep].tolist(), strict=True)
+        once = rights > lefts
+        yield from zip(lefts[once].tolist(), rights[once].tolist(), strict=True)
 
 
 def _binary(bits: int, threshold: int) -> Any:

@@ -1,4 +1,4 @@
-"""Appends a hash layer to an extractor, so that it computes the bits itself, from the same forward as the feature."""
+"""Appends a hash layer to an extractor, so that one forward pass computes both the feature and its bits."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from featx_job.nets.graph.network import Layer, Network
 from featx_job.nets.graph.operations import FullyConnected
 from featx_job.nets.onnx.onnx_writer import to_onnx
 
-from featx_retrieval.baselines import Hash
+from featx_retrieval.deepbit import Hash
 
 NAME = "deepbit"
 
 
-def appended(network: Network, layer: str, hashing: Hash) -> bytes:
-    """Returns the net as ONNX, up to the feature, with the layer `deepbit` behind it: a bit is set where it is above 0.
+def append(network: Network, layer: str, hashing: Hash) -> bytes:
+    """The net as ONNX, up to the feature, followed by a layer `deepbit`: a bit is set where its output is above 0.
 
     Args:
         network: The extractor, as it was read.
@@ -24,14 +24,15 @@ def appended(network: Network, layer: str, hashing: Hash) -> bytes:
         hashing: Weight (bits, d) and bias (bits,).
 
     Raises:
-        ModelError: No such layer, it has a layer `deepbit` already, or its output is not what the hash was fitted to.
+        ModelError: There is no such layer, the net already has a layer `deepbit`, or the feature's length differs.
     """
-    found = network.up_to_layer(layer)
-    if any(each.name == NAME for each in network.layers):
-        raise ModelError(f"the net has a layer {NAME!r} already: fit to the net without it")
+    extractor = network.up_to_layer(layer)
+    if any(existing.name == NAME for existing in network.layers):
+        raise ModelError(f"the net already has a layer {NAME!r}: fit to the net without it")
     bits, length = hashing.weight.shape
-    if int(np.prod(found.shape_of(layer))) != length:
-        raise ModelError(f"layer {layer} has {found.shape_of(layer)} numbers, but the hash was fitted to {length}")
+    shape = extractor.shape_of(layer)
+    if int(np.prod(shape)) != length:
+        raise ModelError(f"layer {layer} has {shape} numbers, but the hash was fitted to {length}")
     product = FullyConnected(hashing.weight.astype(np.float32), hashing.bias.astype(np.float32))
     added = Layer(NAME, product, (layer,), (bits,))
-    return to_onnx(replace(found, layers=(*found.layers, added), outputs=(layer, NAME)))
+    return to_onnx(replace(extractor, layers=(*extractor.layers, added), outputs=(layer, NAME)))

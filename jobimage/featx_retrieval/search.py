@@ -1,4 +1,4 @@
-"""The rows nearest to one row: two streaming passes over the table, so memory is one batch whatever its size."""
+"""Finds the rows nearest to one row in two streaming passes, so that memory is one batch whatever the table's size."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ By = Literal["feature", "bits"]
 
 
 class Match(NamedTuple):
-    """One found image: cosine distance (0 to 2) of features, or differing bits (Hamming) of bits."""
+    """A similar image, with its cosine distance (0 to 2) by feature or its Hamming distance by bits."""
 
     distance: float
     key: str
 
 
 def similar(uri: str, key: str, count: int, by: By, endpoint: str | None = None) -> list[Match]:
-    """Returns the nearest images, nearest first, ties by key; an image of several rows counts with its nearest.
+    """The images nearest to a given one, nearest first, ties by key. An image of several rows counts with its nearest.
 
     Raises:
-        TableError: The table can't be used, or has no such key; the message then names keys like it.
+        TableError: The table can't be used, or does not have the key; the message then names similar keys.
     """
     columns = ["key", by]
     close: list[str] = []
     queries = []
     for batch in batches(uri, columns, endpoint):
-        places = [place for place, each in enumerate(batch.keys) if each == key]
+        places = [place for place, name in enumerate(batch.keys) if name == key]
         if places:
             queries.append(_values(batch, by)[places])
         elif not queries:
             close = difflib.get_close_matches(key, close + batch.keys[:5000], n=3, cutoff=0.5)
     if not queries:
-        hint = f"; keys like it: {', '.join(close)}" if close else ""
+        hint = f"; similar keys: {', '.join(close)}" if close else ""
         raise TableError(f"{uri}: no row has the key {key!r}{hint}")
     query, best = np.concatenate(queries), dict[str, float]()
     for batch in batches(uri, columns, endpoint):
@@ -49,12 +49,12 @@ def similar(uri: str, key: str, count: int, by: By, endpoint: str | None = None)
             if name != key and distance < best.get(name, np.inf):
                 best[name] = distance
                 if len(best) > count:
-                    del best[max(best, key=lambda each: (best[each], each))]
+                    del best[max(best, key=lambda name: (best[name], name))]
     return heapq.nsmallest(count, (Match(distance, name) for name, distance in best.items()))
 
 
 def distances(left: npt.NDArray[Any], right: npt.NDArray[Any], by: By) -> npt.NDArray[np.float32]:
-    """Returns (n, m) cosine distances of float32 rows, or Hamming distances of packed uint8 rows."""
+    """The (n, m) cosine distances of float32 rows, or Hamming distances of packed uint8 rows."""
     if by == "feature":
         cosine: npt.NDArray[np.float32] = 1 - normalised(left) @ normalised(right).T
         return cosine
@@ -64,7 +64,7 @@ def distances(left: npt.NDArray[Any], right: npt.NDArray[Any], by: By) -> npt.ND
 
 
 def normalised(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Returns rows of length 1; rows of zeros stay zeros."""
+    """The rows scaled to length 1; rows of zeros stay zeros."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), np.float32)
 
 

@@ -1,6 +1,6 @@
-"""Reads finished tables, locally or from S3, only the columns asked for and in batches.
+"""Reads finished tables, locally or from S3: only the columns it is given, in batches.
 
-Tables may hold 10^8 rows, so a reader of one query must not hold the table. pyarrow's own S3 client is used: it fetches
+Tables may hold 10^8 rows, so a query must not hold a whole table. pyarrow's own S3 client is used: it fetches
 the byte ranges of the wanted columns, where a client of whole objects would fetch every feature to read the keys.
 """
 
@@ -24,7 +24,7 @@ BATCH_ROWS = 65_536
 
 
 class TableError(Exception):
-    """A table cannot be used; one line names it and the way out."""
+    """A table can't be used. The message names it and says what to do, in one line."""
 
 
 class Table(NamedTuple):
@@ -37,10 +37,10 @@ class Table(NamedTuple):
 
 
 def read(uri: str, columns: Sequence[str], endpoint: str | None = None) -> Table:
-    """Returns a whole table; memory is that of the named columns, twice while they are joined.
+    """A whole table. It takes the memory of the named columns, twice while they are joined.
 
     Raises:
-        TableError: As `batches`, and if the table is empty.
+        TableError: See `batches`; or the table is empty.
     """
     parts = list(batches(uri, columns, endpoint))
     if not parts:
@@ -55,7 +55,7 @@ def read(uri: str, columns: Sequence[str], endpoint: str | None = None) -> Table
 
 
 def quarantined(uri: str, endpoint: str | None = None) -> dict[str, str]:
-    """Returns the reason of each image in a table's quarantine, by key.
+    """The reason for each image in a table's quarantine, by key.
 
     Raises:
         TableError: The quarantine can't be read.
@@ -63,8 +63,8 @@ def quarantined(uri: str, endpoint: str | None = None) -> dict[str, str]:
     try:
         system, folder = _place(uri, endpoint, os.environ)
         place = fs.FileSelector(f"{folder}/_quarantine", allow_not_found=True, recursive=True)
-        found = system.get_file_info(place)
-        parts = sorted(each.path for each in found if each.is_file and _is_part(each.base_name))
+        files = system.get_file_info(place)
+        parts = sorted(file.path for file in files if file.is_file and _is_part(file.base_name))
         if not parts:
             return {}
         rows = ds.dataset(parts, filesystem=system, format="parquet").to_table(columns=["key", "reason"])
@@ -74,15 +74,15 @@ def quarantined(uri: str, endpoint: str | None = None) -> dict[str, str]:
 
 
 def batches(uri: str, columns: Sequence[str], endpoint: str | None = None) -> Iterator[Table]:
-    """Yields a table's rows, ordered by file and place.
+    """Yields a table's rows, ordered by file and by their place in it.
 
     Args:
         uri: A folder, file:///... or s3://bucket/prefix.
-        columns: Of the table; `key` must be among them. Areas need `width` and `height`.
-        endpoint: The S3 server, or None for AWS_ENDPOINT_URL, else AWS itself.
+        columns: Columns to read; `key` must be among them. Areas need `width` and `height`.
+        endpoint: The S3 server. Defaults to AWS_ENDPOINT_URL, then to AWS itself.
 
     Raises:
-        TableError: Nothing there, unfinished, unreadable, or a column is missing.
+        TableError: There is no table, it is unfinished or unreadable, or a column is missing.
     """
     try:
         yield from _batches(uri, columns, endpoint)
@@ -92,21 +92,21 @@ def batches(uri: str, columns: Sequence[str], endpoint: str | None = None) -> It
 
 def _batches(uri: str, columns: Sequence[str], endpoint: str | None) -> Iterator[Table]:
     system, folder = _place(uri, endpoint, os.environ)
-    found = system.get_file_info(fs.FileSelector(folder, allow_not_found=True))
-    names = {each.base_name for each in found}
-    parts = sorted(each.path for each in found if each.is_file and _is_part(each.base_name))
+    files = system.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+    names = {file.base_name for file in files}
+    parts = sorted(file.path for file in files if file.is_file and _is_part(file.base_name))
     if delta_entries.FOLDER in names:
         parts = _named_by_log(uri, folder, endpoint, os.environ)
     if "_SUCCESS" not in names:
         if "_featx" in names or parts:
-            raise TableError(f"{uri}: the table is unfinished (no _SUCCESS): let its run finish first")
-        raise TableError(f"{uri}: no table is there: give the folder that holds _SUCCESS")
+            raise TableError(f"{uri}: the table is unfinished (_SUCCESS is missing): let its run finish first")
+        raise TableError(f"{uri}: not a table: name the folder that holds _SUCCESS")
     if not parts:
         return
     dataset = ds.dataset(parts, filesystem=system, format="parquet")
     missing = [name for name in columns if name not in dataset.schema.names]
     if missing:
-        hint = ": its run had no extractor.binarize" if "bits" in missing else ""
+        hint = ": its run did not set extractor.binarize" if "bits" in missing else ""
         raise TableError(f"{uri}: the table has no column {', '.join(missing)}{hint}")
     for batch in dataset.to_batches(columns=list(columns), batch_size=BATCH_ROWS):
         if batch.num_rows:
@@ -118,7 +118,7 @@ def _is_part(name: str) -> bool:
 
 
 def _named_by_log(uri: str, folder: str, endpoint: str | None, environment: Mapping[str, str]) -> list[str]:
-    """Returns the files that a Delta table's newest version is made of."""
+    """The files of a Delta table's newest version."""
     options = {}
     if urlsplit(uri).scheme == "s3":
         server = endpoint or environment.get("AWS_ENDPOINT_URL")

@@ -1,5 +1,6 @@
-"""The operator: turns FeatureExtraction resources into driver pods, and what becomes of those into status.
+"""The operator: runs FeatureExtraction resources as driver pods and reports their progress in the status.
 
-No JVM, no Spark. From the outside in: `__main__` starts kopf, which only feeds watch events to `handlers`; they put
-keys into `queue`; `reconcile` takes one key at a time, looks (`observed`), decides (`plan`, pure) and acts (`cluster`).
+No JVM, no Spark. `__main__` starts kopf, which only feeds watch events to `handlers`; those add keys to `queue`.
+`reconcile` takes one key at a time, reads what was last seen (`state`), decides (`decisions`, pure) and acts
+(`cluster`).
 """

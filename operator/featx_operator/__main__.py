@@ -1,4 +1,4 @@
-"""`python -m featx_operator`: reads settings, and starts kopf, the workers and the Lease in one event loop."""
+"""`python -m featx_operator`: reads the settings and runs kopf, the workers and the Lease in one event loop."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import kopf
 
 from featx_operator import handlers
-from featx_operator.cluster.client import Cluster
-from featx_operator.lease import Lease, LostError
-from featx_operator.queue import Key, Queue, work
+from featx_operator.cluster import resources
+from featx_operator.cluster.transport import ApiServer
+from featx_operator.lease import Lease, LeaseLostError
+from featx_operator.objects import Key
+from featx_operator.queue import Queue, work
 from featx_operator.reconcile import Reconciler
 from featx_operator.settings import Settings, from_environment
 from featx_operator.state.store import Store
@@ -21,36 +23,38 @@ logger = logging.getLogger("featx_operator")
 
 
 async def operate(settings: Settings) -> None:
-    """Runs until a signal ends it.
+    """Runs until a signal stops it.
 
     Raises:
-        LostError: if another replica may act by now.
+        LeaseLostError: Another replica may be active by now.
     """
-    threads = ThreadPoolExecutor(2 * settings.workers + 2, thread_name_prefix="request")  # the Lease never has to wait
+    # Two requests per worker, and two more so that the Lease never waits for a thread.
+    threads = ThreadPoolExecutor(2 * settings.workers + 2, thread_name_prefix="request")
     asyncio.get_running_loop().set_default_executor(threads)
-    cluster = Cluster(settings.identity, settings.request_seconds)
-    store, queue, pulse = Store(), Queue(), handlers.Pulse()
-    lease = Lease(cluster, settings)
-    reconcile = Reconciler(cluster, store, settings)
+    api = ApiServer(settings.request_seconds)
+    store, queue, heartbeat = Store(), Queue(), handlers.Heartbeat()
+    lease = Lease(api, settings)
+    reconciler = Reconciler(api, store, settings)
 
     async def reconcile_or_beat(key: Key) -> float | None:
         if key != handlers.SENTINEL:
-            return await reconcile(key)
+            return await reconciler.reconcile(key)
         try:
-            await asyncio.to_thread(cluster.ping, settings.namespaces[0])
+            await asyncio.to_thread(resources.ping, api, settings.namespaces[0])
         finally:
-            pulse.beat()  # an API server that is away is no reason to be restarted
+            heartbeat.beat()  # restarting would not help while the API server is unavailable
         return handlers.SENTINEL_SECONDS
 
     async def act() -> None:
         await lease.acquire()
-        pulse.beat()
+        heartbeat.beat()
         queue.add(handlers.SENTINEL)
-        await asyncio.gather(lease.keep(), *(work(queue, reconcile_or_beat) for _ in range(settings.workers)))
+        workers = (work(queue, reconcile_or_beat) for _ in range(settings.workers))
+        await asyncio.gather(lease.renew_until_lost(), *workers)
 
     watching = asyncio.create_task(
         kopf.operator(
-            registry=handlers.registry(store, queue, lease, pulse),
+            registry=handlers.registry(store, queue, lease, heartbeat),
             settings=handlers.operator_settings(settings),
             standalone=True,
             namespaces=settings.namespaces,
@@ -61,13 +65,13 @@ async def operate(settings: Settings) -> None:
     try:
         done, _ = await asyncio.wait([watching, acting], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            if not task.cancelled():  # kopf cancels all that runs when a signal ends it
+            if not task.cancelled():  # kopf cancels every task on a signal
                 task.result()
     finally:
         acting.cancel()
         watching.cancel()
         await asyncio.gather(acting, watching, return_exceptions=True)
-        await asyncio.to_thread(lease.release)
+        await lease.release()
 
 
 def main() -> int:
@@ -78,20 +82,20 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     kopf.configure(log_format=kopf.LogFormat.JSON if settings.log_format == "json" else kopf.LogFormat.FULL)
-    for chatty in ("kopf.objects", "kopf.activities", "aiohttp.access"):  # a line per watch event, and per probe
+    for chatty in ("kopf.objects", "kopf.activities", "aiohttp.access"):  # one line per watch event, and per probe
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        served = Cluster(settings.identity, settings.request_seconds).serves_resources()
-    except Exception as error:  # no kubeconfig, no connection, no right: the client raises its own kinds for each
-        logger.error("the API server can't be used: %s", error)
+        served = resources.are_served(ApiServer(settings.request_seconds))
+    except Exception as error:  # no kubeconfig, no connection, no permission: the client has an exception for each
+        logger.error("can't use the API server: %s", error)
         return 1
     if not served:
         logger.error("the CRD featureextractions.featx.dev is not installed: install the chart featx-crds first")
         return 1
     try:
         asyncio.run(operate(settings))
-    except LostError as error:
-        logger.error("%s; ending, so that only one replica acts", error)
+    except LeaseLostError as error:
+        logger.error("%s; exiting", error)
         return 1
     return 0
 

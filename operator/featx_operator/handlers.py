@@ -1,7 +1,7 @@
-"""What kopf calls: watch events in, keys into the queue. Nothing is decided here, and nothing is written.
+"""kopf's handlers: watch events in, keys into the queue. They decide nothing and write nothing.
 
-Only low-level `on.event` handlers: kopf's others store their state in annotations on our objects, and see edges. They
-are coroutines since kopf runs plain functions in threads, where the queue must not be touched.
+Only low-level `on.event` handlers: kopf's others store their state in annotations on our objects, and are edge
+triggered. They are coroutines because kopf runs plain functions in threads, and the queue is not thread-safe.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from featx_api import GROUP, PLURAL, VERSION
 from featx_api.contract import LABEL_UID
 
 from featx_operator.lease import Lease
-from featx_operator.queue import Key, Queue
+from featx_operator.objects import Key, key_of, owner_of
+from featx_operator.queue import Queue
 from featx_operator.settings import Settings
-from featx_operator.state.store import Store, key_of, owner_of
+from featx_operator.state.store import Store
 
-SENTINEL = Key("", "sentinel")  # no namespace is empty, so it is never a resource's
+SENTINEL = Key("", "sentinel")  # never a resource's key: those have a namespace
 SENTINEL_SECONDS = 10.0
-PATIENCE_SECONDS = 60.0
+MAX_SILENCE_SECONDS = 60.0  # without a heartbeat for longer than this, the process counts as hung
 
 
-class Unending:
-    """Waits between tries of a watch, for ever.
+class EndlessBackoff:
+    """Waits between attempts to open a watch, forever.
 
-    kopf gives a watch up for good after a minute of refusals; new runs of that namespace would then never be seen. A
-    namespace that is deleted or lacks its Role is asked for until it is back, and troubles no other one.
+    kopf abandons a watch for good after a minute of refusals, and would never see new runs of that namespace. A
+    namespace that is deleted or lacks its Role is tried until it is back, without affecting any other.
     """
 
     def __iter__(self) -> Iterator[float]:
@@ -37,19 +38,19 @@ class Unending:
         return itertools.chain((1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0), itertools.repeat(20.0))
 
 
-class Pulse:
-    """When the sentinel last came through the queue and a worker, which proves more than that a clock runs."""
+class Heartbeat:
+    """When a worker last took the sentinel from the queue; proves that the queue and its workers make progress."""
 
     def __init__(self) -> None:
         self.last = time.monotonic()
 
     def beat(self) -> None:
-        """Notes that a worker has had the sentinel."""
+        """Records a heartbeat."""
         self.last = time.monotonic()
 
 
-def registry(store: Store, queue: Queue, lease: Lease, pulse: Pulse) -> kopf.OperatorRegistry:
-    """Returns the handlers, bound to where they put what they see."""
+def registry(store: Store, queue: Queue, lease: Lease, heartbeat: Heartbeat) -> kopf.OperatorRegistry:
+    """The handlers, bound to the store and the queue that they fill."""
     handlers = kopf.OperatorRegistry()
 
     async def on_resource(event: kopf.RawEvent, **_: Any) -> None:
@@ -63,40 +64,40 @@ def registry(store: Store, queue: Queue, lease: Lease, pulse: Pulse) -> kopf.Ope
     async def on_pod(event: kopf.RawEvent, **_: Any) -> None:
         body = event["object"]
         if event["type"] == "DELETED":
-            store.drop_pod(body)
+            store.pod_deleted(body)
         else:
             store.put_pod(body)
         if key := owner_of(body):
             queue.add(key)
 
-    async def alive(**_: Any) -> dict[str, float]:
+    async def is_alive(**_: Any) -> dict[str, float]:
         now = time.monotonic()
-        age = now - (pulse.last if lease.held else lease.last_try)
-        if age > PATIENCE_SECONDS:
+        age = now - (heartbeat.last if lease.held else lease.last_tried_at)
+        if age > MAX_SILENCE_SECONDS:
             raise kopf.PermanentError(f"nothing was reconciled for {age:.0f} s")
         return {"secondsSinceReconcile": round(age, 1), "queue": len(queue)}
 
     kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)(on_resource)
     kopf.on.event("v1", "pods", labels={LABEL_UID: kopf.PRESENT}, registry=handlers)(on_pod)
-    kopf.on.probe(id="reconcile", registry=handlers)(alive)
+    kopf.on.probe(id="reconcile", registry=handlers)(is_alive)
     kopf.on.login(registry=handlers)(_login)
     return handlers
 
 
 def operator_settings(settings: Settings) -> kopf.OperatorSettings:
-    """Returns kopf's settings: no scanning, no peering, no Events of its own, bounded workers."""
+    """Settings of kopf: no scanning, no peering, no Events of its own, a bounded number of workers."""
     result = kopf.OperatorSettings()
     result.scanning.disabled = True  # it needs list and watch on namespaces and CRDs in the whole cluster
     result.peering.standalone = True
     result.posting.enabled = False
-    # kopf has one worker an object, unbounded by default. Ours are done at once, yet each would hold its place for 5 s
-    # more, and the events of all further objects would wait for it.
+    # kopf runs one worker per object, unbounded by default. Ours finish at once, but would idle for 5 s more, and the
+    # events of all further objects would wait for a free worker.
     result.queueing.worker_limit = 50
     result.queueing.idle_timeout = 0.05
     result.watching.server_timeout = 300
     result.watching.client_timeout = 330
     result.watching.connect_timeout = 10
-    result.networking.error_backoffs = Unending()
+    result.networking.error_backoffs = EndlessBackoff()
     result.networking.request_timeout = settings.request_seconds
     result.watching.label_selectors["pods"] = LABEL_UID
     return result

@@ -1,7 +1,7 @@
-"""Renders what the operator creates for an attempt: the driver pod and its ConfigMap. Pure.
+"""The manifests of an attempt: the driver pod, and a ConfigMap with the job file and the executors' pod template. Pure.
 
-Names are deterministic, so that creating twice fails and is adopted. Every pod satisfies Pod Security `restricted`.
-The ConfigMap carries the job file and the executors' pod template, which Spark reads in the driver.
+Names are deterministic, so a second create fails and the existing object is adopted. Every pod satisfies Pod Security
+`restricted`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ GRACE_SECONDS = 30  # for the driver to end its executors
 
 
 def driver_name(name: str, attempt: int) -> str:
-    """Returns the name of an attempt's driver pod."""
+    """The name of an attempt's driver pod."""
     return f"{name}-{attempt}-driver"
 
 
 def config_map_name(name: str, attempt: int) -> str:
-    """Returns the name of an attempt's ConfigMap."""
+    """The name of an attempt's ConfigMap."""
     return f"{name}-{attempt}-job"
 
 
 def labels(resource: FeatureExtraction, attempt: int, role: str) -> dict[str, str]:
-    """Returns the labels by which a run's children are found."""
+    """The labels that identify a run's children."""
     return {
         "app.kubernetes.io/managed-by": "featx",
         contract.LABEL_NAME: resource.name,
@@ -43,7 +43,7 @@ def labels(resource: FeatureExtraction, attempt: int, role: str) -> dict[str, st
 
 
 def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
-    """Returns the ConfigMap that an attempt's driver reads."""
+    """The ConfigMap that an attempt's driver reads."""
     job = JobSpec(
         name=resource.name,
         namespace=resource.metadata["namespace"],
@@ -64,7 +64,7 @@ def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
 
 
 def driver_pod(resource: FeatureExtraction, attempt: int, default_image: str) -> Manifest:
-    """Returns the driver pod of an attempt."""
+    """The driver pod of an attempt."""
     spec = resource.spec
     image = spec.execution.image or default_image
     volumes, mounts = _volumes(spec)
@@ -106,9 +106,9 @@ def driver_pod(resource: FeatureExtraction, attempt: int, default_image: str) ->
 
 
 def executor_template(resource: FeatureExtraction, attempt: int) -> Manifest:
-    """Returns the template that Spark makes executor pods from; it adds image, resources, names and the owner."""
+    """The template of executor pods; Spark adds image, resources, names and the owner."""
     volumes, mounts = _volumes(resource.spec)
-    # Without a token of Kubernetes' own: clouds give theirs to pods of this account.
+    # It gets no Kubernetes token: the account is only for the cloud's own.
     account = {"serviceAccountName": resource.spec.execution.service_account_name}
     return {
         "apiVersion": "v1",
@@ -144,7 +144,7 @@ def _metadata(resource: FeatureExtraction, attempt: int, name: str, role: str) -
 
 
 def _placement(spec: FeatureExtractionSpec) -> Manifest:
-    """Returns what driver and executors have in common outside of their containers."""
+    """The pod settings that driver and executors share."""
     common: Manifest = {
         "enableServiceLinks": False,
         "securityContext": {
@@ -163,7 +163,7 @@ def _placement(spec: FeatureExtractionSpec) -> Manifest:
 
 
 def _volumes(spec: FeatureExtractionSpec) -> tuple[list[Manifest], list[Manifest]]:
-    """Returns volumes and mounts of driver and executors: Secrets as files, claims, and room to write."""
+    """The volumes and mounts of driver and executors: Secrets as files, claims, and scratch space."""
     volumes: list[Manifest] = [{"name": "tmp", "emptyDir": {}}, {"name": "work", "emptyDir": {}}]
     mounts: list[Manifest] = [
         {"name": "tmp", "mountPath": contract.TEMPORARY_FOLDER},

@@ -1,7 +1,7 @@
-"""One queue of resource keys: a key waits in it once however often it is added, and never runs in two workers.
+"""The work queue of resource keys: each key is queued at most once, and never processed by two workers at a time.
 
-What client-go's workqueue does: a key that is added while it is being worked on is worked on again afterwards. Delays
-are per key and the earliest wins; failures of a key back off by that key alone, so a poisoned resource blocks no other.
+It follows client-go's workqueue: a key added while it is being processed is processed again afterwards. Delays are per
+key, and the earliest wins. Failures back off per key, so a poisoned resource never blocks another.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+
+from featx_operator.objects import Key
 
 logger = logging.getLogger(__name__)
 
@@ -18,40 +19,30 @@ FIRST_RETRY = 1.0
 LONGEST_RETRY = 300.0
 
 
-class Key(NamedTuple):
-    """Names one resource."""
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
-
-
 class Queue:
-    """Keys to reconcile. To be used from one event loop."""
+    """Keys to reconcile. Use it from one event loop only."""
 
     def __init__(self) -> None:
         self._ready: deque[Key] = deque()
-        self._waiting: set[Key] = set()
-        self._running: set[Key] = set()
+        self._queued: set[Key] = set()
+        self._processing: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
         self._wakeup = asyncio.Event()
 
     def add(self, key: Key) -> None:
-        """Puts a key into the queue, unless it waits there already."""
+        """Queues a key unless it is queued already."""
         if timer := self._timers.pop(key, None):
             timer.cancel()
-        if key in self._waiting:
+        if key in self._queued:
             return
-        self._waiting.add(key)
-        if key not in self._running:
+        self._queued.add(key)
+        if key not in self._processing:
             self._ready.append(key)
             self._wakeup.set()
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Puts a key into the queue later, unless it is due sooner already."""
+        """Queues a key after a delay, unless it is due sooner already."""
         if seconds <= 0:
             self.add(key)
             return
@@ -64,24 +55,24 @@ class Queue:
         self._timers[key] = loop.call_later(seconds, self.add, key)
 
     async def take(self) -> Key:
-        """Waits for a key that no worker has, and takes it; `done` gives it back."""
+        """Waits for a key that no worker is processing, and takes it; call `done` when finished."""
         while not self._ready:
             self._wakeup.clear()
             await self._wakeup.wait()
         key = self._ready.popleft()
-        self._waiting.discard(key)
-        self._running.add(key)
+        self._queued.discard(key)
+        self._processing.add(key)
         return key
 
     def done(self, key: Key) -> None:
-        """Ends the work on a key; it is handed out again if it was added meanwhile."""
-        self._running.discard(key)
-        if key in self._waiting:
+        """Marks a key as processed; if it was added in the meantime, it becomes ready again."""
+        self._processing.discard(key)
+        if key in self._queued:
             self._ready.append(key)
             self._wakeup.set()
 
     def retry(self, key: Key) -> float:
-        """Puts a key whose work failed into the queue later, each time twice as late; returns the seconds."""
+        """Queues a key that failed, doubling the delay each time; returns the delay in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         seconds: float = min(FIRST_RETRY * 2 ** min(failures, 16), LONGEST_RETRY)
@@ -89,33 +80,33 @@ class Queue:
         return seconds
 
     def failures(self, key: Key) -> int:
-        """Returns how often the work on a key has failed without a success in between."""
+        """How often a key has failed since it last succeeded."""
         return self._failures.get(key, 0)
 
-    def forget(self, key: Key) -> None:
-        """Takes a key's failures back, after it was worked on without one."""
+    def reset_failures(self, key: Key) -> None:
+        """Resets a key's back-off after a success."""
         self._failures.pop(key, None)
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._queued)
 
 
 async def work(queue: Queue, reconcile: Callable[[Key], Awaitable[float | None]]) -> None:
-    """Takes keys one by one, for ever; several of these may run on one queue.
+    """Processes keys one by one, forever; several workers may share a queue.
 
     Args:
-        queue: where keys come from.
-        reconcile: works on a key; returns the seconds after which it wants to see it again.
+        queue: Where keys come from.
+        reconcile: Processes a key; returns the seconds after which to process it again, or None.
     """
     while True:
         key = await queue.take()
         try:
             again = await reconcile(key)
         except Exception as error:
-            first = not queue.failures(key)  # the traceback once; what goes on failing gets a line each time
-            logger.error("%s: %s; again in %.0f s", key, error, queue.retry(key), exc_info=first)
+            first = not queue.failures(key)  # log the traceback once, then one line per failure
+            logger.error("%s: %s; retrying in %.0f s", key, error, queue.retry(key), exc_info=first)
         else:
-            queue.forget(key)
+            queue.reset_failures(key)
             if again is not None:
                 queue.add_after(key, again)
         finally:

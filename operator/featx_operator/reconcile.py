@@ -1,169 +1,171 @@
-"""Works on one run: look, decide, act, until nothing is left to do; then one write of its status, then Events."""
+"""Reconciles one run: observe, decide and act until there is nothing left to do; then one status write, then Events."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
-from featx_api.resource import FeatureExtraction
 from featx_api.status import FeatureExtractionStatus
 
 from featx_operator import manifests
-from featx_operator.cluster.client import ApiError, Cluster
-from featx_operator.cluster.creation import RefusedError, create_attempt, foreign
-from featx_operator.decisions import events
+from featx_operator.cluster import children, events, resources
+from featx_operator.cluster.creation import RefusedError, create_attempt, refuse_adoption
+from featx_operator.cluster.transport import ApiError, ApiServer
+from featx_operator.decisions.events import events_between
 from featx_operator.decisions.plan import is_finished, plan
 from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan
-from featx_operator.queue import Key
+from featx_operator.objects import Body, Key, key_of, resource_of, status_of
 from featx_operator.settings import Settings
-from featx_operator.state.observed import Observed, Pod, Waiting, pod_from
+from featx_operator.state.observed import Observed, Pod, PodWaiting, pod_from
 from featx_operator.state.store import Store
 
 logger = logging.getLogger(__name__)
 
-PASSES = 5  # what is not at rest after so many is taken up again later
-MOUNT_PATIENCE = 2.0  # seconds before the Events of a pod that does not start are read
+MAX_PASSES = 5  # a run that is not at rest after these is requeued, so that others get their turn
+REQUEUE_SECONDS = 1.0
+MOUNT_GRACE_SECONDS = 2.0  # before the Events of a pod that does not start are read
 
 
 class Reconciler:
-    """Brings one run after the other to where it should be. Workers never call it twice at a time for one key."""
+    """Brings runs to the state they should be in. Workers never call it concurrently for the same key."""
 
     def __init__(
-        self, cluster: Cluster, store: Store, settings: Settings, clock: Callable[[], datetime] | None = None
+        self, api: ApiServer, store: Store, settings: Settings, clock: Callable[[], datetime] | None = None
     ) -> None:
-        self._cluster = cluster
+        self._api = api
         self._store = store
         self._settings = settings
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._compared: dict[Key, float] = {}
+        self._resynced_at: dict[Key, float] = {}
 
-    async def __call__(self, key: Key) -> float | None:
-        """Reconciles one run; returns the seconds after which to do so again, or None."""
-        for _ in range(PASSES):
-            await self._compare(key)
+    async def reconcile(self, key: Key) -> float | None:
+        """Reconciles one run; returns the seconds until the next reconcile, or None to wait for an event."""
+        for _ in range(MAX_PASSES):
+            await self._resync_if_due(key)
             body = self._store.resource(key)
             if body is None:
-                self._compared.pop(key, None)
+                self._resynced_at.pop(key, None)
                 return None
-            decided = await self._settle(body)
-            landed = await self._report(body, decided.status)
-            if landed and decided.requeue_after != 0:
+            decision = await self._plan_and_act(body)
+            written = await self._write_status(body, decision.status)
+            if written and decision.requeue_after != 0:
                 break
         else:
-            return 1.0  # others come first
-        if is_finished(decided.status):
-            return decided.requeue_after
-        again, resync = decided.requeue_after, self._settings.resync_seconds
-        return resync if again is None else min(again, resync)
+            return REQUEUE_SECONDS
+        if is_finished(decision.status):
+            return decision.requeue_after
+        resync = self._settings.resync_seconds
+        return resync if decision.requeue_after is None else min(decision.requeue_after, resync)
 
-    async def _compare(self, key: Key) -> None:
-        """Takes the API server's word instead of the watches', at first sight of a run and then now and again."""
-        last, now = self._compared.get(key), time.monotonic()
+    async def _resync_if_due(self, key: Key) -> None:
+        """Replaces what the watches delivered by the API server's own lists: for a new run, and then periodically."""
+        last, now = self._resynced_at.get(key), time.monotonic()
         if last is not None and now - last < self._settings.resync_seconds:
             return
-        body = await asyncio.to_thread(self._cluster.resource, key)
+        body = await asyncio.to_thread(resources.get, self._api, key)
         if body is None:
             self._store.drop_resource(key)
             return
         self._store.put_resource(body)
         uid = body["metadata"]["uid"]
         pods, config_maps = await asyncio.gather(
-            asyncio.to_thread(self._cluster.pods_of, key.namespace, uid),
-            asyncio.to_thread(self._cluster.config_maps_of, key.namespace, uid),
+            asyncio.to_thread(children.pods, self._api, key.namespace, uid),
+            asyncio.to_thread(children.config_maps, self._api, key.namespace, uid),
         )
         self._store.replace_pods(uid, pods)
         self._store.replace_config_maps(uid, config_maps)
-        self._compared[key] = now
+        self._resynced_at[key] = now
 
-    async def _settle(self, body: Mapping[str, Any]) -> Plan:
+    async def _plan_and_act(self, body: Body) -> Plan:
         """Plans and acts until the plan has no more actions."""
         observed = await self._observe(body)
-        for _ in range(PASSES):
-            decided = plan(body, observed, self._clock(), self._settings)
-            if not decided.actions:
-                return decided
+        for _ in range(MAX_PASSES):
+            decision = plan(body, observed, self._clock(), self._settings)
+            if not decision.actions:
+                return decision
             refusal = None
-            for action in decided.actions:
+            for action in decision.actions:
                 try:
                     await self._act(body, action)
                 except RefusedError as refused:
                     refusal = refused.refusal
-            observed = replace(self._known(body), refusal=refusal)
-        return replace(decided, actions=(), requeue_after=1.0)
+            observed = replace(self._stored(body), refusal=refusal)
+        return replace(decision, actions=(), requeue_after=REQUEUE_SECONDS)
 
-    async def _observe(self, body: Mapping[str, Any]) -> Observed:
-        """Returns what is known, with the current driver's absence and its volumes asked about where that matters."""
-        observed = self._known(body)
-        metadata = body["metadata"]
-        status = FeatureExtractionStatus.model_validate(body.get("status") or {})
+    async def _observe(self, body: Body) -> Observed:
+        """The stored children, after checking with the API server that a missing driver does not exist.
+
+        Also reads why a driver's volumes can't be mounted, if it does not start.
+        """
+        observed = self._stored(body)
+        key, status = key_of(body), status_of(body)
         if status.attempt == 0 or is_finished(status):
             return observed
         driver = observed.driver(status.attempt)
         if driver is None:
-            name = manifests.driver_name(metadata["name"], status.attempt)
-            present = await asyncio.to_thread(self._cluster.pod, metadata["namespace"], name)
-            if present is None:
+            name = manifests.driver_name(key.name, status.attempt)
+            existing = await asyncio.to_thread(children.get, self._api, "Pod", key.namespace, name)
+            if existing is None:
                 return observed
-            if refusal := foreign(present, metadata["uid"]):
+            if refusal := refuse_adoption(existing, body["metadata"]["uid"]):
                 return replace(observed, refusal=refusal)
-            self._store.put_pod(present)
-            observed = self._known(body)
-        elif driver.phase == "Pending" and driver.scheduled and not driver.deleting:
-            return replace(observed, mount_problem=await self._mount_problem(metadata["namespace"], driver))
+            self._store.put_pod(existing)
+            return self._stored(body)
+        if driver.phase == "Pending" and driver.scheduled and not driver.deleting:
+            return replace(observed, mount_failure=await self._mount_failure(key.namespace, driver))
         return observed
 
-    async def _mount_problem(self, namespace: str, driver: Pod) -> Waiting | None:
-        if (self._clock() - driver.created).total_seconds() < MOUNT_PATIENCE:
+    async def _mount_failure(self, namespace: str, driver: Pod) -> PodWaiting | None:
+        if (self._clock() - driver.created).total_seconds() < MOUNT_GRACE_SECONDS:
             return None
-        return await asyncio.to_thread(self._cluster.mount_failure, namespace, driver.uid)
+        return await asyncio.to_thread(events.mount_failure, self._api, namespace, driver.uid)
 
-    def _known(self, body: Mapping[str, Any]) -> Observed:
+    def _stored(self, body: Body) -> Observed:
         uid = body["metadata"]["uid"]
         return Observed(self._store.pods(uid), self._store.config_maps(uid))
 
-    async def _act(self, body: Mapping[str, Any], action: Action) -> None:
-        namespace, uid = body["metadata"]["namespace"], body["metadata"]["uid"]
-        logger.info("%s/%s: %s", namespace, body["metadata"]["name"], action)
+    async def _act(self, body: Body, action: Action) -> None:
+        key, uid = key_of(body), body["metadata"]["uid"]
+        logger.info("%s: %s", key, action)
         if isinstance(action, CreateAttempt):
-            resource = FeatureExtraction.model_validate({key: body[key] for key in ("metadata", "spec")})
-            name = manifests.config_map_name(resource.name, action.attempt)
-            self._store.put_config_map(uid, name)
-            pod = await asyncio.to_thread(
-                create_attempt, self._cluster, resource, action.attempt, self._settings.job_image
-            )
+            # Stored before the request: if that fails, the ConfigMap may exist all the same.
+            self._store.put_config_map(uid, manifests.config_map_name(key.name, action.attempt))
+            image = self._settings.job_image
+            pod = await asyncio.to_thread(create_attempt, self._api, resource_of(body), action.attempt, image)
             self._store.put_pod(pod)
         elif isinstance(action, DeletePod):
-            left = await asyncio.to_thread(self._cluster.delete_pod, namespace, action.name, action.uid)
-            if left is None or pod_from(left).ended:
-                self._store.forget_pod(uid, action.name, action.uid)
+            terminating = await asyncio.to_thread(
+                children.delete_pod, self._api, key.namespace, action.name, action.uid
+            )
+            if terminating is None or pod_from(terminating).ended:
+                self._store.drop_pod(uid, action.name, action.uid)
             else:
-                self._store.put_pod(left)
+                self._store.put_pod(terminating)
         else:
-            await asyncio.to_thread(self._cluster.delete_config_map, namespace, action.name)
-            self._store.forget_config_map(uid, action.name)
+            await asyncio.to_thread(children.delete_config_map, self._api, key.namespace, action.name)
+            self._store.drop_config_map(uid, action.name)
 
-    async def _report(self, body: Mapping[str, Any], status: FeatureExtractionStatus) -> bool:
-        """Writes the status if it differs, then tells what changed; False if the resource has changed meanwhile."""
-        before = FeatureExtractionStatus.model_validate(body.get("status") or {})
+    async def _write_status(self, body: Body, status: FeatureExtractionStatus) -> bool:
+        """Writes the status if it differs, then its Events; returns False if the resource has changed meanwhile."""
+        before = status_of(body)
         if status == before:
             return True
-        key = Key(body["metadata"]["namespace"], body["metadata"]["name"])
+        key = key_of(body)
         try:
-            landed = await asyncio.to_thread(self._cluster.apply_status, body, status.to_wire())
+            updated = await asyncio.to_thread(resources.apply_status, self._api, body, status.to_wire())
         except ApiError as error:
             if error.status not in (404, 409):
                 raise
-            self._compared.pop(key, None)  # look again, and decide anew
+            self._resynced_at.pop(key, None)  # read it again and decide from that
             return False
-        self._store.put_resource(landed)
-        for event in events.between(before, status):
+        self._store.put_resource(updated)
+        for event in events_between(before, status):
             try:
-                await asyncio.to_thread(self._cluster.tell, landed, event)
+                await asyncio.to_thread(events.create, self._api, updated, event, self._settings.identity)
             except ApiError as error:
-                logger.warning("%s: event %s is lost: %s", key, event.reason, error)
+                logger.warning("%s: can't create the event %s: %s", key, event.reason, error)
         return True

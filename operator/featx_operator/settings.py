@@ -1,4 +1,4 @@
-"""What can be set from outside, through FEATX_* environment variables; the chart sets them from its values."""
+"""The operator's settings, read from FEATX_* environment variables; the chart sets them from its values."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ from typing import Any, get_type_hints
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting, typed. The variable of `backoff_seconds` is FEATX_BACKOFF_SECONDS, and so on."""
+    """All settings. The variable of `backoff_seconds` is FEATX_BACKOFF_SECONDS, and so on."""
 
-    #: Namespaces that are served, separated by commas. Each needs the chart's Role in it.
+    #: Namespaces to serve, separated by commas. Each needs the chart's Role.
     namespaces: tuple[str, ...] = ("default",)
 
-    #: Image of driver and executors where spec.execution.image is absent.
+    #: Image of drivers and executors, unless spec.execution.image is set.
     job_image: str = "localhost/featx/job:dev"
 
-    #: Seconds before the second attempt; doubled for each further one.
-    #: Can be lowered safely: attempts then come faster upon a store that is down.
+    #: Seconds before the second attempt, doubled for each further one. Lowering it is safe, but attempts then reach a
+    #: store that is down more often.
     backoff_seconds: float = 10.0
 
     #: Longest wait between attempts, in seconds.
     backoff_cap_seconds: float = 360.0
 
-    #: Least time between two writes of a run's progress, in seconds. Lower means more load on the API server: one
-    #: write and one watch event to each watcher per run and interval.
+    #: Minimum time between two writes of a run's progress, in seconds. Each write is a request to the API server and
+    #: a watch event to every watcher.
     progress_seconds: float = 10.0
 
-    #: How long a driver pod may wait for a node, its image or its volumes, in seconds; then the attempt has failed.
+    #: How long a driver pod may wait for a node, its image or its volumes before the attempt fails, in seconds.
     start_deadline_seconds: float = 900.0
 
-    #: How long a Secret may be missing before the run fails, in seconds: time for one that is applied with the run.
+    #: How long a Secret may be missing before the run fails, in seconds: it may be applied together with the run.
     secret_grace_seconds: float = 30.0
 
-    #: How often a run that is not finished is compared with the API server itself, in seconds. A watch that lost an
-    #: event is noticed this late at most; costs three requests a run each time.
+    #: How often an unfinished run is compared with the API server, in seconds: at most this long until an event that a
+    #: watch lost is noticed. Costs three requests per run each time.
     resync_seconds: float = 60.0
 
-    #: Reconciles at the same time. One of them never blocks the others for longer than request_seconds.
+    #: Number of concurrent reconciles.
     workers: int = 4
 
-    #: Timeout of one request to the API server, in seconds.
+    #: Timeout of a request to the API server, in seconds.
     request_seconds: float = 10.0
 
-    #: Where the Lease lies that lets one replica act; the pod's own namespace in the chart.
+    #: Namespace of the Lease that elects the active replica. The chart sets the operator's own.
     lease_namespace: str = "default"
 
     #: Name of that Lease.
     lease_name: str = "featx-operator"
 
-    #: How long a replica that vanished holds the others off, in seconds. Renewed at a third of it.
+    #: How long the Lease of a replica that vanished remains valid, in seconds. Renewed every third of it.
     lease_seconds: float = 15.0
 
-    #: Who holds the Lease; the pod's name in the chart.
+    #: Name of this replica in the Lease and in Events. The chart sets the pod's name.
     identity: str = socket.gethostname()
 
-    #: Port of the liveness endpoint, on all addresses; 0 for none.
+    #: Port of the liveness endpoint, on all addresses. 0 disables it.
     probe_port: int = 8080
 
     #: `json` or `text`.
@@ -69,7 +69,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Reads the settings.
 
     Raises:
-        ValueError: if a variable can't be read as what it is; the message names it.
+        ValueError: A variable is not a number where one is needed; the message names it.
     """
     types = get_type_hints(Settings)
     values: dict[str, Any] = {}

@@ -1,19 +1,86 @@
-"""`make bench`: measures the main job on a real node and writes docs/bench/main-job.json and docs/bench/main-job.md.
-
-`python -m tests.bench pipeline`: measures the pipeline beside what one would otherwise write (tests/bench/pipeline).
-`python -m tests.bench executor-kills`: executors killed on the node (tests/bench/executor_kills.py).
-"""
+"""`make bench WHAT=...`: runs a benchmark, which writes its numbers and its page into docs/bench."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from typing import NamedTuple
 
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["pipeline"]:
-        from tests.bench.pipeline.__main__ import main
+# Rows that are measured on more images too: the JVM compiles for its first 20 seconds, and small nets are fast.
+ROWS = (
+    *("featx-bigdl", "bigdl-bare", "featx-openvino", "openvino-bare", "featx-openvino-bf16", "openvino-bf16-bare"),
+    *("openvino-bf16", "openvino", "onnxruntime", "torch", "featx-bigdl-int8", "featx-openvino-int8"),
+)
+LONG = f"--nets coco,res10 --images 1536 --no-scaling --rows {','.join(ROWS)} --output docs/bench/long"
 
-        sys.exit(main(sys.argv[2:]))
+
+class Bench(NamedTuple):
+    """A benchmark.
+
+    Attributes:
+        about: What it measures, and how long that takes.
+        local: Modules of `tests.bench` to run, each with its arguments.
+        on_cluster: A module to run afterwards in a cluster that has Featx, or None.
+    """
+
+    about: str
+    local: tuple[str, ...] = ()
+    on_cluster: str | None = None
+
+
+BENCHES = {
+    "main": Bench("the main job on a real node (10 minutes)", on_cluster="main_job"),
+    "pipeline": Bench(
+        "Featx beside Spark with torch, onnxruntime, OpenVINO, and stock BigDL (60 minutes)",
+        ("pipeline", f"pipeline {LONG}"),
+    ),
+    "crops": Bench("class mAP by crop policy, on the labelled catalogue (5 minutes)", ("crops",)),
+    "precision": Bench("what bf16 and int8 do to detections, features and class mAP (4 minutes)", ("precision",)),
+    "duplicates": Bench(
+        "near-duplicates of known transforms: precision, recall, thresholds (4 minutes)", ("duplicates",)
+    ),
+    "deepbit": Bench("class mAP of short codes beside features, random projection and PCA-ITQ (3 minutes)", ("codes",)),
+    "stores": Bench("speed of HBase, S3, HDFS and files beside bare clients (15 minutes)", ("stores",)),
+    "kills": Bench(
+        "drivers, then executors, killed at 50 random moments: no image lost or doubled (25 minutes)",
+        ("kills",),
+        on_cluster="executor_kills",
+    ),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Runs a benchmark.
+
+    Args:
+        arguments: Its name, `main` if there is none, and options for its one module.
+
+    Returns:
+        0; the exit code of the first part that failed; 2 for an unknown name, 0 for `help`, after listing all names.
+    """
+    name, *options = arguments or ["main"]
+    if name not in BENCHES:
+        return _list(name)
+    bench = BENCHES[name]
+    for command in bench.local[:1] if options else bench.local:
+        code = subprocess.run([sys.executable, "-m", *f"tests.bench.{command}".split(), *options]).returncode
+        if code:
+            return code
+    if bench.on_cluster is None:
+        return 0
     from tests.e2e.__main__ import in_cluster
 
-    module = "executor_kills" if sys.argv[1:2] == ["executor-kills"] else "main_job"
-    sys.exit(in_cluster([sys.executable, "-m", f"tests.bench.{module}"]))
+    return in_cluster([sys.executable, "-m", f"tests.bench.{bench.on_cluster}"])
+
+
+def _list(name: str) -> int:
+    unknown = name != "help"
+    if unknown:
+        print(f"error: unknown benchmark: {name}", file=sys.stderr)
+    for known, bench in BENCHES.items():
+        print(f"make bench WHAT={known:11} {bench.about}", file=sys.stderr if unknown else sys.stdout)
+    return 2 if unknown else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""`make bench-deepbit`: what short codes are worth for finding photos of one class, beside the features they are of.
+"""`make bench WHAT=deepbit`: how well short codes find photos of one class, beside the features they are made from.
 
 Codes are fitted without labels to one half of the labelled photos, or to all of them, and judged by class mAP: over the
 full ranking, and DeepBit's (the first 1,000, divided by the relevant ones found). Writes docs/bench/deepbit.{json,md}.
@@ -12,13 +12,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from featx_retrieval import deepbit, ranking
-from featx_retrieval.baselines import Hash, pca_itq, random_projection
-from featx_retrieval.deepbit import ANGLES
-from featx_retrieval.turned import turned
+from featx_retrieval import deepbit
+from featx_retrieval.deepbit import ANGLES, Hash
+from featx_retrieval.rotation import rotate
 from numpy.typing import NDArray
 
-from tests.bench import catalogue
+from tests.bench import catalogue, ranking
+from tests.bench.baselines import pca_itq, random_projection
 
 Features = NDArray[np.float32]
 BITS = (16, 32, 64, 128, 256)
@@ -52,7 +52,7 @@ def main() -> int:
     """Measures and writes; returns the exit code."""
     photos = catalogue.photos()
     labels = np.unique([path.parent.name for path in photos], return_inverse=True)[1].astype(np.int64)
-    features = list(catalogue.altered([partial(turned, degrees=angle) for angle in (0, *ANGLES)]))
+    features = list(catalogue.altered([partial(rotate, degrees=angle) for angle in (0, *ANGLES)]))
     rows = [{"way": "features, cosine", "bits": 0, **of_features(features[0], labels)}]
     for bits in BITS:
         for name, fit in WAYS.items():
@@ -113,7 +113,7 @@ def page(results: dict[str, Any]) -> list[str]:
         "codes of them; class mAP, leave one out. Fitted to all: codes were fitted, without labels, to the photos that",
         "they are judged on. Held out: fitted to half, judged on the other half, mean and standard deviation of",
         f"{results['splits']} splits. mAP@1000 is DeepBit's count; with so few photos the first 1,000 are all of them.",
-        catalogue.measured_by("bench-deepbit", results),
+        catalogue.measured_by("bench WHAT=deepbit", results),
         "",
         "| bits | way | mAP, fitted to all | mAP@1000 | mAP, held out |",
         "|---|---|---|---|---|",

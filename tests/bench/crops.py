@@ -1,4 +1,4 @@
-"""`make bench-crops`: what cropping does to retrieval, by policy; writes docs/bench/crops.json and docs/bench/crops.md.
+"""`make bench WHAT=crops`: how crop policies affect retrieval; writes docs/bench/crops.json and docs/bench/crops.md.
 
 Each policy is a real run of Featx on this machine over the labelled catalogue: COCO's SSDLite, then SqueezeNet's 512
 numbers. Judged by class mAP, leave one out, over the full ranking by cosine. Two policies see the same photos, so their
@@ -77,7 +77,7 @@ def page(results: dict[str, Any]) -> list[str]:
         "",
         f"{results['photos']} labelled product photos of ten classes; COCO SSDLite, SqueezeNet (512 numbers), cosine.",
         "Class mAP over the full ranking, leave one out; difference to whole images, with a 95 % interval (photos",
-        "drawn again). " + catalogue.measured_by("bench-crops", results),
+        "drawn again). " + catalogue.measured_by("bench WHAT=crops", results),
         "",
         "| policy | photos cropped | mAP | difference | 95 % interval |",
         "|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""`make bench-duplicates`: near-duplicates made by known transforms, so that the truth is exact.
+"""`make bench WHAT=duplicates`: near-duplicates made by known transforms, so that the truth is exact.
 
 Every labelled photo of the catalogue gets one altered copy for each transform. A pair is a duplicate if both came of
 one photo. Thresholds are chosen on one half of the photos (the largest with a precision of .99 or more) and judged on
@@ -12,11 +12,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from featx_retrieval import deepbit, ranking
-from featx_retrieval.turned import turned
+from featx_retrieval import deepbit
+from featx_retrieval.rotation import rotate
 from numpy.typing import NDArray
 
-from tests.bench import catalogue
+from tests.bench import catalogue, ranking
 from tests.bench.catalogue import Change, Image
 
 Floats = NDArray[np.float64]
@@ -76,9 +76,9 @@ TRANSFORMS: dict[str, Change] = {
     "cropped by 5 %": cropped(0.05),
     "cropped by 10 %": cropped(0.1),
     "cropped by 20 %": cropped(0.2),
-    "turned by 2 degrees": lambda image: turned(image, 2),
-    "turned by 5 degrees": lambda image: turned(image, 5),
-    "turned by 10 degrees": lambda image: turned(image, 10),
+    "turned by 2 degrees": lambda image: rotate(image, 2),
+    "turned by 5 degrees": lambda image: rotate(image, 5),
+    "turned by 10 degrees": lambda image: rotate(image, 10),
     "mirrored": lambda image: cv2.flip(image, 1).astype(np.uint8),
 }
 
@@ -147,7 +147,7 @@ def page(results: dict[str, Any]) -> list[str]:
         f"{results['photos']} product photos and {len(TRANSFORMS)} altered copies of each; features of SqueezeNet of",
         "whole images, codes fitted to half of them (DeepBit). The threshold is the largest that is right in 99",
         "of 100 pairs on that half; precision and recall are of the other half, over all pairs of a photo and a copy.",
-        catalogue.measured_by("bench-duplicates", results),
+        catalogue.measured_by("bench WHAT=duplicates", results),
         "",
         "| | " + " | ".join(row["by"] for row in rows) + " |",
         "|---" * (len(rows) + 1) + "|",

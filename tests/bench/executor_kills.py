@@ -2,7 +2,8 @@
 
 Each run is of 2,000 small images with a real extractor, by one executor pod: a tiny net is done with all of them
 before anybody can be killed. Whenever an executor works, its JVM is killed after a time that is drawn from a seeded
-generator. Then each image must be in table or quarantine, once. Runs in the cluster's network (`make bench-kills`).
+generator. Then each image must be in table or quarantine, once. `make bench WHAT=kills` runs it in the
+cluster's network.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from examples.cluster.reach import reachable
 from tests.bench import kills
 from tests.bench.main_job import specs
 from tests.e2e.names import ACCESS_KEY, SECRET_KEY
-from tests.e2e.run.stage import BUCKET, Run, Store, apply, executor_processes, kubectl, resource
+from tests.e2e.run.harness import BUCKET, Run, Store, apply, executor_processes, kubectl, resource
 
 LONGEST = 4.0  # seconds of an executor's work before it is killed; it would do all images in half a minute
 PATIENCE = 600.0

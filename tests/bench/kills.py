@@ -1,4 +1,4 @@
-"""`make bench-kills`: drivers that are SIGKILLed at random moments, and what is in their tables in the end.
+"""`make bench WHAT=kills`: drivers that are SIGKILLed at random moments, and what is in their tables in the end.
 
 Each run is of 2,000 small images with tiny nets. Its driver, with the executor in the same process, is killed and
 started again until it ends by itself; the moments are drawn from a seeded generator over the time that a whole run
@@ -158,8 +158,8 @@ def report(
     (FOLDER / f"{name}.json").write_text(json.dumps({**found, "runs": runs}, indent=2) + "\n")
     lines = [
         f"# {title}\n",
-        f"`make bench-kills`, {day}: {machine.described()}. {kills} {story} Lost and twice: images that are neither "
-        "in table nor quarantine in the end, and rows too many.\n",
+        f"`make bench WHAT=kills`, {day}: {machine.described()}. {kills} {story} Lost and twice: images that are "
+        "neither in table nor quarantine in the end, and rows too many.\n",
         f"| run | {' | '.join(columns)} |",
         "|---" * (len(columns) + 1) + "|",
         *(f"| {row} | {' | '.join(str(each[column]) for column in columns)} |" for row, each in enumerate(runs, 1)),

@@ -24,7 +24,7 @@ from minio import Minio
 from examples.cluster.reach import reachable
 from tests.bench import machine
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY, STORE_SECRET
-from tests.e2e.run.stage import Store, apply, folder_of, kubectl, resource
+from tests.e2e.run.harness import Store, apply, contents_by_name, kubectl, resource
 from tests.integration.nets.engine import Engine, running
 from tests.support import images
 from tests.support.models import CaffeFiles, res10, resnet50_thin
@@ -41,7 +41,7 @@ def main() -> int:
     with reachable("store", "s3", 8333) as address:
         store = Store(Minio(address, ACCESS_KEY, SECRET_KEY, secure=False))
         detector, extractor = specs(store)
-        files = folder_of(images.paths(IMAGES))
+        files = contents_by_name(images.paths(IMAGES))
         rounds, bare = [], []
         for index in range(ROUNDS):
             bare.append(bare_rates())

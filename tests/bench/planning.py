@@ -1,6 +1,6 @@
 """Plans a run over a bucket of a million keys as a driver does, in a process whose memory is its own to count.
 
-`python -m tests.bench.planning plan|bare STORE.json` prints what it took; `make bench-stores` calls it.
+`python -m tests.bench.planning plan|bare STORE.json` prints what it took; `make bench WHAT=stores` calls it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What other numbers than float32 do to detections, features and retrieval, and what they gain in speed.
 
-On the labelled photos of the catalogue, with the two pairs of nets that have real weights. `make bench-precision`
+On the labelled photos of the catalogue, with the two pairs of nets that have real weights. `make bench WHAT=precision`
 writes docs/bench/precision.{json,md}.
 """
 
@@ -81,7 +81,7 @@ def page(results: dict[str, Any]) -> list[str]:
         "class, boxes overlapping by half, compared with f32 on bigdl; cosine of the features to those; class mAP over",
         "the full ranking, leave one out, its difference to f32 with a 95 % interval. int8 is calibrated on 64.",
         "Images a second include loading the nets: for speed see pipeline.md.",
-        catalogue.measured_by("bench-precision", results),
+        catalogue.measured_by("bench WHAT=precision", results),
         "",
         "| nets | engine | precision | same subject | cosine | where same | mAP | difference | interval | images/s |",
         "|---|---|---|---|---|---|---|---|---|---|",

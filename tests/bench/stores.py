@@ -1,4 +1,4 @@
-"""`make bench-stores`: how fast sources are read and listed, each beside the bare client in the same run.
+"""`make bench WHAT=stores`: how fast sources are read and listed, each beside the bare client in the same run.
 
 Images are of 30 kB. Featx reads as its executors do, in Spark, without nets (`featx read`); the bare client reads the
 same rows or objects in a loop, S3 with as many threads as Featx has. Writes docs/bench/stores.{json,md}.
@@ -252,7 +252,7 @@ def write(rows: list[dict[str, Any]], outputs: dict[str, Any], planning: dict[st
     plan, bare, speeds = planning["plan"], planning["bare"], outputs["imagesPerSecond"]
     lines = [
         "# Reading sources\n",
-        f"`make bench-stores`, {day}: {machine.described()}. Images of {SIZE // 1000} kB that can't be "
+        f"`make bench WHAT=stores`, {day}: {machine.described()}. Images of {SIZE // 1000} kB that can't be "
         "compressed; servers (HBase 2.6, SeaweedFS, HDFS 3.3, a local disk) share the two cores with the readers; "
         f"medians of {ROUNDS} rounds, in turns. Bare: a scan in the JVM, `minio` with {THREADS} threads, Hadoop's "
         "client in a loop, a loop over files.\n",

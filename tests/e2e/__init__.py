@@ -1,1 +1,1 @@
-"""Featx as its users meet it: on a real node, with real images."""
+"""End-to-end tests: Featx on a real node, with real images."""

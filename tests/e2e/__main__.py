@@ -1,7 +1,7 @@
 """Runs the end-to-end tests: `python -m tests.e2e [pytest arguments]`; `python -m tests.e2e images` only loads images.
 
-Images are built outside of the cluster's network, where package registries are reached; pytest then runs inside it. A
-cluster that was not up before is stopped afterwards.
+Images are built outside the cluster's network, where package registries can be reached; pytest then runs inside it. A
+cluster that this command started is stopped afterwards.
 """
 
 from __future__ import annotations
@@ -16,53 +16,58 @@ from examples.cluster import Cluster, ClusterError, choose, featx, leftovers, pr
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY
 from tests.e2e.operator.image import SCRIPTED_DRIVER, VARIABLE
 
-# Runs of the job and the operator's own tests have a namespace and an operator each.
-TOGETHER = (["tests/e2e/run"], ["tests/e2e/operator", "tests/e2e/test_crd.py"])
+# Two pytest processes at a time: each has a namespace and an operator of its own.
+IN_PARALLEL = (["tests/e2e/run"], ["tests/e2e/operator", "tests/e2e/test_crd.py"])
 
 
 def main(arguments: list[str]) -> int:
-    """Prepares the cluster, runs pytest in it, and stops it if it was not up; returns pytest's exit code."""
+    """Runs pytest in a cluster; returns its exit code."""
     if arguments == ["images"]:
         return only_images()
-    return in_cluster(*([sys.executable, "-m", "pytest", *each] for each in ([arguments] if arguments else TOGETHER)))
+    return in_cluster(
+        *([sys.executable, "-m", "pytest", *tests] for tests in ([arguments] if arguments else IN_PARALLEL))
+    )
 
 
 def only_images() -> int:
-    """Gives the cluster that is up Featx's images."""
+    """Loads Featx's images into the running cluster."""
     for tag, name in choose().load([featx.OPERATOR, featx.JOB]).items():
-        print(f"{tag} is {name} in the cluster")
+        print(f"{tag}: {name} in the cluster")
     return 0
 
 
 def in_cluster(*commands: list[str]) -> int:
-    """Runs commands side by side in a cluster that has Featx and an S3 server; returns the worst exit code."""
+    """Runs commands in parallel in a cluster with Featx and an S3 server; returns the worst exit code."""
     cluster = choose()
     was_up = bool(processes.recorded()) and all(map(processes.running, processes.recorded()))
     try:
         cluster.up()
         variables = prepare(cluster)
-        code = side_by_side([cluster.command(each) for each in commands], {**os.environ, **variables})
+        code = in_parallel([cluster.command(command) for command in commands], {**os.environ, **variables})
         if not was_up:
             cluster.down()
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for line in [] if was_up else leftovers():
-        print(f"still there after the cluster was stopped: {line}", file=sys.stderr)
+        print(f"left over after the cluster was stopped: {line}", file=sys.stderr)
         code = code or 1
     return code
 
 
-def side_by_side(commands: list[list[str]], environment: dict[str, str]) -> int:
-    """Runs commands at once; what the first one says is seen at once, and what others say when they have ended."""
+def in_parallel(commands: list[list[str]], environment: dict[str, str]) -> int:
+    """Runs commands in parallel; shows the first one's output live, and the others' when they have finished."""
     first, *others = commands
     with ExitStack() as files:
         logs = [files.enter_context(tempfile.TemporaryFile("w+")) for _ in others]
         running = [
-            subprocess.Popen(each, env=environment, stdout=log, stderr=subprocess.STDOUT)
-            for each, log in zip(others, logs, strict=True)
+            subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+            for command, log in zip(others, logs, strict=True)
         ]
-        codes = [subprocess.run(first, env=environment, check=False).returncode, *(each.wait() for each in running)]
+        codes = [
+            subprocess.run(first, env=environment, check=False).returncode,
+            *(process.wait() for process in running),
+        ]
         for log in logs:
             log.seek(0)
             sys.stdout.write(log.read())
@@ -70,10 +75,10 @@ def side_by_side(commands: list[list[str]], environment: dict[str, str]) -> int:
 
 
 def prepare(cluster: Cluster) -> dict[str, str]:
-    """Brings images, store and operator to a cluster; returns the variables for what runs in it.
+    """Loads the images into a cluster and installs store and operator; returns the variables for the commands.
 
     Raises:
-        ClusterError: One of them can't be brought there.
+        ClusterError: One of them can't be installed.
     """
     images = cluster.load([featx.OPERATOR, featx.JOB, SCRIPTED_DRIVER])
     s3_store.deploy(cluster, ACCESS_KEY, SECRET_KEY)

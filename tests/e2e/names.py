@@ -1,4 +1,4 @@
-"""What the end-to-end tests call things; the store's credentials are made up and live as long as its pod."""
+"""Names that the end-to-end tests share; the store's credentials are invented and live as long as its pod."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API server itself judges the resource: what it refuses, what it lets change, what it fills in."""
+"""The CRD in a real API server: what it rejects, which changes it allows, which defaults it sets."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def start(resource: dict[str, Any]) -> None:
     assert patched.returncode == 0, patched.stderr
 
 
-def test_a_plain_apply_of_the_crd_is_enough() -> None:
+def test_the_crd_is_installed_by_a_plain_apply() -> None:
     again = kubectl("apply", "-f", CRD_FILE)
     assert again.returncode == 0, again.stderr
 
 
-def test_a_good_resource_is_accepted_and_its_defaults_are_filled_in() -> None:
+def test_a_good_resource_is_accepted_and_gets_its_defaults() -> None:
     accepted = kubectl("apply", "--dry-run=server", "-o", "json", "-f", "-", stdin=in_namespace(good()))
     assert accepted.returncode == 0, accepted.stderr
     spec = json.loads(accepted.stdout)["spec"]
@@ -59,7 +59,7 @@ def test_a_good_resource_is_accepted_and_its_defaults_are_filled_in() -> None:
 
 
 @pytest.mark.parametrize("bad", BAD, ids=[bad.id for bad in BAD])
-def test_a_bad_resource_is_refused_with_a_message_that_names_the_field(bad: Bad) -> None:
+def test_a_bad_resource_is_rejected_with_a_message_that_names_the_field(bad: Bad) -> None:
     refused = kubectl("apply", "--dry-run=server", "-f", "-", stdin=in_namespace(changed(bad.path, bad.value)))
     assert refused.returncode != 0
     assert bad.names in refused.stderr
@@ -75,7 +75,7 @@ def test_a_bad_resource_is_refused_with_a_message_that_names_the_field(bad: Bad)
         ("spec.output.uri", "s3://features/other"),
     ],
 )
-def test_what_a_run_is_about_cannot_change_once_it_has_started(path: str, value: object) -> None:
+def test_what_a_run_computes_cannot_change_once_it_has_started(path: str, value: object) -> None:
     start(good())
     resource = in_namespace(changed(path, value))
     if value is None:
@@ -86,13 +86,13 @@ def test_what_a_run_is_about_cannot_change_once_it_has_started(path: str, value:
     assert path.split(".")[1] in refused.stderr
 
 
-def test_what_a_run_may_use_can_change_after_it_has_started() -> None:
+def test_the_resources_of_a_run_can_change_after_it_has_started() -> None:
     start(good())
     changed_run = kubectl("apply", "-f", "-", stdin=in_namespace(changed("spec.execution.executors", 4)))
     assert changed_run.returncode == 0, changed_run.stderr
 
 
-def test_before_the_start_everything_can_still_change() -> None:
+def test_everything_can_change_before_the_start() -> None:
     resource = good()
     resource["metadata"]["name"] = "not-started"
     assert kubectl("apply", "-f", "-", stdin=in_namespace(resource)).returncode == 0
@@ -100,7 +100,7 @@ def test_before_the_start_everything_can_still_change() -> None:
     assert kubectl("apply", "-f", "-", stdin=resource).returncode == 0
 
 
-def test_the_short_name_prints_the_columns_that_people_watch() -> None:
+def test_kubectl_get_by_the_short_name_prints_the_status_columns() -> None:
     start(good())
     table = kubectl("get", "fx", "-n", NAMESPACE)
     assert table.stdout.split("\n")[0].split() == ["NAME", "SUCCEEDED", "REASON", "PROGRESS", "EXECUTORS", "AGE"]

@@ -61,9 +61,9 @@ class Hadoop:
             try:
                 return call()
             except Py4JJavaError as error:
-                failure = failures.of_java(str(error))
+                failure = failures.from_java(java.packages(), error.java_exception)
             if not failure.retryable or time.monotonic() - started + pause > self._patience:
-                raise RunFailure(failure.class_, f"{field}: {failure}", retryable=failure.retryable)
+                raise RunFailure(failure.class_, f"{field}: {failure}")
             time.sleep(pause)
             pause = min(pause * 2, 10)
 

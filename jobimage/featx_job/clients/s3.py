@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import urllib3
+from featx_api.failures import FailureClass
 from featx_api.source import StoreAccess
 from minio import Minio
 from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsProvider
@@ -63,15 +64,17 @@ def credentials(
     if secrets is None:
         values = environment
         missing = [key for key in KEYS if not values.get(key)]
-        way_out = "set these variables, or name a folder of Secrets with --secrets"
+        hint = "set these variables, or pass the directory of Secrets with --secrets"
     else:
         folder = mounted(secrets, name, f"{field}.secretRef.name")
         values = {path.name: path.read_text().strip() for path in folder.iterdir() if path.is_file()}
         missing = [key for key in KEYS if not values.get(key)]
-        way_out = "add these keys to it"
+        hint = "add these keys to it"
     if missing:
         lacks = ", ".join(missing)
-        raise RunFailure("SecretIncomplete", f"{field}.secretRef.name: {name} lacks {lacks}: {way_out}")
+        raise RunFailure(
+            FailureClass.SECRET_INCOMPLETE, f"{field}.secretRef.name: Secret {name} has no {lacks}; {hint}"
+        )
     return Credentials(values[KEYS[0]], values[KEYS[1]], values.get("AWS_SESSION_TOKEN") or None)
 
 
@@ -104,8 +107,8 @@ def client(access: StoreAccess, field: str, secrets: Path | None, environment: d
         try:
             trusted.load_verify_locations(signed_by)
         except ssl.SSLError:
-            message = f"{field}.secretRef.name: {signed_by.parent.name} has no certificates in {AUTHORITY}"
-            raise RunFailure("SecretIncomplete", message) from None
+            message = f"{field}.secretRef.name: Secret {signed_by.parent.name} has no valid certificates in {AUTHORITY}"
+            raise RunFailure(FailureClass.SECRET_INCOMPLETE, message) from None
     endpoint = urlsplit(access.endpoint or AWS_ENDPOINT)
     # A region given at once saves a request that some stores do not answer.
     region = access.region or ("us-east-1" if access.endpoint else None)
@@ -150,32 +153,44 @@ def asking(access: StoreAccess, field: str, bucket: str, patience: float, call: 
             problem = f"{error.code}: {error.message}"
         except (urllib3.exceptions.HTTPError, MinioException, OSError) as error:
             problem = " ".join(str(error).split())[-200:]
-            if "CERTIFICATE_VERIFY_FAILED" in problem:
+            if _is_untrusted(error):
                 raise _untrusted(access, field, problem) from None
         except ValueError as error:
             if not access.pod_identity:
                 raise
-            message = f"{field}.podIdentity: the pod has no identity that this store would know ({error})"
-            raise RunFailure("AccessDenied", message) from None
+            message = f"{field}.podIdentity: no cloud identity is available to the pod ({error})"
+            raise RunFailure(FailureClass.ACCESS_DENIED, message) from None
         if time.monotonic() - started + pause > patience:
             where = access.endpoint or AWS_ENDPOINT
-            message = f"{field}.endpoint: {where} did not answer for {patience:.0f} s ({problem})"
-            raise RunFailure("StoreUnreachable", message, retryable=True)
+            message = f"{field}.endpoint: {where} did not respond within {patience:.0f} s ({problem})"
+            raise RunFailure(FailureClass.STORE_UNREACHABLE, message)
         time.sleep(pause)
         pause = min(pause * 2, 10)
 
 
+def _is_untrusted(error: BaseException | None) -> bool:
+    """Return whether a certificate was refused; urllib3 keeps the last try's error as the reason of its own."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        reason = getattr(error, "reason", None)
+        error = reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
+    return error is not None
+
+
 def _untrusted(access: StoreAccess, field: str, problem: str) -> RunFailure:
-    message = f"{field}.endpoint: {access.endpoint} shows a certificate that nobody known has signed ({problem}): put"
+    message = (
+        f"{field}.endpoint: the certificate of {access.endpoint} is not signed by a trusted CA ({problem}); add the CA"
+    )
     return RunFailure(
-        "UntrustedStore", f"{message} its authority's as {AUTHORITY} into the Secret of {field}.secretRef"
+        FailureClass.UNTRUSTED_STORE, f"{message} as {AUTHORITY} to the Secret named in {field}.secretRef"
     )
 
 
 def _refused(error: S3Error, field: str, bucket: str) -> RunFailure:
     code = error.code or ""
     if code == "NoSuchBucket":
-        return RunFailure("BucketNotFound", f"{field}: the store has no bucket {bucket}")
+        return RunFailure(FailureClass.BUCKET_NOT_FOUND, f"{field}: bucket {bucket} not found")
     if code in REFUSALS:
-        return RunFailure("AccessDenied", f"{field}.secretRef: the store refused access to bucket {bucket} ({code})")
-    return RunFailure("StoreError", f"{field}: the store answered {code}: {error.message}")
+        return RunFailure(
+            FailureClass.ACCESS_DENIED, f"{field}.secretRef: the store denied access to bucket {bucket} ({code})"
+        )
+    return RunFailure(FailureClass.STORE_ERROR, f"{field}: the store responded with {code}: {error.message}")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from featx_api.failures import FailureClass
 from featx_api.nets import Model
 from featx_api.spec import FeatureExtractionSpec
 from minio.error import S3Error
@@ -75,7 +76,7 @@ def _checked(field: str, read: Callable[[], Result]) -> Result:
     try:
         return read()
     except ModelError as error:
-        raise RunFailure("ModelInvalid", f"{field}: {error}") from None
+        raise RunFailure(FailureClass.MODEL_INVALID, f"{field}: {error}") from None
 
 
 def network(spec: FeatureExtractionSpec, model: Model, field: str, environment: Environment) -> Network:
@@ -94,15 +95,15 @@ def network(spec: FeatureExtractionSpec, model: Model, field: str, environment: 
     weights = _fetch(spec, model, uri, f"{field}.{name}", environment)
     digest = hashlib.sha256(weights).hexdigest()
     if digest != model.sha256:
-        message = f"{field}.sha256 is {model.sha256}, but {uri} has {digest}: correct one of them"
-        raise RunFailure("ModelDigestMismatch", message)
+        message = f"{field}.sha256 is {model.sha256}, but {uri} has {digest}; correct one of them"
+        raise RunFailure(FailureClass.MODEL_DIGEST_MISMATCH, message)
     if model.onnx:
         return _checked(field, lambda: onnx_reader.read(weights))
     prototxt = _fetch(spec, model, str(model.prototxt), f"{field}.prototxt", environment)
     try:
         text = bytes(prototxt).decode()
     except UnicodeDecodeError:
-        raise RunFailure("ModelInvalid", f"{field}.prototxt: {model.prototxt} is not a text file") from None
+        raise RunFailure(FailureClass.MODEL_INVALID, f"{field}.prototxt: {model.prototxt} is not a text file") from None
     return _checked(field, lambda: caffe_reader.read(text, weights))
 
 
@@ -116,7 +117,7 @@ def _fetch(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, envi
         with path.open("rb") as file:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if path.stat().st_size else b""
     except OSError as error:
-        raise RunFailure("ModelNotFound", f"{field}: {path} can't be read ({error.strerror})") from None
+        raise RunFailure(FailureClass.MODEL_NOT_FOUND, f"{field}: {path} cannot be read ({error.strerror})") from None
 
 
 def _download(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, environment: Environment) -> Path:
@@ -132,7 +133,7 @@ def _download(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, e
             client.fget_object(bucket, key, str(path))
         except S3Error as error:
             if error.code in ("NoSuchKey", "NoSuchObject"):
-                raise RunFailure("ModelNotFound", f"{field}: {uri} not found") from None
+                raise RunFailure(FailureClass.MODEL_NOT_FOUND, f"{field}: {uri} not found") from None
             raise
         return path
 

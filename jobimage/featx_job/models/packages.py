@@ -6,11 +6,13 @@ unpacked, without its dependencies, into a separate folder of the user's cache, 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from featx_api.failures import FailureClass
+from platformdirs import user_cache_path
 
 from featx_job.failures import RunFailure
 
@@ -28,12 +30,11 @@ def fetch(uri: str, field: str) -> Path:
         RunFailure: PackageNotFound, also if the package has no such file.
     """
     package, _, inner = uri.removeprefix(SCHEME).partition("/")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "featx" / "packages"
-    folder = cache / package
+    folder = user_cache_path("featx") / "packages" / package
     if not folder.is_dir():
         _unpack(package, folder, field)
     if not (folder / inner).exists():
-        raise RunFailure("PackageNotFound", f"{field}: package {package} has no file {inner}")
+        raise RunFailure(FailureClass.PACKAGE_NOT_FOUND, f"{field}: package {package} has no {inner}")
     return folder / inner
 
 
@@ -45,6 +46,6 @@ def _unpack(package: str, folder: Path, field: str) -> None:
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
         if outcome.returncode:
             why = " ".join(outcome.stderr.split())[-300:]
-            raise RunFailure("PackageNotFound", f"{field}: package {package} can't be fetched ({why})")
+            raise RunFailure(FailureClass.PACKAGE_NOT_FOUND, f"{field}: package {package} cannot be fetched ({why})")
         if not folder.exists():
             target.rename(folder)

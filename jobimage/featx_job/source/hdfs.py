@@ -6,6 +6,8 @@ import json
 import os
 from collections.abc import Iterator
 
+from featx_api.failures import FailureClass
+
 from featx_job.clients.hadoop import Hadoop
 from featx_job.failures import RunFailure
 from featx_job.source.objects import SourceObject
@@ -34,7 +36,7 @@ class HadoopSource:
         """Implements `ObjectSource`."""
         folder = self._hadoop.folder(self._uri)
         if not self._hadoop.asking(FIELD, folder.exists):
-            raise RunFailure("SourceNotFound", f"{FIELD}: there is no folder {self._uri}")
+            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{FIELD}: folder {self._uri} not found")
         found = json.loads(self._hadoop.asking(FIELD, lambda: folder.files("")))
         listed = (SourceObject(key, size, str(modified)) for key, size, modified in found)
         yield from sorted(listed, key=lambda each: os.fsencode(each.key))
@@ -48,5 +50,5 @@ class HadoopSource:
         """Implements `ObjectSource`."""
         found = self._hadoop.asking(FIELD, lambda: self._hadoop.folder(self._uri).read(key))
         if found is None:
-            raise RunFailure("SourceNotFound", f"{self._uri}/{key} is gone")
+            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{FIELD}: {self._uri}/{key} no longer exists")
         return bytes(found)

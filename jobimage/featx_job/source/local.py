@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from featx_api.failures import FailureClass
+
 from featx_job.failures import RunFailure
 from featx_job.source.objects import SourceObject
 
@@ -24,8 +26,8 @@ class LocalSource:
             RunFailure: SourceNotFound.
         """
         if not folder.is_dir():
-            raise RunFailure("SourceNotFound", f"{field}: folder {folder} not found")
-        self._folder = folder
+            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{field}: folder {folder} not found")
+        self._folder, self._field = folder, field
 
     @property
     def base(self) -> str:
@@ -56,4 +58,5 @@ class LocalSource:
         try:
             return (self._folder / key).read_bytes()
         except OSError as error:
-            raise RunFailure("SourceNotFound", f"{self._folder / key} can't be read ({error.strerror})") from None
+            message = f"{self._field}: {self._folder / key} cannot be read ({error.strerror})"
+            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, message) from None

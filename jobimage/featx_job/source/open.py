@@ -6,6 +6,7 @@ import logging
 import os
 from pathlib import Path
 
+from featx_api.failures import FailureClass
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.clients import s3
@@ -50,8 +51,8 @@ def open_source(
         return HadoopSource(hadoop, uri)
     if uri.startswith(packages.SCHEME):
         if environment.cluster:
-            message = f"{field}: {uri} works with `featx run` only: upload the images to a store or a volume"
-            raise RunFailure("SourceNotSupported", message)
+            message = f"{field}: {uri} is for `featx run` only; upload the images to a store or a volume"
+            raise RunFailure(FailureClass.SOURCE_NOT_SUPPORTED, message)
         return LocalSource(packages.fetch(uri, field), field)
     return LocalSource(Path(uri.removeprefix("file://")), field)
 

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any
 
 from featx_api.executor_contract import PackedLine, PackedSettings
+from featx_api.failures import FailureClass
 from featx_api.source import Packed
 
 from featx_job.failures import RunFailure
@@ -82,7 +83,7 @@ def group_files(base: str, files: Iterable[SourceObject], packed: Packed) -> Pac
     for file in files:
         if packed.format == "parquet" and DELTA_LOG in file.key.split("/"):
             message = f"spec.source.packed.format: {file.key} belongs to a Delta table; set packed.format to delta"
-            raise RunFailure("SourceNotSupported", message)
+            raise RunFailure(FailureClass.SOURCE_NOT_SUPPORTED, message)
         if _has_format(file.key, packed.format):
             selected.append(file)
     return PackedShards(base, tuple(_groups(selected)), _settings(packed))

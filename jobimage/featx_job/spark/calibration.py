@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 
 from featx_api.executor_contract import Comparison, Observation, SeenValues
+from featx_api.failures import FailureClass
 from featx_api.nets import Quantization
 from featx_api.spec import FeatureExtractionSpec
 
@@ -54,8 +55,8 @@ def net_files(
     seen = session.observe_ranges(observed, watched, lambda: report(f"int8 is calibrated on {limits.images} images"))
     if seen.extractor is None:
         raise RunFailure(
-            "CalibrationFailed",
-            f"spec.precision int8: none of {limits.images} images of the source could be used to calibrate: "
+            FailureClass.CALIBRATION_FAILED,
+            f"spec.precision int8: none of {limits.images} source images could be used to calibrate; "
             "raise spec.quantization.images, or run with precision f32 to see why they fail",
         )
     quantized = _quantized(nets, seen)
@@ -86,13 +87,13 @@ def _judge(quality: Comparison, limits: Quantization) -> None:
     hint = "use precision bf16 (engine openvino) or f32"
     if quality.cosine < limits.min_cosine:
         raise RunFailure(
-            "Int8Inaccurate",
-            f"spec.precision int8: on {quality.images} images of the source the features' mean cosine to those in f32 "
-            f"is {quality.cosine:.4f}, and spec.quantization.minCosine is {limits.min_cosine:g}: {hint}",
+            FailureClass.INT8_INACCURATE,
+            f"spec.precision int8: on {quality.images} source images the mean cosine between int8 and f32 features is "
+            f"{quality.cosine:.4f}, but spec.quantization.minCosine is {limits.min_cosine:g}: {hint}",
         )
     if quality.agreement < limits.min_agreement:
         raise RunFailure(
-            "Int8Inaccurate",
+            FailureClass.INT8_INACCURATE,
             f"spec.precision int8: on {quality.agreement:.0%} of {quality.images} images the same subject is detected "
-            f"as in f32, and spec.quantization.minAgreement is {limits.min_agreement:g}: {hint}",
+            f"as in f32, but spec.quantization.minAgreement is {limits.min_agreement:g}: {hint}",
         )

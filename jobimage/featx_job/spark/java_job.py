@@ -62,10 +62,6 @@ class JavaJob:
         """Return what an executor waits for, or None."""
         return str(self._job.waiting() or "") or None
 
-    def lost(self) -> str | None:
-        """Return why Spark lost the last executor that ended, or None."""
-        return str(self._job.lost() or "") or None
-
     def read(self, shards: str) -> ReadResult:
         """Read shards without running nets.
 

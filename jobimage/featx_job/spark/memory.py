@@ -1,8 +1,8 @@
 """The memory of an executor: images per forward, heap, and the whole pod, from the run's nets. Pure.
 
-Numbers were measured on SSD300-VGG16 with DeepBit-VGG16, the largest pair that Featx is meant for (docs/design.md,
-"Memory"). MKL-DNN allocates the output of each layer; OpenVINO shares memory among layers. Both hold weights per
-stream. With one stream per core no cores wait for each other: small nets get that on both engines.
+Numbers were measured on SSD300-VGG16 with DeepBit-VGG16, the largest pair that Featx is meant for
+(docs/architecture.md, "Memory"). MKL-DNN allocates the output of each layer; OpenVINO shares memory among layers. Both
+hold weights per stream. With one stream per core no cores wait for each other: small nets get that on both engines.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from featx_api.executor_contract import (
     ShardResult,
     part_file,
 )
+from featx_api.failures import FailureClass
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkContext
 
@@ -99,7 +100,7 @@ class Session:
         try:
             self._java_job(folders).write_empty(f"{folders.features}/{part_file(0)}")
         except Py4JJavaError as error:
-            raise failures.of_java(str(error)) from None
+            raise _failure(error) from None
 
     def run(
         self, shards: ShardList, indices: list[int], files: NetFiles, folders: OutputFolders, on_done: OnDone
@@ -126,7 +127,7 @@ class Session:
                 on_done(shard, None)
             on_done(None, java_job.waiting())
 
-        _waiting(java_job, lambda: java_job.run(lines, nets), report)
+        _waiting(lambda: java_job.run(lines, nets), report)
 
     def replace(self, tasks: list[ReplacementTask], folders: OutputFolders) -> list[ReplacementResult]:
         """Have executors rewrite files of a table without rows that newer files have.
@@ -140,7 +141,7 @@ class Session:
         """
         java_job = self._java_job(folders)
         lines = self._write_lines("replaced.jsonl", (task.to_json() for task in tasks))
-        return _waiting(java_job, lambda: java_job.replace(lines), _nothing)
+        return _waiting(lambda: java_job.replace(lines), _nothing)
 
     def read(self, shards: ShardList) -> ReadResult:
         """Read all shards without running nets.
@@ -153,7 +154,7 @@ class Session:
         """
         java_job = self._java_job(None)
         lines = self._write_lines("shards.jsonl", map(shards.line, range(len(shards))))
-        return _waiting(java_job, lambda: java_job.read(lines), _nothing)
+        return _waiting(lambda: java_job.read(lines), _nothing)
 
     def observe_ranges(self, images: str, watched: NetFiles, on_wait: OnWait) -> Observation:
         """Return the values that the nets' layers take on images.
@@ -168,7 +169,7 @@ class Session:
         """
         java_job, line = self._java_job(None), self._write_lines("observed.jsonl", (images,))
         nets = self.write_nets(watched, "watched").result()
-        return _waiting(java_job, lambda: java_job.observe(line, nets), on_wait)
+        return _waiting(lambda: java_job.observe(line, nets), on_wait)
 
     def compare(self, images: str, watched: NetFiles, files: NetFiles, on_wait: OnWait) -> Comparison:
         """Return how far nets are from what they compute in float32.
@@ -184,7 +185,7 @@ class Session:
         """
         java_job, line = self._java_job(None), self._write_lines("compared.jsonl", (images,))
         plain, judged = self.write_nets(watched, "watched").result(), self.write_nets(files).result()
-        return _waiting(java_job, lambda: java_job.compare(line, plain, judged), on_wait)
+        return _waiting(lambda: java_job.compare(line, plain, judged), on_wait)
 
     def write_nets(self, files: NetFiles, name: str = "run") -> Future[NetPaths]:
         """Begin to write network files for the JVM, each once: it may still be reading an earlier one.
@@ -222,20 +223,21 @@ class Session:
 
 @contextmanager
 def _starting() -> Iterator[None]:
-    """Turn the error of a Spark that does not start into the run's."""
+    """Report whatever keeps Spark from starting as a failure of the run."""
     try:
         yield
     except (Py4JError, RuntimeError) as error:
-        if failures.STOPPED_EARLY in str(error):
-            raise failures.of_lost_executors(None) from None
-        raise RunFailure("SparkNotStarted", f"Spark did not start: {str(error)[:500]}", retryable=True) from None
+        failure = _failure(error)
+        if failure.class_ is FailureClass.EXECUTOR_LOST:
+            raise failure from None
+        raise RunFailure(FailureClass.SPARK_NOT_STARTED, f"Spark did not start: {failure}") from None
 
 
 def _nothing() -> None:
     """Called while a job runs whose caller has nothing else to do."""
 
 
-def _waiting(java_job: JavaJob, call: Callable[[], T], on_wait: OnWait) -> T:
+def _waiting(call: Callable[[], T], on_wait: OnWait) -> T:
     """Return the result of a job's call, which may take hours; `on_wait` is called meanwhile."""
     results: list[T] = []
     problems: list[BaseException] = []
@@ -254,23 +256,18 @@ def _waiting(java_job: JavaJob, call: Callable[[], T], on_wait: OnWait) -> T:
         on_wait()
     on_wait()
     if problems:
-        raise _failure(problems[0], java_job) from None
+        raise _failure(problems[0]) from None
     return results[0]
 
 
-def _failure(problem: BaseException, java_job: JavaJob) -> RunFailure:
+def _failure(problem: BaseException) -> RunFailure:
     if isinstance(problem, Py4JJavaError):
-        text = str(problem)
-        return failures.of_lost_executors(_lost(java_job)) if failures.SHUT_DOWN in text else failures.of_java(text)
+        try:
+            return failures.from_java(java.packages(), problem.java_exception)
+        except (Py4JError, OSError) as error:  # the JVM is gone since
+            problem = error
     if isinstance(problem, Py4JError | OSError):
         return RunFailure(
-            "DriverLost", f"the driver's JVM ended ({problem}): raise spec.execution.driverMemory", retryable=True
+            FailureClass.JVM_LOST, f"the driver's JVM exited ({problem}); raise spec.execution.driverMemory"
         )
-    return failures.of_unexpected(problem)
-
-
-def _lost(java_job: JavaJob) -> str | None:
-    try:
-        return java_job.lost()
-    except Py4JError:  # its JVM is about to end
-        return None
+    return failures.from_exception(problem)

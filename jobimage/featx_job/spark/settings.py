@@ -19,6 +19,7 @@ from featx_api.executor_contract import (
     PREPARE_PROPERTY,
     PRINCIPAL_SETTING,
 )
+from featx_api.failures import FailureClass
 from featx_api.source import StoreAccess
 from featx_api.spec import FeatureExtractionSpec
 
@@ -31,7 +32,7 @@ from featx_job.spark.memory import Sizes, mebibytes
 Conf = dict[str, str]
 
 # Of JVMs that run nets. G1 fails to place VGG16's largest layer in a heap with half as much room again
-# (docs/design.md, "Memory"), and collects after every few HBase results, which are larger than half a region.
+# (docs/architecture.md, "Memory"), and collects after every few HBase results, which are larger than half a region.
 COLLECTOR = "-XX:+UseShenandoahGC"
 # Share of the driver pod's memory; the rest is Python's.
 DRIVER_HEAP_SHARE = 0.5
@@ -250,8 +251,8 @@ def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
         access = _access(spec.store_of(spec.output.s3))
         if reached.setdefault(bucket, access) != access:
             raise RunFailure(
-                "StoreConflict",
-                f"spec.output.s3: bucket {bucket} is also the source's but reached in another way; make both the same",
+                FailureClass.STORE_CONFLICT,
+                f"spec.output.s3: bucket {bucket} is also the source, but with other settings; use the same for both",
             )
     settings = {f"{HADOOP}{key}": value for system in (FILES, S3A, HDFS, HBASE) for key, value in system.items()}
     for bucket, access in reached.items():

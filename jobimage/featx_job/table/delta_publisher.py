@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from featx_api.executor_contract import ReplacementResult, ReplacementTask, ShardResult
+from featx_api.failures import FailureClass
 
 from featx_job.failures import RunFailure
 from featx_job.table import delta_entries, earlier_runs
@@ -84,8 +85,8 @@ class DeltaPublisher:
     def _check_updatable(self, table: Snapshot) -> None:
         reason = delta_entries.why_not_updatable(table)
         if reason:
-            message = f"spec.output.uri: {self._files.uri} can't be updated: {reason}: choose another address"
-            raise RunFailure("OutputExists", message)
+            message = f"spec.output.uri: {self._files.uri} cannot be updated: {reason}; choose another address"
+            raise RunFailure(FailureClass.OUTPUT_EXISTS, message)
 
     def resume(self) -> list[ShardResult]:
         """Implements `Publisher`: the log takes precedence over markers."""
@@ -97,8 +98,8 @@ class DeltaPublisher:
         self._base = self._log.version = json.loads(saved)["base"]
         self._log.read_up_to(newest)
         if self._log.version < 0 and not self._log.create_table():
-            message = f"spec.output.uri: another run has created a table at {self._files.uri}: choose another address"
-            raise RunFailure("OutputExists", message)
+            message = f"spec.output.uri: another run has created a table at {self._files.uri}; choose another address"
+            raise RunFailure(FailureClass.OUTPUT_EXISTS, message)
         marked = {shard.index: shard for shard in self._files.marked_shards()}
         return list((marked | self._log.committed).values())
 
@@ -129,7 +130,7 @@ class DeltaPublisher:
             entry = self._log.append(data)
             if not self._log.is_own(entry) and entry.changes_schema:
                 message = f"spec.output.uri: columns or properties of {self._files.uri} changed during the run"
-                raise RunFailure("OutputExists", f"{message}: choose another address")
+                raise RunFailure(FailureClass.OUTPUT_EXISTS, f"{message}; choose another address")
         if self._log.next_group > group:
             LOG.info("committed group %d of the table: %d shards", group, len(shards))
 
@@ -159,8 +160,8 @@ class DeltaPublisher:
                 return
             self._files.storage.remove([result.rewritten.file for result in results if result.rewritten])
             LOG.info("another writer committed first: retrying on the new version")
-        message = f"gave up after {TRIES} commit conflicts: pause other writers to {self._files.uri}"
-        raise RunFailure("OutputBusy", f"spec.output.uri: {message}", retryable=True)
+        message = f"gave up after {TRIES} commit conflicts; pause other writers to {self._files.uri}"
+        raise RunFailure(FailureClass.OUTPUT_BUSY, f"spec.output.uri: {message}")
 
     def _rewrite(
         self, table: Snapshot, shards: Sequence[ShardResult], rewrite: RewriteFiles

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from featx_api.failures import FailureClass
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.failures import RunFailure
@@ -76,7 +77,7 @@ def refuse_other_nets(manifest: Mapping[str, Any], nets: Mapping[str, Any], uri:
     if different:
         owner = f"{manifest.get('namespace')}/{manifest.get('name')}"
         message = f"spec.output.uri: {owner} wrote the table at {uri} with a different {' and '.join(different)}"
-        raise RunFailure("OutputExists", f"{message}: choose another address, or use the same nets")
+        raise RunFailure(FailureClass.OUTPUT_EXISTS, f"{message}; choose another address, or use the same models")
 
 
 def known_versions(earlier: Iterable[ShardList], base: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from featx_api.executor_contract import ShardResult
+from featx_api.failures import FailureClass
 
 from featx_job.failures import RunFailure
 from featx_job.source.shards import ShardList, from_bytes, to_bytes
@@ -87,14 +88,14 @@ class RunFiles:
         if manifest is not None and manifest.get("uid") != self.uid:
             owner = f"{manifest.get('namespace')}/{manifest.get('name')}"
             raise RunFailure(
-                "OutputExists",
-                f"spec.output.uri: {self.uri} holds the table of {owner}: choose another address or remove it",
+                FailureClass.OUTPUT_EXISTS,
+                f"spec.output.uri: {self.uri} holds the table of {owner}; choose another address or remove it",
             )
         if self.load(SHARD_LIST) is not None:
             return  # an earlier attempt found the output empty, so all files are this run's
         for file in self.storage.files(""):
             if not file.path.startswith("_") or file.path.startswith(delta_entries.FOLDER):
                 raise RunFailure(
-                    "OutputExists",
-                    f"spec.output.uri: {self.uri} is not empty ({file.path}): choose another address or remove it",
+                    FailureClass.OUTPUT_EXISTS,
+                    f"spec.output.uri: {self.uri} is not empty ({file.path}); choose another address or remove it",
                 )

@@ -1,1 +1,1 @@
-"""The requests that the operator makes to the API server."""
+"""Every request that the operator sends to the API server, and no other."""

@@ -1,1 +1,1 @@
-"""What to do next. Pure: no I/O, and the clock is an argument."""
+"""What to do next with a run. Pure: no I/O, and the clock is an argument."""

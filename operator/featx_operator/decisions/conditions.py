@@ -1,4 +1,4 @@
-"""Conditions after KEP-1623: one entry a type, and lastTransitionTime moves only when the status does."""
+"""Conditions as KEP-1623 defines them: one per type; lastTransitionTime changes only when the status does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ORDER: tuple[ConditionType, ...] = get_args(ConditionType)
 
 
 class Finding(NamedTuple):
-    """What a condition is to say."""
+    """The status, reason and message that a condition should have."""
 
     status: Truth
     reason: str
@@ -25,18 +25,18 @@ Findings = dict[ConditionType, Finding]
 
 
 def find(conditions: Iterable[Condition], kind: ConditionType) -> Condition | None:
-    """Returns the condition of a type, or None if it was never written."""
+    """The condition of a type, or None if it was never written."""
     return next((condition for condition in conditions if condition.type == kind), None)
 
 
 def is_true(conditions: Iterable[Condition], kind: ConditionType) -> bool:
-    """Tells whether the condition is there and True."""
+    """Whether the condition of a type exists and is True."""
     condition = find(conditions, kind)
     return condition is not None and condition.status == "True"
 
 
 def reason_of(conditions: Iterable[Condition], kind: ConditionType) -> str:
-    """Returns the condition's reason, or an empty string."""
+    """The reason of the condition of a type, or an empty string."""
     condition = find(conditions, kind)
     return condition.reason if condition else ""
 
@@ -44,18 +44,18 @@ def reason_of(conditions: Iterable[Condition], kind: ConditionType) -> str:
 def merged(
     before: Iterable[Condition], findings: Mapping[ConditionType, Finding], now: datetime, generation: int
 ) -> list[Condition]:
-    """Returns all conditions with the findings in place, in the API's order.
+    """All conditions with the findings applied, in the API's order.
 
     Args:
-        before: the conditions as they stand in the resource; types without a finding are kept.
-        findings: what is to be said now.
-        now: time of transition for those whose status changes.
-        generation: metadata.generation that the findings are about.
+        before: The conditions of the resource; types without a finding stay unchanged.
+        findings: What the conditions should be.
+        now: Transition time of those whose status changes.
+        generation: The metadata.generation that the findings are about.
     """
-    known = {condition.type: condition for condition in before}
+    by_type = {condition.type: condition for condition in before}
     for kind, finding in findings.items():
-        last = known.get(kind)
-        known[kind] = Condition(
+        last = by_type.get(kind)
+        by_type[kind] = Condition(
             type=kind,
             status=finding.status,
             reason=finding.reason,
@@ -63,9 +63,9 @@ def merged(
             last_transition_time=last.last_transition_time if last and last.status == finding.status else now,
             observed_generation=generation,
         )
-    return [known[kind] for kind in ORDER if kind in known]
+    return [by_type[kind] for kind in ORDER if kind in by_type]
 
 
 def shortened(message: str, limit: int = MESSAGE_LIMIT) -> str:
-    """Returns the message, cut with an ellipsis if it is longer than the limit."""
+    """The message, cut off with an ellipsis if it exceeds the limit."""
     return message if len(message) <= limit else message[: limit - 1] + "…"

@@ -1,4 +1,4 @@
-"""Events follow from what changed between two statuses: each is told once, and only when its status has landed."""
+"""Events, derived from the difference of two statuses: each is emitted once, and only after its status is written."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ NOTE_LIMIT = 1024  # the API server's
 
 
 class Event(NamedTuple):
-    """One Event to tell about a run."""
+    """An Event about a run."""
 
     type: Literal["Normal", "Warning"]
     reason: str
     note: str
 
 
-def between(before: FeatureExtractionStatus, after: FeatureExtractionStatus) -> list[Event]:
-    """Returns the events of one change of status, in the order of a run's life."""
+def events_between(before: FeatureExtractionStatus, after: FeatureExtractionStatus) -> list[Event]:
+    """The Events of one change of status, in the order of a run's life."""
 
     def became(kind: ConditionType, status: str) -> str | None:
-        """Returns the condition's message if it has just got this status or, with it, another reason."""
+        """The condition's message if it has just changed to this status, or has another reason now; None otherwise."""
         old, new = conditions.find(before.conditions, kind), conditions.find(after.conditions, kind)
         if new is None or new.status != status or (old and (old.status, old.reason) == (new.status, new.reason)):
             return None
@@ -38,14 +38,14 @@ def between(before: FeatureExtractionStatus, after: FeatureExtractionStatus) -> 
     if note := became("QuotaReserved", "False"):
         events.append(Event("Warning", reasons.QUOTA_EXCEEDED, note))
     if after.driver and (before.driver is None or before.driver.pod_name != after.driver.pod_name):
-        events.append(Event("Normal", reasons.DRIVER_CREATED, f"driver pod {after.driver.pod_name}"))
+        events.append(Event("Normal", reasons.DRIVER_CREATED, f"created driver pod {after.driver.pod_name}"))
     if after.failed_attempts > before.failed_attempts and after.failure:
         text = f"attempt {before.attempt}: {after.failure.class_}: {after.failure.message}"
         events.append(Event("Warning", reasons.ATTEMPT_FAILED, text))
     if became("Suspended", "True"):
-        events.append(Event("Normal", reasons.SUSPENDED, "no pod is left"))
+        events.append(Event("Normal", reasons.SUSPENDED, "all pods have stopped"))
     elif conditions.is_true(before.conditions, "Suspended") and became("Suspended", "False"):
-        events.append(Event("Normal", reasons.RESUMED, f"goes on with attempt {after.attempt}"))
+        events.append(Event("Normal", reasons.RESUMED, f"resuming with attempt {after.attempt}"))
     if note := became("Succeeded", "True"):
         events.append(Event("Normal", reasons.SUCCEEDED, note))
     if note := became("Succeeded", "False"):

@@ -1,32 +1,34 @@
-"""Every reason that a condition, a failure or an Event can carry. They are part of the API: scripts match on them."""
+"""Every reason of a condition, a failure or an Event. They are part of the API: scripts match on them."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from featx_api.failures import FailureClass
+
 # Accepted
-SPEC_VALID: Final = "SpecValid"  # the models accept it, as the API server did
-SPEC_INVALID: Final = "SpecInvalid"  # the API server's CRD is older or newer than the operator
+SPEC_VALID: Final = "SpecValid"  # accepted by the API server and by the operator
+SPEC_INVALID: Final = "SpecInvalid"  # rejected by the operator: its version and the CRD's differ
 
 # QuotaReserved
-RESERVED: Final = "Reserved"  # the driver pod was let in
-QUOTA_EXCEEDED: Final = "QuotaExceeded"  # a ResourceQuota has no room; held and tried again
+RESERVED: Final = "Reserved"  # the driver pod was admitted
+QUOTA_EXCEEDED: Final = "QuotaExceeded"  # a ResourceQuota is exhausted; retried until it has room
 
-# DriverReady, and why an attempt waits
-PENDING: Final = "Pending"  # nothing was tried yet, or the pod has not been scheduled yet
+# DriverReady, and why an attempt has to wait
+PENDING: Final = "Pending"  # nothing was created yet, or the pod is not scheduled yet
 NOT_CREATED: Final = "NotCreated"
-STARTING: Final = "Starting"  # on a node; images and volumes are being made ready
+STARTING: Final = "Starting"  # on a node; its image is being pulled or its volumes mounted
 RUNNING: Final = "Running"
-BACKING_OFF: Final = "BackingOff"  # the last attempt failed; the next one begins at status.nextAttemptTime
-UNSCHEDULABLE: Final = "Unschedulable"  # no node fits
-IMAGE_UNAVAILABLE: Final = "ImageUnavailable"  # the kubelet can't pull it
-SECRET_NOT_FOUND: Final = "SecretNotFound"  # noqa: S105
-CLAIM_NOT_FOUND: Final = "ClaimNotFound"
-CONTAINER_CONFIG: Final = "ContainerConfigError"  # the kubelet can't make the container from the pod's spec
-NAME_TAKEN: Final = "NameTaken"  # something that is not this run's has the name of its driver or ConfigMap
-PREVIOUS_RUN: Final = "PreviousRunTerminating"  # a deleted run of the same name is still being collected
-DRIVER_REFUSED: Final = "DriverRefused"  # the API server won't take the pod: admission, service account, RBAC
-TERMINATING: Final = "Terminating"  # the driver is being deleted and has not ended yet
+BACKING_OFF: Final = "BackingOff"  # the last attempt failed; the next one starts at status.nextAttemptTime
+UNSCHEDULABLE: Final = FailureClass.UNSCHEDULABLE  # no node satisfies its requests and constraints
+IMAGE_UNAVAILABLE: Final = FailureClass.IMAGE_UNAVAILABLE  # the kubelet can't pull it
+SECRET_NOT_FOUND: Final = FailureClass.SECRET_NOT_FOUND
+CLAIM_NOT_FOUND: Final = FailureClass.CLAIM_NOT_FOUND
+CONTAINER_CONFIG: Final = FailureClass.CONTAINER_CONFIG_ERROR
+NAME_TAKEN: Final = "NameTaken"  # a foreign object has the name of the driver or ConfigMap
+PREVIOUS_RUN: Final = "PreviousRunTerminating"  # children of a deleted run of this name still exist
+DRIVER_REFUSED: Final = "DriverRefused"  # the API server refuses the pod: admission, service account, RBAC
+TERMINATING: Final = "Terminating"  # the driver is being deleted
 
 # ExecutorsReady
 DRIVER_NOT_READY: Final = "DriverNotReady"
@@ -35,25 +37,20 @@ WAITING: Final = "Waiting"
 
 # Suspended
 NOT_SUSPENDED: Final = "NotSuspended"
-SUSPENDING: Final = "Suspending"  # pods are still there
+SUSPENDING: Final = "Suspending"  # pods are still terminating
 SUSPENDED: Final = "Suspended"
 RESUMED: Final = "Resumed"
 
-# Succeeded, and failure classes that the operator finds itself; others are the driver's own
+# Succeeded; a failed run's reason is its failure class (featx_api.failures)
 COMPLETED: Final = "Completed"
-BACKOFF_LIMIT: Final = "BackoffLimitExceeded"
-DEADLINE: Final = "DeadlineExceeded"
-DRIVER_LOST: Final = "DriverLost"  # deleted, or gone with its node
-DRIVER_EXITED: Final = "DriverExited"  # ended without saying how
-DRIVER_EVICTED: Final = "DriverEvicted"
-OUT_OF_MEMORY: Final = "DriverOutOfMemory"
+BACKOFF_LIMIT: Final = FailureClass.BACKOFF_LIMIT_EXCEEDED
 
 # Reconciling, Stalled
 PROGRESSING: Final = "Progressing"
 FINISHED: Final = "Finished"
 AS_EXPECTED: Final = "AsExpected"
 
-# Events beyond those
+# Events only
 ACCEPTED: Final = "Accepted"
 DRIVER_CREATED: Final = "DriverCreated"
 ATTEMPT_FAILED: Final = "AttemptFailed"

@@ -1,1 +1,1 @@
-"""What the operator last saw of the cluster."""
+"""The last known state of the cluster."""

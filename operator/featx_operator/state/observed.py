@@ -1,12 +1,12 @@
-"""What is known of one run's pods, cut down to what decisions need.
+"""The pods of one run, reduced to what decisions need.
 
-Watches deliver whole pods; thousands of executors would fill the operator's memory with what nobody reads.
+Watches deliver whole pods; those of thousands of executors would fill the operator's memory.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -15,17 +15,21 @@ from featx_api.contract import DRIVER, EXECUTOR, LABEL_ATTEMPT, LABEL_ROLE, PROG
 from featx_api.status import Progress
 from pydantic import ValidationError
 
+from featx_operator.objects import Body
+
 logger = logging.getLogger(__name__)
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """Why a pod is not running yet, in the cluster's words.
+class PodWaiting:
+    """Why a pod is not running yet, as reported by the cluster.
 
     Attributes:
-        at: when it was last found so, if that is known.
+        reason: CamelCase, from the scheduler or the kubelet.
+        message: Details, or empty.
+        at: When the cluster last reported it, if known.
     """
 
     reason: str
@@ -35,7 +39,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Exit:
-    """How a pod's container ended."""
+    """How a pod's container exited."""
 
     code: int
     reason: str = ""
@@ -48,8 +52,8 @@ class Pod:
     """A driver or executor pod.
 
     Attributes:
-        disruption: why the cluster ended it (Evicted, DeletionByTaintManager, PreemptionByScheduler …), or empty.
-        progress: what the driver last reported, or None.
+        disruption: Why the cluster terminated it (Evicted, DeletionByTaintManager, PreemptionByScheduler …), or empty.
+        progress: What the driver last reported, or None.
     """
 
     name: str
@@ -63,7 +67,7 @@ class Pod:
     scheduled: bool = False
     ready: bool = False
     address: str = ""
-    waiting: Waiting | None = None
+    waiting: PodWaiting | None = None
     exit: Exit | None = None
     disruption: str = ""
     message: str = ""
@@ -71,13 +75,13 @@ class Pod:
 
     @property
     def ended(self) -> bool:
-        """Tells whether nothing of it runs any more, nor ever will."""
+        """Whether all of its containers have exited for good."""
         return self.phase in ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """The API server's final word on a create: repeating it at once would be useless."""
+    """Why the API server refused a create; retrying at once would not help."""
 
     reason: str
     message: str
@@ -85,31 +89,31 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Observed:
-    """All that is known of one run's children.
+    """The children of one run.
 
     Attributes:
-        pods: drivers and executors of all attempts that exist. A current driver that is not among them does not exist:
-            the reconcile has asked the API server itself.
-        config_maps: names of its ConfigMaps.
-        refusal: why the current attempt's children could not be created just now.
-        mount_problem: why the current driver's volumes can't be mounted; it stands in Events only.
+        pods: Existing drivers and executors of all attempts. If the current driver is missing here, it does not exist:
+            the reconciler has checked with the API server.
+        config_maps: Names of its ConfigMaps.
+        refusal: Why the current attempt's children could not be created in this reconcile.
+        mount_failure: Why the current driver's volumes can't be mounted; only Events report it.
     """
 
     pods: tuple[Pod, ...] = ()
     config_maps: frozenset[str] = field(default_factory=frozenset)
     refusal: Refusal | None = None
-    mount_problem: Waiting | None = None
+    mount_failure: PodWaiting | None = None
 
     def driver(self, attempt: int) -> Pod | None:
-        """Returns an attempt's driver pod."""
+        """The driver pod of an attempt, or None."""
         return next((pod for pod in self.drivers() if pod.attempt == attempt), None)
 
     def drivers(self) -> list[Pod]:
-        """Returns the driver pods of all attempts."""
+        """The driver pods of all attempts."""
         return [pod for pod in self.pods if pod.role == DRIVER]
 
     def executors(self, attempt: int) -> list[Pod]:
-        """Returns an attempt's executor pods that have not ended and are not being deleted."""
+        """The executor pods of an attempt that have not ended and are not being deleted."""
         return [
             pod
             for pod in self.pods
@@ -117,27 +121,27 @@ class Observed:
         ]
 
     def alive(self) -> list[Pod]:
-        """Returns all pods that may still do something, those being deleted among them."""
+        """All pods that have not ended, including those being deleted."""
         return [pod for pod in self.pods if not pod.ended]
 
 
 def time_of(text: str | None) -> datetime | None:
-    """Parses a Kubernetes time."""
+    """Parses a Kubernetes timestamp."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
 
 
-def pod_from(body: Mapping[str, Any]) -> Pod:
-    """Returns what matters of a pod as the API server sends it."""
+def pod_from(body: Body) -> Pod:
+    """Reduces a pod, as the API server sends it, to what decisions need."""
     metadata, status = body["metadata"], body.get("status") or {}
     labels = metadata.get("labels") or {}
     conditions = {item["type"]: item for item in status.get("conditions") or ()}
-    containers = status.get("containerStatuses") or ()
-    state = (containers[0].get("state") or {}) if containers else {}
+    role, attempt = labels.get(LABEL_ROLE, ""), labels.get(LABEL_ATTEMPT, "")
+    state = _state_of(role, status.get("containerStatuses") or ())
     return Pod(
         name=metadata["name"],
         uid=metadata.get("uid", ""),
-        attempt=int(labels.get(LABEL_ATTEMPT) or 0),
-        role=labels.get(LABEL_ROLE, ""),
+        attempt=int(attempt) if attempt.isdecimal() else 0,
+        role=role,
         version=int(metadata.get("resourceVersion") or 0),
         phase=status.get("phase", "Pending"),
         created=time_of(metadata.get("creationTimestamp")) or EPOCH,
@@ -154,20 +158,26 @@ def pod_from(body: Mapping[str, Any]) -> Pod:
 
 
 def progress_from(driver: str, annotation: str) -> Progress | None:
-    """Parses the progress annotation of a driver; None if it has none, or one that can't be parsed."""
+    """The progress in a driver's annotation, or None if there is none or it is malformed."""
     if not annotation:
         return None
     try:
         return Progress.model_validate_json(annotation)
     except ValidationError as error:
-        logger.warning("progress of %s can't be read: %s", driver, error.errors()[0]["msg"])
+        logger.warning("%s reports malformed progress: %s", driver, error.errors()[0]["msg"])
         return None
 
 
-def _waiting(scheduled: Mapping[str, Any], waiting: Mapping[str, Any] | None) -> Waiting | None:
+def _state_of(role: str, containers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The state of the container named after the pod's role; a service mesh may have added others."""
+    container = next((item for item in containers if item["name"] == role), None)
+    return (container.get("state") or {}) if container else {}
+
+
+def _waiting(scheduled: Mapping[str, Any], waiting: Mapping[str, Any] | None) -> PodWaiting | None:
     if scheduled.get("status") == "False":
-        return Waiting(scheduled.get("reason", "Unschedulable"), scheduled.get("message", ""))
-    return Waiting(waiting.get("reason", ""), waiting.get("message", "")) if waiting else None
+        return PodWaiting(scheduled.get("reason", "Unschedulable"), scheduled.get("message", ""))
+    return PodWaiting(waiting.get("reason", ""), waiting.get("message", "")) if waiting else None
 
 
 def _exit(terminated: Mapping[str, Any] | None) -> Exit | None:

@@ -1,4 +1,4 @@
-"""`make bench-pipeline`: measures every row on every pair of nets; writes docs/bench/pipeline.json and pipeline.md."""
+"""`make bench WHAT=pipeline`: measures each row on each pair of nets; writes docs/bench/pipeline.{json,md}."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def markdown(results: Results) -> str:
     """Returns the page."""
     parts = [
         "# The pipeline beside what one would otherwise write\n",
-        f"`make bench-pipeline`, {results['date']}: {results['machine']}; {results['cores']} threads, batches of "
+        f"`make bench WHAT=pipeline`, {results['date']}: {results['machine']}; {results['cores']} threads, batches of "
         f"{results['batch']}. Rows of one table ran in turns on the same images; medians.\n",
         "Images/s: the slope of images done over the files' own times. Whole job: from the "
         "program's start to its end, on so few images mostly start-up. CPU: processor seconds an image of all "

@@ -1,4 +1,4 @@
-"""The namespace, the rights from the chart, and an operator process for each module."""
+"""The namespace with the chart's permissions, and one operator process per module."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.operator.access import made
-from tests.e2e.operator.scene import NAMESPACE, Operator, Run, apply, kubectl, scripted
+from tests.e2e.operator.access import create_namespace
+from tests.e2e.operator.harness import NAMESPACE, Operator, Run, apply, kubectl, scripted
 
 
 @pytest.fixture(scope="session")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The namespace, and a kubeconfig of the operator's service account."""
-    yield made(tmp_path_factory.mktemp("operator"))
+    yield create_namespace(tmp_path_factory.mktemp("operator"))
     kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
 @pytest.fixture(scope="module")
 def operator(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    """An operator that runs; tests that kill it start it again."""
+    """A running operator; tests that kill it start it again."""
     process = Operator(kubeconfig, tmp_path_factory.mktemp("operator") / "log").start()
     yield process
     process.kill()
@@ -35,10 +35,10 @@ def start(operator: Operator, request: pytest.FixtureRequest) -> Iterator[Callab
     name = request.node.originalname.removeprefix("test_").replace("_", "-")[:40].strip("-")
     runs: list[Run] = []
 
-    def begin(script: str, **spec: Any) -> Run:
+    def apply_script(script: str, **spec: Any) -> Run:
         runs.append(apply(scripted(f"{name}-{len(runs)}", script, **spec)))
         return runs[-1]
 
-    yield begin
+    yield apply_script
     for run in runs:
         kubectl("delete", "fx", run.name, "--ignore-not-found", "--wait=false")

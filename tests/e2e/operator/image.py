@@ -8,4 +8,4 @@ from examples.cluster import Build
 
 FOLDER = Path(__file__).parent / "scripted_driver"
 SCRIPTED_DRIVER = Build("localhost/featx/scripted-driver:dev", FOLDER / "Dockerfile", FOLDER)
-VARIABLE = "FEATX_SCRIPTED_DRIVER"  # under which name the cluster has it, where that is another one
+VARIABLE = "FEATX_SCRIPTED_DRIVER"  # its name in the cluster, if that differs

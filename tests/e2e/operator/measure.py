@@ -1,7 +1,7 @@
 """Measures the operator: `python -m examples.cluster exec -- .venv/bin/python -m tests.e2e.operator.measure`.
 
-Prints JSON: milliseconds from apply to the driver pod's creation (watched, not polled), one run at a time and with all
-of them applied at once, and the resident memory at rest and with many runs whose drivers wait for a node.
+Prints JSON: milliseconds from applying a run to the creation of its driver pod (watched, not polled), one run at a time
+and in a burst; and the resident memory, idle and with many runs whose drivers wait for a node.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from typing import Any
 from featx_api import GROUP, PLURAL, VERSION
 from kubernetes import client, watch
 
-from tests.e2e.operator.access import made
-from tests.e2e.operator.scene import NAMESPACE, Operator, eventually, kubectl, scripted
+from tests.e2e.operator.access import create_namespace
+from tests.e2e.operator.harness import NAMESPACE, Operator, kubectl, scripted
+from tests.e2e.polling import eventually
 
 SINGLE, MANY = 20, 50
 NOWHERE = {"execution": {"nodePool": "no-such-pool"}}
 
 
 class Watch(threading.Thread):
-    """Notes when driver pods appear."""
+    """Records when driver pods appear."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -43,7 +44,7 @@ class Watch(threading.Thread):
 
 
 def create(name: str) -> float:
-    """Creates a run that can't be scheduled; returns when."""
+    """Creates a run that can't be scheduled; returns the time before the request."""
     resources: Any = client.CustomObjectsApi()
     started = time.monotonic()
     resources.create_namespaced_custom_object(GROUP, VERSION, NAMESPACE, PLURAL, scripted(name, "forever", **NOWHERE))
@@ -51,17 +52,17 @@ def create(name: str) -> float:
 
 
 def percentiles(seconds: list[float]) -> dict[str, float]:
-    """Returns median and 95th percentile, in milliseconds."""
+    """Median and 95th percentile, in milliseconds."""
     cuts = statistics.quantiles(seconds, n=20, method="inclusive")
     return {"p50": round(cuts[9] * 1000, 1), "p95": round(cuts[18] * 1000, 1)}
 
 
 def main() -> int:
-    """Runs all of it; returns the exit code."""
+    """Measures and prints; returns the exit code."""
     folder = Path(tempfile.mkdtemp(prefix="featx-measure-"))
-    operator = Operator(made(folder), folder / "log").start().until_it_acts()
+    operator = Operator(create_namespace(folder), folder / "log").start().until_active()
     try:
-        result = measured(operator)
+        result = measure(operator)
     finally:
         operator.kill()
         kubectl("delete", "namespace", NAMESPACE, "--wait=false")
@@ -69,8 +70,8 @@ def main() -> int:
     return 0
 
 
-def measured(operator: Operator) -> dict[str, Any]:
-    """Returns the figures."""
+def measure(operator: Operator) -> dict[str, Any]:
+    """The results, ready for JSON."""
     drivers = Watch()
     drivers.start()
     eventually(lambda: not kubectl("get", "fx", "--output=name").stdout, "an empty namespace")
@@ -86,7 +87,7 @@ def measured(operator: Operator) -> dict[str, Any]:
         starts[name] = create(name)
     eventually(lambda: starts.keys() <= drivers.seen.keys())
     many = [drivers.seen[name] - started for name, started in starts.items()]
-    eventually(lambda: _said("Unschedulable") == MANY, "all are reported")
+    eventually(lambda: _count("Unschedulable") == MANY, "all runs are reported")
     return {
         "applyToDriverMilliseconds": percentiles(single),
         "applyToDriverMillisecondsInABurst": {"runs": len(many), **percentiles(many)},
@@ -95,7 +96,8 @@ def measured(operator: Operator) -> dict[str, Any]:
     }
 
 
-def _said(reason: str) -> int:
+def _count(reason: str) -> int:
+    """How many runs have this reason of DriverReady."""
     path = '{range .items[*]}{.status.conditions[?(@.type=="DriverReady")].reason}{"\\n"}{end}'
     outcome = subprocess.run(
         ["kubectl", "--namespace", NAMESPACE, "get", "fx", f"--output=jsonpath={path}"], capture_output=True, text=True

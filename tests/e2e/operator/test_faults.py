@@ -1,4 +1,4 @@
-"""The operator dies, pods vanish, resources are deleted: one driver at a time, nothing lost, nothing left."""
+"""Crashing operators, vanishing pods, deleted resources: one driver at a time, nothing lost, nothing left over."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.operator.scene import NAMESPACE, Operator, Run, apply, eventually, kubectl, scripted
+from tests.e2e.operator.harness import NAMESPACE, Operator, Run, apply, kubectl, scripted
+from tests.e2e.polling import eventually
 
 Start = Callable[..., Run]
 
 
-def test_an_operator_that_dies_in_the_middle_leaves_the_driver_running(operator: Operator, start: Start) -> None:
+def test_a_crashed_operator_leaves_the_driver_running(operator: Operator, start: Start) -> None:
     run = start("progress 1/2,executors 1,sleep 6,succeed 2").until("ExecutorsReady", "True")
     (driver,) = run.pods("driver")
     operator.kill()
@@ -27,21 +28,21 @@ def test_an_operator_that_dies_in_the_middle_leaves_the_driver_running(operator:
     assert (run.status["attempt"], run.status["failedAttempts"]) == (1, 0)
 
 
-def test_a_run_that_ended_while_no_operator_was_there_is_finished_later(operator: Operator, start: Start) -> None:
+def test_a_driver_that_ends_without_an_operator_is_noticed_later(operator: Operator, start: Start) -> None:
     run = start("sleep 2,succeed 2").until("DriverReady", "True")
     operator.kill()
-    eventually(lambda: run.pods("driver")[0].status.phase == "Succeeded", "the driver ends")
+    eventually(lambda: run.pods("driver")[0].status.phase == "Succeeded", "the driver to end")
     operator.start()
     run.until("Succeeded", "True")
 
 
 @pytest.mark.parametrize("milliseconds", [0, 15, 30, 45, 60, 90, 130])
-def test_an_operator_that_dies_while_it_creates_makes_one_driver(
+def test_an_operator_crash_during_creation_leaves_one_driver(
     operator: Operator, start: Start, milliseconds: int
 ) -> None:
-    operator.until_it_acts()
+    operator.until_active()
     run = start("sleep 1,succeed 1|fail SecondDriver")
-    time.sleep(milliseconds / 1000)  # the fault: where it hits differs from time to time
+    time.sleep(milliseconds / 1000)  # the moment of the crash varies
     operator.kill()
     operator.start()
     run.until("Succeeded", "True")
@@ -49,12 +50,12 @@ def test_an_operator_that_dies_while_it_creates_makes_one_driver(
     assert run.status["attempt"] == 1
 
 
-def test_many_runs_survive_an_operator_that_dies_again_and_again(operator: Operator, start: Start) -> None:
+def test_many_runs_survive_repeated_operator_crashes(operator: Operator, start: Start) -> None:
     chance = random.Random(3)
-    operator.until_it_acts()
+    operator.until_active()
     runs = [start("sleep 1,succeed 1|fail SecondDriver") for _ in range(12)]
     for _ in range(10):
-        time.sleep(chance.uniform(0.0, 1.5))  # the fault, as above; it takes 1 s until a new process acts
+        time.sleep(chance.uniform(0.0, 1.5))  # as above; a new process needs 1 s to become active
         operator.kill()
         operator.start()
     for run in runs:
@@ -63,14 +64,14 @@ def test_many_runs_survive_an_operator_that_dies_again_and_again(operator: Opera
         assert (run.status["attempt"], run.status["failedAttempts"]) == (1, 0)
 
 
-def test_a_driver_that_is_deleted_is_followed_by_the_next_attempt(start: Start) -> None:
+def test_a_deleted_driver_leads_to_the_next_attempt(start: Start) -> None:
     run = start("executors 1,forever|succeed 3").until("ExecutorsReady", "True")
     kubectl("delete", "pod", f"{run.name}-1-driver")
     run.until("Succeeded", "True")
     assert (run.status["attempt"], run.status["failedAttempts"]) == (2, 1)
 
 
-def test_a_driver_that_vanished_while_no_operator_was_there_is_noticed(operator: Operator, start: Start) -> None:
+def test_a_driver_that_vanishes_without_an_operator_is_noticed_later(operator: Operator, start: Start) -> None:
     run = start("forever|succeed 3").until("DriverReady", "True")
     operator.kill()
     kubectl("delete", "pod", f"{run.name}-1-driver", "--grace-period=0", "--force")
@@ -79,22 +80,22 @@ def test_a_driver_that_vanished_while_no_operator_was_there_is_noticed(operator:
     assert run.status["failedAttempts"] == 1
 
 
-def test_a_resource_that_is_deleted_in_the_middle_takes_everything_with_it(start: Start) -> None:
+def test_deleting_a_running_resource_deletes_all_of_its_children(start: Start) -> None:
     run = start("executors 2,forever").until("ExecutorsReady", "False")
     eventually(lambda: len(run.pods("executor")) == 2, "executors")
     kubectl("delete", "fx", run.name)
-    eventually(lambda: run.pods() == [] and run.config_maps() == [], "children are gone")
+    eventually(lambda: run.pods() == [] and run.config_maps() == [], "no children left")
 
 
-def test_a_resource_is_deleted_though_no_operator_is_there(operator: Operator, start: Start) -> None:
+def test_a_resource_can_be_deleted_without_an_operator(operator: Operator, start: Start) -> None:
     run = start("forever").until("DriverReady", "True")
     operator.kill()
     kubectl("delete", "fx", run.name, "--timeout=10s")
-    eventually(lambda: run.pods() == [] and run.config_maps() == [], "children are gone")
+    eventually(lambda: run.pods() == [] and run.config_maps() == [], "no children left")
     operator.start()
 
 
-def test_a_resource_of_the_same_name_gets_a_driver_of_its_own(start: Start) -> None:
+def test_a_new_resource_of_the_same_name_gets_a_new_driver(start: Start) -> None:
     run = start("forever").until("DriverReady", "True")
     (first,) = run.pods("driver")
     kubectl("delete", "fx", run.name)
@@ -109,31 +110,31 @@ def test_a_second_operator_waits_and_takes_over(
 ) -> None:
     second = Operator(kubeconfig, tmp_path / "log", IDENTITY="second").start()
     try:
-        eventually(lambda: "another replica acts" in second.log, "the second waits")
-        assert "acts now" not in second.log
+        eventually(lambda: "another replica is active" in second.log, "the second operator to wait")
+        assert "is active now" not in second.log
         run = start("sleep 5,succeed 1").until("DriverReady", "True")
         operator.kill()
         run.until("Succeeded", "True")
-        assert "second acts now" in second.log
+        assert "second is active now" in second.log
         assert run.drivers() == [f"{run.name}-1-driver"]
     finally:
-        code = second.end(signal.SIGTERM)
-        operator.start().until_it_acts()
+        code = second.stop(signal.SIGTERM)
+        operator.start().until_active()
     assert code == 0
-    assert "another replica acts" not in operator.log  # the second has given the Lease up
+    assert "another replica is active" not in operator.log  # the second has released the Lease
 
 
-def test_an_operator_whose_lease_was_taken_ends(operator: Operator) -> None:
-    operator.until_it_acts()
+def test_an_operator_whose_lease_was_taken_exits(operator: Operator) -> None:
+    operator.until_active()
     thief = {"spec": {"holderIdentity": "thief", "renewTime": "2026-11-25T00:00:00.000000Z"}}
     kubectl("patch", "lease", "featx-operator", "--type=merge", "--patch", str(thief).replace("'", '"'))
-    eventually(lambda: "lost the Lease" in operator.log, "it ends")
+    eventually(lambda: "lost the Lease" in operator.log, "the operator to exit")
     operator.kill()
     kubectl("delete", "lease", "featx-operator")
     operator.start()
 
 
-def test_a_namespace_without_rights_troubles_no_other(
+def test_a_namespace_without_permissions_affects_no_other(
     operator: Operator, start: Start, kubeconfig: Path, tmp_path: Path
 ) -> None:
     operator.kill()
@@ -146,11 +147,11 @@ def test_a_namespace_without_rights_troubles_no_other(
         operator.start()
 
 
-def test_liveness_tells_of_a_reconcile(operator: Operator, kubeconfig: Path, tmp_path: Path) -> None:
+def test_the_liveness_endpoint_reports_the_last_reconcile(operator: Operator, kubeconfig: Path, tmp_path: Path) -> None:
     operator.kill()
-    other = Operator(kubeconfig, tmp_path / "log", PROBE_PORT="18437").start().until_it_acts()
+    other = Operator(kubeconfig, tmp_path / "log", PROBE_PORT="18437").start().until_active()
     try:
-        eventually(lambda: "reconcile" in _health(18437), "liveness answers")
+        eventually(lambda: "reconcile" in _health(18437), "an answer of the liveness endpoint")
         age = json.loads(_health(18437))["reconcile"]["secondsSinceReconcile"]
         assert 0 <= age < 30
     finally:

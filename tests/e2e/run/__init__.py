@@ -1,1 +1,1 @@
-"""The real job on a real node: the chart's operator, the real images, an S3 server in the cluster."""
+"""The real job on a real node: the chart's operator, the real images, and an S3 server in the cluster."""

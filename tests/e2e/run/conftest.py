@@ -1,4 +1,4 @@
-"""The store with its models and images; the operator is the chart's, installed before pytest runs (tests/e2e)."""
+"""The store with its models and images. The operator is the chart's, installed before pytest runs (tests/e2e)."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from minio import Minio
 
 from examples.cluster.reach import reachable
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY, STORE_SECRET
-from tests.e2e.run.stage import Store, kubectl
+from tests.e2e.run.harness import Store, kubectl
 from tests.support.models import res10, resnet50_thin
 from tests.support.tiny_models import EXTRACTOR_LAYER, write_tiny_extractor
 
 
 @pytest.fixture(scope="session")
 def store() -> Iterator[Store]:
-    """The S3 server of the cluster, and the Secret by which drivers know it."""
+    """The S3 server of the cluster, and the Secret with its credentials."""
     values = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": STORE_SECRET}, "stringData": values}
-    kubectl("delete", "fx", "--all")  # of an earlier run of these tests
+    kubectl("delete", "fx", "--all")  # an earlier session's
     kubectl("apply", "--filename=-", stdin=secret)
     with reachable("store", "s3", 8333) as address:
         client = Minio(address, ACCESS_KEY, SECRET_KEY, secure=False)
-        found = Store(client)
-        for each in list(client.list_objects("e2e", recursive=True)):
-            client.remove_object("e2e", str(each.object_name))
-        yield found
+        store = Store(client)
+        for item in list(client.list_objects("e2e", recursive=True)):
+            client.remove_object("e2e", str(item.object_name))
+        yield store
     kubectl("delete", "fx", "--all", "--namespace", NAMESPACE)
 
 

@@ -1,4 +1,4 @@
-"""Images and table on a volume of the node, by a PersistentVolumeClaim."""
+"""Images and table on a volume of the node, through a PersistentVolumeClaim."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.names import ENDPOINT, NAMESPACE, STORE_SECRET
-from tests.e2e.run.stage import Store, apply, kubectl, resource
+from tests.e2e.run.harness import Store, apply, kubectl, resource
 from tests.integration.job.runs import rows_of_folder
 from tests.support import images
 
@@ -21,9 +21,9 @@ FILES = images.paths(6)
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """The folder of a volume that a claim called `photos` is bound to; pods run as a user who owns nothing of it."""
-    made = Path(tempfile.mkdtemp(prefix="featx-volume-"))
-    made.chmod(0o777)
+    """The folder behind the claim `photos`; pods run as a user who owns nothing in it."""
+    path = Path(tempfile.mkdtemp(prefix="featx-volume-"))
+    path.chmod(0o777)
     volume = {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
@@ -32,7 +32,7 @@ def folder() -> Iterator[Path]:
             "capacity": {"storage": "1Gi"},
             "accessModes": ["ReadWriteMany"],
             "storageClassName": "featx-e2e",
-            "hostPath": {"path": str(made), "type": "Directory"},
+            "hostPath": {"path": str(path), "type": "Directory"},
             "claimRef": {"namespace": NAMESPACE, "name": "photos"},
         },
     }
@@ -50,15 +50,15 @@ def folder() -> Iterator[Path]:
     for body in (volume, claim):
         kubectl("apply", "--filename=-", stdin=body)
     try:
-        yield made
+        yield path
     finally:
         kubectl("delete", "fx", "claims", "--ignore-not-found")
         kubectl("delete", "pvc", "photos", "--wait=false")
         kubectl("delete", "pv", "featx-e2e-photos", "--wait=false")
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def test_images_of_a_claim_become_a_table_on_it(store: Store, resnet: dict[str, Any], folder: Path) -> None:
+def test_images_on_a_claim_become_a_table_on_the_same_claim(store: Store, resnet: dict[str, Any], folder: Path) -> None:
     (folder / "in" / "shoes").mkdir(parents=True)
     for path in FILES:
         shutil.copy(path, folder / "in" / "shoes" / path.name)

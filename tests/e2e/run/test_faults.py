@@ -1,4 +1,4 @@
-"""What goes wrong in a cluster: wrong models, killed drivers, a killed operator, a resource that is deleted."""
+"""Faults in a cluster: wrong models, killed pods, a killed operator, a deleted resource."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import subprocess
 from typing import Any
 
 from tests.e2e.names import NAMESPACE
-from tests.e2e.operator.scene import eventually
-from tests.e2e.run.stage import Run, Store, apply, executor_processes, kubectl, resource
+from tests.e2e.polling import eventually
+from tests.e2e.run.harness import Run, Store, apply, executor_processes, kubectl, resource
 
 SMALL = {"shardImages": 5}
 
 
 def begin(name: str, store: Store, noise: dict[str, bytes], extractor: dict[str, Any], **spec: Any) -> Run:
-    """Uploads small images and applies a run over them, in many shards."""
+    """Uploads small images and applies a run over them, with many shards."""
     store.put_images(f"images/{name}", noise)
     return apply(resource(name, store, None, extractor, execution=SMALL, **spec))
 
 
 def in_the_middle(run: Run, store: Store) -> None:
-    """Waits until some shards are done. The store is asked: the status is written seconds apart, and may skip it."""
+    """Waits until some shards are done, by the store: the status is written seconds apart, and may skip this phase."""
     eventually(lambda: store.shards_done(f"tables/{run.name}"), f"{run.name} is in the middle", 120)
 
 
-def test_a_model_with_another_digest_fails_the_run_before_executors_are_started(
+def test_a_wrong_model_digest_fails_the_run_before_any_executor_starts(
     store: Store, noise: dict[str, bytes], tiny: dict[str, Any]
 ) -> None:
     wrong = {**tiny, "model": {**tiny["model"], "sha256": "0" * 64}}
@@ -35,16 +35,16 @@ def test_a_model_with_another_digest_fails_the_run_before_executors_are_started(
     assert condition["reason"] == "ModelDigestMismatch"
     assert "spec.extractor.model.sha256" in condition["message"]
     assert run.status["failure"]["class"] == "ModelDigestMismatch"
-    assert run.status["attempt"] == 1, "no further attempt can help"
+    assert run.status["attempt"] == 1, "a permanent failure is not retried"
     events = kubectl("get", "events", "--output=json")
-    started = [each["involvedObject"]["name"] for each in json.loads(events)["items"]]
-    assert not [name for name in started if name.startswith("wrong-digest-1-exec")]
+    objects = [event["involvedObject"]["name"] for event in json.loads(events)["items"]]
+    assert not [name for name in objects if name.startswith("wrong-digest-1-exec")]
 
 
-def test_a_killed_driver_is_followed_by_an_attempt_that_adds_no_row_twice(
+def test_the_attempt_after_a_killed_driver_adds_no_row_twice(
     store: Store, noise: dict[str, bytes], resnet: dict[str, Any]
 ) -> None:
-    # The real net needs some seconds for all of them, so the kill comes before the end.
+    # The real net takes seconds for all images, so the kill comes before the end.
     run = begin("driver-killed", store, noise, resnet)
     in_the_middle(run, store)
     kubectl("delete", "pod", "driver-killed-1-driver", "--grace-period=0", "--force")
@@ -55,7 +55,7 @@ def test_a_killed_driver_is_followed_by_an_attempt_that_adds_no_row_twice(
     assert len(keys) == len(set(keys)) == len(noise)
 
 
-def test_a_killed_executor_is_replaced_and_costs_no_row(
+def test_a_killed_executor_is_replaced_without_losing_a_row(
     store: Store, noise: dict[str, bytes], resnet: dict[str, Any]
 ) -> None:
     run = begin("executor-killed", store, noise, resnet)
@@ -68,7 +68,7 @@ def test_a_killed_executor_is_replaced_and_costs_no_row(
     assert len(keys) == len(set(keys)) == len(noise)
 
 
-def test_executors_that_end_again_and_again_end_the_attempt_and_are_named(
+def test_repeatedly_killed_executors_fail_the_attempt_and_are_reported(
     store: Store, noise: dict[str, bytes], resnet: dict[str, Any]
 ) -> None:
     store.put_images("images/executors-killed", noise)
@@ -77,58 +77,56 @@ def test_executors_that_end_again_and_again_end_the_attempt_and_are_named(
     run = apply(resource("executors-killed", store, None, resnet, execution=execution, backoffLimit=0))
     in_the_middle(run, store)
 
-    def killed_until_it_ends() -> bool:
+    def killed_until_it_fails() -> bool:
         for pid in executor_processes():
             os.kill(pid, signal.SIGKILL)
         return run.condition("Succeeded").get("status") == "False"
 
-    eventually(killed_until_it_ends, "the run has failed", 120)
+    eventually(killed_until_it_fails, "a failed run", 120)
     assert run.status["failure"]["class"] == "ExecutorLost"
     assert "137" in run.status["failure"]["message"]
 
 
-def test_an_operator_that_is_killed_in_the_middle_finds_its_driver_again(
-    store: Store, noise: dict[str, bytes], tiny: dict[str, Any]
-) -> None:
+def test_a_killed_operator_finds_its_driver_again(store: Store, noise: dict[str, bytes], tiny: dict[str, Any]) -> None:
     run = begin("operator-killed", store, noise, tiny)
-    eventually(lambda: run.pods("driver"), "the driver is there")
-    killed = ["kubectl", "--namespace=featx-system", "delete", "pod", "--selector=app.kubernetes.io/name=featx"]
-    subprocess.run([*killed, "--grace-period=0", "--force"], check=True, capture_output=True)
+    eventually(lambda: run.pods("driver"), "a driver pod")
+    kill = ["kubectl", "--namespace=featx-system", "delete", "pod", "--selector=app.kubernetes.io/name=featx"]
+    subprocess.run([*kill, "--grace-period=0", "--force"], check=True, capture_output=True)
     run.wait()
     assert run.status["attempt"] == 1
     assert [pod["metadata"]["name"] for pod in run.pods("driver")] == ["operator-killed-1-driver"]
     assert len(store.rows("tables/operator-killed")) == len(noise)
 
 
-def test_a_resource_that_is_deleted_in_the_middle_takes_everything_with_it(
+def test_deleting_a_running_resource_deletes_all_of_its_objects(
     store: Store, noise: dict[str, bytes], tiny: dict[str, Any]
 ) -> None:
     run = begin("deleted", store, noise, tiny)
-    eventually(lambda: run.pods("executor"), "an executor is there", 120)
+    eventually(lambda: run.pods("executor"), "an executor pod", 120)
     kubectl("delete", "fx", "deleted")
 
     def left() -> list[str]:
-        kinds = json.loads(kubectl("get", "pods,services,configmaps", "--output=json"))["items"]
-        return [each["metadata"]["name"] for each in kinds if "deleted" in json.dumps(each["metadata"])]
+        objects = json.loads(kubectl("get", "pods,services,configmaps", "--output=json"))["items"]
+        return [item["metadata"]["name"] for item in objects if "deleted" in json.dumps(item["metadata"])]
 
-    eventually(lambda: not left(), f"nothing of it is left in {NAMESPACE}", 60)
+    eventually(lambda: not left(), f"no object of it left in {NAMESPACE}", 60)
 
 
-def test_an_empty_prefix_succeeds_and_says_that_there_are_no_rows(store: Store, tiny: dict[str, Any]) -> None:
+def test_an_empty_prefix_succeeds_with_an_empty_table(store: Store, tiny: dict[str, Any]) -> None:
     run = apply(resource("empty", store, None, tiny)).wait()
     assert run.status["outputs"][0]["recordCount"] == 0
     assert run.status["progress"]["summary"] == "0/0"
     assert store.rows("tables/empty") == []
 
 
-def test_a_secret_that_is_not_there_fails_the_run_and_is_named(store: Store, tiny: dict[str, Any]) -> None:
+def test_a_missing_secret_fails_the_run_and_is_named(store: Store, tiny: dict[str, Any]) -> None:
     body = resource("no-secret", store, None, tiny)
-    body["spec"]["source"]["s3"]["secretRef"]["name"] = "nobody-made-this"
+    body["spec"]["source"]["s3"]["secretRef"]["name"] = "no-such-secret"
     run = apply(body).wait("False")
-    assert "nobody-made-this" in run.condition("Succeeded")["message"]
+    assert "no-such-secret" in run.condition("Succeeded")["message"]
 
 
-def test_a_store_that_does_not_answer_fails_the_run_after_its_attempts(store: Store, tiny: dict[str, Any]) -> None:
+def test_an_unreachable_store_fails_the_run_after_its_attempts(store: Store, tiny: dict[str, Any]) -> None:
     body = resource("no-store", store, None, tiny, backoffLimit=0, execution={"storeTimeoutSeconds": 10})
     body["spec"]["source"]["s3"]["endpoint"] = "http://s3.store.svc:8339"
     run = apply(body).wait("False")

@@ -1,4 +1,4 @@
-"""Images of an HBase inside the cluster: server and loader run in the job image, which has all that they need."""
+"""Images in an HBase inside the cluster; its server and the loader run in the job image, which has all they need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.names import ENDPOINT, STORE_SECRET
-from tests.e2e.run.stage import Store, apply, kubectl, resource
+from tests.e2e.run.harness import Store, apply, kubectl, resource
 from tests.support import images
 from tests.support.stores.hbase import FLAGS, SITE, properties
 
@@ -39,11 +39,11 @@ for row, data in json.load(sys.stdin).items():
 
 @pytest.fixture
 def quorum(store: Store) -> Iterator[str]:
-    """A running HBase's ZooKeeper; its table `photos` has some images."""
+    """The ZooKeeper address of a running HBase whose table `photos` contains some images."""
     settings = {
         "hbase.rootdir": "file:///tmp/hbase",
         "hbase.zookeeper.quorum": "POD_IP",
-        "hbase.zookeeper.property.clientPortAddress": "0.0.0.0",  # the master looks for it on loopback, too
+        "hbase.zookeeper.property.clientPortAddress": "0.0.0.0",  # the master connects to it on loopback, too
         "hbase.master.hostname": "POD_IP",
         "hbase.regionserver.hostname": "POD_IP",
     }
@@ -76,7 +76,7 @@ def quorum(store: Store) -> Iterator[str]:
         kubectl("delete", "pod", "hbase", "--ignore-not-found", "--wait=false")
 
 
-def test_rows_of_hbase_become_a_table(store: Store, resnet: dict[str, Any], quorum: str) -> None:
+def test_images_in_hbase_become_a_table(store: Store, resnet: dict[str, Any], quorum: str) -> None:
     access = {"endpoint": ENDPOINT, "secretRef": {"name": STORE_SECRET}}
     extractor = {**resnet, "model": {**resnet["model"], "s3": access}}
     body = resource("hbase", store, None, extractor)

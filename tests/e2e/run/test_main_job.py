@@ -1,4 +1,4 @@
-"""The main job: real images and real nets, from `kubectl apply` to a table, and what the status says on the way."""
+"""The main job: real images and real nets, from `kubectl apply` to a table, and the status on the way."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ import numpy as np
 import pytest
 
 from tests.e2e.names import SECRET_KEY
-from tests.e2e.operator.scene import eventually
-from tests.e2e.run.stage import BUCKET, Run, Store, apply, folder_of, kubectl, resource
+from tests.e2e.polling import eventually
+from tests.e2e.run.harness import BUCKET, Run, Store, apply, contents_by_name, kubectl, resource
 from tests.support import images
 
 FILES = images.paths(40)
-COUNT = len(FILES)  # scikit-image alone has some twenty
+COUNT = len(FILES)  # about twenty if only scikit-image's are available
 
 
 @pytest.fixture(scope="module")
 def run(store: Store, faces: dict[str, object], resnet: dict[str, object]) -> Run:
-    """A run over real images and one text file, which has succeeded."""
-    files = folder_of(FILES)
-    store.put_images("images/main", files | {"not-a-image.jpg": b"this is text"})
+    """A succeeded run over real images and one text file."""
+    files = contents_by_name(FILES)
+    store.put_images("images/main", files | {"not-an-image.jpg": b"this is text"})
     applied = apply(resource("main", store, faces, resnet, execution={"shardImages": 8}))
     eventually(lambda: applied.pods("executor"), "an executor pod", 120)
     nodes = {pod["metadata"]["name"]: pod["spec"] for pod in applied.pods("executor") + applied.pods("driver")}
-    assert len(nodes) == 2, "driver and executor are pods of their own"
+    assert len(nodes) == 2, "driver and executor run in one pod each"
     return applied.wait()
 
 
-def test_the_table_has_a_row_for_each_image_and_the_other_file_is_in_quarantine(run: Run, store: Store) -> None:
+def test_the_table_has_one_row_per_image_and_the_text_file_is_in_quarantine(run: Run, store: Store) -> None:
     rows = store.rows("tables/main")
     assert [row["key"] for row in rows] == sorted(row["key"] for row in rows)
     assert len({row["key"] for row in rows}) == len(rows) == COUNT
     assert all(len(row["feature"]) == 1024 and len(row["bits"]) == 128 for row in rows)
-    (refused,) = store.rows("tables/main/_quarantine")
-    assert refused["key"].endswith("not-a-image.jpg")
-    assert (refused["stage"], refused["reason"]) == ("decode", "NotAnImage")
+    (quarantined,) = store.rows("tables/main/_quarantine")
+    assert quarantined["key"].endswith("not-an-image.jpg")
+    assert (quarantined["stage"], quarantined["reason"]) == ("decode", "NotAnImage")
 
 
-def test_the_status_counts_what_was_done_and_names_the_outputs(run: Run) -> None:
+def test_the_status_reports_counts_and_outputs(run: Run) -> None:
     status = run.status
     progress = status["progress"]
     assert (progress["imagesTotal"], progress["imagesDone"], progress["imagesFailed"]) == (COUNT + 1, COUNT + 1, 1)
@@ -52,27 +52,27 @@ def test_the_status_counts_what_was_done_and_names_the_outputs(run: Run) -> None
     assert status["attempt"] == 1
 
 
-def test_the_manifest_and_the_mark_of_success_are_beside_the_table(run: Run, store: Store) -> None:
+def test_manifest_and_success_marker_are_next_to_the_table(run: Run, store: Store) -> None:
     manifest = json.loads(store.client.get_object(BUCKET, "tables/main/_manifest.json").read())
     assert manifest["name"] == "main"
     assert manifest["progress"]["imagesDone"] == COUNT + 1
     store.client.stat_object(BUCKET, "tables/main/_SUCCESS")
 
 
-def test_the_engine_openvino_gives_the_features_that_bigdl_gives(
+def test_openvino_and_bigdl_compute_the_same_features(
     run: Run, store: Store, faces: dict[str, object], resnet: dict[str, object]
 ) -> None:
-    store.put_images("images/openvino", folder_of(FILES))
+    store.put_images("images/openvino", contents_by_name(FILES))
     apply(resource("openvino", store, faces, resnet, engine="openvino")).wait()
     expected = [row["feature"] for row in store.rows("tables/main")]
-    found = [row["feature"] for row in store.rows("tables/openvino")]
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    actual = [row["feature"] for row in store.rows("tables/openvino")]
+    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_no_secret_stands_in_pods_config_maps_or_the_status(run: Run) -> None:
+def test_pods_config_maps_status_and_log_contain_no_secret(run: Run) -> None:
     everything = kubectl("get", "pods,configmaps,fx", "--output=yaml") + run.driver_log()
     assert SECRET_KEY not in everything
 
 
-def test_executors_are_gone_when_the_run_is_over(run: Run) -> None:
-    eventually(lambda: not run.pods("executor"), "no executor is left")
+def test_no_executor_is_left_after_the_run(run: Run) -> None:
+    eventually(lambda: not run.pods("executor"), "no executor left")

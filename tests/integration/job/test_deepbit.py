@@ -79,7 +79,7 @@ def test_bits_are_the_layers_of_the_very_feature_in_the_row(
 
 def test_the_user_is_told_how_balanced_and_how_steady_the_bits_are(fitted: tuple[Path, str]) -> None:
     said = " ".join(fitted[1].split())
-    found = re.search(r"16 bits from (\d+) images; a bit is set in (\d+)% to (\d+)% .* the same for (\d+)%", said)
+    found = re.search(r"16 bits from (\d+) images; a bit is set in (\d+)% to (\d+)% .* stays the same for (\d+)%", said)
     assert found is not None, said
     images, low, high, kept = (int(number) for number in found.groups())
     assert images > 20
@@ -91,7 +91,7 @@ def test_the_user_is_told_how_balanced_and_how_steady_the_bits_are(fitted: tuple
     ("change", "options", "words"),
     [
         ({"layer": "feture"}, [], "spec.extractor: the net has no layer 'feture'; similar names are feature"),
-        ({}, ["--bits=256"], "take fewer --bits or more --images"),
+        ({}, ["--bits=256"], "use fewer --bits or more --images"),
         (
             {"model": {**models.named(models.squeezenet()), "sha256": "0" * 64}},
             [],

@@ -53,6 +53,7 @@ def test_a_delta_table_has_the_rows_and_columns_of_its_files(
 ) -> None:
     outcome = runner.run(spec_of(images, tiny, {"uri": f"file://{tmp_path}/table"}), "uid-delta")
     assert outcome.failure is None, outcome.failure
+    assert {output.kind: output.format for output in outcome.outputs} == {"features": "delta", "quarantine": "parquet"}
     table = deltalake.DeltaTable(tmp_path / "table")
     assert (table.version(), table.transaction_version("uid-delta")) == (1, 0)
     query = deltalake.QueryBuilder().register("t", table).execute("SELECT key, feature, bits FROM t WHERE x0 >= 0")

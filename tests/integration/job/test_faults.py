@@ -15,6 +15,9 @@ from tests.integration.job.faults import NAMES, filled, in_the_middle, some_done
 from tests.integration.job.runs import Runner, Spec, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import running
 
+# What users may call a folder of images; each stands in an exception's text when the store fails.
+NAMED_AS_FAILURES = "AccessDenied UnknownHost ModelError No space left on device HBase at TableNotFoundException"
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
@@ -74,6 +77,32 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(
     ballast.unlink()
     assert runner.run(spec, uid="full", attempt=2).failure is None
     assert sorted(row["key"] for row in rows_of_folder(small_disk / "table").rows) == NAMES
+
+
+def test_names_of_images_do_not_decide_why_a_run_fails(
+    runner: Runner, tiny: Spec, image: bytes, tmp_path: Path
+) -> None:
+    with running(tmp_path) as store:
+        store.put("named", {f"images/{NAMED_AS_FAILURES}/{number:03}.jpg": image for number in range(240)})
+        in_the_middle(lambda: some_done(store, "named"), store.kill)
+        outcome = runner.run(spec_of(store, tiny, "named"), uid="faults")
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("StoreUnreachable", True), outcome.failure
+
+
+def test_a_secret_that_loses_a_key_in_the_middle_is_named(
+    runner: Runner, secrets: Path, tiny: Spec, image: bytes, tmp_path: Path
+) -> None:
+    shutil.copytree(secrets, tmp_path / "secrets")
+    key = tmp_path / "secrets" / "store" / "AWS_SECRET_ACCESS_KEY"
+    environment = replace(runner.environment, secrets=tmp_path / "secrets")
+    with running(tmp_path) as started:
+        store = filled(started, image, "halved")
+        in_the_middle(lambda: some_done(store, "halved"), key.unlink)
+        outcome = replace(runner, environment=environment).run(spec_of(store, tiny, "halved"), uid="faults")
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("SecretIncomplete", False), outcome.failure
+    assert "store" in outcome.failure.message and "AWS_SECRET_ACCESS_KEY" in outcome.failure.message
 
 
 def test_credentials_that_are_revoked_in_the_middle_are_named(

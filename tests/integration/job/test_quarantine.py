@@ -73,12 +73,12 @@ def test_a_reason_that_nothing_failed_for_is_told_with_those_that_there_are(
 ) -> None:
     outcome = called(store, resource, tmp_path, "retry-failed", "--reason=Truncated")
     assert outcome.returncode == 2
-    assert "no such image" in outcome.stderr
+    assert "no image failed for --reason Truncated" in outcome.stderr
     assert "TooManyPixels (2)" in outcome.stderr and "NotAnImage (1)" in outcome.stderr
 
 
 def test_a_source_is_read_without_nets(store: Store, resource: dict[str, Any], tmp_path: Path) -> None:
-    outcome = called(store, resource, tmp_path, "read", "--json")
+    outcome = called(store, resource, tmp_path, "read", "--format=json")
     assert outcome.returncode == 0, outcome.stderr
     found = json.loads(outcome.stdout)
     assert (found["images"], found["unreadable"], found["shards"]) == (5, 0, 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from featx_job.models.fetch import NetFiles, Nets
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, rows_of_bucket
@@ -117,6 +118,30 @@ def test_a_layer_type_that_nobody_knows(runner: Runner, spec: Spec, tmp_path: Pa
 
 def test_a_layer_that_the_net_does_not_have(runner: Runner, spec: Spec) -> None:
     refused(runner, changed(spec, "extractor.layer", "poool"), "ModelInvalid", "'poool'", "pool")
+
+
+@pytest.mark.parametrize(
+    ("engine", "known", "unknown"), [("bigdl", b'"Eltwise"', b'"Eltwice"'), ("openvino", b"\x04Conv", b"\x04Konv")]
+)
+def test_a_net_that_executors_cannot_compile(
+    runner: Runner,
+    spec: Spec,
+    monkeypatch: pytest.MonkeyPatch,
+    needs_spark: None,
+    engine: str,
+    known: bytes,
+    unknown: bytes,
+) -> None:
+    right = Nets.files
+
+    def wrong(nets: Nets) -> NetFiles:
+        files = right(nets)
+        extractor = b"".join(files.extractor)
+        assert known in extractor
+        return NetFiles(files.detector, (extractor.replace(known, unknown),))
+
+    monkeypatch.setattr(Nets, "files", wrong)  # the driver knows what engines lack, and would refuse it first
+    refused(runner, {**spec, "engine": engine}, "ModelInvalid", f"engine {engine}", "tiny_extractor")
 
 
 def test_an_output_that_cannot_be_written_to(runner: Runner, spec: Spec) -> None:

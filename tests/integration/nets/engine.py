@@ -49,6 +49,11 @@ class Engine:
         """Returns another engine in the same JVM."""
         return Engine(self._gateway, self._threads, name, precision)
 
+    @property
+    def jvm(self) -> Any:
+        """The JVM, by py4j."""
+        return self._gateway.jvm
+
     def forward(self, network: bytes, images: Floats, batch: int = 8) -> list[Floats]:
         """Returns each output of the net, (n, numbers of an image), for images (n, channels, height, width)."""
         slices = [images[start : start + batch] for start in range(0, len(images), batch)]

@@ -30,7 +30,7 @@ PERSON, CAT, CUP = 1, 17, 47
 @pytest.fixture(scope="module")
 def detector() -> bytes:
     """The imported model, ONNX."""
-    return import_tfjs.imported(models.coco_of_tensorflow())[0]
+    return import_tfjs.import_ssd(models.coco_of_tensorflow())[0]
 
 
 def test_raw_boxes_and_scores_equal_tensorflows(
@@ -61,7 +61,7 @@ def test_things_are_found_where_they_are(detector: bytes, engine: Engine) -> Non
 
 
 def test_the_same_model_is_imported_to_the_same_bytes(detector: bytes) -> None:
-    assert import_tfjs.imported(models.coco_of_tensorflow())[0] == detector
+    assert import_tfjs.import_ssd(models.coco_of_tensorflow())[0] == detector
 
 
 def normalised(images: list[NDArray[np.uint8]]) -> Floats:
@@ -71,7 +71,7 @@ def normalised(images: list[NDArray[np.uint8]]) -> Floats:
 
 def tensorflows(inputs: Floats) -> tuple[Floats, Floats]:
     """Returns boxes (n, priors, 4), y0, x0, y1, x1, and scores (n, priors, classes) of TensorFlow's own graph."""
-    model = Core().read_model(import_tfjs.converted(models.coco_of_tensorflow(), [BOXES, SCORES]))
+    model = Core().read_model(import_tfjs.convert(models.coco_of_tensorflow(), [BOXES, SCORES]))
     compiled = Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = [compiled({INPUT: image[None]}) for image in inputs]
     boxes = np.concatenate([each[0].reshape(1, -1, 4) for each in found])

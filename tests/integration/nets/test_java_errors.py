@@ -1,12 +1,14 @@
-"""What the engine says of files and calls that are wrong."""
+"""What the engine says of files and calls that are wrong, and what the driver makes of Java's exceptions."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from featx_api.failures import FailureClass
+from featx_job.failures import from_java
 from py4j.protocol import Py4JJavaError
 
-from tests.integration.nets.engine import Engine
+from tests.integration.nets.engine import Engine, Name
 from tests.support.prepared_nets import file_of, load_extractor
 from tests.support.tiny_models import EXTRACTOR_SIZE, tiny_extractor
 
@@ -47,3 +49,29 @@ def test_a_batch_that_is_too_large_is_refused(engine: Engine, network: bytes) ->
 def test_a_net_is_converted_once_for_a_batch_size(engine: Engine, network: bytes) -> None:
     assert engine.compiled(network, 4).equals(engine.compiled(network, 4))
     assert not engine.compiled(network, 4).equals(engine.compiled(network, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "unknown"), [("bigdl", b'"Eltwise"', b'"Eltwice"'), ("openvino", b"\x04Conv", b"\x04Konv")]
+)
+def test_a_net_that_an_engine_cannot_compile_is_an_invalid_model(
+    engine: Engine, name: Name, known: bytes, unknown: bytes
+) -> None:
+    net = tiny_extractor()
+    network = file_of(load_extractor(net.prototxt(), net.caffemodel(), "pool", name))
+    assert known in network
+    with pytest.raises(Py4JJavaError) as refusal:
+        engine.of(name).compiled(network.replace(known, unknown), 2)
+    failure = from_java(engine.jvm.dev.featx, refusal.value.java_exception)
+    assert failure.class_ is FailureClass.MODEL_INVALID, failure
+    assert f"engine {name}" in str(failure) and "\n" not in str(failure)
+
+
+@pytest.mark.parametrize(
+    "name", ["AccessDenied", "UnknownHost", "No space left", "HBase at ", "ModelError", "SparkContext was shut down"]
+)
+def test_what_a_file_is_called_decides_nothing(engine: Engine, name: str) -> None:
+    java, text = engine.jvm.java, f"the store did not answer for 120 s: reading s3a://b/docs/{name}.jpg"
+    silent = java.net.SocketTimeoutException(text)
+    assert from_java(engine.jvm.dev.featx, java.io.IOException(text, silent)).class_ is FailureClass.STORE_UNREACHABLE
+    assert from_java(engine.jvm.dev.featx, java.io.IOException(text)).class_ is FailureClass.INTERNAL

@@ -65,6 +65,15 @@ def test_every_field_of_the_spec_is_described() -> None:
     assert [path for path, node in fields if not node.get("description")] == []
 
 
+def test_an_old_name_is_refused_by_a_rule_that_names_the_new_one() -> None:
+    stated = {rule["message"]: rule["rule"] for _, node in BOUNDED for rule in node.get("x-kubernetes-validations", [])}
+    assert {message: rule for message, rule in stated.items() if "was renamed" in message} == {
+        "spec.execution.shardPictures was renamed: use spec.execution.shardImages": "!has(self.shardPictures)",
+        "spec.quantization.pictures was renamed: use spec.quantization.images": "!has(self.pictures)",
+        "spec.extractor.binarize.method: pictureMean was renamed: use imageMean": "self.method != 'pictureMean'",
+    }
+
+
 def test_the_printed_columns_are_the_ones_that_people_watch() -> None:
     (version,) = yaml.safe_load(CRD_FILE.read_text())["spec"]["versions"]
     shown = [column["name"] for column in version["additionalPrinterColumns"] if not column.get("priority")]

@@ -25,12 +25,12 @@ def test_a_resource_is_found_among_other_documents(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("documents", [[], [good(), good()]], ids=["none", "two"])
-def test_a_file_must_hold_one_resource(tmp_path: Path, documents: list[object]) -> None:
-    with pytest.raises(CommandError, match="it must hold one"):
+def test_a_file_must_contain_one_resource(tmp_path: Path, documents: list[object]) -> None:
+    with pytest.raises(CommandError, match="must contain one resource of kind FeatureExtraction, but contains"):
         resource_file.read(written(tmp_path, *documents))
 
 
-def test_a_file_that_is_no_yaml_is_told_where(tmp_path: Path) -> None:
+def test_a_file_that_is_not_yaml_is_reported_with_the_line(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text("spec: [1, 2\n")
     with pytest.raises(CommandError, match=r"bad\.yaml is not YAML.*line 2"):

@@ -47,7 +47,7 @@ def test_a_docker_client_without_an_engine_does_not_count(monkeypatch: pytest.Mo
 
 
 def test_a_given_cluster_without_a_place_for_images_says_what_to_set() -> None:
-    with pytest.raises(ClusterError, match=r"set FEATX_IMAGE_PREFIX to where.*or unset KUBECONFIG"):
+    with pytest.raises(ClusterError, match=r"set FEATX_IMAGE_PREFIX, for example .*or unset KUBECONFIG"):
         choice.choose({"KUBECONFIG": "/home/me/config"}).load([BUILD])
 
 

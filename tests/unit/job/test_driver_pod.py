@@ -31,7 +31,7 @@ def test_long_addresses_and_a_long_failure_together_fit_too(
     uri = f"s3://bucket/{letter * length}"
     tables = [
         OutputTable(
-            uri=uri, kind=kind, format="parquet", record_count=2**40, bytes=2**50, manifest=f"{uri}/_manifest.json"
+            uri=uri, kind=kind, format="delta", record_count=2**40, bytes=2**50, manifest=f"{uri}/_manifest.json"
         )
         for kind in ("features", "quarantine")
     ]

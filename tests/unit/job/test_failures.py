@@ -1,52 +1,41 @@
-"""What Java says becomes a class, a line, and whether it is worth another attempt."""
+"""What nobody foresaw still becomes a class and one line."""
 
 from __future__ import annotations
 
 import errno
+import json
+from types import SimpleNamespace
 
-import pytest
-from featx_job.failures import of_java, of_lost_executors, of_unexpected
-
-SPARK = "org.apache.spark.SparkException: Job aborted due to stage failure: Task 1 in stage 0.0 failed 4 times\n"
-
-
-@pytest.mark.parametrize(
-    ("cause", "class_", "retryable"),
-    [
-        ("Caused by: java.lang.OutOfMemoryError: Java heap space", "OutOfMemory", True),
-        ("Caused by: java.nio.file.AccessDeniedException: s3a://a/b: Forbidden", "AccessDenied", False),
-        (
-            "Caused by: java.io.IOException: the store did not answer for 120 s: reading s3a://a/b",
-            "StoreUnreachable",
-            True,
-        ),
-        ("Caused by: java.net.ConnectException: Connection refused", "StoreUnreachable", True),
-        ("Caused by: java.io.IOException: No space left on device", "OutputFull", True),
-        ("ExecutorLostFailure (executor 1 exited caused by one of the running tasks)", "ExecutorLost", True),
-        ("Caused by: java.lang.IllegalStateException: surprise", "Internal", True),
-    ],
-)
-def test_a_java_exception_is_told_by_its_most_telling_cause(cause: str, class_: str, retryable: bool) -> None:
-    failure = of_java(SPARK + cause)
-    assert (failure.class_, failure.retryable) == (class_, retryable)
-    assert "\n" not in str(failure)
-
-
-def test_a_run_whose_executors_end_again_and_again_says_why_the_last_one_did() -> None:
-    failure = of_lost_executors("The executor with id 4 exited with exit code 137(SIGKILL, possible container OOM).")
-    assert (failure.class_, failure.retryable) == ("ExecutorLost", True)
-    assert "exit code 137" in str(failure)
-    assert "spec.execution.memory" in str(failure)
-    assert "memory" not in str(of_lost_executors("exit code 1"))
+from featx_api.failures import FailureClass
+from featx_job.failures import RunFailure, from_exception, from_java
 
 
 def test_what_nobody_foresaw_is_worth_another_attempt_and_is_one_line() -> None:
-    failure = of_unexpected(KeyError("a\nb"))
+    failure = from_exception(KeyError("a\nb"))
     assert (failure.class_, failure.retryable) == ("Internal", True)
     assert "\n" not in str(failure)
 
 
 def test_a_disk_that_is_full_is_told_from_what_nobody_foresaw() -> None:
-    full = of_unexpected(OSError(errno.ENOSPC, "No space left on device", "/volume/table"))
+    full = from_exception(OSError(errno.ENOSPC, "No space left on device", "/volume/table"))
     assert (full.class_, full.retryable) == ("OutputFull", True)
     assert "/volume/table" in str(full)
+
+
+def test_an_exception_whose_text_names_a_class_is_not_of_it() -> None:
+    assert from_exception(ValueError("docs/AccessDenied.jpg: No space left")).class_ is FailureClass.INTERNAL
+
+
+def test_java_says_of_its_exceptions_what_class_they_are() -> None:
+    told = json.dumps({"class": "SecretIncomplete", "message": "Secret a has no key b"})
+    thrown = object()
+    describe = {thrown: told}.__getitem__
+    packages = SimpleNamespace(failure=SimpleNamespace(Failures=SimpleNamespace(describe=describe)))
+    failure = from_java(packages, thrown)
+    assert (failure.class_, failure.retryable) == (FailureClass.SECRET_INCOMPLETE, False)
+    assert str(failure) == "Secret a has no key b"
+
+
+def test_the_registry_alone_decides_on_a_retry() -> None:
+    for class_ in FailureClass:
+        assert RunFailure(class_, "").retryable is class_.retryable

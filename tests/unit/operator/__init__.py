@@ -1,1 +1,1 @@
-"""Unit tests of the operator: decisions against a world without a cluster, time by hand."""
+"""Unit tests of the operator: decisions in a simulated world, with a clock that the tests advance."""

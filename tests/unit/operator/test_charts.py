@@ -1,4 +1,4 @@
-"""The charts' files agree with what they are made from."""
+"""The charts agree with the code that they are generated from or configure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from featx_operator.settings import Settings
 CHARTS = Path(__file__).parents[3] / "charts"
 
 
-def test_the_crd_chart_holds_the_generated_crd() -> None:
+def test_the_crd_chart_contains_the_generated_crd() -> None:
     assert (CHARTS / "featx-crds/templates/featureextractions.featx.dev.yaml").read_text() == render()
 
 
-def test_the_values_satisfy_their_schema_and_each_is_in_it() -> None:
+def test_the_values_satisfy_their_schema_which_covers_all_of_them() -> None:
     schema = json.loads((CHARTS / "featx/values.schema.json").read_text())
     values = yaml.safe_load((CHARTS / "featx/values.yaml").read_text())
     jsonschema.validate(values, schema)
@@ -29,19 +29,19 @@ def test_the_values_satisfy_their_schema_and_each_is_in_it() -> None:
 @pytest.mark.parametrize(
     "bad", [{"namespaces": []}, {"namespaces": ["Team A"]}, {"settings": {"PATH": "x"}}, {"image": ""}, {"imgae": "x"}]
 )
-def test_values_that_can_not_work_are_refused(bad: dict[str, object]) -> None:
+def test_invalid_values_are_rejected(bad: dict[str, object]) -> None:
     schema = json.loads((CHARTS / "featx/values.schema.json").read_text())
     values = yaml.safe_load((CHARTS / "featx/values.yaml").read_text())
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(values | bad, schema)
 
 
-def test_the_deployment_sets_only_what_the_operator_reads() -> None:
+def test_the_deployment_sets_only_variables_that_the_operator_reads() -> None:
     text = (CHARTS / "featx/templates/deployment.yaml").read_text()
     known = {f"FEATX_{name.upper()}" for name in Settings.__dataclass_fields__}
     assert set(re.findall(r"FEATX_[A-Z_]+", text)) <= known
 
 
-def test_every_verb_is_listed_by_name() -> None:
+def test_no_role_uses_a_wildcard() -> None:
     for path in (CHARTS / "featx/templates").glob("*-access.yaml"):
         assert not re.search(r"['\"]\*['\"]", path.read_text()), path.name

@@ -1,12 +1,12 @@
-"""What the API server's refusals mean, and what may be adopted."""
+"""Classification of the API server's refusals, and the rule of adoption."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from featx_operator.cluster.client import ApiError
-from featx_operator.cluster.creation import foreign, refusal_of
+from featx_operator.cluster.creation import refusal_of, refuse_adoption
+from featx_operator.cluster.transport import ApiError
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from featx_operator.cluster.creation import foreign, refusal_of
         (422, 'Pod "a" is invalid: spec.containers[0].image', "DriverRefused"),
     ],
 )
-def test_refusals_are_told_apart(status: int, message: str, reason: str) -> None:
+def test_a_refusal_is_classified_by_its_cause(status: int, message: str, reason: str) -> None:
     refusal = refusal_of(ApiError(status, message))
     assert (refusal.reason, refusal.message) == (reason, message)
 
@@ -34,5 +34,7 @@ def test_refusals_are_told_apart(status: int, message: str, reason: str) -> None
     ],
 )
 def test_only_the_runs_own_children_are_adopted(owners: list[dict[str, Any]], reason: str | None) -> None:
-    refusal = foreign({"kind": "Pod", "metadata": {"name": "catalog-1-driver", "ownerReferences": owners}}, "u-1")
+    refusal = refuse_adoption(
+        {"kind": "Pod", "metadata": {"name": "catalog-1-driver", "ownerReferences": owners}}, "u-1"
+    )
     assert (refusal.reason if refusal else None) == reason

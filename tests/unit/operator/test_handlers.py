@@ -1,4 +1,4 @@
-"""What kopf is told."""
+"""kopf's settings."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from featx_operator.handlers import operator_settings
 from featx_operator.settings import Settings
 
 
-def test_a_watch_that_is_refused_is_tried_for_ever() -> None:
+def test_a_refused_watch_is_retried_forever() -> None:
     backoffs = operator_settings(Settings()).networking.error_backoffs
     assert isinstance(backoffs, Iterable)
     assert len(list(islice(backoffs, 1000))) == 1000
     assert len(list(islice(backoffs, 1000))) == 1000  # and again, for the next watch
 
 
-def test_nothing_is_asked_for_outside_of_the_namespaces() -> None:
+def test_kopf_needs_no_permissions_outside_the_namespaces() -> None:
     settings = operator_settings(Settings())
     assert settings.scanning.disabled
     assert settings.peering.standalone

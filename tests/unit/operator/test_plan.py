@@ -1,4 +1,4 @@
-"""What the operator decides, case by case."""
+"""The operator's decisions, case by case."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import Any
 
 import pytest
 from featx_operator.settings import Settings
-from featx_operator.state.observed import Refusal, Waiting, progress_from
+from featx_operator.state.observed import PodWaiting, Refusal, progress_from
 
 from tests.unit.operator.world import START, World, running
 
 
-def test_a_new_run_puts_its_start_on_record_before_anything_is_created() -> None:
+def test_the_start_is_recorded_before_anything_is_created() -> None:
     world = World()
     first = world.reconcile()
     assert (world.created, first.requeue_after) == ([], 0)
     assert (world.status.attempt, world.status.start_time) == (1, START)
 
 
-def test_then_its_first_driver_is_created() -> None:
+def test_a_started_run_creates_its_first_driver() -> None:
     world = World()
-    world.settle()
+    world.converge()
     assert world.created == ["catalog-1-driver"]
     assert world.config_maps == {"catalog-1-job"}
     assert world.status.driver and world.status.driver.pod_name == "catalog-1-driver"
-    assert world.said("Succeeded") == ("Unknown", "Pending")
-    assert world.said("QuotaReserved") == ("True", "Reserved")
+    assert world.state("Succeeded") == ("Unknown", "Pending")
+    assert world.state("QuotaReserved") == ("True", "Reserved")
 
 
-def test_all_conditions_are_there_from_the_first_write() -> None:
+def test_the_first_write_contains_all_conditions() -> None:
     world = World()
     world.reconcile()
     assert len(world.status.conditions) == 8
@@ -38,50 +38,50 @@ def test_all_conditions_are_there_from_the_first_write() -> None:
 
 def test_a_running_driver_is_ready_and_its_executors_are_counted() -> None:
     world = running()
-    assert world.said("DriverReady") == ("True", "Running")
-    assert world.said("ExecutorsReady") == ("False", "Waiting")
-    world.executors(ready=1, waiting=1).settle()
+    assert world.state("DriverReady") == ("True", "Running")
+    assert world.state("ExecutorsReady") == ("False", "Waiting")
+    world.executors(ready=1, waiting=1).converge()
     assert world.status.executors and world.status.executors.summary == "1/2"
-    world.executors(ready=2).settle()
-    assert world.said("ExecutorsReady") == ("True", "AllReady")
+    world.executors(ready=2).converge()
+    assert world.state("ExecutorsReady") == ("True", "AllReady")
 
 
 def test_executors_of_an_earlier_attempt_do_not_count() -> None:
     world = running().executors(ready=2)
-    world.fail().advance(60).settle()
-    world.run().settle()
+    world.fail().advance(60).converge()
+    world.run().converge()
     assert world.status.attempt == 2
     assert world.status.executors and world.status.executors.ready == 0
 
 
-def test_with_dynamic_allocation_every_executor_pod_is_one_that_is_wanted() -> None:
+def test_with_dynamic_allocation_every_executor_pod_counts_as_desired() -> None:
     world = running(execution={"minExecutors": 1, "maxExecutors": 8}).executors(ready=2, waiting=3)
-    world.settle()
+    world.converge()
     assert world.status.executors and world.status.executors.summary == "2/5"
 
 
-def test_why_executors_do_not_start_is_told() -> None:
+def test_the_reason_why_executors_do_not_start_is_reported() -> None:
     world = running().executors(ready=0, waiting=1)
-    world._update("catalog-1-exec-0", waiting=Waiting("Unschedulable", "0/1 nodes are available"))
-    world.settle()
-    assert world.said("ExecutorsReady") == ("False", "Unschedulable")
+    world._update("catalog-1-exec-0", waiting=PodWaiting("Unschedulable", "0/1 nodes are available"))
+    world.converge()
+    assert world.state("ExecutorsReady") == ("False", "Unschedulable")
     assert "0/1 nodes" in world.condition("ExecutorsReady").message
 
 
-def test_a_run_succeeds_by_its_drivers_word() -> None:
+def test_a_run_succeeds_when_its_driver_reports_success() -> None:
     world = running().succeed(42)
-    world.settle()
-    assert world.said("Succeeded") == ("True", "Completed")
-    assert world.said("Reconciling") == ("False", "Finished")
+    world.converge()
+    assert world.state("Succeeded") == ("True", "Completed")
+    assert world.state("Reconciling") == ("False", "Finished")
     assert world.status.outputs[0].record_count == 42
     assert world.status.progress and world.status.progress.summary == "42/42"
     assert world.status.completion_time == START
 
 
-def test_an_exit_code_of_0_without_a_word_is_no_success() -> None:
+def test_exit_code_0_without_a_report_is_not_a_success() -> None:
     world = running().end(0)
-    world.settle()
-    assert world.said("Succeeded") == ("Unknown", "BackingOff")
+    world.converge()
+    assert world.state("Succeeded") == ("Unknown", "BackingOff")
     assert world.status.failure and world.status.failure.class_ == "DriverExited"
 
 
@@ -89,7 +89,7 @@ def test_an_exit_code_of_0_without_a_word_is_no_success() -> None:
     ("end", "class_", "retried"),
     [
         ({"code": 1}, "DriverExited", True),
-        ({"code": 2}, "DriverExited", False),
+        ({"code": 2}, "DriverFailed", False),
         ({"code": 1, "message": "{not json"}, "DriverExited", True),
         ({"code": 137}, "DriverExited", True),
         ({"code": 137, "reason": "OOMKilled"}, "DriverOutOfMemory", True),
@@ -98,89 +98,121 @@ def test_an_exit_code_of_0_without_a_word_is_no_success() -> None:
         ({"code": 137, "disruption": "Evicted", "message": ""}, "DriverEvicted", True),
     ],
 )
-def test_a_driver_that_ended_without_an_outcome_is_judged_by_its_pod(
+def test_a_driver_that_ended_without_a_report_is_classified_by_its_pod(
     end: dict[str, Any], class_: str, retried: bool
 ) -> None:
     world = running().end(**end)
-    world.settle()
+    world.converge()
     assert world.status.failure and world.status.failure.class_ == class_
-    assert world.said("Succeeded")[0] == ("Unknown" if retried else "False")
+    assert world.state("Succeeded")[0] == ("Unknown" if retried else "False")
 
 
-def test_an_evicted_pod_without_container_status_is_judged_too() -> None:
+def test_an_evicted_pod_without_container_status_is_classified_too() -> None:
     world = running()
     world._update("catalog-1-driver", phase="Failed", disruption="Evicted", message="The node was low on memory")
-    world.settle()
+    world.converge()
     assert world.status.failure and "low on memory" in world.status.failure.message
-    assert world.said("Succeeded") == ("Unknown", "BackingOff")
+    assert world.state("Succeeded") == ("Unknown", "BackingOff")
 
 
-def test_a_permanent_failure_ends_the_run_with_its_class_as_reason() -> None:
+def test_a_permanent_failure_fails_the_run_with_its_class_as_reason() -> None:
     world = running().fail("ModelDigestMismatch", retryable=False)
-    world.settle()
-    assert world.said("Succeeded") == ("False", "ModelDigestMismatch")
-    assert world.said("Stalled") == ("True", "ModelDigestMismatch")
+    world.converge()
+    assert world.state("Succeeded") == ("False", "ModelDigestMismatch")
+    assert world.state("Stalled") == ("True", "ModelDigestMismatch")
     assert world.created == ["catalog-1-driver"]
 
 
-def test_attempts_back_off_and_end_at_the_limit() -> None:
+@pytest.mark.parametrize("class_", ["Access Denied", "", "BrandNew", "a\nb", "Ünbekannt", "x" * 128])
+@pytest.mark.parametrize("retryable", [True, False])
+def test_a_class_that_is_not_in_the_registry_is_quoted_under_one_that_is(class_: str, retryable: bool) -> None:
+    world = running().fail(class_, retryable)
+    world.converge()
+    expected = "UnknownFailure" if retryable else "UnknownPermanentFailure"
+    assert world.status.failure and world.status.failure.class_ == expected
+    assert repr(class_) in world.status.failure.message and "no answer" in world.status.failure.message
+    assert world.state("Succeeded") == (("Unknown", "BackingOff") if retryable else ("False", expected))
+    assert repr(class_) in world.condition("Succeeded").message
+
+
+def test_the_registry_decides_on_a_retry_whatever_the_driver_thinks() -> None:
+    world = running().fail("ModelInvalid", retryable=True)
+    world.converge()
+    assert world.state("Succeeded") == ("False", "ModelInvalid")
+
+
+def test_a_long_message_of_the_kubelet_is_cut_to_what_the_status_holds() -> None:
+    world = running().end(143, disruption="Evicted")
+    world._update("catalog-1-driver", message="the node is low on memory " * 500)
+    world.converge()
+    assert world.status.failure and world.status.failure.class_ == "DriverEvicted"
+
+
+def test_a_driver_stuck_for_no_reason_of_ours_did_not_start() -> None:
+    world = World(backoffLimit=1)
+    world.converge()
+    world.wait("ContainerCreating", scheduled=True).advance(900).converge()
+    assert world.status.failure and world.status.failure.class_ == "DriverNotStarted"
+
+
+def test_attempts_back_off_and_stop_at_the_limit() -> None:
     world = running(backoffLimit=2)
     waits = []
-    while world.said("Succeeded")[0] == "Unknown":
+    while world.state("Succeeded")[0] == "Unknown":
         world.fail()
-        decided = world.settle()
-        if decided.requeue_after is not None:
-            waits.append(decided.requeue_after)
-            assert world.said("Succeeded") == ("Unknown", "BackingOff")
-            world.advance(decided.requeue_after).settle()
-            world.run().settle()
+        decision = world.converge()
+        if decision.requeue_after is not None:
+            waits.append(decision.requeue_after)
+            assert world.state("Succeeded") == ("Unknown", "BackingOff")
+            world.advance(decision.requeue_after).converge()
+            world.run().converge()
     assert waits == [10, 20]
     assert world.created == ["catalog-1-driver", "catalog-2-driver", "catalog-3-driver"]
-    assert world.said("Succeeded") == ("False", "BackoffLimitExceeded")
+    assert world.state("Succeeded") == ("False", "BackoffLimitExceeded")
     assert world.status.failure and world.status.failure.class_ == "StoreUnreachable"
 
 
-def test_no_driver_is_created_before_its_time() -> None:
+def test_no_driver_is_created_before_the_back_off_has_passed() -> None:
     world = running().fail()
-    world.settle()
-    world.advance(9).settle()
+    world.converge()
+    world.advance(9).converge()
     assert world.created == ["catalog-1-driver"]
-    world.advance(1).settle()
+    world.advance(1).converge()
     assert world.created == ["catalog-1-driver", "catalog-2-driver"]
 
 
-def test_the_wait_has_a_cap() -> None:
+def test_the_back_off_is_capped() -> None:
     world = running(backoffLimit=100)
     world.body["status"]["failedAttempts"] = 40
     world.fail()
-    assert world.settle().requeue_after == 360
+    assert world.converge().requeue_after == 360
 
 
-def test_a_driver_that_was_deleted_is_followed_by_the_next_attempt() -> None:
+def test_a_deleted_driver_leads_to_the_next_attempt() -> None:
     world = running()
     del world.pods["catalog-1-driver"]
-    world.settle()
+    world.converge()
     assert world.status.failure and world.status.failure.class_ == "DriverLost"
-    world.advance(10).settle()
+    world.advance(10).converge()
     assert world.driver.name == "catalog-2-driver"
 
 
-def test_no_second_driver_while_one_is_being_deleted() -> None:
+def test_no_second_driver_is_created_while_one_is_being_deleted() -> None:
     world = running().delete("catalog-1-driver")
-    world.settle()
-    assert world.said("DriverReady") == ("False", "Terminating")
+    world.converge()
+    assert world.state("DriverReady") == ("False", "Terminating")
     assert world.created == ["catalog-1-driver"]
 
 
 def test_executors_that_outlive_their_driver_are_stopped() -> None:
     world = running().executors(ready=2)
-    world.succeed().settle()
+    world.succeed().converge()
     world.finish_deletions()
     assert list(world.pods) == ["catalog-1-driver"]
 
 
 @pytest.mark.parametrize(
-    ("waiting", "scheduled", "reason", "says"),
+    ("waiting", "scheduled", "reason", "message"),
     [
         (("Unschedulable", "0/3 nodes are available"), False, "Unschedulable", "0/3 nodes"),
         (("Unschedulable", 'persistentvolumeclaim "data" not found'), False, "ClaimNotFound", "data"),
@@ -189,214 +221,240 @@ def test_executors_that_outlive_their_driver_are_stopped() -> None:
         (("ContainerCreating", ""), True, "Starting", ""),
     ],
 )
-def test_what_a_driver_waits_for_is_told(waiting: tuple[str, str], scheduled: bool, reason: str, says: str) -> None:
+def test_the_reason_why_a_driver_does_not_start_is_reported(
+    waiting: tuple[str, str], scheduled: bool, reason: str, message: str
+) -> None:
     world = World()
-    world.settle()
-    world.wait(*waiting, scheduled=scheduled).settle()
-    assert world.said("DriverReady") == ("False", reason)
-    assert says in world.condition("DriverReady").message
+    world.converge()
+    world.wait(*waiting, scheduled=scheduled).converge()
+    assert world.state("DriverReady") == ("False", reason)
+    assert message in world.condition("DriverReady").message
 
 
-def test_a_missing_secret_fails_the_run_after_a_short_grace() -> None:
+def test_a_missing_secret_fails_the_run_after_a_grace_period() -> None:
     world = World()
-    world.settle()
+    world.converge()
     world.wait("ContainerCreating", scheduled=True)
-    world.mount_problem = Waiting("FailedMount", 'MountVolume.SetUp failed for volume "s": secret "store" not found')
-    world.advance(29).settle()
-    assert world.said("DriverReady") == ("False", "SecretNotFound")
-    assert world.said("Succeeded")[0] == "Unknown"
-    world.advance(1).settle()
-    assert world.said("Succeeded") == ("False", "SecretNotFound")
+    world.mount_failure = PodWaiting("FailedMount", 'MountVolume.SetUp failed for volume "s": secret "store" not found')
+    world.advance(29).converge()
+    assert world.state("DriverReady") == ("False", "SecretNotFound")
+    assert world.state("Succeeded")[0] == "Unknown"
+    world.advance(1).converge()
+    assert world.state("Succeeded") == ("False", "SecretNotFound")
     assert "store" in world.condition("Succeeded").message
     assert world.pods == {}
 
 
-def test_a_secret_that_was_missing_before_the_grace_was_over_may_be_there_by_now() -> None:
+def test_a_secret_reported_missing_only_during_the_grace_period_does_not_fail_the_run() -> None:
     world = World()
-    world.settle()
+    world.converge()
     world.wait("ContainerCreating", scheduled=True)
-    missed = 'MountVolume.SetUp failed for volume "s": secret "store" not found'
-    world.mount_problem = Waiting("FailedMount", missed, START + timedelta(seconds=16))
-    world.advance(40).settle()
-    assert world.said("Succeeded")[0] == "Unknown"
-    world.mount_problem = Waiting("FailedMount", missed, START + timedelta(seconds=32))
-    world.settle()
-    assert world.said("Succeeded") == ("False", "SecretNotFound")
+    missing = 'MountVolume.SetUp failed for volume "s": secret "store" not found'
+    world.mount_failure = PodWaiting("FailedMount", missing, START + timedelta(seconds=16))
+    world.advance(40).converge()
+    assert world.state("Succeeded")[0] == "Unknown"
+    world.mount_failure = PodWaiting("FailedMount", missing, START + timedelta(seconds=32))
+    world.converge()
+    assert world.state("Succeeded") == ("False", "SecretNotFound")
 
 
-def test_a_driver_that_never_starts_is_a_failed_attempt() -> None:
+def test_a_driver_that_never_starts_fails_its_attempt() -> None:
     world = World(backoffLimit=1)
-    world.settle()
-    world.wait("ImagePullBackOff", "no such image").advance(900).settle()
+    world.converge()
+    world.wait("ImagePullBackOff", "no such image").advance(900).converge()
     assert world.status.failed_attempts == 1
     assert world.status.failure and world.status.failure.class_ == "ImageUnavailable"
     assert world.pods == {}  # the driver that never started is gone before the next one
 
 
-def test_the_deadline_is_over_all_attempts() -> None:
+def test_a_long_message_of_a_driver_that_never_starts_fits_into_the_status() -> None:
+    world = World(backoffLimit=1)
+    world.converge()
+    world.wait("ImagePullBackOff", "x" * 10_000).advance(900).converge()
+    assert world.status.failure and world.status.failure.class_ == "ImageUnavailable"
+    assert len(world.status.failure.message) == 4096
+
+
+def test_the_deadline_covers_all_attempts() -> None:
     world = running(activeDeadlineSeconds=100)
-    world.advance(60).fail().settle()
-    world.advance(20).settle()
+    world.advance(60).fail().converge()
+    world.advance(20).converge()
     world.run()
-    assert world.settle().requeue_after == 20
-    world.advance(20).settle()
-    assert world.said("Succeeded") == ("False", "DeadlineExceeded")
+    assert world.converge().requeue_after == 20
+    world.advance(20).converge()
+    assert world.state("Succeeded") == ("False", "DeadlineExceeded")
     assert world.driver.deleting
 
 
-def test_a_success_that_came_with_the_deadline_is_a_success() -> None:
+def test_a_success_at_the_deadline_counts() -> None:
     world = running(activeDeadlineSeconds=100)
-    world.advance(100).succeed().settle()
-    assert world.said("Succeeded") == ("True", "Completed")
+    world.advance(100).succeed().converge()
+    assert world.state("Succeeded") == ("True", "Completed")
 
 
-def test_suspend_is_on_record_before_anything_is_deleted() -> None:
+def test_suspension_is_recorded_before_anything_is_deleted() -> None:
     world = running().change(suspend=True)
     world.reconcile()
-    assert world.said("Suspended") == ("False", "Suspending")
+    assert world.state("Suspended") == ("False", "Suspending")
     assert not world.driver.deleting
 
 
-def test_a_run_is_suspended_when_no_pod_is_left() -> None:
+def test_a_run_is_suspended_once_all_pods_are_gone() -> None:
     world = running().executors(ready=1).change(suspend=True)
-    world.settle()
-    assert world.said("Suspended") == ("False", "Suspending")
-    world.finish_deletions().settle()
-    assert world.said("Suspended") == ("True", "Suspended")
+    world.converge()
+    assert world.state("Suspended") == ("False", "Suspending")
+    world.finish_deletions().converge()
+    assert world.state("Suspended") == ("True", "Suspended")
     assert world.pods == {}
 
 
-def test_a_resumed_run_goes_on_with_the_next_attempt_that_does_not_count() -> None:
+def test_a_resumed_run_starts_a_new_attempt_that_does_not_count_as_failed() -> None:
     world = running(backoffLimit=0).change(suspend=True)
-    world.settle()
-    world.finish_deletions().settle()
-    world.advance(1000).change(suspend=False).settle()
+    world.converge()
+    world.finish_deletions().converge()
+    world.advance(1000).change(suspend=False).converge()
     assert world.driver.name == "catalog-2-driver"
     assert (world.status.failed_attempts, world.status.attempt) == (0, 2)
     assert world.status.start_time == START + timedelta(seconds=1000)
 
 
-def test_a_run_that_is_resumed_while_it_stops_is_stopped_first() -> None:
+def test_a_run_resumed_while_stopping_stops_completely_first() -> None:
     world = running(backoffLimit=0).change(suspend=True)
-    world.settle()
-    world.change(suspend=False).settle()
-    assert world.said("Suspended") == ("False", "Suspending")
-    world.finish_deletions().settle()
+    world.converge()
+    world.change(suspend=False).converge()
+    assert world.state("Suspended") == ("False", "Suspending")
+    world.finish_deletions().converge()
     assert world.driver.name == "catalog-2-driver"
     assert world.status.failed_attempts == 0
 
 
-def test_a_run_that_was_born_suspended_does_not_start() -> None:
+def test_a_run_created_suspended_does_not_start() -> None:
     world = World(suspend=True)
-    world.settle()
+    world.converge()
     assert (world.created, world.status.start_time) == ([], None)
-    world.change(suspend=False).settle()
+    world.change(suspend=False).converge()
     assert world.created == ["catalog-1-driver"]
 
 
-def test_the_deadline_rests_while_a_run_is_suspended() -> None:
+def test_time_in_suspension_does_not_count_towards_the_deadline() -> None:
     world = running(activeDeadlineSeconds=100).change(suspend=True)
-    world.settle()
-    world.finish_deletions().advance(500).settle()
-    world.change(suspend=False).settle()
-    assert world.said("Succeeded")[0] == "Unknown"
+    world.converge()
+    world.finish_deletions().advance(500).converge()
+    world.change(suspend=False).converge()
+    assert world.state("Succeeded")[0] == "Unknown"
 
 
-def test_what_exceeds_the_quota_is_held_and_tried_again() -> None:
+def test_an_exceeded_quota_is_retried_with_a_growing_wait() -> None:
     world = World()
     world.refusal = Refusal("QuotaExceeded", "exceeded quota: team, requested: memory=2Gi")
     waits = []
     for _ in range(8):
-        decided = world.settle()
-        assert decided.requeue_after
-        waits.append(decided.requeue_after)
-        world.advance(decided.requeue_after)
+        decision = world.converge()
+        assert decision.requeue_after
+        waits.append(decision.requeue_after)
+        world.advance(decision.requeue_after)
     assert waits == [2, 2, 4, 8, 16, 32, 64, 120]
-    assert world.said("QuotaReserved") == ("False", "QuotaExceeded")
+    assert world.state("QuotaReserved") == ("False", "QuotaExceeded")
     assert world.status.failed_attempts == 0
     world.refusal = None
-    world.settle()
-    assert world.said("QuotaReserved") == ("True", "Reserved")
+    world.converge()
+    assert world.state("QuotaReserved") == ("True", "Reserved")
 
 
 @pytest.mark.parametrize(("reason", "stalled"), [("NameTaken", "True"), ("PreviousRunTerminating", "False")])
-def test_a_name_that_is_taken_is_told_and_waited_for(reason: str, stalled: str) -> None:
+def test_a_taken_name_is_reported_and_retried(reason: str, stalled: str) -> None:
     world = World()
-    world.refusal = Refusal(reason, "Pod catalog-1-driver exists and is not this run's")
-    assert world.settle().requeue_after == 2
-    assert world.said("DriverReady") == ("False", reason)
-    assert world.said("Stalled") == (stalled, reason)
+    world.refusal = Refusal(reason, "Pod catalog-1-driver already exists and is not owned by this resource")
+    assert world.converge().requeue_after == 2
+    assert world.state("DriverReady") == ("False", reason)
+    assert world.state("Stalled") == (stalled, reason)
     world.refusal = None
-    world.settle()
-    assert world.said("Stalled") == ("False", "AsExpected")
+    world.converge()
+    assert world.state("Stalled") == ("False", "AsExpected")
 
 
-def test_after_its_time_to_live_pods_and_config_maps_go_and_nothing_runs_again() -> None:
+def test_after_the_ttl_pods_and_config_maps_are_deleted_and_nothing_runs_again() -> None:
     world = running(ttlSecondsAfterFinished=60).fail()
-    world.settle()
-    world.advance(10).settle()
+    world.converge()
+    world.advance(10).converge()
     world.run().succeed()
-    assert world.settle().requeue_after == 60
+    assert world.converge().requeue_after == 60
     assert len(world.pods) == len(world.config_maps) == 2
-    world.advance(60).settle()
+    world.advance(60).converge()
     assert (world.pods, world.config_maps) == ({}, set())
-    world.change(suspend=True).settle()
-    world.change(suspend=False).advance(1000).settle()
-    assert (world.pods, world.said("Succeeded")) == ({}, ("True", "Completed"))
+    world.change(suspend=True).converge()
+    world.change(suspend=False).advance(1000).converge()
+    assert (world.pods, world.state("Succeeded")) == ({}, ("True", "Completed"))
 
 
-def test_a_resource_that_is_being_deleted_is_left_to_the_collector() -> None:
+def test_a_resource_in_deletion_is_left_to_the_garbage_collector() -> None:
     world = World()
     world.body["metadata"]["deletionTimestamp"] = "2026-11-25T12:00:00Z"
-    world.settle()
+    world.converge()
     assert (world.created, world.written) == ([], [])
 
 
-def test_a_spec_that_the_models_refuse_is_reported_and_starts_once_it_is_mended() -> None:
+def test_a_spec_that_the_models_reject_is_reported_and_starts_once_it_is_fixed() -> None:
     world = World(backoffLimit=1000)
-    world.settle()
-    assert world.said("Accepted") == ("False", "SpecInvalid")
+    world.converge()
+    assert world.state("Accepted") == ("False", "SpecInvalid")
     assert "spec.backoffLimit" in world.condition("Accepted").message
     assert world.created == []
-    world.change(backoffLimit=3).settle()
+    world.change(backoffLimit=3).converge()
     assert world.created == ["catalog-1-driver"]
 
 
-def test_progress_is_written_at_once_and_then_every_ten_seconds() -> None:
+def test_a_finished_run_stays_finished_even_if_the_models_reject_its_spec() -> None:
+    world = running().succeed(3)
+    world.converge()
+    written = len(world.written)
+    world.change(backoffLimit=1000).advance(100).converge()
+    assert world.state("Succeeded") == ("True", "Completed")
+    assert len(world.written) == written
+
+
+def test_a_failure_class_never_prevents_the_end_of_a_run() -> None:
+    world = running().fail("SpecInvalid", retryable=False)
+    world.converge()
+    assert world.state("Succeeded") == ("False", "SpecInvalid")
+    assert world.status.failed_attempts == 1
+
+
+def test_progress_is_written_immediately_and_then_every_ten_seconds() -> None:
     world = running()
     for second in range(31):
-        world.report(second).settle()
+        world.report(second).converge()
         world.advance(1)
     shown = [(when - START, status.progress.images_done) for when, status in world.written if status.progress]
     assert shown == [(timedelta(seconds=s), s) for s in (0, 10, 20, 30)]
 
 
-def test_progress_that_is_held_back_is_written_when_it_may_be() -> None:
+def test_throttled_progress_is_written_after_the_interval() -> None:
     world = running().report(1)
-    world.settle()
+    world.converge()
     world.advance(3).report(2)
-    assert world.settle().requeue_after == 7
-    world.advance(7).settle()
+    assert world.converge().requeue_after == 7
+    world.advance(7).converge()
     assert world.status.progress and world.status.progress.images_done == 2
 
 
-def test_the_end_does_not_wait_for_the_interval() -> None:
+def test_final_progress_is_written_without_waiting_for_the_interval() -> None:
     world = running().report(50)
-    world.settle()
-    world.advance(1).report(60).fail("TooManyFailures", retryable=False).settle()
+    world.converge()
+    world.advance(1).report(60).fail("TooManyFailures", retryable=False).converge()
     assert world.status.progress and world.status.progress.images_done == 60
 
 
-def test_progress_that_can_not_be_read_is_passed_over() -> None:
+def test_malformed_progress_is_ignored() -> None:
     world = running()
     world._update("catalog-1-driver", progress=progress_from("catalog-1-driver", "{"))
-    world.settle()
+    world.converge()
     assert world.status.progress is None
-    assert world.said("DriverReady") == ("True", "Running")
+    assert world.state("DriverReady") == ("True", "Running")
 
 
-def test_settings_change_the_times() -> None:
+def test_the_back_off_follows_the_settings() -> None:
     world = World(Settings(backoff_seconds=1))
-    world.settle()
+    world.converge()
     world.run().fail()
-    assert world.settle().requeue_after == 1
+    assert world.converge().requeue_after == 1

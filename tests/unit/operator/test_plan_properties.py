@@ -1,4 +1,4 @@
-"""What holds whatever happens, in any order, with the operator dying between any two steps."""
+"""Invariants of a run under random events, with the operator crashing between any two steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from featx_api.status import FeatureExtractionStatus
 from featx_operator.decisions import conditions
 from featx_operator.decisions.plan import is_finished
-from featx_operator.state.observed import Refusal, Waiting
+from featx_operator.state.observed import PodWaiting, Refusal
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -16,7 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.unit.operator.world import DiedError, World
 
 PROGRESS_SECONDS = 10
-REACTIONS = st.sampled_from(["rests", "rests", "rests", "looks once", "dies at 0", "dies at 1", "dies at 2", "sleeps"])
+REACTIONS = st.sampled_from(
+    ["converges", "converges", "converges", "reconciles once", "dies at 0", "dies at 1", "dies at 2", "is away"]
+)
 
 
 class RunOfOneResource(RuleBasedStateMachine):
@@ -37,10 +39,10 @@ class RunOfOneResource(RuleBasedStateMachine):
         return any(pod.role == "driver" and not pod.ended for pod in self.world.pods.values())
 
     def then(self, reaction: str) -> None:
-        """What the operator makes of it: comes to rest, does one reconcile, dies in the middle of one, or sleeps."""
-        if reaction == "rests":
-            self.world.settle()
-        elif reaction == "looks once":
+        """The operator reacts: it converges, reconciles once, dies in the middle of a reconcile, or is away."""
+        if reaction == "converges":
+            self.world.converge()
+        elif reaction == "reconciles once":
             self.world.reconcile()
         elif reaction.startswith("dies"):
             with contextlib.suppress(DiedError):
@@ -52,7 +54,7 @@ class RunOfOneResource(RuleBasedStateMachine):
         self.then(then)
 
     @rule(refused=st.booleans(), then=REACTIONS)
-    def quota(self, refused: bool, then: str) -> None:
+    def quota_changes(self, refused: bool, then: str) -> None:
         self.world.refusal = Refusal("QuotaExceeded", "exceeded quota") if refused else None
         self.then(then)
 
@@ -61,6 +63,11 @@ class RunOfOneResource(RuleBasedStateMachine):
         suspended = self.world.body["spec"].get("suspend", False)
         self.resumes += suspended
         self.world.change(suspend=not suspended)
+        self.then(then)
+
+    @rule(valid=st.booleans(), then=REACTIONS)
+    def an_upgrade_rejects_or_accepts_the_spec(self, valid: bool, then: str) -> None:
+        self.world.change(backoffLimit=self.limit if valid else 1000)
         self.then(then)
 
     @rule(then=REACTIONS)
@@ -79,7 +86,7 @@ class RunOfOneResource(RuleBasedStateMachine):
     def the_driver_can_not_start(self, missing_secret: bool, then: str) -> None:
         if self.world.driver.phase == "Pending":
             self.world.wait("ImagePullBackOff", "no such image")
-            self.world.mount_problem = Waiting("FailedMount", 'secret "store" not found') if missing_secret else None
+            self.world.mount_failure = PodWaiting("FailedMount", 'secret "store" not found') if missing_secret else None
         self.then(then)
 
     @precondition(alive)
@@ -90,15 +97,15 @@ class RunOfOneResource(RuleBasedStateMachine):
         self.then(then)
 
     @precondition(alive)
-    @rule(how=st.sampled_from(["succeed", "fail", "fail", "for good", "no word", "killed"]), then=REACTIONS)
+    @rule(how=st.sampled_from(["succeed", "fail", "fail", "permanent", "no report", "killed"]), then=REACTIONS)
     def the_driver_ends(self, how: str, then: str) -> None:
         world = self.world.run()
         if how == "succeed":
             world.succeed()
-        elif how in ("fail", "for good"):
-            world.fail("ModelInvalid" if how == "for good" else "StoreUnreachable", retryable=how == "fail")
+        elif how in ("fail", "permanent"):
+            world.fail("ModelInvalid" if how == "permanent" else "StoreUnreachable", retryable=how == "fail")
         else:
-            world.end(0 if how == "no word" else 137)
+            world.end(0 if how == "no report" else 137)
         self.then(then)
 
     @precondition(alive)
@@ -107,7 +114,7 @@ class RunOfOneResource(RuleBasedStateMachine):
         self.world.delete(self.world.driver.name)
         self.then(then)
 
-    # What holds
+    # Invariants
 
     @invariant()
     def never_two_drivers(self) -> None:
@@ -122,21 +129,21 @@ class RunOfOneResource(RuleBasedStateMachine):
         assert status.attempt <= self.limit + 1 + self.resumes
 
     @invariant()
-    def the_end_is_the_end(self) -> None:
+    def the_end_is_final(self) -> None:
         ends = [status for _, status in self.world.written if is_finished(status)]
         for status in ends[1:]:
-            first, later = (conditions.find(each.conditions, "Succeeded") for each in (ends[0], status))
+            first, later = (conditions.find(end.conditions, "Succeeded") for end in (ends[0], status))
             assert first == later
         if ends:
             assert is_finished(self.world.status)
 
     @invariant()
-    def success_is_the_drivers_word(self) -> None:
+    def success_has_outputs(self) -> None:
         if conditions.is_true(self.world.status.conditions, "Succeeded"):
             assert self.world.status.outputs
 
     @invariant()
-    def transition_times_never_go_back(self) -> None:
+    def transition_times_never_go_backwards(self) -> None:
         last: dict[str, tuple[str, datetime]] = {}
         for _, status in self.world.written:
             for condition in status.conditions:
@@ -147,7 +154,7 @@ class RunOfOneResource(RuleBasedStateMachine):
                 last[condition.type] = (condition.status, condition.last_transition_time)
 
     @invariant()
-    def progress_is_not_written_more_often_than_it_may_be(self) -> None:
+    def progress_is_throttled(self) -> None:
         last: tuple[datetime, FeatureExtractionStatus] | None = None
         for when, status in self.world.written:
             if status.progress is None or (last and status.progress == last[1].progress):
@@ -160,19 +167,19 @@ class RunOfOneResource(RuleBasedStateMachine):
             last = (when, status)
 
     def teardown(self) -> None:
-        """Left alone with a world in which everything works, every run comes to rest."""
+        """Once everything works again, every run finishes and stays finished."""
         if not hasattr(self, "world"):
             return
         world = self.world
-        world.refusal = world.mount_problem = None
-        world.change(suspend=False)
+        world.refusal = world.mount_failure = None
+        world.change(suspend=False, backoffLimit=self.limit)
         for _ in range(40):
             if self.alive() and not world.driver.deleting:
                 world.run().succeed()
-            world.finish_deletions().advance(400).settle()
+            world.finish_deletions().advance(400).converge()
         assert is_finished(world.status), world.status
         writes, creations = len(world.written), len(world.created)
-        world.advance(10_000).settle()
+        world.advance(10_000).converge()
         assert (len(world.written), len(world.created)) == (writes, creations)
         assert all(pod.ended for pod in world.pods.values())
 

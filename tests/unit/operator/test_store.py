@@ -1,4 +1,4 @@
-"""The store: a newer version stays, and what belongs to a deleted resource goes with it."""
+"""The store: newer versions win, and the children of a deleted resource are removed with it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from featx_api import contract
 from featx_api.status import Progress
-from featx_operator.queue import Key
-from featx_operator.state.store import Store, owner_of
+from featx_operator.objects import Key, owner_of
+from featx_operator.state.store import Store
 
 KEY = Key("default", "catalog")
 
@@ -39,7 +39,7 @@ def test_an_older_version_does_not_replace_a_newer_one() -> None:
     assert store.pods("u-1")[0].phase == "Running"
 
 
-def test_progress_is_parsed_when_a_pod_is_seen_and_what_can_not_be_parsed_is_passed_over() -> None:
+def test_progress_is_parsed_when_a_pod_is_seen_and_malformed_progress_is_ignored() -> None:
     store = Store()
     for version, text, expected in ((1, '{"imagesDone": 3}', Progress(images_done=3)), (2, "{", None)):
         body = pod(version)
@@ -49,7 +49,7 @@ def test_progress_is_parsed_when_a_pod_is_seen_and_what_can_not_be_parsed_is_pas
         assert (known.version, known.phase, known.progress) == (version, "Running", expected)
 
 
-def test_another_resource_of_the_name_replaces_the_old_one_and_its_children() -> None:
+def test_a_new_resource_of_the_same_name_replaces_the_old_one_and_its_children() -> None:
     store = Store()
     store.put_resource(resource(9))
     store.put_pod(pod(9))
@@ -58,31 +58,31 @@ def test_another_resource_of_the_name_replaces_the_old_one_and_its_children() ->
     assert store.pods("u-1") == ()
 
 
-def test_a_late_deletion_does_not_take_a_new_resource_away() -> None:
+def test_a_late_deletion_does_not_remove_a_new_resource() -> None:
     store = Store()
     store.put_resource(resource(9, uid="u-2"))
     store.drop_resource(KEY, "u-1")
     assert store.resource(KEY)
 
 
-def test_a_late_deletion_does_not_take_a_new_pod_away() -> None:
+def test_a_late_deletion_does_not_remove_a_new_pod() -> None:
     store = Store()
     store.put_pod(pod(9, uid="p-2"))
-    store.drop_pod(pod(8, uid="p-1"))
+    store.pod_deleted(pod(8, uid="p-1"))
     assert len(store.pods("u-1")) == 1
-    store.drop_pod(pod(10, uid="p-2"))
+    store.pod_deleted(pod(10, uid="p-2"))
     assert store.pods("u-1") == ()
 
 
-def test_a_pod_that_is_gone_does_not_come_back() -> None:
+def test_a_late_update_does_not_bring_a_deleted_pod_back() -> None:
     store = Store()
     store.put_pod(pod(9))
-    store.drop_pod(pod(11))
+    store.pod_deleted(pod(11))
     store.put_pod(pod(10))
     assert store.pods("u-1") == ()
 
 
-def test_a_list_is_the_whole_truth() -> None:
+def test_a_list_replaces_all_known_pods() -> None:
     store = Store()
     store.put_pod(pod(9))
     store.replace_pods("u-1", [])
@@ -90,5 +90,5 @@ def test_a_list_is_the_whole_truth() -> None:
 
 
 @pytest.mark.parametrize(("labels", "key"), [({"featx.dev/name": "catalog"}, KEY), ({}, None)])
-def test_a_pod_leads_to_its_resource(labels: dict[str, str], key: Key | None) -> None:
+def test_the_owner_of_a_pod_is_the_resource_that_its_labels_name(labels: dict[str, str], key: Key | None) -> None:
     assert owner_of({"metadata": {"namespace": "default", "labels": labels}}) == key

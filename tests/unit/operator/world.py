@@ -1,8 +1,8 @@
-"""A world that a plan can be carried out in: one resource, its pods, and a clock that moves only when told to.
+"""A simulated world to carry plans out in: one resource, its pods, and a clock that the test advances.
 
-It does what the reconciler does (plan, act until there is nothing to do, write the status), one step at a time, and can
-be stopped between any two of them, as a process that dies. `happen` methods are what kubelet, scheduler, collector and
-people do in between.
+It does what the reconciler does (plan, act until there is nothing to do, write the status), one step at a time, and
+can stop between any two steps, like a process that dies. All other methods do what kubelet, scheduler, garbage
+collector and users do in between.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from featx_operator.decisions.plan import plan
 from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan
 from featx_operator.manifests import config_map_name, driver_name
 from featx_operator.settings import Settings
-from featx_operator.state.observed import Exit, Observed, Pod, Refusal, Waiting
+from featx_operator.state.observed import Exit, Observed, Pod, PodWaiting, Refusal
 
 from tests.support.bad_resources import good
 
@@ -29,7 +29,7 @@ NAME = "catalog"
 
 
 class DiedError(Exception):
-    """The operator's process ended between two steps."""
+    """The operator's process died between two steps."""
 
 
 class World:
@@ -44,25 +44,26 @@ class World:
         self.pods: dict[str, Pod] = {}
         self.config_maps: set[str] = set()
         self.refusal: Refusal | None = None
-        self.mount_problem: Waiting | None = None
+        self.mount_failure: PodWaiting | None = None
         self.written: list[tuple[datetime, FeatureExtractionStatus]] = []
         self.created: list[str] = []
         self._serial = 0
 
-    # What can be seen
+    # What a user sees
 
     @property
     def status(self) -> FeatureExtractionStatus:
         return FeatureExtractionStatus.model_validate(self.body.get("status") or {})
 
     def condition(self, kind: ConditionType) -> Condition:
-        found = conditions.find(self.status.conditions, kind)
-        assert found, f"{kind} was never written"
-        return found
+        condition = conditions.find(self.status.conditions, kind)
+        assert condition, f"{kind} was never written"
+        return condition
 
-    def said(self, kind: ConditionType) -> tuple[str, str]:
-        found = self.condition(kind)
-        return found.status, found.reason
+    def state(self, kind: ConditionType) -> tuple[str, str]:
+        """Status and reason of a condition."""
+        condition = self.condition(kind)
+        return condition.status, condition.reason
 
     @property
     def driver(self) -> Pod:
@@ -70,35 +71,35 @@ class World:
         return alive
 
     def observed(self, refusal: Refusal | None = None) -> Observed:
-        return Observed(tuple(self.pods.values()), frozenset(self.config_maps), refusal, self.mount_problem)
+        return Observed(tuple(self.pods.values()), frozenset(self.config_maps), refusal, self.mount_failure)
 
     # What the operator does
 
     def reconcile(self, steps: int | None = None) -> Plan:
-        """Reconciles once; dies after so many steps, if given."""
+        """Reconciles once; dies after this many steps, if given."""
         refusal, left = None, steps
         for _ in range(6):
-            decided = plan(self.body, self.observed(refusal), self.now, self.settings)
-            if not decided.actions:
+            decision = plan(self.body, self.observed(refusal), self.now, self.settings)
+            if not decision.actions:
                 break
-            for action in decided.actions:
+            for action in decision.actions:
                 left = self._step(left)
                 refusal = self.act(action) or refusal
         else:
-            raise AssertionError(f"still wants to act: {decided.actions}")
-        if decided.status != self.status:
+            raise AssertionError(f"never runs out of actions: {decision.actions}")
+        if decision.status != self.status:
             self._step(left)
-            self.body["status"] = decided.status.to_wire()
-            self.written.append((self.now, decided.status))
-        return decided
+            self.body["status"] = decision.status.to_wire()
+            self.written.append((self.now, decision.status))
+        return decision
 
-    def settle(self) -> Plan:
-        """Reconciles until it asks for no further reconcile at once."""
+    def converge(self) -> Plan:
+        """Reconciles until no further reconcile is due at once."""
         for _ in range(20):
-            decided = self.reconcile()
-            if decided.requeue_after != 0:
-                return decided
-        raise AssertionError(f"never settles: {self.status}")
+            decision = self.reconcile()
+            if decision.requeue_after != 0:
+                return decision
+        raise AssertionError(f"never converges: {self.status}")
 
     def act(self, action: Action) -> Refusal | None:
         if isinstance(action, CreateAttempt):
@@ -120,7 +121,7 @@ class World:
             raise DiedError
         return None if left is None else left - 1
 
-    # What happens around it
+    # What happens around the operator
 
     def advance(self, seconds: float) -> World:
         self.now += timedelta(seconds=seconds)
@@ -132,7 +133,7 @@ class World:
         return self
 
     def wait(self, reason: str, message: str = "", scheduled: bool = False) -> World:
-        self._update(self.driver.name, waiting=Waiting(reason, message), scheduled=scheduled)
+        self._update(self.driver.name, waiting=PodWaiting(reason, message), scheduled=scheduled)
         return self
 
     def run(self) -> World:
@@ -161,7 +162,7 @@ class World:
         return self
 
     def succeed(self, count: int = 100) -> World:
-        table = {"uri": "s3://features/table", "kind": "features", "recordCount": count, "bytes": 9}
+        table = {"uri": "s3://features/table", "kind": "features", "format": "delta", "recordCount": count, "bytes": 9}
         progress = {"imagesDone": count, "imagesTotal": count}
         return self.end(0, json.dumps({"result": "Succeeded", "progress": progress, "outputs": [table]}))
 
@@ -171,7 +172,7 @@ class World:
         return self.end(1 if retryable else 2, message)
 
     def delete(self, name: str) -> World:
-        """Deletes a pod: at once if it does not run, otherwise it has to end first."""
+        """Deletes a pod: immediately, unless it is running and has to terminate first."""
         if self.pods[name].phase == "Running":
             self._update(name, deleting=True)
         else:
@@ -179,7 +180,7 @@ class World:
         return self.collect()
 
     def collect(self) -> World:
-        """What the garbage collector does: executors without a driver are deleted."""
+        """Deletes executors without a driver, as the garbage collector does."""
         drivers = {pod.attempt for pod in self.pods.values() if pod.role == DRIVER}
         self.pods = {name: pod for name, pod in self.pods.items() if pod.role == DRIVER or pod.attempt in drivers}
         return self
@@ -192,7 +193,7 @@ class World:
         if name in self.pods:
             return  # adopted
         recorded = self.status.driver
-        assert recorded is None or recorded.pod_name != name, f"{name} is on record and created again"
+        assert recorded is None or recorded.pod_name != name, f"{name} is recorded and created again"
         self._serial += 1
         self.pods[name] = Pod(name, f"p-{self._serial}", attempt, role, created=self.now)
         self.created.append(name)
@@ -202,8 +203,8 @@ class World:
 
 
 def running(**spec: Any) -> World:
-    """Returns a world whose first driver runs."""
+    """A world whose first driver is running."""
     world = World(**spec)
-    world.settle()
-    world.run().settle()
+    world.converge()
+    world.run().converge()
     return world

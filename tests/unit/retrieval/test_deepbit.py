@@ -7,14 +7,23 @@ import pytest
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.errors import ModelError
 from featx_job.nets.onnx import onnx_reader
-from featx_retrieval.baselines import Floats, Hash, TooManyBits, pca_itq
-from featx_retrieval.deepbit import ANGLES, fit, loss, nearest_bits, nearest_rotation
-from featx_retrieval.hash_layer import appended
-from featx_retrieval.ranking import average_precisions, cosine_distances, hamming_distances
+from featx_retrieval import hash_layer
+from featx_retrieval.deepbit import (
+    ANGLE_WEIGHTS,
+    ANGLES,
+    Floats,
+    Hash,
+    TooManyBits,
+    fit,
+    nearest_bits,
+    nearest_rotation,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.bench.baselines import pca_itq
+from tests.bench.ranking import average_precisions, cosine_distances, hamming_distances
 from tests.support.tiny_models import EXTRACTOR_LAYER, EXTRACTOR_UNITS, tiny_extractor
 
 views = st.integers(0, len(ANGLES))
@@ -22,6 +31,12 @@ views = st.integers(0, len(ANGLES))
 
 def outputs(random: np.random.Generator, views: int, count: int = 12, bits: int = 4) -> list[Floats]:
     return [random.normal(size=(count, bits)) for _ in range(1 + views)]
+
+
+def loss(outputs: list[Floats], bits: Floats) -> float:
+    """Returns quantisation and rotation together."""
+    weighted = zip((1.0, *ANGLE_WEIGHTS), outputs, strict=False)
+    return float(sum(weight * ((bits - view) ** 2).sum() for weight, view in weighted) / len(bits))
 
 
 @settings(max_examples=40, deadline=None)
@@ -112,17 +127,17 @@ def test_a_model_with_the_layer_computes_feature_and_bits() -> None:
     random = np.random.default_rng(5)
     layer = Hash(random.normal(size=(16, EXTRACTOR_UNITS)), random.normal(size=16))
     network = caffe_reader.read(net.prototxt(), net.caffemodel())
-    read = onnx_reader.read(appended(network, EXTRACTOR_LAYER, layer))
+    read = onnx_reader.read(hash_layer.append(network, EXTRACTOR_LAYER, layer))
     assert {EXTRACTOR_LAYER, "deepbit"} <= set(read.by_name())
     made = read.by_name()["deepbit"]
     assert made.shape == (16,)
     np.testing.assert_array_equal(made.operation.weight, layer.weight.astype(np.float32))  # type: ignore[union-attr]
     with pytest.raises(ModelError, match="already"):
-        appended(read, EXTRACTOR_LAYER, layer)
+        hash_layer.append(read, EXTRACTOR_LAYER, layer)
     with pytest.raises(ModelError, match=r"pool has .* numbers, but the hash was fitted to 5"):
-        appended(network, EXTRACTOR_LAYER, Hash(np.zeros((16, 5)), np.zeros(16)))
+        hash_layer.append(network, EXTRACTOR_LAYER, Hash(np.zeros((16, 5)), np.zeros(16)))
     with pytest.raises(ModelError, match="no layer 'pol'"):
-        appended(network, "pol", layer)
+        hash_layer.append(network, "pol", layer)
 
 
 def test_average_precision_is_what_one_counts_by_hand() -> None:

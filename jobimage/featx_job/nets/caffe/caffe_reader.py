@@ -196,7 +196,7 @@ def _convolution(context: Context) -> Operation:
 def _inner_product(context: Context) -> Operation:
     settings = context.message.inner_product_param
     if settings.axis != 1:
-        raise ModelError(f"layer {context.message.name}: InnerProduct with axis {settings.axis}; only 1 is known")
+        raise ModelError(f"layer {context.message.name}: InnerProduct with axis {settings.axis}; only 1 is supported")
     units, inputs = settings.num_output, int(np.prod(context.inputs[0]))
     weight = context.blob(0, units * inputs, "weights")
     weight = weight.reshape(inputs, units).T.copy() if settings.transpose else weight.reshape(units, inputs)

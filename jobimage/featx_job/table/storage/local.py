@@ -6,6 +6,8 @@ import os
 import uuid
 from pathlib import Path
 
+from featx_api.failures import FailureClass
+
 from featx_job.failures import RunFailure
 from featx_job.table.storage import StoredFile
 
@@ -32,11 +34,11 @@ class LocalStorage:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            message = f"{self._field}: {self.root} can't be created ({error.strerror})"
-            raise RunFailure("OutputNotWritable", message) from None
+            message = f"{self._field}: {self.root} cannot be created ({error.strerror})"
+            raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, message) from None
         if not os.access(self.root, os.W_OK):
             message = f"{self._field}: {self.root} is not writable by user {os.getuid()}"
-            raise RunFailure("OutputNotWritable", message)
+            raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, message)
 
     def read(self, path: str) -> bytes | None:
         """Implements `Storage`."""
@@ -57,8 +59,10 @@ class LocalStorage:
         except FileExistsError:
             return False
         except OSError as error:
-            message = f"{self._field}: {self.root} does not support hard links ({error.strerror}), which Delta needs"
-            raise RunFailure("OutputNotWritable", f"{message}: set spec.output.format to parquet") from None
+            message = (
+                f"{self._field}: {self.root} does not support hard links ({error.strerror}), which Delta tables require"
+            )
+            raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, f"{message}; use spec.output.format parquet") from None
         finally:
             hidden.unlink()
         return True

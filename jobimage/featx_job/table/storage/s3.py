@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from typing import TypeVar
 
+from featx_api.failures import FailureClass
 from featx_api.source import StoreAccess
 from minio import Minio
 from minio.commonconfig import CopySource
@@ -83,8 +84,12 @@ class BucketStorage:
                 if error.code in ("PreconditionFailed", "ConditionalRequestConflict"):
                     return False
                 if error.code == "NotImplemented":
-                    message = f"{self._field}: the store takes no conditional writes, which a Delta table's log needs"
-                    raise RunFailure("OutputNotWritable", f"{message}: use spec.output.format parquet") from None
+                    message = (
+                        f"{self._field}: the store does not support conditional writes, which Delta tables require"
+                    )
+                    raise RunFailure(
+                        FailureClass.OUTPUT_NOT_WRITABLE, f"{message}; use spec.output.format parquet"
+                    ) from None
                 raise
             return True
 

@@ -1,1 +1,1 @@
-"""One file a policy: pure functions from a `Run` to a `Plan`, or to None where the policy has nothing to say."""
+"""One policy per file: pure functions from a `Run` to a `Plan`, or to None if the policy does not apply."""

@@ -1,25 +1,25 @@
-"""spec.activeDeadlineSeconds: how long a run may take over all of its attempts, counted anew when it is resumed."""
+"""spec.activeDeadlineSeconds: how long a run may take over all of its attempts; it starts over on resume."""
 
 from __future__ import annotations
 
+from featx_api.failures import FailureClass
 from featx_api.status import Failure
 
-from featx_operator.decisions import reasons
 from featx_operator.decisions.policies.end import finished
 from featx_operator.decisions.run import Plan, Run
 
 
 def seconds_left(run: Run) -> float | None:
-    """Returns the seconds until the deadline, or None if there is none or the run has not started."""
+    """The seconds until the deadline, or None if there is none or the run has not started."""
     limit, start = run.resource.spec.active_deadline_seconds, run.before.start_time
     return None if limit is None or start is None else limit - run.seconds_since(start)
 
 
 def exceeded(run: Run) -> Plan | None:
-    """Ends a run that has had its time; its pods are stopped when that is on record."""
+    """Fails a run whose deadline has passed; its pods are stopped once that is recorded."""
     left = seconds_left(run)
     if left is None or left > 0:
         return None
     text = f"not finished within spec.activeDeadlineSeconds ({run.resource.spec.active_deadline_seconds})"
-    failure = Failure(**{"class": reasons.DEADLINE}, message=text)
-    return finished(run, "False", reasons.DEADLINE, text, failure=failure)
+    failure = Failure(class_=FailureClass.DEADLINE_EXCEEDED, message=text)
+    return finished(run, "False", failure.class_, text, failure=failure)

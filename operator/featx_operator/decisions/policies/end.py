@@ -1,23 +1,25 @@
-"""How a driver ended, and what a finished run's status is.
+"""How a driver ended, and the status of a finished run.
 
-The driver's own word (its termination message) comes first. Without it the pod tells: the kernel's out-of-memory
-killer, an eviction and a lost node say nothing about the run itself, so another attempt may succeed. A run succeeds
-only by the driver's word: an exit code of 0 alone is no proof that the table is complete.
+The driver's own report, its termination message, takes precedence. Without one the pod's state decides: a kill for
+memory, an eviction or a lost node says nothing about the run itself, so another attempt may succeed. A run succeeds
+only if its driver reports success: exit code 0 alone does not prove that the table is complete.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Unpack
 
 from featx_api.contract import ExitCode, Outcome
-from featx_api.status import Driver, Executors, Failure
+from featx_api.failures import FailureClass
+from featx_api.status import MESSAGE_LIMIT, Driver, Executors, Failure
 from pydantic import ValidationError
 
 from featx_operator.decisions import reasons
-from featx_operator.decisions.conditions import Finding, Truth
-from featx_operator.decisions.policies.progress import final_progress
+from featx_operator.decisions.conditions import Finding, Truth, shortened
+from featx_operator.decisions.policies.progress import final_progress, stamped
 from featx_operator.decisions.run import Plan, Run, whole
+from featx_operator.decisions.status import StatusChanges
 from featx_operator.state.observed import Pod
 
 KILLED_EXIT = 137  # by the kernel
@@ -25,14 +27,18 @@ KILLED_EXIT = 137  # by the kernel
 
 @dataclass(frozen=True)
 class AttemptFailure:
-    """Why an attempt failed, and whether another one may fare better."""
+    """Why an attempt failed."""
 
-    failure: Failure
-    retryable: bool
+    class_: FailureClass
+    message: str
+
+    def to_status(self) -> Failure:
+        """The form that the resource's status shows."""
+        return Failure(class_=self.class_, message=shortened(self.message, MESSAGE_LIMIT))
 
 
 def outcome_of(driver: Pod) -> Outcome | None:
-    """Returns what an ended driver said, or None if it said nothing that can be understood."""
+    """The result that an ended driver reported, or None if it reported none or it is malformed."""
     if not driver.ended or driver.exit is None or not driver.exit.message:
         return None
     try:
@@ -42,31 +48,44 @@ def outcome_of(driver: Pod) -> Outcome | None:
 
 
 def failure_of(driver: Pod) -> AttemptFailure:
-    """Returns why an ended driver that did not succeed has failed."""
+    """Why an ended driver that did not succeed has failed."""
     outcome = outcome_of(driver)
     if outcome and outcome.failure:
-        return AttemptFailure(outcome.failure, outcome.retryable)
+        return _reported(outcome.failure, outcome.retryable)
     if driver.disruption:
-        return _failed(reasons.DRIVER_EVICTED, f"{driver.name}: {driver.disruption}. {driver.message}".strip(), True)
+        text = f"{driver.name}: {driver.disruption}. {driver.message}".strip()
+        return AttemptFailure(FailureClass.DRIVER_EVICTED, text)
     if driver.exit is None:
-        return _failed(reasons.DRIVER_LOST, f"{driver.name} failed without having run. {driver.message}".strip(), True)
+        text = f"{driver.name} failed before it started. {driver.message}".strip()
+        return AttemptFailure(FailureClass.DRIVER_LOST, text)
     if driver.exit.reason == "OOMKilled":
-        text = f"{driver.name} used more memory than it may: raise spec.execution.driverMemory"
-        return _failed(reasons.OUT_OF_MEMORY, text, True)
+        text = f"{driver.name} exceeded its memory limit: raise spec.execution.driverMemory"
+        return AttemptFailure(FailureClass.DRIVER_OUT_OF_MEMORY, text)
     code = driver.exit.code
-    text = f"{driver.name} ended with exit code {code} and left no outcome; `kubectl logs {driver.name}` may tell why"
     if code == KILLED_EXIT:
-        text = f"{driver.name} was killed (exit code {code})"
-    return _failed(reasons.DRIVER_EXITED, text, code != ExitCode.PERMANENT)
+        return AttemptFailure(FailureClass.DRIVER_EXITED, f"{driver.name} was killed (exit code {code})")
+    text = f"{driver.name} exited with code {code} without reporting a result; see `kubectl logs {driver.name}`"
+    return AttemptFailure(
+        FailureClass.DRIVER_FAILED if code == ExitCode.PERMANENT else FailureClass.DRIVER_EXITED, text
+    )
+
+
+def _reported(failure: Failure, retryable: bool) -> AttemptFailure:
+    """A driver's failure. A class of another version may not even be a valid reason, so it is quoted."""
+    if known := FailureClass.named(failure.class_):
+        return AttemptFailure(known, failure.message)
+    text = f"the driver reported a failure of unknown class {failure.class_!r}: {failure.message}"
+    class_ = FailureClass.UNKNOWN_FAILURE if retryable else FailureClass.UNKNOWN_PERMANENT_FAILURE
+    return AttemptFailure(class_, text)
 
 
 def lost(name: str) -> AttemptFailure:
-    """Returns the failure of a driver that is not there any more."""
-    return _failed(reasons.DRIVER_LOST, f"{name} was deleted before it had ended", True)
+    """The failure of a driver that no longer exists."""
+    return AttemptFailure(FailureClass.DRIVER_LOST, f"{name} was deleted before it finished")
 
 
 def completed(run: Run) -> Plan | None:
-    """Ends the run as succeeded, if the current driver says that it is complete."""
+    """Ends the run as succeeded if the current driver reports success."""
     driver = run.observed.driver(run.attempt)
     outcome = outcome_of(driver) if driver else None
     if driver is None or outcome is None or outcome.result != "Succeeded":
@@ -74,23 +93,31 @@ def completed(run: Run) -> Plan | None:
     progress = outcome.progress or final_progress(run)
     count = sum(table.record_count for table in outcome.outputs if table.kind == "features")
     text = f"{count} features" + (f", {progress.images_failed} images in quarantine" if progress else "")
-    ended = driver.exit.at if driver.exit else None
+    ended_at = driver.exit.at if driver.exit else None
     return finished(
         run,
         "True",
         reasons.COMPLETED,
         text,
-        completion_time=whole(ended or run.now),
+        completion_time=whole(ended_at or run.now),
         outputs=outcome.outputs,
         failure=None,
-        **({"progress": progress.model_copy(update={"last_update_time": whole(run.now)})} if progress else {}),
+        progress=stamped(run, progress) if progress else None,
     )
 
 
-def finished(run: Run, succeeded: Truth, reason: str, message: str, **changes: Any) -> Plan:
-    """Ends the run; looked at again at once, since pods that still run are stopped only when the end is on record."""
+def finished(run: Run, succeeded: Truth, reason: str, message: str, **changes: Unpack[StatusChanges]) -> Plan:
+    """Ends the run; requeued at once, since remaining pods are stopped only after the end is recorded."""
     failed = succeeded == "False"
     over = Finding("False", reasons.FINISHED)
+    fields: StatusChanges = {
+        "completion_time": whole(run.now),
+        "next_attempt_time": None,
+        "executors": Executors(desired=0, ready=0),
+        "driver": Driver(pod_name=run.before.driver.pod_name) if run.before.driver else None,
+        "progress": final_progress(run),
+        **changes,
+    }
     status = run.report(
         {
             "DriverReady": over,
@@ -99,17 +126,6 @@ def finished(run: Run, succeeded: Truth, reason: str, message: str, **changes: A
             "Reconciling": over,
             "Stalled": Finding("True", reason, message) if failed else Finding("False", reasons.AS_EXPECTED),
         },
-        **{
-            "completion_time": whole(run.now),
-            "next_attempt_time": None,
-            "executors": Executors(desired=0, ready=0),
-            "driver": Driver(pod_name=run.before.driver.pod_name) if run.before.driver else None,
-            **({"progress": final_progress(run)} if failed else {}),
-            **changes,
-        },
+        **fields,
     )
     return Plan((), status, requeue_after=0)
-
-
-def _failed(class_: str, message: str, retryable: bool) -> AttemptFailure:
-    return AttemptFailure(Failure(**{"class": class_}, message=message), retryable)

@@ -1,4 +1,4 @@
-"""What follows a failed attempt: the next one after a growing wait, or the end of the run."""
+"""After a failed attempt: the next one after a growing wait, or the end of the run."""
 
 from __future__ import annotations
 
@@ -13,51 +13,49 @@ _MAX_DOUBLINGS = 32
 
 
 def backoff(failed_attempts: int, settings: Settings) -> float:
-    """Returns the seconds to wait after so many failed attempts (at least one)."""
+    """The seconds to wait after this many failed attempts (at least one)."""
     doublings = min(failed_attempts - 1, _MAX_DOUBLINGS)
     return float(min(settings.backoff_seconds * 2**doublings, settings.backoff_cap_seconds))
 
 
 def failed(run: Run, end: AttemptFailure) -> Plan:
-    """Moves on to the next attempt, or ends the run if the failure is for good or attempts are used up.
+    """Moves on to the next attempt, or fails the run if the failure is permanent or no attempts are left.
 
-    Only the status changes here. The next driver is created when that is on record: no failure is counted twice.
+    Only the status changes here. The next driver is created once that is recorded, so no failure is counted twice.
     """
     count = run.before.failed_attempts + 1
-    failure, limit = end.failure, run.resource.spec.backoff_limit
-    if not end.retryable:
+    failure, limit = end.to_status(), run.resource.spec.backoff_limit
+    if not end.class_.retryable:
         return finished(run, "False", failure.class_, failure.message, failure=failure, failed_attempts=count)
     if count > limit:
         last = f"{failure.class_}: {failure.message}"
-        text = f"all {count} attempts failed (spec.backoffLimit is {limit}), the last with {last}"
+        text = f"all {count} attempts failed (spec.backoffLimit is {limit}); the last with {last}"
         return finished(run, "False", reasons.BACKOFF_LIMIT, text, failure=failure, failed_attempts=count)
     driver = run.observed.driver(run.attempt)
-    ended = driver.exit.at if driver and driver.exit and driver.exit.at else run.now
-    resume = whole(after(ended, backoff(count, run.settings)))
+    ended_at = driver.exit.at if driver and driver.exit and driver.exit.at else run.now
     text = f"attempt {run.attempt} failed with {failure.class_}: {failure.message}"
     status = run.report(
-        waiting_findings(text),
+        _between_attempts(text),
         attempt=run.attempt + 1,
         failed_attempts=count,
         failure=failure,
         driver=None,
-        next_attempt_time=resume,
+        next_attempt_time=whole(after(ended_at, backoff(count, run.settings))),
         progress=final_progress(run),
     )
     return Plan((), status, requeue_after=0)
 
 
 def wait(run: Run) -> Plan | None:
-    """Waits until the next attempt may begin; None if it may."""
+    """Waits until the next attempt may start; None if it may."""
     until = run.before.next_attempt_time
     if until is None or run.now >= until:
         return None
-    status = run.report({})
-    return Plan((), status, requeue_after=(until - run.now).total_seconds())
+    return Plan((), run.report({}), requeue_after=(until - run.now).total_seconds())
 
 
-def waiting_findings(text: str) -> Findings:
-    """Returns what the conditions say between two attempts."""
+def _between_attempts(text: str) -> Findings:
+    """The conditions between two attempts."""
     return {
         "DriverReady": Finding("False", reasons.BACKING_OFF, text),
         "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),

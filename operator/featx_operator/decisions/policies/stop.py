@@ -1,4 +1,4 @@
-"""Stopping pods. Executors of a driver that has ended are stopped one by one: what owns them is kept for its log."""
+"""Stops pods. Executors of an ended driver are deleted one by one: their owner, the driver, is kept for its log."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from featx_operator.decisions.run import Action, DeletePod
 from featx_operator.state.observed import Pod
 
 
-def stopped(pods: Iterable[Pod]) -> tuple[Action, ...]:
-    """Returns the actions that stop pods; those that are being deleted already are left alone."""
+def stop(pods: Iterable[Pod]) -> tuple[Action, ...]:
+    """The actions that stop pods; those that have ended or are being deleted need none."""
     return tuple(DeletePod(pod.name, pod.uid) for pod in pods if not pod.ended and not pod.deleting)

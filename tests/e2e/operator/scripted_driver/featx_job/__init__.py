@@ -1,1 +1,1 @@
-"""Stands where the real job's package stands, so that the operator starts it in the very same way."""
+"""Has the real job's package name, so that the operator starts it in the same way."""

@@ -1,16 +1,16 @@
-"""Follows spec.execution.sparkConf["spark.featx.test.script"], one step after the other, one script per attempt.
+"""Follows spec.execution.sparkConf["spark.featx.test.script"], step by step, one script per attempt.
 
-Scripts of attempts are separated by `|`; the last one is for all further attempts. Steps, separated by commas:
+Scripts of attempts are separated by `|`; the last one applies to all further attempts. Steps, separated by commas:
   progress DONE/TOTAL   write the progress annotation
   executors COUNT       create that many executor pods from the template, as Spark does, owned by this pod
-  sleep SECONDS         stay
-  forever               stay until ended from outside
-  memory MEBIBYTES      take that much
-  succeed COUNT         outcome Succeeded with so many records
-  fail CLASS            outcome Failed, permanent
-  fail-retryable CLASS  outcome Failed, another attempt may help
-  exit CODE             end without an outcome
-Standard library only, so that the image is small.
+  sleep SECONDS         wait
+  forever               run until terminated
+  memory MEBIBYTES      allocate that much
+  succeed COUNT         report Succeeded with that many records
+  fail CLASS            report Failed, permanent
+  fail-retryable CLASS  report Failed, retryable
+  exit CODE             exit without a report
+Standard library only, to keep the image small.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def request(method: str, path: str, body: Any = None, kind: str = "application/j
     headers = {"Authorization": f"Bearer {(ACCOUNT / 'token').read_text()}", "Content-Type": kind}
     data = json.dumps(body).encode() if body is not None else None
     context = ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt"))
-    asked = urllib.request.Request(url, data=data, headers=headers, method=method)
-    with urllib.request.urlopen(asked, context=context, timeout=10) as answer:
-        return json.load(answer)
+    request_ = urllib.request.Request(url, data=data, headers=headers, method=method)
+    with urllib.request.urlopen(request_, context=context, timeout=10) as response:
+        return json.load(response)
 
 
 def outcome(**parts: Any) -> None:
@@ -46,7 +46,7 @@ def outcome(**parts: Any) -> None:
 
 
 def fail(class_: str, retryable: bool) -> None:
-    failure = {"class": class_, "message": f"the script said so: {class_}"}
+    failure = {"class": class_, "message": f"by the script: {class_}"}
     outcome(result="Failed", failure=failure, retryable=retryable)
     sys.exit(1 if retryable else 2)
 
@@ -62,7 +62,7 @@ def progress(done: str) -> None:
 def executors(count: int, job: dict[str, Any]) -> None:
     """Creates pods as Spark's Kubernetes backend does: from the template, with the driver pod as owner."""
     me = request("GET", f"{PODS}/{POD}")
-    # The template is YAML and this image has no YAML: what is needed of it is rebuilt, its labels are read.
+    # The template is YAML, and this image has no parser: read the labels by pattern and rebuild the rest.
     template = Path(os.environ["FEATX_EXECUTOR_POD"]).read_text()
     labels = dict(re.findall(r"^    (\S+): '?([^'\n]+)'?$", template.split("spec:")[0], re.MULTILINE))
     container = {
@@ -113,6 +113,7 @@ def main() -> None:
             table = {
                 "uri": job["spec"]["output"]["uri"],
                 "kind": "features",
+                "format": "delta",
                 "recordCount": count,
                 "bytes": count * 100,
             }

@@ -25,6 +25,7 @@ class ArchitectureTest {
       .layer("nets").definedBy("dev.featx.nets")
       .layer("digest").definedBy("dev.featx.digest")
       .layer("contract").definedBy("dev.featx.contract")
+      .layer("failure").definedBy("dev.featx.failure")
       .whereLayer("spark").mayNotBeAccessedByAnyLayer()
       .whereLayer("task").mayOnlyBeAccessedByLayers("spark")
       .whereLayer("table").mayOnlyBeAccessedByLayers("spark", "task")

@@ -1,6 +1,7 @@
 package dev.featx.image;
 
 import com.intel.analytics.bigdl.opencv.OpenCV;
+import dev.featx.failure.QuarantineReason;
 import java.awt.Color;
 import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
@@ -51,7 +52,7 @@ public final class Decoder {
       encoded.put(0, 0, bytes);
       Mat image = Imgcodecs.imdecode(encoded, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION);
       if (image.empty()) {
-        throw damaged(header, "OpenCV can't decode it");
+        throw damaged(header, "OpenCV cannot decode it");
       }
       return image;
     } catch (CvException e) {
@@ -66,7 +67,7 @@ public final class Decoder {
     try {
       frame = ImageIO.read(new ByteArrayInputStream(bytes));
     } catch (IOException | RuntimeException e) {
-      throw new ImageProblem(ImageProblem.Stage.DECODE, "Damaged", "a GIF that can't be decoded: " + e.getMessage());
+      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.DAMAGED, "GIF cannot be decoded: " + e.getMessage());
     }
     BufferedImage opaque = new BufferedImage(frame.getWidth(), frame.getHeight(), BufferedImage.TYPE_3BYTE_BGR);
     Graphics2D graphics = opaque.createGraphics();
@@ -78,7 +79,7 @@ public final class Decoder {
   }
 
   private static ImageProblem damaged(ImageHeader header, String why) {
-    String message = "a " + header.format() + " of " + header.width() + "x" + header.height() + ": " + why;
-    return new ImageProblem(ImageProblem.Stage.DECODE, "Damaged", message);
+    String message = header.format() + " of " + header.width() + "x" + header.height() + " pixels: " + why;
+    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.DAMAGED, message);
   }
 }

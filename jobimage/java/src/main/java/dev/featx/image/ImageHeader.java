@@ -1,5 +1,6 @@
 package dev.featx.image;
 
+import dev.featx.failure.QuarantineReason;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.util.Iterator;
@@ -33,7 +34,7 @@ public record ImageHeader(String format, int width, int height, Orientation orie
    */
   public static ImageHeader of(byte[] bytes) throws ImageProblem {
     if (bytes.length == 0) {
-      throw new ImageProblem(ImageProblem.Stage.DECODE, "Empty", "the object has 0 bytes");
+      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.EMPTY, "the object has 0 bytes");
     }
     if (JpegStructure.isJpeg(bytes)) {
       return ofJpeg(bytes);
@@ -59,7 +60,7 @@ public record ImageHeader(String format, int width, int height, Orientation orie
         reader.dispose();
       }
     } catch (IOException | RuntimeException e) {
-      throw new ImageProblem(ImageProblem.Stage.DECODE, "NotAnImage", "its header is damaged: " + e.getMessage());
+      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "the header is damaged: " + e.getMessage());
     }
   }
 
@@ -69,7 +70,7 @@ public record ImageHeader(String format, int width, int height, Orientation orie
       throw truncated(bytes);
     }
     if (structure.width() == 0 || structure.height() == 0) {
-      throw new ImageProblem(ImageProblem.Stage.DECODE, "NotAnImage", "a JPEG without a frame");
+      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "a JPEG without a frame");
     }
     return new ImageHeader("jpeg", structure.width(), structure.height(), structure.orientation());
   }
@@ -101,13 +102,13 @@ public record ImageHeader(String format, int width, int height, Orientation orie
   }
 
   private static ImageProblem truncated(byte[] bytes) {
-    return new ImageProblem(ImageProblem.Stage.DECODE, "Truncated",
-        "the file ends after " + bytes.length + " bytes, before its image does: upload it again");
+    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.TRUNCATED,
+        "the file ends after " + bytes.length + " bytes, before its image does; upload it again");
   }
 
   private static ImageProblem notAnImage(byte[] bytes) {
-    return new ImageProblem(ImageProblem.Stage.DECODE, "NotAnImage",
-        bytes.length + " bytes that are no JPEG, PNG, GIF, BMP, TIFF or WebP");
+    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE,
+        bytes.length + " bytes that are not a JPEG, PNG, GIF, BMP, TIFF or WebP");
   }
 
   private static String ascii(byte[] bytes, int at, int length) {

@@ -1,5 +1,7 @@
 package dev.featx.image;
 
+import dev.featx.failure.QuarantineReason;
+
 /** Why one image can't be processed: a row of the quarantine, never the end of a run. */
 public final class ImageProblem extends Exception {
   private static final long serialVersionUID = 1L;
@@ -13,16 +15,16 @@ public final class ImageProblem extends Exception {
   }
 
   private final Stage stage;
-  private final String reason;
+  private final QuarantineReason reason;
 
   /**
-   * Tells of a problem.
+   * Creates a problem.
    *
    * @param stage where it was met
-   * @param reason in CamelCase, for programs
+   * @param reason for programs
    * @param message for people: the value, and the setting that would help if there is one
    */
-  public ImageProblem(Stage stage, String reason, String message) {
+  public ImageProblem(Stage stage, QuarantineReason reason, String message) {
     super(message, null, false, false);
     this.stage = stage;
     this.reason = reason;
@@ -30,8 +32,8 @@ public final class ImageProblem extends Exception {
 
   /** Returns the problem of an image that has more bytes than are allowed. */
   public static ImageProblem tooLarge(long bytes, long limit) {
-    return new ImageProblem(Stage.READ, "TooLarge", "it has " + bytes + " bytes, the limit is " + limit
-        + ": raise spec.limits.mebibytes, and spec.execution.memory with it");
+    return new ImageProblem(Stage.READ, QuarantineReason.TOO_LARGE, "image is " + bytes + " bytes, limit " + limit
+        + "; raise spec.limits.mebibytes, and spec.execution.memory with it");
   }
 
   /** Returns where the problem was met. */
@@ -39,8 +41,8 @@ public final class ImageProblem extends Exception {
     return stage;
   }
 
-  /** Returns the reason, in CamelCase. */
-  public String reason() {
+  /** Returns the reason, for programs. */
+  public QuarantineReason reason() {
     return reason;
   }
 }

@@ -1,5 +1,7 @@
 package dev.featx.nets;
 
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,7 +29,7 @@ public enum Precision {
    *
    * @param word f32, bf16, int8, or auto: bf16 where engine and CPU have it, else f32
    * @param engine what runs the nets
-   * @throws UnsupportedOperationException if this CPU lacks what the word asks for
+   * @throws RunProblem PrecisionUnsupported, if this CPU lacks what the word asks for
    */
   public static Precision of(String word, Engine engine) {
     return of(word, engine, instructions());
@@ -39,9 +41,9 @@ public enum Precision {
     }
     Precision wanted = valueOf(word.toUpperCase(Locale.ROOT));
     if (!wanted.runs(engine, instructions)) {
-      throw new UnsupportedOperationException("PrecisionUnsupported: spec.precision " + word + " needs a CPU with "
-          + wanted.needed(engine).sorted().collect(Collectors.joining(" or ")) + ", which an executor's node lacks: choose auto or f32,"
-          + " or nodes that have it by spec.execution.nodePool");
+      throw new RunProblem(FailureClass.PRECISION_UNSUPPORTED, "spec.precision " + word + " needs a CPU with "
+          + wanted.needed(engine).sorted().collect(Collectors.joining(" or ")) + ", which an executor's node lacks;"
+          + " use auto or f32, or set spec.execution.nodePool to nodes that have it");
     }
     return wanted;
   }

@@ -1,5 +1,7 @@
 package dev.featx.security;
 
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -57,7 +59,8 @@ public final class Authorities {
       }
       store.store(stream, PASSWORD.toCharArray());
     } catch (GeneralSecurityException e) {
-      throw new IOException(file + " holds no certificates", e);
+      throw new RunProblem(FailureClass.SECRET_INCOMPLETE,
+          "Secret " + file.getParent().getFileName() + " has no valid certificates in " + file.getFileName(), e);
     }
     System.setProperty("javax.net.ssl.trustStoreType", "PKCS12");
     System.setProperty("javax.net.ssl.trustStorePassword", PASSWORD);

@@ -4,6 +4,8 @@ import com.amazonaws.auth.AWSCredentials;
 import com.amazonaws.auth.AWSCredentialsProvider;
 import com.amazonaws.auth.BasicAWSCredentials;
 import com.amazonaws.auth.BasicSessionCredentials;
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -54,7 +56,8 @@ public final class MountedCredentials implements AWSCredentialsProvider {
     try {
       return Files.readString(folder.resolve(name)).strip();
     } catch (IOException e) {
-      throw new IllegalStateException("the Secret mounted at " + folder + " has no key " + name);
+      throw new RunProblem(FailureClass.SECRET_INCOMPLETE,
+          "Secret " + folder.getFileName() + " has no key " + name + "; add it to the Secret");
     }
   }
 }

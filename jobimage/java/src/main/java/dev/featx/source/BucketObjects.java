@@ -15,6 +15,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Date;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.s3a.S3AFileSystem;
@@ -29,6 +31,8 @@ import org.apache.hadoop.fs.s3a.S3AFileSystem;
 final class BucketObjects {
   private static final Duration VALID = Duration.ofMinutes(15); // of an address; it is used at once
   private static final List<String> REFUSALS = List.of("ExpiredToken", "InvalidToken", "InvalidAccessKeyId");
+  // Keys stand in the answer too, with their angle brackets escaped.
+  private static final Pattern CODE = Pattern.compile("<Code>(\\w+)</Code>");
   private static final int MOST_OF_AN_ERROR = 4096;
 
   private final String bucket;
@@ -77,7 +81,7 @@ final class BucketObjects {
       // A gateway may send an object in chunks, without saying how many.
       byte[] bytes = stream.readNBytes((int) (size < 0 ? maxBytes + 1 : size));
       if (bytes.length < size) {
-        throw new EOFException("the store broke off after " + bytes.length + " of " + size + " bytes");
+        throw new EOFException("connection to the store was lost after " + bytes.length + " of " + size + " bytes");
       }
       return new Fetched(bytes.length, bytes.length > maxBytes ? null : bytes);
     }
@@ -96,17 +100,18 @@ final class BucketObjects {
   private IOException refused(String key, HttpURLConnection answer) throws IOException {
     int status = answer.getResponseCode();
     String name = "s3://" + bucket + "/" + key;
-    String told = "";
+    String body;
     try (InputStream stream = answer.getErrorStream()) {
-      told = stream == null ? "" : new String(stream.readNBytes(MOST_OF_AN_ERROR), StandardCharsets.UTF_8);
+      body = stream == null ? "" : new String(stream.readNBytes(MOST_OF_AN_ERROR), StandardCharsets.UTF_8);
     }
+    Matcher code = CODE.matcher(body);
     if (status == HttpURLConnection.HTTP_NOT_FOUND) {
       return new FileNotFoundException(name);
     }
     if (status == HttpURLConnection.HTTP_FORBIDDEN || status == HttpURLConnection.HTTP_UNAUTHORIZED
-        || REFUSALS.stream().anyMatch(told::contains)) {
-      return new AccessDeniedException(name, null, "the store answered " + status);
+        || code.find() && REFUSALS.contains(code.group(1))) {
+      return new AccessDeniedException(name, null, "the store responded with status " + status);
     }
-    return new IOException("the store answered " + status + " for " + name);
+    return new IOException("the store responded with status " + status + " for " + name);
   }
 }

@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.featx.contract.Contract;
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import dev.featx.security.KerberosLogin;
 import java.io.IOException;
 import java.util.HashMap;
@@ -15,13 +17,11 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.hbase.RegionMetrics;
 import org.apache.hadoop.hbase.ServerName;
 import org.apache.hadoop.hbase.Size;
-import org.apache.hadoop.hbase.TableNotFoundException;
 import org.apache.hadoop.hbase.client.AsyncAdmin;
 import org.apache.hadoop.hbase.client.RegionInfo;
 import org.apache.hadoop.hbase.client.Result;
 import org.apache.hadoop.hbase.client.ResultScanner;
 import org.apache.hadoop.hbase.client.Scan;
-import org.apache.hadoop.hbase.regionserver.NoSuchColumnFamilyException;
 import org.apache.hadoop.hbase.util.Bytes;
 
 /** What the driver asks of HBase, to cut a table into shards; answers are JSON, rows in hexadecimal digits. */
@@ -47,7 +47,8 @@ public final class HBaseRegions {
   /**
    * Returns the table's regions in order: [{start, stop, bytes}], with the bytes of all its columns.
    *
-   * @throws IOException if there is no such table or column family, HBase does not answer, or a login is refused
+   * @throws RunProblem SourceNotFound, if there is no such table or column family
+   * @throws IOException if HBase does not respond, or a login is refused
    */
   public String regions() throws IOException, InterruptedException {
     KerberosLogin.ensure(conf);
@@ -66,10 +67,11 @@ public final class HBaseRegions {
   private String regionsOfTable() throws IOException, InterruptedException {
     AsyncAdmin admin = table.connection(conf).getAdmin();
     if (!of(admin.tableExists(table.name()))) {
-      throw new TableNotFoundException(table.table());
+      throw new RunProblem(FailureClass.SOURCE_NOT_FOUND, "HBase table not found: " + table.table());
     }
     if (!of(admin.getDescriptor(table.name())).hasColumnFamily(table.familyBytes())) {
-      throw new NoSuchColumnFamilyException(table.table() + " has no column family " + table.family());
+      throw new RunProblem(FailureClass.SOURCE_NOT_FOUND,
+          "HBase table " + table.table() + " has no column family " + table.family());
     }
     Map<String, Long> sizes = sizes(admin);
     ArrayNode found = JSON.createArrayNode();

@@ -1,5 +1,7 @@
 package dev.featx.source;
 
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import java.io.IOException;
 import java.io.Serializable;
 import java.util.ArrayList;
@@ -22,7 +24,6 @@ import org.apache.hadoop.hbase.shaded.protobuf.generated.SnapshotProtos.Snapshot
 import org.apache.hadoop.hbase.shaded.protobuf.generated.SnapshotProtos.SnapshotRegionManifest.StoreFile;
 import org.apache.hadoop.hbase.snapshot.RestoreSnapshotHelper;
 import org.apache.hadoop.hbase.snapshot.SnapshotDescriptionUtils;
-import org.apache.hadoop.hbase.snapshot.SnapshotDoesNotExistException;
 import org.apache.hadoop.hbase.snapshot.SnapshotManifest;
 import org.apache.hadoop.hbase.util.Bytes;
 
@@ -49,13 +50,14 @@ record HBaseSnapshot(String name, String rootDir, String restoreDir) implements 
     FileSystem files = root().getFileSystem(configured);
     Path folder = SnapshotDescriptionUtils.getCompletedSnapshotDir(name, root());
     if (!files.exists(folder)) {
-      throw new SnapshotDoesNotExistException("no snapshot " + name + " below " + rootDir);
+      throw new RunProblem(FailureClass.SOURCE_NOT_FOUND, "HBase snapshot " + name + " not found below " + rootDir);
     }
     SnapshotManifest manifest =
         SnapshotManifest.open(configured, files, folder, SnapshotDescriptionUtils.readSnapshotInfo(files, folder));
     TableName table = manifest.getTableDescriptor().getTableName();
     if (!table.equals(expected)) {
-      throw new SnapshotDoesNotExistException("snapshot " + name + " is of table " + table + ", not of " + expected);
+      throw new RunProblem(FailureClass.SOURCE_NOT_FOUND,
+          "HBase snapshot " + name + " is of table " + table + ", not of " + expected);
     }
     RestoreSnapshotHelper.copySnapshotForScanner(configured, files, root(), new Path(restoreDir), name);
     List<Region> regions = new ArrayList<>();

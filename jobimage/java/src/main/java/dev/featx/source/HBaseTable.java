@@ -3,6 +3,7 @@ package dev.featx.source;
 import java.io.IOException;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
+import java.net.ConnectException;
 import java.util.HexFormat;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -63,7 +64,10 @@ record HBaseTable(String quorum, String znode, String table, String family, Stri
     try {
       return ConnectionFactory.createAsyncConnection(configured(conf)).get();
     } catch (ExecutionException e) {
-      throw new UncheckedIOException(new IOException("HBase at " + quorum + " does not answer", e.getCause()));
+      // Worth waiting for, so not a judgement yet.
+      IOException silent = new ConnectException("HBase at " + quorum + " did not respond");
+      silent.initCause(e.getCause());
+      throw new UncheckedIOException(silent);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("the task was ended", e);

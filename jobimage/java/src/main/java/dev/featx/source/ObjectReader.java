@@ -1,5 +1,6 @@
 package dev.featx.source;
 
+import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
@@ -56,9 +57,10 @@ final class ObjectReader {
       }
       return found.bytes();
     } catch (FileNotFoundException e) {
-      throw new ImageProblem(ImageProblem.Stage.READ, "Missing", "it was listed but is gone");
+      throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.MISSING, "the object was listed, but no longer exists");
     } catch (Unreadable e) {
-      throw new ImageProblem(ImageProblem.Stage.READ, "Unreadable", "it can't be read by this name: " + e.getCause());
+      throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE,
+          "the file system cannot read this name: " + e.getCause());
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.featx.source;
 
+import dev.featx.failure.RunProblem;
 import dev.featx.image.ImageProblem;
 import java.io.Closeable;
 import java.io.IOException;
@@ -87,7 +88,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
           }
         }
         return members.next();
-      } catch (IOException e) {
+      } catch (IOException | RunProblem e) {
         close();
         throw e;
       }

@@ -1,5 +1,7 @@
 package dev.featx.source;
 
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,14 +35,14 @@ public final class ParquetColumns {
   /**
    * Reads some columns of a file; others are not fetched.
    *
-   * @throws UnsupportedSource if there is no such column
+   * @throws RunProblem SourceNotSupported, if a column is missing
    */
   public static ParquetReader<Group> reader(Path file, Configuration conf, String... names) throws IOException {
     MessageType schema = of(file, conf);
     List<Type> columns = new ArrayList<>();
     for (String name : names) {
       if (!schema.containsField(name)) {
-        throw new UnsupportedSource(file + " has no column " + name);
+        throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED, file + " has no column " + name);
       }
       columns.add(schema.getType(name));
     }

@@ -4,14 +4,12 @@ import com.fasterxml.jackson.annotation.JacksonInject;
 import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonProperty;
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.Failures;
+import dev.featx.failure.RunProblem;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.Serializable;
-import java.nio.file.AccessDeniedException;
-import java.util.List;
-import org.apache.hadoop.hbase.TableNotFoundException;
-import org.apache.hadoop.hbase.regionserver.NoSuchColumnFamilyException;
-import org.apache.hadoop.security.AccessControlException;
 import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
 import org.slf4j.Logger;
@@ -26,10 +24,6 @@ import org.slf4j.LoggerFactory;
  */
 public record Patience(long seconds, @JsonIgnore Observer observer) implements Serializable {
   private static final Logger LOG = LoggerFactory.getLogger(Patience.class);
-  // HBase's DoNotRetryIOException is not among them: it also stands for a ZooKeeper that was silent for ten seconds.
-  private static final List<Class<? extends IOException>> REFUSALS = List.of(FileNotFoundException.class,
-      AccessDeniedException.class, AccessControlException.class, org.apache.hadoop.hbase.security.AccessDeniedException.class,
-      TableNotFoundException.class, NoSuchColumnFamilyException.class, UnsupportedSource.class);
   private static final long FIRST_PAUSE_MILLIS = 500;
   private static final long LONGEST_PAUSE_MILLIS = 10_000;
 
@@ -58,7 +52,8 @@ public record Patience(long seconds, @JsonIgnore Observer observer) implements S
    * Returns the answer to a question that is asked until there is one.
    *
    * @param what in the words of a log
-   * @throws IOException if the store refuses, or was silent for too long
+   * @throws FileNotFoundException if what is asked for is not there, which is its asker's to judge
+   * @throws RunProblem if the store refuses, or did not respond for too long
    */
   public <T> T answer(String what, Question<T> question) throws IOException, InterruptedException {
     long started = System.nanoTime();
@@ -67,13 +62,17 @@ public record Patience(long seconds, @JsonIgnore Observer observer) implements S
         T answer = question.ask();
         observer.waitsFor("");
         return answer;
+      } catch (FileNotFoundException e) {
+        throw e;
       } catch (IOException e) {
-        if (REFUSALS.stream().anyMatch(kind -> kind.isInstance(e))) {
-          throw e;
+        RunProblem problem = Failures.of(e);
+        if (!problem.failureClass().retryable()) {
+          throw problem;
         }
         checkWanted();
         if (System.nanoTime() - started + pause * 1_000_000 > seconds * 1_000_000_000) {
-          throw new IOException("the store did not answer for " + seconds + " s: " + what, e);
+          FailureClass known = Failures.known(e).orElse(FailureClass.STORE_UNREACHABLE);
+          throw new RunProblem(known, what + " failed for " + seconds + " s: " + problem.getMessage(), e);
         }
         LOG.warn("{} failed, trying again: {}", what, e.toString());
         observer.waitsFor(what + " failed: " + e.getMessage());

@@ -1,5 +1,7 @@
 package dev.featx.source;
 
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import java.io.IOException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -20,7 +22,8 @@ final class SequenceMembers implements PackedImages.Members {
     this.reader = new SequenceFile.Reader(conf, SequenceFile.Reader.file(file));
     if (reader.getValueClass() != BytesWritable.class) {
       reader.close();
-      throw new UnsupportedSource(file + " holds values of " + reader.getValueClassName() + "; images are BytesWritable");
+      throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED,
+          file + " holds values of " + reader.getValueClassName() + "; images must be BytesWritable");
     }
     this.key = (Writable) ReflectionUtils.newInstance(reader.getKeyClass(), conf);
     this.maxBytes = maxBytes;

@@ -1,6 +1,8 @@
 package dev.featx.spark;
 
 import dev.featx.contract.Contract;
+import dev.featx.failure.Failures;
+import dev.featx.failure.RunProblem;
 import dev.featx.nets.Compilation;
 import dev.featx.security.Authorities;
 import dev.featx.security.KerberosLogin;
@@ -27,9 +29,11 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSError;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
+import org.apache.spark.TaskKilledException;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.deploy.SparkHadoopUtil;
@@ -51,6 +55,7 @@ public final class Job {
   private final StoreWait waiting = new StoreWait();
   private final StoreWait.Listener listener = new StoreWait.Listener();
   private final TaskSettings settings;
+  private final LostExecutors lostExecutors = new LostExecutors();
 
   /**
    * Creates a job that runs in a Spark context.
@@ -63,6 +68,7 @@ public final class Job {
     this.settings = TaskSettings.read(settings, waiting);
     spark.sc().register(waiting, StoreWait.NAME);
     spark.sc().addSparkListener(listener);
+    spark.sc().addSparkListener(lostExecutors);
   }
 
   /**
@@ -152,8 +158,21 @@ public final class Job {
 
   private <R> void submit(List<String> lines, Class<R> kind, Consumer<R> collect, Work<R> work) {
     JavaRDD<String> tasks = spark.parallelize(lines, lines.size());
-    spark.sc().runJob(tasks.rdd(), new Task<>(settings, work), scalaRange(lines.size()), new Collect<>(collect),
-        ClassTag$.MODULE$.apply(kind));
+    try {
+      spark.sc().runJob(tasks.rdd(), new Task<>(settings, work), scalaRange(lines.size()), new Collect<>(collect),
+          ClassTag$.MODULE$.apply(kind));
+    } catch (Exception e) { // Spark's own is a checked one that Scala does not declare
+      throw problem(e);
+    }
+  }
+
+  /** Returns why a job failed: a task's own problem is the cause of Spark's exception, but what became of executors is not. */
+  private RunProblem problem(Exception thrown) {
+    boolean stopped = spark.sc().isStopped(); // as Spark does when executors fail faster than it starts them
+    if (stopped || Failures.known(thrown).isEmpty() && lostExecutors.endedJob(spark.sc())) {
+      return lostExecutors.problem();
+    }
+    return Failures.of(thrown);
   }
 
   /**
@@ -181,11 +200,6 @@ public final class Job {
   /** Returns what an executor waits for, as text, or null. */
   public String waiting() {
     return listener.first();
-  }
-
-  /** Returns why the last executor that ended did, as text, or null. */
-  public String lost() {
-    return listener.lost();
   }
 
   private static scala.collection.Seq<Object> scalaRange(int size) {
@@ -243,11 +257,14 @@ public final class Job {
         Configuration conf = HadoopSettings.ofExecutor();
         String line = lines.next();
         return KerberosLogin.as(conf, () -> work.run(settings, line, conf));
-      } catch (IOException e) {
-        throw new java.io.UncheckedIOException(e);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
-        throw new IllegalStateException("the task was ended", e);
+        throw new IllegalStateException("the task was interrupted", e);
+      } catch (TaskKilledException e) {
+        throw e;
+      } catch (Exception | FSError e) {
+        // With its class, and without what the driver might not be able to deserialize. The executor logs all of it.
+        throw Failures.of(e);
       }
     }
   }

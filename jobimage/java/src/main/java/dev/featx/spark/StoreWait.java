@@ -5,13 +5,9 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.spark.scheduler.AccumulableInfo;
 import org.apache.spark.scheduler.SparkListener;
-import org.apache.spark.scheduler.SparkListenerExecutorAdded;
 import org.apache.spark.scheduler.SparkListenerExecutorMetricsUpdate;
-import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.apache.spark.util.AccumulatorV2;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import scala.Tuple4;
 import scala.collection.JavaConverters;
 
@@ -66,15 +62,7 @@ final class StoreWait extends AccumulatorV2<String, String> implements Patience.
 
   /** Keeps what tasks say on the driver. */
   static final class Listener extends SparkListener {
-    private static final Logger LOG = LoggerFactory.getLogger(Job.class);
-
     private final Map<Long, String> byTask = new ConcurrentHashMap<>();
-    private volatile String lost;
-
-    /** Returns why the last executor that has ended did, or null. */
-    String lost() {
-      return lost;
-    }
 
     /** Returns what one of the tasks waits for, or null. */
     String first() {
@@ -93,17 +81,6 @@ final class StoreWait extends AccumulatorV2<String, String> implements Patience.
           byTask.put((Long) task._1(), info.update().get().toString());
         }
       }
-    }
-
-    @Override
-    public void onExecutorAdded(SparkListenerExecutorAdded added) {
-      LOG.info("executor {} is up", added.executorId());
-    }
-
-    @Override
-    public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
-      lost = removed.reason().strip().lines().findFirst().orElse("for no reason that Spark knows");
-      LOG.info("executor {} has ended: {}", removed.executorId(), lost);
     }
 
     @Override

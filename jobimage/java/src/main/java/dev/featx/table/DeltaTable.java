@@ -3,9 +3,10 @@ package dev.featx.table;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import dev.featx.security.Authorities;
 import dev.featx.security.KerberosLogin;
-import dev.featx.source.UnsupportedSource;
 import io.delta.kernel.Snapshot;
 import io.delta.kernel.Table;
 import io.delta.kernel.data.FilteredColumnarBatch;
@@ -47,7 +48,8 @@ public final class DeltaTable {
   /**
    * Returns the files of the newest version, as JSON: [[path within the folder, size, milliseconds of the last change]].
    *
-   * @throws IOException if there is no such table, or if files have rows that are deleted but still in them
+   * @throws IOException if there is no such table
+   * @throws RunProblem SourceNotSupported, if files have rows that are deleted but still in them
    */
   public String files() throws IOException {
     ArrayNode found = new ObjectMapper().createArrayNode();
@@ -118,8 +120,8 @@ public final class DeltaTable {
           while (files.hasNext()) {
             Row file = files.next();
             if (InternalScanFileUtils.getDeletionVectorDescriptorFromRow(file) != null) {
-              throw new UnsupportedSource(root + " marks rows as deleted that are still in its files (deletion vectors): rewrite "
-                  + "them with REORG TABLE … APPLY (PURGE)");
+              throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED,
+                  root + " has deletion vectors; rewrite its files with REORG TABLE … APPLY (PURGE)");
             }
             look.see(file);
           }

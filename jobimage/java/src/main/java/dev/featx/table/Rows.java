@@ -88,7 +88,7 @@ public final class Rows {
     return write(file, conf, rows, FAILURES, (fields, row) -> {
       fields.text("key", row.key());
       fields.text("stage", row.problem().stage().name().toLowerCase(Locale.ROOT));
-      fields.text("reason", row.problem().reason());
+      fields.text("reason", row.problem().reason().label());
       fields.text("message", row.problem().getMessage());
     });
   }

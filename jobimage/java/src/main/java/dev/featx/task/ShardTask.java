@@ -1,5 +1,7 @@
 package dev.featx.task;
 
+import dev.featx.failure.QuarantineReason;
+import dev.featx.failure.RunProblem;
 import dev.featx.image.Decoder;
 import dev.featx.image.ImageHeader;
 import dev.featx.image.ImageProblem;
@@ -136,8 +138,8 @@ public final class ShardTask {
         ImageHeader header = ImageHeader.of(bytes);
         long pixels = (long) header.width() * header.height();
         if (pixels > settings.maxPixels()) {
-          throw new ImageProblem(ImageProblem.Stage.DECODE, "TooManyPixels",
-              String.format("it has %dx%d pixels, the limit is %d megapixels: raise spec.limits.megapixels, and"
+          throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.TOO_MANY_PIXELS,
+              String.format("image is %dx%d pixels, limit %d megapixels; raise spec.limits.megapixels, and"
                   + " spec.execution.memory with it", header.width(), header.height(), settings.maxPixels() / 1_000_000));
         }
         budget.enter(order, pixels);
@@ -184,6 +186,8 @@ public final class ShardTask {
     } catch (ExecutionException e) {
       if (e.getCause() instanceof ImageProblem problem) {
         failures.add(new Rows.Failure(key, problem));
+      } else if (e.getCause() instanceof RunProblem problem) {
+        throw problem;
       } else if (e.getCause() instanceof IOException cause) {
         throw cause;
       } else {

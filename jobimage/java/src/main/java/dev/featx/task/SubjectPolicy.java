@@ -1,5 +1,6 @@
 package dev.featx.task;
 
+import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
 import dev.featx.image.Subject;
 import dev.featx.nets.Detection;
@@ -40,10 +41,10 @@ record SubjectPolicy(Set<Integer> classes, float threshold, float margin, float 
       }
     }
     if (skip) {
-      throw new ImageProblem(ImageProblem.Stage.DETECT, "NoDetection",
+      throw new ImageProblem(ImageProblem.Stage.DETECT, QuarantineReason.NO_DETECTION,
           "no box with a score above " + threshold + (classes.isEmpty() ? "" : " of the classes " + classes)
               + (minArea > 0 ? " and at least " + minArea + " of the image" : "")
-              + "; spec.detector.crop.fallback wholeImage would take the whole image");
+              + "; set spec.detector.crop.fallback to wholeImage to use the whole image");
     }
     return Subject.wholeImage(width, height);
   }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.featx.failure.QuarantineReason;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -42,9 +43,9 @@ class ImageHeaderTest {
 
   @Test
   void anEmptyObjectIsEmptyAndTextIsNoImage() {
-    assertEquals("Empty", assertThrows(ImageProblem.class, () -> ImageHeader.of(new byte[0])).reason());
+    assertEquals(QuarantineReason.EMPTY, assertThrows(ImageProblem.class, () -> ImageHeader.of(new byte[0])).reason());
     byte[] text = "not an image at all".getBytes(StandardCharsets.UTF_8);
-    assertEquals("NotAnImage", assertThrows(ImageProblem.class, () -> ImageHeader.of(text)).reason());
+    assertEquals(QuarantineReason.NOT_AN_IMAGE, assertThrows(ImageProblem.class, () -> ImageHeader.of(text)).reason());
   }
 
   @Test

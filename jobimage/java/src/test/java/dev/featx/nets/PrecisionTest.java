@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -28,14 +30,15 @@ class PrecisionTest {
   @Test
   void whatIsAskedForByNameIsNotReplacedBySomethingElse() {
     assertEquals(Precision.BF16, Precision.of("bf16", Engine.OPENVINO, COOPER_LAKE));
-    var problem = assertThrows(UnsupportedOperationException.class, () -> Precision.of("bf16", Engine.OPENVINO, OLD));
+    var problem = assertThrows(RunProblem.class, () -> Precision.of("bf16", Engine.OPENVINO, OLD));
+    assertEquals(FailureClass.PRECISION_UNSUPPORTED, problem.failureClass());
     assertTrue(problem.getMessage().contains("spec.precision bf16 needs a CPU with amx_bf16 or avx512_bf16"));
   }
 
   @Test
   void integersNeedWhatTheEngineHasKernelsFor() {
     assertEquals(Precision.INT8, Precision.of("int8", Engine.OPENVINO, ALDER_LAKE));
-    assertThrows(UnsupportedOperationException.class, () -> Precision.of("int8", Engine.BIGDL, ALDER_LAKE));
+    assertThrows(RunProblem.class, () -> Precision.of("int8", Engine.BIGDL, ALDER_LAKE));
     assertEquals(Precision.INT8, Precision.of("int8", Engine.BIGDL, COOPER_LAKE));
   }
 }

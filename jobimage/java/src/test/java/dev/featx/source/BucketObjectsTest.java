@@ -94,4 +94,12 @@ class BucketObjectsTest {
     assertTrue(problem.getMessage().contains("s3://images/a.jpg"));
     assertFalse(problem.toString().contains("X-Amz"));
   }
+
+  @Test
+  void aKeyThatReadsLikeARefusalIsNone() {
+    byte[] body = "<Error><Code>SlowDown</Code><Key>ExpiredToken.jpg</Key></Error>".getBytes(StandardCharsets.UTF_8);
+    answers(503, body, body.length);
+    IOException problem = assertThrows(IOException.class, () -> objects.whole("ExpiredToken.jpg", 10));
+    assertEquals(IOException.class, problem.getClass());
+  }
 }

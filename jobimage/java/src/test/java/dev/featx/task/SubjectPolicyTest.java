@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
 import dev.featx.image.Subject;
 import dev.featx.nets.Detection;
@@ -55,6 +56,6 @@ class SubjectPolicyTest {
     assertNull(whole.score());
     SubjectPolicy skip = policy(Set.of(9), 0, 0, true);
     ImageProblem problem = assertThrows(ImageProblem.class, () -> skip.choose(List.of(BEST), 400, 200));
-    assertEquals("NoDetection", problem.reason());
+    assertEquals(QuarantineReason.NO_DETECTION, problem.reason());
   }
 }

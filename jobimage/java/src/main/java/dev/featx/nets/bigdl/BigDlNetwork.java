@@ -9,6 +9,8 @@ import com.intel.analytics.bigdl.dllib.nn.mkldnn.MklDnnRuntime;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.Phase;
 import com.intel.analytics.bigdl.dllib.tensor.Tensor;
 import com.intel.analytics.bigdl.dllib.utils.Table;
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import dev.featx.nets.Compilation;
 import dev.featx.nets.CompiledNetwork;
 import dev.featx.nets.NetworkFile;
@@ -60,10 +62,26 @@ public final class BigDlNetwork implements CompiledNetwork {
    * @param file the net
    * @param how a batch that is not full is padded, since the native graph's sizes are fixed when it is first run; on cores
    *     and streams the first net of a JVM decides
+   * @throws RunProblem ModelInvalid, if BigDL cannot run the net
    */
   public static CompiledNetwork compile(NetworkFile file, Compilation how) {
     BigDlThreads threads = BigDlThreads.of(how);
     Precision precision = how.resolved();
+    try {
+      return compile(file, how, threads, precision);
+    } catch (RuntimeException e) {
+      Throwable cause = e.getCause();
+      // What BigDL requires of a net has no class of its own. These say that it is not about the net.
+      if (e instanceof RunProblem || cause instanceof Error || cause instanceof InterruptedException
+          || cause instanceof ReflectiveOperationException) {
+        throw e;
+      }
+      String message = "engine bigdl cannot run the model " + file.name() + ": " + e.getMessage();
+      throw new RunProblem(FailureClass.MODEL_INVALID, message, e);
+    }
+  }
+
+  private static CompiledNetwork compile(NetworkFile file, Compilation how, BigDlThreads threads, Precision precision) {
     int[] shape = file.inputShape();
     Set<String> separate = new HashSet<>();
     List<DnnGraph> graphs = new ArrayList<>();

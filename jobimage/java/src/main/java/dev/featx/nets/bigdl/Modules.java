@@ -28,6 +28,8 @@ import com.intel.analytics.bigdl.dllib.nn.Transpose;
 import com.intel.analytics.bigdl.dllib.nn.abstractnn.AbstractModule;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution$;
 import com.intel.analytics.bigdl.dllib.tensor.Tensor;
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import dev.featx.nets.NetworkFile;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -80,8 +82,9 @@ final class Modules {
       case "Normalize" -> new ChannelNormalization(weights(layer, "scale"), (float) number(settings, "epsilon"));
       case "Flatten", "Reshape" -> reshape(output);
       case "Permute" -> permute(NetworkFile.ints(settings.get("order")), output);
-      default -> throw new IllegalArgumentException(
-          "layer " + layer.get("name").asText() + ": the engine bigdl has no " + layer.get("type").asText());
+      default -> throw new RunProblem(FailureClass.MODEL_INVALID,
+          "model " + file.name() + ", layer " + layer.get("name").asText() + ": engine bigdl does not support "
+              + layer.get("type").asText());
     };
   }
 
@@ -128,8 +131,8 @@ final class Modules {
     int wide = weightShape[3];
     if (!dilatesNatively(layer) && (dilation[0] > 1 || dilation[1] > 1)) {
       if (groups != 1) {
-        throw new IllegalArgumentException("layer " + layer.get("name").asText()
-            + ": the engine bigdl has no grouped convolution whose dilation differs between the axes");
+        throw new RunProblem(FailureClass.MODEL_INVALID, "model " + file.name() + ", layer " + layer.get("name").asText()
+            + ": engine bigdl does not support grouped convolutions whose dilation differs between the axes");
       }
       SpatialDilatedConvolution dilated = new SpatialDilatedConvolution(input[0], output[0], wide, high, stride[1],
           stride[0], pad[1], pad[0], dilation[1], dilation[0], null, null, FLOAT, NUMERIC);

@@ -13,6 +13,8 @@ import com.intel.analytics.bigdl.dllib.nn.mkldnn.Linear;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.MaxPooling;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution;
 import com.intel.analytics.bigdl.dllib.utils.Node;
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import dev.featx.nets.NetworkFile;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
@@ -68,13 +70,14 @@ final class Quantization {
   /**
    * Refuses limits (Clip) that are not kept: they stand here as ReLUs, whose upper limit is that there is no integer above it.
    *
-   * @throws IllegalArgumentException if there is one behind a convolution in float32
+   * @throws RunProblem ModelInvalid, if there is one after a convolution in float32
    */
   void checkLimits() {
     for (Node node : nodes) {
       JsonNode layer = layers.get(names.get(node));
       if (layer != null && layer.get("type").asText().equals("Clip") && !isUnsigned(node)) {
-        throw new IllegalArgumentException("layer " + names.get(node) + " (Clip): the layer before it does not compute in integers");
+        throw new RunProblem(FailureClass.MODEL_INVALID, "model " + file.name() + ", layer " + names.get(node)
+            + " (Clip): engine bigdl requires that the preceding layer computes in int8; use engine openvino");
       }
     }
   }

@@ -3,6 +3,8 @@ package dev.featx.nets.openvino;
 import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
 import com.sun.jna.ptr.PointerByReference;
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
 import dev.featx.nets.Compilation;
 import dev.featx.nets.CompiledNetwork;
 import dev.featx.nets.NetworkFile;
@@ -52,23 +54,24 @@ public final class OpenVinoNetwork implements CompiledNetwork {
    *
    * @param file the net, written for OpenVINO
    * @param how precision, batch and threads
+   * @throws RunProblem ModelInvalid, if OpenVINO cannot run the net
    */
   public static CompiledNetwork compile(NetworkFile file, Compilation how) {
     Memory onnx = file.onnx();
     PointerByReference model = new PointerByReference();
-    check(LIBRARY.ov_core_read_model_from_memory_buffer(CORE, onnx, onnx.size(), null, model), "the net can't be read");
+    accept(LIBRARY.ov_core_read_model_from_memory_buffer(CORE, onnx, onnx.size(), null, model), "read", file);
     try {
-      fixBatch(model.getValue(), file.inputShape(), how.batch());
+      fixBatch(model.getValue(), file, how.batch());
       int streams = how.streams();
       Precision precision = how.resolved();
       List<Pointer> compiled = new ArrayList<>();
       if (precision == Precision.INT8) {
         // With several streams 2026.4 makes nets of integers that are wrong now and then: seen in 12 of 20.
         for (int i = 0; i < streams; i++) {
-          compiled.add(compiled(model.getValue(), properties(precision, 1, Math.max(1, how.cores() / streams))));
+          compiled.add(compiled(model.getValue(), file, properties(precision, 1, Math.max(1, how.cores() / streams))));
         }
       } else {
-        compiled.add(compiled(model.getValue(), properties(precision, streams, how.cores())));
+        compiled.add(compiled(model.getValue(), file, properties(precision, streams, how.cores())));
       }
       return new OpenVinoNetwork(compiled, file, how.batch(), precision, streams);
     } finally {
@@ -77,10 +80,9 @@ public final class OpenVinoNetwork implements CompiledNetwork {
     }
   }
 
-  private static Pointer compiled(Pointer model, OpenVino.Property[] properties) {
+  private static Pointer compiled(Pointer model, NetworkFile file, OpenVino.Property[] properties) {
     PointerByReference compiled = new PointerByReference();
-    check(LIBRARY.ov_core_compile_model_props(CORE, model, "CPU", properties.length, properties[0], compiled),
-        "the net can't be compiled");
+    accept(LIBRARY.ov_core_compile_model_props(CORE, model, "CPU", properties.length, properties[0], compiled), "compile", file);
     return compiled.getValue();
   }
 
@@ -101,7 +103,8 @@ public final class OpenVinoNetwork implements CompiledNetwork {
     return made;
   }
 
-  private static void fixBatch(Pointer model, int[] shape, int batch) {
+  private static void fixBatch(Pointer model, NetworkFile file, int batch) {
+    int[] shape = file.inputShape();
     OpenVino.PartialShape.Value whole = new OpenVino.PartialShape.Value();
     OpenVino.PartialShape made = new OpenVino.PartialShape();
     check(LIBRARY.ov_partial_shape_create_static(4, new long[] {batch, shape[0], shape[1], shape[2]}, made), "a shape");
@@ -109,7 +112,7 @@ public final class OpenVinoNetwork implements CompiledNetwork {
     whole.rankMax = made.rankMax;
     whole.dims = made.dims;
     try {
-      check(LIBRARY.ov_model_reshape_single_input(model, whole), "the net can't take batches of " + batch);
+      accept(LIBRARY.ov_model_reshape_single_input(model, whole), "set a batch of " + batch + " on", file);
     } finally {
       LIBRARY.ov_partial_shape_free(made);
     }
@@ -196,6 +199,13 @@ public final class OpenVinoNetwork implements CompiledNetwork {
     PointerByReference core = new PointerByReference();
     check(LIBRARY.ov_core_create(core), "OpenVINO does not start");
     return core.getValue();
+  }
+
+  private static void accept(int status, String what, NetworkFile file) {
+    if (status != 0) {
+      throw new RunProblem(FailureClass.MODEL_INVALID, "engine openvino cannot " + what + " the model " + file.name() + " (status "
+          + status + "): " + LIBRARY.ov_get_last_err_msg());
+    }
   }
 
   private static void check(int status, String what) {

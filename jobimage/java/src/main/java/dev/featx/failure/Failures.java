@@ -1,0 +1,193 @@
+package dev.featx.failure;
+
+import com.amazonaws.AmazonServiceException;
+import com.amazonaws.SdkClientException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.delta.kernel.exceptions.TableNotFoundException;
+import java.io.EOFException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.net.SocketException;
+import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import org.apache.hadoop.hbase.DoNotRetryIOException;
+import org.apache.hadoop.hbase.client.RetriesExhaustedException;
+import org.apache.hadoop.hbase.regionserver.NoSuchColumnFamilyException;
+import org.apache.hadoop.hbase.snapshot.SnapshotDoesNotExistException;
+import org.apache.hadoop.hdfs.protocol.QuotaExceededException;
+import org.apache.hadoop.hdfs.server.namenode.SafeModeException;
+import org.apache.hadoop.ipc.RemoteException;
+import org.apache.hadoop.security.AccessControlException;
+import org.apache.hadoop.security.KerberosAuthException;
+
+/**
+ * The one place that says what an exception of somebody else's means for a run.
+ *
+ * <p>By its Java class, anywhere along the chain of causes. A message is read only where a library gives nothing else; then
+ * it is compared whole, or from its start, and only that of the very class whose wording it is. Messages hold names that
+ * users chose: a file may be called AccessDenied.jpg.
+ */
+public final class Failures {
+  private static final Set<Integer> REFUSED = Set.of(401, 403);
+  private static final Set<String> REFUSALS = Set.of("ExpiredToken", "InvalidToken", "InvalidAccessKeyId");
+  // What errno's ENOSPC and EDQUOT are called by the JDK, which has no classes for them.
+  private static final Set<String> FULL = Set.of("No space left on device", "Disk quota exceeded");
+  // The NameNode has no class for it (BlockManager.chooseTarget4NewBlock).
+  private static final Pattern NO_DATANODE =
+      Pattern.compile("File .* could only be written to \\d+ of the \\d+ (minReplication nodes|required nodes)\\b.*", Pattern.DOTALL);
+  private static final int LONGEST_CAUSE = 300;
+  private static final int LONGEST_MESSAGE = 2000;
+
+  /** An exception's meaning. Of several that match, the first one in the list counts, wherever in the chain it is found. */
+  private record Rule(FailureClass failureClass, String message, Predicate<Throwable> matches) {}
+
+  private static final List<Rule> RULES = List.of(
+      new Rule(FailureClass.SOURCE_NOT_FOUND, "Delta table not found", TableNotFoundException.class::isInstance),
+      new Rule(FailureClass.SOURCE_NOT_FOUND, "HBase table not found",
+          org.apache.hadoop.hbase.TableNotFoundException.class::isInstance),
+      new Rule(FailureClass.SOURCE_NOT_FOUND, "HBase snapshot not found", SnapshotDoesNotExistException.class::isInstance),
+      new Rule(FailureClass.SOURCE_NOT_FOUND, "HBase column family not found", NoSuchColumnFamilyException.class::isInstance),
+      new Rule(FailureClass.OUT_OF_MEMORY, "an executor ran out of memory; raise spec.execution.memory",
+          OutOfMemoryError.class::isInstance),
+      new Rule(FailureClass.ACCESS_DENIED, "the store denied access; check the permissions of the Secret's user",
+          Failures::isRefusal),
+      new Rule(FailureClass.ACCESS_DENIED, "HDFS denied access; check the files' owner and spec.execution.hadoopUser",
+          AccessControlException.class::isInstance),
+      new Rule(FailureClass.ACCESS_DENIED, "Kerberos login failed; check spec.execution.kerberos and its Secret",
+          KerberosAuthException.class::isInstance),
+      new Rule(FailureClass.OUTPUT_FULL, "the quota is used up", QuotaExceededException.class::isInstance),
+      new Rule(FailureClass.OUTPUT_FULL, "no space left", Failures::isFull),
+      new Rule(FailureClass.STORE_UNREACHABLE, "HDFS is in safe mode", SafeModeException.class::isInstance),
+      new Rule(FailureClass.STORE_UNREACHABLE, "no HDFS DataNode accepts files", Failures::lacksDataNodes),
+      new Rule(FailureClass.STORE_UNREACHABLE, "connection to HDFS was lost", Failures::isLostHdfs),
+      new Rule(FailureClass.STORE_UNREACHABLE, "HBase did not respond", RetriesExhaustedException.class::isInstance),
+      new Rule(FailureClass.STORE_UNREACHABLE, "HBase's ZooKeeper did not respond", Failures::isLostZooKeeper),
+      new Rule(FailureClass.STORE_UNREACHABLE, "the store's host name cannot be resolved", UnknownHostException.class::isInstance),
+      new Rule(FailureClass.STORE_UNREACHABLE, "the store did not respond in time", SocketTimeoutException.class::isInstance),
+      new Rule(FailureClass.STORE_UNREACHABLE, "the store did not respond", Failures::isUnreachable),
+      new Rule(FailureClass.EXECUTOR_LOST, "executors failed repeatedly before Spark was up", Failures::isStoppedEarly));
+
+  private Failures() {}
+
+  /** Returns the problem that an exception amounts to; {@link FailureClass#INTERNAL} if nobody foresaw it. */
+  public static RunProblem of(Throwable thrown) {
+    List<Throwable> chain = chain(thrown);
+    for (Throwable link : chain) {
+      if (link instanceof RunProblem problem) {
+        return problem;
+      }
+    }
+    for (Rule rule : RULES) {
+      if (chain.stream().anyMatch(rule.matches())) {
+        return new RunProblem(rule.failureClass(), outermost(chain, rule.failureClass()), thrown);
+      }
+    }
+    return new RunProblem(FailureClass.INTERNAL, line(thrown.toString(), LONGEST_CAUSE), thrown);
+  }
+
+  /** Returns a chain's message for people: of its outermost link of a class, which knows best what was being done. */
+  private static String outermost(List<Throwable> chain, FailureClass failureClass) {
+    for (Throwable link : chain) {
+      for (Rule rule : RULES) {
+        if (rule.failureClass() == failureClass && rule.matches().test(link)) {
+          return rule.message() + " (" + line(link.toString(), LONGEST_CAUSE) + ")";
+        }
+      }
+    }
+    throw new IllegalArgumentException("no link is " + failureClass.label());
+  }
+
+  /** Returns what kind of failure an exception amounts to, or nothing if nobody foresaw it. */
+  public static Optional<FailureClass> known(Throwable thrown) {
+    FailureClass found = of(thrown).failureClass();
+    return found == FailureClass.INTERNAL ? Optional.empty() : Optional.of(found);
+  }
+
+  /** Returns the same for the driver's Python, as JSON: {"class": see {@link FailureClass#label}, "message": one line}. */
+  public static String describe(Throwable thrown) {
+    RunProblem problem = of(thrown);
+    return new ObjectMapper().createObjectNode().put("class", problem.failureClass().label())
+        .put("message", line(problem.getMessage(), LONGEST_MESSAGE)).toString();
+  }
+
+  /** Returns an exception and its causes, those of other processes by their own classes. */
+  private static List<Throwable> chain(Throwable thrown) {
+    Set<Throwable> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+    List<Throwable> chain = new ArrayList<>();
+    for (Throwable link = thrown; link != null && seen.add(link); link = link.getCause()) {
+      chain.add(link);
+      if (link instanceof RemoteException remote) {
+        chain.add(remote.unwrapRemoteException()); // of the class that its server names, where this JVM has it
+      }
+    }
+    return chain;
+  }
+
+  private static boolean isRefusal(Throwable link) {
+    return link instanceof AccessDeniedException || link instanceof org.apache.hadoop.hbase.security.AccessDeniedException
+        || link instanceof AmazonServiceException answer
+            && (REFUSED.contains(answer.getStatusCode()) || REFUSALS.contains(answer.getErrorCode()));
+  }
+
+  private static boolean isFull(Throwable link) {
+    if (link instanceof FileSystemException refusal) {
+      return refusal.getReason() != null && FULL.contains(refusal.getReason());
+    }
+    String message = link.getMessage();
+    if (message == null) {
+      return false;
+    }
+    if (link instanceof FileNotFoundException) {
+      // FileOutputStream and RandomAccessFile put the reason after the path, in brackets.
+      return FULL.stream().anyMatch(reason -> message.endsWith(" (" + reason + ")"));
+    }
+    return link.getClass() == IOException.class && FULL.contains(message);
+  }
+
+  private static boolean lacksDataNodes(Throwable link) {
+    return link instanceof RemoteException remote && IOException.class.getName().equals(remote.getClassName())
+        && remote.getMessage() != null && NO_DATANODE.matcher(remote.getMessage()).matches();
+  }
+
+  /** Hadoop gives the end of a connection no class of its own, but a text that it begins with (NetUtils.wrapException). */
+  private static boolean isLostHdfs(Throwable link) {
+    return link.getClass() == EOFException.class && link.getMessage() != null
+        && link.getMessage().startsWith("End of File Exception between local host is: ");
+  }
+
+  /** Nor HBase a ZooKeeper that is silent (ReadOnlyZKClient). */
+  private static boolean isLostZooKeeper(Throwable link) {
+    return link.getClass() == DoNotRetryIOException.class && link.getMessage() != null
+        && link.getMessage().startsWith("Zookeeper ");
+  }
+
+  private static boolean isUnreachable(Throwable link) {
+    if (link instanceof AmazonServiceException answer) {
+      return answer.getStatusCode() >= 500;
+    }
+    return link instanceof SocketException || link instanceof SdkClientException;
+  }
+
+  /** Spark gave up before its context was there to be asked: no text, but where in Spark it is thrown tells it apart. */
+  private static boolean isStoppedEarly(Throwable link) {
+    StackTraceElement[] trace = link.getStackTrace();
+    return link instanceof IllegalStateException && trace.length > 0
+        && trace[0].getClassName().equals("org.apache.spark.scheduler.TaskSchedulerImpl")
+        && trace[0].getMethodName().equals("waitBackendReady");
+  }
+
+  private static String line(String text, int most) {
+    String line = text.strip().replaceAll("\\s+", " ");
+    return line.length() <= most ? line : line.substring(0, most);
+  }
+}

@@ -1,0 +1,174 @@
+package dev.featx.failure;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import com.amazonaws.AmazonServiceException;
+import com.amazonaws.SdkClientException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.delta.kernel.exceptions.TableNotFoundException;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.EOFException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
+import java.io.UncheckedIOException;
+import java.net.ConnectException;
+import java.net.NoRouteToHostException;
+import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.hadoop.hbase.DoNotRetryIOException;
+import org.apache.hadoop.hbase.client.RetriesExhaustedException;
+import org.apache.hadoop.hbase.regionserver.NoSuchColumnFamilyException;
+import org.apache.hadoop.hbase.snapshot.SnapshotDoesNotExistException;
+import org.apache.hadoop.hdfs.protocol.DSQuotaExceededException;
+import org.apache.hadoop.hdfs.server.namenode.SafeModeException;
+import org.apache.hadoop.ipc.RemoteException;
+import org.apache.hadoop.security.AccessControlException;
+import org.apache.hadoop.security.KerberosAuthException;
+import org.apache.spark.SparkException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What an exception means for a run follows from its Java class, whatever names its message holds. */
+class FailuresTest {
+  static Stream<Arguments> foreign() {
+    return Stream.of(
+        arguments(new TableNotFoundException("s3a://b/t"), FailureClass.SOURCE_NOT_FOUND),
+        arguments(new org.apache.hadoop.hbase.TableNotFoundException("t"), FailureClass.SOURCE_NOT_FOUND),
+        arguments(new SnapshotDoesNotExistException("s"), FailureClass.SOURCE_NOT_FOUND),
+        arguments(new NoSuchColumnFamilyException("f"), FailureClass.SOURCE_NOT_FOUND),
+        arguments(new OutOfMemoryError("Java heap space"), FailureClass.OUT_OF_MEMORY),
+        arguments(new AccessDeniedException("s3a://a/b", null, "Forbidden"), FailureClass.ACCESS_DENIED),
+        arguments(new org.apache.hadoop.hbase.security.AccessDeniedException("no"), FailureClass.ACCESS_DENIED),
+        arguments(answer(403, "SignatureDoesNotMatch"), FailureClass.ACCESS_DENIED),
+        arguments(answer(400, "ExpiredToken"), FailureClass.ACCESS_DENIED),
+        arguments(answer(503, "SlowDown"), FailureClass.STORE_UNREACHABLE),
+        arguments(new SdkClientException("Unable to execute HTTP request"), FailureClass.STORE_UNREACHABLE),
+        arguments(new AccessControlException("Permission denied"), FailureClass.ACCESS_DENIED),
+        arguments(new KerberosAuthException("Login failure"), FailureClass.ACCESS_DENIED),
+        arguments(new DSQuotaExceededException(1, 2), FailureClass.OUTPUT_FULL),
+        arguments(new IOException("No space left on device"), FailureClass.OUTPUT_FULL),
+        arguments(new FileSystemException("/t/a", "/t/b", "No space left on device"), FailureClass.OUTPUT_FULL),
+        arguments(new FileNotFoundException("/t/a (Disk quota exceeded)"), FailureClass.OUTPUT_FULL),
+        arguments(new SafeModeException("Name node is in safe mode"), FailureClass.STORE_UNREACHABLE),
+        arguments(remote(IOException.class, "File /t/a could only be written to 0 of the 1 minReplication nodes. There are"),
+            FailureClass.STORE_UNREACHABLE),
+        arguments(remote(AccessControlException.class, "Permission denied"), FailureClass.ACCESS_DENIED),
+        arguments(remote(SafeModeException.class, "Cannot create file"), FailureClass.STORE_UNREACHABLE),
+        arguments(new EOFException("End of File Exception between local host is: \"a\"; destination host is: \"b\""),
+            FailureClass.STORE_UNREACHABLE),
+        arguments(new RetriesExhaustedException("Failed after attempts=3"), FailureClass.STORE_UNREACHABLE),
+        arguments(new DoNotRetryIOException("Zookeeper LIST could not be completed in 10000 ms"), FailureClass.STORE_UNREACHABLE),
+        arguments(new UnknownHostException("store"), FailureClass.STORE_UNREACHABLE),
+        arguments(new ConnectException("Connection refused"), FailureClass.STORE_UNREACHABLE),
+        arguments(new NoRouteToHostException("No route to host"), FailureClass.STORE_UNREACHABLE),
+        arguments(new SocketTimeoutException("Read timed out"), FailureClass.STORE_UNREACHABLE),
+        arguments(stoppedEarly(), FailureClass.EXECUTOR_LOST),
+        arguments(new IllegalStateException("surprise"), FailureClass.INTERNAL));
+  }
+
+  private static AmazonServiceException answer(int status, String code) {
+    AmazonServiceException answer = new AmazonServiceException("refused");
+    answer.setStatusCode(status);
+    answer.setErrorCode(code);
+    return answer;
+  }
+
+  private static RemoteException remote(Class<?> kind, String message) {
+    return new RemoteException(kind.getName(), message + "\n\tat org.apache.hadoop.Server.run(Server.java:1)");
+  }
+
+  private static IllegalStateException stoppedEarly() {
+    IllegalStateException thrown = new IllegalStateException("Spark context stopped while waiting for backend");
+    String scheduler = "org.apache.spark.scheduler.TaskSchedulerImpl";
+    thrown.setStackTrace(new StackTraceElement[] {new StackTraceElement(scheduler, "waitBackendReady", "", 1)});
+    return thrown;
+  }
+
+  @ParameterizedTest
+  @MethodSource("foreign")
+  void anExceptionIsKnownByItsClassAnywhereInTheChain(Throwable cause, FailureClass expected) {
+    assertEquals(expected, Failures.of(cause).failureClass());
+    Throwable wrapped = new SparkException("Job aborted", new IllegalStateException(new IOException("of a task", cause)));
+    assertEquals(expected, Failures.of(wrapped).failureClass());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"AccessDenied", "UnknownHost", "No space left", "No space left on device", "HBase at ", "ModelError",
+      "OutOfMemoryError", "UnsupportedSource", "PrecisionUnsupported", "TableNotFoundException", "QuotaExceededException",
+      "End of File Exception between local host is: ", "Zookeeper LIST could not", "the store did not answer", "executor exited",
+      "could only be written to 0 of the 1 minReplication nodes", "SparkContext was shut down"})
+  void namesInMessagesDecideNothing(String name) {
+    for (String text : List.of(name + ".jpg", "s3a://bucket/docs/" + name + ".jpg", "reading s3a://b/" + name)) {
+      assertEquals(FailureClass.STORE_UNREACHABLE, Failures.of(new ConnectException(text)).failureClass());
+      assertEquals(FailureClass.STORE_UNREACHABLE,
+          Failures.of(new IOException(text, new SocketTimeoutException(text))).failureClass());
+      assertEquals(FailureClass.INTERNAL, Failures.of(new IOException(text)).failureClass());
+      assertEquals(FailureClass.INTERNAL, Failures.of(new IllegalStateException(text)).failureClass());
+      assertEquals(FailureClass.INTERNAL, Failures.of(new FileNotFoundException(text)).failureClass());
+    }
+  }
+
+  @Test
+  void aProblemOfOursCountsForMoreThanWhatItWasMadeOf() {
+    RunProblem ours = new RunProblem(FailureClass.MODEL_INVALID, "layer a", new OutOfMemoryError());
+    assertSame(ours, Failures.of(new UncheckedIOException(new IOException(ours))));
+    assertTrue(Failures.known(ours).isPresent());
+    assertTrue(Failures.known(new IllegalStateException()).isEmpty());
+  }
+
+  @Test
+  void theDriverGetsClassAndOneLine() throws IOException {
+    var told = new ObjectMapper().readTree(Failures.describe(new SparkException("a\n\"b\"", new ConnectException("c\nd"))));
+    assertEquals("StoreUnreachable", told.get("class").asText());
+    assertEquals("the store did not respond (java.net.ConnectException: c d)", told.get("message").asText());
+  }
+
+  @Test
+  void theOutermostLinkOfTheClassIsQuoted() {
+    Exception named = new ConnectException("HBase at quorum:9 did not respond");
+    named.initCause(new DoNotRetryIOException("Zookeeper LIST could not be completed in 10000 ms"));
+    assertEquals("the store did not respond (java.net.ConnectException: HBase at quorum:9 did not respond)",
+        Failures.of(new UncheckedIOException(new IOException(named))).getMessage());
+  }
+
+  @Test
+  void aChainThatEndsInItselfIsNoTrap() {
+    Exception one = new Exception("one");
+    one.initCause(new Exception("two", one));
+    assertEquals(FailureClass.INTERNAL, Failures.of(one).failureClass());
+  }
+
+  @Test
+  void aProblemTravelsWithoutItsCause() throws Exception {
+    Object stuck = new Object();
+    Exception cause = new Exception("not serializable") {
+      @SuppressWarnings("unused")
+      private final Object kept = stuck;
+    };
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (ObjectOutputStream stream = new ObjectOutputStream(bytes)) {
+      stream.writeObject(new SparkException("of a task", new RunProblem(FailureClass.OUTPUT_FULL, "no space left", cause)));
+    }
+    Throwable read = (Throwable) new ObjectInputStream(new ByteArrayInputStream(bytes.toByteArray())).readObject();
+    RunProblem problem = Failures.of(read);
+    assertEquals(FailureClass.OUTPUT_FULL, problem.failureClass());
+    assertEquals("no space left", problem.getMessage());
+    assertNull(problem.getCause());
+    assertFalse(problem.getStackTrace().length == 0);
+  }
+}

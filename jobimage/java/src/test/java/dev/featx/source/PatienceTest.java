@@ -1,0 +1,63 @@
+package dev.featx.source;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+
+/** A store that does not respond is waited for; what it refuses is refused at once. */
+class PatienceTest {
+  private static final String WHAT = "reading s3a://b/docs/AccessDenied.jpg";
+
+  private final AtomicInteger asked = new AtomicInteger();
+
+  private RunProblem problem(long seconds, Exception thrown) {
+    return assertThrows(RunProblem.class, () -> new Patience(seconds, what -> {}).answer(WHAT, () -> {
+      asked.incrementAndGet();
+      if (thrown instanceof IOException refusal) {
+        throw refusal;
+      }
+      throw (RuntimeException) thrown;
+    }));
+  }
+
+  @Test
+  void aStoreThatIsSilentIsUnreachableWhateverIsReadIsCalled() {
+    RunProblem problem = problem(1, new IOException("no answer"));
+    assertEquals(FailureClass.STORE_UNREACHABLE, problem.failureClass());
+    assertTrue(problem.getMessage().startsWith(WHAT + " failed for 1 s: "));
+    assertEquals(2, asked.get());
+  }
+
+  @Test
+  void aDiskThatStaysFullIsNoSilentStore() {
+    assertEquals(FailureClass.OUTPUT_FULL, problem(0, new IOException("No space left on device")).failureClass());
+  }
+
+  @Test
+  void aRefusalIsFinal() {
+    assertEquals(FailureClass.ACCESS_DENIED, problem(60, new AccessDeniedException("s3://b/a")).failureClass());
+    assertEquals(1, asked.get());
+  }
+
+  @Test
+  void aJudgementIsFinal() {
+    RunProblem judged = new RunProblem(FailureClass.SECRET_INCOMPLETE, "Secret a has no key b");
+    assertEquals(judged, problem(60, judged));
+    assertEquals(1, asked.get());
+  }
+
+  @Test
+  void whatIsMissingIsLeftToWhoAsked() {
+    assertThrows(FileNotFoundException.class, () -> new Patience(60, what -> {}).answer(WHAT, () -> {
+      throw new FileNotFoundException("gone");
+    }));
+  }
+}

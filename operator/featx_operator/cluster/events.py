@@ -1,0 +1,61 @@
+"""Requests about Events: ours about a resource, and the kubelet's about a pod."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from featx_api import API_VERSION, GROUP, KIND
+
+from featx_operator.cluster.transport import FIELD_MANAGER, ApiServer
+from featx_operator.decisions.events import Event
+from featx_operator.objects import Body
+from featx_operator.state.observed import PodWaiting, time_of
+
+
+def create(api: ApiServer, body: Body, event: Event, identity: str) -> None:
+    """Creates an Event about a resource.
+
+    Args:
+        api: The API server.
+        body: The resource.
+        event: The Event.
+        identity: The replica that reports it.
+
+    Raises:
+        ApiError: The Event is refused.
+    """
+    now = datetime.now(UTC)
+    metadata = body["metadata"]
+    regarding = {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        **{key: metadata[key] for key in ("namespace", "name", "uid", "resourceVersion")},
+    }
+    manifest = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{metadata['name']}.{now.timestamp() * 1e6:.0f}-{event.reason.lower()}"},
+        "eventTime": now.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "type": event.type,
+        "reason": event.reason,
+        "note": event.note,
+        "action": event.reason,
+        "regarding": regarding,
+        "reportingController": f"{GROUP}/{FIELD_MANAGER}",
+        "reportingInstance": identity,
+    }
+    api.request("POST", f"/apis/events.k8s.io/v1/namespaces/{metadata['namespace']}/events", {}, manifest)
+
+
+def mount_failure(api: ApiServer, namespace: str, pod_uid: str) -> PodWaiting | None:
+    """The kubelet's latest report about volumes of a pod that can't be mounted, or None."""
+    selector = f"involvedObject.uid={pod_uid},reason=FailedMount"
+    events = api.items(f"/api/v1/namespaces/{namespace}/events", {"fieldSelector": selector})
+    if not events:
+        return None
+    latest = max(events, key=_time)
+    return PodWaiting("FailedMount", latest.get("message", ""), time_of(_time(latest)))
+
+
+def _time(event: Body) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or "")

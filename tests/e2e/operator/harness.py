@@ -1,0 +1,172 @@
+"""A namespace with an operator process: start and stop it, apply runs, and read what becomes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from featx_api import GROUP, PLURAL, VERSION
+from kubernetes import client, config
+
+from tests.e2e.operator.image import SCRIPTED_DRIVER, VARIABLE
+from tests.e2e.polling import PATIENCE, eventually
+
+NAMESPACE = "featx-operator-e2e"
+IMAGE = os.environ.get(VARIABLE, SCRIPTED_DRIVER.tag)
+SHA256 = "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d"
+QUICK = {"BACKOFF_SECONDS": "1", "SECRET_GRACE_SECONDS": "6", "LEASE_SECONDS": "3", "PROGRESS_SECONDS": "2"}
+
+
+def kubectl(*arguments: str, stdin: object = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Runs kubectl in the namespace; an object as stdin is sent as JSON, a string unchanged."""
+    text = stdin if isinstance(stdin, str) or stdin is None else json.dumps(stdin)
+    command = ["kubectl", "--namespace", NAMESPACE, *arguments]
+    outcome = subprocess.run(command, input=text, text=True, capture_output=True, check=False)
+    assert outcome.returncode == 0 or not check, f"{' '.join(command)}: {outcome.stderr}"
+    return outcome
+
+
+def scripted(name: str, script: str, **spec: Any) -> dict[str, Any]:
+    """A resource whose driver follows a script."""
+    model = {"prototxt": "s3://models/net.prototxt", "weights": "s3://models/net.caffemodel", "sha256": SHA256}
+    execution = {"image": IMAGE, "driverMemory": "64Mi", "sparkConf": {"spark.featx.test.script": script}}
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": "FeatureExtraction",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "source": {"s3": {"bucket": "images"}},
+            "extractor": {"model": model, "layer": "pool"},
+            "output": {"uri": "s3://features/table"},
+            **spec,
+            "execution": execution | spec.get("execution", {}),
+        },
+    }
+
+
+class Operator:
+    """An operator process."""
+
+    def __init__(self, kubeconfig: Path, log: Path, **settings: str) -> None:
+        self._environment = {
+            **os.environ,
+            "KUBECONFIG": str(kubeconfig),
+            "FEATX_NAMESPACES": NAMESPACE,
+            "FEATX_LEASE_NAMESPACE": NAMESPACE,
+            "FEATX_LOG_FORMAT": "text",
+            "FEATX_PROBE_PORT": "0",
+            **{f"FEATX_{name}": value for name, value in {**QUICK, **settings}.items()},
+        }
+        self._log = log
+        self._log_start = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        """Its output since it was last started."""
+        return self._log.read_text()[self._log_start :]
+
+    def until_active(self) -> Operator:
+        """Waits until it holds the Lease."""
+        eventually(lambda: "is active now" in self.log, "an active operator")
+        return self
+
+    def start(self) -> Operator:
+        """Starts it, without waiting until it is active."""
+        with self._log.open("ab") as output:
+            self._log_start = output.tell()
+            command = [sys.executable, "-m", "featx_operator"]
+            self._process = subprocess.Popen(command, env=self._environment, stdout=output, stderr=output)
+        return self
+
+    def stop(self, signal_: signal.Signals) -> int:
+        """Stops it by a signal; returns its exit code."""
+        assert self._process
+        if self._process.poll() is None:
+            self._process.send_signal(signal_)
+        return self._process.wait(30)
+
+    def kill(self) -> None:
+        """Kills it, like a crash."""
+        self.stop(signal.SIGKILL)
+
+    @property
+    def resident_mebibytes(self) -> float:
+        """Its resident memory."""
+        assert self._process
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+class Run:
+    """One resource, as the API server has it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._resources: Any = client.CustomObjectsApi()
+        self._core: Any = client.CoreV1Api()
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return dict(self._resources.get_namespaced_custom_object(GROUP, VERSION, NAMESPACE, PLURAL, self.name))
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return dict(self.body.get("status") or {})
+
+    def condition(self, kind: str) -> dict[str, str]:
+        return next((item for item in self.status.get("conditions", []) if item["type"] == kind), {})
+
+    def state(self, kind: str) -> tuple[str, str]:
+        """Status and reason of a condition, or empty strings."""
+        condition = self.condition(kind)
+        return condition.get("status", ""), condition.get("reason", "")
+
+    def until(self, kind: str, status: str, reason: str = "", patience: float = PATIENCE) -> Run:
+        """Waits for a condition."""
+
+        def reached() -> bool:
+            current = self.state(kind)
+            return current[0] == status and reason in ("", current[1])
+
+        try:
+            eventually(reached, f"{kind} is {status} {reason}", patience)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; status is {json.dumps(self.status, indent=1)}") from None
+        return self
+
+    def change(self, **spec: Any) -> Run:
+        kubectl("patch", "fx", self.name, "--type=merge", "--patch", json.dumps({"spec": spec}))
+        return self
+
+    def pods(self, role: str = "") -> list[Any]:
+        labels = f"featx.dev/name={self.name}" + (f",featx.dev/role={role}" if role else "")
+        return list(self._core.list_namespaced_pod(NAMESPACE, label_selector=labels).items)
+
+    def drivers(self) -> list[str]:
+        return sorted(pod.metadata.name for pod in self.pods("driver"))
+
+    def config_maps(self) -> list[str]:
+        items = self._core.list_namespaced_config_map(NAMESPACE, label_selector=f"featx.dev/name={self.name}").items
+        return sorted(item.metadata.name for item in items)
+
+    def events(self) -> list[str]:
+        selector = f"involvedObject.name={self.name},involvedObject.kind=FeatureExtraction"
+        items = self._core.list_namespaced_event(NAMESPACE, field_selector=selector).items
+        return [str(item.reason) for item in sorted(items, key=lambda item: item.event_time)]
+
+
+def apply(resource: dict[str, Any]) -> Run:
+    """Applies a resource as users do."""
+    kubectl("apply", "--filename=-", stdin=resource)
+    return Run(resource["metadata"]["name"])
+
+
+def connect() -> None:
+    """Configures the official client by KUBECONFIG."""
+    config.load_kube_config()  # type: ignore[no-untyped-call]

@@ -1,0 +1,73 @@
+"""What the command line prints before any command runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from featx_cli.__main__ import main
+
+from tools.version import version
+
+COMMANDS = ["run", "read", "retry-failed", "similar", "duplicates", "fit-deepbit", "import"]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    features = np.array([[1, 0], [1, 0.01], [0, 1]], np.float32)
+    rows = {"key": ["a", "b", "c"], "feature": list(features), "width": [2, 1, 1], "height": [1, 1, 1]}
+    pq.write_table(pa.table(rows), tmp_path / "part.parquet")
+    (tmp_path / "_SUCCESS").touch()
+    return str(tmp_path)
+
+
+def test_the_version_is_the_projects(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["--version"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"featx {version()}\n"
+
+
+def test_help_lists_each_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("    ") and line[4] != " "] == COMMANDS
+
+
+@pytest.mark.parametrize("command", ["similar", "duplicates", "read"])
+def test_the_output_format_is_chosen_in_one_way(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    shown = capsys.readouterr().out
+    assert "--format {text,json" in shown
+    assert "--json" not in shown
+
+
+@pytest.mark.parametrize(
+    ("format_", "expected"),
+    [
+        ("text", "a\n  0.0000  b\n"),
+        ("json", '[[{"key": "a", "distance": 0.0}, {"key": "b", "distance": 4.9948692321777344e-05}]]\n'),
+        ("csv", "group,key,distance\n0,a,0.0\n0,b,4.9948692321777344e-05\n"),
+    ],
+)
+def test_duplicates_are_printed_in_each_format(
+    table: str, format_: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["duplicates", table, "--format", format_]) == 0
+    assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize(
+    ("format_", "start"),
+    [("text", "0.0000  b\n1.0000  c"), ("json", '[{"key": "b", "distance": 4'), ("csv", "key,distance\nb,4")],
+)
+def test_similar_images_are_printed_in_each_format(
+    table: str, format_: str, start: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["similar", table, "--key", "a", "--format", format_]) == 0
+    assert capsys.readouterr().out.startswith(start)

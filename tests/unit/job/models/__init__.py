@@ -1,0 +1,1 @@
+"""Fetching models, without a store."""

@@ -1,0 +1,114 @@
+"""The manifests of an attempt: Pod Security `restricted`, Secrets as files only, labels."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+import yaml
+from featx_api.contract import JobSpec
+from featx_api.resource import FeatureExtraction
+from featx_operator import manifests
+
+from tests.support.bad_resources import good
+
+
+def resource(**spec: Any) -> FeatureExtraction:
+    body = copy.deepcopy(good())
+    body["metadata"] |= {"name": "catalog", "uid": "u-1"}
+    body["spec"] |= spec
+    return FeatureExtraction.model_validate(body)
+
+
+def driver_and_executor(**spec: Any) -> list[dict[str, Any]]:
+    run = resource(**spec)
+    return [manifests.driver_pod(run, 2, "job:1"), manifests.executor_template(run, 2)]
+
+
+@pytest.mark.parametrize("pod", driver_and_executor(), ids=["driver", "executor"])
+def test_pods_satisfy_pod_security_restricted(pod: dict[str, Any]) -> None:
+    security = pod["spec"]["securityContext"]
+    assert security["runAsNonRoot"] is True
+    assert security["runAsUser"] == 10001
+    assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in pod["spec"]["containers"]:
+        assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    kinds = {key for volume in pod["spec"]["volumes"] for key in volume} - {"name"}
+    assert kinds <= {"emptyDir", "secret", "configMap", "persistentVolumeClaim"}
+    assert pod["spec"]["enableServiceLinks"] is False
+
+
+def test_the_driver_pod_gives_the_job_its_environment() -> None:
+    pod = manifests.driver_pod(resource(), 2, "job:1")
+    assert pod["metadata"]["name"] == "catalog-2-driver"
+    assert pod["metadata"]["ownerReferences"][0]["uid"] == "u-1"
+    (container,) = pod["spec"]["containers"]
+    assert container["command"] == ["python3", "-m", "featx_job"]
+    plain = {item["name"]: item.get("value") for item in container["env"]}
+    assert plain["FEATX_JOB"] == "/etc/featx/job/job.json"
+    assert plain["FEATX_JOB_IMAGE"] == container["image"] == "job:1"
+    assert {"POD_NAME", "POD_NAMESPACE", "POD_IP"} <= plain.keys()
+    assert pod["spec"]["restartPolicy"] == "Never"
+    assert container["resources"] == {
+        "requests": {"cpu": "250m", "memory": "1536Mi"},
+        "limits": {"memory": "1536Mi"},
+    }
+
+
+def test_labels_carry_name_uid_attempt_and_role() -> None:
+    driver, executor = driver_and_executor()
+    expected = {"featx.dev/name": "catalog", "featx.dev/uid": "u-1", "featx.dev/attempt": "2"}
+    assert expected.items() <= driver["metadata"]["labels"].items()
+    assert expected.items() <= executor["metadata"]["labels"].items()
+    assert driver["metadata"]["labels"]["featx.dev/role"] == "driver"
+    assert executor["metadata"]["labels"]["featx.dev/role"] == "executor"
+
+
+def test_executors_get_no_token_and_the_container_name_that_spark_expects() -> None:
+    template = manifests.executor_template(resource(), 1)
+    assert template["spec"]["automountServiceAccountToken"] is False
+    assert template["spec"]["containers"][0]["name"] == "executor"
+
+
+@pytest.mark.parametrize("pod", driver_and_executor(), ids=["driver", "executor"])
+def test_secrets_are_mounted_as_read_only_files(pod: dict[str, Any]) -> None:
+    mounts = {mount["mountPath"]: mount for mount in pod["spec"]["containers"][0]["volumeMounts"]}
+    assert mounts["/etc/featx/secrets/store"]["readOnly"] is True
+    assert "secretKeyRef" not in json.dumps(pod)
+    assert "envFrom" not in json.dumps(pod)
+
+
+def test_claims_are_mounted_and_only_the_output_is_writable() -> None:
+    pod = driver_and_executor(source={"claim": {"name": "images"}}, output={"uri": "claim://features/table"})[0]
+    mounts = {
+        mount["mountPath"]: mount["readOnly"]
+        for mount in pod["spec"]["containers"][0]["volumeMounts"][1:]
+        if "readOnly" in mount
+    }
+    assert mounts["/mnt/featx/claims/images"] is True
+    assert mounts["/mnt/featx/claims/features"] is False
+
+
+def test_node_pool_and_priority_apply_to_driver_and_executors() -> None:
+    execution = {"nodePool": "xeon"}
+    for pod in driver_and_executor(execution=execution, priorityClassName="night"):
+        assert pod["spec"]["nodeSelector"] == {"featx.dev/node-pool": "xeon"}
+        assert pod["spec"]["priorityClassName"] == "night"
+
+
+def test_the_config_map_contains_the_job_and_the_executor_template() -> None:
+    config_map = manifests.config_map(resource(), 2)
+    job = JobSpec.model_validate_json(config_map["data"]["job.json"])
+    assert (job.name, job.uid, job.attempt) == ("catalog", "u-1", 2)
+    assert job.spec == resource().spec
+    assert yaml.safe_load(config_map["data"]["executor-pod.yaml"]) == manifests.executor_template(resource(), 2)
+    assert config_map["metadata"]["name"] == "catalog-2-job"
+
+
+def test_the_longest_name_still_fits_into_a_label() -> None:
+    body = copy.deepcopy(good())
+    body["metadata"] |= {"name": "n" * 48, "uid": "u-1"}
+    pod = manifests.driver_pod(FeatureExtraction.model_validate(body), 100_000, "job:1")
+    assert len(pod["metadata"]["name"]) <= 63

@@ -1,0 +1,149 @@
+"""The reconciler against an API server in memory: stale watches, lost races and refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from featx_operator.cluster.transport import ApiError
+from featx_operator.objects import Key
+from featx_operator.reconcile import Reconciler
+from featx_operator.settings import Settings
+from featx_operator.state.store import Store
+
+from tests.support.bad_resources import good
+from tests.unit.operator.api_server import EVENTS, PODS, RESOURCES, FakeApiServer
+
+KEY = Key("default", "catalog")
+RESOURCE = f"{RESOURCES}/catalog"
+DRIVER = f"{PODS}/catalog-1-driver"
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+class Operator:
+    """A reconciler with an empty store, as after a restart."""
+
+    def __init__(self, api: FakeApiServer) -> None:
+        self.api = api
+        self.store = Store()
+        self._reconciler = Reconciler(api, self.store, Settings(), lambda: NOW)
+
+    def reconcile(self) -> float | None:
+        return asyncio.run(self._reconciler.reconcile(KEY))
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return dict(self.api.objects[RESOURCE]["status"])
+
+    def reason(self, kind: str) -> str:
+        return next(str(item["reason"]) for item in self.status["conditions"] if item["type"] == kind)
+
+    def event_reasons(self) -> list[str]:
+        return [item["reason"] for path, item in self.api.objects.items() if path.startswith(EVENTS)]
+
+
+@pytest.fixture
+def api() -> FakeApiServer:
+    api = FakeApiServer(NOW.isoformat())
+    body: dict[str, Any] = copy.deepcopy(good())
+    body["metadata"] = {"name": "catalog", "namespace": "default", "uid": "u-1", "generation": 1}
+    api.put(RESOURCE, body)
+    return api
+
+
+def test_a_new_run_gets_its_config_map_driver_status_and_events(api: FakeApiServer) -> None:
+    operator = Operator(api)
+    operator.reconcile()
+    assert [path.rsplit("/", 1)[1] for method, path in api.requests if method == "POST"] == [
+        "events",
+        "configmaps",
+        "pods",
+        "events",
+    ]
+    assert operator.status["driver"] == {"podName": "catalog-1-driver"}
+    assert operator.event_reasons() == ["Accepted", "DriverCreated"]
+
+
+def test_a_restarted_operator_changes_nothing(api: FakeApiServer) -> None:
+    Operator(api).reconcile()
+    changes = len(api.requests)
+    Operator(api).reconcile()
+    assert len(api.requests) == changes
+
+
+def test_a_driver_that_the_watch_has_not_delivered_yet_is_found(api: FakeApiServer) -> None:
+    operator = Operator(api)
+    operator.reconcile()
+    operator.store.replace_pods("u-1", [])
+    operator.reconcile()
+    assert operator.status["failedAttempts"] == 0
+    assert api.names(PODS) == ["catalog-1-driver"]
+
+
+def test_a_driver_that_is_gone_counts_as_lost(api: FakeApiServer) -> None:
+    operator = Operator(api)
+    operator.reconcile()
+    del api.objects[DRIVER]
+    operator.store.replace_pods("u-1", [])
+    operator.reconcile()
+    assert operator.status["failure"]["class"] == "DriverLost"
+    assert operator.status["attempt"] == 2
+
+
+def test_a_resource_that_changed_meanwhile_is_read_again(api: FakeApiServer) -> None:
+    operator = Operator(api)
+    api.refusals["PATCH", f"{RESOURCE}/status"] = ApiError(409, "the object has been modified")
+    operator.reconcile()
+    assert operator.status["driver"] == {"podName": "catalog-1-driver"}
+
+
+def test_a_deleted_resource_is_forgotten(api: FakeApiServer) -> None:
+    operator = Operator(api)
+    operator.reconcile()
+    del api.objects[RESOURCE]
+    operator.store.drop_resource(KEY)
+    assert operator.reconcile() is None
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ApiError(403, 'pods "catalog-1-driver" is forbidden: exceeded quota: team'), "QuotaExceeded"),
+        (ApiError(403, 'pods "catalog-1-driver" is forbidden: violates PodSecurity'), "DriverRefused"),
+    ],
+)
+def test_a_refused_driver_is_reported_and_retried(api: FakeApiServer, error: ApiError, reason: str) -> None:
+    operator = Operator(api)
+    api.refusals["POST", PODS] = error
+    assert operator.reconcile() == 2
+    assert operator.reason("DriverReady") == reason
+    operator.reconcile()
+    assert operator.reason("DriverReady") == "Pending"
+
+
+def test_a_foreign_pod_with_the_name_of_the_driver_is_not_adopted(api: FakeApiServer) -> None:
+    operator = Operator(api)
+    api.put(DRIVER, {"kind": "Pod", "metadata": {"name": "catalog-1-driver"}}, create=True)
+    operator.reconcile()
+    assert operator.reason("DriverReady") == "NameTaken"
+    assert ("DELETE", DRIVER) not in api.requests
+
+
+def test_an_error_of_the_api_server_is_raised_and_nothing_is_lost(api: FakeApiServer) -> None:
+    operator = Operator(api)
+    api.refusals["POST", PODS] = ApiError(500, "etcd is unavailable")
+    with pytest.raises(ApiError, match="etcd"):
+        operator.reconcile()
+    operator.reconcile()
+    assert api.names(PODS) == ["catalog-1-driver"]
+    assert operator.status["attempt"] == 1
+
+
+def test_an_event_that_can_not_be_created_does_not_fail_the_reconcile(api: FakeApiServer) -> None:
+    operator = Operator(api)
+    api.refusals["POST", EVENTS] = ApiError(403, "the namespace is terminating")
+    operator.reconcile()
+    assert operator.event_reasons() == ["DriverCreated"]

@@ -1,0 +1,1 @@
+"""Files about the repository itself agree with each other."""
