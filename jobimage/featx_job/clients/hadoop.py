@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from py4j.protocol import Py4JJavaError
-from pyspark import SparkConf, SparkContext
 
 from featx_job import failures
+from featx_job.clients import java
 from featx_job.clients.retry import with_retry
 from featx_job.failures import RunFailure
 
@@ -58,7 +58,7 @@ class Hadoop:
         def explain(error: Exception) -> RunFailure | None:
             if not isinstance(error, Py4JJavaError):
                 return None
-            failure = failures.from_java(SparkContext._jvm, error.java_exception)
+            failure = failures.from_java(java.packages(), error.java_exception)
             return RunFailure(failure.class_, f"{field}: {failure}")
 
         return with_retry(call, explain, self._patience)
@@ -67,8 +67,5 @@ class Hadoop:
         return {key.removeprefix(PREFIX): value for key, value in self._conf().items() if key.startswith(PREFIX)}
 
     def _java(self) -> Any:
-        # Spark's own way to its JVM; a context that is created later is in the same one.
-        settings = SparkConf(loadDefaults=False).setAll(list(self._conf().items()))
-        SparkContext._ensure_initialized(conf=settings)
-        jvm: Any = SparkContext._jvm
-        return jvm.dev.featx
+        java.start(self._conf())
+        return java.packages()

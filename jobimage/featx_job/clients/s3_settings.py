@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from featx_api.executor_contract import CREDENTIALS_CLASS, CREDENTIALS_SETTING
 from featx_api.failures import FailureClass
 from featx_api.source import StoreAccess
 
@@ -180,8 +181,8 @@ def for_s3a(bucket: str, access: StoreAccess, secrets: Path | None) -> dict[str,
     elif secrets is None:
         provider = "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider"
     else:
-        provider = "dev.featx.security.MountedCredentials"
-        settings["featx.credentials.dir"] = str(secrets / access.secret_ref.name)
+        provider = CREDENTIALS_CLASS
+        settings[CREDENTIALS_SETTING] = str(secrets / access.secret_ref.name)
     settings["aws.credentials.provider"] = provider
     return {f"fs.s3a.bucket.{bucket}.{name}": value for name, value in settings.items()}
 

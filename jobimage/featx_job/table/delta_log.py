@@ -12,10 +12,11 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from featx_api.executor_contract import ShardResult
+
 from featx_job.clients.hadoop import Hadoop
 from featx_job.table import delta_entries
 from featx_job.table.delta_entries import Committer, Entry, Snapshot
-from featx_job.table.shard_result import ShardResult
 from featx_job.table.storage import Storage
 
 PAUSE = 0.2

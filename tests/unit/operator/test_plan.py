@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from featx_operator.settings import Settings
-from featx_operator.state.observed import PodWaiting, Refusal
+from featx_operator.state.observed import PodWaiting, Refusal, progress_from
 
 from tests.unit.operator.world import START, World, running
 
@@ -448,7 +448,7 @@ def test_final_progress_is_written_without_waiting_for_the_interval() -> None:
 
 def test_malformed_progress_is_ignored() -> None:
     world = running()
-    world._update("catalog-1-driver", progress="{")
+    world._update("catalog-1-driver", progress=progress_from("catalog-1-driver", "{"))
     world.converge()
     assert world.status.progress is None
     assert world.state("DriverReady") == ("True", "Running")
