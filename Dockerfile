@@ -30,12 +30,14 @@ FROM build AS job-build
 RUN apt-get install -y --no-install-recommends openjdk-17-jdk-headless maven libturbojpeg0
 RUN /uv/bin/uv pip install --quiet --constraint constraints.txt --requirements pyproject.toml --extra job
 COPY jobimage/java jobimage/java
+COPY jobimage/contract jobimage/contract
 RUN mvn --quiet --batch-mode -f jobimage/java/pom.xml -Dfeatx.site=/opt/featx/lib/python3.11/site-packages package \
  && mkdir /opt/featx/jars && cp jobimage/java/target/*.jar jobimage/java/target/dependency/*.jar /opt/featx/jars
-# Parts of Spark that no run of ours can reach: Hive, Mesos, YARN, streaming state, the R and pandas sides.
+# Parts of Spark that no run of ours can reach: Hive, Mesos, YARN, streaming state, the R and pandas sides; and Hadoop's
+# client, of which FEATX_JARS has a later one.
 RUN cd /opt/featx/lib/python3.11/site-packages/pyspark && rm -rf R examples data pandas python/test_support tests \
  && rm -f jars/hive-* jars/spark-hive* jars/mesos-* jars/spark-mesos* jars/spark-yarn* jars/hadoop-yarn* \
- jars/derby-* jars/rocksdbjni-*
+ jars/derby-* jars/rocksdbjni-* jars/hadoop-client-*
 # Of these, test data, and a client that is not the one in use.
 RUN cd /opt/featx/lib/python3.11/site-packages && rm -rf onnx/backend/test kubernetes/aio
 # Of OpenVINO a run uses the C library, the CPU plugin and the ONNX reader.

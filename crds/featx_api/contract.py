@@ -1,12 +1,15 @@
-"""What passes between the operator and a driver: the job file in, progress and the outcome out.
+"""Everything the operator and a driver must agree on, written once.
 
-The job file is a ConfigMap; progress is an annotation that the driver puts on its own pod; the outcome is the
-container's termination message, which the kubelet keeps when the process is gone.
+The operator passes a job file in a ConfigMap. The driver reports progress as an annotation of its own pod, and the
+outcome as its container's termination message, which the kubelet stores after the process is gone. The files that
+cannot import Python (Dockerfile, executor.sh, the charts, the scripted driver of the end-to-end tests) repeat some of
+these values; tests/unit/api/test_contract.py compares them.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from enum import IntEnum
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -14,18 +17,86 @@ from featx_api.model import ApiModel, StatusModel
 from featx_api.spec import FeatureExtractionSpec
 from featx_api.status import Failure, OutputTable, Progress
 
-PROGRESS_ANNOTATION = "featx.dev/progress"
-LABEL_NAME = "featx.dev/name"
-LABEL_UID = "featx.dev/uid"
-LABEL_ATTEMPT = "featx.dev/attempt"
-LABEL_ROLE = "featx.dev/role"
-NODE_POOL_LABEL = "featx.dev/node-pool"
+#: Annotation of the driver pod: the run's `Progress` as JSON.
+PROGRESS_ANNOTATION: Final = "featx.dev/progress"
+#: Label of a run's children: name of the resource.
+LABEL_NAME: Final = "featx.dev/name"
+#: Label of a run's children: uid of the resource, which tells two runs of the same name apart.
+LABEL_UID: Final = "featx.dev/uid"
+#: Label of a run's children: number of the attempt.
+LABEL_ATTEMPT: Final = "featx.dev/attempt"
+#: Label of a run's children: `DRIVER`, `EXECUTOR` or `JOB`.
+LABEL_ROLE: Final = "featx.dev/role"
+#: Label of nodes that `spec.execution.nodePool` selects by.
+NODE_POOL_LABEL: Final = "featx.dev/node-pool"
 
-JOB_FILE = "/etc/featx/job/job.json"
-EXECUTOR_POD_FILE = "/etc/featx/job/executor-pod.yaml"
-SECRETS_FOLDER = "/etc/featx/secrets"
-CLAIMS_FOLDER = "/mnt/featx/claims"
-TERMINATION_MESSAGE_LIMIT = 4096
+#: Role of a driver pod, and the name of its container.
+DRIVER: Final = "driver"
+#: Role of an executor pod, and the name of the container that Spark completes in the pod template.
+EXECUTOR: Final = "executor"
+#: Role of the ConfigMap with an attempt's files, and the name of its volume.
+JOB: Final = "job"
+
+#: Key of the ConfigMap: the `JobSpec` as JSON.
+JOB_KEY: Final = "job.json"
+#: Key of the ConfigMap: the pod template that Spark creates executors from.
+EXECUTOR_POD_KEY: Final = "executor-pod.yaml"
+
+#: Where the ConfigMap is mounted in the driver.
+JOB_FOLDER: Final = "/etc/featx/job"
+#: The job file as the driver sees it.
+JOB_FILE: Final = f"{JOB_FOLDER}/{JOB_KEY}"
+#: The executors' pod template as the driver sees it.
+EXECUTOR_POD_FILE: Final = f"{JOB_FOLDER}/{EXECUTOR_POD_KEY}"
+#: Mount folder of Secrets in driver and executors, one subdirectory per Secret.
+SECRETS_FOLDER: Final = "/etc/featx/secrets"
+#: Mount folder of PersistentVolumeClaims in driver and executors, one subdirectory per claim.
+CLAIMS_FOLDER: Final = "/mnt/featx/claims"
+#: Writable folder of driver and executors for files of one attempt.
+WORK_FOLDER: Final = "/var/featx"
+#: Writable folder of driver and executors for whatever libraries leave there.
+TEMPORARY_FOLDER: Final = "/tmp"  # noqa: S108 - a mount path
+#: Where the kubelet reads a container's termination message (the default of `terminationMessagePath`).
+TERMINATION_MESSAGE_FILE: Final = "/dev/termination-log"
+#: Bytes of a termination message that the kubelet stores.
+TERMINATION_MESSAGE_LIMIT: Final = 4096
+
+#: User and group of all processes of a run; the images create this user.
+USER: Final = 10001
+
+#: Port of Spark's UI in the driver.
+SPARK_UI_PORT: Final = 4040
+#: Port on which executors reach the driver's scheduler.
+DRIVER_PORT: Final = 7078
+#: Port on which executors fetch what the driver broadcasts.
+BLOCK_PORT: Final = 7079
+
+#: Variable of the driver: name of its pod.
+POD_NAME: Final = "POD_NAME"
+#: Variable of the driver: namespace of its pod.
+POD_NAMESPACE: Final = "POD_NAMESPACE"
+#: Variable of the driver: address of its pod, on which executors reach it.
+POD_IP: Final = "POD_IP"
+#: Variable of the driver: where the job file is; defaults to `JOB_FILE`.
+FEATX_JOB: Final = "FEATX_JOB"
+#: Variable of the driver: image of its executors. The operator's own setting of this name is the default image.
+FEATX_JOB_IMAGE: Final = "FEATX_JOB_IMAGE"
+#: Variable of the driver: where the executors' pod template is; defaults to `EXECUTOR_POD_FILE`.
+FEATX_EXECUTOR_POD: Final = "FEATX_EXECUTOR_POD"
+#: Variable of the driver: mount folder of Secrets; defaults to `SECRETS_FOLDER`.
+FEATX_SECRETS: Final = "FEATX_SECRETS"
+#: Variable of the driver: folder for files of the attempt; defaults to `WORK_FOLDER`.
+FEATX_WORK: Final = "FEATX_WORK"
+#: Variable of the job image, for driver and executors: folder of Featx's jars.
+FEATX_JARS: Final = "FEATX_JARS"
+
+
+class ExitCode(IntEnum):
+    """Exit codes of a driver. They decide on a retry only when the driver left no outcome."""
+
+    SUCCEEDED = 0
+    RETRYABLE = 1
+    PERMANENT = 2
 
 
 class JobSpec(ApiModel):
@@ -39,7 +110,7 @@ class JobSpec(ApiModel):
 
 
 class Outcome(StatusModel):
-    """How an attempt ended, in the driver's own words."""
+    """How an attempt ended, as the driver reports it."""
 
     result: Literal["Succeeded", "Failed"]
     progress: Progress | None = None

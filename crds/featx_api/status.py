@@ -11,7 +11,8 @@ from featx_api.failures import FailureClass
 from featx_api.model import StatusModel
 
 Count = Annotated[int, Field(ge=0)]
-Message = Annotated[str, Field(max_length=4096)]
+MESSAGE_LIMIT = 4096  # characters
+Message = Annotated[str, Field(max_length=MESSAGE_LIMIT)]
 
 ConditionType = Literal[
     "Accepted", "QuotaReserved", "DriverReady", "ExecutorsReady", "Suspended", "Succeeded", "Reconciling", "Stalled"

@@ -19,13 +19,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from featx_api.contract import FEATX_JARS
 from featx_job.environment import Environment
 from featx_job.spark import class_path
 from platformdirs import user_cache_path
 
 from featx_cli.errors import CommandError
 
-JARS_VARIABLE = "FEATX_JARS"
 UNUSED_SECONDS = 7 * 24 * 3600
 JAVA_SOURCE = Path(__file__).resolve().parent.parent / "java"
 
@@ -46,10 +46,10 @@ def jars() -> Path:
     Raises:
         CommandError: Neither the source nor FEATX_JARS is there, Java or Maven is missing, or the build fails.
     """
-    if given := os.environ.get(JARS_VARIABLE):
+    if given := os.environ.get(FEATX_JARS):
         return Path(given)
     if not (JAVA_SOURCE / "pom.xml").exists():
-        raise CommandError(f"no Java source is installed: set {JARS_VARIABLE} to the folder of the job image's jars")
+        raise CommandError(f"no Java source is installed: set {FEATX_JARS} to the folder of the job image's jars")
     built = cache_folder() / "engine" / _digest(JAVA_SOURCE)
     built.parent.mkdir(parents=True, exist_ok=True)
     with (built.parent / "lock").open("w") as lock:

@@ -1,4 +1,4 @@
-"""What a driver pod runs: `python -m featx_job`."""
+"""The entry point of a driver pod: `python -m featx_job`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from featx_api.contract import JOB_FILE, JobSpec, Outcome
+from featx_api.contract import FEATX_JOB, JOB_FILE, ExitCode, JobSpec, Outcome
 from featx_api.failures import FailureClass
 
 from featx_job import driver_pod, run
@@ -17,14 +17,13 @@ from featx_job.environment import pod_environment
 from featx_job.failures import RunFailure
 
 LOG = logging.getLogger("featx_job")
-SUCCEEDED, RETRYABLE, PERMANENT = 0, 1, 2
 
 
-def main() -> int:
-    """Runs the attempt that the job file describes; returns 0, 1 (worth another attempt) or 2."""
+def main() -> ExitCode:
+    """Run the attempt that the job file describes."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, _stopped)
-    job = JobSpec.model_validate_json(Path(os.environ.get("FEATX_JOB", JOB_FILE)).read_bytes())
+    job = JobSpec.model_validate_json(Path(os.environ.get(FEATX_JOB, JOB_FILE)).read_bytes())
     environment = pod_environment(os.environ)
     assert environment.cluster is not None
     LOG.info("attempt %d of %s/%s", job.attempt, job.namespace, job.name)
@@ -36,13 +35,13 @@ def main() -> int:
     driver_pod.leave_message(outcome)
     if outcome.failure:
         LOG.error("%s: %s", outcome.failure.class_, outcome.failure.message)
-        return RETRYABLE if outcome.retryable else PERMANENT
+        return ExitCode.RETRYABLE if outcome.retryable else ExitCode.PERMANENT
     LOG.info("succeeded: %s", outcome.progress)
-    return SUCCEEDED
+    return ExitCode.SUCCEEDED
 
 
 class _Stopped(BaseException):
-    """SIGTERM, as an exception, so that executors are let go on the way out."""
+    """SIGTERM as an exception, so that executors are stopped on the way out."""
 
 
 def _stopped(signal_number: int, frame: FrameType | None) -> None:

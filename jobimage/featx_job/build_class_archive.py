@@ -1,7 +1,7 @@
-"""Builds the class archive and nets with which JVMs start faster: `python -m featx_job.build_class_archive JARS`.
+"""Builds the class archive and small nets that make JVMs start faster: `python -m featx_job.build_class_archive JARS`.
 
-Java is shown its classes by a run of both engines on a drawn image. The job image does so when it is built; on a
-developer's machine it follows the build of the jars.
+Java records the classes that a run of both engines on one image loads. The job image builds the archive when it is
+built; on a developer's machine it is built after the jars.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from featx_api.contract import JobSpec
 from featx_api.spec import FeatureExtractionSpec
-from pyspark import SparkContext
 
 from featx_job import run
+from featx_job.clients import java
 from featx_job.environment import Environment
 from featx_job.models import fetch
 from featx_job.nets.graph import operations, shapes
@@ -32,8 +32,8 @@ SIDE = 32  # pixels of the image, which is the net's input too
 SECONDS_TO_END = 120
 
 
-def make(jars: Path) -> None:
-    """Makes archive and nets, unless they are there.
+def build(jars: Path) -> None:
+    """Build archive and nets, unless they exist.
 
     Args:
         jars: Folder of Featx's jars, where they are put.
@@ -41,12 +41,12 @@ def make(jars: Path) -> None:
     Raises:
         RuntimeError: The run fails.
     """
-    made = class_path.archive(Environment(jars=jars, work=jars))
-    if made.exists():
+    archive = class_path.archive(Environment(jars=jars, work=jars))
+    if archive.exists():
         return
     with tempfile.TemporaryDirectory(dir=jars, prefix="classes-") as text:
         folder = Path(text)
-        environment = Environment(jars=jars, work=folder / "work", cores=1, new_archive=folder / "made.jsa")
+        environment = Environment(jars=jars, work=folder / "work", cores=1, new_archive=folder / "new.jsa")
         (folder / "images").mkdir()
         (folder / "images" / "grey.png").write_bytes(_image())
         (folder / "net.onnx").write_bytes(to_onnx(_net()))
@@ -57,16 +57,8 @@ def make(jars: Path) -> None:
             outcome = run.run(job, environment, lambda _: None)
             if outcome.failure:
                 raise RuntimeError(f"{outcome.failure.class_}: {outcome.failure.message}")
-        _end()
-        (folder / "made.jsa").rename(made)
-
-
-def _end() -> None:
-    """Ends Spark's JVM and waits for it: that is when it writes."""
-    gateway = SparkContext._gateway
-    assert gateway is not None
-    gateway.proc.stdin.close()
-    gateway.proc.wait(SECONDS_TO_END)
+        java.stop(SECONDS_TO_END)
+        (folder / "new.jsa").rename(archive)
 
 
 def _job(folder: Path, engine: str) -> JobSpec:
@@ -82,7 +74,7 @@ def _job(folder: Path, engine: str) -> JobSpec:
 
 
 def _image() -> bytes:
-    """Returns a grey PNG."""
+    """Return a grey PNG."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -93,7 +85,7 @@ def _image() -> bytes:
 
 
 def _net() -> Network:
-    """Returns a net with the layers that most have."""
+    """Return a net with the most common layers."""
     shape = (3, SIDE, SIDE)
     layers: dict[str, Layer] = {}
 
@@ -118,5 +110,5 @@ def _net() -> Network:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # where images are built, a host's own name may be unknown
-    make(Path(sys.argv[1]))
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # where images are built, the host's own name may not resolve
+    build(Path(sys.argv[1]))

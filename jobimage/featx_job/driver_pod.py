@@ -1,4 +1,4 @@
-"""The driver pod's ways to be heard: progress as an annotation of its own, the outcome as its termination message."""
+"""How a driver pod reports: progress as its own annotation, the outcome as its termination message."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import time
 from pathlib import Path
 
-from featx_api.contract import PROGRESS_ANNOTATION, TERMINATION_MESSAGE_LIMIT, Outcome
+from featx_api.contract import PROGRESS_ANNOTATION, TERMINATION_MESSAGE_FILE, TERMINATION_MESSAGE_LIMIT, Outcome
 from featx_api.status import Failure, Progress
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
@@ -15,13 +15,12 @@ from kubernetes.client.exceptions import ApiException
 from featx_job.environment import Cluster
 
 LOG = logging.getLogger(__name__)
-TERMINATION_MESSAGE = Path("/dev/termination-log")
 SECONDS_BETWEEN = 5.0
 _ELLIPSIS = " …".encode()
 
 
 class Annotations:
-    """Writes progress on the driver's own pod, seldom enough for thousands of runs to share one API server."""
+    """Annotates the driver's own pod, seldom enough for thousands of runs to share one API server."""
 
     def __init__(self, cluster: Cluster) -> None:
         """Uses the pod's service account."""
@@ -32,7 +31,7 @@ class Annotations:
         self._total_seen = False
 
     def __call__(self, progress: Progress) -> None:
-        """Writes progress unless it was written a moment ago; a failure to write it is no failure of the run."""
+        """Writes progress unless it was written moments ago. A failed write does not fail the run."""
         first_total = progress.images_total > 0 and not self._total_seen
         complete = progress.images_total == progress.images_done
         if time.monotonic() - self._last < SECONDS_BETWEEN and not first_total and not complete:
@@ -45,14 +44,14 @@ class Annotations:
             LOG.warning("progress could not be written: %s", error)
 
 
-def leave_message(outcome: Outcome, path: Path = TERMINATION_MESSAGE) -> None:
-    """Leaves the outcome where the kubelet keeps it; a message that is too long loses words, never its structure."""
+def leave_message(outcome: Outcome, path: Path = Path(TERMINATION_MESSAGE_FILE)) -> None:
+    """Writes the outcome where the kubelet reads it. A message that is too long loses text, never structure."""
     path.write_text(message(outcome))
 
 
 def message(outcome: Outcome) -> str:
-    """Returns the outcome as JSON of at most `TERMINATION_MESSAGE_LIMIT` bytes."""
-    # Addresses of a thousand letters: the manifest's is the table's with a known name behind it.
+    """Return the outcome as JSON of at most `TERMINATION_MESSAGE_LIMIT` bytes."""
+    # Addresses can have a thousand characters; the manifest's is the table's plus a known name.
     bare = [table.model_copy(update={"manifest": None}) for table in outcome.outputs]
     for outputs in (bare, []):
         if _excess(outcome) > 0:

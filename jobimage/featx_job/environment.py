@@ -1,4 +1,4 @@
-"""Where a job runs: what differs between a driver pod and a person's machine, and nothing else."""
+"""Where a job runs: the differences between a driver pod and a user's machine, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from featx_api.contract import CLAIMS_FOLDER, EXECUTOR_POD_FILE, SECRETS_FOLDER
+from featx_api import contract
 from featx_api.failures import FailureClass
 
 from featx_job.failures import RunFailure
@@ -16,7 +16,7 @@ from featx_job.failures import RunFailure
 
 @dataclass(frozen=True)
 class Cluster:
-    """A driver pod's own facts, which its executors need to find it and to be owned by it."""
+    """A driver pod's identity, by which executors find it and are owned by it."""
 
     pod_name: str
     namespace: str
@@ -27,35 +27,35 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Environment:
-    """What the program finds around it.
+    """Folders and cores that the program may use.
 
     Attributes:
-        jars: Folder of the jars that executors need beside those of the Python packages.
+        jars: Folder of the jars that executors need in addition to those of the Python packages.
         site: site-packages, where Spark's and BigDL's jars are.
         work: Folder for files of this attempt.
-        secrets: Folder with one folder a Secret; None where there are none, and AWS_* variables count.
-        claims: Folder with one folder a PersistentVolumeClaim.
+        secrets: Folder with one subdirectory per Secret; None to use AWS_* variables instead.
+        claims: Folder with one subdirectory per PersistentVolumeClaim.
         cores: Cores of this machine that a local run may use.
-        cluster: Facts of the driver pod; None for a local run.
-        new_archive: Where a local run's JVM is to leave an archive of its classes (`classes`).
+        cluster: The driver pod; None for a local run.
+        new_archive: Where a local run's JVM writes an archive of its classes (`spark.class_path`).
     """
 
     jars: Path
     work: Path
     secrets: Path | None = None
-    claims: Path = Path(CLAIMS_FOLDER)
+    claims: Path = Path(contract.CLAIMS_FOLDER)
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
     cluster: Cluster | None = None
     new_archive: Path | None = None
     site: Path = field(default_factory=lambda: Path(sysconfig.get_paths()["purelib"]))
 
     def secret(self, name: str, field: str, keys: tuple[str, ...]) -> Path:
-        """Returns the folder of a Secret.
+        """Return the folder of a Secret.
 
         Args:
-            name: Of the Secret.
-            field: Where in the spec it is named.
-            keys: That it has to hold.
+            name: The Secret's name.
+            field: The field of the spec that names it.
+            keys: Keys that it must hold.
 
         Raises:
             RunFailure: SecretNotFound or SecretIncomplete.
@@ -72,12 +72,12 @@ class Environment:
 
 
 def mounted(secrets: Path, name: str, field: str) -> Path:
-    """Returns the folder that a Secret is mounted at.
+    """Return the folder that a Secret is mounted at.
 
     Args:
-        secrets: Folder with one folder a Secret.
-        name: Of the Secret.
-        field: Where in the spec it is named.
+        secrets: Folder with one subdirectory per Secret.
+        name: The Secret's name.
+        field: The field of the spec that names it.
 
     Raises:
         RunFailure: SecretNotFound.
@@ -89,21 +89,21 @@ def mounted(secrets: Path, name: str, field: str) -> Path:
 
 
 def pod_environment(variables: Mapping[str, str]) -> Environment:
-    """Returns the environment of a driver pod.
+    """Return the environment of a driver pod.
 
     Args:
-        variables: Variables that the operator and the image set.
+        variables: Environment variables set by the operator and the image.
     """
     cluster = Cluster(
-        pod_name=variables["POD_NAME"],
-        namespace=variables["POD_NAMESPACE"],
-        pod_ip=variables["POD_IP"],
-        image=variables["FEATX_JOB_IMAGE"],
-        executor_template=variables.get("FEATX_EXECUTOR_POD", EXECUTOR_POD_FILE),
+        pod_name=variables[contract.POD_NAME],
+        namespace=variables[contract.POD_NAMESPACE],
+        pod_ip=variables[contract.POD_IP],
+        image=variables[contract.FEATX_JOB_IMAGE],
+        executor_template=variables.get(contract.FEATX_EXECUTOR_POD, contract.EXECUTOR_POD_FILE),
     )
     return Environment(
-        jars=Path(variables["FEATX_JARS"]),
-        work=Path(variables.get("FEATX_WORK", "/var/featx")),
-        secrets=Path(variables.get("FEATX_SECRETS", SECRETS_FOLDER)),
+        jars=Path(variables[contract.FEATX_JARS]),
+        work=Path(variables.get(contract.FEATX_WORK, contract.WORK_FOLDER)),
+        secrets=Path(variables.get(contract.FEATX_SECRETS, contract.SECRETS_FOLDER)),
         cluster=cluster,
     )

@@ -40,13 +40,13 @@ def from_exception(error: BaseException) -> RunFailure:
     return RunFailure(FailureClass.INTERNAL, f"{type(error).__name__}: {words}")
 
 
-def from_java(jvm: Any, thrown: Any) -> RunFailure:
+def from_java(packages: Any, thrown: Any) -> RunFailure:
     """Return the failure that a Java exception amounts to, by its class and those of its causes.
 
     Args:
-        jvm: The driver's.
+        packages: dev.featx in the driver's JVM.
         thrown: The exception object (py4j's `java_exception`).
     """
-    told = json.loads(jvm.dev.featx.failure.Failures.describe(thrown))
-    class_ = FailureClass.named(told["class"])
-    return RunFailure(class_ or FailureClass.INTERNAL, told["message"])
+    described = json.loads(packages.failure.Failures.describe(thrown))
+    class_ = FailureClass.named(described["class"])
+    return RunFailure(class_ or FailureClass.INTERNAL, described["message"])

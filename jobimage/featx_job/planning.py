@@ -1,4 +1,4 @@
-"""Plans a run's shards: what its source holds, without what earlier tables have already."""
+"""Plans a run's shards: the images of its source, without those that earlier tables have."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from featx_job.table.storage import Storage
 
 
 def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> ShardList:
-    """Returns the shards of a run: all of its source, or only what earlier tables do not have.
+    """Return the shards of a run: all of its source, or only what earlier tables do not have.
 
     Args:
         spec: The run's.
         environment: Where it runs.
-        hadoop: Reaches HDFS and HBase.
+        hadoop: Connection to HDFS and HBase.
 
     Raises:
-        RunFailure: SourceNotFound, or what keeps the store from being reached.
+        RunFailure: SourceNotFound, or why the store can't be reached.
     """
     source = open_source(spec, environment, hadoop)
     before: list[ShardList] = []
@@ -48,7 +48,7 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
 
 
 def _earlier_tables(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> Storage | None:
-    """Returns where the tables are whose images are left out unless they have changed."""
+    """Return the storage of earlier tables, whose images are skipped unless they changed; None without."""
     if spec.source.changed_since:
         return open_storage(spec.source.changed_since, "spec.source.changedSince", spec, environment, hadoop)
     if spec.output.mode == "incremental" and not spec.source.keys:
@@ -57,8 +57,8 @@ def _earlier_tables(spec: FeatureExtractionSpec, environment: Environment, hadoo
 
 
 def _delta_files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hadoop) -> Iterator[SourceObject]:
-    """Yields the files that a Delta table's newest version is made of."""
+    """Yield the files of a Delta table's newest version."""
     folder = f"{spec.source.s3.prefix.strip('/')}/" if spec.source.s3 else ""
     table = hadoop.delta_table(source.base + folder.rstrip("/"))
-    for path, size, modified in sorted(json.loads(hadoop.asking("spec.source", table.files))):
+    for path, size, modified in sorted(json.loads(hadoop.with_retry("spec.source", table.files))):
         yield SourceObject(folder + path, size, str(modified))

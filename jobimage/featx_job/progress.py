@@ -1,21 +1,20 @@
-"""How far a run is, from the shards that are done. Pure; time is handed in."""
+"""Progress of a run, from the shards that are done. Pure; time is a parameter."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from featx_api.executor_contract import ShardResult
 from featx_api.status import Progress
-
-from featx_job.table.shard_result import ShardResult
 
 
 @dataclass
 class Tally:
-    """Counts shards, each once, and judges speed by what this attempt has done.
+    """Counts each shard once, and measures the speed of this attempt.
 
     Attributes:
-        images: All images of the run; None where they are counted as they are read.
+        images: All images of the run; None if they are counted as they are read.
         shards: All shards of the run.
         started: When this attempt's executors began, in seconds of any clock.
     """
@@ -27,22 +26,22 @@ class Tally:
     earlier: int = 0
 
     def add(self, shard: ShardResult, *, earlier: bool = False) -> None:
-        """Counts a shard.
+        """Count a shard.
 
         Args:
-            shard: What it came to.
-            earlier: Whether an earlier attempt did it, so that it says nothing of this one's speed.
+            shard: Its result.
+            earlier: Whether an earlier attempt did it, so that it does not count towards this one's speed.
         """
         if shard.index not in self.done:
             self.done[shard.index] = shard
             self.earlier += shard.images if earlier else 0
 
     def progress(self, now: float, time: datetime) -> Progress:
-        """Returns what the status shows.
+        """Return the progress that the status shows.
 
         Args:
             now: Seconds, of the clock of `started`.
-            time: The same moment of the calendar.
+            time: The same moment as a date.
         """
         done = sum(shard.images for shard in self.done.values())
         elapsed = now - self.started
@@ -62,7 +61,7 @@ class Tally:
         )
 
     def _total(self, done: int) -> int:
-        """Returns all images, or how many there are if shards that are left hold as many as those that are done."""
+        """Return the number of images, estimated from finished shards while it is unknown."""
         if self.images is not None:
             return self.images
         return round(done * self.shards / len(self.done)) if self.done else 0

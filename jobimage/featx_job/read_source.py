@@ -1,4 +1,4 @@
-"""Reads a source and does nothing with it: whether it can be listed and read, and how fast, before any net is run."""
+"""Reads a source without running nets, to check that it is readable and measure how fast."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from featx_job.environment import Environment
 from featx_job.planning import plan_shards
 from featx_job.spark import memory, settings
 from featx_job.spark.session import Session
-from featx_job.table.output import OutputFolders
 
 
 class Reading(NamedTuple):
-    """What was read.
+    """Counts and times.
 
     Attributes:
-        shards: How many the source was cut into.
-        planning: Seconds to list the source and cut it.
-        images: How many were read.
-        bytes: Of all that were read.
-        unreadable: How many could not be read.
-        seconds: From the first shard's start to the last one's end.
+        shards: Number of shards of the source.
+        planning: Seconds to list the source and split it.
+        images: Number of images that were read.
+        bytes: Their size.
+        unreadable: Number of images that could not be read.
+        seconds: From the start of the first shard to the end of the last.
     """
 
     shards: int
@@ -36,11 +35,11 @@ class Reading(NamedTuple):
 
 
 def read(job: JobSpec, environment: Environment) -> Reading:
-    """Reads a job's source.
+    """Read a job's source.
 
     Args:
-        job: Its source, limits and execution count.
-        environment: Where that is done.
+        job: The job; its source, limits and execution are used.
+        environment: Where it is read.
 
     Raises:
         RunFailure: The source can't be reached, listed or read.
@@ -54,9 +53,6 @@ def read(job: JobSpec, environment: Environment) -> Reading:
     planning = time.monotonic() - started
     if not len(shards):
         return Reading(0, planning, 0, 0, 0, 0.0)
-    nowhere = OutputFolders("", "", "", logged=False)  # nothing is written
     with Session(job, environment, sizes, conf) as session:
-        found = session.read(shards, nowhere)
-    return Reading(
-        len(shards), planning, found["images"], found["bytes"], found["unreadable"], round(found["seconds"], 3)
-    )
+        result = session.read(shards)
+    return Reading(len(shards), planning, result.images, result.bytes, result.unreadable, round(result.seconds, 3))

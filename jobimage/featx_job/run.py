@@ -1,7 +1,7 @@
 """The job, from a spec to a finished table: one program for a driver pod and for `featx run`.
 
-What can fail for a reason of the user's is done first and without executors: the output, the models, the listing. Then
-Spark runs what no earlier attempt has done, and the table is made visible whole.
+Whatever can fail because of a user's mistake comes first, before executors start: output, models, listing. Then Spark
+runs the shards that no earlier attempt has done, and the table becomes visible as a whole.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from importlib.metadata import version
 from typing import Any
 
 from featx_api.contract import JobSpec, Outcome
+from featx_api.executor_contract import Comparison, ReplacementResult, ReplacementTask, ShardResult
 from featx_api.failures import FailureClass
 from featx_api.status import OutputTable, Progress
 
@@ -34,19 +35,18 @@ from featx_job.spark.session import Session
 from featx_job.table.open import open_output
 from featx_job.table.output import RunOutput
 from featx_job.table.publisher import RewriteFiles
-from featx_job.table.shard_result import ShardResult
 
 LOG = logging.getLogger(__name__)
 OnProgress = Callable[[Progress], None]
 
 
 def run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outcome:
-    """Runs a job to its end; never raises, since how it ended is what its caller reports.
+    """Run a job to its end. Never raises: the outcome holds the failure.
 
     Args:
-        job: The run, and which attempt this is.
+        job: The run, and the number of this attempt.
         environment: Where it runs.
-        on_progress: Called with the state of things, several times a second; limiting that is the caller's.
+        on_progress: Called with the progress several times a second; the caller limits what it passes on.
     """
     last: list[Progress] = []
 
@@ -74,7 +74,7 @@ def _run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Out
     output = open_output(job, environment, hadoop)
     manifest = output.finished()
     if manifest is not None:
-        outputs = [OutputTable.model_validate(each) for each in manifest["outputs"]]
+        outputs = [OutputTable.model_validate(table) for table in manifest["outputs"]]
         return Outcome(result="Succeeded", progress=Progress.model_validate(manifest["progress"]), outputs=outputs)
     nets = prepared.nets
     shards = output.files.shard_list(lambda: plan_shards(job.spec, environment, hadoop))
@@ -94,7 +94,7 @@ def _run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Out
 
 
 class _Prepared:
-    """What is made of the models, when it is first needed: of a run that is finished they are not even fetched."""
+    """What depends on the models, prepared when first needed: a finished run does not even fetch them."""
 
     def __init__(self, job: JobSpec, environment: Environment) -> None:
         self._job, self._environment = job, environment
@@ -121,12 +121,11 @@ def _process(
     tally: Tally,
     on_progress: OnProgress,
 ) -> list[ShardResult]:
-    """Runs what is left and returns the shards that make up the table."""
+    """Run the remaining shards and return the shards that make up the table."""
     left = [index for index in range(len(shards)) if index not in tally.done]
     if not len(shards) and not output.publisher.logged:
-        # A JVM of the driver's own is enough for a file without rows.
-        with session.alone():
-            session.write_empty(output.folders)
+        with session.alone() as alone:
+            alone.write_empty(output.folders)
     if not left and not (len(shards) and output.publisher.updates_table):
         return _finalize(job, output, tally, _no_executors)
     floats = nets.files() if left and job.spec.precision != "int8" else None
@@ -145,12 +144,12 @@ def _process(
 
         if left:
             files = floats or calibration.net_files(
-                job.spec, nets, shards, output, session, lambda doing: on_done(None, doing)
+                job.spec, nets, shards, output.files, session, lambda step: on_done(None, step)
             )
             tally.started = time.monotonic()
             session.run(shards, left, files, output.folders, on_done)
         LOG.info("all shards are done")
-        return _finalize(job, output, tally, lambda files: session.replace(files, output.folders))
+        return _finalize(job, output, tally, lambda tasks: session.replace(tasks, output.folders))
 
 
 def _finalize(job: JobSpec, output: RunOutput, tally: Tally, rewrite: RewriteFiles) -> list[ShardResult]:
@@ -158,7 +157,7 @@ def _finalize(job: JobSpec, output: RunOutput, tally: Tally, rewrite: RewriteFil
     return output.publisher.finalize(tally.done, tally.shards, rewrite)
 
 
-def _no_executors(_: object) -> list[dict[str, Any]]:
+def _no_executors(_: list[ReplacementTask]) -> list[ReplacementResult]:
     raise RunFailure(FailureClass.OUTPUT_BUSY, "spec.output.uri: another run is writing to this table")
 
 
@@ -183,9 +182,9 @@ def _manifest(
     nets: Nets,
     progress: Progress,
     outputs: list[OutputTable],
-    quality: dict[str, Any] | None,
+    quality: Comparison | None,
 ) -> dict[str, Any]:
-    """Returns what is needed to know, and to make again, how the table came to be."""
+    """Return what is needed to explain and to reproduce the table."""
     spec = job.spec
     return {
         "name": job.name,
@@ -197,7 +196,11 @@ def _manifest(
         "source": {"description": spec.source.to_wire(), "images": progress.images_total},
         "detector": spec.detector.to_wire() if spec.detector else None,
         "extractor": {**spec.extractor.to_wire(), "length": nets.extractor.length},
-        "engine": {"name": spec.engine, "precision": progress.precision, "quantization": quality},
+        "engine": {
+            "name": spec.engine,
+            "precision": progress.precision,
+            "quantization": quality.to_wire() if quality else None,
+        },
         "notes": nets.notes(),
         "progress": progress.to_wire(),
         "outputs": [table.to_wire() for table in outputs],

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
+from featx_job.clients import s3_settings
 from featx_job.table import delta_entries
 from pyarrow import fs
 
@@ -119,12 +120,8 @@ def _is_part(name: str) -> bool:
 
 def _named_by_log(uri: str, folder: str, endpoint: str | None, environment: Mapping[str, str]) -> list[str]:
     """The files of a Delta table's newest version."""
-    options = {}
-    if urlsplit(uri).scheme == "s3":
-        server = endpoint or environment.get("AWS_ENDPOINT_URL")
-        options = {"AWS_REGION": environment.get("AWS_REGION", "us-east-1"), "AWS_ALLOW_HTTP": "true"}
-        options |= {"AWS_ENDPOINT_URL": server} if server else {}
-        options |= {} if environment.get("AWS_ACCESS_KEY_ID") else {"AWS_SKIP_SIGNATURE": "true"}
+    is_bucket = urlsplit(uri).scheme == "s3"
+    options = s3_settings.from_environment(endpoint, environment).for_object_store() if is_bucket else {}
     table = DeltaTable(uri, storage_options=options)
     return sorted(f"{folder}/{path}" for path in pa.table(table.get_add_actions())["path"].to_pylist())
 
@@ -132,16 +129,8 @@ def _named_by_log(uri: str, folder: str, endpoint: str | None, environment: Mapp
 def _place(uri: str, endpoint: str | None, environment: Mapping[str, str]) -> tuple[fs.FileSystem, str]:
     address = urlsplit(uri)
     if address.scheme == "s3":
-        server = endpoint or environment.get("AWS_ENDPOINT_URL") or ""
-        given = {
-            "access_key": environment.get("AWS_ACCESS_KEY_ID"),
-            "secret_key": environment.get("AWS_SECRET_ACCESS_KEY"),
-            "session_token": environment.get("AWS_SESSION_TOKEN"),
-        }
-        keys: dict[str, Any] = given if given["access_key"] else {"anonymous": True}
-        if server:
-            keys |= {"endpoint_override": server.split("://")[-1], "scheme": urlsplit(server).scheme or "https"}
-        system = fs.S3FileSystem(region=environment.get("AWS_REGION", "us-east-1"), **keys)
+        arguments = s3_settings.from_environment(endpoint, environment).for_arrow()
+        system = fs.S3FileSystem(**arguments)
         return system, (address.netloc + address.path).rstrip("/")
     if address.scheme not in ("", "file"):
         raise TableError(f"{uri}: only folders, file:/// and s3:// can be read")

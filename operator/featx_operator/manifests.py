@@ -10,29 +10,15 @@ import json
 from typing import Any
 
 import yaml
-from featx_api import API_VERSION, KIND
-from featx_api.contract import (
-    CLAIMS_FOLDER,
-    EXECUTOR_POD_FILE,
-    JOB_FILE,
-    LABEL_ATTEMPT,
-    LABEL_NAME,
-    LABEL_ROLE,
-    LABEL_UID,
-    NODE_POOL_LABEL,
-    SECRETS_FOLDER,
-    JobSpec,
-)
+from featx_api import API_VERSION, KIND, contract
+from featx_api.contract import JobSpec
 from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
 
 Manifest = dict[str, Any]
 
-USER = 10001  # the images' user
 DRIVER_CPU = "250m"  # it waits for executors most of the time; no limit, so that listing a bucket is not slowed down
 GRACE_SECONDS = 30  # for the driver to end its executors
-SPARK_UI_PORT = 4040
-EXECUTOR_CONTAINER = "executor"  # spark.kubernetes.executor.podTemplateContainerName
 
 
 def driver_name(name: str, attempt: int) -> str:
@@ -49,10 +35,10 @@ def labels(resource: FeatureExtraction, attempt: int, role: str) -> dict[str, st
     """The labels that identify a run's children."""
     return {
         "app.kubernetes.io/managed-by": "featx",
-        LABEL_NAME: resource.name,
-        LABEL_UID: str(resource.metadata["uid"]),
-        LABEL_ATTEMPT: str(attempt),
-        LABEL_ROLE: role,
+        contract.LABEL_NAME: resource.name,
+        contract.LABEL_UID: str(resource.metadata["uid"]),
+        contract.LABEL_ATTEMPT: str(attempt),
+        contract.LABEL_ROLE: role,
     }
 
 
@@ -68,11 +54,11 @@ def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(resource, attempt, config_map_name(resource.name, attempt), "job"),
+        "metadata": _metadata(resource, attempt, config_map_name(resource.name, attempt), contract.JOB),
         "immutable": True,
         "data": {
-            "job.json": json.dumps(job.to_wire(), indent=2),
-            "executor-pod.yaml": yaml.safe_dump(executor_template(resource, attempt), sort_keys=False),
+            contract.JOB_KEY: json.dumps(job.to_wire(), indent=2),
+            contract.EXECUTOR_POD_KEY: yaml.safe_dump(executor_template(resource, attempt), sort_keys=False),
         },
     }
 
@@ -82,32 +68,32 @@ def driver_pod(resource: FeatureExtraction, attempt: int, default_image: str) ->
     spec = resource.spec
     image = spec.execution.image or default_image
     volumes, mounts = _volumes(spec)
-    job = {"name": "job", "configMap": {"name": config_map_name(resource.name, attempt)}}
+    job = {"name": contract.JOB, "configMap": {"name": config_map_name(resource.name, attempt)}}
     environment = [
-        {"name": "FEATX_JOB", "value": JOB_FILE},
-        {"name": "FEATX_EXECUTOR_POD", "value": EXECUTOR_POD_FILE},
-        {"name": "FEATX_JOB_IMAGE", "value": image},
-        _field("POD_NAME", "metadata.name"),
-        _field("POD_NAMESPACE", "metadata.namespace"),
-        _field("POD_IP", "status.podIP"),
+        {"name": contract.FEATX_JOB, "value": contract.JOB_FILE},
+        {"name": contract.FEATX_EXECUTOR_POD, "value": contract.EXECUTOR_POD_FILE},
+        {"name": contract.FEATX_JOB_IMAGE, "value": image},
+        _field(contract.POD_NAME, "metadata.name"),
+        _field(contract.POD_NAMESPACE, "metadata.namespace"),
+        _field(contract.POD_IP, "status.podIP"),
     ]
     container = {
-        "name": "driver",
+        "name": contract.DRIVER,
         "image": image,
         "command": ["python3", "-m", "featx_job"],
         "env": environment,
-        "ports": [{"name": "ui", "containerPort": SPARK_UI_PORT}],
+        "ports": [{"name": "ui", "containerPort": contract.SPARK_UI_PORT}],
         "resources": {
             "requests": {"cpu": DRIVER_CPU, "memory": spec.execution.driver_memory},
             "limits": {"memory": spec.execution.driver_memory},
         },
         "securityContext": _CONTAINER_SECURITY,
-        "volumeMounts": [{"name": "job", "mountPath": JOB_FILE.rsplit("/", 1)[0], "readOnly": True}, *mounts],
+        "volumeMounts": [{"name": contract.JOB, "mountPath": contract.JOB_FOLDER, "readOnly": True}, *mounts],
     }
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": _metadata(resource, attempt, driver_name(resource.name, attempt), "driver"),
+        "metadata": _metadata(resource, attempt, driver_name(resource.name, attempt), contract.DRIVER),
         "spec": {
             **_placement(spec),
             "serviceAccountName": spec.execution.service_account_name,
@@ -127,14 +113,12 @@ def executor_template(resource: FeatureExtraction, attempt: int) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"labels": labels(resource, attempt, "executor")},
+        "metadata": {"labels": labels(resource, attempt, contract.EXECUTOR)},
         "spec": {
             **_placement(resource.spec),
             "automountServiceAccountToken": False,
             **(account if resource.spec.by_pod_identity else {}),
-            "containers": [
-                {"name": EXECUTOR_CONTAINER, "securityContext": _CONTAINER_SECURITY, "volumeMounts": mounts}
-            ],
+            "containers": [{"name": contract.EXECUTOR, "securityContext": _CONTAINER_SECURITY, "volumeMounts": mounts}],
             "volumes": volumes,
         },
     }
@@ -165,14 +149,14 @@ def _placement(spec: FeatureExtractionSpec) -> Manifest:
         "enableServiceLinks": False,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
+            "runAsUser": contract.USER,
+            "runAsGroup": contract.USER,
+            "fsGroup": contract.USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     }
     if spec.execution.node_pool:
-        common["nodeSelector"] = {NODE_POOL_LABEL: spec.execution.node_pool}
+        common["nodeSelector"] = {contract.NODE_POOL_LABEL: spec.execution.node_pool}
     if spec.priority_class_name:
         common["priorityClassName"] = spec.priority_class_name
     return common
@@ -181,14 +165,19 @@ def _placement(spec: FeatureExtractionSpec) -> Manifest:
 def _volumes(spec: FeatureExtractionSpec) -> tuple[list[Manifest], list[Manifest]]:
     """The volumes and mounts of driver and executors: Secrets as files, claims, and scratch space."""
     volumes: list[Manifest] = [{"name": "tmp", "emptyDir": {}}, {"name": "work", "emptyDir": {}}]
-    mounts: list[Manifest] = [{"name": "tmp", "mountPath": "/tmp"}, {"name": "work", "mountPath": "/var/featx"}]  # noqa: S108
+    mounts: list[Manifest] = [
+        {"name": "tmp", "mountPath": contract.TEMPORARY_FOLDER},
+        {"name": "work", "mountPath": contract.WORK_FOLDER},
+    ]
     for index, secret in enumerate(spec.secret_names()):
         volumes.append({"name": f"secret-{index}", "secret": {"secretName": secret, "defaultMode": 0o440}})
-        mounts.append({"name": f"secret-{index}", "mountPath": f"{SECRETS_FOLDER}/{secret}", "readOnly": True})
+        mounts.append({"name": f"secret-{index}", "mountPath": f"{contract.SECRETS_FOLDER}/{secret}", "readOnly": True})
     for index, claim in enumerate(spec.claim_names()):
         volumes.append({"name": f"claim-{index}", "persistentVolumeClaim": {"claimName": claim}})
         written = spec.output.uri.startswith(f"claim://{claim}/")
-        mounts.append({"name": f"claim-{index}", "mountPath": f"{CLAIMS_FOLDER}/{claim}", "readOnly": not written})
+        mounts.append(
+            {"name": f"claim-{index}", "mountPath": f"{contract.CLAIMS_FOLDER}/{claim}", "readOnly": not written}
+        )
     return volumes, mounts
 
 

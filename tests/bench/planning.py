@@ -12,14 +12,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from featx_api.source import S3Source
-from featx_job.clients import s3
+from featx_job.clients import s3, s3_settings
 from featx_job.source.s3 import BucketSource
 from featx_job.source.shards import from_bytes, split_objects, to_bytes
 from featx_job.table import earlier_runs
 from featx_job.table.run_files import RUN_MANIFEST, SHARD_LIST
 from featx_job.table.storage.local import LocalStorage
+from minio import Minio
 
 Result = TypeVar("Result")
 
@@ -30,12 +32,15 @@ def main(what: str, file: str) -> None:
     source = S3Source.model_validate(
         {"endpoint": told["endpoint"], "bucket": "keys", "prefix": "catalog/", "secretRef": {"name": "store"}}
     )
-    client = s3.client(source, "spec.source.s3", Path(told["secrets"]), {})
     if what == "bare":
+        keys = s3_settings.credentials(source, "spec.source.s3", Path(told["secrets"]), {})
+        assert keys is not None
+        client = Minio(urlsplit(told["endpoint"]).netloc, *keys, secure=False, region="us-east-1")
         found = timed(lambda: sum(1 for _ in client.list_objects("keys", "catalog/", recursive=True)))
         sys.stdout.write(json.dumps({"keys": found[0], "seconds": round(found[1], 1)}))
     else:
-        sys.stdout.write(json.dumps(planned(BucketSource(client, source, 30.0), Path(file).parent)))
+        bucket = s3.open_bucket(source, "spec.source.s3", "keys", Path(told["secrets"]), 30.0)
+        sys.stdout.write(json.dumps(planned(BucketSource(bucket, source.prefix), Path(file).parent)))
 
 
 def planned(source: BucketSource, work: Path) -> dict[str, Any]:

@@ -1,24 +1,22 @@
-"""What the driver asks of HDFS and HBase: by the JVM that runs Spark afterwards, since their clients are Java's.
+"""The driver's door to HDFS and HBase: the JVM that later runs Spark, since their clients are written in Java.
 
-A run on other stores starts no JVM for this. Calls that can succeed later are made again for a while, as
-`stores.asking` does for S3.
+A run on other stores starts no JVM for this.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from py4j.protocol import Py4JJavaError
-from pyspark import SparkConf, SparkContext
 
 from featx_job import failures
+from featx_job.clients import java
+from featx_job.clients.retry import with_retry
 from featx_job.failures import RunFailure
 
 T = TypeVar("T")
 
-FIRST_PAUSE = 0.5
 PREFIX = "spark.hadoop."
 
 
@@ -26,53 +24,48 @@ class Hadoop:
     """Hadoop's file systems and HBase, with a run's settings."""
 
     def __init__(self, conf: Callable[[], dict[str, str]], patience: float) -> None:
-        """Prepares; the JVM starts when something is asked.
+        """Prepare; the JVM starts with the first call.
 
         Args:
-            conf: Returns Spark's settings, with which the JVM is started.
-            patience: Seconds to wait for a server that does not answer.
+            conf: Returns the Spark settings to start the JVM with.
+            patience: Seconds to wait for an unresponsive server.
         """
         self._conf, self._patience = conf, patience
 
     def folder(self, uri: str) -> Any:
-        """Returns a folder (dev.featx.source.HadoopFolder)."""
+        """A folder (dev.featx.source.HadoopFolder)."""
         return self._java().source.HadoopFolder(uri, self._settings())
 
     def delta_table(self, uri: str) -> Any:
-        """Returns a Delta Lake table (dev.featx.table.DeltaTable)."""
+        """A Delta Lake table (dev.featx.table.DeltaTable)."""
         return self._java().table.DeltaTable(uri, self._settings())
 
     def table(self, source: str) -> Any:
-        """Returns a table of HBase (dev.featx.source.HBaseRegions) by the JSON of `HBaseTable`."""
+        """An HBase table (dev.featx.source.HBaseRegions), from the JSON of `HBaseTable`."""
         return self._java().source.HBaseRegions(source, self._settings())
 
-    def asking(self, field: str, call: Callable[[], T]) -> T:
-        """Returns what a call returns, after waiting for the server if need be.
+    def with_retry(self, field: str, call: Callable[[], T]) -> T:
+        """Call a server, and call it again while its failure may pass.
 
         Args:
-            field: Where in the spec the server stands, for messages.
-            call: The call; it may be made several times.
+            field: Names the server in the spec, for messages.
+            call: May be called several times.
 
         Raises:
-            RunFailure: StoreUnreachable (worth another attempt), or why it is refused.
+            RunFailure: StoreUnreachable (retryable), or the reason for a refusal.
         """
-        started, pause = time.monotonic(), FIRST_PAUSE
-        while True:
-            try:
-                return call()
-            except Py4JJavaError as error:
-                failure = failures.from_java(SparkContext._jvm, error.java_exception)
-            if not failure.retryable or time.monotonic() - started + pause > self._patience:
-                raise RunFailure(failure.class_, f"{field}: {failure}")
-            time.sleep(pause)
-            pause = min(pause * 2, 10)
+
+        def explain(error: Exception) -> RunFailure | None:
+            if not isinstance(error, Py4JJavaError):
+                return None
+            failure = failures.from_java(java.packages(), error.java_exception)
+            return RunFailure(failure.class_, f"{field}: {failure}")
+
+        return with_retry(call, explain, self._patience)
 
     def _settings(self) -> dict[str, str]:
         return {key.removeprefix(PREFIX): value for key, value in self._conf().items() if key.startswith(PREFIX)}
 
     def _java(self) -> Any:
-        # Spark's own way to its JVM; a context that is made later is in the same one.
-        settings = SparkConf(loadDefaults=False).setAll(list(self._conf().items()))
-        SparkContext._ensure_initialized(conf=settings)
-        jvm: Any = SparkContext._jvm
-        return jvm.dev.featx
+        java.start(self._conf())
+        return java.packages()

@@ -1,196 +1,384 @@
-"""Reaches S3-compatible stores: a client from a spec's words and mounted credentials, and its errors in a user's words.
+"""The driver's door to S3: a bucket's objects, whichever library serves a call best, with one back-off.
 
-Every call goes through `asking`, which waits for a store that does not answer, up to a limit, and turns what the client
-raises into a `RunFailure` that names the field to look at.
+minio serves all calls but one. It spends 35 microseconds of Python on each key it lists, so long listings come from
+obstore, which parses answers without the interpreter (docs/bench/stores.md). obstore's paths are stricter than S3's
+keys, so folders that it can't list faithfully are listed by minio after all.
 """
 
 from __future__ import annotations
 
+import io
+import os
 import ssl
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import urllib3
 from featx_api.failures import FailureClass
 from featx_api.source import StoreAccess
 from minio import Minio
-from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsProvider
+from minio.commonconfig import CopySource
+from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsProvider, Provider, StaticProvider
+from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
+from obstore.exceptions import BaseError, InvalidPathError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import S3Store
 
-from featx_job.environment import mounted
+from featx_job.clients.retry import with_retry
+from featx_job.clients.s3_settings import AUTHORITY, Connection, connection
 from featx_job.failures import RunFailure
 
 T = TypeVar("T")
 
-AWS_ENDPOINT = "https://s3.amazonaws.com"
-FIRST_PAUSE = 0.5
-AUTHORITY = "ca.crt"  # as cert-manager calls it
-KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 REFUSALS = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
+STATUSES = {401: "AccessDenied", 403: "AccessDenied", 404: "NoSuchBucket"}  # of an answer without a code
+MISSING = {"NoSuchKey", "NoSuchObject"}
+PAGE_KEYS = 1000  # as many as S3 puts into one answer
+CONNECT_SECONDS, READ_SECONDS = 5, 60
+REPLACED = "\N{REPLACEMENT CHARACTER}"  # sent by stores written in Go for what XML can't carry
 
 
-class Credentials(NamedTuple):
-    """What a store knows its client by."""
+class StoredObject(NamedTuple):
+    """An object of a bucket.
 
-    access_key: str
-    secret_key: str
-    session_token: str | None = None
-
-    def __repr__(self) -> str:
-        """Shows no secret, wherever this may be printed."""
-        return "Credentials(…)"
-
-
-def credentials(
-    access: StoreAccess, field: str, secrets: Path | None, environment: dict[str, str]
-) -> Credentials | None:
-    """Returns a store's credentials, or None to read it anonymously.
-
-    Args:
-        access: How the spec says that the store is reached.
-        field: Where in the spec that stands, for the error.
-        secrets: Folder with one folder a Secret, or None.
-        environment: AWS_* variables, which count where no folder is given (`featx run`).
-
-    Raises:
-        RunFailure: SecretNotFound or SecretIncomplete.
+    Attributes:
+        key: Its full key.
+        size: In bytes.
+        version: Its etag; the time of its last change if the store has no etags.
     """
-    if access.secret_ref is None:
-        return None
-    name = access.secret_ref.name
-    if secrets is None:
-        values = environment
-        missing = [key for key in KEYS if not values.get(key)]
-        hint = "set these variables, or pass the directory of Secrets with --secrets"
-    else:
-        folder = mounted(secrets, name, f"{field}.secretRef.name")
-        values = {path.name: path.read_text().strip() for path in folder.iterdir() if path.is_file()}
-        missing = [key for key in KEYS if not values.get(key)]
-        hint = "add these keys to it"
-    if missing:
-        lacks = ", ".join(missing)
-        raise RunFailure(
-            FailureClass.SECRET_INCOMPLETE, f"{field}.secretRef.name: Secret {name} has no {lacks}; {hint}"
-        )
-    return Credentials(values[KEYS[0]], values[KEYS[1]], values.get("AWS_SESSION_TOKEN") or None)
+
+    key: str
+    size: int
+    version: str
 
 
-def authority(access: StoreAccess, secrets: Path | None) -> Path | None:
-    """Returns where the certificates lie that a store's own is to be signed by, beside those that all trust.
+class FolderPage(NamedTuple):
+    """The first page of a folder's listing, in key order.
 
-    Args:
-        access: How the spec says that the store is reached.
-        secrets: Folder with one folder a Secret, or None.
+    Attributes:
+        objects: Objects directly in the folder.
+        folders: Prefixes of its subfolders.
+        more: Whether the folder has further pages.
     """
-    return secrets / access.secret_ref.name / AUTHORITY if secrets and access.secret_ref else None
+
+    objects: list[StoredObject]
+    folders: list[str]
+    more: bool
 
 
-def client(access: StoreAccess, field: str, secrets: Path | None, environment: dict[str, str]) -> Minio:
-    """Returns a client whose calls end in seconds, so that waiting is this module's to decide.
+class Unfaithful(Exception):
+    """A listing may show other keys than the bucket has."""
 
-    Args:
-        access: How the spec says that the store is reached.
-        field: Where in the spec that stands, for errors.
-        secrets: Folder with one folder a Secret, or None.
-        environment: AWS_* variables, which count where no folder is given (`featx run`).
 
-    Raises:
-        RunFailure: SecretNotFound or SecretIncomplete.
-    """
-    known_as = credentials(access, field, secrets, environment)
-    signed_by = authority(access, secrets)
-    trusted = ssl.create_default_context()
-    if signed_by and signed_by.is_file():
+class Bucket:
+    """A bucket of an S3-compatible store. All methods wait for an unresponsive store, and raise RunFailure."""
+
+    def __init__(self, reached: Connection, field: str, name: str, patience: float) -> None:
+        """Prepare; nothing is sent yet.
+
+        Args:
+            reached: The store.
+            field: Path of the store in the spec, for errors.
+            name: Name of the bucket.
+            patience: Seconds to wait for an unresponsive store.
+
+        Raises:
+            RunFailure: SecretIncomplete, if the CA bundle holds no certificates.
+        """
+        self.name, self._reached, self._field, self._patience = name, reached, field, patience
+        self._provider = _provider(reached)
+        self._http = _http(reached, field)
+        self._minio = _minio(reached, self._provider, self._http)
+        self._lister: S3Store | None = None
+
+    def stat(self, key: str) -> StoredObject | None:
+        """An object's size and version, or None if it does not exist."""
+        return self._existing(lambda: _from_minio(self._minio.stat_object(self.name, key)))
+
+    def read(self, key: str) -> bytes | None:
+        """An object's content, or None if it does not exist."""
+
+        def get() -> bytes:
+            with self._minio.get_object(self.name, key) as response:
+                return bytes(response.read())
+
+        return self._existing(get)
+
+    def download(self, key: str, path: Path) -> bool:
+        """Write an object to a file. Return False if the object does not exist."""
+        return self._existing(lambda: self._minio.fget_object(self.name, key, str(path))) is not None
+
+    def write(self, key: str, data: bytes) -> None:
+        """Store an object, replacing an older one."""
+        self._call(lambda: self._minio.put_object(self.name, key, io.BytesIO(data), len(data)))
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Store an object unless the key exists; of several writers one succeeds.
+
+        Returns:
+            Whether this call has stored it.
+
+        Raises:
+            RunFailure: OutputNotWritable, if the store has no conditional writes, which S3 has since 2024.
+        """
+        return self._call(lambda: self._create(key, data))
+
+    def _create(self, key: str, data: bytes) -> bool:
+        # minio's put_object takes no condition, and obstore no key with an empty segment; a signed address takes both.
+        address = self._minio.get_presigned_url("PUT", self.name, key, expires=timedelta(minutes=15))
+        answer = self._http.request("PUT", address, body=data, headers={"If-None-Match": "*"})
+        if answer.status == 200:
+            return True
+        if answer.status in (409, 412):  # ConditionalRequestConflict, PreconditionFailed
+            return False
+        if answer.status == 501:
+            message = f"{self._field}: the store does not support conditional writes, which a Delta table's log needs"
+            raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, f"{message}: use spec.output.format parquet")
+        raise _Status(answer.status)
+
+    def move(self, source: str, target: str) -> None:
+        """Copy an object inside the store and remove the old one; do nothing if it was moved before."""
+
+        def copy() -> None:
+            try:
+                self._minio.copy_object(self.name, target, CopySource(self.name, source))
+            except S3Error as error:
+                if error.code not in MISSING:
+                    raise
+                self._minio.stat_object(self.name, target)
+
+        self._call(copy)
+        self.remove([source])
+
+    def remove(self, keys: list[str]) -> None:
+        """Remove objects; missing ones do not matter."""
+        objects = [DeleteObject(key) for key in keys]
+        self._call(lambda: list(self._minio.remove_objects(self.name, objects)))
+
+    def folder(self, prefix: str) -> FolderPage:
+        """The first page of what is directly below a prefix."""
+
+        def listed() -> FolderPage:
+            entries = list(islice(self._minio.list_objects(self.name, prefix), PAGE_KEYS))
+            objects = [_from_minio(entry) for entry in entries if entry.size is not None]
+            folders = [str(entry.object_name) for entry in entries if entry.size is None]
+            return FolderPage(objects, folders, len(entries) == PAGE_KEYS)
+
+        return self._call(listed)
+
+    def below(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
+        """Yield the objects below a prefix in the order of their keys' bytes.
+
+        Args:
+            prefix: Start of all keys, whether or not it ends with a slash.
+            after: Only keys after this one are listed.
+        """
         try:
-            trusted.load_verify_locations(signed_by)
-        except ssl.SSLError:
-            message = f"{field}.secretRef.name: Secret {signed_by.parent.name} has no valid certificates in {AUTHORITY}"
-            raise RunFailure(FailureClass.SECRET_INCOMPLETE, message) from None
-    endpoint = urlsplit(access.endpoint or AWS_ENDPOINT)
-    # A region given at once saves a request that some stores do not answer.
-    region = access.region or ("us-east-1" if access.endpoint else None)
-    http = urllib3.PoolManager(
-        timeout=urllib3.Timeout(connect=5, read=60),
-        retries=urllib3.Retry(total=1, backoff_factor=0.2),
-        maxsize=32,
-        ssl_context=trusted,
-    )
-    return Minio(
-        endpoint.netloc,
-        access_key=known_as.access_key if known_as else None,
-        secret_key=known_as.secret_key if known_as else None,
-        session_token=known_as.session_token if known_as else None,
-        secure=endpoint.scheme == "https",
-        region=region,
-        http_client=http,
-        credentials=ChainedProvider([EnvAWSProvider(), IamAwsProvider()]) if access.pod_identity else None,
-    )
+            for page in self._pages(self._faithful, prefix, after):
+                yield from page
+                after = page[-1].key
+        except Unfaithful:
+            for page in self._pages(self._exact, prefix, after):
+                yield from page
 
+    def _pages(
+        self, listing: Callable[[str, str], Iterator[list[StoredObject]]], prefix: str, after: str
+    ) -> Iterator[list[StoredObject]]:
+        """Yield pages; after a failure the listing resumes at the last key, not at the first."""
+        pages: Iterator[list[StoredObject]] | None = None
 
-def asking(access: StoreAccess, field: str, bucket: str, patience: float, call: Callable[[], T]) -> T:
-    """Returns what a call to a store returns, after waiting for the store if need be.
-
-    Args:
-        access: How the store is reached, for the message.
-        field: Where in the spec that stands.
-        bucket: The bucket that is asked.
-        patience: Seconds to wait for a store that does not answer.
-        call: The call; it may be made several times.
-
-    Raises:
-        RunFailure: StoreUnreachable (worth another attempt), BucketNotFound, AccessDenied or StoreError.
-    """
-    started, pause = time.monotonic(), FIRST_PAUSE
-    while True:
-        try:
-            return call()
-        except S3Error as error:
-            if not (error.response is not None and error.response.status >= 500):
-                raise _refused(error, field, bucket) from None
-            problem = f"{error.code}: {error.message}"
-        except (urllib3.exceptions.HTTPError, MinioException, OSError) as error:
-            problem = " ".join(str(error).split())[-200:]
-            if _is_untrusted(error):
-                raise _untrusted(access, field, problem) from None
-        except ValueError as error:
-            if not access.pod_identity:
+        def following() -> list[StoredObject]:
+            nonlocal pages
+            try:
+                pages = pages or listing(prefix, after)
+                return next(pages, [])
+            except BaseException:
+                pages = None
                 raise
-            message = f"{field}.podIdentity: no cloud identity is available to the pod ({error})"
-            raise RunFailure(FailureClass.ACCESS_DENIED, message) from None
-        if time.monotonic() - started + pause > patience:
-            where = access.endpoint or AWS_ENDPOINT
-            message = f"{field}.endpoint: {where} did not respond within {patience:.0f} s ({problem})"
-            raise RunFailure(FailureClass.STORE_UNREACHABLE, message)
-        time.sleep(pause)
-        pause = min(pause * 2, 10)
+
+        while page := self._call(following):
+            yield page
+            after = page[-1].key
+
+    def _exact(self, prefix: str, after: str) -> Iterator[list[StoredObject]]:
+        entries = self._minio.list_objects(self.name, prefix, recursive=True, start_after=after or None)
+        while page := [_from_minio(entry) for entry in islice(entries, PAGE_KEYS)]:
+            yield page
+
+    def _faithful(self, prefix: str, after: str) -> Iterator[list[StoredObject]]:
+        """Yield pages of obstore's listing.
+
+        Raises:
+            Unfaithful: Before any page that may differ from the bucket.
+        """
+        folder = prefix[: prefix.rfind("/") + 1]
+        if self._reached.region is None or (folder != prefix and not after):
+            raise Unfaithful  # obstore neither finds a bucket's region nor starts in the middle of a folder
+        try:
+            for batch in self._object_store().list(folder, offset=after or None, chunk_size=PAGE_KEYS):
+                page = [StoredObject(entry["path"], entry["size"], _version(entry)) for entry in batch]
+                inside = [entry for entry in page if entry.key.startswith(prefix)] if folder != prefix else page
+                # object_store strips the slash of a folder's marker, which is an empty object.
+                if not all(entry.size and REPLACED not in entry.key for entry in inside):
+                    raise Unfaithful
+                if inside:
+                    yield inside
+                if len(inside) < len(page):
+                    return
+        except InvalidPathError:
+            raise Unfaithful from None
+
+    def _object_store(self) -> S3Store:
+        if self._lister is None:
+            self._lister = _object_store(self._reached, self._provider, self.name)
+        return self._lister
+
+    def _existing(self, call: Callable[[], T]) -> T | None:
+        def existing() -> T | None:
+            try:
+                return call()
+            except S3Error as error:
+                if error.code in MISSING:
+                    return None
+                raise
+
+        return self._call(existing)
+
+    def _call(self, call: Callable[[], T]) -> T:
+        return with_retry(call, self._explain, self._patience)
+
+    def _explain(self, error: Exception) -> RunFailure | None:
+        """Map what the libraries raise, by class and by S3's codes."""
+        match error:
+            case S3Error() if error.response is None or error.response.status < 500:
+                return self._refused(error.code or "", error.message or "")
+            case S3Error():
+                return self._unreachable(f"{error.code}: {error.message}")
+            case _Status() if error.status in STATUSES:
+                return self._refused(STATUSES[error.status], "")
+            case _Status() if error.status < 500:
+                return self._refused(f"status {error.status}", "")
+            case PermissionDeniedError() | UnauthenticatedError():
+                return self._refused("AccessDenied", "")
+            case _Status() | urllib3.exceptions.HTTPError() | MinioException() | BaseError() | OSError():
+                problem = " ".join(str(error).split())[-200:]
+                return self._untrusted(problem) if _is_untrusted(error) else self._unreachable(problem)
+            case ValueError() if self._reached.pod_identity:
+                message = f"{self._field}.podIdentity: no cloud identity is available to the pod ({error})"
+                return RunFailure(FailureClass.ACCESS_DENIED, message)
+        return None
+
+    def _unreachable(self, problem: str) -> RunFailure:
+        message = f"{self._field}.endpoint: {self._reached.url} did not respond within {self._patience:.0f} s"
+        return RunFailure(FailureClass.STORE_UNREACHABLE, f"{message} ({problem})")
+
+    def _untrusted(self, problem: str) -> RunFailure:
+        message = f"{self._field}.endpoint: the certificate of {self._reached.url} is not signed by a trusted CA"
+        hint = f"add the CA as {AUTHORITY} to the Secret named in {self._field}.secretRef"
+        return RunFailure(FailureClass.UNTRUSTED_STORE, f"{message} ({problem}); {hint}")
+
+    def _refused(self, code: str, message: str) -> RunFailure:
+        if code == "NoSuchBucket":
+            return RunFailure(FailureClass.BUCKET_NOT_FOUND, f"{self._field}: bucket {self.name} not found")
+        if code in REFUSALS:
+            denied = f"{self._field}.secretRef: the store denied access to bucket {self.name} ({code})"
+            return RunFailure(FailureClass.ACCESS_DENIED, denied)
+        return RunFailure(FailureClass.STORE_ERROR, f"{self._field}: the store responded with {code}: {message}")
 
 
 def _is_untrusted(error: BaseException | None) -> bool:
-    """Return whether a certificate was refused; urllib3 keeps the last try's error as the reason of its own."""
+    """Whether a certificate was refused; urllib3 keeps the last try's error as the reason of its own."""
     while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         reason = getattr(error, "reason", None)
         error = reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
     return error is not None
 
 
-def _untrusted(access: StoreAccess, field: str, problem: str) -> RunFailure:
-    message = (
-        f"{field}.endpoint: the certificate of {access.endpoint} is not signed by a trusted CA ({problem}); add the CA"
-    )
-    return RunFailure(
-        FailureClass.UNTRUSTED_STORE, f"{message} as {AUTHORITY} to the Secret named in {field}.secretRef"
+class _Status(Exception):
+    """The HTTP status of a failed request."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+def open_bucket(access: StoreAccess, field: str, name: str, secrets: Path | None, patience: float) -> Bucket:
+    """The bucket of a spec's store, with mounted credentials.
+
+    Args:
+        access: Endpoint, region and identity in the spec.
+        field: Path of `access` in the spec, for errors.
+        name: Name of the bucket.
+        secrets: Folder with one subfolder per Secret; without it AWS_* variables are used.
+        patience: Seconds to wait for an unresponsive store.
+
+    Raises:
+        RunFailure: SecretNotFound or SecretIncomplete.
+    """
+    return Bucket(connection(access, field, secrets, os.environ), field, name, patience)
+
+
+def _provider(reached: Connection) -> Provider | None:
+    if reached.pod_identity:
+        return ChainedProvider([EnvAWSProvider(), IamAwsProvider()])
+    return StaticProvider(*reached.credentials) if reached.credentials else None
+
+
+def _http(reached: Connection, field: str) -> urllib3.PoolManager:
+    """Connections whose calls end in seconds, so that waiting stays with `with_retry`."""
+    trusted = ssl.create_default_context()
+    if reached.authority and reached.authority.is_file():
+        try:
+            trusted.load_verify_locations(reached.authority)
+        except ssl.SSLError:
+            secret = reached.authority.parent.name
+            message = f"{field}.secretRef.name: Secret {secret} has no valid certificates in {AUTHORITY}"
+            raise RunFailure(FailureClass.SECRET_INCOMPLETE, message) from None
+    return urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+        retries=urllib3.Retry(total=1, backoff_factor=0.2),
+        maxsize=32,
+        ssl_context=trusted,
     )
 
 
-def _refused(error: S3Error, field: str, bucket: str) -> RunFailure:
-    code = error.code or ""
-    if code == "NoSuchBucket":
-        return RunFailure(FailureClass.BUCKET_NOT_FOUND, f"{field}: bucket {bucket} not found")
-    if code in REFUSALS:
-        return RunFailure(
-            FailureClass.ACCESS_DENIED, f"{field}.secretRef: the store denied access to bucket {bucket} ({code})"
-        )
-    return RunFailure(FailureClass.STORE_ERROR, f"{field}: the store responded with {code}: {error.message}")
+def _minio(reached: Connection, provider: Provider | None, http: urllib3.PoolManager) -> Minio:
+    endpoint = urlsplit(reached.url)
+    secure = endpoint.scheme == "https"
+    return Minio(endpoint.netloc, secure=secure, region=reached.region, http_client=http, credentials=provider)
+
+
+def _object_store(reached: Connection, provider: Provider | None, bucket: str) -> S3Store:
+    options: dict[str, Any] = {"timeout": timedelta(seconds=READ_SECONDS)}
+    options["connect_timeout"] = timedelta(seconds=CONNECT_SECONDS)
+    options["allow_http"] = True
+    if reached.authority and reached.authority.is_file():
+        options["root_certificate"] = reached.authority.read_bytes()
+
+    def identity() -> Any:
+        assert provider is not None
+        known = provider.retrieve()
+        expires = known.expiration.replace(tzinfo=UTC) if known.expiration else None
+        keys = {"access_key_id": known.access_key, "secret_access_key": known.secret_key}
+        return {**keys, "token": known.session_token, "expires_at": expires}
+
+    return S3Store(
+        bucket,
+        config=reached.for_object_store(),  # type: ignore[arg-type] # the keys are object_store's
+        client_options=options,  # type: ignore[arg-type]
+        retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=READ_SECONDS)},
+        credential_provider=identity if provider else None,  # the same chain as minio's
+    )
+
+
+def _version(entry: Any) -> str:
+    return (entry["e_tag"] or "").strip('"') or entry["last_modified"].isoformat()
+
+
+def _from_minio(entry: Any) -> StoredObject:
+    changed = entry.last_modified.isoformat() if entry.last_modified else ""
+    return StoredObject(str(entry.object_name), entry.size or 0, entry.etag or changed)

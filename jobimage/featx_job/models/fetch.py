@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -12,7 +11,6 @@ from typing import NamedTuple, TypeVar
 from featx_api.failures import FailureClass
 from featx_api.nets import Model
 from featx_api.spec import FeatureExtractionSpec
-from minio.error import S3Error
 
 from featx_job.clients import s3
 from featx_job.environment import Environment
@@ -125,16 +123,9 @@ def _download(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, e
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     access = spec.store_of(model.s3)
     where = f"{field.rsplit('.', 1)[0]}.s3" if model.s3 else "spec.source.s3"
-    client = s3.client(access, where, environment.secrets, dict(os.environ))
+    patience = spec.execution.store_timeout_seconds
+    store = s3.open_bucket(access, where, bucket, environment.secrets, patience)
     path = environment.work / "models" / field.removeprefix("spec.")
-
-    def get() -> Path:
-        try:
-            client.fget_object(bucket, key, str(path))
-        except S3Error as error:
-            if error.code in ("NoSuchKey", "NoSuchObject"):
-                raise RunFailure(FailureClass.MODEL_NOT_FOUND, f"{field}: {uri} not found") from None
-            raise
-        return path
-
-    return s3.asking(access, where, bucket, spec.execution.store_timeout_seconds, get)
+    if not store.download(key, path):
+        raise RunFailure(FailureClass.MODEL_NOT_FOUND, f"{field}: {uri} not found")
+    return path

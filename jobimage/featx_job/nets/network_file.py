@@ -12,9 +12,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+from featx_api import network_header
+from featx_api.network_header import Input, NetworkHeader, OnnxModel
+from pydantic.alias_generators import to_camel
 
 from featx_job.nets.graph.network import Layer, Network
 from featx_job.nets.graph.operations import Array
@@ -37,12 +40,12 @@ class _Weights:
         self.chunks: list[Part] = []
         self.size = 0
 
-    def add(self, array: Array) -> dict[str, Any]:
+    def add(self, array: Array) -> network_header.Array:
         flat = np.ascontiguousarray(array, "<f4").reshape(-1)
-        return {"offset": self._append((flat.view(np.uint8).data,)), "shape": list(array.shape)}
+        return network_header.Array(offset=self._append((flat.view(np.uint8).data,)), shape=array.shape)
 
-    def add_bytes(self, parts: Parts) -> dict[str, Any]:
-        return {"offset": self._append(parts), "length": sum(map(len, parts))}
+    def add_bytes(self, parts: Parts) -> OnnxModel:
+        return OnnxModel(offset=self._append(parts), length=sum(map(len, parts)))
 
     def _append(self, parts: Parts) -> int:
         offset, size = self.size, sum(map(len, parts))
@@ -69,57 +72,50 @@ def detector_file(detector: SingleShot, engine: Engine, ranges: Ranges | None = 
     """Return the network file of an SSD: its trunk, priors and decoding settings; see `extractor_file`."""
     weights = _Weights()
     header = _header(detector.trunk, weights, engine, ranges, own_outputs)
-    header["detection"] = {
-        **{_camel(name): value for name, value in dataclasses.asdict(detector.output).items()},
-        "scores": detector.scores,
-        "priors": weights.add(detector.priors),
-        "variances": weights.add(detector.variances),
-    }
-    return _file(header, weights)
+    detection = network_header.SingleShot(
+        **dataclasses.asdict(detector.output),
+        scores=detector.scores,
+        priors=weights.add(detector.priors),
+        variances=weights.add(detector.variances),
+    )
+    return _file(header.model_copy(update={"detection": detection}), weights)
 
 
 def _header(
     network: Network, weights: _Weights, engine: Engine, ranges: Ranges | None, own_outputs: int
-) -> dict[str, Any]:
-    header: dict[str, Any] = {
-        "name": network.name,
-        "input": {"name": network.input, "shape": list(network.input_shape)},
-        "outputs": list(network.outputs),
-        "outputShapes": [list(network.shape_of(name)) for name in network.outputs],
-    }
-    if own_outputs:
-        header["ownOutputs"] = own_outputs
-    if engine == "openvino":
-        return {**header, "onnx": weights.add_bytes(onnx_parts(network, ranges))}
-    if ranges:
-        header["ranges"] = {name: list(ranges[name]) for name in sorted(ranges)}
-    return {**header, "layers": [_layer(layer, weights) for layer in network.layers]}
+) -> NetworkHeader:
+    for_bigdl = engine == "bigdl"
+    return NetworkHeader(
+        name=network.name,
+        input=Input(name=network.input, shape=network.input_shape),
+        outputs=network.outputs,
+        output_shapes=tuple(network.shape_of(name) for name in network.outputs),
+        own_outputs=own_outputs or None,
+        onnx=None if for_bigdl else weights.add_bytes(onnx_parts(network, ranges)),
+        ranges=dict(ranges) if for_bigdl and ranges else None,
+        layers=tuple(_layer(layer, weights) for layer in network.layers) if for_bigdl else None,
+    )
 
 
-def _layer(layer: Layer, weights: _Weights) -> dict[str, Any]:
+def _layer(layer: Layer, weights: _Weights) -> network_header.Layer:
     settings, arrays = {}, {}
     for field in dataclasses.fields(layer.operation):
         value = getattr(layer.operation, field.name)
         if isinstance(value, np.ndarray):
             arrays[field.name] = weights.add(value)
         else:
-            settings[_camel(field.name)] = value
-    return {
-        "name": layer.name,
-        "type": type(layer.operation).__name__,
-        "inputs": list(layer.inputs),
-        "shape": list(layer.shape),
-        "settings": settings,
-        "weights": arrays,
-    }
+            settings[to_camel(field.name)] = value
+    return network_header.Layer(
+        name=layer.name,
+        type=type(layer.operation).__name__,
+        inputs=layer.inputs,
+        shape=layer.shape,
+        settings=settings,
+        weights=arrays,
+    )
 
 
-def _file(header: dict[str, Any], weights: _Weights) -> Parts:
-    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+def _file(header: NetworkHeader, weights: _Weights) -> Parts:
+    text = json.dumps(header.to_wire(), sort_keys=True, separators=(",", ":")).encode()
     head = MAGIC + struct.pack("<II", VERSION, len(text)) + text
     return (head, b"\0" * (-len(head) % ALIGNMENT), *weights.chunks)
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +31,6 @@ class ObservedRanges(NamedTuple):
 
     input: Range
     outputs: tuple[Range, ...]
-
-    @classmethod
-    def from_json(cls, ranges: Mapping[str, Any]) -> ObservedRanges:
-        """Return the ranges that an executor reported."""
-        low, high = ranges["input"]
-        return cls((low, high), tuple((low, high) for low, high in ranges["outputs"]))
 
 
 def with_all_outputs(network: Network) -> Network:

@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from featx_api.executor_contract import END_OF_TIME, HBaseSnapshot, HBaseTable
 from featx_api.source import HBaseSource
 
 from featx_job.clients.hadoop import Hadoop
@@ -21,20 +22,28 @@ FIELD = "spec.source.hbase"
 SAMPLE_ROWS = 20  # per region, to learn how large rows are and which digits their keys use
 
 
-def table_settings(source: HBaseSource, output: str) -> dict[str, Any]:
-    """Return the table's settings for executors (dev.featx.source.HBaseTable).
+def table_settings(source: HBaseSource, output: str) -> HBaseTable:
+    """Return the table's settings for executors.
 
     Args:
         source: The source in the spec.
         output: The run's output URI. It is unique to the run, so links to a snapshot are named after it.
     """
-    settings: dict[str, Any] = {name: getattr(source, name) for name in ("quorum", "znode", "table", "column")}
-    times = {"since": source.since, "until": source.until}
-    settings |= {name: _milliseconds(time) for name, time in times.items() if time is not None}
+    family, qualifier = source.column.split(":", 1)
+    snapshot = None
     if source.snapshot:
-        folder = f"featx-{hashlib.sha256(output.encode()).hexdigest()[:16]}"
-        settings["snapshot"] = source.snapshot.to_wire() | {"restoreDir": f"{source.snapshot.folder}/{folder}"}
-    return settings
+        folder = f"{source.snapshot.folder}/featx-{hashlib.sha256(output.encode()).hexdigest()[:16]}"
+        snapshot = HBaseSnapshot(name=source.snapshot.name, root_dir=source.snapshot.root_dir, restore_dir=folder)
+    return HBaseTable(
+        quorum=source.quorum or "",
+        znode=source.znode,
+        table=source.table,
+        family=family,
+        qualifier=qualifier,
+        since=_milliseconds(source.since) if source.since else 0,
+        until=_milliseconds(source.until) if source.until else END_OF_TIME,
+        snapshot=snapshot,
+    )
 
 
 class HBaseTableSource:
@@ -49,7 +58,7 @@ class HBaseTableSource:
             output: The run's output URI.
         """
         self._hadoop, self._source = hadoop, source
-        self._settings = json.dumps(table_settings(source, output))
+        self._settings = table_settings(source, output).to_json()
 
     @property
     def base(self) -> str:
@@ -70,7 +79,7 @@ class HBaseTableSource:
             RunFailure: HBase can't be queried.
         """
         java = self._hadoop.table(self._settings)
-        regions = json.loads(self._hadoop.asking(FIELD, java.regions))
+        regions = json.loads(self._hadoop.with_retry(FIELD, java.regions))
         if keys:
             rows = sorted({row_bytes(key) for key in keys})
             groups = tuple(batched((Range(row, row + b"\0") for row in rows), images))
@@ -84,11 +93,11 @@ class HBaseTableSource:
 
     def clean_up(self) -> None:
         """Remove the links that reading a snapshot left in its file system."""
-        self._hadoop.asking(FIELD, self._hadoop.table(self._settings).forget)
+        self._hadoop.with_retry(FIELD, self._hadoop.table(self._settings).forget)
 
     def _split(self, java: Any, region: Region, images: int) -> list[Range]:
         bounds = (region.range.start.hex(), region.range.stop.hex())
-        sample = json.loads(self._hadoop.asking(FIELD, lambda: java.sample(*bounds, SAMPLE_ROWS)))
+        sample = json.loads(self._hadoop.with_retry(FIELD, lambda: java.sample(*bounds, SAMPLE_ROWS)))
         sizes = sample["bytes"]
         if len(sizes) < SAMPLE_ROWS:
             return [region.range] if sizes else []

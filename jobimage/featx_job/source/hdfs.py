@@ -35,13 +35,13 @@ class HadoopSource:
     def objects(self) -> Iterator[SourceObject]:
         """Implements `ObjectSource`."""
         folder = self._hadoop.folder(self._uri)
-        if not self._hadoop.asking(FIELD, folder.exists):
+        if not self._hadoop.with_retry(FIELD, folder.exists):
             raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{FIELD}: folder {self._uri} not found")
-        found = json.loads(self._hadoop.asking(FIELD, lambda: folder.files("")))
+        found = json.loads(self._hadoop.with_retry(FIELD, lambda: folder.files("")))
         listed = (SourceObject(key, size, str(modified)) for key, size, modified in found)
         yield from sorted(listed, key=lambda each: os.fsencode(each.key))
 
     def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`."""
-        size = self._hadoop.asking(FIELD, lambda: self._hadoop.folder(self._uri).size(key))
+        size = self._hadoop.with_retry(FIELD, lambda: self._hadoop.folder(self._uri).size(key))
         return SourceObject(key, size) if size >= 0 else None

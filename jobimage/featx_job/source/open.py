@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 from featx_api.failures import FailureClass
@@ -38,8 +37,9 @@ def open_source(
     """
     if spec.source.s3:
         access = spec.source.s3
-        client = s3.client(access, "spec.source.s3", environment.secrets, dict(os.environ))
-        return BucketSource(client, access, spec.execution.store_timeout_seconds)
+        patience = spec.execution.store_timeout_seconds
+        bucket = s3.open_bucket(access, "spec.source.s3", access.bucket, environment.secrets, patience)
+        return BucketSource(bucket, access.prefix)
     if spec.source.claim:
         folder = environment.claims / spec.source.claim.name / spec.source.claim.path.strip("/")
         return LocalSource(folder, "spec.source.claim")

@@ -6,12 +6,12 @@ the start; small ones share a shard.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from featx_api.executor_contract import PackedLine, PackedSettings
 from featx_api.failures import FailureClass
 from featx_api.source import Packed
 
@@ -30,12 +30,12 @@ class PackedShards:
     Attributes:
         base: Prefix that turns a key into the address that executors read.
         groups: The files of each shard.
-        settings: How to read them (dev.featx.source.PackedImages).
+        settings: How to read them.
     """
 
     base: str
     groups: tuple[tuple[SourceObject, ...], ...]
-    settings: dict[str, Any]
+    settings: PackedSettings
 
     @property
     def images(self) -> None:
@@ -60,12 +60,12 @@ class PackedShards:
         return self._line(0, files[:1]), self._line(0, files[len(files) // 2 :][:1])
 
     def _line(self, index: int, files: Sequence[SourceObject]) -> str:
-        objects = [[file.key, file.size] for file in files]
-        return json.dumps({"index": index, "base": self.base, "objects": objects, "packed": self.settings})
+        objects = tuple((file.key, file.size) for file in files)
+        return PackedLine(index=index, base=self.base, objects=objects, packed=self.settings).to_json()
 
     def to_json(self) -> dict[str, Any]:
         """Implements `ShardList`."""
-        return {"base": self.base, "groups": self.groups, "packed": self.settings}
+        return {"base": self.base, "groups": self.groups, "packed": self.settings.to_wire()}
 
 
 def group_files(base: str, files: Iterable[SourceObject], packed: Packed) -> PackedShards:
@@ -86,7 +86,16 @@ def group_files(base: str, files: Iterable[SourceObject], packed: Packed) -> Pac
             raise RunFailure(FailureClass.SOURCE_NOT_SUPPORTED, message)
         if _has_format(file.key, packed.format):
             selected.append(file)
-    return PackedShards(base, tuple(_groups(selected)), packed.to_wire())
+    return PackedShards(base, tuple(_groups(selected)), _settings(packed))
+
+
+def _settings(packed: Packed) -> PackedSettings:
+    return PackedSettings(
+        format=packed.format,
+        members=packed.members,
+        name_column=packed.name_column,
+        content_column=packed.content_column,
+    )
 
 
 def _has_format(key: str, format_: str) -> bool:

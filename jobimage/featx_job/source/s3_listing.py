@@ -1,60 +1,43 @@
-"""Lists a bucket's folders side by side: a store gives a thousand keys an answer, and hundreds of millions take days.
+"""Lists a bucket's folders in parallel: a store returns a thousand keys per request, and there may be 10^8.
 
-A folder is opened where one answer tells all that is in it, until there are folders enough for all threads; then each
-is listed whole. So neither a flat bucket nor a million folders of one image cost more answers than they must.
+A folder is opened if one page holds all of it, until there are enough folders for all threads; then each is listed
+whole. So neither a flat bucket nor a million folders of one image each take more requests than necessary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from featx_job.source.objects import SourceObject
+from featx_job.clients.s3 import FolderPage, StoredObject
 
 THREADS = 16
-ENOUGH = 4 * THREADS
+ENOUGH = 2 * THREADS  # folders; opening one costs as much CPU time as listing four pages
 
 
-class Page(NamedTuple):
-    """An answer, in the order of keys.
+class Lister(Protocol):
+    """A bucket, as far as it is listed (`featx_job.clients.s3.Bucket`)."""
 
-    Attributes:
-        objects: Of the folder itself; or all below it, if folders were not asked for.
-        folders: In the folder.
-        more: Whether there is more behind them.
-    """
+    def folder(self, prefix: str) -> FolderPage:
+        """The first page of what is directly below a prefix."""
 
-    objects: list[SourceObject]
-    folders: list[str]
-    more: bool
+    def below(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
+        """Yield all objects below a prefix after a key, in key order."""
 
 
-class Ask(Protocol):
-    """Asks a store."""
-
-    def __call__(self, prefix: str, *, folders: bool, after: str = "") -> Page:
-        """Returns an answer.
-
-        Args:
-            prefix: Of the keys.
-            folders: Whether what has a further slash in its key is to be told as a folder.
-            after: Only keys behind this one.
-        """
-
-
-def everything(ask: Ask, prefix: str) -> Iterator[SourceObject]:
-    """Yields all objects below a prefix, in no order.
+def everything(bucket: Lister, prefix: str) -> Iterator[StoredObject]:
+    """Yield all objects below a prefix, in no order.
 
     Args:
-        ask: The store.
-        prefix: Of all keys.
+        bucket: The bucket.
+        prefix: Start of all keys.
     """
     with ThreadPoolExecutor(THREADS) as pool:
         to_open, to_list = [prefix], list[tuple[str, str]]()
         while to_open and len(to_open) + len(to_list) < ENOUGH:
             opened, to_open = to_open, []
-            for folder, page in zip(opened, pool.map(lambda each: ask(each, folders=True), opened), strict=True):
+            for folder, page in zip(opened, pool.map(bucket.folder, opened), strict=True):
                 if page.more and page.folders:
                     to_list.append((folder, ""))
                     continue
@@ -63,20 +46,10 @@ def everything(ask: Ask, prefix: str) -> Iterator[SourceObject]:
                 if page.more:
                     to_list.append((folder, page.objects[-1].key))
         to_list += [(folder, "") for folder in to_open]
-        for objects in pool.map(lambda each: _below(ask, *each), to_list):
-            yield from _images(objects)
+        for objects in pool.map(lambda rest: list(_images(bucket.below(*rest))), to_list):
+            yield from objects
 
 
-def _below(ask: Ask, prefix: str, after: str) -> list[SourceObject]:
-    found: list[SourceObject] = []
-    while True:
-        page = ask(prefix, folders=False, after=after)
-        found += page.objects
-        if not page.more:
-            return found
-        after = page.objects[-1].key
-
-
-def _images(objects: list[SourceObject]) -> Iterator[SourceObject]:
+def _images(objects: Iterable[StoredObject]) -> Iterator[StoredObject]:
     # Some tools mark a folder by an empty object of its name.
-    return (each for each in objects if each.key and not each.key.endswith("/"))
+    return (stored for stored in objects if stored.key and not stored.key.endswith("/"))

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from featx_api.executor_contract import ObjectsLine, PackedSettings, RangesLine
+
 from featx_job.source.key_ranges import Range
 from featx_job.source.objects import SourceObject
 from featx_job.source.packed_files import PackedShards
@@ -81,8 +83,8 @@ class ObjectShards:
         return self._line(0, first), self._line(0, second or first)
 
     def _line(self, index: int, images: tuple[SourceObject, ...]) -> str:
-        objects = [[image.key, image.size] for image in images]
-        return json.dumps({"index": index, "base": self.base, "objects": objects})
+        objects = tuple((image.key, image.size) for image in images)
+        return ObjectsLine(index=index, base=self.base, objects=objects).to_json()
 
     def to_json(self) -> dict[str, Any]:
         """Implements `ShardList`."""
@@ -120,7 +122,7 @@ class RangeShards:
 
     def line(self, index: int) -> str:
         """Implements `ShardList`."""
-        return json.dumps({"index": index, "ranges": _hexadecimal(self.ranges[index]), "since": self.since})
+        return self._line(index, self.ranges[index], self.since, 0)
 
     def samples(self, images: int) -> tuple[str, str]:
         """Implements `ShardList`: the first rows of ranges from across the table."""
@@ -130,7 +132,11 @@ class RangeShards:
         return self._sample(first, images), self._sample(second or first, images)
 
     def _sample(self, ranges: Sequence[Range], images: int) -> str:
-        return json.dumps({"index": 0, "ranges": _hexadecimal(ranges), "limit": -(-images // len(ranges))})
+        return self._line(0, ranges, 0, -(-images // len(ranges)))
+
+    @staticmethod
+    def _line(index: int, ranges: Sequence[Range], since: int, limit: int) -> str:
+        return RangesLine(index=index, ranges=_hexadecimal(ranges), since=since, limit=limit).to_json()
 
     def to_json(self) -> dict[str, Any]:
         """Implements `ShardList`."""
@@ -156,13 +162,13 @@ def from_bytes(data: bytes) -> ShardList:
         return RangeShards(ranges, content["base"], content["planned"], content["since"])
     if "groups" in content:
         groups = tuple(tuple(SourceObject(*file) for file in group) for group in content["groups"])
-        return PackedShards(content["base"], groups, content["packed"])
+        return PackedShards(content["base"], groups, PackedSettings.model_validate(content["packed"]))
     objects = tuple(SourceObject(*image) for image in content["objects"])
     return ObjectShards(content["base"], objects, content["imagesPerShard"])
 
 
-def _hexadecimal(ranges: Sequence[Range]) -> list[list[str]]:
-    return [[part.start.hex(), part.stop.hex()] for part in ranges]
+def _hexadecimal(ranges: Sequence[Range]) -> tuple[tuple[str, str], ...]:
+    return tuple((part.start.hex(), part.stop.hex()) for part in ranges)
 
 
 def _range(start: str, stop: str) -> Range:

@@ -1,11 +1,11 @@
-"""Java's classes as a run's JVMs find them, and what was laid beside them so that JVMs start faster.
+"""The class path of a run's JVMs, and the archive and nets beside the jars that make JVMs start faster.
 
-A JVM reads, checks and links some fifteen thousand classes before it has computed anything. Java maps them instead
-from an archive, if it was shown them once (class data sharing, JEP 350; `class_archive` does). An archive fits one
-class path, jar by jar: so jars are named in an order that is the same everywhere; jobimage/executor.sh names the same.
+A JVM reads, verifies and links some fifteen thousand classes before it computes anything. With class data sharing
+(JEP 350) it maps them from an archive instead, which `build_class_archive` builds. An archive fits one class path, jar
+by jar, so jars have the same order everywhere; jobimage/executor.sh lists the same.
 
-An engine takes seconds for its first net, whatever that is. So there is a small one, for the time in which a JVM waits
-for its run's (dev.featx.nets.loading.Preparation).
+An engine takes seconds for its first net, however small. A JVM runs a small one while it waits for its run's
+(dev.featx.nets.loading.Preparation).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from featx_job.environment import Environment
 
 
 def jars(environment: Environment) -> list[Path]:
-    """Returns the class path of driver and executors: Featx's jars, then BigDL's and Spark's."""
+    """Return the class path of driver and executors: Featx's jars, then BigDL's and Spark's."""
     site = environment.site
     bigdl = (site / "bigdl" / "share" / part / "lib" for part in ("dllib", "core"))
     folders = [environment.jars, *bigdl, site / "pyspark" / "jars"]
@@ -25,18 +25,18 @@ def jars(environment: Environment) -> list[Path]:
 
 
 def path(environment: Environment) -> str:
-    """Returns the class path as Java takes it."""
+    """Return the class path as Java takes it."""
     return ":".join(map(str, jars(environment)))
 
 
 def archive(environment: Environment) -> Path:
-    """Returns where the archive of these jars is, or would be; Java knows jars by path, size and time."""
+    """Return the path of the archive of these jars, if it exists. Java identifies jars by path, size and time."""
     facts = [(str(jar), jar.stat().st_size, int(jar.stat().st_mtime)) for jar in jars(environment)]
     return environment.jars / f"classes-{hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}.jsa"
 
 
 def options(environment: Environment) -> tuple[str, ...]:
-    """Returns a JVM's options on the archive: to make one, or to use it; that it does not fit is no warning."""
+    """Return a JVM's options to write the archive, or to use it; a mismatch logs no warning."""
     if environment.new_archive:
         return (f"-XX:ArchiveClassesAtExit={environment.new_archive}",)
     known = archive(environment)
@@ -44,11 +44,11 @@ def options(environment: Environment) -> tuple[str, ...]:
 
 
 def first_net(environment: Environment, engine: str) -> Path:
-    """Returns where the small network file of an engine is, or would be."""
+    """Return the path of an engine's small network file, which may not exist."""
     return archive(environment).with_suffix(f".{engine}")
 
 
 def preparation(environment: Environment, engine: str, cores: int, streams: int) -> str | None:
-    """The option that prepares a JVM's engine (dev.featx.nets.loading.Preparation), or None without a small net."""
+    """Return the argument of dev.featx.nets.loading.Preparation, or None without a small net."""
     net = first_net(environment, engine)
     return f"{engine},{cores},{streams},{net}" if net.exists() else None

@@ -1,8 +1,8 @@
-"""What an executor needs for a run's nets: images a forward, heap, and the whole pod. Pure.
+"""The memory of an executor: images per forward, heap, and the whole pod, from the run's nets. Pure.
 
-Numbers were measured on SSD300-VGG16 with DeepBit-VGG16, the largest pair that Featx is made for (docs/architecture.md,
-"Memory"). MKL-DNN keeps the output of each layer in memory of its own; OpenVINO shares that among layers. Both keep
-weights for each stream. A stream a core needs no cores in step with each other: small nets get that on both engines.
+Numbers were measured on SSD300-VGG16 with DeepBit-VGG16, the largest pair that Featx is meant for
+(docs/architecture.md, "Memory"). MKL-DNN allocates the output of each layer; OpenVINO shares memory among layers. Both
+hold weights per stream. With one stream per core no cores wait for each other: small nets get that on both engines.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from featx_job.nets.graph.network import Network
 
 MEBIBYTE = 1024 * 1024
 LARGEST_BATCH = 8  # 97% of the speed that 32 images reach, at a quarter of the memory
-VALUES = 640  # MiB that all layers' values may take: 4 images of the VGG16 pair have 98% of the speed of 8
+VALUES = 640  # MiB of all layers' values: 4 images of the VGG16 pair reach 98% of the speed of 8
 HEAP = 700  # Spark, a shard's objects and rows
 OUTSIDE = 300  # the JVM itself and its libraries
-PIXELS = 192  # decoded, of dev.featx.task.ShardTask.PIXELS_IN_FLIGHT
+PIXELS = 192  # MiB decoded: dev.featx.task.ShardTask.PIXELS_IN_FLIGHT
 STEP = 128
 STREAMS = 8  # more batches in flight would cost memory only
-NATIVE = 1024  # MiB that all of BigDL's streams may take; one may always, whatever it takes
+NATIVE = 1024  # MiB of all of BigDL's streams; one is always allowed
 
 
 class Sizes(NamedTuple):
-    """What an executor is given.
+    """What an executor gets.
 
     Attributes:
-        batch: Images a forward.
-        streams: Batches that a net runs at the same time, with an equal part of the cores each.
-        heap: Of the JVM, in MiB.
-        pod: Heap, and all that lies outside of it, in MiB.
+        batch: Images per forward.
+        streams: Batches that a net runs at the same time, sharing the cores.
+        heap: The JVM's heap, in MiB.
+        pod: The pod's memory, heap included, in MiB.
     """
 
     batch: int
@@ -44,11 +44,11 @@ class Sizes(NamedTuple):
 
 
 def sizes(networks: Iterable[Network], spec: FeatureExtractionSpec, cores: int) -> Sizes:
-    """Returns what an executor needs.
+    """Return what an executor needs.
 
     Args:
-        networks: What it computes.
-        spec: The run's; its `execution.memory`, where given, is the pod's.
+        networks: The nets it runs.
+        spec: The run's; `execution.memory`, if set, is the pod's.
         cores: Threads of an executor.
     """
     nets = list(networks)
@@ -66,7 +66,7 @@ def sizes(networks: Iterable[Network], spec: FeatureExtractionSpec, cores: int) 
         heap += max(weights, default=0) + batch * values / 5
         native = streams * stream
     if spec.engine == "openvino" or spec.precision == "int8":
-        # An int8 run looks at its nets by OpenVINO first.
+        # An int8 run first observes its nets with OpenVINO.
         native = max(native, sum(weights) * (1 + streams) + max(weights, default=0) + streams * batch * values / 2)
     needed = _rounded(heap + native + OUTSIDE + PIXELS)
     pod = needed if spec.execution.memory is None else mebibytes(spec.execution.memory)
@@ -74,7 +74,7 @@ def sizes(networks: Iterable[Network], spec: FeatureExtractionSpec, cores: int) 
 
 
 def mebibytes(memory: str) -> int:
-    """Returns a Kubernetes quantity of the spec in Mi."""
+    """Return a Kubernetes quantity of the spec in Mi."""
     return int(memory[:-2]) * (1024 if memory.endswith("Gi") else 1)
 
 
@@ -84,7 +84,7 @@ def _mebibytes_of_weights(network: Network) -> float:
 
 
 def _mebibytes_of_values(network: Network) -> float:
-    """A ReLU is part of the layer before it (dev.featx.nets.bigdl.Fusion)."""
+    """A ReLU shares the memory of the layer before it (dev.featx.nets.bigdl.Fusion)."""
     kept = [layer for layer in network.layers if not isinstance(layer.operation, operations.Relu | operations.Clip)]
     return sum(4 * int(np.prod(layer.shape)) for layer in kept) / MEBIBYTE
 

@@ -1,30 +1,41 @@
-"""Runs shards on Spark: starts the JVM, hands over files, and passes on what is done while it is done."""
+"""Runs shards on Spark: starts it, hands files to executors, and reports shards as they are done."""
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import TypeVar
 
 from featx_api.contract import JobSpec
+from featx_api.executor_contract import (
+    Comparison,
+    Observation,
+    ReadResult,
+    ReplacementResult,
+    ReplacementTask,
+    ShardResult,
+    part_file,
+)
 from featx_api.failures import FailureClass
 from py4j.protocol import Py4JError, Py4JJavaError
-from pyspark import SparkConf, SparkContext
+from pyspark import SparkContext
 
 from featx_job import failures
+from featx_job.clients import java
 from featx_job.environment import Environment
 from featx_job.failures import RunFailure
 from featx_job.models.fetch import NetFiles
 from featx_job.nets.protobuf_wire import Parts
-from featx_job.source import hbase
 from featx_job.source.shards import ShardList
 from featx_job.spark import settings
+from featx_job.spark.java_job import JavaJob, NetPaths
 from featx_job.spark.memory import Sizes
+from featx_job.spark.task_settings import task_settings
 from featx_job.table.output import OutputFolders
-from featx_job.table.shard_result import ShardResult
+
+T = TypeVar("T")
 
 POLL_SECONDS = 0.2
 
@@ -33,183 +44,169 @@ OnWait = Callable[[], None]
 
 
 class Session:
-    """A Spark context with Featx's jars; a context manager, so that executors end with it."""
+    """A Spark context with Featx's jars. A context manager, so that executors end with it."""
 
     def __init__(self, job: JobSpec, environment: Environment, sizes: Sizes, conf: settings.Conf) -> None:
-        """Prepares; Spark starts when the block is entered.
+        """Prepare; Spark starts when the block is entered.
 
         Args:
             job: The run.
             environment: Where it runs.
-            sizes: What an executor needs.
+            sizes: Memory, batch and streams of an executor.
             conf: Spark's settings.
         """
         self._job, self._environment, self._sizes, self._conf = job, environment, sizes, conf
         self._context: SparkContext | None = None
         self._writer = ThreadPoolExecutor(1)
-        self._written: dict[str, tuple[NetFiles, Future[tuple[str | None, str]]]] = {}
+        self._written: dict[str, tuple[NetFiles, Future[NetPaths]]] = {}
 
     def alone(self) -> Session:
-        """Returns the same without executors, for what the driver's own JVM can do."""
-        self._conf = self._conf | {"spark.master": "local[1]", "spark.task.cpus": "1"}
-        return self
+        """Return a session without executors, for what the driver's own JVM can do."""
+        return Session(self._job, self._environment, self._sizes, settings.without_executors(self._conf))
 
     def __enter__(self) -> Session:
-        """Starts Spark.
+        """Start Spark.
 
         Raises:
             RunFailure: It does not start.
         """
         with _starting():
-            self._context = SparkContext(conf=self._settings())
+            self._context = SparkContext(conf=java.spark_conf(self._conf))
         return self
 
     def prepare(self) -> None:
-        """Starts the JVM of a local run, which runs nets too, and has it get the engine ready while Spark starts.
+        """Start the JVM of a local run, which runs nets too, and prepare its engine while Spark starts.
 
         Raises:
             RunFailure: The JVM does not start.
         """
-        told = settings.preparation(self._job, self._environment, self._sizes)
-        if self._environment.cluster is None and told and SparkContext._gateway is None:
+        preparation = settings.preparation(self._job, self._environment, self._sizes)
+        if self._environment.cluster is None and preparation and not java.is_running():
             with _starting():
-                SparkContext._ensure_initialized(conf=self._settings())
-                jvm: Any = SparkContext._jvm
-                jvm.dev.featx.nets.loading.Preparation.begin(told)
-
-    def _settings(self) -> SparkConf:
-        return SparkConf(loadDefaults=False).setAll(list(self._conf.items()))
+                java.start(self._conf)
+                java.packages().nets.loading.Preparation.begin(preparation)
 
     def __exit__(self, *_: object) -> None:
-        """Stops Spark and its executors."""
+        """Stop Spark and its executors."""
         if self._context is not None:
             self._context.stop()
 
     def write_empty(self, folders: OutputFolders) -> None:
-        """Writes the file of a table without rows, so that readers find its columns.
+        """Write a file without rows, in which readers of an empty table find its columns.
 
         Raises:
             RunFailure: The output can't be written to.
         """
         try:
-            self._java_job().writeEmpty(f"{folders.features}/part-00000.parquet")
+            self._java_job(folders).write_empty(f"{folders.features}/{part_file(0)}")
         except Py4JJavaError as error:
             raise _failure(error) from None
 
     def run(
         self, shards: ShardList, indices: list[int], files: NetFiles, folders: OutputFolders, on_done: OnDone
     ) -> None:
-        """Runs shards until all are done.
+        """Run shards until all are done.
 
         Args:
             shards: All shards of the run.
-            indices: Those to run.
+            indices: The shards to run.
             files: The run's nets.
             folders: Where executors write.
-            on_done: Called for each shard that is done, and with None now and then while none is; and with what
+            on_done: Called with each shard that is done, and with None now and then in between; and with what
                 executors wait for, if they do.
 
         Raises:
-            RunFailure: Spark gave up, or an executor said why it can't go on.
+            RunFailure: Spark gave up, or an executor reported why it can't continue.
         """
-        java_job, plan = self._java_job(), self._plan(folders)
-        lines = self._write("shards.jsonl", ("\n".join(shards.line(index) for index in indices).encode(),))
+        java_job = self._java_job(folders)
+        lines = self._write_lines("shards.jsonl", map(shards.line, indices))
         nets = self.write_nets(files).result()
 
         def report() -> None:
-            while (text := java_job.poll()) is not None:
-                on_done(ShardResult.from_mark(json.loads(text)), None)
+            while (shard := java_job.poll()) is not None:
+                on_done(shard, None)
             on_done(None, java_job.waiting())
 
-        _waiting(lambda: java_job.run(plan, lines, *nets), report)
+        _waiting(lambda: java_job.run(lines, nets), report)
 
-    def replace(self, files: list[dict[str, Any]], folders: OutputFolders) -> list[dict[str, Any]]:
-        """Has executors write files of a table anew, without rows that newer files have.
+    def replace(self, tasks: list[ReplacementTask], folders: OutputFolders) -> list[ReplacementResult]:
+        """Have executors rewrite files of a table without rows that newer files have.
 
         Args:
-            files: What is told of each (dev.featx.table.Replacement).
+            tasks: The files.
             folders: Where executors write.
 
-        Returns:
-            What became of each.
-
         Raises:
             RunFailure: As `run`.
         """
-        java_job, plan = self._java_job(), self._plan(folders)
-        lines = self._write("replaced.jsonl", ("\n".join(map(json.dumps, files)).encode(),))
-        found: list[dict[str, Any]] = json.loads(_waiting(lambda: java_job.replace(plan, lines), lambda: None))
-        return found
+        java_job = self._java_job(folders)
+        lines = self._write_lines("replaced.jsonl", (task.to_json() for task in tasks))
+        return _waiting(lambda: java_job.replace(lines), _nothing)
 
-    def read(self, shards: ShardList, folders: OutputFolders) -> dict[str, Any]:
-        """Reads all shards and does nothing with them; returns images, bytes, unreadable ones and seconds.
+    def read(self, shards: ShardList) -> ReadResult:
+        """Read all shards without running nets.
 
         Args:
-            shards: Those to read.
-            folders: Where a run would write; nothing is written.
+            shards: The shards to read.
 
         Raises:
             RunFailure: As `run`.
         """
-        java_job, plan = self._java_job(), self._plan(folders)
-        lines = self._write("shards.jsonl", ("\n".join(map(shards.line, range(len(shards)))).encode(),))
-        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.read(plan, lines), lambda: None))
-        return found
+        java_job = self._java_job(None)
+        lines = self._write_lines("shards.jsonl", map(shards.line, range(len(shards))))
+        return _waiting(lambda: java_job.read(lines), _nothing)
 
-    def look(self, images: str, watched: NetFiles, folders: OutputFolders, on_wait: OnWait) -> dict[str, Any]:
-        """Returns which values the nets' layers take on images (dev.featx.task.Calibration, look).
+    def observe_ranges(self, images: str, watched: NetFiles, on_wait: OnWait) -> Observation:
+        """Return the values that the nets' layers take on images.
 
         Args:
             images: A shard's line.
-            watched: Nets with all values as outputs.
-            folders: Where executors write.
+            watched: Nets whose outputs include all values.
             on_wait: Called now and then.
 
         Raises:
             RunFailure: As `run`.
         """
-        java_job, plan, line = self._java_job(), self._plan(folders), self._write("look.jsonl", (images.encode(),))
+        java_job, line = self._java_job(None), self._write_lines("observed.jsonl", (images,))
         nets = self.write_nets(watched, "watched").result()
-        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.look(plan, line, *nets), on_wait))
-        return found
+        return _waiting(lambda: java_job.observe(line, nets), on_wait)
 
-    def compare(
-        self, images: str, watched: NetFiles, files: NetFiles, folders: OutputFolders, on_wait: OnWait
-    ) -> dict[str, Any]:
-        """Returns how far nets are from what they are in float32 (dev.featx.task.Calibration, compare).
+    def compare(self, images: str, watched: NetFiles, files: NetFiles, on_wait: OnWait) -> Comparison:
+        """Return how far nets are from what they compute in float32.
 
         Args:
             images: A shard's line.
             watched: The nets in float32.
-            files: The nets that are judged.
-            folders: Where executors write.
+            files: The nets to judge.
             on_wait: Called now and then.
 
         Raises:
             RunFailure: As `run`.
         """
-        java_job, plan, line = self._java_job(), self._plan(folders), self._write("compare.jsonl", (images.encode(),))
-        nets = (*self.write_nets(watched, "watched").result(), *self.write_nets(files).result())
-        found: dict[str, Any] = json.loads(_waiting(lambda: java_job.compare(plan, line, *nets), on_wait))
-        return found
+        java_job, line = self._java_job(None), self._write_lines("compared.jsonl", (images,))
+        plain, judged = self.write_nets(watched, "watched").result(), self.write_nets(files).result()
+        return _waiting(lambda: java_job.compare(line, plain, judged), on_wait)
 
-    def write_nets(self, files: NetFiles, name: str = "run") -> Future[tuple[str | None, str]]:
-        """Begins to write network files for the JVM, each once: it may be reading what it was given before.
+    def write_nets(self, files: NetFiles, name: str = "run") -> Future[NetPaths]:
+        """Begin to write network files for the JVM, each once: it may still be reading an earlier one.
 
         Args:
             files: The nets.
-            name: Of the files.
+            name: Prefix of the files' names.
 
         Returns:
-            Where they are, when they are there.
+            The files, once they are written.
         """
         if self._written.get(name, (None,))[0] is not files:
             self._written[name] = files, self._writer.submit(self._write_both, files, name)
         return self._written[name][1]
 
-    def _write_both(self, files: NetFiles, name: str) -> tuple[str | None, str]:
+    def _write_both(self, files: NetFiles, name: str) -> NetPaths:
         detector = self._write(f"{name}-detector.net", files.detector) if files.detector else None
-        return detector, self._write(f"{name}-extractor.net", files.extractor)
+        return NetPaths(detector, self._write(f"{name}-extractor.net", files.extractor))
+
+    def _write_lines(self, name: str, lines: Iterable[str]) -> str:
+        return self._write(name, ("\n".join(lines).encode(),))
 
     def _write(self, name: str, parts: Parts) -> str:
         work = self._environment.work
@@ -218,33 +215,10 @@ class Session:
             file.writelines(parts)
         return str(work / name)
 
-    def _java_job(self) -> Any:
+    def _java_job(self, folders: OutputFolders | None) -> JavaJob:
         assert self._context is not None
-        jvm: Any = self._context._jvm  # pyspark has no public way to the JVM
-        return jvm.dev.featx.spark.Job(self._context._jsc)
-
-    def _plan(self, folders: OutputFolders) -> str:
-        """Returns what executors are told (dev.featx.task.TaskSettings)."""
-        spec, cores = self._job.spec, settings.threads(self._job, self._environment)
-        plan = {
-            "detector": spec.detector.to_wire() if spec.detector else None,
-            "extractor": spec.extractor.to_wire(),
-            "maxPixels": spec.limits.megapixels * 1_000_000,
-            "maxBytes": spec.limits.mebibytes * 1024 * 1024,
-            "featuresFolder": folders.features,
-            "logged": folders.logged,
-            "quarantineFolder": folders.quarantine,
-            "doneFolder": folders.done,
-            "hbase": hbase.table_settings(spec.source.hbase, spec.output.uri) if spec.source.hbase else None,
-            "patience": spec.execution.store_timeout_seconds,
-            "engine": spec.engine,
-            "precision": spec.precision,
-            "batch": self._sizes.batch,
-            "cores": cores,
-            "streams": self._sizes.streams,
-            "shardsAtOnce": settings.shards_at_once(self._sizes),
-        }
-        return json.dumps(plan)
+        cores = settings.threads(self._job, self._environment)
+        return JavaJob(self._context, task_settings(self._job.spec, self._sizes, cores, folders))
 
 
 @contextmanager
@@ -259,9 +233,13 @@ def _starting() -> Iterator[None]:
         raise RunFailure(FailureClass.SPARK_NOT_STARTED, f"Spark did not start: {failure}") from None
 
 
-def _waiting(call: Callable[[], Any], on_wait: OnWait) -> Any:
-    """Returns what a call of a job returns, which may take hours; meanwhile something else is called."""
-    results: list[Any] = []
+def _nothing() -> None:
+    """Called while a job runs whose caller has nothing else to do."""
+
+
+def _waiting(call: Callable[[], T], on_wait: OnWait) -> T:
+    """Return the result of a job's call, which may take hours; `on_wait` is called meanwhile."""
+    results: list[T] = []
     problems: list[BaseException] = []
     ended = threading.Event()
 
@@ -285,7 +263,7 @@ def _waiting(call: Callable[[], Any], on_wait: OnWait) -> Any:
 def _failure(problem: BaseException) -> RunFailure:
     if isinstance(problem, Py4JJavaError):
         try:
-            return failures.from_java(SparkContext._jvm, problem.java_exception)
+            return failures.from_java(java.packages(), problem.java_exception)
         except (Py4JError, OSError) as error:  # the JVM is gone since
             problem = error
     if isinstance(problem, Py4JError | OSError):

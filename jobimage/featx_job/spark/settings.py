@@ -1,19 +1,27 @@
-"""Spark's settings for a run, in a cluster or on this machine. Pure, but for a look at which jars there are.
+"""Spark's settings for a run, in a cluster or on this machine. Pure, except that jars are listed.
 
-Executors hold no Python: all they need is the jars, and BigDL's own JVM options (docs/architecture.md, "Models").
+Executors have no Python: they need the jars and BigDL's JVM options only.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from featx_api.contract import JobSpec
+from featx_api.contract import BLOCK_PORT, DRIVER_PORT, EXECUTOR, SPARK_UI_PORT, JobSpec
 from featx_api.execution import Kerberos
+from featx_api.executor_contract import (
+    AUTHORITIES_SETTING,
+    KEYTAB_SETTING,
+    LOCAL_FILES_CLASS,
+    OPENVINO_PROPERTY,
+    PREPARE_PROPERTY,
+    PRINCIPAL_SETTING,
+)
 from featx_api.failures import FailureClass
 from featx_api.source import StoreAccess
 from featx_api.spec import FeatureExtractionSpec
 
-from featx_job.clients.s3 import authority
+from featx_job.clients.s3_settings import authority, for_s3a
 from featx_job.environment import Cluster, Environment
 from featx_job.failures import RunFailure
 from featx_job.spark import class_path
@@ -21,44 +29,73 @@ from featx_job.spark.memory import Sizes, mebibytes
 
 Conf = dict[str, str]
 
-# Of the JVM that runs nets. G1 finds no room for VGG16's largest layer in a heap that has half as much again
-# (docs/architecture.md, "Memory"), and collects after each few answers of HBase's, which are larger than half a region.
+# Of JVMs that run nets. G1 fails to place VGG16's largest layer in a heap with half as much room again
+# (docs/architecture.md, "Memory"), and collects after every few HBase results, which are larger than half a region.
 COLLECTOR = "-XX:+UseShenandoahGC"
-DRIVER_PORT, BLOCK_PORT = 7078, 7079
-# Of the driver pod's memory; the rest is Python's.
+# Share of the driver pod's memory; the rest is Python's.
 DRIVER_HEAP_SHARE = 0.5
-LOCAL_HEAP = 2  # times an executor's, where one JVM is driver and executor
+LOCAL_HEAP = 2  # times an executor's, if one JVM is driver and executor
 OPENED = (
     *("java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util"),
     *("java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs", "sun.security.action"),
     "sun.util.calendar",
 )
 
+HADOOP = "spark.hadoop."
+FILES = {"fs.file.impl": LOCAL_FILES_CLASS}
+S3A = {
+    "fs.s3a.path.style.access": "true",
+    "fs.s3a.attempts.maximum": "3",  # Featx itself retries, and reports it; see HDFS
+    "fs.s3a.retry.limit": "3",
+    "fs.s3a.connection.maximum": "64",
+    "fs.s3a.connection.establish.timeout": "5000",
+    "fs.s3a.connection.timeout": "60000",
+    "fs.s3a.directory.marker.retention": "keep",  # no DELETE per folder above a new object
+    "fs.s3a.fast.upload.buffer": "array",  # disks may be read-only, and bytebuffer cannot resend
+    "fs.s3a.bucket.probe": "0",  # one request less per executor
+    "fs.s3a.audit.enabled": "false",  # a twentieth of a small object's time, for headers nobody reads
+}
+HDFS = {
+    # Featx itself retries when a server does not respond, and reports it; the libraries' own retries take minutes.
+    "ipc.client.connect.max.retries": "3",
+    "ipc.client.connect.max.retries.on.timeouts": "3",
+    "ipc.client.connect.timeout": "5000",
+    # A writer asks whether its file's last block has arrived; by default it first asks after 0.4 s.
+    "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "20",
+    "dfs.client.block.write.locateFollowingBlock.retries": "10",
+}
+HBASE = {
+    "hbase.client.retries.number": "2",  # Featx itself retries; see HDFS
+    "hbase.client.operation.timeout": "60000",
+    "hbase.client.scanner.timeout.period": "60000",
+    "hbase.rpc.timeout": "30000",
+}
+
 
 def conf(job: JobSpec, environment: Environment, sizes: Sizes) -> Conf:
-    """Returns all settings of a run's Spark context.
+    """Return all settings of a run's Spark context.
 
-    The user's come first and cannot change what Featx owns (the API refuses them; here ours win).
+    The user's come first and can't override what Featx owns; the API refuses most of these anyway.
 
     Args:
         job: The run.
         environment: Where it runs.
-        sizes: What an executor needs.
+        sizes: Memory and streams of an executor.
     """
     settings = dict(job.spec.execution.spark_conf) | {
         "spark.app.name": f"featx {job.namespace}/{job.name}",
         "spark.ui.showConsoleProgress": "false",
         "spark.scheduler.mode": "FIFO",
         "spark.locality.wait": "0s",
-        "spark.executor.heartbeatInterval": "5s",  # by which executors say that they wait for a store
-        # Nothing is cached or shuffled, and parts of nets may wait on disk: the heap is for what nets are made of.
+        "spark.executor.heartbeatInterval": "5s",  # which reports that an executor waits for a store
+        # Nothing is cached or shuffled, and parts of nets may wait on disk: the heap is for building nets.
         "spark.memory.fraction": "0.2",
         # Weights are broadcast. They are as good as random: compressing them takes seconds and saves nothing.
         "spark.broadcast.compress": "false",
-        "spark.broadcast.checksum": "false",  # the network is TCP's, and takes no second sum
+        "spark.broadcast.checksum": "false",  # TCP has one
         "spark.broadcast.blockSize": "16m",  # a part of a net (dev.featx.spark.BroadcastNets) is fetched whole
         "spark.task.maxFailures": settings_of(job.spec, "spark.task.maxFailures", "4"),
-        # Spark ends a run after three lost executors, or twice as many as there are; over days, nodes come and go.
+        # Spark gives up after three lost executors, or twice their number; over days, nodes come and go.
         "spark.executor.failuresValidityInterval": settings_of(
             job.spec, "spark.executor.failuresValidityInterval", "10m"
         ),
@@ -70,29 +107,38 @@ def conf(job: JobSpec, environment: Environment, sizes: Sizes) -> Conf:
 
 
 def settings_of(spec: FeatureExtractionSpec, key: str, default: str) -> str:
-    """Returns a Spark setting that the user may change, or its default."""
+    """Return a Spark setting that the user may change, or its default."""
     return spec.execution.spark_conf.get(key, default)
 
 
 def threads(job: JobSpec, environment: Environment) -> int:
-    """Returns the threads of a forward: the executor's cores, or this machine's."""
+    """Return the threads of a forward: the executor's cores, or this machine's."""
     return job.spec.execution.cores if environment.cluster else environment.cores
 
 
-def shards_at_once(sizes: Sizes) -> int:
-    """Returns how many shards an executor works on at once.
+def without_executors(settings: Conf) -> Conf:
+    """Return settings with which Spark runs in the driver's JVM alone."""
+    return settings | {"spark.master": "local[1]", "spark.task.cpus": "1"}
 
-    More than its nets run side by side: while one reads, crops or writes, the nets have work. A shard has two nets, so
-    that two shards keep one stream of each busy.
+
+def shards_at_once(sizes: Sizes) -> int:
+    """Return how many shards an executor works on at once.
+
+    One more than its nets run side by side: while a shard reads, crops or writes, the nets have work. A shard has two
+    nets, so two shards keep one stream of each busy.
     """
     return max(2, sizes.streams) + 1
 
 
 def java_options(spec: FeatureExtractionSpec, environment: Environment) -> str:
-    """Returns JVM options: what BigDL needs on Java 17, where OpenVINO's libraries are, and who the run is to HDFS."""
+    """Return JVM options: BigDL's for Java 17, the folder of OpenVINO's libraries, and the user for HDFS."""
     site = environment.site
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
-    engine = ["-Dbigdl.engineType=mkldnn", "-Dbigdl.disableOmpAffinity=true", f"-Dfeatx.openvino={site}/openvino/libs"]
+    engine = [
+        "-Dbigdl.engineType=mkldnn",
+        "-Dbigdl.disableOmpAffinity=true",
+        f"-D{OPENVINO_PROPERTY}={site}/openvino/libs",
+    ]
     user = [f"-DHADOOP_USER_NAME={spec.execution.hadoop_user}"] if spec.execution.hadoop_user else []
     if spec.execution.kerberos:
         user = [f"-Djava.security.krb5.conf={_keytab(spec.execution.kerberos, environment).with_name('krb5.conf')}"]
@@ -103,7 +149,7 @@ def java_options(spec: FeatureExtractionSpec, environment: Environment) -> str:
             *user,
             *class_path.options(environment),
             "-Djava.net.preferIPv4Stack=true",
-            "-Dhttp.maxConnections=64",  # as S3A keeps; five is Java's own
+            "-Dhttp.maxConnections=64",  # as many as S3A; Java's default is five
             "-Dlog4j2.configurationFile=featx-log4j2.xml",
         ]
     )
@@ -119,11 +165,12 @@ def _in_cluster(job: JobSpec, environment: Environment, cluster: Cluster, sizes:
         "spark.driver.bindAddress": cluster.pod_ip,
         "spark.driver.port": str(DRIVER_PORT),
         "spark.driver.blockManager.port": str(BLOCK_PORT),
+        "spark.ui.port": str(SPARK_UI_PORT),
         "spark.driver.memory": f"{int(mebibytes(execution.driver_memory) * DRIVER_HEAP_SHARE)}m",
         "spark.driver.extraClassPath": class_path.path(environment),
         "spark.driver.extraJavaOptions": options,
         "spark.executor.extraJavaOptions": " ".join([options, COLLECTOR, *_prepare(job, environment, sizes)]),
-        # To Spark a core is a shard at a time; what the pod asks for are the real ones.
+        # For Spark a core is a shard at a time; the pod requests the real cores.
         "spark.executor.cores": str(shards_at_once(sizes)),
         "spark.task.cpus": "1",
         "spark.kubernetes.executor.request.cores": settings_of(
@@ -136,12 +183,12 @@ def _in_cluster(job: JobSpec, environment: Environment, cluster: Cluster, sizes:
         "spark.kubernetes.container.image": cluster.image,
         "spark.kubernetes.container.image.pullPolicy": "IfNotPresent",
         "spark.kubernetes.executor.podTemplateFile": cluster.executor_template,
-        "spark.kubernetes.executor.podTemplateContainerName": "executor",
+        "spark.kubernetes.executor.podTemplateContainerName": EXECUTOR,
         # Spark allows 47 characters here, and a resource's name may have 48.
         "spark.kubernetes.executor.podNamePrefix": f"{job.name[:36].rstrip('-.')}-{job.attempt}",
-        # There is no Service for the driver, and its account may not delete one.
+        # The driver has no Service, and its account may not delete one.
         "spark.kubernetes.driver.service.deleteOnTermination": "false",
-        # The first executor begins, whenever the others come; the nets are on their way while it starts.
+        # The first executor begins without waiting for others; nets are sent while it starts.
         "spark.scheduler.minRegisteredResourcesRatio": "0",
         "spark.kubernetes.allocation.batch.size": "20",
         "spark.kubernetes.allocation.batch.delay": "1s",
@@ -150,13 +197,13 @@ def _in_cluster(job: JobSpec, environment: Environment, cluster: Cluster, sizes:
 
 
 def preparation(job: JobSpec, environment: Environment, sizes: Sizes) -> str | None:
-    """Returns what a JVM that runs nets is told to get its engine ready while Spark starts."""
+    """Return the argument with which a JVM prepares its engine while Spark starts, or None."""
     return class_path.preparation(environment, job.spec.engine, threads(job, environment), sizes.streams)
 
 
 def _prepare(job: JobSpec, environment: Environment, sizes: Sizes) -> list[str]:
-    told = preparation(job, environment, sizes)
-    return [f"-Dfeatx.prepare={told}"] if told else []
+    prepared = preparation(job, environment, sizes)
+    return [f"-D{PREPARE_PROPERTY}={prepared}"] if prepared else []
 
 
 def _executors(job: JobSpec) -> Conf:
@@ -180,7 +227,7 @@ def _on_this_machine(job: JobSpec, environment: Environment, sizes: Sizes) -> Co
         "spark.driver.memory": f"{LOCAL_HEAP * sizes.heap}m",
         "spark.ui.enabled": "false",
         "spark.driver.extraClassPath": class_path.path(environment),
-        # A Java of somebody's own may not have it.
+        # The user's Java may lack this collector.
         "spark.driver.extraJavaOptions": " ".join(
             [java_options(job.spec, environment), "-XX:+IgnoreUnrecognizedVMOptions", COLLECTOR]
         ),
@@ -189,10 +236,10 @@ def _on_this_machine(job: JobSpec, environment: Environment, sizes: Sizes) -> Co
 
 
 def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
-    """Returns how executors reach the buckets of source and output; never a secret, only the folder that holds it.
+    """Return how executors reach the stores of source and output: never a secret, only the folder that holds it.
 
     Raises:
-        RunFailure: StoreConflict, if one bucket's name is reached in two ways.
+        RunFailure: StoreConflict, if one bucket is reached in two ways.
     """
     reached: dict[str, StoreAccess] = {}
     if spec.source.s3:
@@ -205,38 +252,16 @@ def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
                 FailureClass.STORE_CONFLICT,
                 f"spec.output.s3: bucket {bucket} is also the source, but with other settings; use the same for both",
             )
-    settings = {
-        "spark.hadoop.fs.file.impl": "dev.featx.source.LocalFiles",
-        "spark.hadoop.fs.s3a.path.style.access": "true",
-        "spark.hadoop.fs.s3a.attempts.maximum": "3",
-        "spark.hadoop.fs.s3a.retry.limit": "3",
-        "spark.hadoop.fs.s3a.connection.maximum": "64",
-        "spark.hadoop.fs.s3a.connection.establish.timeout": "5000",
-        "spark.hadoop.fs.s3a.connection.timeout": "60000",
-        "spark.hadoop.fs.s3a.directory.marker.retention": "keep",  # no DELETE for each folder above a new object
-        "spark.hadoop.fs.s3a.fast.upload.buffer": "array",  # disks may be read-only, and bytebuffer can not send again
-        "spark.hadoop.fs.s3a.bucket.probe": "0",
-        "spark.hadoop.fs.s3a.audit.enabled": "false",  # a twentieth of a small object's time, for headers nobody reads
-        # A server that does not answer is asked again by Featx, which says so; the libraries' own patience is minutes.
-        "spark.hadoop.ipc.client.connect.max.retries": "3",
-        "spark.hadoop.ipc.client.connect.max.retries.on.timeouts": "3",
-        "spark.hadoop.ipc.client.connect.timeout": "5000",
-        # A file's writer asks whether its last block is there: first after 0.4 s, if it is not told otherwise.
-        "spark.hadoop.dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "20",
-        "spark.hadoop.dfs.client.block.write.locateFollowingBlock.retries": "10",
-        "spark.hadoop.hbase.client.retries.number": "2",
-        "spark.hadoop.hbase.client.operation.timeout": "60000",
-        "spark.hadoop.hbase.client.scanner.timeout.period": "60000",
-        "spark.hadoop.hbase.rpc.timeout": "30000",
-    }
+    settings = {f"{HADOOP}{key}": value for system in (FILES, S3A, HDFS, HBASE) for key, value in system.items()}
     for bucket, access in reached.items():
-        settings |= _bucket(bucket, access, environment.secrets)
+        s3a = for_s3a(bucket, access, environment.secrets)
+        settings |= {f"{HADOOP}{name}": value for name, value in s3a.items()}
     signed_by = {str(path) for access in reached.values() if (path := authority(access, environment.secrets))}
-    return settings | {"spark.hadoop.featx.authorities": ",".join(sorted(signed_by))}
+    return settings | {f"{HADOOP}{AUTHORITIES_SETTING}": ",".join(sorted(signed_by))}
 
 
 def kerberos(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
-    """Returns how driver and executors log in to HDFS and HBase (dev.featx.security.KerberosLogin).
+    """Return how driver and executors log in to HDFS and HBase (dev.featx.security.KerberosLogin).
 
     Raises:
         RunFailure: SecretNotFound or SecretIncomplete.
@@ -246,9 +271,9 @@ def kerberos(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
     return {
         "spark.hadoop.hadoop.security.authentication": "kerberos",
         "spark.hadoop.hbase.security.authentication": "kerberos",
-        "spark.hadoop.featx.kerberos.principal": spec.execution.kerberos.principal,
-        "spark.hadoop.featx.kerberos.keytab": str(_keytab(spec.execution.kerberos, environment)),
-        # Each pod logs in by itself; Spark would hand out tokens, which end while a run does not.
+        f"{HADOOP}{PRINCIPAL_SETTING}": spec.execution.kerberos.principal,
+        f"{HADOOP}{KEYTAB_SETTING}": str(_keytab(spec.execution.kerberos, environment)),
+        # Each pod logs in by itself: Spark's delegation tokens expire before a long run ends.
         "spark.security.credentials.hadoopfs.enabled": "false",
         "spark.security.credentials.hbase.enabled": "false",
         "spark.security.credentials.hive.enabled": "false",
@@ -261,26 +286,5 @@ def _keytab(login: Kerberos, environment: Environment) -> Path:
 
 
 def _access(store: StoreAccess) -> StoreAccess:
-    """Returns only how a store is reached, so that a source can be compared with an output."""
+    """Return the access of a source without its other fields, to compare it with an output's."""
     return StoreAccess.model_validate(store.model_dump(include=set(StoreAccess.model_fields)))
-
-
-def _bucket(bucket: str, access: StoreAccess, secrets: Path | None) -> Conf:
-    prefix = f"spark.hadoop.fs.s3a.bucket.{bucket}"
-    settings = {}
-    if access.endpoint:
-        settings[f"{prefix}.endpoint"] = access.endpoint
-        settings[f"{prefix}.connection.ssl.enabled"] = str(access.endpoint.startswith("https")).lower()
-        settings[f"{prefix}.endpoint.region"] = access.region or "us-east-1"
-    elif access.region:
-        settings[f"{prefix}.endpoint.region"] = access.region
-    if access.pod_identity:
-        provider = "com.amazonaws.auth.DefaultAWSCredentialsProviderChain"
-    elif access.secret_ref is None:
-        provider = "org.apache.hadoop.fs.s3a.AnonymousAWSCredentialsProvider"
-    elif secrets is None:
-        provider = "com.amazonaws.auth.EnvironmentVariableCredentialsProvider"
-    else:
-        provider = "dev.featx.security.MountedCredentials"
-        settings[f"{prefix}.featx.credentials.dir"] = str(secrets / access.secret_ref.name)
-    return settings | {f"{prefix}.aws.credentials.provider": provider}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from featx_job.table.shard_result import ShardResult, key_range
+from featx_api.executor_contract import FEATURE_COLUMNS, KeyRange, ReplacementResult, RewrittenFile, ShardResult
 
 FOLDER = "_delta_log"
 LAST_CHECKPOINT = f"{FOLDER}/_last_checkpoint"
@@ -24,19 +24,8 @@ MAX_GROUPS, MIN_GROUP_SHARDS, CHECKPOINT_INTERVAL = 100, 8, 10
 _SHARD, _REWRITTEN = "featx.shard", "featx.rewritten"  # tags of files
 _SUPPORTED_FEATURES = {"appendOnly", "invariants"}  # writer features that are part of writer version 2
 _LIST = {"type": "array", "elementType": "float", "containsNull": False}
-# As dev.featx.table.Rows writes them: name, type, nullable.
-_COLUMNS = (
-    ("key", "string", False),
-    ("x0", "float", False),
-    ("y0", "float", False),
-    ("x1", "float", False),
-    ("y1", "float", False),
-    ("score", "float", True),
-    ("class", "integer", True),
-    ("feature", _LIST, False),
-    ("bits", "binary", True),
-    ("width", "integer", False),
-    ("height", "integer", False),
+_COLUMNS = tuple(
+    (column.name, _LIST if column.type == "floats" else column.type, column.nullable) for column in FEATURE_COLUMNS
 )
 
 
@@ -52,38 +41,6 @@ class Committer:
     def table_id(self) -> str:
         """The id of a table that this run creates, the same for all its drivers."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"featx:{self.uid}"))
-
-
-@dataclass(frozen=True)
-class Rewritten:
-    """A file that was rewritten without the rows that newer files replace (dev.featx.table.Replacement).
-
-    Attributes:
-        replaces: The old file's path in the log.
-        file: The new file's name; without rows it does not become part of the table.
-        rows: Number of rows in the new file.
-        bytes: Size of the new file.
-        sha256: Digest of the new file.
-        keys: Smallest and largest key, or None without rows.
-    """
-
-    replaces: str
-    file: str
-    rows: int
-    bytes: int
-    sha256: str
-    keys: tuple[str, str] | None
-
-    @classmethod
-    def from_json(cls, result: Mapping[str, Any]) -> Rewritten:
-        """Return an executor's result."""
-        keys = key_range(result["keys"])
-        return cls(result["path"], result["file"], result["rows"], result["bytes"], result["sha256"], keys)
-
-    def manifest_entry(self) -> dict[str, Any]:
-        """Return the file's entry in the manifest."""
-        about = {"path": self.file, "rows": self.rows, "bytes": self.bytes, "sha256": self.sha256}
-        return about | {"replaces": self.replaces}
 
 
 @dataclass(frozen=True)
@@ -155,15 +112,17 @@ def append(by: Committer, number: int, time: datetime, shards: Iterable[ShardRes
 
 
 def merge(
-    by: Committer, number: int, time: datetime, shards: Iterable[ShardResult], rewritten: Iterable[Rewritten]
+    by: Committer, number: int, time: datetime, shards: Iterable[ShardResult], results: Iterable[ReplacementResult]
 ) -> bytes:
     """Return the entry that adds shards and removes the rows that they replace."""
     actions: list[dict[str, Any]] = []
-    for file in rewritten:
+    for result in results:
+        if (file := result.rewritten) is None:
+            continue
         about = {"deletionTimestamp": _milliseconds(time), "dataChange": True}
-        actions.append({"remove": {"path": file.replaces, **about}})
+        actions.append({"remove": {"path": result.path, **about}})
         if file.rows:
-            tags = {_REWRITTEN: json.dumps(file.manifest_entry())}
+            tags = {_REWRITTEN: json.dumps(manifest_entry(result.path, file))}
             actions.append({"add": _file(file.file, file.bytes, file.rows, file.keys, time, tags)})
     return _lines(
         _commit_info(by, time, "MERGE", blind=False),
@@ -171,6 +130,12 @@ def merge(
         *(_add_shard(shard, time) for shard in shards),
         *actions,
     )
+
+
+def manifest_entry(replaces: str, file: RewrittenFile) -> dict[str, Any]:
+    """Return the manifest's entry of a file that was rewritten, given the path of the old one."""
+    about = {"path": file.file, "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256}
+    return about | {"replaces": replaces}
 
 
 class Entry:
@@ -208,7 +173,7 @@ class Entry:
 
     def shards(self) -> list[ShardResult]:
         """Return the shards that the entry adds."""
-        return [ShardResult.from_mark(marker) for marker in self._tags(_SHARD)]
+        return [ShardResult.model_validate(marker) for marker in self._tags(_SHARD)]
 
     def rewritten_files(self) -> list[dict[str, Any]]:
         """Return the manifest's entries of the files that were rewritten."""
@@ -251,7 +216,7 @@ def overlapping_files(
         newer = [
             shard.file
             for shard in shards
-            if shard.keys and (first is None or first <= shard.keys[1]) and (last is None or shard.keys[0] <= last)
+            if (keys := shard.keys.bounds) and (first is None or first <= keys[1]) and (last is None or keys[0] <= last)
         ]
         if newer:
             overlapping.append((file["path"], file["uri"], newer))
@@ -259,16 +224,14 @@ def overlapping_files(
 
 
 def _add_shard(shard: ShardResult, time: datetime) -> dict[str, Any]:
-    tags = {_SHARD: json.dumps(shard.to_mark())}
+    tags = {_SHARD: shard.to_json()}
     return {"add": _file(shard.file, shard.bytes, shard.features, shard.keys, time, tags)}
 
 
-def _file(
-    path: str, size: int, rows: int, keys: tuple[str, str] | None, time: datetime, tags: dict[str, str]
-) -> dict[str, Any]:
+def _file(path: str, size: int, rows: int, keys: KeyRange, time: datetime, tags: dict[str, str]) -> dict[str, Any]:
     stats: dict[str, Any] = {"numRecords": rows}
-    if keys:
-        stats |= {"minValues": {"key": keys[0]}, "maxValues": {"key": keys[1]}, "nullCount": {"key": 0}}
+    if bounds := keys.bounds:
+        stats |= {"minValues": {"key": bounds[0]}, "maxValues": {"key": bounds[1]}, "nullCount": {"key": 0}}
     return {
         "path": path,
         "partitionValues": {},

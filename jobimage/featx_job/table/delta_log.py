@@ -12,10 +12,11 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from featx_api.executor_contract import ShardResult
+
 from featx_job.clients.hadoop import Hadoop
 from featx_job.table import delta_entries
 from featx_job.table.delta_entries import Committer, Entry, Snapshot
-from featx_job.table.shard_result import ShardResult
 from featx_job.table.storage import Storage
 
 PAUSE = 0.2
@@ -100,9 +101,9 @@ class DeltaSnapshots:
 
     def newest(self) -> Snapshot:
         """Return the newest version. Raises RunFailure."""
-        text = self._hadoop.asking(self._field, lambda: self._hadoop.delta_table(self._uri).written())
+        text = self._hadoop.with_retry(self._field, lambda: self._hadoop.delta_table(self._uri).written())
         return Snapshot(**json.loads(text))
 
     def write_checkpoint(self, version: int) -> None:
         """Write a checkpoint of the newest version. Raises RunFailure."""
-        self._hadoop.asking(self._field, lambda: self._hadoop.delta_table(self._uri).checkpoint(version))
+        self._hadoop.with_retry(self._field, lambda: self._hadoop.delta_table(self._uri).checkpoint(version))

@@ -16,15 +16,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+from featx_api.executor_contract import ReplacementResult, ReplacementTask, ShardResult
 from featx_api.failures import FailureClass
 
 from featx_job.failures import RunFailure
 from featx_job.table import delta_entries, earlier_runs
-from featx_job.table.delta_entries import Rewritten, Snapshot
+from featx_job.table.delta_entries import Snapshot
 from featx_job.table.delta_log import DeltaLog
 from featx_job.table.publisher import RewriteFiles, ShardsDone
 from featx_job.table.run_files import RunFiles
-from featx_job.table.shard_result import ShardResult
 
 BASE = "delta.json"
 TRIES = 10
@@ -153,29 +153,30 @@ class DeltaPublisher:
             shards = self._uncommitted(done)
             if not shards:
                 return  # another driver of this run has committed them
-            rewritten = self._rewrite(newest, shards, rewrite)
+            results = self._rewrite(newest, shards, rewrite)
             time = datetime.now(UTC)
-            entry = delta_entries.merge(self._log.committer, self._log.next_group, time, shards, rewritten)
+            entry = delta_entries.merge(self._log.committer, self._log.next_group, time, shards, results)
             if self._log.is_own(self._log.append(entry)) and not self._uncommitted(done):
                 return
-            self._files.storage.remove([file.file for file in rewritten])
+            self._files.storage.remove([result.rewritten.file for result in results if result.rewritten])
             LOG.info("another writer committed first: retrying on the new version")
         message = f"gave up after {TRIES} commit conflicts; pause other writers to {self._files.uri}"
         raise RunFailure(FailureClass.OUTPUT_BUSY, f"spec.output.uri: {message}")
 
-    def _rewrite(self, table: Snapshot, shards: Sequence[ShardResult], rewrite: RewriteFiles) -> list[Rewritten]:
+    def _rewrite(
+        self, table: Snapshot, shards: Sequence[ShardResult], rewrite: RewriteFiles
+    ) -> list[ReplacementResult]:
         home = self._files.storage.hadoop_uri
         tasks = [
-            {
-                "path": path,
-                "old": old,
-                "new": [f"{home}/{name}" for name in newer],
-                "file": f"part-{uuid.uuid4()}.parquet",
-            }
+            ReplacementTask(
+                path=path,
+                old=old,
+                newer=tuple(f"{home}/{name}" for name in newer),
+                file=f"part-{uuid.uuid4()}.parquet",
+            )
             for path, old, newer in delta_entries.overlapping_files(table.files, shards)
         ]
-        results = rewrite(tasks) if tasks else []
-        return [Rewritten.from_json(result) for result in results if result["removed"]]
+        return rewrite(tasks) if tasks else []
 
     def complete(self) -> None:
         """Implements `Publisher`: writes a checkpoint if the last one is some commits old."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.metadata import version
 from pathlib import Path
 
@@ -68,8 +67,8 @@ def open_storage(
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         access = spec.store_of(spec.output.s3)
         where = "spec.output.s3" if spec.output.s3 else "spec.source.s3"
-        client = s3.client(access, where, environment.secrets, dict(os.environ))
-        return BucketStorage(client, access, where, bucket, prefix, spec.execution.store_timeout_seconds)
+        patience = spec.execution.store_timeout_seconds
+        return BucketStorage(s3.open_bucket(access, where, bucket, environment.secrets, patience), prefix)
     if uri.startswith("hdfs://"):
         return HadoopStorage(hadoop, uri)
     if uri.startswith("claim://"):

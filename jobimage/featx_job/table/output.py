@@ -10,11 +10,11 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from featx_api.executor_contract import ShardResult
 from featx_api.status import OutputTable
 
 from featx_job.table.publisher import Publisher
 from featx_job.table.run_files import RUN_MANIFEST, TABLE_MANIFEST, RunFiles
-from featx_job.table.shard_result import ShardResult
 
 SUCCESS = "_SUCCESS"
 QUARANTINE = "_quarantine"

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from featx_api.executor_contract import ShardResult
+
 from featx_job.table.publisher import RewriteFiles, ShardsDone
 from featx_job.table.run_files import RunFiles
-from featx_job.table.shard_result import ShardResult
 
 
 class ParquetPublisher:

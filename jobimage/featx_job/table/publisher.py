@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
 
-from featx_job.table.shard_result import ShardResult
+from featx_api.executor_contract import ReplacementResult, ReplacementTask, ShardResult
 
 ShardsDone = Mapping[int, ShardResult]
-RewriteFiles = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+RewriteFiles = Callable[[list[ReplacementTask]], list[ReplacementResult]]
 
 
 class Publisher(Protocol):

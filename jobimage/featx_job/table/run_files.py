@@ -10,12 +10,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from featx_api.executor_contract import ShardResult
 from featx_api.failures import FailureClass
 
 from featx_job.failures import RunFailure
 from featx_job.source.shards import ShardList, from_bytes, to_bytes
 from featx_job.table import delta_entries
-from featx_job.table.shard_result import ShardResult
 from featx_job.table.storage import Storage, StoredFile
 
 RUNS = "_featx"
@@ -66,7 +66,7 @@ class RunFiles:
     def marked_shards(self) -> list[ShardResult]:
         """Return the shards that executors have marked as done."""
         markers = (self.storage.read(file.path) for file in self.files("done"))
-        return [ShardResult.from_mark(json.loads(marker)) for marker in markers if marker is not None]
+        return [ShardResult.from_json(marker) for marker in markers if marker is not None]
 
     def manifest(self) -> dict[str, Any] | None:
         """Return the run's manifest, or None before the run has finished."""

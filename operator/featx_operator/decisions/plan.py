@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from featx_api.contract import DRIVER
 from featx_api.status import FeatureExtractionStatus
 from pydantic import ValidationError
 
@@ -61,7 +62,7 @@ def _next_step(run: Run) -> Plan:
     if leftovers := [pod for pod in run.observed.alive() if pod.attempt != run.attempt]:
         actions = stop(leftovers)
         # Never two drivers at a time. Executors without a driver are harmless, and on a lost node may never end.
-        if actions or any(pod.role == "driver" for pod in leftovers):
+        if actions or any(pod.role == DRIVER for pod in leftovers):
             return Plan(actions, run.before)
     driver = run.observed.driver(run.attempt)
     if driver is None:

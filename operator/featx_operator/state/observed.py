@@ -5,14 +5,19 @@ Watches deliver whole pods; those of thousands of executors would fill the opera
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from featx_api.contract import LABEL_ATTEMPT, LABEL_ROLE, PROGRESS_ANNOTATION
+from featx_api.contract import DRIVER, EXECUTOR, LABEL_ATTEMPT, LABEL_ROLE, PROGRESS_ANNOTATION
+from featx_api.status import Progress
+from pydantic import ValidationError
 
 from featx_operator.objects import Body
+
+logger = logging.getLogger(__name__)
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -48,7 +53,7 @@ class Pod:
 
     Attributes:
         disruption: Why the cluster terminated it (Evicted, DeletionByTaintManager, PreemptionByScheduler …), or empty.
-        progress: The driver's annotation, unparsed.
+        progress: What the driver last reported, or None.
     """
 
     name: str
@@ -66,7 +71,7 @@ class Pod:
     exit: Exit | None = None
     disruption: str = ""
     message: str = ""
-    progress: str = ""
+    progress: Progress | None = None
 
     @property
     def ended(self) -> bool:
@@ -105,14 +110,14 @@ class Observed:
 
     def drivers(self) -> list[Pod]:
         """The driver pods of all attempts."""
-        return [pod for pod in self.pods if pod.role == "driver"]
+        return [pod for pod in self.pods if pod.role == DRIVER]
 
     def executors(self, attempt: int) -> list[Pod]:
         """The executor pods of an attempt that have not ended and are not being deleted."""
         return [
             pod
             for pod in self.pods
-            if pod.role == "executor" and pod.attempt == attempt and not pod.ended and not pod.deleting
+            if pod.role == EXECUTOR and pod.attempt == attempt and not pod.ended and not pod.deleting
         ]
 
     def alive(self) -> list[Pod]:
@@ -148,8 +153,19 @@ def pod_from(body: Body) -> Pod:
         exit=_exit(state.get("terminated")),
         disruption=conditions.get("DisruptionTarget", {}).get("reason", "") or status.get("reason", ""),
         message=conditions.get("DisruptionTarget", {}).get("message", "") or status.get("message", ""),
-        progress=(metadata.get("annotations") or {}).get(PROGRESS_ANNOTATION, ""),
+        progress=progress_from(metadata["name"], (metadata.get("annotations") or {}).get(PROGRESS_ANNOTATION, "")),
     )
+
+
+def progress_from(driver: str, annotation: str) -> Progress | None:
+    """The progress in a driver's annotation, or None if there is none or it is malformed."""
+    if not annotation:
+        return None
+    try:
+        return Progress.model_validate_json(annotation)
+    except ValidationError as error:
+        logger.warning("%s reports malformed progress: %s", driver, error.errors()[0]["msg"])
+        return None
 
 
 def _state_of(role: str, containers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ import deltalake
 import pyarrow as arrow
 import pytest
 from featx_api.contract import Outcome
+from featx_api.executor_contract import ReplacementResult, ReplacementTask
 from featx_job.spark.session import Session
 from featx_job.table.output import OutputFolders
 from featx_job.table.storage.local import LocalStorage
@@ -117,12 +118,12 @@ def test_an_update_that_another_writer_has_overtaken_looks_anew(
     replace = Session.replace
     calls: list[int] = []
 
-    def overtaken(self: Session, files: list[dict[str, Any]], folders: OutputFolders) -> list[dict[str, Any]]:
-        found = replace(self, files, folders)
+    def overtaken(self: Session, tasks: list[ReplacementTask], folders: OutputFolders) -> list[ReplacementResult]:
+        results = replace(self, tasks, folders)
         if not calls:
             deltalake.DeltaTable(nightly.table).delete("key = '05.jpg'")
-        calls.append(len(files))
-        return found
+        calls.append(len(tasks))
+        return results
 
     monkeypatch.setattr(Session, "replace", overtaken)
     (nightly.images / "04.jpg").write_bytes(SECOND)

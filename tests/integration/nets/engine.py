@@ -115,7 +115,7 @@ class Engine:
         watched = self._nets.WatchedNetwork(compiled, own_outputs)
         for image in images:
             watched.forward(self._java(image), 1)
-        return str(watched.seen().toString())
+        return str(self._gateway.jvm.dev.featx.contract.Contract.write(watched.seen()))
 
     @contextmanager
     def loaded(self, file: Path, batch: int) -> Iterator[LargeNet]:

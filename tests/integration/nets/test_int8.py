@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from featx_api.executor_contract import SeenValues
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.graph.network import Network
 from featx_job.nets.onnx import onnx_reader
@@ -90,7 +90,8 @@ def looked_at(engine: Engine, loaded: PreparedNet, inputs: Floats, folder: Path)
     """Returns what an executor would tell of a net's values."""
     (folder / "watched").write_bytes(b"".join(loaded.watched_file()))
     with engine.of("openvino").loaded(folder / "watched", 1) as net:
-        return ObservedRanges.from_json(json.loads(net.seen(inputs, len(loaded.network.outputs))))
+        seen = SeenValues.from_json(net.seen(inputs, len(loaded.network.outputs)))
+        return ObservedRanges(seen.input, seen.outputs)
 
 
 def outputs(engine: Engine, file: Path, inputs: Floats) -> Floats:

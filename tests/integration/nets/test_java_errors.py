@@ -62,7 +62,7 @@ def test_a_net_that_an_engine_cannot_compile_is_an_invalid_model(
     assert known in network
     with pytest.raises(Py4JJavaError) as refusal:
         engine.of(name).compiled(network.replace(known, unknown), 2)
-    failure = from_java(engine.jvm, refusal.value.java_exception)
+    failure = from_java(engine.jvm.dev.featx, refusal.value.java_exception)
     assert failure.class_ is FailureClass.MODEL_INVALID, failure
     assert f"engine {name}" in str(failure) and "\n" not in str(failure)
 
@@ -73,5 +73,5 @@ def test_a_net_that_an_engine_cannot_compile_is_an_invalid_model(
 def test_what_a_file_is_called_decides_nothing(engine: Engine, name: str) -> None:
     java, text = engine.jvm.java, f"the store did not answer for 120 s: reading s3a://b/docs/{name}.jpg"
     silent = java.net.SocketTimeoutException(text)
-    assert from_java(engine.jvm, java.io.IOException(text, silent)).class_ is FailureClass.STORE_UNREACHABLE
-    assert from_java(engine.jvm, java.io.IOException(text)).class_ is FailureClass.INTERNAL
+    assert from_java(engine.jvm.dev.featx, java.io.IOException(text, silent)).class_ is FailureClass.STORE_UNREACHABLE
+    assert from_java(engine.jvm.dev.featx, java.io.IOException(text)).class_ is FailureClass.INTERNAL

@@ -30,10 +30,8 @@ def test_java_says_of_its_exceptions_what_class_they_are() -> None:
     told = json.dumps({"class": "SecretIncomplete", "message": "Secret a has no key b"})
     thrown = object()
     describe = {thrown: told}.__getitem__
-    package = SimpleNamespace(
-        featx=SimpleNamespace(failure=SimpleNamespace(Failures=SimpleNamespace(describe=describe)))
-    )
-    failure = from_java(SimpleNamespace(dev=package), thrown)
+    packages = SimpleNamespace(failure=SimpleNamespace(Failures=SimpleNamespace(describe=describe)))
+    failure = from_java(packages, thrown)
     assert (failure.class_, failure.retryable) == (FailureClass.SECRET_INCOMPLETE, False)
     assert str(failure) == "Secret a has no key b"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from featx_api.executor_contract import KeyRange, ShardResult
 from featx_job.progress import Tally
-from featx_job.table.shard_result import ShardResult
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +13,18 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 def done(index: int, features: int = 8, failures: int = 2, precision: str = "f32") -> ShardResult:
-    return ShardResult(index, "", features, failures, 1000, 10 if failures else 0, precision, "", "")
+    return ShardResult(
+        index=index,
+        file="",
+        features=features,
+        failures=failures,
+        bytes=1000,
+        failure_bytes=10 if failures else 0,
+        precision=precision,
+        sha256="",
+        failure_sha256="",
+        keys=KeyRange(first=None, last=None),
+    )
 
 
 def test_nothing_done_has_no_speed_and_no_end_in_sight() -> None:

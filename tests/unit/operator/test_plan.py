@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from featx_operator.settings import Settings
-from featx_operator.state.observed import PodWaiting, Refusal
+from featx_operator.state.observed import PodWaiting, Refusal, progress_from
 
 from tests.unit.operator.world import START, World, running
 
@@ -414,9 +414,10 @@ def test_a_finished_run_stays_finished_even_if_the_models_reject_its_spec() -> N
 
 
 def test_a_failure_class_never_prevents_the_end_of_a_run() -> None:
-    world = running().fail("SpecInvalid", retryable=False)
+    world = running().fail("SpecInvalid", retryable=False)  # a reason of ours for a run that has not ended
     world.converge()
-    assert world.state("Succeeded") == ("False", "SpecInvalid")
+    assert world.state("Succeeded") == ("False", "UnknownPermanentFailure")
+    assert "'SpecInvalid'" in world.condition("Succeeded").message
     assert world.status.failed_attempts == 1
 
 
@@ -447,7 +448,7 @@ def test_final_progress_is_written_without_waiting_for_the_interval() -> None:
 
 def test_malformed_progress_is_ignored() -> None:
     world = running()
-    world._update("catalog-1-driver", progress="{")
+    world._update("catalog-1-driver", progress=progress_from("catalog-1-driver", "{"))
     world.converge()
     assert world.status.progress is None
     assert world.state("DriverReady") == ("True", "Running")

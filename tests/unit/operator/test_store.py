@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from featx_api import contract
+from featx_api.status import Progress
 from featx_operator.objects import Key, owner_of
 from featx_operator.state.store import Store
 
@@ -35,6 +37,16 @@ def test_an_older_version_does_not_replace_a_newer_one() -> None:
     store.put_pod(pod(9))
     store.put_pod(pod(8, phase="Pending"))
     assert store.pods("u-1")[0].phase == "Running"
+
+
+def test_progress_is_parsed_when_a_pod_is_seen_and_malformed_progress_is_ignored() -> None:
+    store = Store()
+    for version, text, expected in ((1, '{"imagesDone": 3}', Progress(images_done=3)), (2, "{", None)):
+        body = pod(version)
+        body["metadata"]["annotations"] = {contract.PROGRESS_ANNOTATION: text}
+        store.put_pod(body)
+        (known,) = store.pods("u-1")
+        assert (known.version, known.phase, known.progress) == (version, "Running", expected)
 
 
 def test_a_new_resource_of_the_same_name_replaces_the_old_one_and_its_children() -> None:

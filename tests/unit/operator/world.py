@@ -13,7 +13,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from featx_api.status import Condition, ConditionType, FeatureExtractionStatus
+from featx_api.contract import DRIVER, EXECUTOR
+from featx_api.status import Condition, ConditionType, FeatureExtractionStatus, Progress
 from featx_operator.decisions import conditions
 from featx_operator.decisions.plan import plan
 from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan
@@ -66,7 +67,7 @@ class World:
 
     @property
     def driver(self) -> Pod:
-        (alive,) = [pod for pod in self.pods.values() if pod.role == "driver" and not pod.ended]
+        (alive,) = [pod for pod in self.pods.values() if pod.role == DRIVER and not pod.ended]
         return alive
 
     def observed(self, refusal: Refusal | None = None) -> Observed:
@@ -105,7 +106,7 @@ class World:
             self.config_maps.add(config_map_name(NAME, action.attempt))
             if self.refusal:
                 return self.refusal
-            self._create(driver_name(NAME, action.attempt), action.attempt, "driver")
+            self._create(driver_name(NAME, action.attempt), action.attempt, DRIVER)
         elif isinstance(action, DeletePod):
             pod = self.pods.get(action.name)
             if pod and pod.uid == action.uid:
@@ -141,7 +142,7 @@ class World:
         return self
 
     def report(self, done: int, total: int = 100) -> World:
-        self._update(self.driver.name, progress=json.dumps({"imagesDone": done, "imagesTotal": total}))
+        self._update(self.driver.name, progress=Progress(images_done=done, images_total=total))
         return self
 
     def executors(self, ready: int, waiting: int = 0) -> World:
@@ -149,7 +150,7 @@ class World:
         for number in range(ready + waiting):
             name = f"{NAME}-{attempt}-exec-{number}"
             if name not in self.pods:
-                self._create(name, attempt, "executor")
+                self._create(name, attempt, EXECUTOR)
             if number < ready:
                 self._update(name, phase="Running", ready=True)
         return self
@@ -180,8 +181,8 @@ class World:
 
     def collect(self) -> World:
         """Deletes executors without a driver, as the garbage collector does."""
-        drivers = {pod.attempt for pod in self.pods.values() if pod.role == "driver"}
-        self.pods = {name: pod for name, pod in self.pods.items() if pod.role == "driver" or pod.attempt in drivers}
+        drivers = {pod.attempt for pod in self.pods.values() if pod.role == DRIVER}
+        self.pods = {name: pod for name, pod in self.pods.items() if pod.role == DRIVER or pod.attempt in drivers}
         return self
 
     def finish_deletions(self) -> World:

@@ -31,31 +31,31 @@ class HadoopStorage:
 
     def make(self) -> None:
         """Implements `Storage`. Raises RunFailure: StoreUnreachable or AccessDenied."""
-        self._hadoop.asking(FIELD, self._folder.make)
+        self._hadoop.with_retry(FIELD, self._folder.make)
 
     def read(self, path: str) -> bytes | None:
         """Implements `Storage`."""
-        found = self._hadoop.asking(FIELD, lambda: self._folder.read(path))
+        found = self._hadoop.with_retry(FIELD, lambda: self._folder.read(path))
         return None if found is None else bytes(found)
 
     def write(self, path: str, data: bytes) -> None:
         """Implements `Storage`."""
-        self._hadoop.asking(FIELD, lambda: self._folder.write(path, bytearray(data)))
+        self._hadoop.with_retry(FIELD, lambda: self._folder.write(path, bytearray(data)))
 
     def create(self, path: str, data: bytes) -> bool:
         """Implements `Storage`: renamed without replacing, which HDFS makes atomic too."""
-        return bool(self._hadoop.asking(FIELD, lambda: self._folder.create(path, bytearray(data))))
+        return bool(self._hadoop.with_retry(FIELD, lambda: self._folder.create(path, bytearray(data))))
 
     def files(self, folder: str) -> list[StoredFile]:
         """Implements `Storage`."""
-        found = json.loads(self._hadoop.asking(FIELD, lambda: self._folder.files(folder)))
+        found = json.loads(self._hadoop.with_retry(FIELD, lambda: self._folder.files(folder)))
         return sorted(StoredFile(path, size) for path, size, _ in found)
 
     def move(self, source: str, target: str) -> None:
         """Implements `Storage`."""
-        self._hadoop.asking(FIELD, lambda: self._folder.move(source, target))
+        self._hadoop.with_retry(FIELD, lambda: self._folder.move(source, target))
 
     def remove(self, paths: list[str]) -> None:
         """Implements `Storage`."""
         for path in paths:
-            self._hadoop.asking(FIELD, partial(self._folder.remove, path))
+            self._hadoop.with_retry(FIELD, partial(self._folder.remove, path))

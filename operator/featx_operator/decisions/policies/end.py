@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Unpack
 
-from featx_api.contract import Outcome
+from featx_api.contract import ExitCode, Outcome
 from featx_api.failures import FailureClass
-from featx_api.status import Driver, Executors, Failure
+from featx_api.status import MESSAGE_LIMIT, Driver, Executors, Failure
 from pydantic import ValidationError
 
 from featx_operator.decisions import reasons
@@ -22,9 +22,7 @@ from featx_operator.decisions.run import Plan, Run, whole
 from featx_operator.decisions.status import StatusChanges
 from featx_operator.state.observed import Pod
 
-PERMANENT_EXIT = 2  # the driver's exit code for failures that no retry can fix
-KILLED_EXIT = 137
-MESSAGE_LIMIT = 4096  # the API's, for status.failure.message
+KILLED_EXIT = 137  # by the kernel
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,9 @@ def failure_of(driver: Pod) -> AttemptFailure:
     if code == KILLED_EXIT:
         return AttemptFailure(FailureClass.DRIVER_EXITED, f"{driver.name} was killed (exit code {code})")
     text = f"{driver.name} exited with code {code} without reporting a result; see `kubectl logs {driver.name}`"
-    return AttemptFailure(FailureClass.DRIVER_FAILED if code == PERMANENT_EXIT else FailureClass.DRIVER_EXITED, text)
+    return AttemptFailure(
+        FailureClass.DRIVER_FAILED if code == ExitCode.PERMANENT else FailureClass.DRIVER_EXITED, text
+    )
 
 
 def _reported(failure: Failure, retryable: bool) -> AttemptFailure:

@@ -6,27 +6,16 @@ client. The status carries the time of the last write, so a restarted operator k
 
 from __future__ import annotations
 
-import logging
-
 from featx_api.status import Executors, Progress
-from pydantic import ValidationError
 
 from featx_operator.decisions.run import Run, whole
 from featx_operator.decisions.status import validated_copy
 from featx_operator.state.observed import Pod
 
-logger = logging.getLogger(__name__)
-
 
 def reported(driver: Pod | None) -> Progress | None:
-    """The progress that a driver reports, or None if it reports none or it is malformed."""
-    if driver is None or not driver.progress:
-        return None
-    try:
-        return Progress.model_validate_json(driver.progress)
-    except ValidationError as error:
-        logger.warning("%s reports malformed progress: %s", driver.name, error.errors()[0]["msg"])
-        return None
+    """The progress that a driver last reported, or None."""
+    return driver.progress if driver else None
 
 
 def final_progress(run: Run) -> Progress | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from featx_api.contract import SPARK_UI_PORT
 from featx_api.status import Driver, Executors
 
 from featx_operator.decisions import reasons
 from featx_operator.decisions.conditions import Finding
 from featx_operator.decisions.policies.progress import throttled
 from featx_operator.decisions.run import Plan, Run
-from featx_operator.manifests import SPARK_UI_PORT
 from featx_operator.state.observed import Pod
 
 

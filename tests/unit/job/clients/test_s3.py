@@ -1,4 +1,4 @@
-"""A store that does not answer is waited for, up to a limit; one that refuses is not."""
+"""An unresponsive store is waited for, up to a limit; a refusal is final at once."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import urllib3
 from featx_api.source import SecretRef, StoreAccess
-from featx_job.clients import s3
+from featx_job.clients import s3, s3_settings
 from featx_job.failures import RunFailure
 
 ACCESS = StoreAccess(endpoint="http://127.0.0.1:9", secret_ref=SecretRef(name="store"))
 FIELD = "spec.source.s3"
+KEYS = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "hunter2"}
 
 
 class Faults:
@@ -20,34 +21,42 @@ class Faults:
     def __init__(self, times: int) -> None:
         self.left = times
 
-    def __call__(self) -> str:
+    def bucket_call(self, *_: object, **__: object) -> None:
         self.left -= 1
         if self.left >= 0:
             raise urllib3.exceptions.HTTPError("connection refused")
-        return "answer"
 
 
-def test_a_store_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [0.0]
-    monkeypatch.setattr("featx_job.clients.s3.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("featx_job.clients.s3.time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
-    assert s3.asking(ACCESS, FIELD, "bucket", 30, Faults(4)) == "answer"
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    return now
+
+
+def bucket(monkeypatch: pytest.MonkeyPatch, faults: Faults) -> s3.Bucket:
+    monkeypatch.setattr("minio.Minio.put_object", faults.bucket_call)
+    return s3.Bucket(s3_settings.connection(ACCESS, FIELD, None, KEYS), FIELD, "bucket", patience=30)
+
+
+def test_a_store_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+    faults = Faults(4)
+    bucket(monkeypatch, faults).write("key", b"data")
+    assert faults.left == -1
     assert clock[0] == 0.5 + 1 + 2 + 4
 
 
-def test_a_store_that_stays_away_fails_the_attempt_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [0.0]
-    monkeypatch.setattr("featx_job.clients.s3.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("featx_job.clients.s3.time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+def test_a_store_that_stays_away_fails_the_attempt_in_time(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     with pytest.raises(RunFailure, match=r"spec\.source\.s3\.endpoint: http://127\.0\.0\.1:9") as failure:
-        s3.asking(ACCESS, FIELD, "bucket", 30, Faults(100))
+        bucket(monkeypatch, Faults(100)).write("key", b"data")
     assert (failure.value.class_, failure.value.retryable) == ("StoreUnreachable", True)
     assert clock[0] <= 30
 
 
 def test_a_secret_that_is_not_mounted_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunFailure, match="store") as failure:
-        s3.credentials(ACCESS, FIELD, tmp_path, {})
+        s3_settings.credentials(ACCESS, FIELD, tmp_path, {})
     assert failure.value.class_ == "SecretNotFound"
 
 
@@ -55,11 +64,45 @@ def test_a_secret_without_a_key_is_told_which_key(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "AWS_ACCESS_KEY_ID").write_text("me\n")
     with pytest.raises(RunFailure, match="AWS_SECRET_ACCESS_KEY") as failure:
-        s3.credentials(ACCESS, FIELD, tmp_path, {})
+        s3_settings.credentials(ACCESS, FIELD, tmp_path, {})
     assert failure.value.class_ == "SecretIncomplete"
 
 
 def test_credentials_never_show_themselves() -> None:
-    known_as = s3.credentials(ACCESS, FIELD, None, {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "hunter2"})
-    assert "hunter2" not in repr(known_as)
-    assert "hunter2" not in f"{known_as}"
+    reached = s3_settings.connection(ACCESS, FIELD, None, KEYS)
+    assert "hunter2" not in repr(reached)
+    assert "hunter2" not in f"{reached.credentials}"
+    assert "hunter2" not in repr(s3_settings.for_s3a("bucket", ACCESS, None))
+
+
+def test_every_client_gets_the_same_connection() -> None:
+    reached = s3_settings.connection(ACCESS, FIELD, None, KEYS | {"AWS_SESSION_TOKEN": "token"})
+    assert reached.for_object_store() == {
+        "aws_region": "us-east-1",
+        "aws_virtual_hosted_style_request": "false",
+        "aws_endpoint_url": "http://127.0.0.1:9",
+        "aws_access_key_id": "me",
+        "aws_secret_access_key": "hunter2",
+        "aws_session_token": "token",
+        "aws_skip_signature": "false",
+        "aws_allow_http": "true",
+    }
+    assert reached.for_arrow() == {
+        "region": "us-east-1",
+        "endpoint_override": "127.0.0.1:9",
+        "scheme": "http",
+        "access_key": "me",
+        "secret_key": "hunter2",
+        "session_token": "token",
+    }
+
+
+def test_a_command_line_without_keys_reads_anonymously() -> None:
+    reached = s3_settings.from_environment("store:8333", {"AWS_REGION": "eu-central-1"})
+    assert reached.for_object_store()["aws_skip_signature"] == "true"
+    assert reached.for_arrow() == {
+        "region": "eu-central-1",
+        "endpoint_override": "store:8333",
+        "scheme": "https",
+        "anonymous": True,
+    }

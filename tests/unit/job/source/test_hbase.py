@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from featx_api.executor_contract import END_OF_TIME
 from featx_api.source import HBaseSource
 from featx_job.source import hbase
 from featx_job.source.key_ranges import Range
@@ -50,8 +51,8 @@ def test_an_impossible_source_is_refused(bad: dict[str, Any]) -> None:
 
 def test_times_are_in_milliseconds_like_those_of_cells() -> None:
     settings = hbase.table_settings(source(since="2026-11-01T00:00:00.5Z"), "s3://out/table")
-    assert settings["since"] == 1_793_491_200_500
-    assert "until" not in settings
+    assert settings.since == 1_793_491_200_500
+    assert settings.until == END_OF_TIME
 
 
 @given(st.lists(st.lists(st.tuples(st.binary(max_size=4), st.binary(max_size=4)), min_size=1, max_size=3), max_size=9))

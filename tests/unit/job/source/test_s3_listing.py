@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from featx_job.clients.s3 import FolderPage, StoredObject
 from featx_job.source import s3_listing
-from featx_job.source.objects import SourceObject
-from featx_job.source.s3_listing import Page
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,17 @@ class Bucket:
     def __init__(self, keys: set[str]) -> None:
         self.keys, self.asked = sorted(keys), 0
 
-    def ask(self, prefix: str, *, folders: bool, after: str = "") -> Page:
+    def folder(self, prefix: str) -> FolderPage:
+        return self._page(prefix, folders=True, after="")
+
+    def below(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
+        more = True
+        while more:
+            page = self._page(prefix, folders=False, after=after)
+            yield from page.objects
+            more, after = page.more, page.objects[-1].key if page.objects else ""
+
+    def _page(self, prefix: str, *, folders: bool, after: str) -> FolderPage:
         self.asked += 1
         entries: dict[str, bool] = {}  # is it a folder?
         for key in self.keys:
@@ -30,11 +41,11 @@ class Bucket:
                 is_folder = folders and bool(slash)
                 entries[f"{prefix}{name}/" if is_folder else key] = is_folder
         first = list(entries)[:PAGE]
-        objects = [SourceObject(each, 1) for each in first if not entries[each]]
-        return Page(objects, [each for each in first if entries[each]], len(first) < len(entries))
+        objects = [StoredObject(name, 1, "") for name in first if not entries[name]]
+        return FolderPage(objects, [name for name in first if entries[name]], len(first) < len(entries))
 
     def listed(self, prefix: str = "") -> list[str]:
-        return sorted(each.key for each in s3_listing.everything(self.ask, prefix))
+        return sorted(stored.key for stored in s3_listing.everything(self, prefix))
 
 
 @given(keys, st.sampled_from(["", "a", "a/", "a/b"]))

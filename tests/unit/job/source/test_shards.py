@@ -33,6 +33,7 @@ def test_a_line_holds_the_shard_whatever_its_keys_contain(listed: list[SourceObj
         line = shards.line(index)
         assert "\n" not in line
         assert json.loads(line) == {
+            "kind": "objects",
             "index": index,
             "base": "s3a://bucket/",
             "objects": [[image.key, image.size] for image in shards.shard(index)],

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from featx_api.executor_contract import KeyRange, ReplacementResult, RewrittenFile, ShardResult
 from featx_job.table import delta_entries
-from featx_job.table.delta_entries import Committer, Entry, Rewritten, Snapshot
-from featx_job.table.shard_result import ShardResult
+from featx_job.table.delta_entries import Committer, Entry, Snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,8 +20,18 @@ keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 
 
 def shard(index: int, names: list[str]) -> ShardResult:
-    bounds = (min(names), max(names)) if names else None
-    return ShardResult(index, f"part-{index}.parquet", len(names), 1, 10, 3, "f32", "ab", "cd", bounds)
+    return ShardResult(
+        index=index,
+        file=f"part-{index}.parquet",
+        features=len(names),
+        failures=1,
+        bytes=10,
+        failure_bytes=3,
+        precision="f32",
+        sha256="ab",
+        failure_sha256="cd",
+        keys=KeyRange(first=min(names, default=None), last=max(names, default=None)),
+    )
 
 
 def table(**changes: Any) -> Snapshot:
@@ -45,7 +55,7 @@ def test_each_shard_is_in_one_group_and_groups_are_not_many(shards: int) -> None
 @given(st.lists(keys, max_size=4))
 def test_a_shard_survives_being_written_as_a_marker(names: list[str]) -> None:
     done = shard(3, names)
-    assert ShardResult.from_mark(json.loads(json.dumps(done.to_mark()))) == done
+    assert ShardResult.from_json(done.to_json()) == done
 
 
 def test_an_entry_records_its_transaction_and_its_shards() -> None:
@@ -58,12 +68,15 @@ def test_an_entry_records_its_transaction_and_its_shards() -> None:
 
 
 def test_a_rewritten_file_without_rows_is_only_removed() -> None:
-    gone = Rewritten("old-1", "new-1", 0, 5, "ab", None)
-    left = Rewritten("old-2", "new-2", 7, 5, "ab", ("a", "b"))
+    none, some = KeyRange(first=None, last=None), KeyRange(first="a", last="b")
+    empty = RewrittenFile(file="new-1", rows=0, bytes=5, sha256="ab", keys=none)
+    file = RewrittenFile(file="new-2", rows=7, bytes=5, sha256="ab", keys=some)
+    gone = ReplacementResult(path="old-1", removed=2, rewritten=empty)
+    left = ReplacementResult(path="old-2", removed=2, rewritten=file)
     entry = delta_entries.merge(BY, 0, NIGHT, [shard(0, ["c"])], [gone, left])
     assert [action["remove"]["path"] for action in actions(entry) if "remove" in action] == ["old-1", "old-2"]
     assert [action["add"]["path"] for action in actions(entry) if "add" in action] == ["part-0.parquet", "new-2"]
-    assert Entry(entry).rewritten_files() == [left.manifest_entry()]
+    assert Entry(entry).rewritten_files() == [delta_entries.manifest_entry("old-2", file)]
 
 
 def test_versions_are_distinguished_from_checkpoints_and_other_files() -> None:

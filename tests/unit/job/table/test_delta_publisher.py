@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import threading
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from featx_api.executor_contract import KeyRange, ReplacementResult, ReplacementTask, RewrittenFile, ShardResult
 from featx_job.failures import RunFailure
 from featx_job.table import delta_entries
 from featx_job.table.delta_entries import Committer, Entry, Snapshot
@@ -17,7 +17,6 @@ from featx_job.table.delta_log import DeltaLog
 from featx_job.table.delta_publisher import DeltaPublisher
 from featx_job.table.output import RunOutput
 from featx_job.table.run_files import RunFiles
-from featx_job.table.shard_result import ShardResult
 from featx_job.table.storage.local import LocalStorage
 
 SHARDS = 20
@@ -28,7 +27,18 @@ NETS = {"detector": None, "extractor": {"model": "ab"}}
 
 def shard(index: int, file: str = "part", row: str | None = None) -> ShardResult:
     key = row or f"{index:02}"
-    return ShardResult(index, f"{file}-{index}.parquet", 1, 0, 10, 0, "f32", "ab", "", (key, key))
+    return ShardResult(
+        index=index,
+        file=f"{file}-{index}.parquet",
+        features=1,
+        failures=0,
+        bytes=10,
+        failure_bytes=0,
+        precision="f32",
+        sha256="ab",
+        failure_sha256="",
+        keys=KeyRange(first=key, last=key),
+    )
 
 
 DONE = {index: shard(index) for index in range(SHARDS)}
@@ -75,8 +85,13 @@ def committed_files(root: Path) -> list[str]:
     return sorted(file["path"] for file in Snapshots(root).newest().files)
 
 
-def no_rewrite(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    raise AssertionError(files)
+def rewritten(task: ReplacementTask, rows: int, keys: KeyRange) -> ReplacementResult:
+    file = RewrittenFile(file=task.file, rows=rows, bytes=5, sha256="ab", keys=keys)
+    return ReplacementResult(path=task.path, removed=1, rewritten=file)
+
+
+def no_rewrite(tasks: list[ReplacementTask]) -> list[ReplacementResult]:
+    raise AssertionError(tasks)
 
 
 def test_groups_are_committed_in_order_as_soon_as_they_are_complete(tmp_path: Path) -> None:
@@ -146,16 +161,15 @@ def test_rows_that_another_run_adds_meanwhile_are_replaced_by_a_merge(tmp_path: 
     run = Run(tmp_path, NETS)
     run.publisher.resume()
     foreign_entry(tmp_path, 1, delta_entries.append(OTHER, 0, NIGHT, [shard(99, "foreign", "03")]))
-    tasks: list[dict[str, Any]] = []
+    tasks: list[ReplacementTask] = []
 
-    def rewrite(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def rewrite(files: list[ReplacementTask]) -> list[ReplacementResult]:
         tasks.extend(files)
-        gone = {"removed": 1, "rows": 0, "bytes": 5, "sha256": "ab", "keys": {"first": None, "last": None}}
-        return [{"path": file["path"], "file": file["file"], **gone} for file in files]
+        return [rewritten(task, rows=0, keys=KeyRange(first=None, last=None)) for task in files]
 
     assert run.publisher.finalize(DONE, SHARDS, rewrite) == list(DONE.values())
     assert run.publisher.updates_table
-    assert [task["path"] for task in tasks] == ["foreign-99.parquet"]
+    assert [task.path for task in tasks] == ["foreign-99.parquet"]
     assert committed_files(tmp_path) == sorted(shard.file for shard in DONE.values())
 
 
@@ -166,14 +180,13 @@ def test_a_merge_gives_up_after_some_conflicts_and_leaves_no_rewritten_file(tmp_
     assert run.publisher.updates_table
     rounds: list[str] = []
 
-    def overtaken(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def overtaken(tasks: list[ReplacementTask]) -> list[ReplacementResult]:
         version = run.log.version + 1
         foreign_entry(tmp_path, version, delta_entries.append(OTHER, version, NIGHT, [shard(version, "foreign", "03")]))
-        left = {"removed": 1, "rows": 1, "bytes": 5, "sha256": "ab", "keys": {"first": "x", "last": "x"}}
-        for file in files:
-            (tmp_path / file["file"]).write_bytes(b"rows")
-            rounds.append(file["file"])
-        return [{"path": file["path"], "file": file["file"], **left} for file in files]
+        for task in tasks:
+            (tmp_path / task.file).write_bytes(b"rows")
+            rounds.append(task.file)
+        return [rewritten(task, rows=1, keys=KeyRange(first="x", last="x")) for task in tasks]
 
     foreign_entry(tmp_path, 1, delta_entries.append(OTHER, 1, NIGHT, [shard(1, "foreign", "03")]))
     with pytest.raises(RunFailure, match="10 commit conflicts") as failure:
@@ -184,7 +197,7 @@ def test_a_merge_gives_up_after_some_conflicts_and_leaves_no_rewritten_file(tmp_
 
 
 def test_the_status_names_the_format_of_each_table(tmp_path: Path) -> None:
-    shards = [dataclasses.replace(shard(0), failures=1, failure_bytes=3)]
+    shards = [shard(0).model_copy(update={"failures": 1, "failure_bytes": 3})]
     features, quarantine = Run(tmp_path).output.tables(shards)
     assert (features.format, quarantine.format) == ("delta", "parquet")
 

@@ -24,6 +24,7 @@ class ArchitectureTest {
       .layer("openvino").definedBy("dev.featx.nets.openvino")
       .layer("nets").definedBy("dev.featx.nets")
       .layer("digest").definedBy("dev.featx.digest")
+      .layer("contract").definedBy("dev.featx.contract")
       .layer("failure").definedBy("dev.featx.failure")
       .whereLayer("spark").mayNotBeAccessedByAnyLayer()
       .whereLayer("task").mayOnlyBeAccessedByLayers("spark")
@@ -35,6 +36,7 @@ class ArchitectureTest {
       .whereLayer("bigdl").mayOnlyBeAccessedByLayers("loading")
       .whereLayer("openvino").mayOnlyBeAccessedByLayers("loading")
       .whereLayer("nets").mayOnlyBeAccessedByLayers("spark", "task", "table", "loading", "bigdl", "openvino")
+      .whereLayer("contract").mayOnlyBeAccessedByLayers("spark", "task", "table", "source", "nets")
       .whereLayer("digest").mayOnlyBeAccessedByLayers("spark", "table", "loading")
       .ensureAllClassesAreContainedInArchitecture();
 

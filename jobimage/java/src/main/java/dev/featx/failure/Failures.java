@@ -1,7 +1,5 @@
 package dev.featx.failure;
 
-import com.amazonaws.AmazonServiceException;
-import com.amazonaws.SdkClientException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.delta.kernel.exceptions.TableNotFoundException;
 import java.io.EOFException;
@@ -29,6 +27,8 @@ import org.apache.hadoop.hdfs.server.namenode.SafeModeException;
 import org.apache.hadoop.ipc.RemoteException;
 import org.apache.hadoop.security.AccessControlException;
 import org.apache.hadoop.security.KerberosAuthException;
+import software.amazon.awssdk.awscore.exception.AwsServiceException;
+import software.amazon.awssdk.core.exception.SdkClientException;
 
 /**
  * The one place that says what an exception of somebody else's means for a run.
@@ -135,8 +135,8 @@ public final class Failures {
 
   private static boolean isRefusal(Throwable link) {
     return link instanceof AccessDeniedException || link instanceof org.apache.hadoop.hbase.security.AccessDeniedException
-        || link instanceof AmazonServiceException answer
-            && (REFUSED.contains(answer.getStatusCode()) || REFUSALS.contains(answer.getErrorCode()));
+        || link instanceof AwsServiceException answer && (REFUSED.contains(answer.statusCode())
+            || answer.awsErrorDetails() != null && REFUSALS.contains(answer.awsErrorDetails().errorCode()));
   }
 
   private static boolean isFull(Throwable link) {
@@ -172,8 +172,8 @@ public final class Failures {
   }
 
   private static boolean isUnreachable(Throwable link) {
-    if (link instanceof AmazonServiceException answer) {
-      return answer.getStatusCode() >= 500;
+    if (link instanceof AwsServiceException answer) {
+      return answer.statusCode() >= 500;
     }
     return link instanceof SocketException || link instanceof SdkClientException;
   }

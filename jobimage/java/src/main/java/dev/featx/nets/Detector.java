@@ -1,6 +1,5 @@
 package dev.featx.nets;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -34,20 +33,20 @@ public final class Detector {
    * @throws IllegalArgumentException if the file is an extractor's
    */
   public Detector(NetworkFile file, CompiledNetwork network) {
-    JsonNode settings = file.detection();
+    NetworkHeader.SingleShot settings = file.detection();
     if (settings == null) {
       throw new IllegalArgumentException("this network file holds no detector");
     }
     this.network = network;
-    this.priors = file.floats(settings.get("priors"));
-    this.variances = settings.get("varianceInTarget").asBoolean()
-        ? new float[] {1, 1, 1, 1} : file.floats(settings.get("variances"));
-    this.classes = settings.get("classes").asInt();
-    this.background = settings.get("background").asInt();
-    this.overlapLimit = (float) settings.get("nmsThreshold").asDouble();
-    this.perClassLimit = settings.get("topK").asInt();
-    this.keepLimit = settings.get("keepTopK").asInt();
-    this.scores = settings.get("scores").asText();
+    this.priors = file.floats(settings.priors());
+    this.variances = settings.varianceInTarget()
+        ? new float[] {1, 1, 1, 1} : file.floats(settings.variances());
+    this.classes = settings.classes();
+    this.background = settings.background();
+    this.overlapLimit = settings.nmsThreshold();
+    this.perClassLimit = settings.topK();
+    this.keepLimit = settings.keepTopK();
+    this.scores = settings.scores();
     this.placesOfHead = file.outputShapes().stream().limit(file.ownOutputs()).mapToInt(shape -> shape[1] * shape[2]).toArray();
   }
 

@@ -1,16 +1,14 @@
 package dev.featx.nets;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.jna.Memory;
+import dev.featx.contract.Contract;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -23,10 +21,10 @@ public final class NetworkFile {
   private static final int VERSION = 1;
   private static final int ALIGNMENT = 64;
 
-  private final JsonNode header;
+  private final NetworkHeader header;
   private final ByteBuffer weights;
 
-  private NetworkFile(JsonNode header, ByteBuffer weights) {
+  private NetworkFile(NetworkHeader header, ByteBuffer weights) {
     this.header = header;
     this.weights = weights;
   }
@@ -72,85 +70,85 @@ public final class NetworkFile {
     byte[] header = new byte[length];
     buffer.get(16, header);
     try {
-      JsonNode parsed = new ObjectMapper().readTree(header);
+      NetworkHeader parsed = Contract.readSparse(new String(header, StandardCharsets.UTF_8), NetworkHeader.class);
       return new NetworkFile(parsed, buffer.slice(start, size - start).order(ByteOrder.LITTLE_ENDIAN));
-    } catch (IOException e) {
+    } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException("the network file's header is damaged", e);
     }
   }
 
   /** Returns the net's own name, which may be empty. */
   public String name() {
-    return header.get("name").asText();
+    return header.name();
   }
 
   /** Returns {channels, height, width} of the input. */
   public int[] inputShape() {
-    return ints(header.get("input").get("shape"));
+    return header.input().shape();
   }
 
   /** Returns the name by which layers refer to the input. */
   public String inputName() {
-    return header.get("input").get("name").asText();
+    return header.input().name();
   }
 
   /** Returns the layers in running order. */
   public Iterable<JsonNode> layers() {
-    return header.get("layers");
+    return header.layers();
   }
 
   /** Returns the names of the layers whose outputs are the net's. */
   public List<String> outputs() {
-    List<String> names = new ArrayList<>();
-    header.get("outputs").forEach(name -> names.add(name.asText()));
-    return names;
+    return header.outputs();
   }
 
   /** Returns how many of the outputs, the first ones, are the net's own; the others are there to be looked at. */
   public int ownOutputs() {
-    return header.path("ownOutputs").asInt(header.get("outputs").size());
+    return header.ownOutputs() == null ? header.outputs().size() : header.ownOutputs();
   }
 
   /** Returns the shape of each output, without the batch axis. */
   public List<int[]> outputShapes() {
-    List<int[]> shapes = new ArrayList<>();
-    header.get("outputShapes").forEach(shape -> shapes.add(ints(shape)));
-    return shapes;
+    return header.outputShapes();
   }
 
   /** Returns the net in ONNX, outside of the heap; there is one in a file that was written for OpenVINO. */
   public Memory onnx() {
-    JsonNode place = header.get("onnx");
-    if (place == null) {
+    NetworkHeader.OnnxModel model = header.onnx();
+    if (model == null) {
       throw new IllegalArgumentException("this network file was not written for OpenVINO");
     }
-    Memory bytes = new Memory(place.get("length").asLong());
-    bytes.getByteBuffer(0, bytes.size()).put(weights.slice(place.get("offset").asInt(), place.get("length").asInt()));
+    Memory bytes = new Memory(model.length());
+    bytes.getByteBuffer(0, bytes.size()).put(weights.slice(model.offset(), model.length()));
     return bytes;
   }
 
   /** Returns the lowest and highest value that a layer was seen to write, or null if none was looked at. */
   public float[] range(String layer) {
-    JsonNode range = header.path("ranges").get(layer);
-    return range == null ? null : new float[] {(float) range.get(0).asDouble(), (float) range.get(1).asDouble()};
+    return header.ranges() == null ? null : header.ranges().get(layer);
   }
 
   /** Returns an SSD's last part, or null for an extractor. */
-  JsonNode detection() {
-    return header.get("detection");
+  NetworkHeader.SingleShot detection() {
+    return header.detection();
   }
 
-  /** Returns the values of an array whose place the header names. */
-  public float[] floats(JsonNode place) {
+  /** Returns the values of a layer's array. */
+  public float[] floats(JsonNode array) {
+    return floats(new NetworkHeader.Array(array.get("offset").asLong(), ints(array.get("shape"))));
+  }
+
+  /** Returns the values of an array. */
+  float[] floats(NetworkHeader.Array array) {
     int count = 1;
-    for (int size : ints(place.get("shape"))) {
+    for (int size : array.shape()) {
       count *= size;
     }
     float[] values = new float[count];
-    if (place.get("offset").asLong() + count * (long) Float.BYTES > weights.capacity()) {
+    if (array.offset() + count * (long) Float.BYTES > weights.capacity()) {
       throw cutShort(weights.capacity());
     }
-    ByteBuffer slice = weights.slice(place.get("offset").asInt(), count * Float.BYTES);
+    ByteBuffer slice = weights.slice((int) array.offset(), count * Float.BYTES);
     slice.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
     return values;
   }

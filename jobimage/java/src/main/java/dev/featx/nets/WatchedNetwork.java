@@ -1,8 +1,5 @@
 package dev.featx.nets;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
 
 /**
@@ -67,18 +64,9 @@ public final class WatchedNetwork implements CompiledNetwork {
     }
   }
 
-  /** Returns {"input": [lowest, highest], "outputs": [[lowest, highest], ...]}, or null where nothing was seen. */
-  public synchronized ObjectNode seen() {
-    if (ranges == null) {
-      return null;
-    }
-    ObjectNode json = new ObjectMapper().createObjectNode();
-    json.putArray("input").add(ranges[0][0]).add(ranges[0][1]);
-    ArrayNode all = json.putArray("outputs");
-    for (int i = 1; i < ranges.length; i++) {
-      all.addArray().add(ranges[i][0]).add(ranges[i][1]);
-    }
-    return json;
+  /** Returns the values that were seen, or null if there were none. */
+  public synchronized SeenValues seen() {
+    return ranges == null ? null : new SeenValues(ranges[0], Arrays.copyOfRange(ranges, 1, ranges.length));
   }
 
   @Override

@@ -1,25 +1,26 @@
 package dev.featx.source;
 
-import com.amazonaws.HttpMethod;
-import com.amazonaws.services.s3.AmazonS3;
-import com.amazonaws.services.s3.model.GeneratePresignedUrlRequest;
+import dev.featx.security.BucketSettings;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.HttpURLConnection;
 import java.net.URI;
+import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.Date;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileSystem;
-import org.apache.hadoop.fs.s3a.S3AFileSystem;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
+import software.amazon.awssdk.services.s3.S3Configuration;
+import software.amazon.awssdk.services.s3.S3Utilities;
+import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 
 /**
  * Fetches whole objects of a bucket, each by one plain GET of an address that the SDK has signed.
@@ -36,7 +37,7 @@ final class BucketObjects {
   private static final int MOST_OF_AN_ERROR = 4096;
 
   private final String bucket;
-  private final AmazonS3 client;
+  private final Function<String, URL> addresses; // of objects, by key
   private final int connectMillis;
   private final int readMillis;
 
@@ -45,14 +46,25 @@ final class BucketObjects {
    *
    * @param bucket its name
    * @param conf S3A's settings
-   * @throws IOException if these are wrong
    */
-  BucketObjects(String bucket, Configuration conf) throws IOException {
-    S3AFileSystem files = (S3AFileSystem) FileSystem.get(URI.create("s3a://" + bucket), conf);
+  BucketObjects(String bucket, Configuration conf) {
     this.bucket = bucket;
-    this.client = files.getAmazonS3ClientForTesting("signing addresses");
-    this.connectMillis = conf.getInt("fs.s3a.connection.establish.timeout", 5_000);
-    this.readMillis = conf.getInt("fs.s3a.connection.timeout", 60_000);
+    this.addresses = addresses(new BucketSettings(bucket, conf));
+    this.connectMillis = (int) conf.getTimeDuration("fs.s3a.connection.establish.timeout", 5_000, TimeUnit.MILLISECONDS);
+    this.readMillis = (int) conf.getTimeDuration("fs.s3a.connection.timeout", 60_000, TimeUnit.MILLISECONDS);
+  }
+
+  private static Function<String, URL> addresses(BucketSettings settings) {
+    AwsCredentialsProvider credentials = settings.credentials();
+    S3Configuration style = S3Configuration.builder().pathStyleAccessEnabled(true).build();
+    if (credentials == null) {
+      S3Utilities plain = S3Utilities.builder().region(settings.region()).s3Configuration(style).build();
+      return key -> plain.getUrl(get -> get.bucket(settings.bucket()).key(key).endpoint(settings.endpoint()));
+    }
+    S3Presigner signer = S3Presigner.builder().region(settings.region()).endpointOverride(settings.endpoint())
+        .credentialsProvider(credentials).serviceConfiguration(style).build();
+    return key -> signer.presignGetObject(presigned -> presigned.signatureDuration(VALID)
+        .getObjectRequest(get -> get.bucket(settings.bucket()).key(key))).url();
   }
 
   /** Returns the bucket's name. */
@@ -88,9 +100,7 @@ final class BucketObjects {
   }
 
   private HttpURLConnection asked(String key) throws IOException {
-    GeneratePresignedUrlRequest request = new GeneratePresignedUrlRequest(bucket, key, HttpMethod.GET)
-        .withExpiration(Date.from(Instant.now().plus(VALID)));
-    HttpURLConnection connection = (HttpURLConnection) client.generatePresignedUrl(request).openConnection();
+    HttpURLConnection connection = (HttpURLConnection) addresses.apply(key).openConnection();
     connection.setConnectTimeout(connectMillis);
     connection.setReadTimeout(readMillis);
     return connection;

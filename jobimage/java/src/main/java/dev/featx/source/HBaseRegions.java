@@ -3,6 +3,7 @@ package dev.featx.source;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.featx.contract.Contract;
 import dev.featx.failure.FailureClass;
 import dev.featx.failure.RunProblem;
 import dev.featx.security.KerberosLogin;
@@ -36,10 +37,9 @@ public final class HBaseRegions {
    *
    * @param source the resource's source, see {@link HBaseTable}
    * @param settings Hadoop's and HBase's
-   * @throws IOException if the source is no JSON
    */
-  public HBaseRegions(String source, Map<String, String> settings) throws IOException {
-    this.table = HBaseTable.of(JSON.readTree(source));
+  public HBaseRegions(String source, Map<String, String> settings) {
+    this.table = Contract.read(source, HBaseTable.class);
     this.conf = new Configuration(false);
     settings.forEach(conf::set);
   }

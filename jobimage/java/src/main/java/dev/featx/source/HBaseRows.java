@@ -1,9 +1,7 @@
 package dev.featx.source;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.featx.image.ImageProblem;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
@@ -26,12 +24,9 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
   /** From a row (or the first one, where it is empty) up to but without another (or the end). */
   record Range(byte[] start, byte[] stop) {}
 
-  static HBaseRows of(JsonNode shard) {
-    List<Range> ranges = new ArrayList<>();
-    for (JsonNode each : shard.get("ranges")) {
-      ranges.add(new Range(HBaseTable.bytes(each.get(0).asText()), HBaseTable.bytes(each.get(1).asText())));
-    }
-    return new HBaseRows(ranges, shard.path("limit").asInt(0), shard.path("since").asLong(0));
+  static HBaseRows of(List<ShardLine.RowRange> ranges, long since, int limit) {
+    List<Range> rows = ranges.stream().map(range -> new Range(HBaseTable.bytes(range.start()), HBaseTable.bytes(range.stop()))).toList();
+    return new HBaseRows(rows, limit, since);
   }
 
   @Override

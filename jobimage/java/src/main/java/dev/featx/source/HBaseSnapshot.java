@@ -1,6 +1,5 @@
 package dev.featx.source;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.featx.failure.FailureClass;
 import dev.featx.failure.RunProblem;
 import java.io.IOException;
@@ -38,10 +37,6 @@ import org.apache.hadoop.hbase.util.Bytes;
  * @param restoreDir a folder for the links, in the same file system and outside of rootDir
  */
 record HBaseSnapshot(String name, String rootDir, String restoreDir) implements Serializable {
-  static HBaseSnapshot of(JsonNode source) {
-    return new HBaseSnapshot(source.get("name").asText(), source.get("rootDir").asText(), source.get("restoreDir").asText());
-  }
-
   /** A region as the snapshot has it, and the bytes of its files. */
   record Region(RegionInfo info, long bytes, List<Path> files) {}
 

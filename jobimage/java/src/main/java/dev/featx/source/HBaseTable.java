@@ -1,6 +1,5 @@
 package dev.featx.source;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
@@ -35,13 +34,6 @@ record HBaseTable(String quorum, String znode, String table, String family, Stri
     HBaseSnapshot snapshot) implements Serializable {
   private static final ConcurrentHashMap<String, AsyncConnection> CONNECTIONS = new ConcurrentHashMap<>();
   private static final int READ_AHEAD = 4 << 20; // bytes of a scanner; the library reads on as long as fewer wait
-
-  static HBaseTable of(JsonNode source) {
-    String[] column = source.get("column").asText().split(":", 2);
-    return new HBaseTable(source.path("quorum").asText(), source.get("znode").asText(), source.get("table").asText(),
-        column[0], column[1], source.path("since").asLong(0), source.path("until").asLong(Long.MAX_VALUE),
-        source.hasNonNull("snapshot") ? HBaseSnapshot.of(source.get("snapshot")) : null);
-  }
 
   TableName name() {
     return TableName.valueOf(table);

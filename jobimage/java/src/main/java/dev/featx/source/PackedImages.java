@@ -1,6 +1,5 @@
 package dev.featx.source;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.featx.failure.RunProblem;
 import dev.featx.image.ImageProblem;
 import java.io.Closeable;
@@ -16,9 +15,9 @@ import org.apache.hadoop.fs.Path;
  * Images that lie many to a file: a tar archive, a SequenceFile or a Parquet file, read from its start to its end.
  *
  * @param files in the order of the rows
- * @param settings how they are read, as the resource says (featx_api.source.Packed)
+ * @param settings how they are read
  */
-record PackedImages(List<StoredObjects.StoredObject> files, JsonNode settings) implements Images.Part {
+record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings settings) implements Images.Part {
   /** A file that is being read. */
   interface Members extends Closeable {
     /** Returns the next image, or null behind the last one. */
@@ -36,19 +35,16 @@ record PackedImages(List<StoredObjects.StoredObject> files, JsonNode settings) i
 
   /** Opens files of one kind. */
   private interface Format {
-    Members open(Path file, Configuration conf, JsonNode settings, long maxBytes) throws IOException;
+    Members open(Path file, Configuration conf, PackedSettings settings, long maxBytes) throws IOException;
   }
 
-  private static final Map<String, Format> FORMATS = Map.of("tar", TarMembers::new, "sequenceFile", SequenceMembers::new,
-      "parquet", ParquetMembers::new, "delta", ParquetMembers::new);
-
-  static PackedImages of(JsonNode shard) {
-    return new PackedImages(StoredObjects.of(shard).objects(), shard.get("packed"));
-  }
+  private static final Map<PackedSettings.Format, Format> FORMATS = Map.of(PackedSettings.Format.TAR, TarMembers::new,
+      PackedSettings.Format.SEQUENCE_FILE, SequenceMembers::new, PackedSettings.Format.PARQUET, ParquetMembers::new,
+      PackedSettings.Format.DELTA, ParquetMembers::new);
 
   /** Returns what decides by its name whether a member is an image. */
-  static PathMatcher matcher(JsonNode settings) {
-    return FileSystems.getDefault().getPathMatcher("glob:" + settings.get("members").asText());
+  static PathMatcher matcher(PackedSettings settings) {
+    return FileSystems.getDefault().getPathMatcher("glob:" + settings.members());
   }
 
   @Override
@@ -86,7 +82,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, JsonNode settings) i
     private Member member(StoredObjects.StoredObject current) throws IOException {
       try {
         if (members == null) {
-          members = FORMATS.get(settings.get("format").asText()).open(new Path(current.uri()), conf, settings, limits.maxBytes());
+          members = FORMATS.get(settings.format()).open(new Path(current.uri()), conf, settings, limits.maxBytes());
           for (int i = 0; i < taken; i++) {
             members.next();
           }

@@ -1,6 +1,5 @@
 package dev.featx.source;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -15,9 +14,9 @@ final class ParquetMembers implements PackedImages.Members {
   private final String content;
   private final long maxBytes;
 
-  ParquetMembers(Path file, Configuration conf, JsonNode settings, long maxBytes) throws IOException {
-    this.name = settings.get("nameColumn").asText();
-    this.content = settings.get("contentColumn").asText();
+  ParquetMembers(Path file, Configuration conf, PackedSettings settings, long maxBytes) throws IOException {
+    this.name = settings.nameColumn();
+    this.content = settings.contentColumn();
     this.maxBytes = maxBytes;
     this.reader = ParquetColumns.reader(file, conf, name, content);
   }

@@ -1,5 +1,9 @@
 package dev.featx.source;
 
+import com.fasterxml.jackson.annotation.JacksonInject;
+import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.featx.failure.FailureClass;
 import dev.featx.failure.Failures;
 import dev.featx.failure.RunProblem;
@@ -18,10 +22,15 @@ import org.slf4j.LoggerFactory;
  * @param seconds how long the store may be silent
  * @param observer is told when a store is waited for, and when no longer
  */
-public record Patience(long seconds, Observer observer) implements Serializable {
+public record Patience(long seconds, @JsonIgnore Observer observer) implements Serializable {
   private static final Logger LOG = LoggerFactory.getLogger(Patience.class);
   private static final long FIRST_PAUSE_MILLIS = 500;
   private static final long LONGEST_PAUSE_MILLIS = 10_000;
+
+  @JsonCreator
+  static Patience of(@JsonProperty("seconds") long seconds, @JacksonInject Observer observer) {
+    return new Patience(seconds, observer);
+  }
 
   /** Is told what is waited for. */
   public interface Observer extends Serializable {

@@ -1,6 +1,5 @@
 package dev.featx.source;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.Serializable;
 
 /**
@@ -10,9 +9,4 @@ import java.io.Serializable;
  * @param hbase the table that images are cells of, or null
  * @param patience with stores that do not answer
  */
-public record ReadSettings(long maxBytes, HBaseTable hbase, Patience patience) implements Serializable {
-  public static ReadSettings of(JsonNode run, Patience patience) {
-    return new ReadSettings(run.get("maxBytes").asLong(),
-        run.hasNonNull("hbase") ? HBaseTable.of(run.get("hbase")) : null, patience);
-  }
-}
+public record ReadSettings(long maxBytes, HBaseTable hbase, Patience patience) implements Serializable {}

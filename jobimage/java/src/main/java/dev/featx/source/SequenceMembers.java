@@ -1,6 +1,5 @@
 package dev.featx.source;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.featx.failure.FailureClass;
 import dev.featx.failure.RunProblem;
 import java.io.IOException;
@@ -19,7 +18,7 @@ final class SequenceMembers implements PackedImages.Members {
   private final BytesWritable value = new BytesWritable();
   private final long maxBytes;
 
-  SequenceMembers(Path file, Configuration conf, JsonNode settings, long maxBytes) throws IOException {
+  SequenceMembers(Path file, Configuration conf, PackedSettings settings, long maxBytes) throws IOException {
     this.reader = new SequenceFile.Reader(conf, SequenceFile.Reader.file(file));
     if (reader.getValueClass() != BytesWritable.class) {
       reader.close();

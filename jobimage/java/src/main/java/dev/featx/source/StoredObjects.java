@@ -1,7 +1,5 @@
 package dev.featx.source;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
@@ -21,14 +19,9 @@ record StoredObjects(List<StoredObject> objects) implements Images.Part {
    */
   record StoredObject(String key, String uri, long size) {}
 
-  static StoredObjects of(JsonNode shard) {
-    String base = shard.get("base").asText();
-    List<StoredObject> objects = new ArrayList<>();
-    for (JsonNode each : shard.get("objects")) {
-      String key = each.get(0).asText();
-      objects.add(new StoredObject(key, base + key, each.get(1).asLong()));
-    }
-    return new StoredObjects(objects);
+  static StoredObjects of(String base, List<ShardLine.ListedObject> listed) {
+    return new StoredObjects(
+        listed.stream().map(object -> new StoredObject(object.key(), base + object.key(), object.size())).toList());
   }
 
   @Override

@@ -1,6 +1,5 @@
 package dev.featx.source;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.nio.file.PathMatcher;
@@ -15,7 +14,7 @@ final class TarMembers implements PackedImages.Members {
   private final PathMatcher wanted;
   private final long maxBytes;
 
-  TarMembers(Path file, Configuration conf, JsonNode settings, long maxBytes) throws IOException {
+  TarMembers(Path file, Configuration conf, PackedSettings settings, long maxBytes) throws IOException {
     this.stream = new TarArchiveInputStream(new BufferedInputStream(file.getFileSystem(conf).open(file), 1 << 20), "UTF-8");
     this.wanted = PackedImages.matcher(settings);
     this.maxBytes = maxBytes;

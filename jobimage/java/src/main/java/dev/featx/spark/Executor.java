@@ -3,7 +3,7 @@ package dev.featx.spark;
 import dev.featx.nets.loading.Preparation;
 import java.util.Arrays;
 
-/** Where an executor's JVM begins: its engine is made ready while Spark's own main class, the first argument, starts. */
+/** Entry point of an executor: prepares its engine while Spark's own main class, the first argument, starts. */
 public final class Executor {
   private Executor() {}
 
@@ -14,9 +14,9 @@ public final class Executor {
    * @throws ReflectiveOperationException if there is no such class, or it fails
    */
   public static void main(String[] arguments) throws ReflectiveOperationException {
-    String told = System.getProperty("featx.prepare");
-    if (told != null) {
-      Preparation.begin(told);
+    String preparation = System.getProperty("featx.prepare");
+    if (preparation != null) {
+      Preparation.begin(preparation);
     }
     Object own = Arrays.copyOfRange(arguments, 1, arguments.length);
     Class.forName(arguments[0]).getMethod("main", String[].class).invoke(null, own);

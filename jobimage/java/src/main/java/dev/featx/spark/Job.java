@@ -1,5 +1,6 @@
 package dev.featx.spark;
 
+import dev.featx.contract.Contract;
 import dev.featx.failure.Failures;
 import dev.featx.failure.RunProblem;
 import dev.featx.nets.Compilation;
@@ -7,9 +8,14 @@ import dev.featx.security.Authorities;
 import dev.featx.security.KerberosLogin;
 import dev.featx.source.Shard;
 import dev.featx.table.Replacement;
+import dev.featx.table.ReplacementResult;
+import dev.featx.table.ReplacementTask;
 import dev.featx.table.Rows;
 import dev.featx.table.ShardResult;
 import dev.featx.task.Calibration;
+import dev.featx.task.Comparison;
+import dev.featx.task.Observation;
+import dev.featx.task.ReadResult;
 import dev.featx.task.Reading;
 import dev.featx.task.ShardTask;
 import dev.featx.task.TaskSettings;
@@ -19,7 +25,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
@@ -40,125 +45,121 @@ import scala.runtime.BoxedUnit;
 /**
  * What the driver's Python program calls: runs shards as the tasks of one Spark job.
  *
- * <p>Spark is the scheduler and no more: a task is a shard, and its result is a few numbers, which are here as soon as the
- * task has ended, for the progress. {@link #run} blocks and is called in a thread of its own.
+ * <p>Spark is the scheduler and no more: a task is a shard, and its result is a few numbers that arrive as soon as the task has
+ * ended, for the progress. {@link #run} blocks and is called in a thread of its own. Documents cross as JSON
+ * (crds/featx_api/executor_contract.py); large ones come in files, since py4j sends text slowly.
  */
 public final class Job {
   private final JavaSparkContext spark;
-  private final Queue<String> results = new ConcurrentLinkedQueue<>();
+  private final Queue<ShardResult> results = new ConcurrentLinkedQueue<>();
   private final StoreWait waiting = new StoreWait();
   private final StoreWait.Listener listener = new StoreWait.Listener();
+  private final TaskSettings settings;
   private final LostExecutors lostExecutors = new LostExecutors();
 
-  /** Makes a job that runs in a Spark context. */
-  public Job(JavaSparkContext spark) {
+  /**
+   * Creates a job that runs in a Spark context.
+   *
+   * @param spark the context
+   * @param settings what all tasks share, see {@link TaskSettings}
+   */
+  public Job(JavaSparkContext spark, String settings) {
     this.spark = spark;
+    this.settings = TaskSettings.read(settings, waiting);
     spark.sc().register(waiting, StoreWait.NAME);
     spark.sc().addSparkListener(listener);
     spark.sc().addSparkListener(lostExecutors);
   }
 
   /**
-   * Runs shards until all are done. What is large comes in files: py4j would send it as text.
+   * Runs shards until all are done.
    *
-   * @param settingsJson see {@link TaskSettings}
-   * @param shardsFile a line of JSON for each shard, see {@link Shard}
+   * @param shardsFile a line per shard, see {@link Shard}
    * @param detectorFile the detector's network file, or null
    * @param extractorFile the extractor's network file
    * @throws IOException if a file can't be read
    */
-  public void run(String settingsJson, String shardsFile, String detectorFile, String extractorFile) throws IOException {
+  public void run(String shardsFile, String detectorFile, String extractorFile) throws IOException {
     List<String> shards = Files.readAllLines(Path.of(shardsFile));
     BroadcastNets nets = nets(detectorFile, extractorFile);
-    Work<ShardResult> work = (settings, line, conf) -> {
-      Compilation how = settings.compilation();
-      return new ShardTask(settings, nets.detector(how), nets.extractor(how), conf).run(Shard.read(line));
-    };
-    submit(settingsJson, shards, work, ShardResult.class, result -> results.add(result.toJson()));
+    submit(shards, ShardResult.class, results::add, (run, line, conf) -> {
+      Compilation how = run.compilation();
+      return new ShardTask(run, nets.detector(how), nets.extractor(how), conf).run(Shard.read(line));
+    });
   }
 
   /**
-   * Reads shards and does nothing with them.
+   * Reads shards without running nets.
    *
-   * @param settingsJson see {@link TaskSettings}
-   * @param shardsFile a line of JSON for each shard, see {@link Shard}
-   * @return as JSON: images, bytes, unreadable ones, and the seconds that it took
+   * @param shardsFile a line per shard, see {@link Shard}
+   * @return see {@link ReadResult}
    * @throws IOException if a file can't be read
    */
-  public String read(String settingsJson, String shardsFile) throws IOException {
-    long[] sums = new long[3];
+  public String read(String shardsFile) throws IOException {
+    ReadResult[] sum = {ReadResult.NONE};
     long started = System.nanoTime();
-    Work<long[]> work = (settings, line, conf) -> Reading.of(settings, Shard.read(line), conf);
-    submit(settingsJson, Files.readAllLines(Path.of(shardsFile)), work, long[].class, found -> {
-      for (int i = 0; i < sums.length; i++) {
-        sums[i] += found[i];
-      }
-    });
-    double seconds = (System.nanoTime() - started) / 1e9;
-    return String.format(Locale.ROOT, "{\"images\":%d,\"bytes\":%d,\"unreadable\":%d,\"seconds\":%.3f}", sums[0], sums[1],
-        sums[2], seconds);
+    submit(Files.readAllLines(Path.of(shardsFile)), ReadResult.class, result -> sum[0] = sum[0].plus(result),
+        (run, line, conf) -> Reading.of(run, Shard.read(line), conf));
+    return Contract.write(sum[0].in((System.nanoTime() - started) / 1e9));
   }
 
   /**
-   * Returns which values the nets' layers take on images.
+   * Returns the values that the nets' layers take on images.
    *
-   * @param settingsJson see {@link TaskSettings}
-   * @param shardFile the images, as a line of JSON
+   * @param shardFile the images, as the line of a shard
    * @param detectorFile the detector's network file with all values as outputs, or null
    * @param extractorFile likewise the extractor's
-   * @return see {@link Calibration#look}
+   * @return see {@link Observation}
    * @throws IOException if a file can't be read
    */
-  public String look(String settingsJson, String shardFile, String detectorFile, String extractorFile) throws IOException {
+  public String observe(String shardFile, String detectorFile, String extractorFile) throws IOException {
     BroadcastNets nets = nets(detectorFile, extractorFile);
-    return one(settingsJson, shardFile, (settings, line, conf) -> Calibration.look(settings, nets, Shard.read(line), conf));
+    return one(shardFile, Observation.class, (run, line, conf) -> Calibration.observe(run, nets, Shard.read(line), conf));
   }
 
   /**
    * Returns how far nets in another precision are from those in float32.
    *
-   * @param settingsJson see {@link TaskSettings}
-   * @param shardFile the images, as a line of JSON
+   * @param shardFile the images, as the line of a shard
    * @param plainDetector network file of the detector in float32, or null
    * @param plainExtractor likewise of the extractor
    * @param detectorFile network file of the detector that is judged, or null
    * @param extractorFile likewise of the extractor
-   * @return see {@link Calibration#compare}
+   * @return see {@link Comparison}
    * @throws IOException if a file can't be read
    */
-  public String compare(String settingsJson, String shardFile, String plainDetector, String plainExtractor, String detectorFile,
-      String extractorFile) throws IOException {
+  public String compare(String shardFile, String plainDetector, String plainExtractor, String detectorFile, String extractorFile)
+      throws IOException {
     BroadcastNets plain = nets(plainDetector, plainExtractor);
     BroadcastNets judged = nets(detectorFile, extractorFile);
-    return one(settingsJson, shardFile,
-        (settings, line, conf) -> Calibration.compare(settings, plain, judged, Shard.read(line), conf));
+    return one(shardFile, Comparison.class,
+        (run, line, conf) -> Calibration.compare(run, plain, judged, Shard.read(line), conf));
   }
 
-  private String one(String settingsJson, String shardFile, Work<String> work) throws IOException {
-    List<String> found = new ArrayList<>();
-    submit(settingsJson, Files.readAllLines(Path.of(shardFile)), work, String.class, found::add);
-    return found.get(0);
+  private <R> String one(String shardFile, Class<R> kind, Work<R> work) throws IOException {
+    List<R> result = new ArrayList<>();
+    submit(Files.readAllLines(Path.of(shardFile)), kind, result::add, work);
+    return Contract.write(result.get(0));
   }
 
   /**
-   * Takes rows out of files of the table that newer files have rows for.
+   * Removes rows from files of the table that newer files have rows for.
    *
-   * @param settingsJson see {@link TaskSettings}
-   * @param linesFile a line of JSON for each old file, see {@link Replacement#of}
-   * @return what became of each, as a list of JSON
+   * @param tasksFile a line per old file, see {@link ReplacementTask}
+   * @return the list of results, see {@link ReplacementResult}
    * @throws IOException if the file can't be read
    */
-  public String replace(String settingsJson, String linesFile) throws IOException {
-    List<String> found = new ArrayList<>();
-    Work<String> work = (settings, line, conf) -> new Replacement(settings.table(), conf).of(line);
-    submit(settingsJson, Files.readAllLines(Path.of(linesFile)), work, String.class, found::add);
-    return "[" + String.join(",", found) + "]";
+  public String replace(String tasksFile) throws IOException {
+    List<ReplacementResult> replaced = new ArrayList<>();
+    submit(Files.readAllLines(Path.of(tasksFile)), ReplacementResult.class, replaced::add,
+        (run, line, conf) -> new Replacement(run.table(), conf).run(Contract.read(line, ReplacementTask.class)));
+    return Contract.write(replaced);
   }
 
-  private <R> void submit(String settingsJson, List<String> lines, Work<R> work, Class<R> kind, Consumer<R> collect) {
+  private <R> void submit(List<String> lines, Class<R> kind, Consumer<R> collect, Work<R> work) {
     JavaRDD<String> tasks = spark.parallelize(lines, lines.size());
     try {
-      spark.sc().runJob(tasks.rdd(), new Task<>(settingsJson, waiting, work), scalaRange(lines.size()), new Collect<>(collect),
+      spark.sc().runJob(tasks.rdd(), new Task<>(settings, work), scalaRange(lines.size()), new Collect<>(collect),
           ClassTag$.MODULE$.apply(kind));
     } catch (Exception e) { // Spark's own is a checked one that Scala does not declare
       throw problem(e);
@@ -175,9 +176,9 @@ public final class Job {
   }
 
   /**
-   * Writes the table of a run without images: one file that has the columns and no rows.
+   * Writes the table of a run without images: one file with the columns and no rows.
    *
-   * @param file where to
+   * @param file its address
    * @throws IOException if it can't be written
    */
   public void writeEmpty(String file) throws IOException {
@@ -190,12 +191,13 @@ public final class Job {
         BroadcastNets.Net.of(spark, Path.of(extractorFile)));
   }
 
-  /** Returns the JSON of a shard that has been done since the last call, or null. */
+  /** Returns the {@link ShardResult} of a shard that is done and was not returned before, or null. */
   public String poll() {
-    return results.poll();
+    ShardResult result = results.poll();
+    return result == null ? null : result.toJson();
   }
 
-  /** Returns what an executor waits for, in words, or null. */
+  /** Returns what an executor waits for, as text, or null. */
   public String waiting() {
     return listener.first();
   }
@@ -204,24 +206,24 @@ public final class Job {
     return scala.Predef$.MODULE$.wrapIntArray(java.util.stream.IntStream.range(0, size).toArray()).toSeq();
   }
 
-  /** Hadoop's settings of this executor, made once: their defaults are XML, which takes longer to read than a small shard. */
-  private record Settings(SparkConf from, Configuration made) {
-    private static Settings last;
+  /** Hadoop's settings of this executor, created once: parsing their defaults takes longer than a small shard. */
+  private record HadoopSettings(SparkConf from, Configuration conf) {
+    private static HadoopSettings last;
 
     static synchronized Configuration ofExecutor() throws IOException {
       SparkConf conf = SparkEnv.get().conf();
       if (last == null || last.from() != conf) {
-        Configuration made = SparkHadoopUtil.get().newConfiguration(conf);
-        Authorities.trust(made);
-        last = new Settings(conf, made);
+        Configuration created = SparkHadoopUtil.get().newConfiguration(conf);
+        Authorities.trust(created);
+        last = new HadoopSettings(conf, created);
       }
-      return last.made();
+      return last.conf();
     }
   }
 
-  /** What an executor does with a line: most are shards. */
+  /** What an executor does with a line; most lines are shards. */
   private interface Work<R> extends Serializable {
-    R of(TaskSettings settings, String line, Configuration conf) throws IOException, InterruptedException;
+    R run(TaskSettings settings, String line, Configuration conf) throws IOException, InterruptedException;
   }
 
   private static final class Collect<R> extends AbstractFunction2<Object, R, BoxedUnit> {
@@ -241,22 +243,20 @@ public final class Job {
   private static final class Task<R> extends AbstractFunction2<TaskContext, Iterator<String>, R> implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    private final String settingsJson;
-    private final StoreWait waiting;
+    private final TaskSettings settings;
     private final Work<R> work;
 
-    Task(String settingsJson, StoreWait waiting, Work<R> work) {
-      this.settingsJson = settingsJson;
-      this.waiting = waiting;
+    Task(TaskSettings settings, Work<R> work) {
+      this.settings = settings;
       this.work = work;
     }
 
     @Override
     public R apply(TaskContext context, Iterator<String> lines) {
       try {
-        Configuration conf = Settings.ofExecutor();
+        Configuration conf = HadoopSettings.ofExecutor();
         String line = lines.next();
-        return KerberosLogin.as(conf, () -> work.of(TaskSettings.read(settingsJson, waiting), line, conf));
+        return KerberosLogin.as(conf, () -> work.run(settings, line, conf));
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         throw new IllegalStateException("the task was interrupted", e);

@@ -39,7 +39,7 @@ public final class Rows {
    */
   public record Failure(String key, ImageProblem problem) {}
 
-  private static final MessageType FEATURES = MessageTypeParser.parseMessageType("""
+  static final MessageType FEATURES = MessageTypeParser.parseMessageType("""
       message featx_features {
         required binary key (STRING);
         required float x0; required float y0; required float x1; required float y1;
@@ -49,7 +49,7 @@ public final class Rows {
         optional binary bits;
         required int32 width; required int32 height;
       }""");
-  private static final MessageType FAILURES = MessageTypeParser.parseMessageType("""
+  static final MessageType FAILURES = MessageTypeParser.parseMessageType("""
       message featx_quarantine {
         required binary key (STRING);
         required binary stage (STRING);
@@ -61,48 +61,47 @@ public final class Rows {
 
   /** Writes a file of features, of which there may be none, and returns its sha256. */
   public static String writeFeatures(Path file, Configuration conf, List<Feature> rows) throws IOException {
-    return write(file, conf, rows, FEATURES, (consumer, row) -> {
+    return write(file, conf, rows, FEATURES, (fields, row) -> {
       Subject subject = row.subject();
-      text(consumer, 0, "key", row.key());
-      number(consumer, 1, "x0", subject.x0());
-      number(consumer, 2, "y0", subject.y0());
-      number(consumer, 3, "x1", subject.x1());
-      number(consumer, 4, "y1", subject.y1());
+      fields.text("key", row.key());
+      fields.number("x0", subject.x0());
+      fields.number("y0", subject.y0());
+      fields.number("x1", subject.x1());
+      fields.number("y1", subject.y1());
       if (subject.score() != null) {
-        number(consumer, 5, "score", subject.score());
+        fields.number("score", subject.score());
       }
       if (subject.category() != null) {
-        whole(consumer, 6, "class", subject.category());
+        fields.whole("class", subject.category());
       }
-      numbers(consumer, 7, "feature", row.feature());
+      fields.numbers("feature", row.feature());
       if (row.bits() != null) {
-        consumer.startField("bits", 8);
-        consumer.addBinary(Binary.fromReusedByteArray(row.bits()));
-        consumer.endField("bits", 8);
+        fields.binary("bits", Binary.fromReusedByteArray(row.bits()));
       }
-      whole(consumer, 9, "width", row.width());
-      whole(consumer, 10, "height", row.height());
+      fields.whole("width", row.width());
+      fields.whole("height", row.height());
     });
   }
 
   /** Writes a file of the quarantine, and returns its sha256. */
   static String writeFailures(Path file, Configuration conf, List<Failure> rows) throws IOException {
-    return write(file, conf, rows, FAILURES, (consumer, row) -> {
-      text(consumer, 0, "key", row.key());
-      text(consumer, 1, "stage", row.problem().stage().name().toLowerCase(Locale.ROOT));
-      text(consumer, 2, "reason", row.problem().reason().label());
-      text(consumer, 3, "message", row.problem().getMessage());
+    return write(file, conf, rows, FAILURES, (fields, row) -> {
+      fields.text("key", row.key());
+      fields.text("stage", row.problem().stage().name().toLowerCase(Locale.ROOT));
+      fields.text("reason", row.problem().reason().label());
+      fields.text("message", row.problem().getMessage());
     });
   }
 
-  private interface Fields<T> {
-    void write(RecordConsumer consumer, T row);
+  /** Writes a row, field by field in the order of the schema. */
+  private interface RowWriter<T> {
+    void write(Fields fields, T row);
   }
 
-  private static <T> String write(Path path, Configuration conf, List<T> rows, MessageType schema, Fields<T> fields)
+  private static <T> String write(Path path, Configuration conf, List<T> rows, MessageType schema, RowWriter<T> rowWriter)
       throws IOException {
     DigestedFile file = new DigestedFile(path, conf);
-    try (ParquetWriter<T> writer = writer(new Builder<T>(file, schema, fields), conf)) {
+    try (ParquetWriter<T> writer = writer(new Builder<T>(file, schema, rowWriter), conf)) {
       for (T row : rows) {
         writer.write(row);
       }
@@ -118,12 +117,12 @@ public final class Rows {
 
   private static final class Builder<T> extends ParquetWriter.Builder<T, Builder<T>> {
     private final MessageType schema;
-    private final Fields<T> fields;
+    private final RowWriter<T> rows;
 
-    Builder(DigestedFile file, MessageType schema, Fields<T> fields) {
+    Builder(DigestedFile file, MessageType schema, RowWriter<T> rows) {
       super(file);
       this.schema = schema;
-      this.fields = fields;
+      this.rows = rows;
     }
 
     @Override
@@ -135,6 +134,7 @@ public final class Rows {
     protected WriteSupport<T> getWriteSupport(Configuration conf) {
       return new WriteSupport<>() {
         private RecordConsumer consumer;
+        private Fields fields;
 
         @Override
         public WriteContext init(Configuration configuration) {
@@ -144,49 +144,61 @@ public final class Rows {
         @Override
         public void prepareForWrite(RecordConsumer recordConsumer) {
           consumer = recordConsumer;
+          fields = new Fields(schema, consumer);
         }
 
         @Override
         public void write(T row) {
           consumer.startMessage();
-          fields.write(consumer, row);
+          rows.write(fields, row);
           consumer.endMessage();
         }
       };
     }
   }
 
-  private static void text(RecordConsumer consumer, int index, String name, String value) {
-    consumer.startField(name, index);
-    consumer.addBinary(Binary.fromString(value));
-    consumer.endField(name, index);
-  }
-
-  private static void number(RecordConsumer consumer, int index, String name, float value) {
-    consumer.startField(name, index);
-    consumer.addFloat(value);
-    consumer.endField(name, index);
-  }
-
-  private static void whole(RecordConsumer consumer, int index, String name, int value) {
-    consumer.startField(name, index);
-    consumer.addInteger(value);
-    consumer.endField(name, index);
-  }
-
-  private static void numbers(RecordConsumer consumer, int index, String name, float[] values) {
-    consumer.startField(name, index);
-    consumer.startGroup();
-    if (values.length > 0) {
-      consumer.startField("list", 0);
-      for (float value : values) {
-        consumer.startGroup();
-        number(consumer, 0, "element", value);
-        consumer.endGroup();
-      }
-      consumer.endField("list", 0);
+  /** The fields of a row by name; Parquet's consumer wants their places in the schema too. */
+  private record Fields(MessageType schema, RecordConsumer consumer) {
+    void text(String name, String value) {
+      binary(name, Binary.fromString(value));
     }
-    consumer.endGroup();
-    consumer.endField(name, index);
+
+    void binary(String name, Binary value) {
+      field(name, () -> consumer.addBinary(value));
+    }
+
+    void number(String name, float value) {
+      field(name, () -> consumer.addFloat(value));
+    }
+
+    void whole(String name, int value) {
+      field(name, () -> consumer.addInteger(value));
+    }
+
+    /** Writes a list, of the three levels that Parquet has for it. */
+    void numbers(String name, float[] values) {
+      field(name, () -> {
+        consumer.startGroup();
+        if (values.length > 0) {
+          consumer.startField("list", 0);
+          for (float value : values) {
+            consumer.startGroup();
+            consumer.startField("element", 0);
+            consumer.addFloat(value);
+            consumer.endField("element", 0);
+            consumer.endGroup();
+          }
+          consumer.endField("list", 0);
+        }
+        consumer.endGroup();
+      });
+    }
+
+    private void field(String name, Runnable value) {
+      int place = schema.getFieldIndex(name);
+      consumer.startField(name, place);
+      value.run();
+      consumer.endField(name, place);
+    }
   }
 }

@@ -1,6 +1,5 @@
 package dev.featx.table;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.featx.source.Patience;
 import java.io.Serializable;
 
@@ -14,9 +13,4 @@ import java.io.Serializable;
  * @param patience with stores that do not answer
  */
 public record TableSettings(String featuresFolder, boolean logged, String quarantineFolder, String doneFolder, Patience patience)
-    implements Serializable {
-  public static TableSettings of(JsonNode run, Patience patience) {
-    return new TableSettings(run.get("featuresFolder").asText(), run.get("logged").asBoolean(),
-        run.get("quarantineFolder").asText(), run.get("doneFolder").asText(), patience);
-  }
-}
+    implements Serializable {}

@@ -1,6 +1,5 @@
 package dev.featx.task;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.featx.nets.Bits;
 import java.io.Serializable;
 
@@ -10,11 +9,6 @@ import java.io.Serializable;
  * @param threshold the threshold, or null for the mean of the image's own units
  */
 record Binarization(Float threshold) implements Serializable {
-  static Binarization of(JsonNode binarize) {
-    return new Binarization(
-        binarize.hasNonNull("threshold") ? (float) binarize.get("threshold").asDouble() : null);
-  }
-
   byte[] bits(float[] units) {
     return Bits.pack(units, 0, units.length, threshold == null ? mean(units) : threshold);
   }

@@ -1,7 +1,5 @@
 package dev.featx.task;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.featx.nets.Compilation;
 import dev.featx.nets.Detector;
 import dev.featx.nets.NetworkFile;
@@ -15,31 +13,25 @@ import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 
-/** What a driver asks of one executor before it runs nets in 8-bit integers: once to learn, once to judge. */
+/** What one executor does before a run in 8-bit integers: observe values, then compare with float32. */
 public final class Calibration {
   private static final float SAME_OVERLAP = 0.5f;
 
   private Calibration() {}
 
   /**
-   * Runs images through both nets in float32 and returns which values their layers took.
+   * Runs images through both nets in float32 and returns the values of their layers.
    *
    * @param settings the run's
    * @param nets with all values as outputs
    * @param shard the images
    * @param conf for Hadoop's file systems
-   * @return JSON: {"images": n, "detector": see {@link WatchedNetwork#seen}, "extractor": likewise}; those that did not
-   *     run, as no image came that far, are null
    */
-  public static String look(TaskSettings settings, RunNets nets, Shard shard, Configuration conf)
+  public static Observation observe(TaskSettings settings, RunNets nets, Shard shard, Configuration conf)
       throws IOException, InterruptedException {
     try (Watched watched = new Watched(settings, nets)) {
       List<Rows.Feature> rows = watched.process(shard, conf);
-      ObjectNode json = new ObjectMapper().createObjectNode();
-      json.put("images", rows.size());
-      json.set("detector", watched.detector == null ? null : watched.detector.seen());
-      json.set("extractor", watched.extractor.seen());
-      return json.toString();
+      return new Observation(rows.size(), watched.detector == null ? null : watched.detector.seen(), watched.extractor.seen());
     }
   }
 
@@ -51,10 +43,8 @@ public final class Calibration {
    * @param judged the nets that the run is to use
    * @param shard the images
    * @param conf for Hadoop's file systems
-   * @return JSON: {"images": n, "cosine": mean of the features' cosines, "lowestCosine": the least of them, "agreement":
-   *     share of images on which the same subject was found: none, or one of the same class whose boxes overlap by half}
    */
-  public static String compare(TaskSettings settings, RunNets plain, RunNets judged, Shard shard, Configuration conf)
+  public static Comparison compare(TaskSettings settings, RunNets plain, RunNets judged, Shard shard, Configuration conf)
       throws IOException, InterruptedException {
     Map<String, Rows.Feature> exact = new HashMap<>();
     try (Watched watched = new Watched(settings, plain)) {
@@ -76,12 +66,9 @@ public final class Calibration {
         count++;
       }
     }
-    ObjectNode json = new ObjectMapper().createObjectNode();
-    json.put("images", count).put("cosine", count == 0 ? 0 : sum / count).put("lowestCosine", count == 0 ? 0 : lowest);
-    // An image for which only one of the two found a subject is one on which they differ.
+    // An image on which only one of the two found a subject counts as a difference.
     int all = Math.max(rows.size(), count + exact.size());
-    json.put("agreement", all == 0 ? 0 : (double) same / all);
-    return json.toString();
+    return new Comparison(count, count == 0 ? 0 : sum / count, count == 0 ? 0 : lowest, all == 0 ? 0 : (double) same / all);
   }
 
   private static double cosine(float[] left, float[] right) {
@@ -97,7 +84,7 @@ public final class Calibration {
     return lengths > 0 ? product / lengths : leftSquare == rightSquare ? 1 : 0;
   }
 
-  /** The two nets in float32, which remember their values; freed at the end, since a run has no further use for them. */
+  /** The two nets in float32, which remember their values; freed at the end, since the run does not use them. */
   private static final class Watched implements AutoCloseable {
     private final TaskSettings settings;
     private final NetworkFile detectorFile;

@@ -1,6 +1,5 @@
 package dev.featx.task;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.Serializable;
 import org.opencv.core.Mat;
 import org.opencv.core.Size;
@@ -16,14 +15,6 @@ import org.opencv.imgproc.Imgproc;
  * @param swap whether the net wants RGB
  */
 record NetInput(float[] mean, float scale, boolean swap) implements Serializable {
-  static NetInput of(JsonNode input) {
-    float[] mean = new float[3];
-    for (int channel = 0; channel < 3; channel++) {
-      mean[channel] = (float) input.get("mean").get(channel).asDouble();
-    }
-    return new NetInput(mean, (float) input.get("scale").asDouble(), input.get("channels").asText().equals("RGB"));
-  }
-
   /**
    * Writes an image's numbers.
    *

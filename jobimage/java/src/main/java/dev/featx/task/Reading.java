@@ -12,40 +12,39 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.apache.hadoop.conf.Configuration;
 
-/** Reads a shard's images as {@link ShardTask} does, and nothing else: how fast a source is without nets. */
+/** Reads a shard's images as {@link ShardTask} does, without nets: to measure how fast a source is. */
 public final class Reading {
   private Reading() {}
 
-  /** Returns how many images were read, their bytes, and how many could not be read. */
-  public static long[] of(TaskSettings settings, Shard shard, Configuration conf) throws IOException, InterruptedException {
+  /** Returns what was read of a shard, without the time. */
+  public static ReadResult of(TaskSettings settings, Shard shard, Configuration conf) throws IOException, InterruptedException {
     ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, settings.compilation().cores()));
     Deque<Future<byte[]>> window = new ArrayDeque<>();
-    long[] found = new long[3];
+    ReadResult result = ReadResult.NONE;
     try (Images images = shard.part().open(settings.source(), conf)) {
       for (Image image = images.next(); image != null; image = images.next()) {
         window.add(pool.submit(image.content()::bytes));
         if (window.size() == 2 * settings.compilation().batch()) {
-          count(window.remove(), found);
+          result = result.plus(read(window.remove()));
         }
       }
       while (!window.isEmpty()) {
-        count(window.remove(), found);
+        result = result.plus(read(window.remove()));
       }
     } finally {
       pool.shutdownNow();
     }
-    return found;
+    return result;
   }
 
-  private static void count(Future<byte[]> read, long[] found) throws IOException, InterruptedException {
+  private static ReadResult read(Future<byte[]> content) throws IOException, InterruptedException {
     try {
-      found[1] += read.get().length;
-      found[0]++;
+      return new ReadResult(1, content.get().length, 0, 0);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof IOException cause) {
         throw cause;
       }
-      found[2]++;
+      return new ReadResult(0, 0, 1, 0);
     }
   }
 }

@@ -160,7 +160,7 @@ public final class ShardTask {
       float[] input = null;
       if (detector != null) {
         input = new float[detector.network().inputSize()];
-        settings.detectorInput().write(image, detector.network().inputShape(), input, 0);
+        settings.detector().input().write(image, detector.network().inputShape(), input, 0);
       }
       return new Decoded(key, image, input, pixels);
     } catch (ImageProblem | RuntimeException e) {
@@ -231,14 +231,14 @@ public final class ShardTask {
       for (int i = 0; i < batch.size(); i++) {
         System.arraycopy(batch.get(i).detectorInput(), 0, inputs, i * size, size);
       }
-      detections = detector.detect(inputs, batch.size(), settings.policy().threshold());
+      detections = detector.detect(inputs, batch.size(), settings.detector().policy().threshold());
     }
     List<Subject> subjects = new ArrayList<>();
     for (int i = 0; i < batch.size(); i++) {
       Mat pixels = batch.get(i).pixels();
       try {
         subjects.add(detections == null ? Subject.wholeImage(pixels.cols(), pixels.rows())
-            : settings.policy().choose(detections.get(i), pixels.cols(), pixels.rows()));
+            : settings.detector().policy().choose(detections.get(i), pixels.cols(), pixels.rows()));
       } catch (ImageProblem problem) {
         failures.add(new Rows.Failure(batch.get(i).key(), problem));
         subjects.add(null);
@@ -252,7 +252,7 @@ public final class ShardTask {
     float[] inputs = new float[images.size() * size];
     for (int i = 0; i < images.size(); i++) {
       Mat crop = images.get(i).pixels().submat(subjects.get(i).crop());
-      settings.extractorInput().write(crop, extractor.inputShape(), inputs, i * size);
+      settings.extractor().input().write(crop, extractor.inputShape(), inputs, i * size);
       crop.release();
     }
     float[][] outputs = extractor.forward(inputs, images.size());
@@ -260,8 +260,8 @@ public final class ShardTask {
       float[] feature = of(outputs[0], i, images.size());
       Mat pixels = images.get(i).pixels();
       // Of the feature itself, or of the layer that is the net's second output.
-      byte[] bits = settings.binarization() == null ? null
-          : settings.binarization().bits(of(outputs[outputs.length - 1], i, images.size()));
+      byte[] bits = settings.extractor().binarization() == null ? null
+          : settings.extractor().binarization().bits(of(outputs[outputs.length - 1], i, images.size()));
       features.add(
           new Rows.Feature(images.get(i).key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows()));
     }

@@ -1,12 +1,10 @@
 package dev.featx.task;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
 import dev.featx.image.Subject;
 import dev.featx.nets.Detection;
 import java.io.Serializable;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.opencv.core.Rect;
@@ -21,15 +19,6 @@ import org.opencv.core.Rect;
  * @param skip whether an image without a usable box is refused rather than taken whole
  */
 record SubjectPolicy(Set<Integer> classes, float threshold, float margin, float minArea, boolean skip) implements Serializable {
-  static SubjectPolicy of(JsonNode detector) {
-    Set<Integer> classes = new HashSet<>();
-    detector.path("classes").forEach(each -> classes.add(each.asInt()));
-    JsonNode crop = detector.get("crop");
-    return new SubjectPolicy(classes, (float) detector.get("scoreThreshold").asDouble(),
-        (float) crop.get("margin").asDouble(), (float) crop.get("minArea").asDouble(),
-        crop.get("fallback").asText().equals("skip"));
-  }
-
   /**
    * Chooses the best usable box.
    *

@@ -1,8 +1,6 @@
 package dev.featx.task;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.featx.contract.Contract;
 import dev.featx.nets.Compilation;
 import dev.featx.source.Patience;
 import dev.featx.source.ReadSettings;
@@ -10,47 +8,46 @@ import dev.featx.table.TableSettings;
 import java.io.Serializable;
 
 /**
- * What every shard of a run has in common, as the driver wrote it (featx_job/spark/session.py).
+ * What all tasks of a run share: parsed once, in the driver's JVM, and serialized with each task.
  *
- * @param detectorInput how pixels become the detector's input; null without a detector
- * @param policy how the subject is chosen; null without a detector
- * @param extractorInput how pixels become the extractor's input
- * @param binarization how features become bits, or null
- * @param maxPixels a larger image is not decoded
- * @param source how images are read
- * @param table where rows go
+ * @param detector how the detector is run; null without one
+ * @param extractor how the extractor is run
+ * @param maxPixels larger images are not decoded
  * @param shardsAtOnce shards that share an executor's memory
- * @param compilation how nets are made ready to run
+ * @param compilation how nets are compiled
+ * @param source how images are read
+ * @param table where rows go; null if nothing is written
  */
-public record TaskSettings(NetInput detectorInput, SubjectPolicy policy, NetInput extractorInput, Binarization binarization,
-    long maxPixels, ReadSettings source, TableSettings table, int shardsAtOnce, Compilation compilation)
-    implements Serializable {
+public record TaskSettings(DetectorSettings detector, ExtractorSettings extractor, long maxPixels, int shardsAtOnce,
+    Compilation compilation, ReadSettings source, TableSettings table) implements Serializable {
+  /**
+   * How the detector is run.
+   *
+   * @param input how pixels become its input
+   * @param policy which box is cropped
+   */
+  record DetectorSettings(NetInput input, SubjectPolicy policy) implements Serializable {}
 
-  /** Returns the same for nets made ready in another way. */
+  /**
+   * How the extractor is run.
+   *
+   * @param input how pixels become its input
+   * @param binarization how features become bits, or null
+   */
+  record ExtractorSettings(NetInput input, Binarization binarization) implements Serializable {}
+
+  /** Returns the same settings for nets that are compiled in another way. */
   TaskSettings with(Compilation other) {
-    return new TaskSettings(detectorInput, policy, extractorInput, binarization, maxPixels, source, table, shardsAtOnce, other);
+    return new TaskSettings(detector, extractor, maxPixels, shardsAtOnce, other, source, table);
   }
 
   /**
-   * Reads what the driver wrote.
+   * Parses the driver's settings.
    *
-   * @param json the text
-   * @param observer is told when a store is waited for
+   * @param json the document
+   * @param observer is notified while a store is waited for
    */
   public static TaskSettings read(String json, Patience.Observer observer) {
-    try {
-      JsonNode run = new ObjectMapper().readTree(json);
-      JsonNode detector = run.get("detector");
-      boolean detects = detector != null && !detector.isNull();
-      JsonNode extractor = run.get("extractor");
-      Patience patience = new Patience(run.get("patience").asLong(), observer);
-      return new TaskSettings(detects ? NetInput.of(detector.get("input")) : null, detects ? SubjectPolicy.of(detector) : null,
-          NetInput.of(extractor.get("input")), extractor.hasNonNull("binarize") ? Binarization.of(extractor.get("binarize")) : null,
-          run.get("maxPixels").asLong(), ReadSettings.of(run, patience), TableSettings.of(run, patience),
-          run.get("shardsAtOnce").asInt(), Compilation.of(run.get("engine").asText(), run.get("precision").asText(),
-              run.get("batch").asInt(), run.get("cores").asInt(), run.get("streams").asInt()));
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("the driver's settings are no JSON", e);
-    }
+    return Contract.read(json, TaskSettings.class, Patience.Observer.class, observer);
   }
 }

@@ -7,8 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
-import com.amazonaws.AmazonServiceException;
-import com.amazonaws.SdkClientException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.delta.kernel.exceptions.TableNotFoundException;
 import java.io.ByteArrayInputStream;
@@ -42,6 +40,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
+import software.amazon.awssdk.core.exception.SdkClientException;
+import software.amazon.awssdk.services.s3.model.S3Exception;
 
 /** What an exception means for a run follows from its Java class, whatever names its message holds. */
 class FailuresTest {
@@ -57,7 +58,7 @@ class FailuresTest {
         arguments(answer(403, "SignatureDoesNotMatch"), FailureClass.ACCESS_DENIED),
         arguments(answer(400, "ExpiredToken"), FailureClass.ACCESS_DENIED),
         arguments(answer(503, "SlowDown"), FailureClass.STORE_UNREACHABLE),
-        arguments(new SdkClientException("Unable to execute HTTP request"), FailureClass.STORE_UNREACHABLE),
+        arguments(SdkClientException.create("Unable to execute HTTP request"), FailureClass.STORE_UNREACHABLE),
         arguments(new AccessControlException("Permission denied"), FailureClass.ACCESS_DENIED),
         arguments(new KerberosAuthException("Login failure"), FailureClass.ACCESS_DENIED),
         arguments(new DSQuotaExceededException(1, 2), FailureClass.OUTPUT_FULL),
@@ -81,11 +82,8 @@ class FailuresTest {
         arguments(new IllegalStateException("surprise"), FailureClass.INTERNAL));
   }
 
-  private static AmazonServiceException answer(int status, String code) {
-    AmazonServiceException answer = new AmazonServiceException("refused");
-    answer.setStatusCode(status);
-    answer.setErrorCode(code);
-    return answer;
+  private static Throwable answer(int status, String code) {
+    return S3Exception.builder().statusCode(status).awsErrorDetails(AwsErrorDetails.builder().errorCode(code).build()).build();
   }
 
   private static RemoteException remote(Class<?> kind, String message) {

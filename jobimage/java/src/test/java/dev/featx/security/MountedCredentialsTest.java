@@ -23,7 +23,7 @@ class MountedCredentialsTest {
     Configuration conf = new Configuration(false);
     conf.set("fs.s3a.bucket.images.featx.credentials.dir", secret.toString());
     MountedCredentials credentials = new MountedCredentials(URI.create("s3a://images"), conf);
-    RunProblem problem = assertThrows(RunProblem.class, credentials::getCredentials);
+    RunProblem problem = assertThrows(RunProblem.class, credentials::resolveCredentials);
     assertEquals(FailureClass.SECRET_INCOMPLETE, problem.failureClass());
     assertEquals("Secret store has no key AWS_SECRET_ACCESS_KEY; add it to the Secret", problem.getMessage());
     assertFalse(problem.toString().contains("hidden"));

@@ -3,20 +3,25 @@ package dev.featx.source;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.net.httpserver.HttpServer;
+import dev.featx.security.MountedCredentials;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -26,20 +31,24 @@ class BucketObjectsTest {
   private static final long CHUNKS = 0; // as the server's own word for a body of unknown length
 
   private HttpServer server;
+  private Configuration conf;
   private BucketObjects objects;
+
+  @TempDir
+  private Path secret;
 
   @BeforeEach
   void begin() throws IOException {
+    Files.writeString(secret.resolve("AWS_ACCESS_KEY_ID"), "reader");
+    Files.writeString(secret.resolve("AWS_SECRET_ACCESS_KEY"), "secret");
     server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     server.start();
-    Configuration conf = new Configuration();
+    conf = new Configuration();
     conf.set("fs.s3a.endpoint", "http://127.0.0.1:" + server.getAddress().getPort());
     conf.set("fs.s3a.endpoint.region", "us-east-1");
-    conf.set("fs.s3a.path.style.access", "true");
-    conf.set("fs.s3a.bucket.probe", "0");
-    conf.set("fs.s3a.access.key", "reader");
-    conf.set("fs.s3a.secret.key", "secret");
-    conf.set("fs.s3a.impl.disable.cache", "true");
+    conf.set("fs.s3a.bucket.images.aws.credentials.provider", MountedCredentials.class.getName());
+    conf.set("fs.s3a.bucket.images.featx.credentials.dir", secret.toString());
+    conf.set("fs.s3a.bucket.public.aws.credentials.provider", "org.apache.hadoop.fs.s3a.AnonymousAWSCredentialsProvider");
     objects = new BucketObjects("images", conf);
   }
 
@@ -61,6 +70,30 @@ class BucketObjectsTest {
   void anObjectIsItsBytes() throws IOException {
     answers(200, CONTENT, CONTENT.length);
     assertArrayEquals(CONTENT, objects.whole("a b//c.jpg", 10).bytes());
+  }
+
+  @Test
+  void anAnonymousReaderSignsNothing() throws IOException {
+    server.createContext("/public/", exchange -> {
+      assertNull(exchange.getRequestURI().getQuery());
+      assertEquals("/public/a%20b//c.jpg", exchange.getRequestURI().getRawPath());
+      exchange.sendResponseHeaders(200, CONTENT.length);
+      exchange.getResponseBody().write(CONTENT);
+      exchange.close();
+    });
+    assertArrayEquals(CONTENT, new BucketObjects("public", conf).whole("a b//c.jpg", 10).bytes());
+  }
+
+  @Test
+  void aSessionTokenIsPartOfTheAddress() throws IOException {
+    Files.writeString(secret.resolve("AWS_SESSION_TOKEN"), "token");
+    server.createContext("/images/", exchange -> {
+      assertTrue(exchange.getRequestURI().getQuery().contains("X-Amz-Security-Token=token"));
+      exchange.sendResponseHeaders(200, CONTENT.length);
+      exchange.getResponseBody().write(CONTENT);
+      exchange.close();
+    });
+    assertArrayEquals(CONTENT, objects.whole("a.jpg", 10).bytes());
   }
 
   @Test

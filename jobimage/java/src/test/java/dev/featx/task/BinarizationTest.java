@@ -3,22 +3,22 @@ package dev.featx.task;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.featx.contract.Contract;
 import org.junit.jupiter.api.Test;
 
 class BinarizationTest {
   private static final float[] FEATURE = {4, 0, 0, 4, 0, 0, 0, 4, 4, 0};
 
   @Test
-  void bitsAreSetAboveTheFeaturesOwnMeanAndTheFirstUnitIsTheHighestBit() throws Exception {
-    Binarization binarization = Binarization.of(new ObjectMapper().readTree("{\"method\":\"imageMean\"}"));
+  void bitsAreSetAboveTheFeaturesOwnMeanAndTheFirstUnitIsTheHighestBit() {
+    Binarization binarization = Contract.read("{\"threshold\":null}", Binarization.class);
     assertNull(binarization.threshold());
     assertArrayEquals(new byte[] {(byte) 0b10010001, (byte) 0b10000000}, binarization.bits(FEATURE));
   }
 
   @Test
-  void aUnitThatEqualsTheThresholdIsNotAboveIt() throws Exception {
-    Binarization binarization = Binarization.of(new ObjectMapper().readTree("{\"method\":\"fixed\",\"threshold\":4.0}"));
+  void aUnitThatEqualsTheThresholdIsNotAboveIt() {
+    Binarization binarization = Contract.read("{\"threshold\":4.0}", Binarization.class);
     assertArrayEquals(new byte[2], binarization.bits(FEATURE));
   }
 

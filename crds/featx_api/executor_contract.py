@@ -1,0 +1,375 @@
+"""Everything the driver (Python) and the executors (Java) must agree on, written once.
+
+Executors get settings of their own instead of the resource: a field of the resource can be renamed without Java, and
+`featx_job.spark.task_settings` is the only place that translates. jobimage/contract holds a JSON Schema per document
+(`make generate`) and golden files that the tests of both sides read: Python must write and parse exactly these, and so
+must Java's records of the same names. Every field is always present; null stands for "none".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+#: Java class that reads and writes `file://` addresses for Hadoop.
+LOCAL_FILES_CLASS: Final = "dev.featx.source.LocalFiles"
+#: Java class that reads a bucket's credentials from a mounted Secret.
+CREDENTIALS_CLASS: Final = "dev.featx.security.MountedCredentials"
+#: Java class that an executor pod starts.
+EXECUTOR_CLASS: Final = "dev.featx.spark.Executor"
+#: System property of an executor: the engine to prepare before the run's nets arrive.
+PREPARE_PROPERTY: Final = "featx.prepare"
+#: System property: folder of OpenVINO's libraries.
+OPENVINO_PROPERTY: Final = "featx.openvino"
+#: Hadoop setting: CA bundles that JVMs trust, separated by commas.
+AUTHORITIES_SETTING: Final = "featx.authorities"
+#: Hadoop setting: Kerberos principal of the run.
+PRINCIPAL_SETTING: Final = "featx.kerberos.principal"
+#: Hadoop setting: keytab of the principal.
+KEYTAB_SETTING: Final = "featx.kerberos.keytab"
+#: Hadoop setting of a bucket: folder of the mounted Secret with its credentials.
+CREDENTIALS_SETTING: Final = "featx.credentials.dir"
+
+#: Timestamp after every cell of HBase: Java's Long.MAX_VALUE.
+END_OF_TIME: Final = 2**63 - 1
+
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Values = Annotated[tuple[float, float], Field(description="Lowest and highest value.")]
+
+
+class Document(BaseModel):
+    """A part of the contract: camelCase in JSON, unknown and missing fields refused on both sides."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the camelCase form, with every field."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def to_json(self) -> str:
+        """Return one line of JSON, with every field."""
+        return json.dumps(self.to_wire())
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Parse JSON, converting no types. Raises ValidationError."""
+        return cls.model_validate_json(text, strict=True)
+
+
+class NetInput(Document):
+    """How pixels become a net's input: (pixel - mean) * scale, channel by channel."""
+
+    mean: tuple[float, float, float] = Field(description="Mean of each channel, in the net's order.")
+    scale: float = Field(gt=0, description="Factor applied after the mean is subtracted.")
+    swap: bool = Field(description="Whether the net takes RGB; pixels are decoded as BGR.")
+
+
+class SubjectPolicy(Document):
+    """Which detected box is cropped, and with how much around it."""
+
+    classes: tuple[Count, ...] = Field(description="Classes of interest; all if empty.")
+    threshold: Share = Field(description="Lowest score of a usable box.")
+    margin: Share = Field(description="Widens the box by this share of its size on each side.")
+    min_area: Share = Field(description="Smallest share of the image that a usable box covers.")
+    skip: bool = Field(description="Whether an image without a usable box goes to quarantine, not to the extractor.")
+
+
+class DetectorSettings(Document):
+    """How the detector is run."""
+
+    input: NetInput
+    policy: SubjectPolicy
+
+
+class Binarization(Document):
+    """How a layer's units become bits."""
+
+    threshold: float | None = Field(description="The same for all units; null for the mean of the image's own units.")
+
+
+class ExtractorSettings(Document):
+    """How the extractor is run."""
+
+    input: NetInput
+    binarization: Binarization | None
+
+
+class Compilation(Document):
+    """How nets are compiled."""
+
+    engine: Literal["bigdl", "openvino"]
+    precision: Literal["f32", "bf16", "int8", "auto"]
+    batch: int = Field(ge=1, description="Images per forward.")
+    cores: int = Field(ge=1, description="Threads of an executor.")
+    streams: int = Field(ge=1, description="Batches that a net runs at the same time, sharing the cores.")
+
+
+class Patience(Document):
+    """How long to wait for a store that does not respond."""
+
+    seconds: int = Field(ge=1)
+
+
+class HBaseSnapshot(Document):
+    """A snapshot that is read instead of the table."""
+
+    name: str
+    root_dir: str = Field(description="Where HBase stores its files (hbase.rootdir).")
+    restore_dir: str = Field(description="Folder of the run's links to these files.")
+
+
+class HBaseTable(Document):
+    """The column of an HBase table that holds the images."""
+
+    quorum: str = Field(description="ZooKeeper's hosts; empty if a snapshot is read.")
+    znode: str
+    table: str
+    family: str
+    qualifier: str
+    since: Count = Field(description="Older cells are skipped, in milliseconds.")
+    until: Count = Field(
+        description="Cells of this time or later are skipped, in milliseconds; `END_OF_TIME` for none."
+    )
+    snapshot: HBaseSnapshot | None
+
+
+class ReadSettings(Document):
+    """How a run's source is read."""
+
+    max_bytes: int = Field(ge=1, description="Larger images go to quarantine unread.")
+    hbase: HBaseTable | None
+    patience: Patience
+
+
+class TableSettings(Document):
+    """Where a run's executors write. Folders are addresses of Hadoop."""
+
+    features_folder: str
+    logged: bool = Field(description="Whether a log names the table's files, so that each has a unique name.")
+    quarantine_folder: str
+    done_folder: str = Field(description="Where a finished shard is marked.")
+    patience: Patience
+
+
+class TaskSettings(Document):
+    """What all tasks of a run share."""
+
+    detector: DetectorSettings | None
+    extractor: ExtractorSettings
+    max_pixels: int = Field(ge=1, description="Larger images go to quarantine undecoded.")
+    shards_at_once: int = Field(ge=1, description="Shards that share an executor's memory.")
+    compilation: Compilation
+    source: ReadSettings
+    table: TableSettings | None = Field(description="Null if nothing is written.")
+
+
+StoredObject = Annotated[tuple[str, Count], Field(description="Key, and size in bytes as listed.")]
+RowRange = Annotated[
+    tuple[str, str], Field(description="First row, and the row after the last, in hex; empty for an open end.")
+]
+
+
+class PackedSettings(Document):
+    """How files that hold many images are read."""
+
+    format: Literal["tar", "sequenceFile", "parquet", "delta"]
+    members: str = Field(description="Glob of the members of a tar that are images.")
+    name_column: str
+    content_column: str
+
+
+class ObjectsLine(Document):
+    """A shard of stored objects, each an image."""
+
+    kind: Literal["objects"] = "objects"
+    index: Count
+    base: str = Field(description="Prefix that makes a key an address of Hadoop.")
+    objects: tuple[StoredObject, ...]
+
+
+class PackedLine(Document):
+    """A shard of files that hold many images each."""
+
+    kind: Literal["packed"] = "packed"
+    index: Count
+    base: str = Field(description="Prefix that makes a key an address of Hadoop.")
+    objects: tuple[StoredObject, ...]
+    packed: PackedSettings
+
+
+class RangesLine(Document):
+    """A shard of rows of an HBase table."""
+
+    kind: Literal["ranges"] = "ranges"
+    index: Count
+    ranges: tuple[RowRange, ...]
+    since: Count = Field(description="Older cells are skipped, in milliseconds.")
+    limit: Count = Field(description="Most rows of each range; 0 for all.")
+
+
+ShardLine = Annotated[ObjectsLine | PackedLine | RangesLine, Field(discriminator="kind")]
+
+
+class KeyRange(Document):
+    """Smallest and largest key of a file's rows, in the order of code points; null without rows."""
+
+    first: str | None
+    last: str | None
+
+    @property
+    def bounds(self) -> tuple[str, str] | None:
+        """Both keys, or None without rows."""
+        return None if self.first is None or self.last is None else (self.first, self.last)
+
+
+class ShardResult(Document):
+    """The result of a shard: what an executor returns, and the content of the shard's mark."""
+
+    index: Count
+    file: str = Field(description="Name of the table's file.")
+    features: Count = Field(description="Rows of the table.")
+    failures: Count = Field(description="Rows of the quarantine.")
+    bytes: Count = Field(description="Size of the table's file.")
+    failure_bytes: Count = Field(description="Size of the quarantine's file; 0 without one.")
+    sha256: str = Field(description="Digest of the table's file.")
+    failure_sha256: str = Field(description="Digest of the quarantine's file; empty without one.")
+    precision: str = Field(description="Precision that features were computed in.")
+    keys: KeyRange
+
+    @property
+    def images(self) -> int:
+        """Images that are finished with the shard."""
+        return self.features + self.failures
+
+    @property
+    def quarantine_file(self) -> str:
+        """Name of the shard's file in the quarantine."""
+        return part_file(self.index)
+
+
+class ReplacementTask(Document):
+    """A file of a table that may hold rows for keys of newer files."""
+
+    path: str = Field(description="Of the old file in its log.")
+    old: str = Field(description="Address of the old file.")
+    newer: tuple[str, ...] = Field(description="Addresses of the newer files.")
+    file: str = Field(description="Name of the file that replaces the old one.")
+
+
+class RewrittenFile(Document):
+    """A file of a table without the rows that newer files have."""
+
+    file: str
+    rows: Count
+    bytes: Count
+    sha256: str
+    keys: KeyRange
+
+
+class ReplacementResult(Document):
+    """The result of a replacement."""
+
+    path: str = Field(description="Of the old file in its log.")
+    removed: Count = Field(description="Rows that newer files have.")
+    rewritten: RewrittenFile | None = Field(description="Null if no rows were removed.")
+
+
+class ReadResult(Document):
+    """The result of reading shards without running nets."""
+
+    images: Count
+    bytes: Count
+    unreadable: Count
+    seconds: float = Field(ge=0)
+
+
+class SeenValues(Document):
+    """Values that a net took on images."""
+
+    input: Values
+    outputs: tuple[Values, ...]
+
+
+class Observation(Document):
+    """Values of both nets, to choose 8-bit integers by. Null for a net that no image reached."""
+
+    images: Count
+    detector: SeenValues | None
+    extractor: SeenValues | None
+
+
+class Comparison(Document):
+    """How far nets in integers are from nets in float32."""
+
+    images: Count
+    cosine: float = Field(description="Mean cosine of features.")
+    lowest_cosine: float
+    agreement: Share = Field(description="Share of images with the same subject.")
+
+
+class Column(Document):
+    """A column of a table."""
+
+    name: str
+    type: Literal["string", "float", "integer", "binary", "floats"]
+    nullable: bool
+
+
+#: Columns of the table of features.
+FEATURE_COLUMNS: Final = (
+    Column(name="key", type="string", nullable=False),
+    Column(name="x0", type="float", nullable=False),
+    Column(name="y0", type="float", nullable=False),
+    Column(name="x1", type="float", nullable=False),
+    Column(name="y1", type="float", nullable=False),
+    Column(name="score", type="float", nullable=True),
+    Column(name="class", type="integer", nullable=True),
+    Column(name="feature", type="floats", nullable=False),
+    Column(name="bits", type="binary", nullable=True),
+    Column(name="width", type="integer", nullable=False),
+    Column(name="height", type="integer", nullable=False),
+)
+#: Columns of the quarantine.
+QUARANTINE_COLUMNS: Final = tuple(
+    Column(name=name, type="string", nullable=False) for name in ("key", "stage", "reason", "message")
+)
+
+
+class Columns(Document):
+    """The columns of both tables."""
+
+    features: tuple[Column, ...] = FEATURE_COLUMNS
+    quarantine: tuple[Column, ...] = QUARANTINE_COLUMNS
+
+
+def part_file(index: int) -> str:
+    """Return the name of a shard's file, whoever writes it."""
+    return f"part-{index:05}.parquet"
+
+
+def mark_file(index: int) -> str:
+    """Return the name of a shard's mark."""
+    return f"{index:05}.json"
+
+
+class FileNames(Document):
+    """The names of a shard's files."""
+
+    index: Count
+    part: str
+    mark: str
+
+    @classmethod
+    def of(cls, index: int) -> FileNames:
+        """Return the names of a shard's files."""
+        return cls(index=index, part=part_file(index), mark=mark_file(index))

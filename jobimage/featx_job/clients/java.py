@@ -1,0 +1,61 @@
+"""The way to Java, and the only file that uses private attributes of PySpark, which has no public way to its JVM.
+
+`CHECKED` is the PySpark version whose private attributes were read; a test compares it with the one that is installed.
+All that talk to Java share one JVM: a Spark context that starts later runs in it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark import SparkConf, SparkContext
+
+CHECKED = "3.5.9"
+
+
+def start(settings: Mapping[str, str]) -> None:
+    """Start the JVM, unless it runs already.
+
+    Args:
+        settings: Spark's settings, which include the JVM's options.
+
+    Raises:
+        RuntimeError: The JVM does not start.
+    """
+    SparkContext._ensure_initialized(conf=spark_conf(settings))
+
+
+def is_running() -> bool:
+    """Return whether the JVM was started."""
+    return SparkContext._gateway is not None
+
+
+def packages() -> Any:
+    """Return the package dev.featx of the running JVM."""
+    jvm: Any = SparkContext._jvm
+    return jvm.dev.featx
+
+
+def context(spark: SparkContext) -> Any:
+    """Return the JavaSparkContext of a Spark context."""
+    return spark._jsc
+
+
+def stop(seconds: float) -> None:
+    """Stop the JVM and wait until it has ended; it writes its class archive at the end.
+
+    Args:
+        seconds: How long to wait.
+
+    Raises:
+        subprocess.TimeoutExpired: It did not end in time.
+    """
+    gateway: Any = SparkContext._gateway
+    gateway.proc.stdin.close()
+    gateway.proc.wait(seconds)
+
+
+def spark_conf(settings: Mapping[str, str]) -> SparkConf:
+    """Return settings as Spark takes them, without the defaults of the machine."""
+    return SparkConf(loadDefaults=False).setAll(list(settings.items()))

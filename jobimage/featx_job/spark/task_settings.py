@@ -1,0 +1,77 @@
+"""Translates the resource into the executors' own settings; nothing else passes a field of the resource to Java."""
+
+from __future__ import annotations
+
+from featx_api import executor_contract as executor
+from featx_api import nets
+from featx_api.spec import FeatureExtractionSpec
+
+from featx_job.source import hbase
+from featx_job.spark.memory import Sizes
+from featx_job.spark.settings import shards_at_once
+from featx_job.table.output import OutputFolders
+
+MEGAPIXEL = 1_000_000
+MEBIBYTE = 1024 * 1024
+
+
+def task_settings(
+    spec: FeatureExtractionSpec, sizes: Sizes, cores: int, folders: OutputFolders | None
+) -> executor.TaskSettings:
+    """Return what all tasks of a run share.
+
+    Args:
+        spec: The run's.
+        sizes: Batch and streams of an executor.
+        cores: Threads of an executor.
+        folders: Where executors write; None if they write nothing.
+    """
+    patience = executor.Patience(seconds=spec.execution.store_timeout_seconds)
+    return executor.TaskSettings(
+        detector=_detector(spec.detector) if spec.detector else None,
+        extractor=executor.ExtractorSettings(
+            input=_input(spec.extractor.input),
+            binarization=_binarization(spec.extractor.binarize) if spec.extractor.binarize else None,
+        ),
+        max_pixels=spec.limits.megapixels * MEGAPIXEL,
+        shards_at_once=shards_at_once(sizes),
+        compilation=executor.Compilation(
+            engine=spec.engine, precision=spec.precision, batch=sizes.batch, cores=cores, streams=sizes.streams
+        ),
+        source=executor.ReadSettings(
+            max_bytes=spec.limits.mebibytes * MEBIBYTE,
+            hbase=hbase.table_settings(spec.source.hbase, spec.output.uri) if spec.source.hbase else None,
+            patience=patience,
+        ),
+        table=_table(folders, patience) if folders else None,
+    )
+
+
+def _detector(detector: nets.Detector) -> executor.DetectorSettings:
+    policy = executor.SubjectPolicy(
+        classes=tuple(detector.classes),
+        threshold=detector.score_threshold,
+        margin=detector.crop.margin,
+        min_area=detector.crop.min_area,
+        skip=detector.crop.fallback == "skip",
+    )
+    return executor.DetectorSettings(input=_input(detector.input), policy=policy)
+
+
+def _input(given: nets.NetInput) -> executor.NetInput:
+    first, second, third = given.mean
+    return executor.NetInput(mean=(first, second, third), scale=given.scale, swap=given.channels == "RGB")
+
+
+def _binarization(binarize: nets.Binarize) -> executor.Binarization:
+    return executor.Binarization(threshold=binarize.threshold if binarize.method == "fixed" else None)
+
+
+def _table(folders: OutputFolders, patience: executor.Patience) -> executor.TableSettings:
+    return executor.TableSettings(
+        features_folder=folders.features,
+        logged=folders.logged,
+        quarantine_folder=folders.quarantine,
+        done_folder=folders.done,
+        patience=patience,
+    )

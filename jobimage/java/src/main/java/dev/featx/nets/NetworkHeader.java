@@ -1,0 +1,75 @@
+package dev.featx.nets;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * The header of a network file (crds/featx_api/network_header.py).
+ *
+ * @param name the net's own name, which may be empty
+ * @param input the net's input
+ * @param outputs names of the layers whose outputs are the net's
+ * @param outputShapes shape of each output, without the batch axis
+ * @param ownOutputs how many outputs are the net's own; null for all
+ * @param onnx the net in ONNX, or null
+ * @param layers in the order in which they run, or null
+ * @param ranges lowest and highest value of layers, or null
+ * @param detection the last part of an SSD, or null
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+record NetworkHeader(String name, Input input, List<String> outputs, List<int[]> outputShapes, Integer ownOutputs, OnnxModel onnx,
+    List<JsonNode> layers, Map<String, float[]> ranges, SingleShot detection) {
+  NetworkHeader {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(input, "input");
+    Objects.requireNonNull(outputs, "outputs");
+    Objects.requireNonNull(outputShapes, "outputShapes");
+    if ((onnx == null) == (layers == null)) {
+      throw new IllegalArgumentException("a net is either its layers or an ONNX model");
+    }
+  }
+
+  /**
+   * The net's input.
+   *
+   * @param name by which layers refer to it
+   * @param shape channels, height, width
+   */
+  record Input(String name, int[] shape) {}
+
+  /**
+   * A whole ONNX model among the weights.
+   *
+   * @param offset in bytes, from the start of the weights
+   * @param length in bytes
+   */
+  record OnnxModel(int offset, int length) {}
+
+  /**
+   * Float32 values among the weights.
+   *
+   * @param offset in bytes, from the start of the weights
+   * @param shape of the array
+   */
+  record Array(long offset, int[] shape) {}
+
+  /**
+   * The last part of an SSD.
+   *
+   * @param classes number of classes
+   * @param background the class that is no object; -1 for none
+   * @param nmsThreshold boxes of a class that overlap more are duplicates
+   * @param topK most boxes of a class
+   * @param keepTopK most boxes of an image
+   * @param confidenceThreshold the net's own, which a run's replaces
+   * @param varianceInTarget whether the net learned values that are scaled already
+   * @param scores how confidences become scores
+   * @param priors the prior boxes
+   * @param variances by which values are scaled
+   */
+  record SingleShot(int classes, int background, float nmsThreshold, int topK, int keepTopK, float confidenceThreshold,
+      boolean varianceInTarget, String scores, Array priors, Array variances) {}
+}

@@ -1,0 +1,67 @@
+package dev.featx.security;
+
+import java.net.URI;
+import org.apache.hadoop.conf.Configuration;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
+import software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider;
+import software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider;
+import software.amazon.awssdk.core.exception.SdkClientException;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.regions.providers.DefaultAwsRegionProviderChain;
+
+/**
+ * S3A's settings of one bucket, for what Featx does there without S3A.
+ *
+ * @param bucket its name
+ * @param conf the run's settings
+ */
+public record BucketSettings(String bucket, Configuration conf) {
+  private static final String PROVIDER = "aws.credentials.provider";
+  private static final String ANONYMOUS = "org.apache.hadoop.fs.s3a.AnonymousAWSCredentialsProvider";
+
+  /** Returns a setting of this bucket, or that of all buckets, or null. */
+  public String get(String name) {
+    return conf.getTrimmed("fs.s3a.bucket." + bucket + "." + name, conf.getTrimmed("fs.s3a." + name));
+  }
+
+  /** Returns the store's endpoint, or null for AWS. */
+  public URI endpoint() {
+    String endpoint = get("endpoint");
+    return endpoint == null || endpoint.isEmpty() ? null : URI.create(endpoint);
+  }
+
+  /** Returns the region to sign for. */
+  public Region region() {
+    String region = get("endpoint.region");
+    if (region != null && !region.isEmpty()) {
+      return Region.of(region);
+    }
+    try {
+      return new DefaultAwsRegionProviderChain().getRegion();
+    } catch (SdkClientException e) {
+      return Region.US_EAST_1;
+    }
+  }
+
+  /**
+   * Returns what the client authenticates with, or null for anonymous access.
+   *
+   * @throws IllegalArgumentException if the provider is not one that featx_job.clients.s3_settings names
+   */
+  public AwsCredentialsProvider credentials() {
+    String provider = get(PROVIDER);
+    if (MountedCredentials.class.getName().equals(provider)) {
+      return new MountedCredentials(URI.create("s3a://" + bucket), conf);
+    }
+    if (EnvironmentVariableCredentialsProvider.class.getName().equals(provider)) {
+      return EnvironmentVariableCredentialsProvider.create();
+    }
+    if (DefaultCredentialsProvider.class.getName().equals(provider)) {
+      return DefaultCredentialsProvider.create();
+    }
+    if (ANONYMOUS.equals(provider)) {
+      return null;
+    }
+    throw new IllegalArgumentException("fs.s3a." + PROVIDER + " of bucket " + bucket + " is " + provider);
+  }
+}

@@ -1,0 +1,99 @@
+package dev.featx.source;
+
+import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonFormat;
+import com.fasterxml.jackson.annotation.JsonSubTypes;
+import com.fasterxml.jackson.annotation.JsonTypeInfo;
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
+
+/** A shard as the driver writes it: a line of JSON, whose kind says where its images are. */
+@JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "kind")
+@JsonSubTypes({@JsonSubTypes.Type(name = "objects", value = ShardLine.ObjectsLine.class),
+    @JsonSubTypes.Type(name = "packed", value = ShardLine.PackedLine.class),
+    @JsonSubTypes.Type(name = "ranges", value = ShardLine.RangesLine.class)})
+sealed interface ShardLine {
+  /** Returns the shard's place in the run's list. */
+  int index();
+
+  /** Returns where its images are. */
+  Images.Part part();
+
+  /**
+   * An object as the driver listed it.
+   *
+   * @param key by which the table names it
+   * @param size in bytes
+   */
+  @JsonFormat(shape = JsonFormat.Shape.ARRAY)
+  record ListedObject(String key, long size) {
+    @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
+    static ListedObject of(JsonNode pair) {
+      if (pair.size() != 2 || !pair.get(0).isTextual() || !pair.get(1).isIntegralNumber()) {
+        throw new IllegalArgumentException("not a key and a size: " + pair);
+      }
+      return new ListedObject(pair.get(0).asText(), pair.get(1).asLong());
+    }
+  }
+
+  /**
+   * Rows of an HBase table, in hexadecimal digits.
+   *
+   * @param start the first row; empty for the table's first
+   * @param stop the row after the last; empty for the table's end
+   */
+  @JsonFormat(shape = JsonFormat.Shape.ARRAY)
+  record RowRange(String start, String stop) {
+    @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
+    static RowRange of(JsonNode pair) {
+      if (pair.size() != 2 || !pair.get(0).isTextual() || !pair.get(1).isTextual()) {
+        throw new IllegalArgumentException("not two rows: " + pair);
+      }
+      return new RowRange(pair.get(0).asText(), pair.get(1).asText());
+    }
+  }
+
+  /**
+   * A shard of stored objects, each an image.
+   *
+   * @param index its place in the run's list
+   * @param base prefix that makes a key an address of Hadoop
+   * @param objects in the order of the rows
+   */
+  record ObjectsLine(int index, String base, List<ListedObject> objects) implements ShardLine {
+    @Override
+    public Images.Part part() {
+      return StoredObjects.of(base, objects);
+    }
+  }
+
+  /**
+   * A shard of files that hold many images each.
+   *
+   * @param index its place in the run's list
+   * @param base prefix that makes a key an address of Hadoop
+   * @param objects the files, in the order of the rows
+   * @param packed how they are read
+   */
+  record PackedLine(int index, String base, List<ListedObject> objects, PackedSettings packed) implements ShardLine {
+    @Override
+    public Images.Part part() {
+      return new PackedImages(StoredObjects.of(base, objects).objects(), packed);
+    }
+  }
+
+  /**
+   * A shard of rows of an HBase table.
+   *
+   * @param index its place in the run's list
+   * @param ranges in the order of the rows
+   * @param since older cells are skipped, in milliseconds
+   * @param limit most rows of each range; 0 for all
+   */
+  record RangesLine(int index, List<RowRange> ranges, long since, int limit) implements ShardLine {
+    @Override
+    public Images.Part part() {
+      return HBaseRows.of(ranges, since, limit);
+    }
+  }
+}

@@ -1,0 +1,13 @@
+package dev.featx.table;
+
+import java.util.List;
+
+/**
+ * A file of a table that may hold rows for keys of newer files.
+ *
+ * @param path of the old file in its log
+ * @param old address of the old file
+ * @param newer addresses of the newer files
+ * @param file name of the file that replaces the old one
+ */
+public record ReplacementTask(String path, String old, List<String> newer, String file) {}

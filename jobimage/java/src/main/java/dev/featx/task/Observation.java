@@ -1,0 +1,13 @@
+package dev.featx.task;
+
+import dev.featx.nets.SeenValues;
+import java.io.Serializable;
+
+/**
+ * Values of both nets, to choose 8-bit integers by.
+ *
+ * @param images that reached the extractor
+ * @param detector null without one, or if no image reached it
+ * @param extractor null if no image reached it
+ */
+public record Observation(int images, SeenValues detector, SeenValues extractor) implements Serializable {}

@@ -1,0 +1,61 @@
+package dev.featx.source;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.featx.contract.Contract;
+import dev.featx.contract.GoldenFiles;
+import org.junit.jupiter.api.Test;
+
+/** Shards and the table of HBase are parsed exactly as in the golden files that Python's tests read. */
+class SourceContractTest {
+  private static ShardLine line(String name) {
+    return GoldenFiles.assertParsed(name, json -> Contract.read(json, ShardLine.class));
+  }
+
+  @Test
+  void aShardOfObjectsIsParsedWhole() {
+    StoredObjects part = (StoredObjects) line("shard-line.objects.json").part();
+    assertEquals(new StoredObjects.StoredObject("shoes/2 ü\"\\.png", "s3a://images/shoes/2 ü\"\\.png", 5_000_000_000L),
+        part.objects().get(1));
+    assertEquals(3, Shard.read(GoldenFiles.read("shard-line.objects.json")).index());
+  }
+
+  @Test
+  void aShardOfPackedFilesIsParsedWhole() {
+    PackedImages part = (PackedImages) line("shard-line.packed.json").part();
+    assertEquals("hdfs://namenode:8020/archives/a.tar", part.files().get(0).uri());
+    assertEquals(new PackedSettings(PackedSettings.Format.SEQUENCE_FILE, "*.{jpg,png}", "key", "image"), part.settings());
+  }
+
+  @Test
+  void aShardOfRangesIsParsedWhole() {
+    HBaseRows part = (HBaseRows) line("shard-line.ranges.json").part();
+    assertArrayEquals(new byte[] {10, 0, -1}, part.ranges().get(1).start());
+    assertEquals(1_793_491_200_500L, part.since());
+    assertEquals(64, part.limit());
+  }
+
+  @Test
+  void aShardOfAnUnknownKindOrWithAnOddObjectIsRefused() {
+    String json = GoldenFiles.read("shard-line.objects.json");
+    for (String changed : new String[] {json.replace("\"objects\",", "\"others\","), json.replace(", 20480]", "]"),
+        json.replace("20480", "20480, 1"), json.replace("20480", "\"20480\"")}) {
+      assertThrows(IllegalArgumentException.class, () -> Shard.read(changed), changed);
+    }
+  }
+
+  @Test
+  void theTableOfHBaseIsParsedWhole() {
+    HBaseTable table = GoldenFiles.assertParsed("hbase-table.json", json -> Contract.read(json, HBaseTable.class));
+    assertEquals("hdfs://namenode:8020/hbase", table.snapshot().rootDir());
+  }
+
+  @Test
+  void filesAreNamedAsTheDriverExpects() {
+    Shard shard = new Shard(GoldenFiles.tree("file-names.json").get("index").asInt(), null);
+    assertEquals(GoldenFiles.tree("file-names.json").get("part").asText(), shard.fileName());
+    assertEquals(GoldenFiles.tree("file-names.json").get("mark").asText(), shard.doneName());
+  }
+}

@@ -1,0 +1,70 @@
+package dev.featx.table;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.featx.contract.Contract;
+import dev.featx.contract.GoldenFiles;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.parquet.schema.LogicalTypeAnnotation;
+import org.apache.parquet.schema.MessageType;
+import org.apache.parquet.schema.Type;
+import org.junit.jupiter.api.Test;
+
+/** What is written for a table is exactly what the golden files say, which Python's tests read too. */
+class TableContractTest {
+  private static final String DIGEST = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+
+  @Test
+  void theResultOfAShardIsWrittenWhole() {
+    KeyRange keys = KeyRange.NONE.with("shoes/2.jpg").with("shoes/ü.jpg").with("shoes/1.jpg");
+    GoldenFiles.assertWritten("shard-result.json", new ShardResult(7, "part-00007-0b0e7f2a.parquet", 31, 1, 5_000_000_000L, 812,
+        DIGEST, "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", "bf16", keys));
+    GoldenFiles.assertWritten("shard-result.empty.json",
+        new ShardResult(8, "part-00008.parquet", 0, 0, 1024, 0, DIGEST, "", "f32", KeyRange.NONE));
+  }
+
+  @Test
+  void aReplacementIsParsedAndItsResultWrittenWhole() {
+    ReplacementTask task =
+        GoldenFiles.assertParsed("replacement-task.json", json -> Contract.read(json, ReplacementTask.class));
+    KeyRange keys = KeyRange.NONE.with("z").with("a");
+    GoldenFiles.assertWritten("replacement-result.json", new ReplacementResult(task.path(), 2,
+        new ReplacementResult.RewrittenFile(task.file(), 30, 65536, DIGEST, keys)));
+    GoldenFiles.assertWritten("replacement-result.untouched.json", new ReplacementResult("part-00002.parquet", 0, null));
+  }
+
+  @Test
+  void columnsAreThoseOfTheContract() {
+    assertEquals(columns("features"), columns(Rows.FEATURES));
+    assertEquals(columns("quarantine"), columns(Rows.FAILURES));
+  }
+
+  private static List<String> columns(String table) {
+    List<String> columns = new ArrayList<>();
+    for (JsonNode column : GoldenFiles.tree("columns.json").get(table)) {
+      columns.add(column.get("name").asText() + " " + column.get("type").asText() + (column.get("nullable").asBoolean() ? "?" : ""));
+    }
+    return columns;
+  }
+
+  private static List<String> columns(MessageType schema) {
+    return schema.getFields().stream()
+        .map(field -> field.getName() + " " + kind(field) + (field.isRepetition(Type.Repetition.OPTIONAL) ? "?" : "")).toList();
+  }
+
+  private static String kind(Type field) {
+    if (!field.isPrimitive()) {
+      Type element = field.asGroupType().getType("list").asGroupType().getType("element");
+      assertEquals(LogicalTypeAnnotation.listType(), field.getLogicalTypeAnnotation());
+      return kind(element) + "s";
+    }
+    return switch (field.asPrimitiveType().getPrimitiveTypeName()) {
+      case FLOAT -> "float";
+      case INT32 -> "integer";
+      case BINARY -> field.getLogicalTypeAnnotation() == null ? "binary" : "string";
+      default -> "unknown";
+    };
+  }
+}

@@ -1,0 +1,60 @@
+package dev.featx.task;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.featx.contract.GoldenFiles;
+import dev.featx.nets.Compilation;
+import dev.featx.nets.Engine;
+import dev.featx.nets.SeenValues;
+import dev.featx.source.Patience;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+/** Settings are parsed, and results written, exactly as in the golden files that Python's tests read. */
+class TaskContractTest {
+  private static final Patience.Observer NOBODY = what -> {};
+
+  @Test
+  void settingsAreParsedWhole() {
+    TaskSettings settings = GoldenFiles.assertParsed("task-settings.json", json -> TaskSettings.read(json, NOBODY));
+    assertEquals(new SubjectPolicy(Set.of(3, 7), 0.6f, 0.2f, 0.05f, true), settings.detector().policy());
+    assertArrayEquals(new float[] {104, 117, 123}, settings.detector().input().mean());
+    assertEquals(0.25f, settings.extractor().binarization().threshold());
+    assertEquals(new Compilation(Engine.OPENVINO, "bf16", 8, 6, 4), settings.compilation());
+    assertEquals(90, settings.table().patience().seconds());
+    assertSame(NOBODY, settings.source().patience().observer());
+  }
+
+  @Test
+  void whatARunDoesWithoutIsNull() {
+    TaskSettings settings = GoldenFiles.assertParsed("task-settings.least.json", json -> TaskSettings.read(json, NOBODY));
+    assertNull(settings.detector());
+    assertNull(settings.table());
+    assertNull(settings.extractor().binarization());
+  }
+
+  @Test
+  void valuesOfOtherTypesAreRefused() {
+    String json = GoldenFiles.read("task-settings.json");
+    for (String[] change : new String[][] {{"40000000", "\"40000000\""}, {"40000000", "4.5"}, {"40000000", "null"},
+        {"\"openvino\"", "\"tensorflow\""}, {"\"logged\": true", "\"logged\": 1"}}) {
+      String changed = json.replace(change[0], change[1]);
+      assertThrows(IllegalArgumentException.class, () -> TaskSettings.read(changed, NOBODY), change[1]);
+    }
+  }
+
+  @Test
+  void resultsAreWrittenWhole() {
+    GoldenFiles.assertWritten("read-result.json",
+        new ReadResult(999, 4_999_999_999L, 2, 0).plus(new ReadResult(1, 1, 0, 0)).in(12.5));
+    GoldenFiles.assertWritten("comparison.json", new Comparison(64, 0.9921875, 0.875, 0.953125));
+    SeenValues detector = new SeenValues(new float[] {-123.5f, 151}, new float[][] {{0, 6.5f}, {-1.25f, 0.75f}});
+    SeenValues extractor = new SeenValues(new float[] {-1, 1}, new float[][] {{0, 14.5f}});
+    GoldenFiles.assertWritten("observation.json", new Observation(64, detector, extractor));
+    GoldenFiles.assertWritten("observation.unused.json", new Observation(0, null, null));
+  }
+}

@@ -1,0 +1,106 @@
+"""The executor contract in Python: schemas are up to date, and golden files are exactly what models read and write.
+
+Java's side of the same golden files: jobimage/java/src/test/java, GoldenFiles.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from featx_api import executor_contract
+from featx_api.executor_contract import Columns, FileNames, ShardResult, TaskSettings
+from featx_api.schemas import DOCUMENTS, schemas
+from pydantic import ValidationError
+
+ROOT = Path(__file__).parents[3]
+CONTRACT = ROOT / "jobimage/contract"
+GOLDEN = sorted((CONTRACT / "golden").iterdir())
+JAVA = ROOT / "jobimage/java/src/main/java"
+
+
+# Documents that Java never gets, or in which a field may be absent: such a field can't be missed when it is misnamed.
+OPTIONAL = {"columns": {("features",), ("quarantine",)}}
+OPEN = {("ranges",)}  # maps by names of layers
+
+
+def document(path: Path) -> Any:
+    """Returns a golden file's JSON."""
+    return json.loads(path.read_text())
+
+
+def test_the_schemas_are_generated() -> None:
+    assert {path.name: path.read_text() for path in CONTRACT.glob("*.schema.json")} == schemas()
+
+
+def test_every_document_has_a_golden_file() -> None:
+    assert {path.name.split(".")[0] for path in GOLDEN} == set(DOCUMENTS)
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name)
+def test_a_golden_file_is_what_its_model_reads_and_writes(path: Path) -> None:
+    name = path.name.split(".")[0]
+    model = DOCUMENTS[name].validate_json(path.read_bytes(), strict=True)
+    assert json.loads(model.to_json()) == document(path)
+    jsonschema.validate(document(path), json.loads((CONTRACT / f"{name}.schema.json").read_text()))
+
+
+def paths(node: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Returns the paths of all fields of a document."""
+    found = []
+    for key, value in node.items() if isinstance(node, dict) else ():
+        found += [(*path, key), *paths(value, (*path, key))]
+    return found
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name)
+def test_a_field_that_is_missing_or_unknown_is_refused(path: Path) -> None:
+    name = path.name.split(".")[0]
+    for at in paths(document(path)):
+        changed = document(path)
+        part = changed
+        for key in at[:-1]:
+            part = part[key]
+        part[f"{at[-1]}Renamed"] = part.pop(at[-1])
+        if at in OPTIONAL.get(name, ()) or at[:-1] in OPEN:
+            continue
+        with pytest.raises(ValidationError):
+            DOCUMENTS[name].validate_json(json.dumps(changed), strict=True)
+
+
+def test_golden_columns_and_names_are_the_ones_in_use() -> None:
+    assert document(CONTRACT / "golden/columns.json") == Columns().to_wire()
+    assert document(CONTRACT / "golden/file-names.json") == FileNames.of(12).to_wire()
+
+
+@pytest.mark.parametrize("text", ['{"index": "7"}', "[]", "", '{"index": 7}'])
+def test_what_is_no_result_of_a_shard_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        ShardResult.from_json(text)
+
+
+def test_settings_can_t_be_changed() -> None:
+    settings = TaskSettings.from_json((CONTRACT / "golden/task-settings.json").read_text())
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.max_pixels = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", [name for name in vars(executor_contract) if name.endswith("_CLASS")])
+def test_a_class_that_the_driver_names_is_java_s(name: str) -> None:
+    assert (JAVA / (getattr(executor_contract, name).replace(".", "/") + ".java")).is_file()
+
+
+@pytest.mark.parametrize("name", [name for name in vars(executor_contract) if re.search("_(SETTING|PROPERTY)$", name)])
+def test_a_setting_that_the_driver_passes_is_read_by_java_and_spelled_once_in_python(name: str) -> None:
+    literal = f'"{getattr(executor_contract, name)}"'
+    assert any(literal in path.read_text() for path in JAVA.rglob("*.java"))
+    job = [path for path in (ROOT / "jobimage/featx_job").rglob("*.py") if literal.strip('"') in path.read_text()]
+    assert not job
+
+
+def test_the_executor_s_script_starts_the_contract_s_class() -> None:
+    assert f"  {executor_contract.EXECUTOR_CLASS} \\\n" in (ROOT / "jobimage/executor.sh").read_text()

@@ -1,0 +1,176 @@
+"""What a bucket's client sends and how it reads answers, against a scripted server: keys that libraries stumble on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, quote, urlsplit
+from xml.sax.saxutils import escape
+
+import pytest
+from featx_job.clients.s3 import Bucket
+from featx_job.clients.s3_settings import Connection
+from featx_job.failures import RunFailure
+from featx_job.source.s3_listing import everything
+
+Answer = tuple[int, bytes]
+CREDENTIALS = "X-Amz-Credential"
+
+
+def as_go_writes(key: str) -> str:
+    """A key in XML as servers written in Go send it: what XML can't carry is replaced."""
+    return "".join(letter if ord(letter) >= 32 else "\ufffd" for letter in key)
+
+
+class Keys:
+    """Answers ListObjectsV2 for some keys, in pages of a thousand."""
+
+    def __init__(self, keys: list[str], raw: Callable[[str], str] = as_go_writes) -> None:
+        self.keys, self._raw = sorted(keys, key=str.encode), raw
+        self.queries: list[dict[str, str]] = []
+
+    def __call__(self, method: str, path: str, headers: dict[str, str]) -> Answer:
+        query = dict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
+        self.queries.append(query)
+        encode = quote if query.get("encoding-type") == "url" else lambda key: escape(self._raw(key))
+        after = query.get("continuation-token", query.get("start-after", ""))
+        prefix, entries = query["prefix"], dict[str, str]()
+        for key in self.keys:
+            if key.startswith(prefix) and key.encode() > after.encode():
+                name, slash, _ = key.removeprefix(prefix).partition("/")
+                folder = f"{prefix}{name}/" if slash and query.get("delimiter") else None
+                entries[folder or key] = "" if folder else key
+        page = list(entries)[:1000]
+        body = [f"<Name>bucket</Name><IsTruncated>{str(len(page) < len(entries)).lower()}</IsTruncated>"]
+        body += ["<EncodingType>url</EncodingType>"] if "encoding-type" in query else []
+        body += (
+            [f"<NextContinuationToken>{encode(page[-1])}</NextContinuationToken>"] if len(page) < len(entries) else []
+        )
+        for name in page:
+            body.append(
+                f"<Contents><Key>{encode(name)}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+                f"<ETag>&quot;abc&quot;</ETag><Size>{0 if name.endswith('/') else 3}</Size></Contents>"
+                if entries[name]
+                else f"<CommonPrefixes><Prefix>{encode(name)}</Prefix></CommonPrefixes>"
+            )
+        space = "http://s3.amazonaws.com/doc/2006-03-01/"
+        return (
+            200,
+            f'<?xml version="1.0"?><ListBucketResult xmlns="{space}">{"".join(body)}</ListBucketResult>'.encode(),
+        )
+
+
+@contextmanager
+def served(answer: Callable[[str, str, dict[str, str]], Answer], patience: float = 0) -> Iterator[Bucket]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def respond(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, body = answer(self.command, self.path, dict(self.headers))
+            self.send_response(status)
+            self.send_header("Content-Type", "application/xml")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_PUT = respond  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Tests print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        reached = Connection(endpoint=f"http://127.0.0.1:{server.server_port}", region="us-east-1")
+        try:
+            yield Bucket(reached, "spec.source.s3", "bucket", patience)
+        finally:
+            server.shutdown()
+
+
+AWKWARD = [
+    "shop/\x01bell.jpg",
+    "shop//empty.jpg",
+    "shop/./dot.jpg",
+    "shop/../dots.jpg",
+    "shop/100%25 +&.jpg",
+    "shop/é.jpg",
+    "shop/\\x.jpg",
+    "/slash.jpg",
+    "shop/deep/a.jpg",
+]
+
+
+def as_aws_writes(key: str) -> str:
+    return key
+
+
+@pytest.mark.parametrize("raw", [as_go_writes, as_aws_writes])
+def test_every_key_that_s3_allows_is_listed(raw: Callable[[str], str]) -> None:
+    with served(Keys(AWKWARD, raw)) as bucket:
+        assert {stored.key for stored in everything(bucket, "")} == set(AWKWARD)
+
+
+@pytest.mark.parametrize("name", ["shop/\x01bell.jpg", "shop/2/\x01bell.jpg", "shop/2//empty.jpg", "shop/2/./dot.jpg"])
+def test_an_awkward_key_in_a_long_listing_is_listed_as_it_is(name: str) -> None:
+    keys = [name, *(f"shop/2/{number:05}.jpg" for number in range(2500))]
+    with served(Keys(keys)) as bucket:
+        assert [stored.key for stored in bucket.below("shop/")] == sorted(keys)
+
+
+def test_listings_that_libraries_can_t_be_trusted_with_are_asked_for_url_encoded() -> None:
+    keys = Keys(["shop/\x01bell.jpg"])
+    with served(keys) as bucket:
+        assert [stored.key for stored in bucket.below("shop/")] == ["shop/\x01bell.jpg"]
+        assert bucket.folder("shop/").objects[0].key == "shop/\x01bell.jpg"
+    assert [query.get("encoding-type") for query in keys.queries] == [None, "url", "url"]
+
+
+def test_the_mark_of_a_folder_is_told_from_an_empty_object() -> None:
+    with served(Keys(["shop/a/", "shop/b.jpg"])) as bucket:
+        assert [stored.key for stored in bucket.below("shop/")] == ["shop/a/", "shop/b.jpg"]
+
+
+def test_a_prefix_may_end_in_the_middle_of_a_name() -> None:
+    keys = [f"shop/{day}-{number:04}.jpg" for day in ("a", "b", "c") for number in range(1500)]
+    with served(Keys(keys)) as bucket:
+        assert [stored.key for stored in bucket.below("shop/b")] == keys[1500:3000]
+        assert [stored.key for stored in bucket.below("shop/b", after=keys[1600])] == keys[1601:3000]
+
+
+def test_a_long_listing_that_breaks_off_resumes_after_the_last_page() -> None:
+    keys = Keys([f"shop/{number:05}.jpg" for number in range(2500)])
+    broken = iter([False, True, True])  # obstore asks once more by itself
+
+    def answer(*request: object) -> Answer:
+        return (503, b"") if next(broken, False) else keys(*request)  # type: ignore[arg-type]
+
+    with served(answer) as bucket:
+        bucket._patience = 5
+        assert [stored.key for stored in bucket.below("shop/")] == keys.keys
+    assert keys.queries[1]["start-after"] == "shop/00999.jpg"
+
+
+@pytest.mark.parametrize(("status", "stored"), [(200, True), (412, False), (409, False)])
+def test_an_object_is_created_once(status: int, stored: bool) -> None:
+    conditions: list[str | None] = []
+
+    def answer(method: str, path: str, headers: dict[str, str]) -> Answer:
+        conditions.append(headers.get("If-None-Match"))
+        return status, b""
+
+    with served(answer) as bucket:
+        assert bucket.create("table//_delta_log/0.json", b"{}") is stored
+    assert conditions == ["*"]
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [(501, "OutputNotWritable"), (403, "AccessDenied"), (404, "BucketNotFound"), (503, "StoreUnreachable")],
+)
+def test_a_create_that_is_refused_has_a_class(status: int, failure: str) -> None:
+    with served(lambda *_: (status, b"")) as bucket, pytest.raises(RunFailure) as raised:
+        bucket.create("table/_delta_log/0.json", b"{}")
+    assert raised.value.class_ == failure
