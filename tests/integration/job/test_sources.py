@@ -195,7 +195,7 @@ def test_no_secret_is_in_anything_that_was_written(from_bucket: Finished, store:
 def test_a_finished_run_that_is_run_again_returns_the_same_at_once(
     runner: Runner, from_bucket: Finished, store: Store, tiny: Spec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("featx_job.run.models.load", lambda *_: pytest.fail("nothing is left to do"))
+    monkeypatch.setattr("featx_job.run.fetch.load", lambda *_: pytest.fail("nothing is left to do"))
     source = {"endpoint": store.endpoint, "bucket": "shop", "prefix": "images/", "secretRef": {"name": "store"}}
     outcome = runner.run({"source": {"s3": source}, **tiny, "output": {"uri": "s3://shop/tables/first"}}, attempt=2)
     assert outcome.result == "Succeeded"
