@@ -45,7 +45,7 @@ EXTRACTORS = [
 
 
 @pytest.mark.parametrize(("build", "layer"), EXTRACTORS, ids=[f"{build.__name__}-{name}" for build, name in EXTRACTORS])
-def test_features_equal_opencvs(build: Build, layer: str, engine: Engine, images: Images, tmp_path: Path) -> None:
+def test_features_match_opencv(build: Build, layer: str, engine: Engine, images: Images, tmp_path: Path) -> None:
     net = build()
     inputs = given(net, images)
     prototxt, weights = net.prototxt(), net.caffemodel()
@@ -53,7 +53,7 @@ def test_features_equal_opencvs(build: Build, layer: str, engine: Engine, images
     check_features(engine, prototxt, weights, layer, inputs, expected, tmp_path)
 
 
-def test_vgg16s_features_equal_opencvs(engine: Engine, images: Images, tmp_path: Path) -> None:
+def test_vgg16_features_match_opencv(engine: Engine, images: Images, tmp_path: Path) -> None:
     net = architectures.vgg16()
     inputs = given(net, images)
     prototxt, weights = net.prototxt(), net.caffemodel()
@@ -62,7 +62,7 @@ def test_vgg16s_features_equal_opencvs(engine: Engine, images: Images, tmp_path:
     check_features(engine, prototxt, weights, "fc8", inputs, expected, tmp_path)
 
 
-def test_deepbits_features_equal_opencvs_with_the_layer_that_caffe_drops(
+def test_deepbit_features_match_opencv_including_the_layer_that_caffe_drops(
     engine: Engine, images: Images, tmp_path: Path
 ) -> None:
     net = architectures.deepbit()
@@ -84,7 +84,7 @@ def test_deepbits_features_equal_opencvs_with_the_layer_that_caffe_drops(
         (architectures.mobilenet_ssd, 1917),
     ],
 )
-def test_maps_and_boxes_equal_opencvs(
+def test_maps_and_boxes_match_opencv(
     build: Build, prior_boxes: int, engine: Engine, images: Images, tmp_path: Path
 ) -> None:
     net = build()

@@ -33,7 +33,7 @@ def detector() -> bytes:
     return import_tfjs.import_ssd(models.coco_of_tensorflow())[0]
 
 
-def test_raw_boxes_and_scores_equal_tensorflows(
+def test_raw_boxes_and_scores_match_tensorflow(
     detector: bytes, each_engine: Engine, images: list[NDArray[np.uint8]]
 ) -> None:
     inputs = normalised(images)
@@ -48,7 +48,7 @@ def test_raw_boxes_and_scores_equal_tensorflows(
             assert far.min() < 1e-3
 
 
-def test_things_are_found_where_they_are(detector: bytes, engine: Engine) -> None:
+def test_objects_are_detected_in_the_right_place(detector: bytes, engine: Engine) -> None:
     folder = Path(str(skimage.__file__)).parent / "data"
     names = {"astronaut.png": PERSON, "chelsea.png": CAT, "coffee.png": CUP}
     images = [cv2.imread(str(folder / name)).astype(np.uint8) for name in names]
@@ -60,7 +60,7 @@ def test_things_are_found_where_they_are(detector: bytes, engine: Engine) -> Non
     assert y1 - y0 > 0.5
 
 
-def test_the_same_model_is_imported_to_the_same_bytes(detector: bytes) -> None:
+def test_importing_a_model_twice_yields_the_same_bytes(detector: bytes) -> None:
     assert import_tfjs.import_ssd(models.coco_of_tensorflow())[0] == detector
 
 

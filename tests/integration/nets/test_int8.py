@@ -53,7 +53,7 @@ def squeezed(engine: Name) -> PreparedNet:
         (squeezed, (104, 117, 123), 1, 0.99),
     ],
 )
-def test_a_net_in_integers_comes_near_itself_in_floats(
+def test_an_int8_net_is_close_to_its_float_version(
     ready: Callable[[Name], PreparedNet],
     mean: tuple[int, int, int],
     scale: float,
@@ -75,7 +75,7 @@ def test_a_net_in_integers_comes_near_itself_in_floats(
 
 
 @pytest.mark.parametrize("name", ["bigdl", "openvino"])
-def test_a_net_in_integers_that_is_made_ready_anew_gives_the_same(
+def test_an_int8_net_loaded_again_yields_the_same_output(
     name: Name, engine: Engine, images: Images, tmp_path: Path
 ) -> None:
     loaded = residual(name)

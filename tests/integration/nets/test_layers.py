@@ -325,7 +325,7 @@ CASES: dict[str, Build] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_layer_equals_opencvs(each_engine: Engine, case: str) -> None:
+def test_a_layer_matches_opencv(each_engine: Engine, case: str) -> None:
     net = CaffeNet(3, 17, 19)
     name = CASES[case](net)
     inputs = values(3, 3, 17, 19)
@@ -337,7 +337,7 @@ def test_a_layer_equals_opencvs(each_engine: Engine, case: str) -> None:
     assert distance(found, expected) < 1e-5
 
 
-def test_local_response_has_its_constant(each_engine: Engine) -> None:
+def test_local_response_normalization_uses_its_constant(each_engine: Engine) -> None:
     """OpenCV passes k over, so Caffe's formula is the judge (LRNLayer::CrossChannelForward_cpu)."""
     net = CaffeNet(3, 17, 19)
     net.layer("LRN", "found", ["data"], lrn_param={"local_size": 3, "alpha": 0.5, "beta": 0.6, "k": 2})
@@ -349,7 +349,7 @@ def test_local_response_has_its_constant(each_engine: Engine) -> None:
     assert distance(found, expected.astype(np.float32)) < 1e-5
 
 
-def test_the_tiny_ssd_equals_opencvs(engine: Engine) -> None:
+def test_the_tiny_ssd_matches_opencv(engine: Engine) -> None:
     net = tiny_ssd()
     inputs = RANDOM.uniform(0, 255, (4, 3, 8, 8)).repeat(8, 2).repeat(8, 3).astype(np.float32)
     # Below, places without any colour have the same score, and rounding decides which of them is suppressed.
@@ -363,7 +363,7 @@ def test_the_tiny_ssd_equals_opencvs(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("layer", ["pool", "drop", "hash", "prob", "sum", "depthwise"])
-def test_the_tiny_extractor_equals_opencvs(each_engine: Engine, layer: str) -> None:
+def test_the_tiny_extractor_matches_opencv(each_engine: Engine, layer: str) -> None:
     net = tiny_extractor()
     inputs = RANDOM.uniform(0, 255, (3, 3, EXTRACTOR_SIZE, EXTRACTOR_SIZE)).astype(np.float32)
     (expected,) = outputs(opencv(net.prototxt(), net.caffemodel()), inputs, [layer])
@@ -372,6 +372,6 @@ def test_the_tiny_extractor_equals_opencvs(each_engine: Engine, layer: str) -> N
     assert distance(found, expected) < 1e-5
 
 
-def test_bits_are_packed_as_numpy_packs_them(engine: Engine) -> None:
+def test_bits_are_packed_like_numpy(engine: Engine) -> None:
     feature = values(1021)
     assert engine.bits(feature, 0.25) == np.packbits(feature > 0.25).tobytes()

@@ -17,7 +17,7 @@ Images = list[NDArray[np.uint8]]
 FACES_MEAN, RESNET_MEAN = (104, 177, 123), (104, 117, 123)
 
 
-def test_the_ssds_raw_maps_equal_opencvs(each_engine: Engine, images: Images) -> None:
+def test_the_ssds_raw_maps_match_opencv(each_engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.res10())
     names = list(split(fold(caffe_reader.read(prototxt, weights))).trunk.outputs)
     inputs = blobs(images, 300, FACES_MEAN)
@@ -30,7 +30,7 @@ def test_the_ssds_raw_maps_equal_opencvs(each_engine: Engine, images: Images) ->
     assert max(far.values()) < 1e-4, far
 
 
-def test_the_ssds_boxes_equal_opencvs(engine: Engine, images: Images) -> None:
+def test_the_ssds_boxes_match_opencv(engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.res10())
     inputs = blobs(images, 300, FACES_MEAN)
     found = engine.detect(file_of(load_detector(prototxt, weights)), inputs, 0.01)
@@ -44,7 +44,7 @@ def test_the_ssds_boxes_equal_opencvs(engine: Engine, images: Images) -> None:
         assert list(ours[:, 1]) == sorted(ours[:, 1], reverse=True)
 
 
-def test_the_extractors_features_equal_opencvs(each_engine: Engine, images: Images) -> None:
+def test_the_extractors_features_match_opencv(each_engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.resnet50_thin())
     inputs = blobs(images, 224, RESNET_MEAN)
     loaded = load_extractor(prototxt, weights, "pool", each_engine.name)
@@ -54,7 +54,7 @@ def test_the_extractors_features_equal_opencvs(each_engine: Engine, images: Imag
     assert distance(found, expected) < 1e-3
 
 
-def test_the_last_short_batch_gives_what_a_full_one_gives(engine: Engine, images: Images) -> None:
+def test_a_short_last_batch_yields_the_same_features_as_a_full_one(engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.resnet50_thin())
     data = file_of(load_extractor(prototxt, weights, "pool"))
     inputs = blobs(images[:8], 224, RESNET_MEAN)
@@ -62,7 +62,7 @@ def test_the_last_short_batch_gives_what_a_full_one_gives(engine: Engine, images
     np.testing.assert_allclose(short, full[:3], rtol=1e-6, atol=1e-6)
 
 
-def test_the_classifier_at_the_end_equals_opencvs(each_engine: Engine, images: Images) -> None:
+def test_the_final_classifier_matches_opencv(each_engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.resnet50_thin())
     inputs = blobs(images[:8], 224, RESNET_MEAN)
     loaded = load_extractor(prototxt, weights, "prob", each_engine.name)

@@ -67,7 +67,7 @@ def _other_background(layers: dict[str, caffe_pb2.LayerParameter]) -> None:
         (_other_background, 0.3, 50),
     ],
 )
-def test_what_a_detector_keeps_equals_opencvs(engine: Engine, change: Change, threshold: float, at_most: int) -> None:
+def test_detections_kept_match_opencv(engine: Engine, change: Change, threshold: float, at_most: int) -> None:
     net, inputs = detector(change), drawn(5)
     if change is _raw:  # OpenCV takes a layer that nobody reads for a second output
         net.message.layer.remove(next(layer for layer in net.message.layer if layer.name == "conf_softmax"))
@@ -79,7 +79,7 @@ def test_what_a_detector_keeps_equals_opencvs(engine: Engine, change: Change, th
         assert relative < 1e-4
 
 
-def test_without_a_background_every_class_is_found(engine: Engine) -> None:
+def test_without_a_background_class_every_class_is_detected(engine: Engine) -> None:
     """OpenCV can't run such a net; the classes that have a background beside them must stay what they are."""
 
     def no_background(layers: dict[str, caffe_pb2.LayerParameter]) -> None:
@@ -98,7 +98,7 @@ def test_without_a_background_every_class_is_found(engine: Engine) -> None:
         assert (before == after[after[:, 0] > 0]).all()
 
 
-def test_a_short_batch_of_a_detector_gives_what_a_full_one_gives(engine: Engine) -> None:
+def test_a_short_detector_batch_yields_the_same_boxes_as_a_full_one(engine: Engine) -> None:
     net, inputs = tiny_ssd(), drawn(8)
     data = file_of(load_detector(net.prototxt(), net.caffemodel()))
     full = engine.detect(data, inputs, 0.1)
@@ -117,7 +117,9 @@ def test_a_short_batch_of_a_detector_gives_what_a_full_one_gives(engine: Engine)
         ((16, 16), {"kernel_size": 2, "stride": 4, "pad": 1}),
     ],
 )
-def test_pooling_is_caffes(each_engine: Engine, method: str, size: tuple[int, int], pooling: dict[str, object]) -> None:
+def test_pooling_matches_caffe(
+    each_engine: Engine, method: str, size: tuple[int, int], pooling: dict[str, object]
+) -> None:
     net = CaffeNet(3, *size)
     net.layer("Pooling", "found", ["data"], pooling_param={"pool": method, **pooling})
     message = net.message.layer[-1].pooling_param

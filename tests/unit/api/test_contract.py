@@ -63,14 +63,14 @@ def test_a_repeated_value_is_found(literal: str) -> None:
     assert repeated(f"def spelled(folder):\n    return {literal}\n")
 
 
-def test_every_constant_has_a_sentence_of_its_own() -> None:
+def test_every_constant_is_documented_by_a_sentence() -> None:
     lines = Path(contract.__file__).read_text().splitlines()
     for name in CONSTANTS:
         (number,) = [number for number, line in enumerate(lines) if line.startswith(f"{name}: Final")]
         assert re.match(r"#: [A-Z].*\.$", lines[number - 1]), name
 
 
-def test_the_images_create_the_contract_s_user_and_folders() -> None:
+def test_the_images_create_the_contracts_user_and_folders() -> None:
     for path in ("Dockerfile", "tests/e2e/operator/scripted_driver/Dockerfile"):
         text = (ROOT / path).read_text()
         users = re.findall(r"--uid (\d+)|USER (\d+):(\d+)|chown (\d+):(\d+)", text)
@@ -81,13 +81,13 @@ def test_the_images_create_the_contract_s_user_and_folders() -> None:
     assert f"mkdir -p {contract.WORK_FOLDER} " in dockerfile
 
 
-def test_the_executor_s_script_reads_the_contract_s_variables_and_role() -> None:
+def test_the_executor_script_reads_the_contracts_variables_and_role() -> None:
     script = (ROOT / "jobimage/executor.sh").read_text()
     assert set(re.findall(r"FEATX_\w+", script)) == {contract.FEATX_JARS}
     assert f"!= {contract.EXECUTOR} ]" in script
 
 
-def test_the_charts_run_as_the_contract_s_user_and_set_the_operator_s_settings_only() -> None:
+def test_the_charts_run_as_the_contracts_user_and_set_only_known_operator_settings() -> None:
     texts = [path.read_text() for path in (ROOT / "charts").rglob("*.yaml")]
     assert {number for text in texts for number in re.findall(r"runAs(?:User|Group): (\d+)", text)} == {
         str(contract.USER)
@@ -95,7 +95,7 @@ def test_the_charts_run_as_the_contract_s_user_and_set_the_operator_s_settings_o
     assert {name for text in texts for name in re.findall(r"name: (FEATX_\w+)", text)} <= SETTINGS
 
 
-def test_drivers_may_do_what_reporting_progress_needs() -> None:
+def test_drivers_are_allowed_to_report_progress() -> None:
     text = (ROOT / "charts/featx/templates/job-access.yaml").read_text()
     rules: list[dict[str, Any]] = yaml.safe_load(re.search(r"rules:\n((?:  .*\n)+)", text)[1])  # type: ignore[index]
     assert any("pods" in rule["resources"] and "patch" in rule["verbs"] for rule in rules)

@@ -71,19 +71,19 @@ def test_no_class_is_spelled_out_where_it_is_reported() -> None:
 
 
 @pytest.mark.parametrize("path", GENERATED, ids=str)
-def test_what_is_generated_from_the_registry_is_current(path: Path) -> None:
+def test_files_generated_from_the_registry_are_up_to_date(path: Path) -> None:
     assert path.read_text() == GENERATED[path](), "run `make generate`"
 
 
 @pytest.mark.parametrize("class_", FailureClass)
-def test_every_class_is_a_valid_reason_of_a_condition(class_: FailureClass) -> None:
+def test_every_class_is_a_valid_condition_reason(class_: FailureClass) -> None:
     (rule,) = [part.pattern for part in Condition.model_fields["reason"].metadata if hasattr(part, "pattern")]
     assert re.search(rule, class_)
     assert class_.name == re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", class_).upper()
 
 
 @pytest.mark.parametrize("one", [*FailureClass, *QuarantineReason])
-def test_advice_is_a_sentence_and_the_fields_that_it_names_exist(one: FailureClass | QuarantineReason) -> None:
+def test_advice_is_a_sentence_and_names_existing_fields(one: FailureClass | QuarantineReason) -> None:
     assert one.advice.endswith(".")
     for field in re.findall(r"`((?:spec|status)(?:\.\w+)+)`", one.advice):
         node = resource_schema()

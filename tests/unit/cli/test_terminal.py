@@ -10,7 +10,7 @@ import pytest
 from featx_cli.terminal import redirected_to
 
 
-def test_what_others_print_is_in_the_log_and_ours_on_the_terminal(
+def test_library_output_goes_to_the_log_and_ours_to_the_terminal(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     log = tmp_path / "logs" / "run.log"
@@ -24,7 +24,7 @@ def test_what_others_print_is_in_the_log_and_ours_on_the_terminal(
     assert (seen.out, seen.err) == ("ours\n", "after\n")
 
 
-def test_the_terminal_is_given_back_when_the_block_fails(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_terminal_is_restored_when_the_block_fails(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="x"), redirected_to(tmp_path / "log"):
         raise ValueError("x")
     os.write(1, b"back\n")

@@ -121,7 +121,7 @@ def test_maxima_with_padding_after_only() -> None:
     check(model)
 
 
-def test_a_net_as_pytorch_exports_it() -> None:
+def test_a_net_exported_by_pytorch() -> None:
     model = Model()
     convolution(model, CHANNELS, 8, pads=[1, 1, 1, 1])
     model("BatchNormalization", numbers(8), numbers(8), numbers(8), np.abs(numbers(8)), epsilon=1e-3)
@@ -145,7 +145,7 @@ def test_a_net_as_pytorch_exports_it() -> None:
     ]
 
 
-def test_a_net_as_tensorflow_exports_it() -> None:
+def test_a_net_exported_by_tensorflow() -> None:
     """Channels last at the input, a shape assembled from parts, a mean over axes, a product and a shift."""
     model = Model(("batch", SIZE, SIZE, CHANNELS))
     model("Transpose", perm=[0, 3, 1, 2])

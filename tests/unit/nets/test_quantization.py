@@ -78,7 +78,7 @@ def test_values_that_are_only_passed_on_share_one_range() -> None:
     assert ranges["last"] == (-2, 2)
 
 
-def test_a_net_in_integers_is_close_to_itself_in_floats() -> None:
+def test_an_int8_net_is_close_to_its_float_version() -> None:
     network, images = joined(), numbers(2, 3, 6, 6)
     plain = run(with_all_outputs(network), images)
     outputs = tuple((float(value.min()), float(value.max())) for value in plain)

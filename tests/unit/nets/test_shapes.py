@@ -31,7 +31,7 @@ def pooled(high: int, wide: int, **pooling: object) -> tuple[int, ...]:
 
 
 @given(st.integers(1, 20), st.integers(1, 6), st.integers(1, 6), st.integers(0, 5))
-def test_pooling_windows_cover_the_map_and_none_lies_outside(size: int, kernel: int, stride: int, pad: int) -> None:
+def test_pooling_windows_cover_the_map_and_none_starts_outside(size: int, kernel: int, stride: int, pad: int) -> None:
     """Windows are laid one by one, until the padded map is covered; the last must begin before the map's end."""
     starts = [-pad]
     while starts[-1] + kernel < size + pad:
@@ -82,14 +82,14 @@ def test_padding_on_one_axis_cuts_windows_on_both() -> None:
         ("ReLU", {"relu_param": {"negative_slope": "Infinity"}}, "slope is not a finite number"),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused(kind: str, given_settings: dict[str, Any], expected: str) -> None:
+def test_an_impossible_setting_is_refused(kind: str, given_settings: dict[str, Any], expected: str) -> None:
     net = CaffeNet(3, 8, 8)
     net.layer(kind, "bad", ["data"], **given_settings)
     with pytest.raises(ModelError, match=f"layer bad: .*{expected}"):
         shape_of(net)
 
 
-def test_a_batch_of_one_in_a_reshape_is_the_files_own() -> None:
+def test_a_reshape_to_a_batch_of_one_keeps_the_batch() -> None:
     net = CaffeNet(3, 8, 8)
     net.layer("Reshape", "rows", ["data"], reshape_param={"shape": {"dim": [1, -1, 8]}})
     assert shape_of(net) == (24, 8)
@@ -107,12 +107,12 @@ def test_axes_may_be_counted_from_the_end() -> None:
     assert shape_of(net) == (6, 8, 8)
 
 
-def test_an_input_that_no_memory_holds_is_refused() -> None:
+def test_an_input_too_large_for_memory_is_refused() -> None:
     with pytest.raises(ModelError, match=r"input 'data' would have the shape .* more than 268,435,456 values"):
         pooled(8, 2**31 - 1, kernel_size=2)
 
 
-def test_weights_that_are_no_numbers_are_refused() -> None:
+def test_weights_that_are_not_finite_are_refused() -> None:
     net = tiny_extractor()
     net.message.layer[1].blobs[0].data[5] = float("nan")
     with pytest.raises(ModelError, match="layer first: weight is not a finite number"):
@@ -140,7 +140,7 @@ def load_feature(text: str) -> PreparedNet:
 
 @settings(max_examples=250, deadline=None)
 @given(st.data())
-def test_a_wrong_number_in_a_prototxt_gives_a_model_or_one_line(data: st.DataObject) -> None:
+def test_a_wrong_number_in_a_prototxt_yields_a_model_or_a_one_line_error(data: st.DataObject) -> None:
     """Never a traceback, and never gigabytes on the driver."""
     text, load = data.draw(
         st.sampled_from([(tiny_ssd().prototxt(), load_ssd), (tiny_extractor().prototxt(), load_feature)])

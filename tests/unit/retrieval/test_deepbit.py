@@ -41,7 +41,7 @@ def loss(outputs: list[Floats], bits: Floats) -> float:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), views)
-def test_no_other_bits_lose_less(seed: int, views: int) -> None:
+def test_no_other_bits_have_a_smaller_loss(seed: int, views: int) -> None:
     random = np.random.default_rng(seed)
     given_ = outputs(random, views)
     best = nearest_bits(given_)
@@ -53,7 +53,7 @@ def test_no_other_bits_lose_less(seed: int, views: int) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), views)
-def test_the_loss_has_no_slope_at_the_rotation_and_every_other_loses_more(seed: int, views: int) -> None:
+def test_the_rotation_is_a_minimum_of_the_loss(seed: int, views: int) -> None:
     random = np.random.default_rng(seed)
     inputs = outputs(random, views)
     bits = nearest_bits(inputs)
@@ -92,20 +92,20 @@ def test_each_bit_is_set_in_half_of_the_images() -> None:
     np.testing.assert_allclose(fit(features, 16).bits(features).mean(axis=0), 0.5, atol=0.01)
 
 
-def test_no_bit_is_another_one() -> None:
+def test_no_two_bits_are_equal() -> None:
     features, _ = clustered()
     weight = fit(features, 16).weight
     gram = weight @ weight.T
     np.testing.assert_allclose(gram, np.eye(16) * gram[0, 0], atol=1e-9 * gram[0, 0])
 
 
-def test_without_turned_images_it_is_itq() -> None:
+def test_without_rotated_images_it_is_itq() -> None:
     features, _ = clustered()
     weight, of_itq = fit(features, 16).weight, pca_itq(features, 16).weight
     np.testing.assert_allclose(weight / np.linalg.norm(weight), of_itq / np.linalg.norm(of_itq), atol=1e-6)
 
 
-def test_turned_images_keep_more_bits_when_the_layer_was_fitted_with_them() -> None:
+def test_rotated_images_keep_more_bits_if_the_layer_was_fitted_with_them() -> None:
     features, _ = clustered()
     random = np.random.default_rng(4)
     nuisance = random.normal(size=(3, features.shape[1])) * 2  # the directions that turning moves features along
@@ -117,7 +117,7 @@ def test_turned_images_keep_more_bits_when_the_layer_was_fitted_with_them() -> N
     assert kept(fit(features, 16, turned)) > kept(fit(features, 16)) + 0.01
 
 
-def test_more_bits_than_directions_are_refused() -> None:
+def test_requesting_more_bits_than_directions_is_refused() -> None:
     with pytest.raises(TooManyBits, match="32 bits, but 20 images with features of 40 span 19 directions"):
         pca_itq(np.random.default_rng(0).normal(size=(20, 40)), 32)
 
@@ -140,7 +140,7 @@ def test_a_model_with_the_layer_computes_feature_and_bits() -> None:
         hash_layer.append(network, "pol", layer)
 
 
-def test_average_precision_is_what_one_counts_by_hand() -> None:
+def test_average_precision_matches_a_hand_count() -> None:
     positions = np.array([0.0, 1.0, 2.0, 4.0])
     distances = np.abs(positions[:, None] - positions[None])
     labels = np.array([0, 1, 0, 1])
@@ -149,7 +149,7 @@ def test_average_precision_is_what_one_counts_by_hand() -> None:
     assert average_precisions(distances, labels, first=1)[0] == 0.0
 
 
-def test_distances_of_a_row_to_itself_are_zero() -> None:
+def test_the_distance_of_a_row_to_itself_is_zero() -> None:
     features, _ = clustered(20)
     assert np.abs(np.diag(cosine_distances(features))).max() < 1e-12
     assert np.diag(hamming_distances(features > 0)).max() == 0

@@ -67,6 +67,6 @@ def test_an_unfinished_table_is_refused(tmp_path: Path) -> None:
         read(table(tmp_path, some_bits(4), done=False), ["key"])
 
 
-def test_a_folder_that_is_no_table_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="not a table"):
         read(str(tmp_path), ["key"])

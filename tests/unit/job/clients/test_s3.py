@@ -40,14 +40,14 @@ def bucket(monkeypatch: pytest.MonkeyPatch, faults: Faults) -> s3.Bucket:
     return s3.Bucket(s3_settings.connection(ACCESS, FIELD, None, KEYS), FIELD, "bucket", patience=30)
 
 
-def test_a_store_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+def test_a_store_that_recovers_is_waited_for(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     faults = Faults(4)
     bucket(monkeypatch, faults).write("key", b"data")
     assert faults.left == -1
     assert clock[0] == 0.5 + 1 + 2 + 4
 
 
-def test_a_store_that_stays_away_fails_the_attempt_in_time(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+def test_an_unresponsive_store_fails_the_attempt_in_time(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     with pytest.raises(RunFailure, match=r"spec\.source\.s3\.endpoint: http://127\.0\.0\.1:9") as failure:
         bucket(monkeypatch, Faults(100)).write("key", b"data")
     assert (failure.value.class_, failure.value.retryable) == ("StoreUnreachable", True)
@@ -60,7 +60,7 @@ def test_a_secret_that_is_not_mounted_is_named(tmp_path: Path) -> None:
     assert failure.value.class_ == "SecretNotFound"
 
 
-def test_a_secret_without_a_key_is_told_which_key(tmp_path: Path) -> None:
+def test_the_missing_key_of_a_secret_is_named(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "AWS_ACCESS_KEY_ID").write_text("me\n")
     with pytest.raises(RunFailure, match="AWS_SECRET_ACCESS_KEY") as failure:
@@ -68,14 +68,14 @@ def test_a_secret_without_a_key_is_told_which_key(tmp_path: Path) -> None:
     assert failure.value.class_ == "SecretIncomplete"
 
 
-def test_credentials_never_show_themselves() -> None:
+def test_credentials_are_never_printed() -> None:
     reached = s3_settings.connection(ACCESS, FIELD, None, KEYS)
     assert "hunter2" not in repr(reached)
     assert "hunter2" not in f"{reached.credentials}"
     assert "hunter2" not in repr(s3_settings.for_s3a("bucket", ACCESS, None))
 
 
-def test_every_client_gets_the_same_connection() -> None:
+def test_every_client_uses_the_same_connection_settings() -> None:
     reached = s3_settings.connection(ACCESS, FIELD, None, KEYS | {"AWS_SESSION_TOKEN": "token"})
     assert reached.for_object_store() == {
         "aws_region": "us-east-1",

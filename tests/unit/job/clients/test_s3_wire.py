@@ -114,13 +114,13 @@ def test_every_key_that_s3_allows_is_listed(raw: Callable[[str], str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["shop/\x01bell.jpg", "shop/2/\x01bell.jpg", "shop/2//empty.jpg", "shop/2/./dot.jpg"])
-def test_an_awkward_key_in_a_long_listing_is_listed_as_it_is(name: str) -> None:
+def test_an_awkward_key_in_a_long_listing_is_preserved(name: str) -> None:
     keys = [name, *(f"shop/2/{number:05}.jpg" for number in range(2500))]
     with served(Keys(keys)) as bucket:
         assert [stored.key for stored in bucket.below("shop/")] == sorted(keys)
 
 
-def test_listings_that_libraries_can_t_be_trusted_with_are_asked_for_url_encoded() -> None:
+def test_listings_that_libraries_misread_are_requested_url_encoded() -> None:
     keys = Keys(["shop/\x01bell.jpg"])
     with served(keys) as bucket:
         assert [stored.key for stored in bucket.below("shop/")] == ["shop/\x01bell.jpg"]
@@ -128,7 +128,7 @@ def test_listings_that_libraries_can_t_be_trusted_with_are_asked_for_url_encoded
     assert [query.get("encoding-type") for query in keys.queries] == [None, "url", "url"]
 
 
-def test_the_mark_of_a_folder_is_told_from_an_empty_object() -> None:
+def test_folder_markers_are_distinguished_from_empty_objects() -> None:
     with served(Keys(["shop/a/", "shop/b.jpg"])) as bucket:
         assert [stored.key for stored in bucket.below("shop/")] == ["shop/a/", "shop/b.jpg"]
 
@@ -140,7 +140,7 @@ def test_a_prefix_may_end_in_the_middle_of_a_name() -> None:
         assert [stored.key for stored in bucket.below("shop/b", after=keys[1600])] == keys[1601:3000]
 
 
-def test_a_long_listing_that_breaks_off_resumes_after_the_last_page() -> None:
+def test_an_interrupted_listing_resumes_after_the_last_page() -> None:
     keys = Keys([f"shop/{number:05}.jpg" for number in range(2500)])
     broken = iter([False, True, True])  # obstore asks once more by itself
 
@@ -170,7 +170,7 @@ def test_an_object_is_created_once(status: int, stored: bool) -> None:
     ("status", "failure"),
     [(501, "OutputNotWritable"), (403, "AccessDenied"), (404, "BucketNotFound"), (503, "StoreUnreachable")],
 )
-def test_a_create_that_is_refused_has_a_class(status: int, failure: str) -> None:
+def test_a_refused_create_has_a_failure_class(status: int, failure: str) -> None:
     with served(lambda *_: (status, b"")) as bucket, pytest.raises(RunFailure) as raised:
         bucket.create("table/_delta_log/0.json", b"{}")
     assert raised.value.class_ == failure

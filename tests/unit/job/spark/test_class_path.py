@@ -27,7 +27,7 @@ def environment(tmp_path: Path) -> Environment:
     return Environment(jars=tmp_path / "jars", work=tmp_path, site=site)
 
 
-def test_featx_s_jars_come_first_and_those_of_a_folder_in_the_order_of_their_bytes(environment: Environment) -> None:
+def test_featx_jars_come_first_and_each_folder_is_sorted_by_bytes(environment: Environment) -> None:
     assert [jar.name for jar in class_path.jars(environment)] == [
         "B.jar",
         "b.jar",
@@ -38,7 +38,7 @@ def test_featx_s_jars_come_first_and_those_of_a_folder_in_the_order_of_their_byt
     ]
 
 
-def test_an_executor_s_class_path_begins_as_the_driver_s_does(environment: Environment, tmp_path: Path) -> None:
+def test_an_executors_class_path_starts_with_the_drivers(environment: Environment, tmp_path: Path) -> None:
     java = tmp_path / "java" / "bin" / "java"
     java.parent.mkdir(parents=True)
     java.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
@@ -53,7 +53,7 @@ def test_an_executor_s_class_path_begins_as_the_driver_s_does(environment: Envir
     assert arguments[arguments.index("-cp") + 1] == f"{class_path.path(environment)}:/conf"
 
 
-def test_an_archive_is_used_if_there_is_one_of_these_very_jars(environment: Environment) -> None:
+def test_an_archive_is_used_only_if_built_from_the_same_jars(environment: Environment) -> None:
     assert class_path.options(environment) == ()
     archive = class_path.archive(environment)
     archive.touch()
