@@ -16,7 +16,7 @@ Mean = tuple[float, float, float]
 
 
 class Row(NamedTuple):
-    """The expected row: box in pixels; score and class are None if nothing was detected and the whole image was used."""
+    """The expected row: box in pixels; score and class are None if nothing was detected and the whole image used."""
 
     box: tuple[float, float, float, float]
     score: float | None

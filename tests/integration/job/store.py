@@ -23,7 +23,7 @@ START_TIMEOUT = 60.0
 
 
 class Authority:
-    """A private CA, created with openssl: a root that nobody trusts by default and a server certificate for loopback."""
+    """A private CA, created with openssl: an untrusted root, and a server certificate for loopback."""
 
     def __init__(self, folder: Path) -> None:
         self.certificate, self.server_certificate, self.server_key = (

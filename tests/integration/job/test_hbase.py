@@ -1,4 +1,4 @@
-"""Images in a real HBase: which rows are read, how large regions are split into shards, which outages a run survives."""
+"""Images in a real HBase: which rows are read, how large regions are split, which outages a run survives."""
 
 from __future__ import annotations
 

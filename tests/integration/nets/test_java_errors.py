@@ -1,4 +1,4 @@
-"""What the engine says of files and calls that are wrong, and what the driver makes of Java's exceptions."""
+"""Errors of the engine for invalid files and calls, and the failures the driver derives from Java exceptions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def network() -> bytes:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda data: b"no net", "no network file"),
+        (lambda data: b"not a net", "no network file"),
         (lambda data: data[:8] + b"\x09\0\0\0" + data[12:], "version 9; this job image reads 1"),
         (lambda data: data[:16] + b"#" + data[17:], "header is damaged"),
         (lambda data: data[:200], "cut short"),
@@ -61,7 +61,7 @@ def test_a_net_that_an_engine_cannot_compile_is_an_invalid_model(
     network = file_of(load_extractor(net.prototxt(), net.caffemodel(), "pool", name))
     assert known in network
     with pytest.raises(Py4JJavaError) as refusal:
-        engine.of(name).compiled(network.replace(known, unknown), 2)
+        engine.using(name).compiled(network.replace(known, unknown), 2)
     failure = from_java(engine.jvm.dev.featx, refusal.value.java_exception)
     assert failure.class_ is FailureClass.MODEL_INVALID, failure
     assert f"engine {name}" in str(failure) and "\n" not in str(failure)

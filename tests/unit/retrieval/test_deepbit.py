@@ -53,7 +53,7 @@ def test_no_other_bits_have_a_smaller_loss(seed: int, views: int) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), views)
-def test_the_rotation_is_a_minimum_of_the_loss(seed: int, views: int) -> None:
+def test_the_loss_is_flat_and_minimal_at_the_rotation(seed: int, views: int) -> None:
     random = np.random.default_rng(seed)
     inputs = outputs(random, views)
     bits = nearest_bits(inputs)
