@@ -2,7 +2,7 @@
 
 Each policy is a real run of Featx on this machine over the labelled catalogue: COCO's SSDLite, then SqueezeNet's 512
 numbers. Scored by leave-one-out class mAP over the full cosine ranking. Policies see the same photos, so differences are
-paired, and their intervals are bootstrapped over photos.
+paired, and their intervals are bootstrapped.
 """
 
 from __future__ import annotations

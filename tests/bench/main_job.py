@@ -114,8 +114,8 @@ class Watched:
 
     def has_succeeded(self) -> bool:
         """Whether the run has succeeded; raises immediately if it failed."""
-        resource = self._resources.get_namespaced_custom_object(GROUP, VERSION, NAMESPACE, PLURAL, self._name)
-        conditions = (resource.get("status") or {}).get("conditions", [])
+        current = self._resources.get_namespaced_custom_object(GROUP, VERSION, NAMESPACE, PLURAL, self._name)
+        conditions = (current.get("status") or {}).get("conditions", [])
         (succeeded,) = [entry for entry in conditions if entry["type"] == "Succeeded"] or [{"status": "Unknown"}]
         assert succeeded["status"] != "False", succeeded
         return bool(succeeded["status"] == "True")

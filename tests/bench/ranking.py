@@ -1,6 +1,6 @@
 """Mean average precision: how well a feature retrieves images of the same class.
 
-There are two definitions: over the full ranking, and DeepBit's (analysis/precision.m of cvpr16-deepbit), which considers
+There are two definitions: over the full ranking, and DeepBit's (analysis/precision.m of cvpr16-deepbit), which takes
 the first 1,000 and divides by the number of relevant ones among them.
 """
 

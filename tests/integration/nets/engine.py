@@ -119,7 +119,7 @@ class Engine:
 
     @contextmanager
     def loaded(self, file: Path, batch: int) -> Iterator[LargeNet]:
-        """Loads a net from a file and frees it afterwards. Large nets need this: py4j would send their bytes as text."""
+        """Loads a net from a file and frees it afterwards. py4j would send a large net as text."""
         read = self._nets.NetworkFile.read(self._gateway.jvm.java.io.File(str(file)).toPath())
         compiled = self._nets.loading.Networks.made(read, self._compilation(batch))
         try:

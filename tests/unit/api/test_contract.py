@@ -1,4 +1,4 @@
-"""What operator and driver share is written in `featx_api.contract` alone; files that repeat it agree with it."""
+"""Values shared by operator and driver are defined only in `featx_api.contract`; files that repeat them agree with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = [*(ROOT / "operator").rglob("*.py"), *(ROOT / "jobimage/featx_job").rg
 CONSTANTS = {name: value for name, value in vars(contract).items() if name.isupper() and isinstance(value, str | int)}
 SETTINGS = {f"FEATX_{name.upper()}" for name in Settings.__dataclass_fields__}
 SCRIPTED_DRIVER = "tests/e2e/operator/scripted_driver/featx_job/__main__.py"
-# Distinctive enough to be searched for inside of longer strings.
+# Distinctive enough to be searched for inside longer strings.
 DISTINCTIVE = [
     value
     for value in CONSTANTS.values()
@@ -36,14 +36,14 @@ def literals(source: str) -> Iterator[str | int]:
         if isinstance(node, ast.Dict):
             left_out.update(key for key in node.keys if key)
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In):
-            left_out.add(node.left)  # a word that a message is searched for
+            left_out.add(node.left)  # a word that messages are searched for
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and node not in left_out and isinstance(node.value, str | int):
             yield node.value
 
 
 def repeated(source: str) -> list[str | int]:
-    """Returns the literals of a module that the contract has a name for."""
+    """The literals of a module that are named in the contract."""
     values = set(CONSTANTS.values()) - {contract.TEMPORARY_FOLDER}
     return [
         literal

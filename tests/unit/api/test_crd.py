@@ -1,4 +1,4 @@
-"""The CRD in the tree is the one that the models generate, and every field of it is bounded."""
+"""The committed CRD is generated from the models, and every field is bounded."""
 
 from __future__ import annotations
 

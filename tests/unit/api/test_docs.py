@@ -1,4 +1,4 @@
-"""The reference in the tree is the one that the models generate, and leaves no field out."""
+"""The committed reference is generated from the models and omits no field."""
 
 from __future__ import annotations
 

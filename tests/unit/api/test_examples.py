@@ -1,4 +1,4 @@
-"""Every example is a resource that the API takes."""
+"""Every example is a valid resource."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The executor contract in Python: schemas are up to date, and golden files are exactly what models read and write.
 
-Java's side of the same golden files: jobimage/java/src/test/java, GoldenFiles.
+The Java tests of the same golden files: jobimage/java/src/test/java, GoldenFiles.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ GOLDEN = sorted((CONTRACT / "golden").iterdir())
 JAVA = ROOT / "jobimage/java/src/main/java"
 
 
-# Documents that Java never gets, or in which a field may be absent: such a field can't be missed when it is misnamed.
+# Documents that Java never receives, or with optional fields, whose absence would hide a misspelling.
 OPTIONAL = {"columns": {("features",), ("quarantine",)}}
-OPEN = {("ranges",)}  # maps by names of layers
+OPEN = {("ranges",)}  # maps keyed by layer name
 
 
 def document(path: Path) -> Any:
-    """Returns a golden file's JSON."""
+    """A golden file's JSON."""
     return json.loads(path.read_text())
 
 
@@ -50,7 +50,7 @@ def test_a_golden_file_survives_a_round_trip_through_its_model(path: Path) -> No
 
 
 def paths(node: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """Returns the paths of all fields of a document."""
+    """The paths of all fields of a document."""
     found = []
     for key, value in node.items() if isinstance(node, dict) else ():
         found += [(*path, key), *paths(value, (*path, key))]

@@ -1,4 +1,4 @@
-"""The registry is complete: whatever code reports is in it, it holds nothing else, and what is generated is current."""
+"""The registry contains exactly the classes and reasons that code reports, and generated files are up to date."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REPORTERS = {"RunFailure", "AttemptFailure", "Failure"}
 
 
 def python_trees() -> Iterator[tuple[Path, ast.Module]]:
-    """Yields the product's Python, without the registry."""
+    """Yields the product's Python modules, except the registry."""
     for root in ("crds", "operator", "jobimage"):
         for path in sorted(Path(root).rglob("*.py")):
             if path != REGISTRY:
@@ -32,7 +32,7 @@ def python_trees() -> Iterator[tuple[Path, ast.Module]]:
 
 
 def members(tree: ast.AST, enum: str) -> Iterator[str]:
-    """Yields the members of an enum that code refers to, except where it only compares with them."""
+    """Yields the members of an enum that code refers to, except in comparisons."""
     if isinstance(tree, ast.Compare):
         return
     if isinstance(tree, ast.Attribute) and isinstance(tree.value, ast.Name) and tree.value.id == enum:
@@ -42,7 +42,7 @@ def members(tree: ast.AST, enum: str) -> Iterator[str]:
 
 
 def used(enum: str) -> set[str]:
-    """Returns the members that Python or Java reports."""
+    """The members reported by Python or Java."""
     found = {name for _, tree in python_trees() for name in members(tree, enum)} - {"named"}
     for path in JAVA.rglob("*.java"):
         if path not in GENERATED:

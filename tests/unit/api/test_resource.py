@@ -1,4 +1,4 @@
-"""The models refuse what the API server refuses, in words that name the field."""
+"""The models refuse what the API server refuses, with messages that name the field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bench makes of its measurements."""
+"""How the pipeline benchmark evaluates its measurements."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ for index in range(3):
 def test_speed_is_measured_from_the_first_file(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"key": list(range(30))}), tmp_path / "rows")
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "table"), str(tmp_path / "rows")]
-    found = run(command, tmp_path)
-    assert found.images == 90
-    assert 20 < found.steady < 1.1 * 30 / 0.3
-    assert found.cpu == pytest.approx(0.01, rel=0.3)
-    assert 5 < found.peak < 500
+    result = run(command, tmp_path)
+    assert result.images == 90
+    assert 20 < result.steady < 1.1 * 30 / 0.3
+    assert result.cpu == pytest.approx(0.01, rel=0.3)
+    assert 5 < result.peak < 500
 
 
 def test_a_failed_program_reports_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A file that can't be run is refused in lines that name the field, without a traceback."""
+"""Invalid resource files are refused in lines that name the field, without a traceback."""
 
 from __future__ import annotations
 

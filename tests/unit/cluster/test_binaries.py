@@ -1,4 +1,4 @@
-"""The cache of binaries is right only if its keys change whenever a build would."""
+"""The cache of binaries is correct only if its keys change whenever a build would."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COREDNS = next(module for module in binaries.MODULES if module.folder == "coredn
 
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the Go modules, to be changed freely."""
+    """A copy of the Go modules that tests may modify."""
     copy = tmp_path / "go"
     shutil.copytree(binaries.SOURCES, copy)
     monkeypatch.setattr(binaries, "SOURCES", copy)

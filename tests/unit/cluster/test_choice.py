@@ -1,4 +1,4 @@
-"""Whose cluster is used follows from the environment alone, and what a user left out is said in one line."""
+"""The cluster is chosen from the environment alone, and a missing setting is reported in one line."""
 
 from __future__ import annotations
 

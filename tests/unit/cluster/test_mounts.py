@@ -1,4 +1,4 @@
-"""What the kernel writes about mounts is read right, or `down` would leave some."""
+"""Mounts are parsed correctly from the kernel's list, or `down` would leave some behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pid file must never lead to a process that is not the one that was started."""
+"""A pid file must never lead to a process other than the one that was started."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from examples.cluster import paths, processes
 
 @pytest.fixture
 def sleeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
-    """A running process that a pid file names as the program `sleeper`."""
+    """A running process recorded in a pid file as `sleeper`."""
     monkeypatch.setattr(paths, "PIDS", tmp_path)
     with subprocess.Popen(["sleep", "60"]) as process:
         record(process.pid, processes.start_time(process.pid))

@@ -1,4 +1,4 @@
-"""The settings files say what the rest of the package relies on."""
+"""The settings files contain what the rest of the package relies on."""
 
 from __future__ import annotations
 

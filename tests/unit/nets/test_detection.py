@@ -25,7 +25,7 @@ def layer(net: CaffeNet, name: str) -> caffe_pb2.LayerParameter:
 def test_the_net_ends_at_its_heads() -> None:
     detector = of(tiny_ssd())
     assert detector.trunk.outputs == ("norm_loc", "wide_loc", "norm_conf", "wide_conf")
-    kinds = {type(each.operation) for each in detector.trunk.layers}
+    kinds = {type(layer.operation) for layer in detector.trunk.layers}
     assert kinds == {operations.Convolution, operations.Relu, operations.Normalize, operations.Pooling}
     assert detector.priors.shape == (160, 4)
     assert detector.priors.dtype == np.float32

@@ -1,4 +1,4 @@
-"""What `make generate` writes from caffe.proto is what is committed."""
+"""The committed code is what `make generate` writes from caffe.proto."""
 
 from __future__ import annotations
 

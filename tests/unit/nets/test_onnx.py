@@ -38,8 +38,8 @@ class Model:
         self.constants: list[TensorProto] = []
         self.last = "image"
 
-    def __call__(self, kind: str, *others: Any, reads: list[str] | None = None, **settings: Any) -> str:
-        names = [other if isinstance(other, str) else self._constant(other) for other in others]
+    def __call__(self, kind: str, *inputs: Any, reads: list[str] | None = None, **settings: Any) -> str:
+        names = [value if isinstance(value, str) else self._constant(value) for value in inputs]
         output = f"{kind}_{len(self.nodes)}"
         inputs = [self.last, *names] if reads is None else [*reads, *names]
         self.nodes.append(helper.make_node(kind, inputs, [output], **settings))
@@ -67,7 +67,7 @@ def computed(data: bytes, image: Floats) -> Floats:
 
 
 def check(model: Model) -> Network:
-    """Check that the net computes what the model computes, also when folded; return it as it was read."""
+    """Check that the net computes what the model computes, folded or not; return it unfolded."""
     inputs = numbers(2, CHANNELS, SIZE, SIZE)
     expected = computed(model.data(), inputs)
     network = onnx_reader.read(model.data())
@@ -164,8 +164,8 @@ def test_a_net_exported_by_tensorflow() -> None:
     expected = computed(model.data(), image)
     network = fold(onnx_reader.read(model.data()))
     assert network.input_shape == (CHANNELS, SIZE, SIZE)
-    found = computed(to_onnx(network), np.ascontiguousarray(image.transpose(0, 3, 1, 2)))
-    np.testing.assert_allclose(found, expected, 1e-4, 1e-4)
+    actual = computed(to_onnx(network), np.ascontiguousarray(image.transpose(0, 3, 1, 2)))
+    np.testing.assert_allclose(actual, expected, 1e-4, 1e-4)
 
 
 @pytest.mark.parametrize(

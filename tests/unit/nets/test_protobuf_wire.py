@@ -47,7 +47,7 @@ def test_weights_are_views_of_the_file_whether_packed_or_not() -> None:
     values = np.arange(6, dtype="<f4")
     packed = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2, 3]), data=values.tolist()).SerializeToString()
     plain = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2, 3])).SerializeToString()
-    plain += b"".join(b"\x2d" + value.tobytes() for value in values)  # field 5, four bytes each
+    plain += b"".join(b"\x2d" + value.tobytes() for value in values)  # field 5, four bytes per value
     for blob in (packed, plain):
         layer = b"".join(protobuf_wire.field(7, (blob,))) + caffe_pb2.LayerParameter(name="conv").SerializeToString()
         weights = blobs.read_caffemodel(b"".join(protobuf_wire.field(100, (layer,))))

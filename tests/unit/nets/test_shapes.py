@@ -1,4 +1,4 @@
-"""Sizes are rounded as Caffe rounds them, and settings that no net can have are refused before an engine sees them."""
+"""Sizes are rounded like in Caffe, and impossible settings are refused before an engine sees them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def shape_of(net: CaffeNet) -> tuple[int, ...]:
 
 
 def pooled(high: int, wide: int, **pooling: object) -> tuple[int, ...]:
-    """The shape after pooling a map; the caffemodel that is read along has one layer, without weights."""
+    """The shape after pooling a map; the caffemodel read along with it has one layer, without weights."""
     net = CaffeNet(3, high, wide)
     net.layer("Pooling", "pool", ["data"], pooling_param=pooling)
     return shape_of(net)
@@ -32,7 +32,7 @@ def pooled(high: int, wide: int, **pooling: object) -> tuple[int, ...]:
 
 @given(st.integers(1, 20), st.integers(1, 6), st.integers(1, 6), st.integers(0, 5))
 def test_pooling_windows_cover_the_map_and_none_starts_outside(size: int, kernel: int, stride: int, pad: int) -> None:
-    """Windows are laid one by one, until the padded map is covered; the last must begin before the map's end."""
+    """Windows are placed one by one until the padded map is covered; the last must start inside the map."""
     starts = [-pad]
     while starts[-1] + kernel < size + pad:
         starts.append(starts[-1] + stride)
@@ -44,7 +44,7 @@ def test_pooling_windows_cover_the_map_and_none_starts_outside(size: int, kernel
     elif len(inside) < len(starts) and not pad:
         with pytest.raises(ModelError, match="last window lies outside the map"):
             pooled(size, size, **given_settings)
-    elif kernel - 2 * pad - size < stride:  # else Caffe itself counts less than one window
+    elif kernel - 2 * pad - size < stride:  # otherwise Caffe itself counts less than one window
         assert pooled(size, size, **given_settings) == (3, len(inside), len(inside))
 
 
@@ -54,7 +54,7 @@ def test_pooling_can_round_down() -> None:
 
 
 def test_padding_on_one_axis_cuts_windows_on_both() -> None:
-    """PoolingLayer::Reshape asks for `pad_h_ || pad_w_`; OpenCV keeps five rows here, the last of them empty."""
+    """PoolingLayer::Reshape checks `pad_h_ || pad_w_`; OpenCV keeps five rows here, the last of them empty."""
     one_axis = {"kernel_h": 2, "kernel_w": 3, "stride_h": 4, "stride_w": 2, "pad_h": 0, "pad_w": 1}
     assert pooled(16, 16, **one_axis) == (3, 4, 9)
 

@@ -1,4 +1,4 @@
-"""The hash layer: its gradients are those of its losses, and what it is made for holds."""
+"""The hash layer: its updates minimise its loss, and its bits have the intended properties."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def outputs(random: np.random.Generator, views: int, count: int = 12, bits: int 
 
 
 def loss(outputs: list[Floats], bits: Floats) -> float:
-    """Returns quantisation and rotation together."""
+    """The sum of quantisation and rotation loss."""
     weighted = zip((1.0, *ANGLE_WEIGHTS), outputs, strict=False)
     return float(sum(weight * ((bits - view) ** 2).sum() for weight, view in weighted) / len(bits))
 
@@ -60,21 +60,21 @@ def test_the_loss_is_flat_and_minimal_at_the_rotation(seed: int, views: int) -> 
     best = nearest_rotation(inputs, bits)
     np.testing.assert_allclose(best.T @ best, np.eye(4), atol=1e-9)
 
-    def lost(rotation: Floats) -> float:
-        return loss([each @ rotation for each in inputs], bits)
+    def loss_after(rotation: Floats) -> float:
+        return loss([view @ rotation for view in inputs], bits)
 
     for _ in range(5):
         skew = random.normal(size=(4, 4))
         skew -= skew.T
         step = 1e-4
-        ahead, behind = (lost(best @ _turn(sign * step * skew)) for sign in (1, -1))
-        assert (ahead - behind) / (2 * step) == pytest.approx(0, abs=1e-6 * max(1, lost(best)))
-        assert min(ahead, behind) >= lost(best) - 1e-12
-        assert lost(best @ _turn(0.5 * skew)) >= lost(best) - 1e-9
+        forward, backward = (loss_after(best @ _turn(sign * step * skew)) for sign in (1, -1))
+        assert (forward - backward) / (2 * step) == pytest.approx(0, abs=1e-6 * max(1, loss_after(best)))
+        assert min(forward, backward) >= loss_after(best) - 1e-12
+        assert loss_after(best @ _turn(0.5 * skew)) >= loss_after(best) - 1e-9
 
 
 def _turn(skew: Floats) -> Floats:
-    """Returns the rotation of a skew matrix (Cayley)."""
+    """The rotation given by a skew-symmetric matrix (Cayley)."""
     one = np.eye(len(skew))
     turn: Floats = np.linalg.solve(one + skew / 2, one - skew / 2)
     return turn
@@ -108,7 +108,7 @@ def test_without_rotated_images_it_is_itq() -> None:
 def test_rotated_images_keep_more_bits_if_the_layer_was_fitted_with_them() -> None:
     features, _ = clustered()
     random = np.random.default_rng(4)
-    nuisance = random.normal(size=(3, features.shape[1])) * 2  # the directions that turning moves features along
+    nuisance = random.normal(size=(3, features.shape[1])) * 2  # the directions in which rotation moves features
     turned = [features + angle / 10 * random.normal(size=(len(features), 3)) @ nuisance for angle in ANGLES]
 
     def kept(layer: Hash) -> float:

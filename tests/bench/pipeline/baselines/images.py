@@ -1,6 +1,6 @@
 """From files to rows: decode, detect, crop the best box, extract. Decoding runs a batch ahead, in threads.
 
-A competent user's version: OpenCV releases the GIL while decoding, so threads are enough; only the best box of an SSD is
+A competent user's version: OpenCV releases the GIL while decoding, so threads are enough; only an SSD's best box is
 cropped, so no suppression is needed.
 """
 

@@ -1,4 +1,4 @@
-"""An unresponsive store is waited for, up to a limit; a refusal is final at once."""
+"""An unresponsive store is waited for, up to a limit; a refusal is final immediately."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "hunter2"}
 
 
 class Faults:
-    """Fails a number of times, then answers."""
+    """Fails a number of times, then succeeds."""
 
     def __init__(self, times: int) -> None:
         self.left = times
@@ -69,15 +69,15 @@ def test_the_missing_key_of_a_secret_is_named(tmp_path: Path) -> None:
 
 
 def test_credentials_are_never_printed() -> None:
-    reached = s3_settings.connection(ACCESS, FIELD, None, KEYS)
-    assert "hunter2" not in repr(reached)
-    assert "hunter2" not in f"{reached.credentials}"
+    connection = s3_settings.connection(ACCESS, FIELD, None, KEYS)
+    assert "hunter2" not in repr(connection)
+    assert "hunter2" not in f"{connection.credentials}"
     assert "hunter2" not in repr(s3_settings.for_s3a("bucket", ACCESS, None))
 
 
 def test_every_client_uses_the_same_connection_settings() -> None:
-    reached = s3_settings.connection(ACCESS, FIELD, None, KEYS | {"AWS_SESSION_TOKEN": "token"})
-    assert reached.for_object_store() == {
+    connection = s3_settings.connection(ACCESS, FIELD, None, KEYS | {"AWS_SESSION_TOKEN": "token"})
+    assert connection.for_object_store() == {
         "aws_region": "us-east-1",
         "aws_virtual_hosted_style_request": "false",
         "aws_endpoint_url": "http://127.0.0.1:9",
@@ -87,7 +87,7 @@ def test_every_client_uses_the_same_connection_settings() -> None:
         "aws_skip_signature": "false",
         "aws_allow_http": "true",
     }
-    assert reached.for_arrow() == {
+    assert connection.for_arrow() == {
         "region": "us-east-1",
         "endpoint_override": "127.0.0.1:9",
         "scheme": "http",
@@ -98,9 +98,9 @@ def test_every_client_uses_the_same_connection_settings() -> None:
 
 
 def test_a_command_line_without_keys_reads_anonymously() -> None:
-    reached = s3_settings.from_environment("store:8333", {"AWS_REGION": "eu-central-1"})
-    assert reached.for_object_store()["aws_skip_signature"] == "true"
-    assert reached.for_arrow() == {
+    connection = s3_settings.from_environment("store:8333", {"AWS_REGION": "eu-central-1"})
+    assert connection.for_object_store()["aws_skip_signature"] == "true"
+    assert connection.for_arrow() == {
         "region": "eu-central-1",
         "endpoint_override": "store:8333",
         "scheme": "https",

@@ -1,4 +1,4 @@
-"""Spark's settings: what Featx owns stays its own, memory is split, and no secret stands in any of them."""
+"""Spark's settings: Featx's own can't be overridden, memory is split, and none contains a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The resource becomes the executors' own settings: each field that matters to them arrives, and only these."""
+"""The resource is translated to task settings: exactly the fields that executors need."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_unset_sections_are_null() -> None:
 
 
 def renamed(model: Any, path: list[str]) -> Any:
-    """Returns a model's fields as a namespace in which the field at the path has another name."""
+    """A model's fields as a namespace in which the field at the path is renamed."""
     fields = {name: getattr(model, name) for name in type(model).model_fields}
     name = path[0]
     if len(path) > 1:
