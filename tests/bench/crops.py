@@ -1,7 +1,7 @@
 """`make bench WHAT=crops`: how crop policies affect retrieval; writes docs/bench/crops.json and docs/bench/crops.md.
 
 Each policy is a real run of Featx on this machine over the labelled catalogue: COCO's SSDLite, then SqueezeNet's 512
-numbers. Scored by leave-one-out class mAP over the full cosine ranking. Policies see the same photos, so differences are
+numbers. Scored by leave-one-out class mAP over the full cosine ranking. Policies share the photos, so differences are
 paired, and their intervals are bootstrapped.
 """
 

@@ -184,7 +184,7 @@ def test_a_checkpoint_is_written_at_least_every_ten_commits(nightly: Nightly) ->
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"), [("delta.appendOnly", "append-only"), ("delta.enableChangeDataFeed", "version 4")]
+    ("setting", "reason"), [("delta.appendOnly", "append-only"), ("delta.enableChangeDataFeed", "version 4")]
 )
 def test_a_table_with_unsupported_properties_is_refused(nightly: Nightly, setting: str, reason: str) -> None:
     deltalake.DeltaTable(nightly.table).alter.set_table_properties({setting: "true"})

@@ -1,4 +1,4 @@
-"""Values shared by operator and driver are defined only in `featx_api.contract`; files that repeat them agree with it."""
+"""Values shared by operator and driver are defined in `featx_api.contract` alone; files that repeat them agree."""
 
 from __future__ import annotations
 

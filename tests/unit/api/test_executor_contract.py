@@ -51,10 +51,10 @@ def test_a_golden_file_survives_a_round_trip_through_its_model(path: Path) -> No
 
 def paths(node: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """The paths of all fields of a document."""
-    found = []
+    result = []
     for key, value in node.items() if isinstance(node, dict) else ():
-        found += [(*path, key), *paths(value, (*path, key))]
-    return found
+        result += [(*path, key), *paths(value, (*path, key))]
+    return result
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name)

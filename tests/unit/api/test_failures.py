@@ -43,11 +43,11 @@ def members(tree: ast.AST, enum: str) -> Iterator[str]:
 
 def used(enum: str) -> set[str]:
     """The members reported by Python or Java."""
-    found = {name for _, tree in python_trees() for name in members(tree, enum)} - {"named"}
+    names = {name for _, tree in python_trees() for name in members(tree, enum)} - {"named"}
     for path in JAVA.rglob("*.java"):
         if path not in GENERATED:
-            found |= set(re.findall(rf"(?<![=!]= )\b{enum}\.([A-Z][A-Z0-9_]*)\b", path.read_text()))
-    return found
+            names |= set(re.findall(rf"(?<![=!]= )\b{enum}\.([A-Z][A-Z0-9_]*)\b", path.read_text()))
+    return names
 
 
 def test_code_reports_every_class_of_the_registry_and_no_other() -> None:
@@ -64,7 +64,7 @@ def test_no_class_is_spelled_out_where_it_is_reported() -> None:
         for path, tree in python_trees()
         for call in ast.walk(tree)
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in REPORTERS
-        for value in [*call.args[:1], *(each.value for each in call.keywords if each.arg in ("class_", "class", None))]
+        for value in [*call.args[:1], *(word.value for word in call.keywords if word.arg in ("class_", "class", None))]
         if any(isinstance(part, ast.Constant | ast.JoinedStr) for part in ast.walk(value))
     ]
     assert spelled == []

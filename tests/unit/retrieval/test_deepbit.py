@@ -101,20 +101,20 @@ def test_no_two_bits_are_equal() -> None:
 
 def test_without_rotated_images_it_is_itq() -> None:
     features, _ = clustered()
-    weight, of_itq = fit(features, 16).weight, pca_itq(features, 16).weight
-    np.testing.assert_allclose(weight / np.linalg.norm(weight), of_itq / np.linalg.norm(of_itq), atol=1e-6)
+    weight, itq_weight = fit(features, 16).weight, pca_itq(features, 16).weight
+    np.testing.assert_allclose(weight / np.linalg.norm(weight), itq_weight / np.linalg.norm(itq_weight), atol=1e-6)
 
 
 def test_rotated_images_keep_more_bits_if_the_layer_was_fitted_with_them() -> None:
     features, _ = clustered()
     random = np.random.default_rng(4)
     nuisance = random.normal(size=(3, features.shape[1])) * 2  # the directions in which rotation moves features
-    turned = [features + angle / 10 * random.normal(size=(len(features), 3)) @ nuisance for angle in ANGLES]
+    rotated = [features + angle / 10 * random.normal(size=(len(features), 3)) @ nuisance for angle in ANGLES]
 
-    def kept(layer: Hash) -> float:
-        return float(np.mean([(layer.bits(features) == layer.bits(each)).mean() for each in turned]))
+    def stability(layer: Hash) -> float:
+        return float(np.mean([(layer.bits(features) == layer.bits(view)).mean() for view in rotated]))
 
-    assert kept(fit(features, 16, turned)) > kept(fit(features, 16)) + 0.01
+    assert stability(fit(features, 16, rotated)) > stability(fit(features, 16)) + 0.01
 
 
 def test_requesting_more_bits_than_directions_is_refused() -> None:
@@ -129,9 +129,9 @@ def test_a_model_with_the_layer_computes_feature_and_bits() -> None:
     network = caffe_reader.read(net.prototxt(), net.caffemodel())
     read = onnx_reader.read(hash_layer.append(network, EXTRACTOR_LAYER, layer))
     assert {EXTRACTOR_LAYER, "deepbit"} <= set(read.by_name())
-    made = read.by_name()["deepbit"]
-    assert made.shape == (16,)
-    np.testing.assert_array_equal(made.operation.weight, layer.weight.astype(np.float32))  # type: ignore[union-attr]
+    hash_layer = read.by_name()["deepbit"]
+    assert hash_layer.shape == (16,)
+    np.testing.assert_array_equal(hash_layer.operation.weight, layer.weight.astype(np.float32))  # type: ignore[union-attr]
     with pytest.raises(ModelError, match="already"):
         hash_layer.append(read, EXTRACTOR_LAYER, layer)
     with pytest.raises(ModelError, match=r"pool has .* numbers, but the hash was fitted to 5"):

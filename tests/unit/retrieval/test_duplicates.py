@@ -53,8 +53,8 @@ def test_similar_finds_what_brute_force_finds(tmp_path: Path, by: str) -> None:
     values = np.unpackbits(bits, axis=1).astype(np.float32) if by == "feature" else bits
     expected = distances(values[7:8], values, by)[0]  # type: ignore[arg-type]
     order = [row for row in np.lexsort((np.arange(100), expected)) if row != 7][:5]
-    found = similar(table(tmp_path, bits), "007.jpg", 5, by)  # type: ignore[arg-type]
-    assert np.allclose([each.distance for each in found], expected[order], atol=1e-5)
+    nearest = similar(table(tmp_path, bits), "007.jpg", 5, by)  # type: ignore[arg-type]
+    assert np.allclose([row.distance for row in nearest], expected[order], atol=1e-5)
 
 
 def test_an_unknown_key_is_answered_with_keys_like_it(tmp_path: Path) -> None:
