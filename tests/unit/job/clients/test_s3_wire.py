@@ -67,7 +67,7 @@ def served(respond: Callable[[str, str, dict[str, str]], Answer], patience: floa
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def handle(self) -> None:
+        def serve(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status, body = respond(self.command, self.path, dict(self.headers))
             self.send_response(status)
@@ -76,7 +76,7 @@ def served(respond: Callable[[str, str, dict[str, str]], Answer], patience: floa
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_PUT = handle  # noqa: N815
+        do_GET = do_PUT = serve  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             """Logs nothing."""
