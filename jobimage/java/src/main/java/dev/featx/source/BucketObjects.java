@@ -23,38 +23,38 @@ import software.amazon.awssdk.services.s3.S3Utilities;
 import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 
 /**
- * Fetches whole objects of a bucket, each by one plain GET of an address that the SDK has signed.
+ * Fetches whole objects from a bucket, each with one plain GET of a URL signed by the SDK.
  *
- * <p>S3A is made for seeking in large files. Its stream and the SDK's machinery around a request cost more than a small
- * object's bytes do; what is theirs here are the endpoint, the credentials and the signature. An object is as large as it is
- * now, not as it was listed.
+ * <p>S3A is built for seeking in large files. Its stream and the SDK's request pipeline cost more than the bytes of a small
+ * object; only the endpoint, the credentials and the signature come from them. An object's size is its current one, not the
+ * listed one.
  */
 final class BucketObjects {
-  private static final Duration VALID = Duration.ofMinutes(15); // of an address; it is used at once
+  private static final Duration VALID = Duration.ofMinutes(15); // of a signed URL, which is used immediately
   private static final List<String> REFUSALS = List.of("ExpiredToken", "InvalidToken", "InvalidAccessKeyId");
-  // Keys stand in the answer too, with their angle brackets escaped.
+  // The response contains keys too, with angle brackets escaped.
   private static final Pattern CODE = Pattern.compile("<Code>(\\w+)</Code>");
-  private static final int MOST_OF_AN_ERROR = 4096;
+  private static final int MAX_ERROR_BYTES = 4096;
 
   private final String bucket;
-  private final Function<String, URL> addresses; // of objects, by key
+  private final Function<String, URL> urls; // of objects, by key
   private final int connectMillis;
   private final int readMillis;
 
   /**
-   * Uses a bucket.
+   * Creates a reader of a bucket.
    *
    * @param bucket its name
    * @param conf S3A's settings
    */
   BucketObjects(String bucket, Configuration conf) {
     this.bucket = bucket;
-    this.addresses = addresses(new BucketSettings(bucket, conf));
+    this.urls = urls(new BucketSettings(bucket, conf));
     this.connectMillis = (int) conf.getTimeDuration("fs.s3a.connection.establish.timeout", 5_000, TimeUnit.MILLISECONDS);
     this.readMillis = (int) conf.getTimeDuration("fs.s3a.connection.timeout", 60_000, TimeUnit.MILLISECONDS);
   }
 
-  private static Function<String, URL> addresses(BucketSettings settings) {
+  private static Function<String, URL> urls(BucketSettings settings) {
     AwsCredentialsProvider credentials = settings.credentials();
     S3Configuration style = S3Configuration.builder().pathStyleAccessEnabled(true).build();
     if (credentials == null) {
@@ -73,24 +73,25 @@ final class BucketObjects {
   }
 
   /**
-   * Returns an object.
+   * Fetches an object.
    *
    * @param key of the object
-   * @param maxBytes a larger one's bytes are not fetched
-   * @throws IOException if it is gone, refused (both as Java's own exceptions), or the store does not answer
+   * @param maxBytes larger objects are not fetched
+   * @throws IOException if the object no longer exists (FileNotFoundException), access is denied (AccessDeniedException), or
+   *     the store does not respond
    */
   Fetched whole(String key, long maxBytes) throws IOException {
-    HttpURLConnection answer = asked(key);
-    if (answer.getResponseCode() != HttpURLConnection.HTTP_OK) {
-      throw refused(key, answer);
+    HttpURLConnection response = connect(key);
+    if (response.getResponseCode() != HttpURLConnection.HTTP_OK) {
+      throw error(key, response);
     }
-    long size = answer.getContentLengthLong();
-    try (InputStream stream = answer.getInputStream()) {
+    long size = response.getContentLengthLong();
+    try (InputStream stream = response.getInputStream()) {
       if (size > maxBytes) {
-        answer.disconnect();
+        response.disconnect();
         return new Fetched(size, null);
       }
-      // A gateway may send an object in chunks, without saying how many.
+      // A gateway may send an object in chunks, without a length.
       byte[] bytes = stream.readNBytes((int) (size < 0 ? maxBytes + 1 : size));
       if (bytes.length < size) {
         throw new EOFException("connection to the store was lost after " + bytes.length + " of " + size + " bytes");
@@ -99,20 +100,20 @@ final class BucketObjects {
     }
   }
 
-  private HttpURLConnection asked(String key) throws IOException {
-    HttpURLConnection connection = (HttpURLConnection) addresses.apply(key).openConnection();
+  private HttpURLConnection connect(String key) throws IOException {
+    HttpURLConnection connection = (HttpURLConnection) urls.apply(key).openConnection();
     connection.setConnectTimeout(connectMillis);
     connection.setReadTimeout(readMillis);
     return connection;
   }
 
-  /** Returns what an answer means; the address is not in it, since its signature is as good as the key for a while. */
-  private IOException refused(String key, HttpURLConnection answer) throws IOException {
-    int status = answer.getResponseCode();
+  /** Converts an error response; the URL is left out, since its signature grants access for a while. */
+  private IOException error(String key, HttpURLConnection response) throws IOException {
+    int status = response.getResponseCode();
     String name = "s3://" + bucket + "/" + key;
     String body;
-    try (InputStream stream = answer.getErrorStream()) {
-      body = stream == null ? "" : new String(stream.readNBytes(MOST_OF_AN_ERROR), StandardCharsets.UTF_8);
+    try (InputStream stream = response.getErrorStream()) {
+      body = stream == null ? "" : new String(stream.readNBytes(MAX_ERROR_BYTES), StandardCharsets.UTF_8);
     }
     Matcher code = CODE.matcher(body);
     if (status == HttpURLConnection.HTTP_NOT_FOUND) {
