@@ -20,21 +20,21 @@ import javax.net.ssl.X509TrustManager;
 import org.apache.hadoop.conf.Configuration;
 
 /**
- * Certificates that this JVM trusts beside those that come with it: of stores whose own no public authority has signed.
+ * CA certificates that this JVM trusts in addition to its own, for stores with certificates of a private CA.
  *
- * <p>They come as PEM files in the Secrets of stores. S3A can't be given them by a setting of its own, so they are made
- * the JVM's, before its first connection.
+ * <p>They are PEM files in the stores' Secrets. S3A has no setting for them, so they are added to the JVM's trust store
+ * before its first connection.
  */
 public final class Authorities {
-  /** Setting that names the files, separated by commas; those that are not there are passed over. */
+  /** Setting with the comma-separated files; missing files are skipped. */
   static final String FILES = "featx.authorities";
 
-  private static final String PASSWORD = "changeit"; // of a file that holds nothing secret; Java wants one
+  private static final String PASSWORD = "changeit"; // Java requires one, although the file contains no secrets
   private static final Set<String> TRUSTED = ConcurrentHashMap.newKeySet();
 
   private Authorities() {}
 
-  /** Trusts what a run's settings name, unless that has been done. */
+  /** Trusts the certificates named in a run's settings, unless they are trusted already. */
   public static synchronized void trust(Configuration conf) throws IOException {
     for (String file : conf.getTrimmedStrings(FILES)) {
       if (!TRUSTED.contains(file) && Files.exists(Path.of(file))) {
@@ -45,14 +45,14 @@ public final class Authorities {
   }
 
   private static void trust(Path file) throws IOException {
-    Path made = Files.createTempFile("trusted", ".p12");
-    made.toFile().deleteOnExit();
-    try (InputStream pem = Files.newInputStream(file); OutputStream stream = Files.newOutputStream(made)) {
+    Path trustStore = Files.createTempFile("trusted", ".p12");
+    trustStore.toFile().deleteOnExit();
+    try (InputStream pem = Files.newInputStream(file); OutputStream stream = Files.newOutputStream(trustStore)) {
       KeyStore store = KeyStore.getInstance("PKCS12");
       store.load(null, null);
       int number = 0;
-      for (Certificate known : known()) {
-        store.setCertificateEntry("known-" + number++, known);
+      for (Certificate builtIn : builtIn()) {
+        store.setCertificateEntry("builtin-" + number++, builtIn);
       }
       for (Certificate added : CertificateFactory.getInstance("X.509").generateCertificates(pem)) {
         store.setCertificateEntry("added-" + number++, added);
@@ -64,10 +64,10 @@ public final class Authorities {
     }
     System.setProperty("javax.net.ssl.trustStoreType", "PKCS12");
     System.setProperty("javax.net.ssl.trustStorePassword", PASSWORD);
-    System.setProperty("javax.net.ssl.trustStore", made.toString());
+    System.setProperty("javax.net.ssl.trustStore", trustStore.toString());
   }
 
-  private static X509Certificate[] known() throws GeneralSecurityException {
+  private static X509Certificate[] builtIn() throws GeneralSecurityException {
     TrustManagerFactory factory = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
     factory.init((KeyStore) null);
     for (TrustManager manager : factory.getTrustManagers()) {

@@ -6,7 +6,7 @@ import dev.featx.nets.NetworkFile;
 import dev.featx.nets.bigdl.BigDlNetwork;
 import dev.featx.nets.openvino.OpenVinoNetwork;
 
-/** Has a net made ready by the engine that is to run it: the one place that knows all engines. */
+/** Compiles a net for the engine that runs it: the one place that knows all engines. */
 final class Engines {
   private Engines() {}
 
