@@ -196,7 +196,7 @@ public final class Detector {
         perClassLimit > 0 && candidates.size() > perClassLimit ? candidates.subList(0, perClassLimit) : candidates;
     List<Detection> selected = new ArrayList<>();
     for (Detection candidate : best) {
-      if (selected.stream().noneMatch(other -> candidate.overlap(other) > overlapLimit)) {
+      if (selected.stream().noneMatch(other -> candidate.box().overlap(other.box()) > overlapLimit)) {
         selected.add(candidate);
       }
     }

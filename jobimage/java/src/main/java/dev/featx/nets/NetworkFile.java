@@ -73,7 +73,7 @@ public final class NetworkFile {
       NetworkHeader parsed = Contract.readSparse(new String(header, StandardCharsets.UTF_8), NetworkHeader.class);
       return new NetworkFile(parsed, buffer.slice(start, size - start).order(ByteOrder.LITTLE_ENDIAN));
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException("the header of the network file is damaged", e);
+      throw new IllegalArgumentException("the network file header is damaged", e);
     }
   }
 

@@ -40,8 +40,7 @@ public final class HBaseRegions {
    */
   public HBaseRegions(String source, Map<String, String> settings) {
     this.table = Contract.read(source, HBaseTable.class);
-    this.conf = new Configuration(false);
-    settings.forEach(conf::set);
+    this.conf = HadoopSettings.withoutDefaults(settings);
   }
 
   /**

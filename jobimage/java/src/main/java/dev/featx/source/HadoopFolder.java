@@ -35,8 +35,7 @@ public final class HadoopFolder {
    */
   public HadoopFolder(String uri, Map<String, String> settings) {
     this.root = new Path(uri);
-    this.conf = new Configuration();
-    settings.forEach(conf::set);
+    this.conf = HadoopSettings.withDefaults(settings);
   }
 
   /** Returns whether the folder exists. */

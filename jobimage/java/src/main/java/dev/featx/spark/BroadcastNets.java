@@ -105,19 +105,19 @@ record BroadcastNets(Net detectorNet, Net extractorNet) implements RunNets, Seri
   }
 
   @Override
-  public Detector detector(Compilation how) {
-    return detectorNet == null ? null : DETECTORS.computeIfAbsent(detectorNet.digest() + how, key -> createDetector(how));
+  public Detector detector(Compilation compilation) {
+    return detectorNet == null ? null : DETECTORS.computeIfAbsent(detectorNet.digest() + compilation, key -> createDetector(compilation));
   }
 
-  private Detector createDetector(Compilation how) {
+  private Detector createDetector(Compilation compilation) {
     NetworkFile file = detectorNet.read();
     // Fetch the extractor's file, often the larger one, while the detector is compiled.
     ForkJoinPool.commonPool().execute(extractorNet::read);
-    return new Detector(file, Networks.of(detectorNet.digest(), () -> file, how));
+    return new Detector(file, Networks.of(detectorNet.digest(), () -> file, compilation));
   }
 
   @Override
-  public CompiledNetwork extractor(Compilation how) {
-    return Networks.of(extractorNet.digest(), extractorNet::read, how);
+  public CompiledNetwork extractor(Compilation compilation) {
+    return Networks.of(extractorNet.digest(), extractorNet::read, compilation);
   }
 }

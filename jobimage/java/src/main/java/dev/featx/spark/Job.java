@@ -83,8 +83,8 @@ public final class Job {
     List<String> shards = Files.readAllLines(Path.of(shardsFile));
     BroadcastNets nets = nets(detectorFile, extractorFile);
     submit(shards, ShardResult.class, results::add, (run, line, conf) -> {
-      Compilation how = run.compilation();
-      return new ShardTask(run, nets.detector(how), nets.extractor(how), conf).run(Shard.read(line));
+      Compilation compilation = run.compilation();
+      return new ShardTask(run, nets.detector(compilation), nets.extractor(compilation), conf).run(Shard.read(line));
     });
   }
 

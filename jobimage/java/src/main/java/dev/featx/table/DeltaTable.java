@@ -7,6 +7,7 @@ import dev.featx.failure.FailureClass;
 import dev.featx.failure.RunProblem;
 import dev.featx.security.Authorities;
 import dev.featx.security.KerberosLogin;
+import dev.featx.source.HadoopSettings;
 import io.delta.kernel.Snapshot;
 import io.delta.kernel.Table;
 import io.delta.kernel.data.FilteredColumnarBatch;
@@ -41,8 +42,7 @@ public final class DeltaTable {
    */
   public DeltaTable(String uri, Map<String, String> settings) {
     this.root = new Path(uri);
-    this.conf = new Configuration();
-    settings.forEach(conf::set);
+    this.conf = HadoopSettings.withDefaults(settings);
   }
 
   /**

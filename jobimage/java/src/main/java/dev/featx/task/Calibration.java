@@ -1,5 +1,7 @@
 package dev.featx.task;
 
+import dev.featx.image.Subject;
+import dev.featx.nets.Box;
 import dev.featx.nets.Compilation;
 import dev.featx.nets.Detector;
 import dev.featx.nets.NetworkFile;
@@ -11,6 +13,7 @@ import java.io.IOException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.apache.hadoop.conf.Configuration;
 
 /** Calibrates a run in 8-bit integers on one executor: observes ranges of values, then compares with float32. */
@@ -50,8 +53,8 @@ public final class Calibration {
     try (Watched watched = new Watched(settings, plain)) {
       watched.process(shard, conf).forEach(row -> exact.put(row.key(), row));
     }
-    Compilation how = settings.compilation();
-    List<Rows.Feature> rows = new ShardTask(settings, candidate.detector(how), candidate.extractor(how), conf).process(shard);
+    Compilation compilation = settings.compilation();
+    List<Rows.Feature> rows = new ShardTask(settings, candidate.detector(compilation), candidate.extractor(compilation), conf).process(shard);
     double sum = 0;
     double lowest = 1;
     int same = 0;
@@ -62,13 +65,22 @@ public final class Calibration {
         double cosine = cosine(row.feature(), other.feature());
         sum += cosine;
         lowest = Math.min(lowest, cosine);
-        same += row.subject().isLike(other.subject(), SAME_OVERLAP) ? 1 : 0;
+        same += isSame(row.subject(), other.subject()) ? 1 : 0;
         count++;
       }
     }
     // An image with a subject in only one of the two runs counts as a difference.
     int total = Math.max(rows.size(), count + exact.size());
     return new Comparison(count, count == 0 ? 0 : sum / count, count == 0 ? 0 : lowest, total == 0 ? 0 : (double) same / total);
+  }
+
+  /** Returns whether two subjects have the same class, or none, and boxes that overlap by half. */
+  private static boolean isSame(Subject left, Subject right) {
+    return Objects.equals(left.category(), right.category()) && box(left).overlap(box(right)) >= SAME_OVERLAP;
+  }
+
+  private static Box box(Subject subject) {
+    return new Box(subject.x0(), subject.y0(), subject.x1(), subject.y1());
   }
 
   private static double cosine(float[] left, float[] right) {

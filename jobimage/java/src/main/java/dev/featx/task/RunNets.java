@@ -14,8 +14,8 @@ public interface RunNets {
   NetworkFile extractorFile();
 
   /** Returns the detector, compiled once per JVM, or null without one. */
-  Detector detector(Compilation how);
+  Detector detector(Compilation compilation);
 
   /** Returns the extractor, compiled once per JVM. */
-  CompiledNetwork extractor(Compilation how);
+  CompiledNetwork extractor(Compilation compilation);
 }

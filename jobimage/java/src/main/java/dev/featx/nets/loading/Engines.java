@@ -10,10 +10,10 @@ import dev.featx.nets.openvino.OpenVinoNetwork;
 final class Engines {
   private Engines() {}
 
-  static CompiledNetwork compile(NetworkFile file, Compilation how) {
-    return switch (how.engine()) {
-      case BIGDL -> BigDlNetwork.compile(file, how);
-      case OPENVINO -> OpenVinoNetwork.compile(file, how);
+  static CompiledNetwork compile(NetworkFile file, Compilation compilation) {
+    return switch (compilation.engine()) {
+      case BIGDL -> BigDlNetwork.compile(file, compilation);
+      case OPENVINO -> OpenVinoNetwork.compile(file, compilation);
     };
   }
 }

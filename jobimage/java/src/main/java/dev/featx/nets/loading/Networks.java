@@ -20,10 +20,10 @@ public final class Networks {
    * Returns a net, compiling it on first use.
    *
    * @param bytes the network file
-   * @param how engine, precision, batch and threads
+   * @param compilation engine, precision, batch and threads
    */
-  public static CompiledNetwork of(byte[] bytes, Compilation how) {
-    return of(Sha256.of(bytes), () -> NetworkFile.read(bytes), how);
+  public static CompiledNetwork of(byte[] bytes, Compilation compilation) {
+    return of(Sha256.of(bytes), () -> NetworkFile.read(bytes), compilation);
   }
 
   /**
@@ -31,19 +31,19 @@ public final class Networks {
    *
    * @param digest of the network file ({@link Sha256})
    * @param file provides the network file, called only on first use
-   * @param how engine, precision, batch and threads
+   * @param compilation engine, precision, batch and threads
    */
-  public static CompiledNetwork of(String digest, Supplier<NetworkFile> file, Compilation how) {
-    String key = digest + how;
-    return COMPILED.computeIfAbsent(key, k -> compile(file.get(), how));
+  public static CompiledNetwork of(String digest, Supplier<NetworkFile> file, Compilation compilation) {
+    String key = digest + compilation;
+    return COMPILED.computeIfAbsent(key, k -> compile(file.get(), compilation));
   }
 
   /** Compiles a net that the caller must close. */
-  public static CompiledNetwork compile(NetworkFile file, Compilation how) {
+  public static CompiledNetwork compile(NetworkFile file, Compilation compilation) {
     Preparation.await();
     long started = System.nanoTime();
-    CompiledNetwork network = Engines.compile(file, how);
-    LOG.info("compiled a net for {} in {} ms", how, (System.nanoTime() - started) / 1_000_000);
+    CompiledNetwork network = Engines.compile(file, compilation);
+    LOG.info("compiled a net for {} in {} ms", compilation, (System.nanoTime() - started) / 1_000_000);
     return network;
   }
 }

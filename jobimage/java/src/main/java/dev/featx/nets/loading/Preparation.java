@@ -31,22 +31,22 @@ public final class Preparation {
    */
   public static void begin(String argument) {
     String[] parts = argument.split(",", 4);
-    Compilation how = Compilation.of(parts[0], "f32", 1, Integer.parseInt(parts[1]), Integer.parseInt(parts[2]));
-    FutureTask<Void> task = new FutureTask<>(() -> run(Path.of(parts[3]), how), null);
+    Compilation compilation = Compilation.of(parts[0], "f32", 1, Integer.parseInt(parts[1]), Integer.parseInt(parts[2]));
+    FutureTask<Void> task = new FutureTask<>(() -> run(Path.of(parts[3]), compilation), null);
     pending = task;
     Thread thread = new Thread(task, "preparation");
     thread.setDaemon(true);
     thread.start();
   }
 
-  private static void run(Path net, Compilation how) {
+  private static void run(Path net, Compilation compilation) {
     long started = System.nanoTime();
-    try (CompiledNetwork network = Engines.compile(NetworkFile.read(net), how)) {
+    try (CompiledNetwork network = Engines.compile(NetworkFile.read(net), compilation)) {
       network.forward(new float[network.inputSize()], 1);
     } catch (IOException | RuntimeException e) {
       LOG.warn("the engine could not be warmed up", e);
     }
-    LOG.info("warmed up {} in {} ms", how.engine(), (System.nanoTime() - started) / 1_000_000);
+    LOG.info("warmed up {} in {} ms", compilation.engine(), (System.nanoTime() - started) / 1_000_000);
   }
 
   /** Waits for the warm-up to finish: a concurrent net would repeat its work. */

@@ -53,27 +53,27 @@ public final class OpenVinoNetwork implements CompiledNetwork {
    * Compiles the ONNX model of a network file.
    *
    * @param file the net, written for OpenVINO
-   * @param how precision, batch, cores and streams
+   * @param compilation precision, batch, cores and streams
    * @throws RunProblem ModelInvalid, if OpenVINO cannot run the net
    */
-  public static CompiledNetwork compile(NetworkFile file, Compilation how) {
+  public static CompiledNetwork compile(NetworkFile file, Compilation compilation) {
     Memory onnx = file.onnx();
     PointerByReference model = new PointerByReference();
     checkModel(LIBRARY.ov_core_read_model_from_memory_buffer(CORE, onnx, onnx.size(), null, model), "read", file);
     try {
-      fixBatch(model.getValue(), file, how.batch());
-      int streams = how.streams();
-      Precision precision = how.resolved();
+      fixBatch(model.getValue(), file, compilation.batch());
+      int streams = compilation.streams();
+      Precision precision = compilation.resolved();
       List<Pointer> compiled = new ArrayList<>();
       if (precision == Precision.INT8) {
         // With several streams, OpenVINO 2026.4 sometimes compiles int8 nets that compute wrong results: 12 of 20 in a test.
         for (int i = 0; i < streams; i++) {
-          compiled.add(compiled(model.getValue(), file, properties(precision, 1, Math.max(1, how.cores() / streams))));
+          compiled.add(compiled(model.getValue(), file, properties(precision, 1, Math.max(1, compilation.cores() / streams))));
         }
       } else {
-        compiled.add(compiled(model.getValue(), file, properties(precision, streams, how.cores())));
+        compiled.add(compiled(model.getValue(), file, properties(precision, streams, compilation.cores())));
       }
-      return new OpenVinoNetwork(compiled, file, how.batch(), precision, streams);
+      return new OpenVinoNetwork(compiled, file, compilation.batch(), precision, streams);
     } finally {
       LIBRARY.ov_model_free(model.getValue());
       onnx.close();
