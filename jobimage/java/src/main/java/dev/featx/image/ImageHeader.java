@@ -70,7 +70,7 @@ public record ImageHeader(String format, int width, int height, Orientation orie
       throw truncated(bytes);
     }
     if (structure.width() == 0 || structure.height() == 0) {
-      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "a JPEG without a frame");
+      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "JPEG has no frame header");
     }
     return new ImageHeader("jpeg", structure.width(), structure.height(), structure.orientation());
   }

@@ -106,7 +106,8 @@ record BroadcastNets(Net detectorNet, Net extractorNet) implements RunNets, Seri
 
   @Override
   public Detector detector(Compilation compilation) {
-    return detectorNet == null ? null : DETECTORS.computeIfAbsent(detectorNet.digest() + compilation, key -> createDetector(compilation));
+    return detectorNet == null ? null
+        : DETECTORS.computeIfAbsent(detectorNet.digest() + compilation, key -> createDetector(compilation));
   }
 
   private Detector createDetector(Compilation compilation) {

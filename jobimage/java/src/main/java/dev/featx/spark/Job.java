@@ -263,7 +263,7 @@ public final class Job {
       } catch (TaskKilledException e) {
         throw e;
       } catch (Exception | FSError e) {
-        // Report the failure's class, without anything the driver might fail to deserialize. The executor logs the full exception.
+        // Report the failure's class, and nothing that the driver might fail to deserialize. The executor logs the rest.
         throw Failures.of(e);
       }
     }

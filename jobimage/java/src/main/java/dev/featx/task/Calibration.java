@@ -54,7 +54,8 @@ public final class Calibration {
       watched.process(shard, conf).forEach(row -> exact.put(row.key(), row));
     }
     Compilation compilation = settings.compilation();
-    List<Rows.Feature> rows = new ShardTask(settings, candidate.detector(compilation), candidate.extractor(compilation), conf).process(shard);
+    List<Rows.Feature> rows =
+        new ShardTask(settings, candidate.detector(compilation), candidate.extractor(compilation), conf).process(shard);
     double sum = 0;
     double lowest = 1;
     int same = 0;

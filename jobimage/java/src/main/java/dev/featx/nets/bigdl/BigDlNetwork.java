@@ -60,8 +60,8 @@ public final class BigDlNetwork implements CompiledNetwork {
    * Converts a net.
    *
    * @param file the net
-   * @param compilation an incomplete batch is padded, since the native graph's sizes are fixed on its first run; the first net of a
-   *     JVM determines cores and streams
+   * @param compilation an incomplete batch is padded, since the native graph's sizes are fixed on its first run; the first
+   *     net of a JVM determines cores and streams
    * @throws RunProblem ModelInvalid, if BigDL cannot run the net
    */
   public static CompiledNetwork compile(NetworkFile file, Compilation compilation) {

@@ -105,7 +105,8 @@ final class Quantization {
   /** Returns whether a convolution should read its input as unsigned; integers must be read as they were written. */
   private boolean isUnsigned(Node source, float[] range) {
     Node origin = source;
-    while (origin.element() instanceof MaxPooling || origin.element() instanceof Identity || origin.element() instanceof JoinTable) {
+    while (origin.element() instanceof MaxPooling || origin.element() instanceof Identity
+        || origin.element() instanceof JoinTable) {
       origin = before(origin).get(0);
     }
     return selected.containsKey(origin) ? selected.get(origin).relu() : range[0] >= 0;

@@ -82,7 +82,8 @@ public final class OpenVinoNetwork implements CompiledNetwork {
 
   private static Pointer compiled(Pointer model, NetworkFile file, OpenVino.Property[] properties) {
     PointerByReference compiled = new PointerByReference();
-    checkModel(LIBRARY.ov_core_compile_model_props(CORE, model, "CPU", properties.length, properties[0], compiled), "compile", file);
+    checkModel(LIBRARY.ov_core_compile_model_props(CORE, model, "CPU", properties.length, properties[0], compiled),
+        "compile", file);
     return compiled.getValue();
   }
 
@@ -107,7 +108,8 @@ public final class OpenVinoNetwork implements CompiledNetwork {
     int[] shape = file.inputShape();
     OpenVino.PartialShape.Value value = new OpenVino.PartialShape.Value();
     OpenVino.PartialShape created = new OpenVino.PartialShape();
-    check(LIBRARY.ov_partial_shape_create_static(4, new long[] {batch, shape[0], shape[1], shape[2]}, created), "cannot create a shape");
+    check(LIBRARY.ov_partial_shape_create_static(4, new long[] {batch, shape[0], shape[1], shape[2]}, created),
+        "cannot create a shape");
     value.rankMin = created.rankMin;
     value.rankMax = created.rankMax;
     value.dims = created.dims;
@@ -130,7 +132,8 @@ public final class OpenVinoNetwork implements CompiledNetwork {
     shape.dims = dims;
     PointerByReference tensor = new PointerByReference();
     check(LIBRARY.ov_tensor_create_from_host_ptr(OpenVino.F32, shape, input, tensor), "cannot create the input tensor");
-    check(LIBRARY.ov_infer_request_set_input_tensor_by_index(handle.getValue(), 0, tensor.getValue()), "cannot set the input tensor");
+    check(LIBRARY.ov_infer_request_set_input_tensor_by_index(handle.getValue(), 0, tensor.getValue()),
+        "cannot set the input tensor");
     LIBRARY.ov_tensor_free(tensor.getValue());
     return new Request(handle.getValue(), input);
   }
@@ -203,8 +206,8 @@ public final class OpenVinoNetwork implements CompiledNetwork {
 
   private static void checkModel(int status, String action, NetworkFile file) {
     if (status != 0) {
-      throw new RunProblem(FailureClass.MODEL_INVALID, "engine openvino cannot " + action + " the model " + file.name() + " (status "
-          + status + "): " + LIBRARY.ov_get_last_err_msg());
+      throw new RunProblem(FailureClass.MODEL_INVALID, "engine openvino cannot " + action + " the model " + file.name()
+          + " (status " + status + "): " + LIBRARY.ov_get_last_err_msg());
     }
   }
 
