@@ -121,7 +121,7 @@ class Engine:
     def loaded(self, file: Path, batch: int) -> Iterator[LargeNet]:
         """Loads a net from a file, and frees it at the end: py4j would send a large one as text."""
         read = self._nets.NetworkFile.read(self._gateway.jvm.java.io.File(str(file)).toPath())
-        compiled = self._nets.loading.Networks.made(read, self._how(batch))
+        compiled = self._nets.loading.Networks.compile(read, self._how(batch))
         try:
             yield LargeNet(self, read, compiled)
         finally:
