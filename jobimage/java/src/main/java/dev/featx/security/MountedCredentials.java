@@ -49,11 +49,20 @@ public final class MountedCredentials implements AwsCredentialsProvider {
   }
 
   private String read(String name) {
+    String value;
     try {
-      return Files.readString(folder.resolve(name)).strip();
+      value = Files.readString(folder.resolve(name)).strip();
     } catch (IOException e) {
-      throw new RunProblem(FailureClass.SECRET_INCOMPLETE,
-          "Secret " + folder.getFileName() + " has no key " + name + "; add it to the Secret");
+      throw incomplete(name, "has no key ");
     }
+    if (value.isEmpty()) {
+      throw incomplete(name, "has an empty key ");
+    }
+    return value;
+  }
+
+  private RunProblem incomplete(String name, String problem) {
+    return new RunProblem(FailureClass.SECRET_INCOMPLETE,
+        "Secret " + folder.getFileName() + " " + problem + name + "; add it to the Secret");
   }
 }

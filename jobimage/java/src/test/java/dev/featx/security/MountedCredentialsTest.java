@@ -27,5 +27,8 @@ class MountedCredentialsTest {
     assertEquals(FailureClass.SECRET_INCOMPLETE, problem.failureClass());
     assertEquals("Secret store has no key AWS_SECRET_ACCESS_KEY; add it to the Secret", problem.getMessage());
     assertFalse(problem.toString().contains("hidden"));
+    Files.writeString(secret.resolve("AWS_SECRET_ACCESS_KEY"), "\n");
+    problem = assertThrows(RunProblem.class, credentials::resolveCredentials);
+    assertEquals("Secret store has an empty key AWS_SECRET_ACCESS_KEY; add it to the Secret", problem.getMessage());
   }
 }
