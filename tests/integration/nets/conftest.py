@@ -26,7 +26,7 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture(scope="session", params=["bigdl", "openvino"])
 def any_engine(request: pytest.FixtureRequest, engine: Engine) -> Engine:
     """Every engine that nets are compiled for, in turn."""
-    return engine.of(request.param)
+    return engine.using(request.param)
 
 
 @pytest.fixture(scope="session")

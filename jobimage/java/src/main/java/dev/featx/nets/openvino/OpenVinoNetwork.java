@@ -89,12 +89,12 @@ public final class OpenVinoNetwork implements CompiledNetwork {
 
   private static OpenVino.Property[] properties(Precision precision, int streams, int threads) {
     Map<String, String> settings = new LinkedHashMap<>();
-    wanted.put("NUM_STREAMS", Integer.toString(streams));
-    wanted.put("INFERENCE_NUM_THREADS", Integer.toString(threads));
+    settings.put("NUM_STREAMS", Integer.toString(streams));
+    settings.put("INFERENCE_NUM_THREADS", Integer.toString(threads));
     // An int8 model marks its int8 layers itself; the others run in f32.
-    wanted.put("INFERENCE_PRECISION_HINT", precision == Precision.BF16 ? "bf16" : "f32");
+    settings.put("INFERENCE_PRECISION_HINT", precision == Precision.BF16 ? "bf16" : "f32");
     // Otherwise two executors on a node would be pinned to the same cores.
-    wanted.put("ENABLE_CPU_PINNING", "NO");
+    settings.put("ENABLE_CPU_PINNING", "NO");
     OpenVino.Property[] properties = (OpenVino.Property[]) new OpenVino.Property().toArray(settings.size());
     int at = 0;
     for (Map.Entry<String, String> setting : settings.entrySet()) {
