@@ -32,7 +32,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def _write(file: Path, text: str) -> None:
-    file.write_text(text)
+    """Replaces a file's content at once, as the kubelet does with a Secret's."""
+    new = file.with_name(f"{file.name}.new")
+    new.write_text(text)
+    new.replace(file)
 
 
 def test_a_run_survives_a_restart_of_its_bucket_and_reports_what_it_waits_for(

@@ -195,7 +195,7 @@ def test_nothing_written_contains_a_secret(from_bucket: Finished, store: Store) 
 def test_repeating_a_finished_run_returns_its_outcome_immediately(
     runner: Runner, from_bucket: Finished, store: Store, tiny: Spec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("featx_job.run.models.load", lambda *_: pytest.fail("nothing is left to do"))
+    monkeypatch.setattr("featx_job.run.fetch.load", lambda *_: pytest.fail("nothing is left to do"))
     source = {"endpoint": store.endpoint, "bucket": "shop", "prefix": "images/", "secretRef": {"name": "store"}}
     outcome = runner.run({"source": {"s3": source}, **tiny, "output": {"uri": "s3://shop/tables/first"}}, attempt=2)
     assert outcome.result == "Succeeded"

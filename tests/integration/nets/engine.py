@@ -121,7 +121,7 @@ class Engine:
     def loaded(self, file: Path, batch: int) -> Iterator[LargeNet]:
         """Loads a net from a file and frees it afterwards. py4j would send a large net as text."""
         read = self._nets.NetworkFile.read(self._gateway.jvm.java.io.File(str(file)).toPath())
-        compiled = self._nets.loading.Networks.made(read, self._compilation(batch))
+        compiled = self._nets.loading.Networks.compile(read, self._compilation(batch))
         try:
             yield LargeNet(self, read, compiled)
         finally:

@@ -24,11 +24,11 @@ def network() -> bytes:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda data: b"not a net", "no network file"),
-        (lambda data: data[:8] + b"\x09\0\0\0" + data[12:], "version 9; this job image reads 1"),
+        (lambda data: b"not a net", "not a network file"),
+        (lambda data: data[:8] + b"\x09\0\0\0" + data[12:], "version 9; this job image reads version 1"),
         (lambda data: data[:16] + b"#" + data[17:], "header is damaged"),
-        (lambda data: data[:200], "cut short"),
-        (lambda data: data[:-64], "cut short"),
+        (lambda data: data[:200], "truncated after"),
+        (lambda data: data[:-64], "truncated after"),
     ],
 )
 def test_a_damaged_network_file_is_refused(engine: Engine, network: bytes, change: object, expected: str) -> None:
@@ -37,12 +37,12 @@ def test_a_damaged_network_file_is_refused(engine: Engine, network: bytes, chang
 
 
 def test_an_extractor_is_refused_as_a_detector(engine: Engine, network: bytes) -> None:
-    with pytest.raises(Py4JJavaError, match="holds no detector"):
+    with pytest.raises(Py4JJavaError, match="does not contain a detector"):
         engine.detect(network, IMAGES, 0.5)
 
 
 def test_a_batch_that_is_too_large_is_refused(engine: Engine, network: bytes) -> None:
-    with pytest.raises(Py4JJavaError, match="a batch of 2 where 1 to 1 fit"):
+    with pytest.raises(Py4JJavaError, match="batch of 2 images; must be 1 to 1"):
         engine.forward_at_once(network, IMAGES, batch=1)
 
 

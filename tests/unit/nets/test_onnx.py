@@ -41,8 +41,8 @@ class Model:
     def __call__(self, kind: str, *inputs: Any, reads: list[str] | None = None, **settings: Any) -> str:
         names = [value if isinstance(value, str) else self._constant(value) for value in inputs]
         output = f"{kind}_{len(self.nodes)}"
-        bottoms = [self.last, *names] if reads is None else [*reads, *names]
-        self.nodes.append(helper.make_node(kind, bottoms, [output], **settings))
+        read = [self.last, *names] if reads is None else [*reads, *names]
+        self.nodes.append(helper.make_node(kind, read, [output], **settings))
         self.last = output
         return output
 

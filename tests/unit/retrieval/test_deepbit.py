@@ -129,9 +129,9 @@ def test_a_model_with_the_layer_computes_feature_and_bits() -> None:
     network = caffe_reader.read(net.prototxt(), net.caffemodel())
     read = onnx_reader.read(hash_layer.append(network, EXTRACTOR_LAYER, layer))
     assert {EXTRACTOR_LAYER, "deepbit"} <= set(read.by_name())
-    imported = read.by_name()["deepbit"]
-    assert imported.shape == (16,)
-    np.testing.assert_array_equal(imported.operation.weight, layer.weight.astype(np.float32))  # type: ignore[union-attr]
+    added = read.by_name()["deepbit"]
+    assert added.shape == (16,)
+    np.testing.assert_array_equal(added.operation.weight, layer.weight.astype(np.float32))  # type: ignore[union-attr]
     with pytest.raises(ModelError, match="already"):
         hash_layer.append(read, EXTRACTOR_LAYER, layer)
     with pytest.raises(ModelError, match=r"pool has .* numbers, but the hash was fitted to 5"):

@@ -4,77 +4,59 @@ import dev.featx.failure.FailureClass;
 import dev.featx.failure.RunProblem;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
-import java.security.KeyStore;
-import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
-import java.security.cert.X509Certificate;
+import java.util.HashSet;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
-import javax.net.ssl.TrustManagerFactory;
-import javax.net.ssl.X509TrustManager;
 import org.apache.hadoop.conf.Configuration;
 
 /**
- * Certificates that this JVM trusts beside those that come with it: of stores whose own no public authority has signed.
+ * CA certificates that this JVM trusts besides Java's own: those of stores whose certificates no public authority signed.
  *
- * <p>They come as PEM files in the Secrets of stores. S3A can't be given them by a setting of its own, so they are made
- * the JVM's, before its first connection.
+ * <p>They are PEM files in the Secrets of stores. S3A has no setting for them, so they are part of the JVM's default SSL
+ * context. S3A keeps the context that it finds first, whether or not its store has certificates: so the context is replaced
+ * before the first connection, and authorities are added to it later.
  */
 public final class Authorities {
-  /** Setting that names the files, separated by commas; those that are not there are passed over. */
+  /** Setting that names the files, separated by commas; missing files are skipped. */
   static final String FILES = "featx.authorities";
 
-  private static final String PASSWORD = "changeit"; // of a file that holds nothing secret; Java wants one
-  private static final Set<String> TRUSTED = ConcurrentHashMap.newKeySet();
+  private static final Set<String> TRUSTED = new HashSet<>();
+  private static TrustedCertificates certificates;
 
   private Authorities() {}
 
-  /** Trusts what a run's settings name, unless that has been done. */
+  /** Trusts the files that a run's settings name. To be called before anything connects to a store. */
   public static synchronized void trust(Configuration conf) throws IOException {
+    try {
+      if (certificates == null) {
+        TrustedCertificates created = new TrustedCertificates();
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(null, new TrustManager[] {created}, null);
+        SSLContext.setDefault(context);
+        certificates = created;
+      }
+    } catch (GeneralSecurityException e) {
+      throw new IOException("Java's default SSL context can't be replaced", e);
+    }
     for (String file : conf.getTrimmedStrings(FILES)) {
       if (!TRUSTED.contains(file) && Files.exists(Path.of(file))) {
-        trust(Path.of(file));
+        add(Path.of(file));
         TRUSTED.add(file);
       }
     }
   }
 
-  private static void trust(Path file) throws IOException {
-    Path made = Files.createTempFile("trusted", ".p12");
-    made.toFile().deleteOnExit();
-    try (InputStream pem = Files.newInputStream(file); OutputStream stream = Files.newOutputStream(made)) {
-      KeyStore store = KeyStore.getInstance("PKCS12");
-      store.load(null, null);
-      int number = 0;
-      for (Certificate known : known()) {
-        store.setCertificateEntry("known-" + number++, known);
-      }
-      for (Certificate added : CertificateFactory.getInstance("X.509").generateCertificates(pem)) {
-        store.setCertificateEntry("added-" + number++, added);
-      }
-      store.store(stream, PASSWORD.toCharArray());
+  private static void add(Path file) throws IOException {
+    try (InputStream pem = Files.newInputStream(file)) {
+      certificates.add(CertificateFactory.getInstance("X.509").generateCertificates(pem));
     } catch (GeneralSecurityException e) {
       throw new RunProblem(FailureClass.SECRET_INCOMPLETE,
           "Secret " + file.getParent().getFileName() + " has no valid certificates in " + file.getFileName(), e);
     }
-    System.setProperty("javax.net.ssl.trustStoreType", "PKCS12");
-    System.setProperty("javax.net.ssl.trustStorePassword", PASSWORD);
-    System.setProperty("javax.net.ssl.trustStore", made.toString());
-  }
-
-  private static X509Certificate[] known() throws GeneralSecurityException {
-    TrustManagerFactory factory = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-    factory.init((KeyStore) null);
-    for (TrustManager manager : factory.getTrustManagers()) {
-      if (manager instanceof X509TrustManager trusting) {
-        return trusting.getAcceptedIssuers();
-      }
-    }
-    return new X509Certificate[0];
   }
 }

@@ -6,38 +6,28 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.HttpURLConnection;
-import java.net.URI;
-import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
-import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
-import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
-import software.amazon.awssdk.services.s3.S3Configuration;
-import software.amazon.awssdk.services.s3.S3Utilities;
-import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 
 /**
- * Fetches whole objects of a bucket, each by one plain GET of an address that the SDK has signed.
+ * Fetches whole objects of a bucket, each by one plain GET of a signed address ({@link SignedAddresses}).
  *
- * <p>S3A is made for seeking in large files. Its stream and the SDK's machinery around a request cost more than a small
- * object's bytes do; what is theirs here are the endpoint, the credentials and the signature. An object is as large as it is
- * now, not as it was listed.
+ * <p>S3A is built for seeking in large files. Its stream and the SDK's machinery around a request cost more than a small
+ * object's bytes do. An object is as large as it is now, not as it was listed.
  */
 final class BucketObjects {
-  private static final Duration VALID = Duration.ofMinutes(15); // of an address; it is used at once
   private static final List<String> REFUSALS = List.of("ExpiredToken", "InvalidToken", "InvalidAccessKeyId");
   // Keys stand in the answer too, with their angle brackets escaped.
   private static final Pattern CODE = Pattern.compile("<Code>(\\w+)</Code>");
   private static final int MOST_OF_AN_ERROR = 4096;
 
   private final String bucket;
-  private final Function<String, URL> addresses; // of objects, by key
+  private final SignedAddresses addresses;
   private final int connectMillis;
   private final int readMillis;
 
@@ -49,22 +39,9 @@ final class BucketObjects {
    */
   BucketObjects(String bucket, Configuration conf) {
     this.bucket = bucket;
-    this.addresses = addresses(new BucketSettings(bucket, conf));
+    this.addresses = new SignedAddresses(new BucketSettings(bucket, conf));
     this.connectMillis = (int) conf.getTimeDuration("fs.s3a.connection.establish.timeout", 5_000, TimeUnit.MILLISECONDS);
     this.readMillis = (int) conf.getTimeDuration("fs.s3a.connection.timeout", 60_000, TimeUnit.MILLISECONDS);
-  }
-
-  private static Function<String, URL> addresses(BucketSettings settings) {
-    AwsCredentialsProvider credentials = settings.credentials();
-    S3Configuration style = S3Configuration.builder().pathStyleAccessEnabled(true).build();
-    if (credentials == null) {
-      S3Utilities plain = S3Utilities.builder().region(settings.region()).s3Configuration(style).build();
-      return key -> plain.getUrl(get -> get.bucket(settings.bucket()).key(key).endpoint(settings.endpoint()));
-    }
-    S3Presigner signer = S3Presigner.builder().region(settings.region()).endpointOverride(settings.endpoint())
-        .credentialsProvider(credentials).serviceConfiguration(style).build();
-    return key -> signer.presignGetObject(presigned -> presigned.signatureDuration(VALID)
-        .getObjectRequest(get -> get.bucket(settings.bucket()).key(key))).url();
   }
 
   /** Returns the bucket's name. */
@@ -100,7 +77,7 @@ final class BucketObjects {
   }
 
   private HttpURLConnection asked(String key) throws IOException {
-    HttpURLConnection connection = (HttpURLConnection) addresses.apply(key).openConnection();
+    HttpURLConnection connection = (HttpURLConnection) addresses.of(key).openConnection();
     connection.setConnectTimeout(connectMillis);
     connection.setReadTimeout(readMillis);
     return connection;
