@@ -1,1 +1,1 @@
-"""Numbers for the documents: not part of the tests' pass or fail."""
+"""Benchmarks for the documentation; they do not affect whether tests pass."""

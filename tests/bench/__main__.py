@@ -1,4 +1,4 @@
-"""`make bench WHAT=...`: runs a benchmark, which writes its numbers and its page into docs/bench."""
+"""`make bench WHAT=...`: runs a benchmark, which writes its numbers and a page to docs/bench."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-# Rows that are measured on more images too: the JVM compiles for its first 20 seconds, and small nets are fast.
+# Rows also measured on more images: the JVM compiles during its first 20 seconds, and small nets are fast.
 ROWS = (
     *("featx-bigdl", "bigdl-bare", "featx-openvino", "openvino-bare", "featx-openvino-bf16", "openvino-bf16-bare"),
     *("openvino-bf16", "openvino", "onnxruntime", "torch", "featx-bigdl-int8", "featx-openvino-int8"),
@@ -18,7 +18,7 @@ class Bench(NamedTuple):
     """A benchmark.
 
     Attributes:
-        about: What it measures, and how long that takes.
+        about: What it measures and how long it takes.
         local: Modules of `tests.bench` to run, each with its arguments.
         on_cluster: A module to run afterwards in a cluster that has Featx, or None.
     """
@@ -31,18 +31,20 @@ class Bench(NamedTuple):
 BENCHES = {
     "main": Bench("the main job on a real node (10 minutes)", on_cluster="main_job"),
     "pipeline": Bench(
-        "Featx beside Spark with torch, onnxruntime, OpenVINO, and stock BigDL (60 minutes)",
+        "Featx compared with Spark using torch, onnxruntime, OpenVINO, and stock BigDL (60 minutes)",
         ("pipeline", f"pipeline {LONG}"),
     ),
     "crops": Bench("class mAP by crop policy, on the labelled catalogue (5 minutes)", ("crops",)),
-    "precision": Bench("what bf16 and int8 do to detections, features and class mAP (4 minutes)", ("precision",)),
+    "precision": Bench("effect of bf16 and int8 on detections, features and class mAP (4 minutes)", ("precision",)),
     "duplicates": Bench(
-        "near-duplicates of known transforms: precision, recall, thresholds (4 minutes)", ("duplicates",)
+        "near-duplicates from known transforms: precision, recall, thresholds (4 minutes)", ("duplicates",)
     ),
-    "deepbit": Bench("class mAP of short codes beside features, random projection and PCA-ITQ (3 minutes)", ("codes",)),
-    "stores": Bench("speed of HBase, S3, HDFS and files beside bare clients (15 minutes)", ("stores",)),
+    "deepbit": Bench(
+        "class mAP of short codes compared with features, random projection and PCA-ITQ (3 minutes)", ("codes",)
+    ),
+    "stores": Bench("speed of HBase, S3, HDFS and files compared with bare clients (15 minutes)", ("stores",)),
     "kills": Bench(
-        "drivers, then executors, killed at 50 random moments: no image lost or doubled (25 minutes)",
+        "drivers, then executors, killed at 50 random moments: no image lost or duplicated (25 minutes)",
         ("kills",),
         on_cluster="executor_kills",
     ),
@@ -53,7 +55,7 @@ def main(arguments: list[str]) -> int:
     """Runs a benchmark.
 
     Args:
-        arguments: Its name, `main` if there is none, and options for its one module.
+        arguments: Its name (default `main`) and options for its only module.
 
     Returns:
         0; the exit code of the first part that failed; 2 for an unknown name, 0 for `help`, after listing all names.

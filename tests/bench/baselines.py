@@ -1,4 +1,4 @@
-"""What a hash layer has to beat: random projection, and PCA with iterative quantisation."""
+"""Baselines for a hash layer: random projection, and PCA with iterative quantisation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def random_projection(features: Features, bits: int, seed: int = 0) -> Hash:
 
 
 def pca_itq(features: Features, bits: int, rounds: int = 50, seed: int = 0) -> Hash:
-    """PCA, rotated so that the signs lose least (Gong and Lazebnik, 2011).
+    """PCA, rotated to minimise the loss of taking signs (Gong and Lazebnik, 2011).
 
     Raises:
         TooManyBits: See `principal_axes`.

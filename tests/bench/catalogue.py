@@ -1,4 +1,4 @@
-"""Runs over the labelled photos of the catalogue, as a user makes them, for benches that judge by retrieval."""
+"""Runs over the labelled photos of the catalogue, as a user would run them, for benchmarks of retrieval."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ Change = Callable[[Image], Image]
 
 @dataclass(frozen=True)
 class Table:
-    """What a run left, ordered by key.
+    """The table of a run, ordered by key.
 
     Attributes:
-        rows: Of the table, without features.
+        rows: Rows without features.
         features: (n, d) float32.
-        manifest: The run's.
+        manifest: The run's manifest.
     """
 
     rows: list[dict[str, Any]]
@@ -46,38 +46,38 @@ class Table:
     manifest: dict[str, Any]
 
     def precisions(self) -> NDArray[np.float64]:
-        """Returns the average precision of each photo as a query; its folder is its class."""
+        """The average precision of each photo as a query; its folder is its class."""
         classes = np.unique([row["key"].split("/")[-2] for row in self.rows], return_inverse=True)[1]
         return ranking.average_precisions(ranking.cosine_distances(self.features), classes.astype(np.int64))
 
 
 def photos() -> list[Path]:
-    """Returns the labelled photos, by name; the program ends where they are not."""
+    """The labelled photos, sorted by name; exits if they are missing."""
     if not CATALOG.is_dir():
-        raise SystemExit(f"error: the labelled photos are not here ({CATALOG})")
+        raise SystemExit(f"error: labelled photos not found ({CATALOG})")
     return sorted(CATALOG.rglob("*.jpg"))
 
 
 def run(name: str, spec: dict[str, Any]) -> Table:
-    """Returns the table of a run over all photos.
+    """The table of a run over all photos.
 
     Args:
-        name: Of the run, for its error.
-        spec: What is not the source and not the output.
+        name: Name of the run, for error messages.
+        spec: The spec, without source and output.
     """
     photos()
     return _run(name, CATALOG, spec)
 
 
 def altered(changes: Sequence[Change]) -> NDArray[np.float32]:
-    """Returns SqueezeNet's features of all photos in each of several changes: (changes, photos, 512)."""
+    """SqueezeNet's features of all photos after each change: (changes, photos, 512)."""
     with tempfile.TemporaryDirectory() as text:
         for index, path in enumerate(photos()):
             image = cv2.imread(str(path), cv2.IMREAD_COLOR).astype(np.uint8)
             for place, change in enumerate(changes):
-                made = Path(text) / f"{place:03}" / f"{index:04}.png"
-                made.parent.mkdir(exist_ok=True)
-                cv2.imwrite(str(made), change(image), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+                copy = Path(text) / f"{place:03}" / f"{index:04}.png"
+                copy.parent.mkdir(exist_ok=True)
+                cv2.imwrite(str(copy), change(image), [cv2.IMWRITE_PNG_COMPRESSION, 1])
         spec = {"extractor": models.squeezenet_extractor(), "engine": "openvino"}
         features = _run("altered photos", Path(text), spec).features
     return features.reshape(len(changes), -1, features.shape[1])
@@ -86,8 +86,13 @@ def altered(changes: Sequence[Change]) -> NDArray[np.float32]:
 def _run(name: str, images: Path, spec: dict[str, Any]) -> Table:
     with tempfile.TemporaryDirectory() as folder:
         output, file = Path(folder) / "table", Path(folder) / "run.yaml"
-        places = {"source": {"files": {"uri": images.as_uri()}}, "output": {"uri": output.as_uri()}}
-        resource = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "bench"}, "spec": {**places, **spec}}
+        locations = {"source": {"files": {"uri": images.as_uri()}}, "output": {"uri": output.as_uri()}}
+        resource = {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "metadata": {"name": "bench"},
+            "spec": {**locations, **spec},
+        }
         file.write_text(yaml.safe_dump(resource))
         command = [sys.executable, "-m", "featx_cli", "run", str(file)]
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -99,17 +104,17 @@ def _run(name: str, images: Path, spec: dict[str, Any]) -> Table:
 
 
 def face_detector() -> dict[str, Any]:
-    """Returns the detector of faces, a Caffe model."""
+    """The face detector, a Caffe model."""
     return {"model": _caffe(caffe_models.res10()), "input": {"mean": [104, 177, 123]}}
 
 
 def resnet_extractor() -> dict[str, Any]:
-    """Returns the extractor of 1,024 numbers, a Caffe model."""
+    """The extractor of 1,024 numbers, a Caffe model."""
     return {"model": _caffe(caffe_models.resnet50_thin()), "input": {"mean": [104, 117, 123]}, "layer": "pool"}
 
 
 def difference(precisions: NDArray[np.float64], base: NDArray[np.float64]) -> dict[str, Any]:
-    """Returns the mAP, and its difference to another with a 95 % interval, photos drawn again."""
+    """The mAP and its difference to a baseline, with a 95 % bootstrap interval over photos."""
     pairs = precisions - base
     draws = np.random.default_rng(SEED).integers(0, len(pairs), (DRAWS, len(pairs)))
     low, high = np.percentile(pairs[draws].mean(axis=1), [2.5, 97.5])
@@ -121,7 +126,7 @@ def difference(precisions: NDArray[np.float64], base: NDArray[np.float64]) -> di
 
 
 def environment() -> dict[str, Any]:
-    """Returns machine, versions and date."""
+    """Machine, versions and date."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine.described(),
@@ -130,20 +135,20 @@ def environment() -> dict[str, Any]:
 
 
 def measured_by(target: str, results: dict[str, Any]) -> str:
-    """Returns the sentence that says how, when and on what numbers were measured."""
+    """A sentence with the command, date, machine and versions of the measurement."""
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
     return f"`make {target}`, {results['date']}: {results['machine']};\n{versions}."
 
 
-def said(row: dict[str, Any]) -> dict[str, Any]:
-    """Prints a row as soon as it is measured, and returns it."""
+def report(row: dict[str, Any]) -> dict[str, Any]:
+    """Prints a row as soon as it is measured and returns it."""
     sys.stdout.write(json.dumps(row) + "\n")
     sys.stdout.flush()
     return row
 
 
 def write(name: str, results: dict[str, Any], lines: list[str]) -> None:
-    """Writes numbers and page, docs/bench/NAME.{json,md}."""
+    """Writes the numbers and the page, docs/bench/NAME.{json,md}."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / f"{name}.json").write_text(json.dumps(results, indent=2) + "\n")
     (FOLDER / f"{name}.md").write_text("\n".join(lines) + "\n")

@@ -1,6 +1,6 @@
-"""`make bench WHAT=deepbit`: how well short codes find photos of one class, beside the features they are made from.
+"""`make bench WHAT=deepbit`: how well short codes retrieve photos of the same class, compared with their features.
 
-Codes are fitted without labels to one half of the labelled photos, or to all of them, and judged by class mAP: over the
+Codes are fitted without labels to one half of the labelled photos, or to all of them, and scored by class mAP: over the
 full ranking, and DeepBit's (the first 1,000, divided by the relevant ones found). Writes docs/bench/deepbit.{json,md}.
 """
 
@@ -27,19 +27,19 @@ FIRST = 1000
 
 
 def means(features: Features, bits: int, views: list[Features]) -> Hash:
-    """Returns the layer with each unit's mean as its threshold, as PCA-ITQ has it, instead of its median."""
+    """The layer with each unit's mean as its threshold, as in PCA-ITQ, instead of its median."""
     layer = deepbit.fit(features, bits, views)
     return Hash(layer.weight, -(np.asarray(features, np.float64) @ layer.weight.T).mean(axis=0))
 
 
 def one_threshold(features: Features, bits: int, views: list[Features]) -> Hash:
-    """Returns DeepBit's own cut: one number for all units, here the mean of all outputs, not each one's own."""
+    """DeepBit's original threshold: one number for all units, here the mean of all outputs."""
     layer = deepbit.fit(features, bits, views)
     outputs = np.asarray(features, np.float64) @ layer.weight.T
     return Hash(layer.weight, np.full(bits, -outputs.mean()))
 
 
-WAYS: dict[str, Callable[[Features, int, list[Features]], Hash]] = {
+METHODS: dict[str, Callable[[Features, int, list[Features]], Hash]] = {
     "random projection": lambda features, bits, views: random_projection(features, bits),
     "PCA-ITQ": lambda features, bits, views: pca_itq(features, bits),
     "DeepBit, one threshold": one_threshold,
@@ -49,27 +49,27 @@ WAYS: dict[str, Callable[[Features, int, list[Features]], Hash]] = {
 
 
 def main() -> int:
-    """Measures and writes; returns the exit code."""
+    """Runs the benchmark and writes its results; returns the exit code."""
     photos = catalogue.photos()
     labels = np.unique([path.parent.name for path in photos], return_inverse=True)[1].astype(np.int64)
     features = list(catalogue.altered([partial(rotate, degrees=angle) for angle in (0, *ANGLES)]))
-    rows = [{"way": "features, cosine", "bits": 0, **of_features(features[0], labels)}]
+    rows = [{"way": "features, cosine", "bits": 0, **score_features(features[0], labels)}]
     for bits in BITS:
-        for name, fit in WAYS.items():
-            rows.append(catalogue.said({"way": name, "bits": bits, **of_codes(fit, bits, features, labels)}))
+        for name, fit in METHODS.items():
+            rows.append(catalogue.report({"way": name, "bits": bits, **score_codes(fit, bits, features, labels)}))
     results = {"photos": len(photos), "splits": SPLITS, "rows": rows, **catalogue.environment()}
     catalogue.write("deepbit", results, page(results))
     return 0
 
 
 def halves(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns two halves of the photos, drawn by chance."""
+    """Two random halves of the photos."""
     order = np.random.default_rng(seed).permutation(count)
     return np.sort(order[: count // 2]), np.sort(order[count // 2 :])
 
 
-def of_features(features: Features, labels: NDArray[np.int64]) -> dict[str, Any]:
-    """Returns the mAP of features, over all photos and over the halves that codes are judged on."""
+def score_features(features: Features, labels: NDArray[np.int64]) -> dict[str, Any]:
+    """The mAP of features over all photos, and over the halves that codes are scored on."""
     held_out = []
     for seed in range(SPLITS):
         _, rest = halves(len(labels), seed)
@@ -78,17 +78,17 @@ def of_features(features: Features, labels: NDArray[np.int64]) -> dict[str, Any]
     return _row(_map(distances, labels), _map(distances, labels, FIRST), held_out)
 
 
-def of_codes(
+def score_codes(
     fit: Callable[[Features, int, list[Features]], Hash],
     bits: int,
     features: list[Features],
     labels: NDArray[np.int64],
 ) -> dict[str, Any]:
-    """Returns the mAP of codes fitted to all photos, and of codes fitted to one half and judged on the other."""
+    """The mAP of codes fitted to all photos, and of codes fitted to one half and scored on the other."""
     held_out = []
     for seed in range(SPLITS) if bits < len(labels) // 2 else ():
         half, rest = halves(len(labels), seed)
-        layer = fit(features[0][half], bits, [each[half] for each in features[1:]])
+        layer = fit(features[0][half], bits, [view[half] for view in features[1:]])
         held_out.append(_map(ranking.hamming_distances(layer.bits(features[0][rest])), labels[rest]))
     codes = fit(features[0], bits, features[1:]).bits(features[0])
     distances = ranking.hamming_distances(codes)
@@ -105,7 +105,7 @@ def _row(whole: float, first: float, held_out: list[float]) -> dict[str, Any]:
 
 
 def page(results: dict[str, Any]) -> list[str]:
-    """Returns the page's lines."""
+    """The lines of the page."""
     lines = [
         "# What short codes are worth",
         "",

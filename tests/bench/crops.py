@@ -1,8 +1,8 @@
 """`make bench WHAT=crops`: how crop policies affect retrieval; writes docs/bench/crops.json and docs/bench/crops.md.
 
 Each policy is a real run of Featx on this machine over the labelled catalogue: COCO's SSDLite, then SqueezeNet's 512
-numbers. Judged by class mAP, leave one out, over the full ranking by cosine. Two policies see the same photos, so their
-difference is of pairs: its interval comes from drawing photos again (bootstrap).
+numbers. Scored by leave-one-out class mAP over the full cosine ranking. Policies share the photos, so differences are
+paired, and their intervals are bootstrapped.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ PERSON, CLASSES = 1, 90
 
 
 class Policy(NamedTuple):
-    """A crop policy: its name in the table, and what `spec.detector` says; None crops nothing."""
+    """A crop policy: its name in the table and its `spec.detector`; None crops nothing."""
 
     name: str
     detector: dict[str, Any] | None
 
 
 def policy(name: str, score: float, classes: list[int] | None = None, **crop: Any) -> Policy:
-    """Returns the policy with these settings of `spec.detector`."""
+    """A policy with these settings in `spec.detector`."""
     bare = {"margin": 0, "minArea": 0}
     return Policy(name, {"scoreThreshold": score, "classes": classes or [], "crop": bare | crop})
 
@@ -49,29 +49,29 @@ POLICIES = [
 
 
 def main() -> int:
-    """Measures and writes; returns the exit code."""
+    """Runs the benchmark and writes its results; returns the exit code."""
     rows, whole = [], None
-    for each in POLICIES:
-        precisions, cropped = judged(each)
+    for crop_policy in POLICIES:
+        precisions, cropped = evaluate(crop_policy)
         whole = precisions if whole is None else whole
-        row = {"policy": each.name, "cropped": cropped, **catalogue.difference(precisions, whole)}
-        rows.append(catalogue.said(row))
+        row = {"policy": crop_policy.name, "cropped": cropped, **catalogue.difference(precisions, whole)}
+        rows.append(catalogue.report(row))
     results = {"photos": len(precisions), "rows": rows, **catalogue.environment()}
     catalogue.write("crops", results, page(results))
     return 0
 
 
-def judged(each: Policy) -> tuple[NDArray[np.float64], float]:
-    """Returns the average precision of each photo as a query, by key, and the share of photos that were cropped."""
-    detector = {} if each.detector is None else {"detector": {**models.coco_detector(), **each.detector}}
+def evaluate(crop_policy: Policy) -> tuple[NDArray[np.float64], float]:
+    """The average precision of each photo as a query, by key, and the share of cropped photos."""
+    detector = {} if crop_policy.detector is None else {"detector": {**models.coco_detector(), **crop_policy.detector}}
     spec = {**detector, "extractor": models.squeezenet_extractor(), "engine": "openvino"}
-    table = catalogue.run(each.name, spec)
+    table = catalogue.run(crop_policy.name, spec)
     cropped = sum(row["score"] is not None for row in table.rows)
     return table.precisions(), cropped / len(table.rows)
 
 
 def page(results: dict[str, Any]) -> list[str]:
-    """Returns the page's lines."""
+    """The lines of the page."""
     lines = [
         "# What cropping does to retrieval",
         "",

@@ -1,7 +1,7 @@
-"""`make bench WHAT=duplicates`: near-duplicates made by known transforms, so that the truth is exact.
+"""`make bench WHAT=duplicates`: near-duplicates created by known transforms, so that the ground truth is exact.
 
-Every labelled photo of the catalogue gets one altered copy for each transform. A pair is a duplicate if both came of
-one photo. Thresholds are chosen on one half of the photos (the largest with a precision of .99 or more) and judged on
+Every labelled photo of the catalogue gets one altered copy per transform. A pair is a duplicate if both come from the
+same photo. Thresholds are chosen on one half of the photos (the largest with a precision of .99 or more) and judged on
 the other. Writes docs/bench/duplicates.{json,md}.
 """
 
@@ -23,23 +23,23 @@ Floats = NDArray[np.float64]
 LEAST_PRECISION = 0.99
 
 
-def as_it_is(image: Image) -> Image:
-    """Returns the image."""
+def unchanged(image: Image) -> Image:
+    """The image unchanged."""
     return image
 
 
 def jpeg(quality: int) -> Change:
-    """Returns what saves an image as JPEG and reads it again."""
+    """A change that re-encodes an image as JPEG."""
 
-    def saved(image: Image) -> Image:
+    def reencode(image: Image) -> Image:
         data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         return cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.uint8)
 
-    return saved
+    return reencode
 
 
 def cropped(share: float) -> Change:
-    """Returns what cuts so much of each side's length off, half at each end."""
+    """A change that crops both dimensions by a share, half at each end."""
 
     def cut(image: Image) -> Image:
         height, width = (int(size * share / 2) for size in image.shape[:2])
@@ -49,17 +49,17 @@ def cropped(share: float) -> Change:
 
 
 def scaled(share: float) -> Change:
-    """Returns what makes an image smaller."""
+    """A change that downscales an image."""
     return lambda image: cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def toned(contrast: float, brightness: float) -> Change:
-    """Returns what changes contrast and brightness."""
+    """A change of contrast and brightness."""
     return lambda image: cv2.convertScaleAbs(image, alpha=contrast, beta=brightness).astype(np.uint8)
 
 
 def coloured(blue: float, red: float) -> Change:
-    """Returns what shifts the white balance."""
+    """A change of the white balance."""
     factors = np.array([blue, 1, red])
     return lambda image: np.clip(image * factors, 0, 255).astype(np.uint8)
 
@@ -84,12 +84,12 @@ TRANSFORMS: dict[str, Change] = {
 
 
 def main() -> int:
-    """Measures and writes; returns the exit code."""
-    features = catalogue.altered([as_it_is, *TRANSFORMS.values()])
+    """Runs the benchmark and writes its results; returns the exit code."""
+    features = catalogue.altered([unchanged, *TRANSFORMS.values()])
     ways = {"feature, cosine": (features, "cosine")}
     for bits in (64, 128):
-        layer = deepbit.fit(features[0][::2], bits)  # those photos, as they are, that thresholds are chosen on
-        ways[f"{bits} bits, Hamming"] = (np.stack([layer.bits(each) for each in features]), "hamming")
+        layer = deepbit.fit(features[0][::2], bits)  # the unchanged photos that thresholds are chosen on
+        ways[f"{bits} bits, Hamming"] = (np.stack([layer.bits(variant) for variant in features]), "hamming")
     rows = [{"by": name, **judged(values, kind)} for name, (values, kind) in ways.items()]
     results = {"photos": features.shape[1], "rows": rows, **catalogue.environment()}
     catalogue.write("duplicates", results, page(results))
@@ -97,28 +97,28 @@ def main() -> int:
 
 
 def judged(values: NDArray[Any], kind: str) -> dict[str, Any]:
-    """Returns the threshold that one half of the photos ask for, and what it does to the other half.
+    """The threshold chosen on one half of the photos, and its quality on the other half.
 
     Args:
         values: (1 + transforms, photos, d): features, or bits.
-        kind: How distances are measured.
+        kind: Distance measure, `cosine` or `hamming`.
     """
     first = distances(values[:, ::2], kind)
     same, other = distances(values[:, 1::2], kind)
     threshold = chosen(*first)
     most = chosen(same, other)
-    found, false = int((same <= threshold).sum()), int((other <= threshold).sum())
+    true, false = int((same <= threshold).sum()), int((other <= threshold).sum())
     return {
         "threshold": threshold,
         "otherHalfs": most,
-        "precision": found / max(1, found + false),
-        "recall": found / same.size,
-        "byTransform": {name: float((each <= threshold).mean()) for name, each in zip(TRANSFORMS, same, strict=True)},
+        "precision": true / max(1, true + false),
+        "recall": true / same.size,
+        "byTransform": {name: float((pairs <= threshold).mean()) for name, pairs in zip(TRANSFORMS, same, strict=True)},
     }
 
 
 def distances(values: NDArray[Any], kind: str) -> tuple[Floats, Floats]:
-    """Returns the distances of photos to their copies (transforms, photos), and of photos to copies of other photos."""
+    """Distances of photos to their own copies (transforms, photos), and to copies of other photos."""
     photos = values.shape[1]
     flat = values.reshape(-1, values.shape[2])
     measure = ranking.cosine_distances if kind == "cosine" else ranking.hamming_distances
@@ -130,16 +130,16 @@ def distances(values: NDArray[Any], kind: str) -> tuple[Floats, Floats]:
 
 
 def chosen(same: Floats, others: Floats) -> float:
-    """Returns the largest threshold whose pairs are duplicates in all but one of a hundred cases."""
+    """The largest threshold at which at least 99 of 100 pairs are duplicates."""
     candidates = np.unique(same)
-    found = np.searchsorted(np.sort(same, axis=None), candidates, side="right")
+    true = np.searchsorted(np.sort(same, axis=None), candidates, side="right")
     false = np.searchsorted(np.sort(others, axis=None), candidates, side="right")
-    precise = found / (found + false) >= LEAST_PRECISION
+    precise = true / (true + false) >= LEAST_PRECISION
     return float(candidates[precise].max()) if precise.any() else 0.0
 
 
 def page(results: dict[str, Any]) -> list[str]:
-    """Returns the page's lines."""
+    """The lines of the page."""
     rows = results["rows"]
     lines = [
         "# Near-duplicates of known origin",
@@ -152,7 +152,7 @@ def page(results: dict[str, Any]) -> list[str]:
         "| | " + " | ".join(row["by"] for row in rows) + " |",
         "|---" * (len(rows) + 1) + "|",
         "| threshold | " + " | ".join(f"{row['threshold']:.3g}" for row in rows) + " |",
-        "| the other half would ask for | " + " | ".join(f"{row['otherHalfs']:.3g}" for row in rows) + " |",
+        "| threshold chosen on the other half | " + " | ".join(f"{row['otherHalfs']:.3g}" for row in rows) + " |",
         "| precision | " + " | ".join(f"{row['precision']:.3f}" for row in rows) + " |",
         "| recall | " + " | ".join(f"{row['recall']:.3f}" for row in rows) + " |",
     ]

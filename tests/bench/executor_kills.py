@@ -1,9 +1,8 @@
-"""Executors that are SIGKILLed at random moments on a real node, and what is in the tables in the end.
+"""Executors SIGKILLed at random moments on a real node, and the resulting tables.
 
-Each run is of 2,000 small images with a real extractor, by one executor pod: a tiny net is done with all of them
-before anybody can be killed. Whenever an executor works, its JVM is killed after a time that is drawn from a seeded
-generator. Then each image must be in table or quarantine, once. `make bench WHAT=kills` runs it in the
-cluster's network.
+Every run processes 2,000 small images with a real extractor in one executor pod; a tiny net would finish before a kill.
+Whenever an executor is working, its JVM is killed after a random time from a seeded generator. In the end every image
+must be in the table or in quarantine exactly once. `make bench WHAT=kills` runs this in the cluster's network.
 """
 
 from __future__ import annotations
@@ -24,73 +23,73 @@ from tests.bench.main_job import specs
 from tests.e2e.names import ACCESS_KEY, SECRET_KEY
 from tests.e2e.run.harness import BUCKET, Run, Store, apply, executor_processes, kubectl, resource
 
-LONGEST = 4.0  # seconds of an executor's work before it is killed; it would do all images in half a minute
-PATIENCE = 600.0
+LONGEST = 4.0  # seconds an executor may work before it is killed; it would finish in half a minute
+TIMEOUT = 600.0
 
 
 def main() -> int:
-    """Kills and writes; returns 1 if an image was lost or is there twice."""
-    moments, done = random.Random(kills.SEED), 0
+    """Runs the benchmark and writes its results; returns 1 if an image was lost or duplicated."""
+    moments, kill_count = random.Random(kills.SEED), 0
     runs: list[dict[str, Any]] = []
     with reachable("store", "s3", 8333) as address:
         store = Store(Minio(address, ACCESS_KEY, SECRET_KEY, secure=False))
         extractor = specs(store)[1]
         images = kills.images()
-        while done < kills.KILLS:
+        while kill_count < kills.KILLS:
             name = f"kills-{len(runs)}"
             store.put_images(f"images/{name}", images)
-            runs.append(run(name, store, extractor, moments, kills.KILLS - done))
-            done += runs[-1]["kills"]
+            runs.append(run(name, store, extractor, moments, kills.KILLS - kill_count))
+            kill_count += runs[-1]["kills"]
             sys.stdout.write(json.dumps(runs[-1]) + "\n")
             sys.stdout.flush()
     write(runs)
-    return int(any(each["lost"] or each["twice"] for each in runs))
+    return int(any(result["lost"] or result["twice"] for result in runs))
 
 
 def run(name: str, store: Store, extractor: dict[str, Any], moments: random.Random, most: int) -> dict[str, Any]:
-    """Runs to the end through all kills; returns what came of it."""
+    """Runs to completion through all kills; returns the result."""
     kubectl("delete", "fx", name, "--ignore-not-found")
-    started, done, seen = time.monotonic(), 0, set[int]()
+    started, kill_count, victims = time.monotonic(), 0, set[int]()
     spec = {"execution": {"shardImages": kills.SHARD}, "backoffLimit": kills.KILLS}
     applied = apply(resource(name, store, None, extractor, **spec))
-    while not _ended(applied):
-        if time.monotonic() - started > PATIENCE:
+    while not _has_succeeded(applied):
+        if time.monotonic() - started > TIMEOUT:
             raise RuntimeError(f"{json.dumps(applied.status, indent=1)}{applied.driver_log()}")
-        fresh = executor_processes() - seen
-        if not fresh or done == most:
+        fresh = executor_processes() - victims
+        if not fresh or kill_count == most:
             time.sleep(0.2)
             continue
         (victim, *_) = fresh
         before = store.shards_done(f"tables/{name}")
-        while _lives(victim) and store.shards_done(f"tables/{name}") == before:
-            time.sleep(0.05)  # it starts
+        while _is_alive(victim) and store.shards_done(f"tables/{name}") == before:
+            time.sleep(0.05)  # it is starting
         time.sleep(moments.uniform(0, LONGEST))
-        if _lives(victim):
+        if _is_alive(victim):
             os.kill(victim, signal.SIGKILL)
-            done += 1
-        seen.add(victim)
+            kill_count += 1
+        victims.add(victim)
     rows, quarantine = (store.rows(f"tables/{name}{part}") for part in ("", "/_quarantine"))
     return {
-        **kills.counted(rows, quarantine),
-        "kills": done,
+        **kills.count_images(rows, quarantine),
+        "kills": kill_count,
         "attempts": applied.status["attempt"],
         "seconds": round(time.monotonic() - started, 1),
     }
 
 
-def _ended(applied: Run) -> bool:
+def _has_succeeded(applied: Run) -> bool:
     status = applied.condition("Succeeded").get("status", "Unknown")
     if status == "False":
         raise RuntimeError(json.dumps(applied.status, indent=1))
     return bool(status == "True")
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     return pid in executor_processes()
 
 
 def write(runs: list[dict[str, Any]]) -> None:
-    """Writes both files."""
+    """Writes the JSON file and the page."""
     story = (
         f"times the JVM of a run's one executor was killed (SIGKILL) on a real node, up to {LONGEST:.0f} s after its "
         f"first shard; {kills.IMAGES} images a run in bucket {BUCKET}, seed {kills.SEED}."

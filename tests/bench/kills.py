@@ -1,8 +1,8 @@
-"""`make bench WHAT=kills`: drivers that are SIGKILLed at random moments, and what is in their tables in the end.
+"""`make bench WHAT=kills`: drivers SIGKILLed at random moments, and the resulting tables.
 
-Each run is of 2,000 small images with tiny nets. Its driver, with the executor in the same process, is killed and
-started again until it ends by itself; the moments are drawn from a seeded generator over the time that a whole run
-takes. Then each image must be in table or quarantine, once.
+Every run processes 2,000 small images with tiny nets. Its driver, with the executor in the same process, is killed and
+restarted until it finishes; the moments are random over the duration of a whole run, from a seeded generator. In the
+end every image must be in the table or in quarantine exactly once.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "bench"
 
 
 def main() -> int:
-    """Kills and writes; returns 1 if an image was lost or is there twice."""
+    """Runs the benchmark and writes its results; returns 1 if an image was lost or duplicated."""
     moments, kills = random.Random(SEED), 0
     runs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as text:
         work = Path(text)
-        spec = prepared(work)
+        spec = prepare(work)
         whole = attempt(work, spec, "whole", 1, None)[1]
         while kills < KILLS:
             output = f"run-{len(runs)}"
-            found = run(work, spec, output, (moments.uniform(1, whole) for _ in range(KILLS - kills)))
-            kills += found["kills"]
-            runs.append(found)
-            sys.stdout.write(json.dumps(found) + "\n")
+            result = run(work, spec, output, (moments.uniform(1, whole) for _ in range(KILLS - kills)))
+            kills += result["kills"]
+            runs.append(result)
+            sys.stdout.write(json.dumps(result) + "\n")
             sys.stdout.flush()
     write(runs, whole)
-    return int(any(each["lost"] or each["twice"] or each["result"] != "Succeeded" for each in runs))
+    return int(any(result["lost"] or result["twice"] or result["result"] != "Succeeded" for result in runs))
 
 
-def prepared(work: Path) -> Spec:
+def prepare(work: Path) -> Spec:
     """Writes nets and images; returns a spec without output."""
     (work / "images").mkdir()
     (work / "nets").mkdir()
@@ -67,15 +67,15 @@ def prepared(work: Path) -> Spec:
 
 
 def images() -> dict[str, bytes]:
-    """Returns a run's images by name; some are none."""
+    """A run's images by name; some are not images."""
     return {
         f"{number:04}.jpg": drawings.encoded(drawings.scene(seed=number % 50)) if number % BROKEN else b"no image"
         for number in range(IMAGES)
     }
 
 
-def counted(rows: Rows, quarantine: Rows) -> dict[str, int]:
-    """Returns what is in both tables of a run, beside what ought to be."""
+def count_images(rows: Rows, quarantine: Rows) -> dict[str, int]:
+    """Counts the images in both tables of a run, and those lost or duplicated."""
     keys = [row["key"] for row in [*rows, *quarantine]]
     return {
         "rows": len(rows),
@@ -86,7 +86,7 @@ def counted(rows: Rows, quarantine: Rows) -> dict[str, int]:
 
 
 def run(work: Path, spec: Spec, output: str, moments: Iterator[float]) -> dict[str, Any]:
-    """Runs to the end through all kills; returns what came of it."""
+    """Runs to completion through all kills; returns the result."""
     started, kills, result = time.monotonic(), 0, None
     while result is None:
         moment = next(moments, None)
@@ -96,7 +96,7 @@ def run(work: Path, spec: Spec, output: str, moments: Iterator[float]) -> dict[s
     return {
         "kills": kills,
         "result": result,
-        **counted(tables.rows, tables.quarantine),
+        **count_images(tables.rows, tables.quarantine),
         "seconds": round(time.monotonic() - started, 1),
     }
 
@@ -106,19 +106,19 @@ def attempt(work: Path, spec: Spec, output: str, number: int, moment: float | No
 
     Args:
         work: Folder of all runs.
-        spec: Without output.
+        spec: The spec, without output.
         output: Folder of the table below `work`, and the run's name.
-        number: Of the attempt.
-        moment: Seconds after which it is killed, or None.
+        number: Number of the attempt.
+        moment: Seconds after which the attempt is killed, or None.
     """
     described = job({**spec, "output": {"uri": f"file://{work / output}"}}, output, number).to_wire()
-    ended = work / f"{output}.json"
-    ended.unlink(missing_ok=True)
+    outcome = work / f"{output}.json"
+    outcome.unlink(missing_ok=True)
     (work / "job.json").write_text(json.dumps({"job": described, "jars": str(jars()), "work": str(work / "work")}))
-    command = [sys.executable, "-m", "tests.integration.job.program_process", str(work / "job.json"), str(ended)]
+    command = [sys.executable, "-m", "tests.integration.job.program_process", str(work / "job.json"), str(outcome)]
     started = time.monotonic()
     with (work / "log").open("wb") as log:
-        # The JVM belongs to its session, and dies with it.
+        # The JVM belongs to its session and dies with it.
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         process.wait(moment)
@@ -126,13 +126,13 @@ def attempt(work: Path, spec: Spec, output: str, number: int, moment: float | No
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         return None, time.monotonic() - started
-    if not ended.exists():
+    if not outcome.exists():
         raise RuntimeError((work / "log").read_text()[-3000:])
-    return str(json.loads(ended.read_text())["result"]), time.monotonic() - started
+    return str(json.loads(outcome.read_text())["result"]), time.monotonic() - started
 
 
 def write(runs: list[dict[str, Any]], whole: float) -> None:
-    """Writes both files."""
+    """Writes the JSON file and the page."""
     story = (
         f"times a driver was killed (SIGKILL, with the JVM that is its executor) at a random moment of a run over "
         f"{IMAGES} images, which takes {whole:.0f} s by itself, and started again; seed {SEED}."
@@ -146,23 +146,23 @@ def report(
     """Writes NAME.json and NAME.md.
 
     Args:
-        name: Of both files.
-        title: Of the page.
-        story: Who was killed and when, behind the number of kills.
-        columns: Of the table.
-        runs: What came of each.
-        more: That the JSON says of all runs.
+        name: Name of both files.
+        title: Title of the page.
+        story: Who was killed and when; follows the number of kills.
+        columns: Columns of the table.
+        runs: Results of the runs.
+        more: Additional fields of the JSON.
     """
-    day, kills = datetime.now(UTC).date().isoformat(), sum(each["kills"] for each in runs)
-    found = {"date": day, "machine": machine.described(), "seed": SEED, **more}
-    (FOLDER / f"{name}.json").write_text(json.dumps({**found, "runs": runs}, indent=2) + "\n")
+    day, kills = datetime.now(UTC).date().isoformat(), sum(result["kills"] for result in runs)
+    header = {"date": day, "machine": machine.described(), "seed": SEED, **more}
+    (FOLDER / f"{name}.json").write_text(json.dumps({**header, "runs": runs}, indent=2) + "\n")
     lines = [
         f"# {title}\n",
         f"`make bench WHAT=kills`, {day}: {machine.described()}. {kills} {story} Lost and twice: images that are "
-        "neither in table nor quarantine in the end, and rows too many.\n",
+        "neither in the table nor in quarantine in the end, and surplus rows.\n",
         f"| run | {' | '.join(columns)} |",
         "|---" * (len(columns) + 1) + "|",
-        *(f"| {row} | {' | '.join(str(each[column]) for column in columns)} |" for row, each in enumerate(runs, 1)),
+        *(f"| {row} | {' | '.join(str(result[column]) for column in columns)} |" for row, result in enumerate(runs, 1)),
     ]
     (FOLDER / f"{name}.md").write_text("\n".join(lines) + "\n")
 

@@ -1,4 +1,4 @@
-"""The machine that numbers were measured on, as every bench writes it into its JSON and above its table."""
+"""Describes the machine that a benchmark ran on, for its JSON and its page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def described() -> str:
-    """Returns cores, processor and kernel in one line."""
+    """Cores, processor and kernel in one line."""
     return f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.release()}"
 
 

@@ -1,7 +1,7 @@
-"""The main job, timed: from apply to driver, first image and table; and its speed beside that of the bare nets.
+"""Times the main job from apply to driver, first image and table, and compares its speed with the bare nets.
 
-Runs in the cluster's network. The bare nets run in a JVM of this process's own, on the same two cores, between the runs
-of the job, so that both meet the same machine.
+Runs in the cluster's network. The bare nets run between the runs of the job, in a JVM started by this process on the
+same two cores, so that both see the same machine.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "bench"
 
 
 def main() -> int:
-    """Measures and writes; returns the exit code."""
+    """Runs the benchmark and writes its results; returns the exit code."""
     with reachable("store", "s3", 8333) as address:
         store = Store(Minio(address, ACCESS_KEY, SECRET_KEY, secure=False))
         detector, extractor = specs(store)
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def specs(store: Store) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Uploads models and credentials; returns detector and extractor of the spec."""
+    """Uploads models and credentials; returns the spec's detector and extractor."""
     values = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
     kubectl(
         "apply",
@@ -70,11 +70,11 @@ def specs(store: Store) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def timed(name: str, store: Store, files: dict[str, bytes], detector: Any, extractor: Any) -> dict[str, float]:
-    """Runs the job once; returns seconds from apply, and its speed between the first shard and the last."""
+    """Runs the job once; returns seconds since apply, and the speed between the first and last shard."""
     kubectl("delete", "fx", name, "--ignore-not-found")
     for prefix in (f"tables/{name}/", f"images/{name}/"):
-        for each in list(store.client.list_objects("e2e", prefix, recursive=True)):
-            store.client.remove_object("e2e", str(each.object_name))
+        for item in list(store.client.list_objects("e2e", prefix, recursive=True)):
+            store.client.remove_object("e2e", str(item.object_name))
     store.put_images(f"images/{name}", files)
     started = time.time()
     apply(resource(name, store, detector, extractor, execution={"memory": "3Gi"}))
@@ -92,7 +92,7 @@ def timed(name: str, store: Store, files: dict[str, bytes], detector: Any, extra
 
 
 class Watched:
-    """A run, looked at through the official client: a kubectl a tenth of a second would take a core from the job."""
+    """A run polled through the official client; frequent kubectl processes would take a core from the job."""
 
     def __init__(self, name: str) -> None:
         config.load_kube_config()  # type: ignore[no-untyped-call]
@@ -100,40 +100,40 @@ class Watched:
         self._resources: Any = client.CustomObjectsApi()
         self._core: Any = client.CoreV1Api()
 
-    def seconds_until(self, there: Callable[[], bool], started: float) -> float:
-        """Looks five times a second; returns the seconds since the start."""
-        while not there():
+    def seconds_until(self, condition: Callable[[], bool], started: float) -> float:
+        """Polls a condition five times a second; returns the seconds since the start."""
+        while not condition():
             time.sleep(0.2)
         return time.time() - started
 
     def driver_runs(self) -> bool:
-        """Returns whether the driver's container runs, or has run."""
+        """Whether the driver's pod is running or has finished."""
         selector = f"featx.dev/name={self._name},featx.dev/role=driver"
         pods = self._core.list_namespaced_pod(NAMESPACE, label_selector=selector).items
         return any(pod.status.phase != "Pending" for pod in pods)
 
     def has_succeeded(self) -> bool:
-        """Returns whether the run has succeeded; fails at once if it failed."""
-        found = self._resources.get_namespaced_custom_object(GROUP, VERSION, NAMESPACE, PLURAL, self._name)
-        conditions = (found.get("status") or {}).get("conditions", [])
-        (said,) = [each for each in conditions if each["type"] == "Succeeded"] or [{"status": "Unknown"}]
-        assert said["status"] != "False", said
-        return bool(said["status"] == "True")
+        """Whether the run has succeeded; raises immediately if it failed."""
+        current = self._resources.get_namespaced_custom_object(GROUP, VERSION, NAMESPACE, PLURAL, self._name)
+        conditions = (current.get("status") or {}).get("conditions", [])
+        (succeeded,) = [entry for entry in conditions if entry["type"] == "Succeeded"] or [{"status": "Unknown"}]
+        assert succeeded["status"] != "False", succeeded
+        return bool(succeeded["status"] == "True")
 
 
 def shard_times(store: Store, name: str) -> list[tuple[float, int]]:
-    """Returns when each shard was committed, in seconds, and its images, in that order: the store's own word."""
+    """Commit time (in seconds, as recorded by the store) and images of each shard, in order of time."""
     uid = kubectl("get", "fx", name, "--output=jsonpath={.metadata.uid}")
     marks = []
-    for each in store.client.list_objects("e2e", f"tables/{name}/_featx/{uid}/done/"):
-        mark = json.loads(store.client.get_object("e2e", str(each.object_name)).read())
-        assert each.last_modified is not None
-        marks.append((each.last_modified.timestamp(), mark["features"] + mark["failures"]))
+    for item in store.client.list_objects("e2e", f"tables/{name}/_featx/{uid}/done/"):
+        mark = json.loads(store.client.get_object("e2e", str(item.object_name)).read())
+        assert item.last_modified is not None
+        marks.append((item.last_modified.timestamp(), mark["features"] + mark["failures"]))
     return sorted(marks)
 
 
 def bare_rates() -> dict[str, float]:
-    """Returns images a second of each net alone, in a JVM with two threads, batches of 8, median of 15 forwards."""
+    """Images per second of each net alone, in a JVM with two threads: batches of 8, median of 15 forwards."""
 
     def read(files: CaffeFiles) -> tuple[str, bytes]:
         return files.prototxt.read_text(), files.caffemodel.read_bytes()
@@ -147,24 +147,24 @@ def bare_rates() -> dict[str, float]:
 
 
 def rate(engine: Engine, network: bytes, shape: tuple[int, ...]) -> float:
-    """Returns images a second of one net, its input being in the JVM already."""
+    """Images per second of one net whose input is already in the JVM."""
     generator = np.random.default_rng(0)
     batch = generator.uniform(-120, 130, (BATCH, *shape)).astype(np.float32)
     return BATCH / statistics.median(engine.seconds(network, batch, 15))
 
 
 def summary(rounds: list[dict[str, float]], bare: list[dict[str, float]], count: int) -> dict[str, Any]:
-    """Returns medians, with what they were measured on."""
-    job = {key: round(statistics.median(each[key] for each in rounds), 2) for key in rounds[0]}
-    nets = {key: round(statistics.median(each[key] for each in bare), 1) for key in bare[0]}
+    """Medians, and the setup they were measured on."""
+    job = {key: round(statistics.median(times[key] for times in rounds), 2) for key in rounds[0]}
+    nets = {key: round(statistics.median(rates[key] for rates in bare), 1) for key in bare[0]}
     both = 1 / (1 / nets["detector"] + 1 / nets["extractor"])
     status = kubectl("exec", "--namespace=featx-system", "deploy/featx-operator", "--", "cat", "/proc/1/status")
     resident = int(status.split("VmRSS:")[1].split()[0]) / 1024
     images = json.loads(kubectl("get", "nodes", "--output=json"))["items"][0]["status"]["images"]
     sizes = {
-        name.rsplit("/", 1)[1]: each["sizeBytes"]
-        for each in images
-        for name in each["names"] or []
+        name.rsplit("/", 1)[1]: image["sizeBytes"]
+        for image in images
+        for name in image["names"] or []
         if name.startswith("localhost/featx/") and ("job:dev" in name or "operator:dev" in name)
     }
     return {

@@ -1,6 +1,6 @@
-"""Plans a run over a bucket of a million keys as a driver does, in a process whose memory is its own to count.
+"""Plans a run over a bucket of a million keys like a driver, in a separate process so that its memory can be measured.
 
-`python -m tests.bench.planning plan|bare STORE.json` prints what it took; `make bench WHAT=stores` calls it.
+`python -m tests.bench.planning plan|bare STORE.json` prints its measurements; `make bench WHAT=stores` calls it.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ Result = TypeVar("Result")
 
 
 def main(what: str, file: str) -> None:
-    """Does it once and prints numbers as JSON."""
-    told = json.loads(Path(file).read_text())
+    """Plans or lists once and prints the measurements as JSON."""
+    store = json.loads(Path(file).read_text())
     source = S3Source.model_validate(
-        {"endpoint": told["endpoint"], "bucket": "keys", "prefix": "catalog/", "secretRef": {"name": "store"}}
+        {"endpoint": store["endpoint"], "bucket": "keys", "prefix": "catalog/", "secretRef": {"name": "store"}}
     )
     if what == "bare":
-        keys = s3_settings.credentials(source, "spec.source.s3", Path(told["secrets"]), {})
+        keys = s3_settings.credentials(source, "spec.source.s3", Path(store["secrets"]), {})
         assert keys is not None
-        client = Minio(urlsplit(told["endpoint"]).netloc, *keys, secure=False, region="us-east-1")
-        found = timed(lambda: sum(1 for _ in client.list_objects("keys", "catalog/", recursive=True)))
-        sys.stdout.write(json.dumps({"keys": found[0], "seconds": round(found[1], 1)}))
+        client = Minio(urlsplit(store["endpoint"]).netloc, *keys, secure=False, region="us-east-1")
+        listed = timed(lambda: sum(1 for _ in client.list_objects("keys", "catalog/", recursive=True)))
+        sys.stdout.write(json.dumps({"keys": listed[0], "seconds": round(listed[1], 1)}))
     else:
-        bucket = s3.open_bucket(source, "spec.source.s3", "keys", Path(told["secrets"]), 30.0)
-        sys.stdout.write(json.dumps(planned(BucketSource(bucket, source.prefix), Path(file).parent)))
+        bucket = s3.open_bucket(source, "spec.source.s3", "keys", Path(store["secrets"]), 30.0)
+        sys.stdout.write(json.dumps(plan(BucketSource(bucket, source.prefix), Path(file).parent)))
 
 
-def planned(source: BucketSource, work: Path) -> dict[str, Any]:
-    """Lists, cuts, stores, reads again, and words each shard; then the same as a run that finds all unchanged."""
+def plan(source: BucketSource, work: Path) -> dict[str, Any]:
+    """Lists, splits, stores and reloads shards and formats their lines; then plans a run in which nothing changed."""
     objects, listed = timed(lambda: list(source.objects()))
     table = work / "earlier"
 
@@ -73,7 +73,7 @@ def planned(source: BucketSource, work: Path) -> dict[str, Any]:
 
 
 def timed(call: Callable[[], Result]) -> tuple[Result, float]:
-    """Returns what a call returns, and its seconds."""
+    """The result of a call and its duration in seconds."""
     started = time.monotonic()
     return call(), time.monotonic() - started
 

@@ -1,4 +1,4 @@
-"""What other numbers than float32 do to detections, features and retrieval, and what they gain in speed.
+"""How precisions other than float32 affect detections, features, retrieval and speed.
 
 On the labelled photos of the catalogue, with the two pairs of nets that have real weights. `make bench WHAT=precision`
 writes docs/bench/precision.{json,md}.
@@ -20,36 +20,36 @@ PAIRS: dict[str, Callable[[], tuple[dict[str, Any], dict[str, Any]]]] = {
     "COCO SSDLite + SqueezeNet": lambda: (models.coco_detector(), models.squeezenet_extractor()),
     "res10 SSD + thin ResNet-50": lambda: (catalogue.face_detector(), catalogue.resnet_extractor()),
 }
-WAYS = (("bigdl", "f32"), ("bigdl", "int8"), ("openvino", "f32"), ("openvino", "bf16"), ("openvino", "int8"))
-# Every way is measured, whatever it does: it is what the tolerance is to be chosen by.
+CONFIGURATIONS = (("bigdl", "f32"), ("bigdl", "int8"), ("openvino", "f32"), ("openvino", "bf16"), ("openvino", "int8"))
+# Accept every result: these measurements are the basis for choosing the tolerances.
 ANY = {"minCosine": 0, "minAgreement": 0}
 SAME_OVERLAP = 0.5
 
 
 def main() -> int:
-    """Measures and writes; returns the exit code."""
+    """Runs the benchmark and writes its results; returns the exit code."""
     rows = []
     for pair, nets in PAIRS.items():
         detector, extractor = nets()
         exact = None
-        for engine, precision in WAYS:
+        for engine, precision in CONFIGURATIONS:
             spec = {"detector": detector, "extractor": extractor, "engine": engine, "precision": precision}
             table = catalogue.run(f"{pair}, {engine} {precision}", spec | quantization(precision))
             exact = exact or table
-            row = {"pair": pair, "engine": engine, "precision": precision, **judged(table, exact)}
-            rows.append(catalogue.said(row))
+            row = {"pair": pair, "engine": engine, "precision": precision, **compare(table, exact)}
+            rows.append(catalogue.report(row))
     results = {"photos": len(table.rows), "rows": rows, **catalogue.environment()}
     catalogue.write("precision", results, page(results))
     return 0
 
 
 def quantization(precision: str) -> dict[str, Any]:
-    """Returns what a run of that precision needs beside it."""
+    """The additional spec fields for a precision."""
     return {"quantization": ANY} if precision == "int8" else {}
 
 
-def judged(table: Table, exact: Table) -> dict[str, Any]:
-    """Returns how far a table is from the one in float32 of the engine bigdl."""
+def compare(table: Table, exact: Table) -> dict[str, Any]:
+    """The differences of a table from bigdl's in float32."""
     assert [row["key"] for row in table.rows] == [row["key"] for row in exact.rows]
     lengths = np.linalg.norm(table.features, axis=1) * np.linalg.norm(exact.features, axis=1)
     cosines = (table.features * exact.features).sum(axis=1) / np.maximum(lengths, 1e-12)
@@ -64,7 +64,7 @@ def judged(table: Table, exact: Table) -> dict[str, Any]:
 
 
 def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Returns whether two rows are of the same subject: one class, boxes overlapping by half."""
+    """Whether two rows show the same subject: same class, boxes overlapping by half."""
     width = min(one["x1"], other["x1"]) - max(one["x0"], other["x0"])
     height = min(one["y1"], other["y1"]) - max(one["y0"], other["y0"])
     common = max(0.0, width) * max(0.0, height)
@@ -73,9 +73,9 @@ def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def page(results: dict[str, Any]) -> list[str]:
-    """Returns the page's lines."""
+    """The lines of the page."""
     lines = [
-        "# What other numbers than float32 do",
+        "# The effect of precisions other than float32",
         "",
         f"{results['photos']} labelled product photos of ten classes, by `featx run` with all cores. Same subject: one",
         "class, boxes overlapping by half, compared with f32 on bigdl; cosine of the features to those; class mAP over",

@@ -1,7 +1,7 @@
-"""Mean average precision: how well a feature finds images of the same class.
+"""Mean average precision: how well a feature retrieves images of the same class.
 
-Two counts are in use: over the full ranking, and DeepBit's (analysis/precision.m of cvpr16-deepbit), which looks at the
-first 1,000 and divides by the number of relevant ones among them.
+There are two definitions: over the full ranking, and DeepBit's (analysis/precision.m of cvpr16-deepbit), which takes
+the first 1,000 and divides by the number of relevant ones among them.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ def hamming_distances(bits: NDArray[np.bool_]) -> Floats:
 
 
 def average_precisions(distances: Floats, labels: NDArray[np.int64], first: int | None = None, seed: int = 0) -> Floats:
-    """The average precision of each row as a query among all others (leave one out).
+    """The average precision of each row as a query among all others (leave-one-out).
 
-    Rows at the same distance, of which short codes have many, are ranked at random with a fixed seed: any order that
-    follows the table's would favour whatever the table is sorted by.
+    Rows at the same distance, of which short codes have many, are ranked at random with a fixed seed: following
+    the table's order would favour whatever the table is sorted by.
 
     Args:
         distances: (n, n).
         labels: (n,), the class of each row.
-        first: Count only this many, and divide by the relevant ones among them. None counts all.
-        seed: Seed of the order among ties.
+        first: Consider only this many, and divide by the relevant ones among them. None considers all.
+        seed: Seed for the order of ties.
     """
     order = np.random.default_rng(seed).permutation(len(labels))
     precisions = np.zeros(len(labels))

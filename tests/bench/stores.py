@@ -1,7 +1,7 @@
-"""`make bench WHAT=stores`: how fast sources are read and listed, each beside the bare client in the same run.
+"""`make bench WHAT=stores`: how fast sources are read and listed, compared with bare clients in the same run.
 
-Images are of 30 kB. Featx reads as its executors do, in Spark, without nets (`featx read`); the bare client reads the
-same rows or objects in a loop, S3 with as many threads as Featx has. Writes docs/bench/stores.{json,md}.
+Images are 30 kB. Featx reads like its executors, in Spark, without nets (`featx read`); the bare client reads the
+same rows or objects in a loop, from S3 with as many threads as Featx. Writes docs/bench/stores.{json,md}.
 """
 
 from __future__ import annotations
@@ -34,36 +34,41 @@ from tests.integration.job import store as s3
 from tests.support.stores import hbase, hdfs
 
 SIZE, ROUNDS = 30_000, 3
-# So many that reading takes some seconds: a Spark job of 36 shards takes 0.3, whatever they hold.
+# Enough that reading takes seconds: a Spark job of 36 shards takes 0.3 s regardless of their size.
 IMAGES = {"HBase": 48_000, "S3": 8_000, "HDFS": 4_000, "files": 100_000}
-SHARDS = 36  # so that three at a time end together
-THREADS = 6  # three shards at once, each with two threads that read
-KEYS, KEYS_A_FOLDER = 1_000_000, 2_500
+SHARDS = 36  # a multiple of three, as three run at a time
+THREADS = 6  # three shards at a time, with two reading threads each
+KEYS, KEYS_PER_FOLDER = 1_000_000, 2_500
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "bench"
 Bare = Callable[[], int]
 
 
 def main() -> int:
-    """Measures and writes; returns the exit code."""
+    """Runs the benchmark and writes its results; returns the exit code."""
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as text, ExitStack() as servers:
         work = Path(text)
         environment = Environment(jars=jars(), work=work / "work", secrets=secrets(work))
-        for name, prepare in (("HBase", of_hbase), ("S3", of_s3), ("HDFS", of_hdfs), ("files", of_files)):
+        for name, prepare in (
+            ("HBase", prepare_hbase),
+            ("S3", prepare_s3),
+            ("HDFS", prepare_hdfs),
+            ("files", prepare_files),
+        ):
             (work / name).mkdir()
             source, bare = prepare(work / name, servers)
-            rows.append(measured(name, source, bare, environment))
+            rows.append(measure(name, source, bare, environment))
             sys.stdout.write(json.dumps(rows[-1]) + "\n")
             sys.stdout.flush()
-        outputs = written(work, servers, environment)
+        outputs = measure_writing(work, servers, environment)
         with ExitStack() as alone:
-            planning = planned(work, alone)
+            planning = measure_planning(work, alone)
     write(rows, outputs, planning)
     return 0
 
 
 def images(source: str) -> Iterator[tuple[str, bytes]]:
-    """Yields keys and contents that can't be compressed."""
+    """Yields keys and incompressible contents."""
     random = np.random.default_rng(0)
     for number in range(IMAGES[source]):
         yield f"{number:06}.jpg", random.bytes(SIZE)
@@ -78,7 +83,7 @@ def secrets(work: Path) -> Path:
     return folder.parent
 
 
-def of_hbase(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
+def prepare_hbase(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
     """Fills a table; returns the source and the bare scan of it."""
     server = servers.enter_context(hbase.running(folder))
     server.client.create("bench", [b"004000", b"008000", b"012000"])
@@ -94,12 +99,12 @@ def of_hbase(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
     return source, lambda: server.client.scanned("bench") * SIZE
 
 
-def of_s3(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
-    """Fills a bucket; returns the source and the bare client's way to read it."""
+def prepare_s3(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
+    """Fills a bucket; returns the source and the bare client's read of it."""
     store = servers.enter_context(s3.running(folder))
     store.put("bench", {})
     with ThreadPoolExecutor(THREADS) as pool:
-        keys = list(pool.map(lambda each: put(store, *each), images("S3")))
+        keys = list(pool.map(lambda item: put(store, *item), images("S3")))
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
 
     def get(key: str) -> int:
@@ -118,41 +123,41 @@ def put(store: s3.Store, key: str, data: bytes) -> str:
     return f"images/{key}"
 
 
-def of_hdfs(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
-    """Fills a folder of HDFS; returns the source and the bare client's way to read it."""
+def prepare_hdfs(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
+    """Fills a folder of HDFS; returns the source and the bare client's read of it."""
     server = servers.enter_context(hdfs.running(folder))
     client = servers.enter_context(hdfs.client(server))
     client.write("/images", images("HDFS"))
     return {"files": {"uri": f"{server.uri}/images"}}, lambda: client.read("/images")
 
 
-def of_files(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
+def prepare_files(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
     """Fills a folder; returns the source and a loop over its files."""
     for key, data in images("files"):
         (folder / key).write_bytes(data)
     return {"files": {"uri": f"file://{folder}"}}, lambda: sum(len(path.read_bytes()) for path in folder.iterdir())
 
 
-def measured(name: str, source: dict[str, Any], bare: Bare, environment: Environment) -> dict[str, Any]:
-    """Returns MB/s of both, in turns; the first round warms up and does not count."""
+def measure(name: str, source: dict[str, Any], bare: Bare, environment: Environment) -> dict[str, Any]:
+    """MB/s of Featx and the bare client, in turns; the first round is a warm-up and does not count."""
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(ROUNDS + 1):
-        found = read_source.read(job(source, IMAGES[name] // SHARDS + 1), environment)
-        if found.images != IMAGES[name]:
-            raise RuntimeError(f"{name}: {found}")
-        ours.append(found.bytes / found.seconds / 1e6)
+        result = read_source.read(job(source, IMAGES[name] // SHARDS + 1), environment)
+        if result.images != IMAGES[name]:
+            raise RuntimeError(f"{name}: {result}")
+        ours.append(result.bytes / result.seconds / 1e6)
         started = time.monotonic()
         count = bare()
         if count != IMAGES[name] * SIZE:
             raise RuntimeError(f"{name}: the bare client read {count} bytes")
         theirs.append(count / (time.monotonic() - started) / 1e6)
-    both = [statistics.median(each[1:]) for each in (ours, theirs)]
+    both = [statistics.median(speeds[1:]) for speeds in (ours, theirs)]
     return {
         "source": name,
         "held": IMAGES[name],
-        "shards": found.shards,
-        "planning": round(found.planning, 2),
+        "shards": result.shards,
+        "planning": round(result.planning, 2),
         "featx": round(both[0], 1),
         "bare": round(both[1], 1),
         "share": round(both[0] / both[1], 2),
@@ -161,7 +166,7 @@ def measured(name: str, source: dict[str, Any], bare: Bare, environment: Environ
 
 
 def job(source: dict[str, Any], shard: int) -> JobSpec:
-    """Returns a job that reads a source."""
+    """A job that reads a source."""
     nowhere = {"prototxt": "file:///none", "weights": "file:///none", "sha256": "0" * 64}
     spec = {
         "source": source,
@@ -174,16 +179,16 @@ def job(source: dict[str, Any], shard: int) -> JobSpec:
     )
 
 
-def written(work: Path, servers: ExitStack, environment: Environment) -> dict[str, Any]:
-    """Returns images a second of one run by its output, and what it costs to go on where an attempt has ended."""
-    for name in ("runs", "of-s3", "of-hdfs"):
+def measure_writing(work: Path, servers: ExitStack, environment: Environment) -> dict[str, Any]:
+    """Images per second of a run by kind of output, and the cost of resuming after a failed attempt."""
+    for name in ("runs", "s3-output", "hdfs-output"):
         (work / name).mkdir()
     store, files = (
-        servers.enter_context(s3.running(work / "of-s3")),
-        servers.enter_context(hdfs.running(work / "of-hdfs")),
+        servers.enter_context(s3.running(work / "s3-output")),
+        servers.enter_context(hdfs.running(work / "hdfs-output")),
     )
     store.put("written", {})
-    spec = kills.prepared(work / "runs")
+    spec = kills.prepare(work / "runs")
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
     uris = {"files": f"file://{work}/runs/out", "S3": "s3://written/out", "HDFS": f"{files.uri}/out"}
     speeds: dict[str, list[float]] = {name: [] for name in uris}
@@ -191,63 +196,63 @@ def written(work: Path, servers: ExitStack, environment: Environment) -> dict[st
     for number in range(ROUNDS + 1):
         for name, uri in uris.items():
             output = {"uri": f"{uri}-{number}"} | ({"s3": access} if name == "S3" else {})
-            _, speed = attempted({**spec, "output": output}, f"{name}-{number}", environment, None)
+            _, speed = run_attempt({**spec, "output": output}, f"{name}-{number}", environment, None)
             speeds[name].append(speed)
         output = {"uri": f"file://{work}/runs/whole-{number}"}
-        whole, _ = attempted({**spec, "output": output}, f"whole-{number}", environment, None)
+        whole, _ = run_attempt({**spec, "output": output}, f"whole-{number}", environment, None)
         output = {"uri": f"file://{work}/runs/halves-{number}"}
-        first, _ = attempted({**spec, "output": output}, f"halves-{number}", environment, kills.IMAGES // 2)
-        second, _ = attempted({**spec, "output": output}, f"halves-{number}", environment, None)
+        first, _ = run_attempt({**spec, "output": output}, f"halves-{number}", environment, kills.IMAGES // 2)
+        second, _ = run_attempt({**spec, "output": output}, f"halves-{number}", environment, None)
         halves.append(first + second - whole)
-    medians = {name: round(statistics.median(each[1:])) for name, each in speeds.items()}
+    medians = {name: round(statistics.median(values[1:])) for name, values in speeds.items()}
     return {"imagesPerSecond": medians, "resuming": round(statistics.median(halves[1:]), 1)}
 
 
-def attempted(spec: dict[str, Any], uid: str, environment: Environment, until: int | None) -> tuple[float, float]:
-    """Runs an attempt, or as much of it as makes so many images; returns its seconds, and images a second."""
+def run_attempt(spec: dict[str, Any], uid: str, environment: Environment, until: int | None) -> tuple[float, float]:
+    """Runs an attempt, optionally only until this many images are done; returns seconds and images per second."""
 
-    def look(progress: Progress) -> None:
+    def stop_half_way(progress: Progress) -> None:
         if until is not None and progress.images_done >= until:
-            raise RuntimeError("ended half-way")
+            raise RuntimeError("stopped half-way")
 
     started = time.monotonic()
-    outcome = run.run(runs.job(spec, uid), environment, look)
+    outcome = run.run(runs.job(spec, uid), environment, stop_half_way)
     if (outcome.result == "Succeeded") != (until is None):
         raise RuntimeError(f"{uid}: {outcome.failure}")
     speed = outcome.progress.images_per_second if outcome.progress else None
     return time.monotonic() - started, speed or 0.0
 
 
-def planned(work: Path, servers: ExitStack) -> dict[str, Any]:
-    """Returns what it takes to plan a run over a million keys of a real bucket, in a process of its own."""
+def measure_planning(work: Path, servers: ExitStack) -> dict[str, Any]:
+    """Time and memory for planning a run over a million keys of a real bucket, in a separate process."""
     (work / "keys").mkdir()
     store = servers.enter_context(s3.running(work / "keys"))
     store.put("keys", {})
     fill(work / "catalog", store)
     (work / "store.json").write_text(json.dumps({"endpoint": store.endpoint, "secrets": str(work / "secrets")}))
-    found = {}
+    results = {}
     for what in ("plan", "bare"):
         command = [sys.executable, "-m", "tests.bench.planning", what, str(work / "store.json")]
-        found[what] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    return {"keys": KEYS, **found}
+        results[what] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return {"keys": KEYS, **results}
 
 
 def fill(folder: Path, store: s3.Store) -> None:
-    """Puts a million objects into the bucket, by the server's own tool for folders: it takes two minutes."""
-    for number in range(0, KEYS, KEYS_A_FOLDER):
-        below = folder / f"2026-{number // KEYS_A_FOLDER:04}"
+    """Puts a million objects into the bucket with the server's own tool, which takes two minutes."""
+    for number in range(0, KEYS, KEYS_PER_FOLDER):
+        below = folder / f"2026-{number // KEYS_PER_FOLDER:04}"
         below.mkdir(parents=True)
-        for each in range(KEYS_A_FOLDER):
-            (below / f"{number + each:09}.jpg").touch()
+        for index in range(KEYS_PER_FOLDER):
+            (below / f"{number + index:09}.jpg").touch()
     store.copy_folder(folder, "keys")
 
 
 def write(rows: list[dict[str, Any]], outputs: dict[str, Any], planning: dict[str, Any]) -> None:
-    """Writes both files."""
+    """Writes the JSON file and the page."""
     day = datetime.now(UTC).date().isoformat()
-    found = {"date": day, "machine": machine.described(), "bytes": SIZE}
+    header = {"date": day, "machine": machine.described(), "bytes": SIZE}
     (FOLDER / "stores.json").write_text(
-        json.dumps({**found, "rows": rows, "outputs": outputs, "planning": planning}, indent=2) + "\n"
+        json.dumps({**header, "rows": rows, "outputs": outputs, "planning": planning}, indent=2) + "\n"
     )
     plan, bare, speeds = planning["plan"], planning["bare"], outputs["imagesPerSecond"]
     lines = [
@@ -259,16 +264,16 @@ def write(rows: list[dict[str, Any]], outputs: dict[str, Any], planning: dict[st
         "| source | images | shards | listed in, s | Featx, MB/s | bare client, MB/s | share | Featx, images/s |",
         "|---|---|---|---|---|---|---|---|",
         *(
-            f"| {each['source']} | {each['held']:,} | {each['shards']} | {each['planning']} | {each['featx']} | "
-            f"{each['bare']} | {each['share']:.0%} | {each['images']} |"
-            for each in rows
+            f"| {row['source']} | {row['held']:,} | {row['shards']} | {row['planning']} | {row['featx']} | "
+            f"{row['bare']} | {row['share']:.0%} | {row['images']} |"
+            for row in rows
         ),
-        f"\nWriting: {kills.IMAGES:,} small images from a local disk through tiny nets, {kills.SHARD} a shard, to "
-        f"each output, images a second: {', '.join(f'{name} {speed}' for name, speed in speeds.items())}. A run "
-        f"that is ended half-way and goes on takes {outputs['resuming']} s longer in all than one that is not.",
-        f"\nPlanning: a run over {planning['keys']:,} keys of a bucket, {KEYS_A_FOLDER:,} a folder, is planned in "
-        f"{plan['seconds']} s with {plan['MiB']} MiB in all: listed ({plan['listed']} s), cut, stored, and told to "
-        f"executors. `minio` lists them in {bare['seconds']} s. A run over none that have changed since then finds so "
+        f"\nWriting: {kills.IMAGES:,} small images from a local disk through tiny nets, {kills.SHARD} per shard, to "
+        f"each output, images per second: {', '.join(f'{name} {speed}' for name, speed in speeds.items())}. A run "
+        f"that is stopped half-way and resumed takes {outputs['resuming']} s longer in total than one that is not.",
+        f"\nPlanning: a run over {planning['keys']:,} keys of a bucket, {KEYS_PER_FOLDER:,} per folder, is planned in "
+        f"{plan['seconds']} s with {plan['MiB']} MiB in total: listed ({plan['listed']} s), split, stored, and sent to "
+        f"executors. `minio` lists them in {bare['seconds']} s. A run in which nothing has changed detects this "
         f"in {plan['unchanged']} s.",
     ]
     (FOLDER / "stores.md").write_text("\n".join(lines) + "\n")

@@ -1,1 +1,1 @@
-"""What tests of several layers share: models, nets, images, stores, tables and resources."""
+"""Shared by tests of several layers: models, nets, images, stores, tables and resources."""

@@ -1,7 +1,7 @@
-"""Resources that must be refused, and the field that the refusal must name.
+"""Invalid resources, and the field that each error must name.
 
-One table for both judges, the API server (tests/e2e) and the models that `featx run` uses (tests/unit): where they
-disagree, a resource that runs locally would be refused in the cluster, or the other way round.
+The same table is checked against the API server (tests/e2e) and the models used by `featx run` (tests/unit). If they
+disagreed, a resource that runs locally would be refused in the cluster, or vice versa.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ABSENT = object()
 
 
 class Bad(NamedTuple):
-    """One change to a good resource, and what the refusal must say."""
+    """One change to a valid resource, and what the error must contain."""
 
     id: str
     path: str
@@ -23,7 +23,7 @@ class Bad(NamedTuple):
 
 
 def good() -> dict[str, Any]:
-    """Returns a resource that is accepted, with every part present."""
+    """A valid resource with every section present."""
     model = {"prototxt": "s3://models/net.prototxt", "weights": "s3://models/net.caffemodel", "sha256": SHA256}
     return {
         "apiVersion": "featx.dev/v1alpha1",
@@ -47,11 +47,11 @@ def good() -> dict[str, Any]:
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """Returns the good resource with one field set, or removed where value is ABSENT.
+    """The valid resource with one field set, or removed if the value is ABSENT.
 
     Args:
-        path: Dots between names; a part in backticks may hold dots itself.
-        value: What to put there.
+        path: Names separated by dots; a name in backticks may contain dots.
+        value: The field's new value.
     """
     resource = copy.deepcopy(good())
     *parents, last = _parts(path)

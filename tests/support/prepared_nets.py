@@ -1,4 +1,4 @@
-"""Nets of Caffe's files, prepared in one call, and their network files in one piece."""
+"""Caffe nets prepared in one call, and their network files as single byte strings."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from featx_job.nets.prepare import PreparedNet, prepare_detector, prepare_extrac
 
 
 def load_detector(prototxt: str, caffemodel: bytes, engine: Engine = "bigdl") -> PreparedNet:
-    """Return an SSD of Caffe's files."""
+    """Load and prepare an SSD from Caffe files."""
     return prepare_detector(caffe_reader.read(prototxt, caffemodel), engine)
 
 
 def load_extractor(prototxt: str, caffemodel: bytes, layer: str, engine: Engine = "bigdl") -> PreparedNet:
-    """Return a net of Caffe's files up to its feature layer."""
+    """Load and prepare a Caffe net up to its feature layer."""
     return prepare_extractor(caffe_reader.read(prototxt, caffemodel), layer, engine)
 
 
 def file_of(net: PreparedNet) -> bytes:
-    """Return the network file of a net in floats."""
+    """Return the network file of a net in float32."""
     return b"".join(net.float_file())

@@ -1,4 +1,4 @@
-"""What this machine's CPU can do, for tests of arithmetic that not every CPU has."""
+"""CPU features of this machine, for tests of arithmetic that not every CPU supports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables as their readers see them: a Delta table's newest version, or all files of a plain folder."""
+"""Tables as readers see them: a Delta table's latest version, or all files of a plain folder."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ import pyarrow.parquet as parquet
 
 
 def table_of_folder(folder: Path) -> arrow.Table:
-    """Returns the rows of a folder's table, a Delta table's by their keys."""
+    """The rows of the table in a folder; those of a Delta table are sorted by key."""
     if (folder / "_delta_log").exists():
         return deltalake.DeltaTable(folder).to_pyarrow_table().sort_by("key")
     return arrow.concat_tables(parquet.read_table(path) for path in parts(folder))
 
 
 def parts(folder: Path) -> list[Path]:
-    """Returns the Parquet files directly in a folder, which may not be there."""
+    """The Parquet files directly in a folder, which may not exist."""
     return sorted(path for path in folder.glob("*.parquet"))
 
 
 @contextmanager
 def copied(start: str, names: Iterable[str], get: Callable[[str], bytes]) -> Iterator[Path]:
-    """Yields a folder with a copy of a table, without what runs keep beside it.
+    """Yields a folder with a copy of a table, without the state of runs.
 
     Args:
-        start: What stands before the files' names within the table.
-        names: Of all files.
+        start: Prefix of the files' names outside the table.
+        names: Names of all files, including the prefix.
         get: Returns a file's content.
     """
     with tempfile.TemporaryDirectory() as text:

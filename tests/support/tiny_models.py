@@ -1,7 +1,7 @@
-"""Two nets of a few kilobytes that have every part of the real ones, for tests that must be fast.
+"""Two nets of a few kilobytes with every part of the real ones, for fast tests.
 
-The SSD's weights are set by hand: it finds what is red (class 1) and what is blue (class 2), so a test can draw a
-image and know what must be found. The extractor's are random, from a fixed seed.
+The SSD's weights are set by hand: it detects red (class 1) and blue (class 2), so a test can draw an image and know
+the expected detections. The extractor's weights are random, from a fixed seed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RED, BLUE = 1, 2
 
 
 def write_tiny_ssd(folder: Path) -> CaffeFiles:
-    """Writes an SSD: input (3, 64, 64) BGR, mean 0; 160 default boxes of 16 to 48 pixels; finds red and blue."""
+    """Writes an SSD: input (3, 64, 64) BGR, mean 0; 160 default boxes of 16 to 48 pixels; detects red and blue."""
     return CaffeFiles(*tiny_ssd().write(folder, "tiny_ssd"))
 
 
@@ -31,12 +31,12 @@ def write_tiny_extractor(folder: Path) -> CaffeFiles:
 
 
 def tiny_ssd() -> CaffeNet:
-    """Returns the SSD: maps of 8x8 and 4x4, the first through Normalize, the second through a dilated convolution."""
+    """The SSD: maps of 8x8 and 4x4, the first through Normalize, the second through a dilated convolution."""
     net = CaffeNet(3, SSD_SIZE, SSD_SIZE, name="tiny_ssd")
     blue_green_red = np.array([[-0.5, -0.5, 1.0], [1.0, -0.5, -0.5], [0.0, 0.0, 0.0]])
     weight = np.broadcast_to((blue_green_red * 4 / 255 / 64)[:, :, None, None], (3, 3, 8, 8))
     net.layer("Convolution", "colour", ["data"], blobs=[weight, [0.0, 0.0, 1.0]], convolution_param=_square(3, 8, 8))
-    # A BatchNorm and a Scale that undo each other, as sums of 2 batches, which is how Caffe keeps them.
+    # A BatchNorm and a Scale that cancel out; statistics are sums over 2 batches, as Caffe stores them.
     mean, variance = np.array([0.5, -0.5, 1.0]), np.array([4.0, 1.0, 0.25])
     net.layer("BatchNorm", "colour_bn", ["colour"], "colour", [2 * mean, 2 * variance, [2.0]])
     undone = [np.sqrt(variance + 1e-5), mean]
@@ -61,7 +61,7 @@ def tiny_ssd() -> CaffeNet:
         convolution_param={**_square(3, 3, 1), "bias_term": False, "pad": [2], "dilation": [2]},
     )
     net.layer("ReLU", "wide_relu", ["wide"], "wide")
-    # `clip` is said because OpenCV takes it for true where Caffe takes it for false.
+    # `clip` is explicit because it defaults to true in OpenCV but to false in Caffe.
     _head(net, "norm", {"min_size": [16], "aspect_ratio": [2], "flip": False, "clip": False})
     _head(net, "wide", {"min_size": [32], "max_size": [48], "clip": True})
     for name in ("loc", "conf"):
@@ -70,7 +70,7 @@ def tiny_ssd() -> CaffeNet:
     net.layer("Reshape", "conf_rows", ["conf"], reshape_param={"shape": {"dim": [0, -1, 3]}})
     net.layer("Softmax", "conf_softmax", ["conf_rows"], softmax_param={"axis": 2})
     net.layer("Flatten", "conf_flat", ["conf_softmax"])
-    # Caffe has defaults for all of these; OpenCV insists on some.
+    # Caffe has defaults for all of these; OpenCV requires some.
     settings = {
         "num_classes": 3,
         "share_location": True,
@@ -80,12 +80,12 @@ def tiny_ssd() -> CaffeNet:
         "keep_top_k": 50,
         "confidence_threshold": 0.01,
     }
-    net.layer("DetectionOutput", "found", ["loc", "conf_flat", "prior"], detection_output_param=settings)
+    net.layer("DetectionOutput", "detection_out", ["loc", "conf_flat", "prior"], detection_output_param=settings)
     return net
 
 
 def tiny_extractor() -> CaffeNet:
-    """Returns the extractor: pre-activation, a residual sum, a depthwise convolution, Concat, global average, hash."""
+    """The extractor: pre-activation, a residual sum, a depthwise convolution, Concat, global average, hash."""
     random = np.random.default_rng(7)
     net = CaffeNet(3, EXTRACTOR_SIZE, EXTRACTOR_SIZE, name="tiny_extractor")
 
@@ -110,8 +110,8 @@ def tiny_extractor() -> CaffeNet:
     net.layer("Pooling", "pooled", ["first"], pooling_param={"kernel_size": 3, "stride": 2})
     normalised("pooled", 8)
     net.layer("ReLU", "pooled_relu", ["pooled"], "pooled")
-    each = {**_square(8, 3, 1), "pad": [1], "group": 8, "bias_term": False}
-    net.layer("Convolution", "depthwise", ["pooled"], blobs=[weights(8, 1, 3, 3)], convolution_param=each)
+    depthwise = {**_square(8, 3, 1), "pad": [1], "group": 8, "bias_term": False}
+    net.layer("Convolution", "depthwise", ["pooled"], blobs=[weights(8, 1, 3, 3)], convolution_param=depthwise)
     normalised("depthwise", 8)
     net.layer("ReLU", "depthwise_relu", ["depthwise"], "depthwise")
     net.layer("Eltwise", "sum", ["pooled", "depthwise"])
@@ -138,9 +138,9 @@ def _square(channels: int, kernel: int, stride: int) -> dict[str, object]:
 
 
 def _head(net: CaffeNet, source: str, sizes: dict[str, object]) -> None:
-    """Adds the layers of one map: two boxes a place, three classes; a box lies almost where its default box lies."""
+    """Adds the heads of one map: two boxes per place, three classes; boxes are close to their default boxes."""
     scores = np.tile(np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]), (2, 1))[:, :, None, None]
-    # The second box of a place is less sure, so that scores are not equal.
+    # The second box of a place scores lower, so that scores differ.
     base = [2.0, -1.0, -1.0, 2.5, -1.5, -1.5]
     moves = np.linspace(-0.1, 0.1, 24).reshape(8, 3, 1, 1)
     net.layer("Convolution", f"{source}_loc", [source], blobs=[moves, np.zeros(8)], convolution_param=_square(8, 1, 1))

@@ -93,7 +93,7 @@ class HBaseTableSource:
 
     def clean_up(self) -> None:
         """Remove the links that reading a snapshot left in its file system."""
-        self._hadoop.with_retry(FIELD, self._hadoop.table(self._settings).forget)
+        self._hadoop.with_retry(FIELD, self._hadoop.table(self._settings).cleanUp)
 
     def _split(self, java: Any, region: Region, images: int) -> list[Range]:
         bounds = (region.range.start.hex(), region.range.stop.hex())

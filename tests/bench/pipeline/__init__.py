@@ -1,6 +1,6 @@
-"""Featx beside what a user would otherwise write: the same images, nets and threads, in one run.
+"""Compares Featx with what a user would otherwise write: same images, nets and threads, in one run.
 
-Each row is a program of its own in a process of its own, measured from outside (`measured`): what it printed or claims
-does not count, only the rows in its Parquet files and when those were written. Rows of one net take turns, round after
-round, and medians are told, so that a machine that gets slower does not favour one of them.
+Every row is a separate program in a separate process, measured from outside (`measured`): its output does not count,
+only the rows in its Parquet files and when those were written. Rows of one net take turns, round after round, and
+medians are reported, so that a machine that slows down does not favour any of them.
 """

@@ -1,7 +1,7 @@
-"""The packages of the baselines, in an environment of their own: torch and onnxruntime are no part of Featx.
+"""A separate environment for the baselines' packages: torch and onnxruntime are not part of Featx.
 
-It lies in the user's cache and is made once. torch's wheel for Linux wants the libraries of CUDA to be there even on a
-machine without a GPU, which is most of the 5 GB.
+It is created once in the user's cache. torch's Linux wheel requires the CUDA libraries even on a machine without a GPU;
+they are most of the 5 GB.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ PACKAGES = (
     "torch==2.5.1",
     "torchvision==0.20.1",
 )
-ALONE = ("onnx2torch==1.5.15",)  # it asks for any torch
-LEFT_OUT = 'triton; python_version < "3"'  # torch compiles for GPUs with it
+ALONE = ("onnx2torch==1.5.15",)  # it requires an unpinned torch
+LEFT_OUT = 'triton; python_version < "3"'  # torch needs it only to compile for GPUs
 
 
 def python() -> Path:
-    """Returns the environment's Python, installing the packages the first time."""
+    """The environment's Python; installs the packages on first use."""
     folder = cache_folder() / "bench" / hashlib.sha256(repr((PACKAGES, ALONE)).encode()).hexdigest()[:12]
-    found = folder / "bin" / "python"
+    interpreter = folder / "bin" / "python"
     if not (folder / "complete").exists():
-        install(folder, found)
+        install(folder, interpreter)
         (folder / "complete").touch()
-    return found
+    return interpreter
 
 
-def install(folder: Path, found: Path) -> None:
-    """Makes the environment."""
+def install(folder: Path, interpreter: Path) -> None:
+    """Creates the environment."""
     subprocess.run([uv(), "venv", "--quiet", "--clear", "--python", "3.11", str(folder)], check=True)
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as overrides:
         overrides.write(LEFT_OUT)
         overrides.flush()
-        install = [uv(), "pip", "install", "--quiet", "--python", str(found)]
+        install = [uv(), "pip", "install", "--quiet", "--python", str(interpreter)]
         subprocess.run([*install, "--overrides", overrides.name, *PACKAGES], check=True)
         subprocess.run([*install, "--no-deps", *ALONE], check=True)

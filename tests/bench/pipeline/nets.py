@@ -1,4 +1,4 @@
-"""The pairs of nets that rows are measured on, written in each form that some row reads."""
+"""The pairs of nets that rows are measured on, written in every format that a row reads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Files = Callable[[Path], models.CaffeFiles | Path]
 
 @dataclass(frozen=True)
 class Net:
-    """A model, Caffe's files or one of ONNX, and what pixels are before it."""
+    """A Caffe or ONNX model, and the preprocessing of its pixels."""
 
     files: Files
     mean: tuple[float, float, float]
@@ -41,14 +41,14 @@ class Pair:
     """A detector and an extractor.
 
     Attributes:
-        title: What the table calls it.
+        title: Name in the table.
         detector: The SSD.
-        extractor: The other.
-        layer: Layer of the feature.
-        images: How many a row is given, so that one takes about half a minute.
-        part: Images of a shard or partition.
-        rounds: How often each row is run.
-        small: Whether time goes into images as much as into nets: the bar is 0.8 of the bare engine, not 0.95.
+        extractor: The extractor.
+        layer: Feature layer.
+        images: Number of images, so that a row takes about half a minute.
+        part: Images per shard or partition.
+        rounds: Runs per row.
+        small: Whether images take as much time as the nets: the target is 0.8 of the bare engine instead of 0.95.
     """
 
     title: str
@@ -62,7 +62,7 @@ class Pair:
 
 
 def random(build: Callable[[], ScaledNet]) -> Files:
-    """Returns what writes a net with random weights into a folder."""
+    """A function that writes a net with random weights to a folder."""
 
     def write(folder: Path) -> models.CaffeFiles:
         return models.CaffeFiles(*build().write(folder, build.__name__))
@@ -104,11 +104,11 @@ PAIRS = {
 
 
 def prepare(name: str, folder: Path) -> None:
-    """Writes a pair into a folder: network files, ONNX files, arrays of boxes, and `pair.json` about them."""
+    """Writes a pair to a folder: network files, ONNX files, arrays of boxes, and `pair.json`, which describes them."""
     pair = PAIRS[name]
     folder.mkdir(parents=True, exist_ok=True)
-    found = {"detector": _detector(pair.detector, folder), "extractor": _extractor(pair, folder)}
-    (folder / "pair.json").write_text(json.dumps(found))
+    description = {"detector": _detector(pair.detector, folder), "extractor": _extractor(pair, folder)}
+    (folder / "pair.json").write_text(json.dumps(description))
 
 
 def _detector(net: Net, folder: Path) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _extractor(pair: Pair, folder: Path) -> dict[str, Any]:
 
 
 def _read(net: Net, folder: Path) -> tuple[Network, dict[str, Any]]:
-    """Returns a net, and what `pair.json` says of it: how resources name it, and its input."""
+    """A net and its description in `pair.json`: its model section in a resource, and its input."""
     files = net.files(folder)
     if isinstance(files, Path):
         network, model = onnx_reader.read(files.read_bytes()), {"onnx": files.as_uri(), "sha256": digest(files)}
@@ -143,5 +143,5 @@ def _read(net: Net, folder: Path) -> tuple[Network, dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    # A process of its own: VGG16's weights are there several times while they are written.
+    # A separate process, because several copies of VGG16's weights are in memory while they are written.
     prepare(sys.argv[1], Path(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""Medians of the runs, as JSON and as a table."""
+"""Reports medians of the runs as JSON and as tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COUNTED = ("steady", "seconds", "cpu", "peak", "cosine", "detector", "extractor"
 
 
 def empty(cores: int) -> Results:
-    """Returns results without any row, of this machine and day."""
+    """Results without rows, for this machine and today."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine.described(),
@@ -29,22 +29,22 @@ def empty(cores: int) -> Results:
 
 
 def read(folder: Path) -> Results:
-    """Returns the results that were written last."""
-    found: Results = json.loads((folder / "pipeline.json").read_text())
-    return found
+    """The results of the previous run."""
+    results: Results = json.loads((folder / "pipeline.json").read_text())
+    return results
 
 
 def summary(pair: Pair, count: int, runs: dict[str, list[dict[str, Any]]], before: Results | None) -> Results:
-    """Returns the medians of each row; of a row that failed, why."""
+    """The medians of each row, or the error of a failed row."""
     rows: dict[str, Any] = dict(before["rows"]) if before else {}
-    for name, each in runs.items():
-        good = [run for run in each if "error" not in run]
+    for name, attempts in runs.items():
+        good = [run for run in attempts if "error" not in run]
         if good:
             keys = [key for key in COUNTED if key in good[0]]
             rows[name] = {key: round(statistics.median(run[key] for run in good), 3) for key in keys}
             rows[name]["runs"] = [round(run["steady"], 2) for run in good]
         else:
-            rows[name] = {"error": each[-1]["error"]}
+            rows[name] = {"error": attempts[-1]["error"]}
     for name, row in rows.items():
         bare = rows.get(ROWS[name].bare, {}).get("steady")
         if bare and "steady" in row and not name.endswith("-bare"):
@@ -53,16 +53,16 @@ def summary(pair: Pair, count: int, runs: dict[str, list[dict[str, Any]]], befor
 
 
 def write(results: Results, folder: Path) -> None:
-    """Writes both files."""
+    """Writes the JSON file and the page."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pipeline.json").write_text(json.dumps(results, indent=2) + "\n")
     (folder / "pipeline.md").write_text(markdown(results))
 
 
 def markdown(results: Results) -> str:
-    """Returns the page."""
+    """The page."""
     parts = [
-        "# The pipeline beside what one would otherwise write\n",
+        "# The pipeline compared with hand-written alternatives\n",
         f"`make bench WHAT=pipeline`, {results['date']}: {results['machine']}; {results['cores']} threads, batches of "
         f"{results['batch']}. Rows of one table ran in turns on the same images; medians.\n",
         "Images/s: the slope of images done over the files' own times. Whole job: from the "
@@ -101,12 +101,12 @@ def _table(pair: Results) -> str:
 def _scaling(results: Results) -> str:
     lines = [
         "## Two executors\n",
-        "Featx, bigdl f32: one process on one core, beside two processes on a core each, images/s.\n",
+        "Featx, bigdl f32: one process on one core, compared with two processes on a core each, images/s.\n",
         "| nets | one | two | speed-up |",
         "|---|---|---|---|",
     ]
-    for name, found in results["scaling"].items():
-        if found:
+    for name, speeds in results["scaling"].items():
+        if speeds:
             title = results["pairs"][name]["title"]
-            lines.append(f"| {title} | {found['oneCore']} | {found['twoOfOneCore']} | {found['speedUp']} |")
+            lines.append(f"| {title} | {speeds['oneCore']} | {speeds['twoOfOneCore']} | {speeds['speedUp']} |")
     return "\n".join(lines) + "\n"

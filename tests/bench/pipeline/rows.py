@@ -1,4 +1,4 @@
-"""The rows of the table: for each, the program that is run and what it is told."""
+"""The rows of the table: their programs and arguments."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ HERE = "tests.bench.pipeline"
 
 @dataclass(frozen=True)
 class Job:
-    """What one run of a row is about.
+    """The inputs of one run of a row.
 
     Attributes:
         pair: The nets.
-        nets: Folder where they were prepared.
-        images: Folder with the images, and nothing else.
+        nets: Folder of the prepared nets.
+        images: Folder with only the images.
         output: Folder of the table.
-        work: Folder for what the program is told.
-        cores: Threads it may use.
-        part: Images of a shard or partition.
+        work: Folder for the program's input files.
+        cores: Number of threads.
+        part: Images per shard or partition.
     """
 
     pair: Pair
@@ -52,10 +52,10 @@ class Row:
     """A row of the table.
 
     Attributes:
-        title: What the table calls it.
-        bare: Name of the row that it is a share of, or nothing; a bare engine has itself.
-        command: What is run.
-        jobs: How often it goes through all images, because its table is one file each time.
+        title: Name in the table.
+        bare: Name of the row it is compared with, or empty; a bare engine names itself.
+        command: The command to run.
+        jobs: Passes over all images, needed if every pass writes a single file.
     """
 
     title: str
@@ -65,7 +65,7 @@ class Row:
 
 
 def featx(engine: str, precision: str) -> Command:
-    """Returns `featx run` with an engine; its defaults are not written, so that an older Featx can be measured."""
+    """`featx run` with an engine. Defaults are omitted, so that older versions of Featx can be measured."""
 
     def command(job: Job) -> list[str]:
         nets = json.loads((job.nets / "pair.json").read_text())
@@ -79,7 +79,7 @@ def featx(engine: str, precision: str) -> Command:
         }
         spec |= {"engine": engine} if engine != "bigdl" else {}
         spec |= {"precision": precision} if precision != "f32" or engine != "bigdl" else {}
-        # Whatever integers do to nets of random weights; what they do to real ones is tests.bench.precision's.
+        # Accept any int8 result for random weights; tests.bench.precision measures the effect on real nets.
         spec |= {"quantization": LOOSE} if precision == "int8" else {}
         resource = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "bench"}, "spec": spec}
         file = job.work / "featx.yaml"
@@ -90,12 +90,12 @@ def featx(engine: str, precision: str) -> Command:
 
 
 def baseline(program: str, engine: str, precision: str = "f32") -> Command:
-    """Returns a program of the baselines' environment."""
+    """A program that runs in the baselines' environment."""
     return lambda job: [str(environment.python()), "-m", f"{HERE}.baselines.{program}", _work(job, engine, precision)]
 
 
 def own(program: str) -> Command:
-    """Returns a program of this environment."""
+    """A program that runs in this environment."""
     return lambda job: [sys.executable, "-m", f"{HERE}.{program}", _work(job, "bigdl", "f32")]
 
 
@@ -124,7 +124,7 @@ def _model(net: dict[str, Any]) -> dict[str, Any]:
 
 
 def _work(job: Job, engine: str, precision: str) -> str:
-    """Writes what `baselines.work.Work` reads."""
+    """Writes the file that `baselines.work.Work` reads."""
     nets = json.loads((job.nets / "pair.json").read_text())
     boxes = {**nets["detector"].pop("boxes"), "threshold": THRESHOLD, "margin": MARGIN}
     work: dict[str, Any] = {

@@ -1,7 +1,7 @@
-"""BigDL as its documentation has it: ImageFrame.read, transform, predict_image. The extractor on whole images.
+"""BigDL as documented: ImageFrame.read, transform, predict_image. The extractor on whole images.
 
-There is no detector: BigDL's Caffe loader knows no Permute, PriorBox and DetectionOutput. The feature is the net's last
-layer: on MKL-DNN, predict_image finds no other one. The long settings are what BigDL needs with a pyspark after 3.1.
+There is no detector: BigDL's Caffe loader does not support Permute, PriorBox and DetectionOutput. The feature is the
+net's last layer, the only one available to predict_image on MKL-DNN. BigDL needs the long settings with pyspark > 3.1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ JOBS = 2
 
 
 def main(path: str) -> None:
-    """Runs what a file asks for, twice: each job converts the net anew, and writes one file."""
+    """Runs a work file twice: every job converts the net again and writes one file."""
     from bigdl.dllib.feature.transform.vision.image import (
         ChannelNormalize,
         ImageFrame,
@@ -36,14 +36,14 @@ def main(path: str) -> None:
     from bigdl.dllib.utils.common import init_engine
 
     work = Work.read(path)
-    named = json.loads((Path(work.extractor.onnx).parent / "pair.json").read_text())["extractor"]["model"]
-    if "onnx" in named:
-        sys.exit("Failed: BigDL's documented way to an ImageFrame model loads no ONNX file")
+    model_files = json.loads((Path(work.extractor.onnx).parent / "pair.json").read_text())["extractor"]["model"]
+    if "onnx" in model_files:
+        sys.exit("Failed: BigDL's documented ImageFrame API can't load ONNX files")
     os.environ["PYSPARK_PYTHON"] = sys.executable
     context = SparkContext(conf=conf(work.cores))
     session = SparkSession(context)
     init_engine()
-    prototxt, weights = (named[key].removeprefix("file://") for key in ("prototxt", "weights"))
+    prototxt, weights = (model_files[key].removeprefix("file://") for key in ("prototxt", "weights"))
     model: Any = Model.load_caffe_model(prototxt, weights)
     blue, green, red = work.extractor.mean
     size = work.extractor.size
@@ -51,14 +51,14 @@ def main(path: str) -> None:
     folder = str(Path(work.images[0]).parent)
     for index in range(JOBS):
         frame = steps(ImageFrame.read(folder, context, work.cores))
-        found = model.predict_image(frame, batch_per_partition=work.batch)
-        rows = found.get_predict().map(lambda each: (each[0], [float(value) for value in each[1].ravel()]))
+        predictions = model.predict_image(frame, batch_per_partition=work.batch)
+        rows = predictions.get_predict().map(lambda row: (row[0], [float(value) for value in row[1].ravel()]))
         rows.toDF("key string, feature array<float>").write.parquet(f"{work.output}/{index}")
     session.stop()
 
 
 def conf(cores: int) -> SparkConf:
-    """Returns Spark's settings, with BigDL's."""
+    """Spark's settings, including BigDL's."""
     folders = [SITE / "bigdl/share/dllib/lib", SITE / "bigdl/share/core/lib"]
     options = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
     options += ["-Dbigdl.engineType=mkldnn", f"-Dbigdl.mklNumThreads={cores}", "-Dbigdl.disableOmpAffinity=true"]

@@ -1,4 +1,4 @@
-"""One S3 server, one set of tiny nets and one Spark JVM for all tests of the job."""
+"""One S3 server, one set of tiny nets and one Spark JVM, shared by all tests of the job."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.support.tiny_models import write_tiny_extractor, write_tiny_ssd
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running(tmp_path_factory.mktemp("store")) as started:
-        yield started
+    with running(tmp_path_factory.mktemp("store")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of Secrets as the kubelet mounts them: `store`, `reader`, `wrong`, and `half` without its second key."""
+    """Secrets as the kubelet mounts them: `store`, `reader`, `wrong`, and `half`, which lacks its second key."""
     folder = tmp_path_factory.mktemp("secrets")
     for name, pair in (("store", ADMIN), ("reader", READER), ("wrong", (ADMIN[0], "not-the-key"))):
         (folder / name).mkdir()
@@ -41,7 +41,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory, secrets: Path) -> Runner:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Spec:
-    """Detector and extractor of a spec: the tiny nets, all boxes of red."""
+    """The spec's detector and extractor: the tiny nets, detecting red subjects of any size."""
     folder = tmp_path_factory.mktemp("nets")
     return {
         "detector": {"model": model(write_tiny_ssd(folder)), "classes": [1], "crop": {"margin": 0.1, "minArea": 0}},

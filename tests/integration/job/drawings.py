@@ -1,4 +1,4 @@
-"""Images drawn for tests: one red subject on a grey ground, encoded in every way that a catalogue may hold."""
+"""Synthetic test images: one red subject on a grey background, in every encoding found in a catalogue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ORIENTATION = 0x0112
 
 
 def scene(width: int = 160, height: int = 120, seed: int = 0) -> Pixels:
-    """Returns BGR pixels of a red box on a grey ground; its place and the ground's grain depend on the seed."""
+    """BGR pixels of a red box on a grey background; the seed determines the box's position and the noise."""
     random = np.random.default_rng(seed)
     pixels = random.integers(90, 130, (height, width, 3)).astype(np.uint8)
     left, top = int(random.integers(0, width // 2)), int(random.integers(0, height // 2))
@@ -25,12 +25,12 @@ def scene(width: int = 160, height: int = 120, seed: int = 0) -> Pixels:
 
 
 def encoded(pixels: Pixels, extension: str = ".jpg") -> bytes:
-    done, data = cv2.imencode(extension, pixels)
-    assert done
+    success, data = cv2.imencode(extension, pixels)
+    assert success
     return data.tobytes()
 
 
-def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
+def _encode(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -41,7 +41,7 @@ def _rgb(pixels: Pixels) -> Image.Image:
 
 
 def cmyk(pixels: Pixels) -> bytes:
-    return _saved(_rgb(pixels).convert("CMYK"), "JPEG", quality=95)
+    return _encode(_rgb(pixels).convert("CMYK"), "JPEG", quality=95)
 
 
 def grey(pixels: Pixels) -> bytes:
@@ -49,32 +49,32 @@ def grey(pixels: Pixels) -> bytes:
 
 
 def deep(pixels: Pixels) -> bytes:
-    """Returns a PNG of 16 bits a channel."""
-    done, data = cv2.imencode(".png", pixels.astype(np.uint16) * 257)
-    assert done
+    """A PNG with 16 bits per channel."""
+    success, data = cv2.imencode(".png", pixels.astype(np.uint16) * 257)
+    assert success
     return data.tobytes()
 
 
 def rotated(pixels: Pixels) -> bytes:
-    """Returns a lossless-enough JPEG that is stored lying on its side, with the EXIF tag that sets it upright."""
+    """A nearly lossless JPEG, stored sideways, with the EXIF tag that turns it upright."""
     exif = Image.Exif()
-    exif[ORIENTATION] = 6  # to be turned by 90 degrees clockwise
-    lying = np.ascontiguousarray(np.rot90(pixels))
-    return _saved(_rgb(lying), "JPEG", quality=100, subsampling=0, exif=exif)
+    exif[ORIENTATION] = 6  # rotate by 90 degrees clockwise
+    sideways = np.ascontiguousarray(np.rot90(pixels))
+    return _encode(_rgb(sideways), "JPEG", quality=100, subsampling=0, exif=exif)
 
 
 def upright(pixels: Pixels) -> bytes:
-    """Returns what `rotated` is when it is set upright, without a tag."""
-    return _saved(_rgb(pixels), "JPEG", quality=100, subsampling=0)
+    """The same image as `rotated`, stored upright and without a tag."""
+    return _encode(_rgb(pixels), "JPEG", quality=100, subsampling=0)
 
 
 def animation(frames: list[Pixels]) -> bytes:
-    first, *others = [_rgb(frame) for frame in frames]
-    return _saved(first, "GIF", save_all=True, append_images=others, duration=50, loop=0)
+    first, *rest = [_rgb(frame) for frame in frames]
+    return _encode(first, "GIF", save_all=True, append_images=rest, duration=50, loop=0)
 
 
 def with_thumbnail(pixels: Pixels) -> bytes:
-    """Returns a JPEG whose EXIF part holds a whole small JPEG, with an end marker of its own."""
+    """A JPEG whose EXIF segment contains a complete thumbnail JPEG, including its own end marker."""
     thumbnail = encoded(np.asarray(cv2.resize(pixels, (32, 24)), np.uint8))
     payload = b"Exif\0\0" + b"II*\0" + struct.pack("<I", 8) + b"\0" * 8 + thumbnail
     plain = encoded(pixels)
@@ -82,7 +82,7 @@ def with_thumbnail(pixels: Pixels) -> bytes:
 
 
 def blank_png(width: int, height: int) -> bytes:
-    """Returns a PNG of one colour, made row by row: only a file, never its pixels in memory."""
+    """A PNG of a single colour, compressed row by row so that its pixels are never all in memory."""
     row = b"\0" + b"\x20\x20\xd0" * width
     packer = zlib.compressobj(9)
     data = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()

@@ -1,4 +1,4 @@
-"""What tests of stores that fail in the middle of a run have in common: images, and the middle."""
+"""Shared by tests of stores that fail mid-run: images, and a way to act once some shards are done."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ IMAGES = 240
 NAMES = [f"{number:04}.jpg" for number in range(IMAGES)]
 
 
-def in_the_middle(is_there: Callable[[], bool], act: Callable[[], None]) -> threading.Thread:
-    """Does something as soon as some shards are done."""
+def act_when(condition: Callable[[], bool], act: Callable[[], None]) -> threading.Thread:
+    """Waits in a thread for a condition, such as that some shards are done, and then acts."""
 
     def wait_and_act() -> None:
-        while not is_there():
+        while not condition():
             time.sleep(0.01)
         act()
 
@@ -27,16 +27,16 @@ def in_the_middle(is_there: Callable[[], bool], act: Callable[[], None]) -> thre
 
 
 def spec_of(store: Store, tiny: Spec, bucket: str) -> Spec:
-    """Returns a run within a bucket; each test has a name of its own, since the JVM keeps clients by bucket."""
+    """A run within one bucket. Every test uses its own bucket, because the JVM caches clients by bucket name."""
     source = {"endpoint": store.endpoint, "bucket": bucket, "prefix": "images/", "secretRef": {"name": "store"}}
     output = {"uri": f"s3://{bucket}/table"}
     return {"source": {"s3": source}, **tiny, "output": output, "execution": {"shardImages": 6}}
 
 
-def filled(store: Store, image: bytes, bucket: str) -> Store:
+def fill_bucket(store: Store, image: bytes, bucket: str) -> Store:
     store.put(bucket, {f"images/{name}": image for name in NAMES})
     return store
 
 
-def some_done(store: Store, bucket: str) -> bool:
+def some_shards_done(store: Store, bucket: str) -> bool:
     return len(store.keys(bucket, "table/_featx/faults/done/")) >= 3

@@ -1,6 +1,6 @@
-"""The job's program in a process of its own, for tests that kill it: `python -m tests.integration.job.program_process`.
+"""The job in a separate process, for tests that kill it: `python -m tests.integration.job.program_process`.
 
-Reads what to run from a JSON file, and writes the outcome to another one.
+Reads the job from one JSON file and writes its outcome to another.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The whole chain a second time, with OpenCV alone: decode, resize, SSD, crop, extractor. What the job must equal."""
+"""The whole pipeline again, in OpenCV alone: decode, resize, SSD, crop, extractor. The job must match it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Mean = tuple[float, float, float]
 
 
 class Row(NamedTuple):
-    """Box in pixels; score and class are None where nothing was found and the whole image was taken."""
+    """The expected row: box in pixels; score and class are None if nothing was detected and the whole image used."""
 
     box: tuple[float, float, float, float]
     score: float | None
@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
 
 class Reference:
-    """Two nets of OpenCV's Caffe importer, and the policy by which the best box is cropped."""
+    """Two nets loaded by OpenCV's Caffe importer, and the policy for cropping the best box."""
 
     def __init__(
         self,
@@ -36,14 +36,14 @@ class Reference:
         margin: float,
         threshold: float = 0.5,
     ) -> None:
-        """Loads the nets; each is given with the side of its input and the mean of its channels."""
+        """Loads the nets, each given with its input size and channel means."""
         (detector_files, *self._detector_input), (extractor_files, *self._extractor_input) = detector, extractor
         self._detector = cv2.dnn.readNetFromCaffe(*map(str, detector_files))
         self._extractor = cv2.dnn.readNetFromCaffe(*map(str, extractor_files))
         self._layer, self._margin, self._threshold = layer, margin, threshold
 
     def row(self, data: bytes) -> Row:
-        """Returns what the table must say of an image."""
+        """The row that the table must contain for an image."""
         image = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
         height, width = image.shape[:2]
         box, score, category = self._best(image)
@@ -55,8 +55,8 @@ class Reference:
 
     def _best(self, image: Pixels) -> tuple[tuple[float, float, float, float], float | None, int | None]:
         height, width = image.shape[:2]
-        found = self._forward(self._detector, image, self._detector_input, None).reshape(-1, 7)
-        for _, category, score, *relative in sorted(found.tolist(), key=lambda row: -row[2]):
+        detections = self._forward(self._detector, image, self._detector_input, None).reshape(-1, 7)
+        for _, category, score, *relative in sorted(detections.tolist(), key=lambda row: -row[2]):
             x0, y0, x1, y1 = (min(1.0, max(0.0, share)) for share in relative)
             if score >= self._threshold and x1 > x0 and y1 > y0:
                 return (x0 * width, y0 * height, x1 * width, y1 * height), score, int(category)
@@ -68,8 +68,8 @@ class Reference:
         left, top = max(0, math.floor(x0 - sideways)), max(0, math.floor(y0 - upwards))
         return left, top, min(width, math.ceil(x1 + sideways)), min(height, math.ceil(y1 + upwards))
 
-    def _forward(self, net: Any, image: Pixels, how: list[Any], layer: str | None) -> NDArray[np.float32]:
-        side, mean = how
+    def _forward(self, net: Any, image: Pixels, input_settings: list[Any], layer: str | None) -> NDArray[np.float32]:
+        side, mean = input_settings
         net.setInput(cv2.dnn.blobFromImage(image, 1.0, (side, side), mean, swapRB=False, crop=False))
         output = net.forward(layer) if layer else net.forward()
         return np.asarray(output, np.float32)

@@ -1,4 +1,4 @@
-"""Runs that are cut off in the middle: many small images, and a driver in a process of its own that can be killed."""
+"""Runs interrupted halfway: many small images, and a driver in a separate process that can be killed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.integration.job.runs import Spec, job
 IMAGES, SHARD = 400, 4
 SHARDS = IMAGES // SHARD
 UID = "uid-killed"
-PATIENCE = 120.0
+TIMEOUT = 120.0
 Stamps = dict[str, tuple[int, int]]
 
 
 class Scene(NamedTuple):
-    """A run and where its table goes."""
+    """A run and the folder of its table."""
 
     spec: Spec
     output: Path
@@ -36,22 +36,22 @@ class Scene(NamedTuple):
     def run_folder(self) -> Path:
         return self.output / "_featx" / self.uid
 
-    def elsewhere(self, output: Path) -> Scene:
-        """Returns the same run with another output."""
+    def with_output(self, output: Path) -> Scene:
+        """The same run with another output."""
         return Scene({**self.spec, "output": {**self.spec["output"], "uri": f"file://{output}"}}, output)
 
     def done(self) -> set[str]:
         folder = self.run_folder / "done"
         return {path.name for path in folder.glob("[0-9]*.json")} if folder.is_dir() else set()
 
-    def stamps(self) -> Stamps:
-        """Returns when each shard's file was written, and as which file: a file that is written again has others."""
+    def file_stamps(self) -> Stamps:
+        """Modification time and inode of each shard's file: both change if it is written again."""
         files = [*self.run_folder.glob("features/part-*"), *self.output.glob("part-*")]
         return {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in files}
 
 
 def scene(tiny: Spec, images: Path, output: Path, form: str = "parquet") -> Scene:
-    """Returns a run over images, of which one in fifty is none."""
+    """A run over many images, of which one in fifty is not an image."""
     images.mkdir(exist_ok=True)
     for number in range(IMAGES):
         data = drawings.encoded(drawings.scene(seed=number)) if number % 50 else b"no image"
@@ -67,16 +67,16 @@ def scene(tiny: Spec, images: Path, output: Path, form: str = "parquet") -> Scen
 
 @contextmanager
 def driver(scene: Scene, folder: Path, environment: Environment) -> Iterator[subprocess.Popen[bytes]]:
-    """Starts a driver in a process of its own, with its JVM, and kills both at the end."""
-    where = {"jars": str(environment.jars), "work": str(folder / "work")}
-    (folder / "job.json").write_text(json.dumps({"job": job(scene.spec, scene.uid).to_wire(), **where}))
+    """Starts a driver and its JVM in a separate session, and kills both when the block ends."""
+    settings = {"jars": str(environment.jars), "work": str(folder / "work")}
+    (folder / "job.json").write_text(json.dumps({"job": job(scene.spec, scene.uid).to_wire(), **settings}))
     command = [sys.executable, "-m", "tests.integration.job.program_process"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [*command, str(folder / "job.json"), str(folder / "outcome.json")],
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # the JVM belongs to it, and dies with it
+            start_new_session=True,  # includes the JVM, which dies with it
         )
     try:
         yield process
@@ -85,14 +85,14 @@ def driver(scene: Scene, folder: Path, environment: Environment) -> Iterator[sub
         process.wait()
 
 
-def until(process: subprocess.Popen[bytes], folder: Path, met: Callable[[], bool]) -> None:
-    """Waits until a condition is met by a driver that runs."""
-    deadline = time.monotonic() + PATIENCE
-    while not met():
+def wait_until(process: subprocess.Popen[bytes], folder: Path, condition: Callable[[], bool]) -> None:
+    """Waits until a running driver meets a condition."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
         assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()[-3000:]
         time.sleep(0.005)
 
 
-def until_some_are_done(scene: Scene, process: subprocess.Popen[bytes], folder: Path) -> None:
+def wait_for_some_shards(scene: Scene, process: subprocess.Popen[bytes], folder: Path) -> None:
     """Waits until three shards are done."""
-    until(process, folder, lambda: len(scene.done()) >= 3)
+    wait_until(process, folder, lambda: len(scene.done()) >= 3)

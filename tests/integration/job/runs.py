@@ -1,4 +1,4 @@
-"""Runs of the job's program on this machine: specs in short, outcomes, and the tables that were written."""
+"""Runs the job on this machine: short specs in, outcomes and the tables written out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Rows = list[dict[str, Any]]
 
 
 class Tables(NamedTuple):
-    """What a run left at its output."""
+    """The tables that a run wrote."""
 
     features: arrow.Table
     quarantine: Rows
@@ -42,36 +42,36 @@ class Tables(NamedTuple):
         return list(self.features.to_pylist())
 
     def reasons(self) -> dict[str, tuple[str, str]]:
-        """Returns stage and reason by key."""
+        """Stage and reason of each quarantined image, by key."""
         return {row["key"]: (row["stage"], row["reason"]) for row in self.quarantine}
 
     def row(self, key: str) -> dict[str, Any]:
-        (found,) = [row for row in self.rows if row["key"] == key]
-        return found
+        (row,) = [row for row in self.rows if row["key"] == key]
+        return row
 
 
 @dataclass
 class Runner:
-    """Runs specs one after another; Spark's JVM stays between them, with the nets that it has converted.
+    """Runs specs one after another in the same Spark JVM, which caches the nets it has converted.
 
     Attributes:
-        environment: Where runs happen.
-        seen: The progress that the last run reported.
-        patience: Seconds that runs wait for a store, unless they say so themselves.
+        environment: Jars, work folder and Secrets of every run.
+        reports: Progress reports of the last run.
+        store_timeout: Default for `execution.storeTimeoutSeconds`.
     """
 
     environment: Environment
-    seen: list[Progress] = field(default_factory=list)
-    patience: int = 3
+    reports: list[Progress] = field(default_factory=list)
+    store_timeout: int = 3
 
-    def patient(self, seconds: int) -> Runner:
-        """Returns one that waits so long for a store that does not answer."""
-        return replace(self, patience=seconds)
+    def with_store_timeout(self, seconds: int) -> Runner:
+        """A runner that waits this long for an unresponsive store."""
+        return replace(self, store_timeout=seconds)
 
     def run(self, spec: Spec, uid: str = "uid-1", attempt: int = 1) -> Outcome:
-        self.seen.clear()
-        spec = spec | {"execution": {"storeTimeoutSeconds": self.patience, **spec.get("execution", {})}}
-        return run.run(job(spec, uid, attempt), self.environment, self.seen.append)
+        self.reports.clear()
+        spec = spec | {"execution": {"storeTimeoutSeconds": self.store_timeout, **spec.get("execution", {})}}
+        return run.run(job(spec, uid, attempt), self.environment, self.reports.append)
 
 
 def job(spec: Spec, uid: str = "uid-1", attempt: int = 1) -> JobSpec:
@@ -82,28 +82,28 @@ def job(spec: Spec, uid: str = "uid-1", attempt: int = 1) -> JobSpec:
 def run_alone(
     spec: Spec, uid: str, folder: Path, secrets: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Runs a spec in a process of its own, as a driver does; returns the outcome as it is written.
+    """Runs a spec in a separate process, like a driver, and returns its outcome as JSON.
 
     Args:
-        spec: The run.
-        uid: Of the run.
-        folder: For its files.
-        secrets: Folder of Secrets, if there are any.
-        environment: Variables beside this process's.
+        spec: The run's spec.
+        uid: The run's uid.
+        folder: Working directory of the run.
+        secrets: Folder of Secrets, if any.
+        environment: Variables to add to this process's own.
     """
-    told = {"job": job(spec, uid).to_wire(), "jars": str(jars()), "work": str(folder / "work")}
-    told |= {"secrets": str(secrets)} if secrets else {}
-    (folder / "job.json").write_text(json.dumps(told))
+    description = {"job": job(spec, uid).to_wire(), "jars": str(jars()), "work": str(folder / "work")}
+    description |= {"secrets": str(secrets)} if secrets else {}
+    (folder / "job.json").write_text(json.dumps(description))
     command = [sys.executable, "-m", "tests.integration.job.program_process"]
     command += [str(folder / "job.json"), str(folder / "outcome.json")]
     variables = {**os.environ, **(environment or {})}
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, env=variables)
-    assert ended.returncode == 0, ended.stderr[-3000:]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, env=variables)
+    assert finished.returncode == 0, finished.stderr[-3000:]
     return dict(json.loads((folder / "outcome.json").read_text()))
 
 
 def model(files: CaffeFiles) -> Spec:
-    """Returns the spec's words for a model that lies on this machine."""
+    """The `model` section of a spec for files on this machine."""
     return {
         "prototxt": f"file://{files.prototxt}",
         "weights": f"file://{files.caffemodel}",
@@ -112,30 +112,30 @@ def model(files: CaffeFiles) -> Spec:
 
 
 def rows_of_folder(folder: Path) -> Tables:
-    """Returns the tables below a folder."""
+    """Reads the tables written to a folder."""
     return Tables(table_of_folder(folder), quarantine_of_folder(folder))
 
 
 def quarantine_of_folder(folder: Path, below: str = "") -> Rows:
-    """Returns the quarantine's rows below a folder, or those of a run that has updated a table."""
+    """Reads the quarantine below a folder; `below` names the run that updated an incremental table."""
     return [row for path in parts(folder / "_quarantine" / below) for row in parquet.read_table(path).to_pylist()]
 
 
 def rows_of_delta(store: Store, uri: str) -> Rows:
-    """Returns the rows of a bucket's Delta table by their keys, as a library that is not ours reads them there."""
-    reached = {"AWS_ENDPOINT_URL": store.endpoint, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
-    known_as = {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": ADMIN[1]}
-    found = deltalake.DeltaTable(uri, storage_options=reached | known_as).to_pyarrow_table()
-    return list(found.sort_by("key").to_pylist())
+    """Reads a Delta table in a bucket with delta-rs, sorted by key."""
+    endpoint = {"AWS_ENDPOINT_URL": store.endpoint, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
+    credentials = {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": ADMIN[1]}
+    table = deltalake.DeltaTable(uri, storage_options=endpoint | credentials).to_pyarrow_table()
+    return list(table.sort_by("key").to_pylist())
 
 
 def rows_of_bucket(store: Store, bucket: str, prefix: str) -> Tables:
-    """Returns the tables below a prefix."""
+    """Reads the tables written below a prefix of a bucket."""
     with copied(f"{prefix}/", store.keys(bucket, f"{prefix}/"), lambda key: store.get(bucket, key)) as folder:
         return rows_of_folder(folder)
 
 
 def rows_of_hdfs(files: Hdfs, folder: str) -> Tables:
-    """Returns the tables below a folder of HDFS."""
+    """Reads the tables written to a folder of HDFS."""
     with copied(f"{folder}/", files.files(folder), files.get) as copy:
         return rows_of_folder(copy)

@@ -1,4 +1,4 @@
-"""A real S3 server on loopback: SeaweedFS, from the package that carries its binary."""
+"""A real S3 server on loopback: SeaweedFS, from the Python package that ships its binary."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from minio import Minio
 
 ADMIN = ("tests", "secret-of-tests-4711")
 READER = ("reader", "secret-of-reader-4711")
-PATIENCE = 60.0
+START_TIMEOUT = 60.0
 
 
 class Authority:
-    """Signs certificates that nobody trusts by itself: its own, and one of a server on loopback, made by openssl."""
+    """A private CA, created with openssl: an untrusted root, and a server certificate for loopback."""
 
     def __init__(self, folder: Path) -> None:
         self.certificate, self.server_certificate, self.server_key = (
@@ -44,7 +44,7 @@ def _openssl(*arguments: str) -> None:
 
 
 class Store:
-    """A running server, and a client of it that may do everything."""
+    """A running server and an admin client for it."""
 
     def __init__(self, endpoint: str, command: list[str], folder: Path, signed_by: Authority | None) -> None:
         self.endpoint, self._command, self._folder = endpoint, command, folder
@@ -61,36 +61,36 @@ class Store:
         self.start()
 
     def start(self) -> None:
-        """Starts the server, with what it has stored, and waits until it stores."""
+        """Starts the server on its existing data and waits until it accepts writes."""
         log = self._folder / "weed.log"
         with log.open("ab") as stream:
             self._process = subprocess.Popen(self._command, stdout=stream, stderr=subprocess.STDOUT, cwd=self._folder)
         _wait(self._process, self, log)
 
     def send(self, number: signal.Signals) -> None:
-        """Sends a signal: SIGSTOP and SIGCONT make it deaf for a while, as a network that is cut does."""
+        """Sends a signal. SIGSTOP, then SIGCONT, makes the server unresponsive for a while, like a network outage."""
         self._process.send_signal(number)
 
     def put(self, bucket: str, objects: dict[str, bytes]) -> None:
-        """Stores objects by key, in a bucket that is made if need be."""
+        """Stores objects by key, creating the bucket if necessary."""
         if not self.client.bucket_exists(bucket):
             self.client.make_bucket(bucket)
         for key, data in objects.items():
             self.client.put_object(bucket, key, io.BytesIO(data), len(data))
 
     def copy_folder(self, folder: Path, bucket: str) -> None:
-        """Puts a folder into a bucket by the server's own tool, which is ten times as fast as a client."""
+        """Copies a folder into a bucket with the server's own tool, ten times as fast as a client."""
         (port,) = (word.split("=")[1] for word in self._command if word.startswith("-filer.port"))
-        where = f"http://127.0.0.1:{port}/buckets/{bucket}/"
-        command = [self._command[0], "filer.copy", "-c", "16", str(folder), where]
+        target = f"http://127.0.0.1:{port}/buckets/{bucket}/"
+        command = [self._command[0], "filer.copy", "-c", "16", str(folder), target]
         subprocess.run(command, check=True, capture_output=True, cwd=self._folder)
 
     def kill(self) -> None:
-        """Ends the server as a power cut would."""
+        """Kills the server, as a power failure would."""
         _kill(self._process)
 
     def keys(self, bucket: str, prefix: str) -> list[str]:
-        return sorted(str(each.object_name) for each in self.client.list_objects(bucket, prefix, recursive=True))
+        return sorted(str(item.object_name) for item in self.client.list_objects(bucket, prefix, recursive=True))
 
     def get(self, bucket: str, key: str) -> bytes:
         with self.client.get_object(bucket, key) as response:
@@ -98,31 +98,31 @@ class Store:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns ports of loopback that nobody listens on; weed adds 10000 for gRPC, so they are below 22000.
+    """Unused ports on loopback. weed adds 10000 for gRPC, so they are below 22000.
 
-    They are drawn, since tests that run side by side would all find the first ones free.
+    They are random, because tests running in parallel would otherwise all pick the same first free ports.
     """
-    found: list[int] = []
+    ports: list[int] = []
     for port in random.sample(range(18400, 22000), 500):
-        if len(found) == count:
-            return found
+        if len(ports) == count:
+            return ports
         with socket.socket() as plain, socket.socket() as grpc:
             try:
                 plain.bind(("127.0.0.1", port))
                 grpc.bind(("127.0.0.1", port + 10000))
             except OSError:
                 continue
-            found.append(port)
+            ports.append(port)
     raise RuntimeError("no free ports between 18400 and 22000")
 
 
 @contextmanager
 def running(folder: Path, signed_by: Authority | None = None) -> Iterator[Store]:
-    """Starts the server with its data below a folder, waits until it stores, and kills it: nothing is worth keeping.
+    """Runs a server until the block ends, then kills it: its data is disposable.
 
     Args:
-        folder: For its data.
-        signed_by: Has signed its certificate; it speaks HTTPS then.
+        folder: Its data directory.
+        signed_by: CA of its certificate; the server speaks HTTPS if given.
     """
     master, volume, filer, s3 = free_ports(4)
     identities = [
@@ -150,7 +150,7 @@ def running(folder: Path, signed_by: Authority | None = None) -> Iterator[Store]
         "-master.electionTimeout=1s",
         "-master.telemetry=false",
         "-master.volumeSizeLimitMB=64",
-        "-volume.max=1000",  # each bucket takes some, and which files of tests share a server is chance
+        "-volume.max=1000",  # every bucket takes some, and which test files share a server is random
     ]
     if signed_by is not None:
         command += [f"-s3.cert.file={signed_by.server_certificate}", f"-s3.key.file={signed_by.server_key}"]
@@ -171,17 +171,17 @@ def _key(pair: tuple[str, str]) -> dict[str, str]:
 
 
 def _wait(process: subprocess.Popen[bytes], store: Store, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + START_TIMEOUT
     while True:
         try:
-            answer = store.http.request("GET", f"{store.endpoint}/healthz", timeout=2, retries=False)
-            if answer.status == 200:
-                # S3 answers before there is a volume server to store anything on.
+            response = store.http.request("GET", f"{store.endpoint}/healthz", timeout=2, retries=False)
+            if response.status == 200:
+                # S3 responds before there is a volume server to store anything.
                 store.put("ready", {"ready": b"ready"})
                 return
-            problem = f"/healthz says {answer.status}"
-        except Exception as error:  # whatever it is, it is asked again until the deadline
+            problem = f"/healthz returned {response.status}"
+        except Exception as error:  # whatever it is, retry until the deadline
             problem = repr(error)
         if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"SeaweedFS does not serve ({problem}): {log.read_text()[-2000:]}")
+            raise RuntimeError(f"SeaweedFS did not start ({problem}): {log.read_text()[-2000:]}")
         time.sleep(0.1)

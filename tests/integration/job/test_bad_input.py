@@ -1,4 +1,4 @@
-"""Images of every kind that a catalogue holds: those that can be used are rows, the others are in quarantine."""
+"""Every kind of image found in catalogues: usable ones become rows, the others are quarantined."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ USABLE = {
 }
 UNUSABLE = {
     "empty.jpg": (b"", ("decode", "Empty")),
-    "text.jpg": (b"this is no image, whatever its name says", ("decode", "NotAnImage")),
+    "text.jpg": (b"this is not an image, despite its name", ("decode", "NotAnImage")),
     "truncated.jpg": (JPEG[: len(JPEG) // 2], ("decode", "Truncated")),
     "truncated-thumbnail.jpg": (THUMBNAIL[:-200], ("decode", "Truncated")),
     "truncated.png": (PNG[: len(PNG) // 2], ("decode", "Truncated")),
@@ -55,11 +55,11 @@ def spec_of(folder: Path, tiny: Spec, **spec: Any) -> Spec:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all of them."""
-    found = tmp_path_factory.mktemp("bad")
+    """A folder containing all of these files."""
+    images = tmp_path_factory.mktemp("bad")
     for name, data in [*USABLE.items(), *((name, data) for name, (data, _) in UNUSABLE.items())]:
-        (found / name).write_bytes(data)
-    return found
+        (images / name).write_bytes(data)
+    return images
 
 
 @pytest.fixture(scope="module")
@@ -81,35 +81,35 @@ def test_a_run_with_bad_images_succeeds_and_counts_them(outcome: Outcome) -> Non
 
 
 @pytest.mark.parametrize("name", USABLE)
-def test_an_image_of_this_kind_is_a_row(tables: Tables, name: str) -> None:
+def test_usable_images_become_rows(tables: Tables, name: str) -> None:
     row = tables.row(name)
     assert (row["width"], row["height"]) == (160, 120)
     assert np.isfinite(row["feature"]).all()
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_an_image_of_this_kind_is_in_quarantine_with_its_reason(tables: Tables, name: str) -> None:
+def test_unusable_images_are_quarantined_with_a_reason(tables: Tables, name: str) -> None:
     assert tables.reasons()[name] == UNUSABLE[name][1]
 
 
-def test_nothing_is_lost_and_nothing_is_twice(tables: Tables) -> None:
+def test_no_image_is_lost_or_duplicated(tables: Tables) -> None:
     keys = [row["key"] for row in [*tables.rows, *tables.quarantine]]
     assert sorted(keys) == sorted([*USABLE, *UNUSABLE])
 
 
-def test_a_message_names_the_limit_and_the_setting_that_would_help(tables: Tables) -> None:
+def test_a_message_names_the_exceeded_limit_and_its_setting(tables: Tables) -> None:
     messages = {row["key"]: row["message"] for row in tables.quarantine}
     assert "10000x6000" in messages["sixty-megapixels.png"]
     assert "spec.limits.megapixels" in messages["sixty-megapixels.png"]
     assert "spec.limits.mebibytes" in messages["two-mebibytes.jpg"]
 
 
-def test_an_image_stored_on_its_side_gives_what_the_upright_one_gives(tables: Tables) -> None:
+def test_a_rotated_image_yields_the_feature_of_the_upright_one(tables: Tables) -> None:
     rotated, upright = (np.array(tables.row(f"{name}.jpg")["feature"]) for name in ("rotated", "upright"))
     assert np.abs(rotated - upright).max() < 0.02 * np.abs(upright).max()
 
 
-def test_encodings_of_one_image_give_nearly_one_feature(tables: Tables) -> None:
+def test_encodings_of_one_image_yield_nearly_the_same_feature(tables: Tables) -> None:
     plain = np.array(tables.row("plain.png")["feature"])
     for name in ("deep.png", "bitmap.bmp"):
         assert np.allclose(tables.row(name)["feature"], plain, rtol=1e-5)
@@ -119,7 +119,7 @@ def test_encodings_of_one_image_give_nearly_one_feature(tables: Tables) -> None:
     assert np.abs(gif - plain).max() < 0.2 * np.abs(plain).max()  # 256 colours, of the first frame
 
 
-def test_a_higher_limit_lets_a_large_image_through(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_a_higher_limit_admits_a_large_image(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     large = tmp_path / "large"
     large.mkdir()
     (large / "sixty-megapixels.png").write_bytes(UNUSABLE["sixty-megapixels.png"][0])
@@ -130,7 +130,9 @@ def test_a_higher_limit_lets_a_large_image_through(runner: Runner, tiny: Spec, t
     assert (row["width"], row["height"]) == (10_000, 6_000)
 
 
-def test_too_many_bad_images_fail_the_run_and_keep_the_quarantine(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_too_many_bad_images_fail_the_run_but_the_quarantine_is_kept(
+    runner: Runner, tiny: Spec, tmp_path: Path
+) -> None:
     mixed = tmp_path / "mixed"
     mixed.mkdir()
     for index in range(4):
@@ -145,7 +147,7 @@ def test_too_many_bad_images_fail_the_run_and_keep_the_quarantine(runner: Runner
     assert not (table / "_SUCCESS").exists()
 
 
-def test_an_image_without_the_subject_is_skipped_where_the_policy_says_so(
+def test_an_image_without_a_subject_is_skipped_if_the_policy_says_so(
     runner: Runner, tiny: Spec, tmp_path: Path
 ) -> None:
     plain = tmp_path / "plain"
@@ -155,6 +157,6 @@ def test_an_image_without_the_subject_is_skipped_where_the_policy_says_so(
     detector = {**tiny["detector"], "crop": {"fallback": "skip", "minArea": 0}}
     outcome = runner.run(spec_of(plain, {**tiny, "detector": detector}), uid="skip")
     assert outcome.failure is None
-    found = rows_of_folder(Path(f"{plain}-table"))
-    assert found.reasons() == {"nothing.jpg": ("detect", "NoDetection")}
-    assert [row["key"] for row in found.rows] == ["red.jpg"]
+    tables = rows_of_folder(Path(f"{plain}-table"))
+    assert tables.reasons() == {"nothing.jpg": ("detect", "NoDetection")}
+    assert [row["key"] for row in tables.rows] == ["red.jpg"]

@@ -1,4 +1,4 @@
-"""What precedes a run in 8-bit integers, which any CPU can do: values are observed, and nets compared with float32."""
+"""The calibration before an int8 run, on any CPU: value ranges are observed, and nets compared with float32."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec
 
 
-def test_values_are_observed_and_nets_in_float32_equal_themselves(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_value_ranges_are_observed_and_float32_nets_match_themselves(
+    runner: Runner, tiny: Spec, tmp_path: Path
+) -> None:
     (tmp_path / "in").mkdir()
     for seed in range(6):
         (tmp_path / "in" / f"{seed}.jpg").write_bytes(drawings.encoded(drawings.scene(seed=seed)))
-    places = {"source": {"files": {"uri": f"file://{tmp_path}/in"}}, "output": {"uri": f"file://{tmp_path}/out"}}
-    spec = FeatureExtractionSpec.model_validate({**tiny, **places})
+    locations = {"source": {"files": {"uri": f"file://{tmp_path}/in"}}, "output": {"uri": f"file://{tmp_path}/out"}}
+    spec = FeatureExtractionSpec.model_validate({**tiny, **locations})
     job = JobSpec(name="calibration", namespace="default", uid="calibration", attempt=1, spec=spec)
     nets = fetch.load(spec, runner.environment)
     assert nets.detector
     sizes = memory.sizes(nets.networks(), spec, 2)
     conf = settings.conf(job, runner.environment, sizes)
-    observed, others = plan_shards(spec, runner.environment, Hadoop(lambda: conf, 3)).samples(3)
+    calibration, validation = plan_shards(spec, runner.environment, Hadoop(lambda: conf, 3)).samples(3)
     watched = NetFiles(nets.detector.watched_file(), nets.extractor.watched_file())
     with Session(job, runner.environment, sizes, conf) as session:
-        values = session.observe_ranges(observed, watched, lambda: None)
-        quality = session.compare(others, watched, nets.files(), lambda: None)
+        values = session.observe_ranges(calibration, watched, lambda: None)
+        quality = session.compare(validation, watched, nets.files(), lambda: None)
     assert values.images == quality.images == 3
-    for seen in (values.detector, values.extractor):
-        assert seen
-        assert seen.outputs
-        assert all(low <= high for low, high in (seen.input, *seen.outputs))
+    for ranges in (values.detector, values.extractor):
+        assert ranges
+        assert ranges.outputs
+        assert all(low <= high for low, high in (ranges.input, *ranges.outputs))
     assert quality.lowest_cosine > 0.9999
     assert quality.agreement == 1

@@ -1,4 +1,4 @@
-"""`featx fit-deepbit` as a user calls it, and runs with the extractor that it writes: feature and bits at once."""
+"""`featx fit-deepbit` as users call it, and runs with the extractor it writes, which yields feature and bits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BITS = 16
 
 @pytest.fixture(scope="module")
 def resource(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A run over scikit-image's photographs, with SqueezeNet."""
+    """A run over scikit-image's photographs with SqueezeNet."""
     folder = tmp_path_factory.mktemp("images")
     write_photographs(folder)
     (folder / "broken.jpg").write_bytes(b"no image")
@@ -39,7 +39,7 @@ def resource(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def fitted(resource: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The extractor with the layer, and what was printed."""
+    """The extractor with the hash layer, and the command's output."""
     folder = tmp_path_factory.mktemp("fitted")
     outcome = fit(resource, folder, f"--bits={BITS}")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
@@ -54,14 +54,16 @@ def fit(resource: dict[str, Any], folder: Path, *options: str) -> subprocess.Com
 
 
 @pytest.mark.parametrize("engine", ["bigdl", "openvino"])
-def test_bits_are_the_layers_of_the_very_feature_in_the_row(
+def test_bits_are_computed_from_the_feature_in_the_same_row(
     runner: Runner, resource: dict[str, Any], fitted: tuple[Path, str], tmp_path: Path, engine: Name
 ) -> None:
     path, printed = fitted
-    told = yaml.safe_load(printed[printed.index("  extractor:") :].replace("s3://…", path.as_uri()))["extractor"]
-    assert told["model"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    printed_settings = yaml.safe_load(printed[printed.index("  extractor:") :].replace("s3://…", path.as_uri()))[
+        "extractor"
+    ]
+    assert printed_settings["model"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     spec = resource["spec"]
-    extractor = {**spec["extractor"], **told}
+    extractor = {**spec["extractor"], **printed_settings}
     output = {"uri": (tmp_path / "table").as_uri()}
     outcome = runner.run({**spec, "extractor": extractor, "output": output, "engine": engine})
     assert outcome.failure is None
@@ -77,14 +79,14 @@ def test_bits_are_the_layers_of_the_very_feature_in_the_row(
         np.testing.assert_array_equal(bits[clear] == 1, values[clear] > 0)
 
 
-def test_the_user_is_told_how_balanced_and_how_steady_the_bits_are(fitted: tuple[Path, str]) -> None:
-    said = " ".join(fitted[1].split())
-    found = re.search(r"16 bits from (\d+) images; a bit is set in (\d+)% to (\d+)% .* stays the same for (\d+)%", said)
-    assert found is not None, said
-    images, low, high, kept = (int(number) for number in found.groups())
+def test_the_command_reports_how_balanced_and_stable_the_bits_are(fitted: tuple[Path, str]) -> None:
+    text = " ".join(fitted[1].split())
+    match = re.search(r"16 bits from (\d+) images; a bit is set in (\d+)% to (\d+)% .* stays the same for (\d+)%", text)
+    assert match is not None, text
+    images, low, high, stable = (int(number) for number in match.groups())
     assert images > 20
     assert 40 <= low <= high <= 60
-    assert kept > 75
+    assert stable > 75
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_the_user_is_told_how_balanced_and_how_steady_the_bits_are(fitted: tuple
         ),
     ],
 )
-def test_what_cannot_be_fitted_is_one_line_that_says_why(
+def test_a_failed_fit_is_reported_in_one_line(
     resource: dict[str, Any], tmp_path: Path, change: dict[str, Any], options: list[str], words: str
 ) -> None:
     spec = resource["spec"]
@@ -109,7 +111,7 @@ def test_what_cannot_be_fitted_is_one_line_that_says_why(
     assert "Traceback" not in outcome.stdout + outcome.stderr
 
 
-def test_a_layer_for_bits_that_the_net_lacks_is_named(runner: Runner, resource: dict[str, Any], tmp_path: Path) -> None:
+def test_a_missing_binarize_layer_is_named(runner: Runner, resource: dict[str, Any], tmp_path: Path) -> None:
     binarize = {"method": "fixed", "threshold": 0, "layer": "deepbit"}
     extractor = {**resource["spec"]["extractor"], "binarize": binarize}
     output = {"uri": (tmp_path / "table").as_uri()}

@@ -1,4 +1,4 @@
-"""A table in Delta Lake's format grows by transactions, and is read as one by a library that is not ours."""
+"""A Delta Lake table grows transaction by transaction and is readable by an independent library."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def spec_of(images: Path, tiny: Spec, output: Spec, shard: int = 6) -> Spec:
 
 
 def transactions(table: Path, uid: str) -> list[int]:
-    """Returns the versions of a run's transactions, in the order of the log."""
+    """The versions of a run's transactions, in log order."""
     actions = [
         json.loads(line)
         for path in sorted((table / "_delta_log").glob("0*.json"))
@@ -48,7 +48,7 @@ def transactions(table: Path, uid: str) -> list[int]:
     return [action["txn"]["version"] for action in actions if "txn" in action and action["txn"]["appId"] == uid]
 
 
-def test_a_delta_table_has_the_rows_and_columns_of_its_files(
+def test_a_delta_table_lists_the_rows_and_columns_of_its_files(
     runner: Runner, tiny: Spec, images: Path, tmp_path: Path
 ) -> None:
     outcome = runner.run(spec_of(images, tiny, {"uri": f"file://{tmp_path}/table"}), "uid-delta")
@@ -58,22 +58,20 @@ def test_a_delta_table_has_the_rows_and_columns_of_its_files(
     assert (table.version(), table.transaction_version("uid-delta")) == (1, 0)
     query = deltalake.QueryBuilder().register("t", table).execute("SELECT key, feature, bits FROM t WHERE x0 >= 0")
     assert sorted(arrow.table(query.read_all())["key"].to_pylist()) == NAMES[1:]
-    assert table.count() == len(NAMES) - 1  # by the log alone
+    assert table.count() == len(NAMES) - 1  # from the log alone
     manifest = json.loads((tmp_path / "table" / "_manifest.json").read_text())
-    parts = {each["path"] for each in manifest["files"] if not each["path"].startswith("_")}
+    parts = {file["path"] for file in manifest["files"] if not file["path"].startswith("_")}
     assert parts == {Path(uri).name for uri in table.file_uris()}
 
 
-def test_a_delta_table_in_a_bucket_is_read_there(runner: Runner, store: Store, tiny: Spec, images: Path) -> None:
+def test_a_delta_table_is_written_to_a_bucket(runner: Runner, store: Store, tiny: Spec, images: Path) -> None:
     store.put("delta", {})
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
     assert runner.run(spec_of(images, tiny, {"uri": "s3://delta/table", "s3": access}), "uid").failure is None
     assert sorted(row["key"] for row in rows_of_delta(store, "s3://delta/table")) == NAMES[1:]
 
 
-def test_a_delta_table_that_is_there_already_is_not_written_over(
-    runner: Runner, tiny: Spec, images: Path, tmp_path: Path
-) -> None:
+def test_an_existing_delta_table_is_not_overwritten(runner: Runner, tiny: Spec, images: Path, tmp_path: Path) -> None:
     (tmp_path / "table" / "_delta_log").mkdir(parents=True)
     (tmp_path / "table" / "_delta_log" / f"{0:020}.json").write_text("{}")
     outcome = runner.run(spec_of(images, tiny, {"uri": f"file://{tmp_path}/table"}), "uid-delta")
@@ -81,28 +79,28 @@ def test_a_delta_table_that_is_there_already_is_not_written_over(
     assert outcome.failure.class_ == "OutputExists"
 
 
-def test_a_run_without_images_makes_a_table_without_rows(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_a_run_without_images_creates_an_empty_table(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     outcome = runner.run(spec_of(tmp_path / "none", tiny, {"uri": f"file://{tmp_path}/table"}), "uid-empty")
     assert outcome.failure is None, outcome.failure
     assert rows_of_folder(tmp_path / "table").rows == []
 
 
-def test_groups_of_shards_are_readable_before_the_run_has_ended(
+def test_groups_of_shards_are_readable_before_the_run_ends(
     runner: Runner, tiny: Spec, images: Path, tmp_path: Path
 ) -> None:
-    seen: list[tuple[int, int]] = []
+    samples: list[tuple[int, int]] = []
 
-    def look(progress: Progress) -> None:
+    def record(progress: Progress) -> None:
         if (tmp_path / "table" / "_delta_log").is_dir():
-            seen.append((progress.shards_done, deltalake.DeltaTable(tmp_path / "table").count()))
+            samples.append((progress.shards_done, deltalake.DeltaTable(tmp_path / "table").count()))
 
     spec = spec_of(images, tiny, {"uri": f"file://{tmp_path}/table"}, shard=1)
-    outcome = run.run(job(spec, "uid-grows"), runner.environment, look)
+    outcome = run.run(job(spec, "uid-grows"), runner.environment, record)
     assert outcome.failure is None, outcome.failure
-    assert transactions(tmp_path / "table", "uid-grows") == [0, 1, 2]  # eight shards each, and four
-    assert any(0 < rows < len(NAMES) - 1 for _, rows in seen)
-    assert all(rows <= done for done, rows in seen)
+    assert transactions(tmp_path / "table", "uid-grows") == [0, 1, 2]  # two of eight shards, one of four
+    assert any(0 < rows < len(NAMES) - 1 for _, rows in samples)
+    assert all(rows <= done for done, rows in samples)
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +109,8 @@ def scene(tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> resuming.Scen
     return resuming.scene(tiny, folder / "images", folder / "table", "delta")
 
 
-def whole(scene: resuming.Scene) -> None:
-    """Every image is there once, and every group of shards is one transaction."""
+def assert_complete(scene: resuming.Scene) -> None:
+    """Asserts that every image is present once and every group of shards is one transaction."""
     tables = rows_of_folder(scene.output)
     keys = Counter(row["key"] for row in [*tables.rows, *tables.quarantine])
     assert keys == Counter(f"{number:04}.jpg" for number in range(resuming.IMAGES))
@@ -121,33 +119,33 @@ def whole(scene: resuming.Scene) -> None:
     assert len(numbers) == -(-resuming.SHARDS // 8)
 
 
-def test_a_driver_that_is_killed_between_transactions_is_continued_behind_the_last(
+def test_a_killed_driver_is_resumed_after_its_last_transaction(
     scene: resuming.Scene, runner: Runner, tmp_path: Path
 ) -> None:
     with resuming.driver(scene, tmp_path, runner.environment) as process:
-        resuming.until(process, tmp_path, lambda: len(transactions(scene.output, scene.uid)) >= 2)
+        resuming.wait_until(process, tmp_path, lambda: len(transactions(scene.output, scene.uid)) >= 2)
     before = transactions(scene.output, scene.uid)
-    assert 2 <= len(before) < resuming.SHARDS // 8, "it was killed too late to be in the middle"
+    assert 2 <= len(before) < resuming.SHARDS // 8, "killed too late: the run was almost finished"
     log = {path.name: path.read_bytes() for path in (scene.output / "_delta_log").iterdir()}
     assert runner.run(scene.spec, scene.uid, attempt=2).failure is None
     assert {name: (scene.output / "_delta_log" / name).read_bytes() for name in log} == log
-    whole(scene)
+    assert_complete(scene)
 
 
-def test_a_driver_that_was_believed_dead_and_wakes_up_commits_nothing_twice(
-    scene: resuming.Scene, runner: Runner, tmp_path: Path
-) -> None:
-    asleep = scene.elsewhere(tmp_path / "table")
-    with resuming.driver(asleep, tmp_path, runner.environment) as process:
-        resuming.until(process, tmp_path, lambda: len(transactions(asleep.output, asleep.uid)) >= 2)
+def test_a_zombie_driver_commits_nothing_twice(scene: resuming.Scene, runner: Runner, tmp_path: Path) -> None:
+    zombie = scene.with_output(tmp_path / "table")
+    with resuming.driver(zombie, tmp_path, runner.environment) as process:
+        resuming.wait_until(process, tmp_path, lambda: len(transactions(zombie.output, zombie.uid)) >= 2)
         os.killpg(process.pid, signal.SIGSTOP)
-        assert len(transactions(asleep.output, asleep.uid)) < resuming.SHARDS // 8, "it fell asleep too late"
-        assert runner.run(asleep.spec, asleep.uid, attempt=2).failure is None
-        before = rows_of_folder(asleep.output).rows
+        assert len(transactions(zombie.output, zombie.uid)) < resuming.SHARDS // 8, (
+            "stopped too late: the run was almost finished"
+        )
+        assert runner.run(zombie.spec, zombie.uid, attempt=2).failure is None
+        before = rows_of_folder(zombie.output).rows
         os.killpg(process.pid, signal.SIGCONT)
-        process.wait(resuming.PATIENCE)
-    assert rows_of_folder(asleep.output).rows == before
-    whole(asleep)
-    manifest = json.loads((asleep.output / "_manifest.json").read_text())
-    named = {each["path"] for each in manifest["files"] if not each["path"].startswith("_")}
-    assert named == {Path(uri).name for uri in deltalake.DeltaTable(asleep.output).file_uris()}
+        process.wait(resuming.TIMEOUT)
+    assert rows_of_folder(zombie.output).rows == before
+    assert_complete(zombie)
+    manifest = json.loads((zombie.output / "_manifest.json").read_text())
+    named = {file["path"] for file in manifest["files"] if not file["path"].startswith("_")}
+    assert named == {Path(uri).name for uri in deltalake.DeltaTable(zombie.output).file_uris()}

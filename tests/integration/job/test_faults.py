@@ -1,4 +1,4 @@
-"""Stores that fail in the middle of a run: restarted, full, or no longer letting it in."""
+"""Stores that fail mid-run: restarted, full, or revoking access."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.job.faults import NAMES, filled, in_the_middle, some_done, spec_of
+from tests.integration.job.faults import NAMES, act_when, fill_bucket, some_shards_done, spec_of
 from tests.integration.job.runs import Runner, Spec, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import running
 
-# What users may call a folder of images; each stands in an exception's text when the store fails.
+# Folder names that users may choose; they appear in exception messages when the store fails.
 NAMED_AS_FAILURES = "AccessDenied UnknownHost ModelError No space left on device HBase at TableNotFoundException"
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte."""
+    """A one-megabyte file system."""
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=800k", "tmpfs", str(disk)], check=True)
@@ -32,31 +32,34 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def _write(file: Path, text: str) -> None:
-    file.write_text(text)
+    """Replaces a file's content at once, as the kubelet does with a Secret's."""
+    new = file.with_name(f"{file.name}.new")
+    new.write_text(text)
+    new.replace(file)
 
 
-def test_a_run_outlasts_a_restart_of_its_bucket_and_says_what_it_waits_for(
+def test_a_run_survives_a_restart_of_its_bucket_and_reports_what_it_waits_for(
     runner: Runner, tiny: Spec, image: bytes, tmp_path: Path
 ) -> None:
-    with running(tmp_path) as started:
-        store, patient = filled(started, image, "restarted"), runner.patient(120)
+    with running(tmp_path) as server:
+        store, patient = fill_bucket(server, image, "restarted"), runner.with_store_timeout(120)
 
         def restart() -> None:
             store.kill()
-            while not [seen for seen in patient.seen if seen.waiting and "s3a://restarted" in seen.waiting]:
+            while not [report for report in patient.reports if report.waiting and "s3a://restarted" in report.waiting]:
                 time.sleep(0.02)
             store.start()
 
-        thread = in_the_middle(lambda: some_done(store, "restarted"), restart)
+        thread = act_when(lambda: some_shards_done(store, "restarted"), restart)
         outcome = patient.run(spec_of(store, tiny, "restarted"), uid="faults")
         thread.join(60)
         assert outcome.failure is None, outcome.failure
-        assert patient.seen[-1].waiting is None
+        assert patient.reports[-1].waiting is None
         keys = [row["key"] for row in rows_of_bucket(store, "restarted", "table").rows]
     assert sorted(keys) == [f"images/{name}" for name in NAMES]
 
 
-def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(
+def test_a_full_disk_is_reported_and_the_run_resumes_once_there_is_space(
     runner: Runner, tiny: Spec, image: bytes, tmp_path: Path, small_disk: Path
 ) -> None:
     (tmp_path / "images").mkdir()
@@ -79,42 +82,40 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(
     assert sorted(row["key"] for row in rows_of_folder(small_disk / "table").rows) == NAMES
 
 
-def test_names_of_images_do_not_decide_why_a_run_fails(
-    runner: Runner, tiny: Spec, image: bytes, tmp_path: Path
-) -> None:
+def test_image_names_do_not_affect_the_failure_class(runner: Runner, tiny: Spec, image: bytes, tmp_path: Path) -> None:
     with running(tmp_path) as store:
         store.put("named", {f"images/{NAMED_AS_FAILURES}/{number:03}.jpg": image for number in range(240)})
-        in_the_middle(lambda: some_done(store, "named"), store.kill)
+        act_when(lambda: some_shards_done(store, "named"), store.kill)
         outcome = runner.run(spec_of(store, tiny, "named"), uid="faults")
     assert outcome.failure is not None
     assert (outcome.failure.class_, outcome.retryable) == ("StoreUnreachable", True), outcome.failure
 
 
-def test_a_secret_that_loses_a_key_in_the_middle_is_named(
+def test_a_secret_that_loses_a_key_mid_run_is_named(
     runner: Runner, secrets: Path, tiny: Spec, image: bytes, tmp_path: Path
 ) -> None:
     shutil.copytree(secrets, tmp_path / "secrets")
     key = tmp_path / "secrets" / "store" / "AWS_SECRET_ACCESS_KEY"
     environment = replace(runner.environment, secrets=tmp_path / "secrets")
-    with running(tmp_path) as started:
-        store = filled(started, image, "halved")
-        in_the_middle(lambda: some_done(store, "halved"), key.unlink)
+    with running(tmp_path) as server:
+        store = fill_bucket(server, image, "halved")
+        act_when(lambda: some_shards_done(store, "halved"), key.unlink)
         outcome = replace(runner, environment=environment).run(spec_of(store, tiny, "halved"), uid="faults")
     assert outcome.failure is not None
     assert (outcome.failure.class_, outcome.retryable) == ("SecretIncomplete", False), outcome.failure
     assert "store" in outcome.failure.message and "AWS_SECRET_ACCESS_KEY" in outcome.failure.message
 
 
-def test_credentials_that_are_revoked_in_the_middle_are_named(
+def test_credentials_revoked_mid_run_are_named(
     runner: Runner, secrets: Path, tiny: Spec, image: bytes, tmp_path: Path
 ) -> None:
     shutil.copytree(secrets, tmp_path / "secrets")
     key = tmp_path / "secrets" / "store" / "AWS_SECRET_ACCESS_KEY"
     right = key.read_text()
     environment = replace(runner.environment, secrets=tmp_path / "secrets")
-    with running(tmp_path) as started:
-        store = filled(started, image, "revoked")
-        in_the_middle(lambda: some_done(store, "revoked"), lambda: _write(key, "no-longer-valid"))
+    with running(tmp_path) as server:
+        store = fill_bucket(server, image, "revoked")
+        act_when(lambda: some_shards_done(store, "revoked"), lambda: _write(key, "no-longer-valid"))
         outcome = replace(runner, environment=environment).run(spec_of(store, tiny, "revoked"), uid="faults")
         assert outcome.failure is not None
         assert (outcome.failure.class_, outcome.retryable) == ("AccessDenied", False), outcome.failure

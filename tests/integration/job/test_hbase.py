@@ -1,4 +1,4 @@
-"""Images in a real HBase: which rows are read, how long regions are cut, and what a run outlasts."""
+"""Images in a real HBase: which rows are read, how large regions are split, which outages a run survives."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ROWS = 90
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HBase]:
-    with hbase.running(tmp_path_factory.mktemp("hbase")) as started:
-        yield started
+    with hbase.running(tmp_path_factory.mktemp("hbase")) as hbase_server:
+        yield hbase_server
 
 
 @pytest.fixture(scope="module")
 def catalog(server: HBase) -> dict[str, bytes]:
-    """Images by row, in a table of three regions."""
+    """Images by row key, in a table of three regions."""
     images = {f"img-{number:04}": drawings.encoded(drawings.scene(seed=number)) for number in range(ROWS)}
     server.client.create("catalog", [b"img-0030", b"img-0060"])
     server.client.put("catalog", {row.encode(): data for row, data in images.items()})
@@ -53,14 +53,14 @@ def keys(tables: Tables) -> list[str]:
     return sorted(row["key"] for row in tables.rows)
 
 
-def test_each_row_is_an_image_once_and_has_the_features_of_its_bytes(
+def test_each_row_is_read_once_and_matches_the_same_image_in_a_file(
     runner: Runner, server: HBase, catalog: dict[str, bytes], tiny: Spec, tmp_path: Path
 ) -> None:
     outcome = runner.run(spec_of(server, tiny, tmp_path / "table"), uid="all")
     assert outcome.failure is None, outcome.failure
-    found = rows_of_folder(tmp_path / "table")
-    assert keys(found) == sorted([*catalog, "\\x00\\xFF"])
-    assert found.reasons() == {"img-none": ("decode", "NotAnImage")}
+    tables = rows_of_folder(tmp_path / "table")
+    assert keys(tables) == sorted([*catalog, "\\x00\\xFF"])
+    assert tables.reasons() == {"img-none": ("decode", "NotAnImage")}
     assert outcome.progress is not None
     assert (outcome.progress.images_total, outcome.progress.percent) == (ROWS + 2, 100)
     (tmp_path / "files").mkdir()
@@ -70,13 +70,15 @@ def test_each_row_is_an_image_once_and_has_the_features_of_its_bytes(
     spec = {"source": source, **tiny, "output": {"uri": f"file://{tmp_path}/same"}}
     assert runner.run(spec, uid="same").failure is None
     same = {row["key"]: row for row in rows_of_folder(tmp_path / "same").rows}
-    assert {row["key"]: row for row in found.rows if row["key"] in same} == same
+    assert {row["key"]: row for row in tables.rows if row["key"] in same} == same
 
 
-def test_a_long_region_is_cut_into_shards_of_about_as_many_images_as_asked(
+def test_a_large_region_is_split_into_shards_of_about_the_requested_size(
     runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
 ) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (240, 240, 3), np.uint8)  # HBase counts regions in megabytes
+    noise = np.random.default_rng(0).integers(
+        0, 255, (240, 240, 3), np.uint8
+    )  # HBase reports region sizes in megabytes
     server.client.create("long")
     server.client.put(
         "long", dict.fromkeys((f"shop/{number:05}".encode() for number in range(256)), drawings.encoded(noise))
@@ -92,29 +94,29 @@ def test_a_long_region_is_cut_into_shards_of_about_as_many_images_as_asked(
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
+    ("settings", "first", "last"),
     [
         ({"prefix": "img-004"}, 40, 49),
         ({"startRow": "img-0028", "stopRow": "img-0063"}, 28, 62),
         ({"prefix": "img-00", "startRow": "img-0085"}, 85, 89),
     ],
 )
-def test_only_rows_that_are_asked_for_are_read(
+def test_only_the_requested_rows_are_read(
     runner: Runner,
     server: HBase,
     catalog: dict[str, bytes],
     tiny: Spec,
     tmp_path: Path,
-    asked: dict[str, Any],
+    settings: dict[str, Any],
     first: int,
     last: int,
 ) -> None:
-    outcome = runner.run(spec_of(server, tiny, tmp_path / "table", **asked), uid="some")
+    outcome = runner.run(spec_of(server, tiny, tmp_path / "table", **settings), uid="some")
     assert outcome.failure is None, outcome.failure
     assert keys(rows_of_folder(tmp_path / "table")) == [f"img-{number:04}" for number in range(first, last + 1)]
 
 
-def test_salted_rows_are_found_by_what_follows_the_salt(
+def test_salted_rows_are_selected_by_the_part_after_the_salt(
     runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
 ) -> None:
     image = drawings.encoded(drawings.scene())
@@ -128,7 +130,7 @@ def test_salted_rows_are_found_by_what_follows_the_salt(
     assert keys(rows_of_folder(tmp_path / "table")) == sorted(wanted)
 
 
-def test_cells_are_chosen_by_when_they_were_written(runner: Runner, server: HBase, tiny: Spec, tmp_path: Path) -> None:
+def test_cells_are_selected_by_timestamp(runner: Runner, server: HBase, tiny: Spec, tmp_path: Path) -> None:
     image = drawings.encoded(drawings.scene())
     server.client.create("timed")
     for hour in range(4):
@@ -139,23 +141,23 @@ def test_cells_are_chosen_by_when_they_were_written(runner: Runner, server: HBas
     assert keys(rows_of_folder(tmp_path / "table")) == ["at-1", "at-2"]
 
 
-def test_an_empty_table_gives_an_empty_table(runner: Runner, server: HBase, tiny: Spec, tmp_path: Path) -> None:
+def test_an_empty_hbase_table_yields_an_empty_table(runner: Runner, server: HBase, tiny: Spec, tmp_path: Path) -> None:
     server.client.create("empty", [b"m"])
     outcome = runner.run(spec_of(server, tiny, tmp_path / "table", "empty"), uid="empty")
     assert outcome.failure is None
     assert keys(rows_of_folder(tmp_path / "table")) == []
 
 
-def test_a_cell_above_the_limit_is_in_quarantine(runner: Runner, server: HBase, tiny: Spec, tmp_path: Path) -> None:
+def test_a_cell_over_the_size_limit_is_quarantined(runner: Runner, server: HBase, tiny: Spec, tmp_path: Path) -> None:
     server.client.create("large")
     server.client.put("large", {b"large": b"\xff\xd8" + bytes(2 << 20), b"small": drawings.encoded(drawings.scene())})
     spec = spec_of(server, tiny, tmp_path / "table", "large") | {"limits": {"mebibytes": 1}}
     assert runner.run(spec, uid="large").failure is None
-    found = rows_of_folder(tmp_path / "table")
-    assert (keys(found), found.reasons()) == (["small"], {"large": ("read", "TooLarge")})
+    tables = rows_of_folder(tmp_path / "table")
+    assert (keys(tables), tables.reasons()) == (["small"], {"large": ("read", "TooLarge")})
 
 
-def test_rows_are_read_again_by_their_keys(
+def test_listed_keys_select_the_rows_to_read(
     runner: Runner, server: HBase, catalog: dict[str, bytes], tiny: Spec, tmp_path: Path
 ) -> None:
     spec = spec_of(server, tiny, tmp_path / "table", shard=2)
@@ -168,7 +170,7 @@ def test_rows_are_read_again_by_their_keys(
     ("given", "named"),
     [({"table": "catalogue"}, "catalogue"), ({"column": "q:jpg"}, "no column family q")],
 )
-def test_what_hbase_does_not_have_is_named(
+def test_a_missing_table_or_column_family_is_named(
     runner: Runner,
     server: HBase,
     catalog: dict[str, bytes],
@@ -185,7 +187,7 @@ def test_what_hbase_does_not_have_is_named(
     assert "spec.source.hbase" in outcome.failure.message and named in outcome.failure.message
 
 
-def test_hbase_that_is_not_there_is_worth_another_attempt(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_an_unreachable_hbase_is_retryable(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     source = {"quorum": "127.0.0.1:9", "table": "catalog", "column": "p:jpg"}
     spec = {"source": {"hbase": source}, **tiny, "output": {"uri": f"file://{tmp_path}/table"}}
     started = time.monotonic()
@@ -196,26 +198,24 @@ def test_hbase_that_is_not_there_is_worth_another_attempt(runner: Runner, tiny: 
     assert time.monotonic() - started < 90
 
 
-def test_a_region_that_is_split_in_the_middle_costs_no_row(
-    runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
-) -> None:
+def test_a_region_split_mid_run_loses_no_row(runner: Runner, server: HBase, tiny: Spec, tmp_path: Path) -> None:
     server.client.create("splitting")
     image = drawings.encoded(drawings.scene())
     server.client.put("splitting", {f"{number:04}".encode(): image for number in range(400)})
     server.client.flush("splitting")
 
-    def split_in_the_middle() -> None:
+    def split_mid_run() -> None:
         while not list((tmp_path / "table").rglob("done/*.json")):
             time.sleep(0.01)
         server.client.split("splitting", b"0200")
 
-    threading.Thread(target=split_in_the_middle, daemon=True).start()
+    threading.Thread(target=split_mid_run, daemon=True).start()
     outcome = runner.run(spec_of(server, tiny, tmp_path / "table", "splitting", shard=20), uid="splitting")
     assert outcome.failure is None, outcome.failure
     assert keys(rows_of_folder(tmp_path / "table")) == [f"{number:04}" for number in range(400)]
 
 
-def test_a_second_run_reads_the_cells_that_were_written_since_the_first(
+def test_a_second_run_reads_only_cells_written_since_the_first(
     runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
 ) -> None:
     image, long_ago = drawings.encoded(drawings.scene()), int(time.time() * 1000) - 3_600_000
@@ -233,7 +233,7 @@ def test_a_second_run_reads_the_cells_that_were_written_since_the_first(
     assert run("tuesday") == ["a", "z"]
 
 
-def test_a_run_outlasts_a_restart_of_hbase_and_says_what_it_waits_for(
+def test_a_run_survives_a_restart_of_hbase_and_reports_what_it_waits_for(
     runner: Runner, tiny: Spec, tmp_path: Path
 ) -> None:
     (tmp_path / "hbase").mkdir()
@@ -243,20 +243,20 @@ def test_a_run_outlasts_a_restart_of_hbase_and_says_what_it_waits_for(
         server.client.put("outlasts", {f"{number:04}".encode(): image for number in range(400)})
         server.client.flush("outlasts")
         down = threading.Event()
-        patient = runner.patient(120)
+        patient = runner.with_store_timeout(120)
 
-        def restart_in_the_middle() -> None:
+        def restart_mid_run() -> None:
             while not list((tmp_path / "table").rglob("done/*.json")):
                 time.sleep(0.01)
             server.server.kill()
             down.set()
-            while not [seen for seen in patient.seen if seen.waiting and "rows of outlasts" in seen.waiting]:
+            while not [report for report in patient.reports if report.waiting and "rows of outlasts" in report.waiting]:
                 time.sleep(0.02)
             server.server.start()
 
-        threading.Thread(target=restart_in_the_middle, daemon=True).start()
+        threading.Thread(target=restart_mid_run, daemon=True).start()
         spec = spec_of(server, tiny, tmp_path / "table", "outlasts", shard=20)
         outcome = patient.run(spec, uid="outlasts")
-        assert down.is_set(), "it was killed too late to be in the middle"
+        assert down.is_set(), "killed too late: the run was almost finished"
     assert outcome.failure is None, outcome.failure
     assert keys(rows_of_folder(tmp_path / "table")) == [f"{number:04}" for number in range(400)]

@@ -1,4 +1,4 @@
-"""A snapshot of an HBase table is read from HBase's files: the server is dead while these runs happen."""
+"""An HBase snapshot is read from HBase's files: the server has been killed before these runs start."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ROWS = 40
 LONG = 60
 
 
-class Remains:
-    """What a server that is dead has left: a snapshot of `catalog`, and one of `long`, which is one region."""
+class Snapshots:
+    """Files of a killed server: a snapshot of `catalog`, and one of `long`, which has a single region."""
 
     def __init__(self, folder: Path) -> None:
         self.images = {f"img-{number:04}": drawings.encoded(drawings.scene(seed=number)) for number in range(ROWS)}
@@ -36,12 +36,12 @@ class Remains:
 
 
 @pytest.fixture(scope="module")
-def remains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remains]:
-    yield Remains(tmp_path_factory.mktemp("hbase"))
+def snapshots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshots]:
+    yield Snapshots(tmp_path_factory.mktemp("hbase"))
 
 
-def spec_of(remains: Remains, tiny: Spec, folder: Path, name: str = "monday", table: str = "catalog") -> Spec:
-    snapshot = {"name": name, "rootDir": remains.root_dir, "restoreDir": f"file://{folder}/links"}
+def spec_of(snapshots: Snapshots, tiny: Spec, folder: Path, name: str = "monday", table: str = "catalog") -> Spec:
+    snapshot = {"name": name, "rootDir": snapshots.root_dir, "restoreDir": f"file://{folder}/links"}
     column = f"{hbase.FAMILY}:{hbase.QUALIFIER}"
     return {
         "source": {"hbase": {"snapshot": snapshot, "table": table, "column": column}},
@@ -51,17 +51,19 @@ def spec_of(remains: Remains, tiny: Spec, folder: Path, name: str = "monday", ta
     }
 
 
-def test_rows_are_those_of_the_snapshot_and_no_links_are_left(
-    runner: Runner, remains: Remains, tiny: Spec, tmp_path: Path
+def test_rows_come_from_the_snapshot_and_its_links_are_removed(
+    runner: Runner, snapshots: Snapshots, tiny: Spec, tmp_path: Path
 ) -> None:
-    outcome = runner.run(spec_of(remains, tiny, tmp_path))
+    outcome = runner.run(spec_of(snapshots, tiny, tmp_path))
     assert outcome.failure is None, outcome.failure
-    assert sorted(row["key"] for row in rows_of_folder(tmp_path / "table").rows) == sorted(remains.images)
+    assert sorted(row["key"] for row in rows_of_folder(tmp_path / "table").rows) == sorted(snapshots.images)
     assert list((tmp_path / "links").iterdir()) == []
 
 
-def test_a_long_region_of_a_snapshot_is_cut(runner: Runner, remains: Remains, tiny: Spec, tmp_path: Path) -> None:
-    outcome = runner.run(spec_of(remains, tiny, tmp_path, "long", "long"))
+def test_a_large_region_of_a_snapshot_is_split_into_shards(
+    runner: Runner, snapshots: Snapshots, tiny: Spec, tmp_path: Path
+) -> None:
+    outcome = runner.run(spec_of(snapshots, tiny, tmp_path, "long", "long"))
     assert outcome.failure is None, outcome.failure
     assert len(rows_of_folder(tmp_path / "table").rows) == LONG
     assert outcome.progress is not None
@@ -70,10 +72,10 @@ def test_a_long_region_of_a_snapshot_is_cut(runner: Runner, remains: Remains, ti
 
 
 @pytest.mark.parametrize(("name", "table"), [("tuesday", "catalog"), ("monday", "photos")])
-def test_a_snapshot_that_is_not_there_or_of_another_table_is_named(
-    runner: Runner, remains: Remains, tiny: Spec, tmp_path: Path, name: str, table: str
+def test_a_missing_snapshot_or_one_of_another_table_is_named(
+    runner: Runner, snapshots: Snapshots, tiny: Spec, tmp_path: Path, name: str, table: str
 ) -> None:
-    outcome = runner.run(spec_of(remains, tiny, tmp_path, name, table))
+    outcome = runner.run(spec_of(snapshots, tiny, tmp_path, name, table))
     assert outcome.failure is not None
     assert outcome.failure.class_ == "SourceNotFound"
     assert f"snapshot {name}" in outcome.failure.message

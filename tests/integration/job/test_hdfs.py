@@ -1,4 +1,4 @@
-"""Images and tables in a real HDFS, which may be killed and come back while a run is under way."""
+"""Images and tables in a real HDFS, which may be killed and restarted during a run."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ IMAGES = 24
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hdfs]:
-    with hdfs.running(tmp_path_factory.mktemp("hdfs")) as started:
+    with hdfs.running(tmp_path_factory.mktemp("hdfs")) as server:
         for number in range(IMAGES):
-            started.put(f"/images/{number % 3}/{number:04}.jpg", drawings.encoded(drawings.scene(seed=number)))
-        started.put("/images/.hidden/0000.jpg", b"of another program")
-        started.put("/images/0/none.jpg", b"no image")
-        yield started
+            server.put(f"/images/{number % 3}/{number:04}.jpg", drawings.encoded(drawings.scene(seed=number)))
+        server.put("/images/.hidden/0000.jpg", b"of another program")
+        server.put("/images/0/none.jpg", b"no image")
+        yield server
 
 
 @pytest.fixture(scope="module")
-def in_folder(runner: Runner, tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    """The same images, read from this machine's disk."""
+def local_tables(runner: Runner, tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """The tables of a run over the same images on local disk."""
     folder = tmp_path_factory.mktemp("same")
     for number in range(IMAGES):
         path = folder / "images" / str(number % 3) / f"{number:04}.jpg"
@@ -53,22 +53,22 @@ def spec_of(files: Hdfs, tiny: Spec, table: str, folder: str = "images") -> Spec
     }
 
 
-def test_a_table_in_hdfs_is_that_of_the_same_images_elsewhere(
-    runner: Runner, files: Hdfs, tiny: Spec, in_folder: Tables
+def test_a_table_in_hdfs_equals_one_of_the_same_local_images(
+    runner: Runner, files: Hdfs, tiny: Spec, local_tables: Tables
 ) -> None:
     outcome = runner.run(spec_of(files, tiny, "tables/first"), uid="first")
     assert outcome.failure is None, outcome.failure
-    found = rows_of_hdfs(files, "/tables/first")
-    assert sorted(found.rows, key=lambda row: str(row["key"])) == sorted(
-        in_folder.rows, key=lambda row: str(row["key"])
+    tables = rows_of_hdfs(files, "/tables/first")
+    assert sorted(tables.rows, key=lambda row: str(row["key"])) == sorted(
+        local_tables.rows, key=lambda row: str(row["key"])
     )
-    assert found.reasons() == {"0/none.jpg": ("decode", "NotAnImage")}
+    assert tables.reasons() == {"0/none.jpg": ("decode", "NotAnImage")}
     assert outcome.outputs[0].record_count == IMAGES
-    left = [path for path in files.files("/tables/first") if "/_featx/" not in path]
-    assert "/tables/first/_SUCCESS" in left and not [path for path in left if "/." in path]
+    remaining = [path for path in files.files("/tables/first") if "/_featx/" not in path]
+    assert "/tables/first/_SUCCESS" in remaining and not [path for path in remaining if "/." in path]
 
 
-def test_a_finished_run_is_not_run_again_and_its_output_is_refused_to_others(
+def test_a_finished_run_is_not_repeated_and_other_runs_cannot_use_its_output(
     runner: Runner, files: Hdfs, tiny: Spec
 ) -> None:
     spec = spec_of(files, tiny, "tables/twice", "images/1")
@@ -80,7 +80,7 @@ def test_a_finished_run_is_not_run_again_and_its_output_is_refused_to_others(
     assert other.failure is not None and other.failure.class_ == "OutputExists"
 
 
-def test_an_image_that_has_grown_since_it_was_listed_is_read_as_it_is(runner: Runner, files: Hdfs, tiny: Spec) -> None:
+def test_an_image_that_grew_after_listing_is_read_completely(runner: Runner, files: Hdfs, tiny: Spec) -> None:
     files.put("/images/grown/one.jpg", drawings.encoded(drawings.scene(160, 120)))
 
     def replace(progress: Progress) -> None:
@@ -94,14 +94,14 @@ def test_an_image_that_has_grown_since_it_was_listed_is_read_as_it_is(runner: Ru
     assert (row["width"], row["height"]) == (640, 480)
 
 
-def test_a_folder_that_is_not_there_is_named(runner: Runner, files: Hdfs, tiny: Spec) -> None:
+def test_a_missing_folder_is_named(runner: Runner, files: Hdfs, tiny: Spec) -> None:
     outcome = runner.run(spec_of(files, tiny, "tables/none", "pictues"), uid="none")
     assert outcome.failure is not None
     assert (outcome.failure.class_, outcome.retryable) == ("SourceNotFound", False)
     assert "spec.source.files.uri" in outcome.failure.message and "pictues" in outcome.failure.message
 
 
-def test_hdfs_that_is_not_there_is_worth_another_attempt(runner: Runner, files: Hdfs, tiny: Spec) -> None:
+def test_an_unreachable_hdfs_is_retryable(runner: Runner, files: Hdfs, tiny: Spec) -> None:
     spec = spec_of(files, tiny, "tables/gone")
     spec["output"] = {"uri": "hdfs://127.0.0.1:9/table"}
     started = time.monotonic()
@@ -112,7 +112,7 @@ def test_hdfs_that_is_not_there_is_worth_another_attempt(runner: Runner, files: 
     assert time.monotonic() - started < 60
 
 
-def test_a_run_outlasts_a_restart_of_hdfs_and_says_what_it_waits_for(
+def test_a_run_survives_a_restart_of_hdfs_and_reports_what_it_waits_for(
     runner: Runner, tiny: Spec, tmp_path: Path
 ) -> None:
     with hdfs.running(tmp_path) as files:
@@ -120,25 +120,25 @@ def test_a_run_outlasts_a_restart_of_hdfs_and_says_what_it_waits_for(
         for number in range(120):
             files.put(f"/images/{number:04}.jpg", image)
         down = threading.Event()
-        patient = runner.patient(120)
+        patient = runner.with_store_timeout(120)
 
-        def restart_in_the_middle() -> None:
+        def restart_mid_run() -> None:
             while not [path for path in files.files("/") if "/done/" in path]:
                 time.sleep(0.02)
             files.server.kill()
             down.set()
-            while not [seen for seen in patient.seen if seen.waiting and f"{files.port}" in seen.waiting]:
+            while not [report for report in patient.reports if report.waiting and f"{files.port}" in report.waiting]:
                 time.sleep(0.02)
             files.restart()
 
-        threading.Thread(target=restart_in_the_middle, daemon=True).start()
+        threading.Thread(target=restart_mid_run, daemon=True).start()
         spec = spec_of(files, tiny, "table")
         outcome = patient.run(spec, uid="outlasts")
-        assert down.is_set(), "it was killed too late to be in the middle"
+        assert down.is_set(), "killed too late: the run was almost finished"
         assert outcome.failure is None, outcome.failure
-        assert [seen for seen in patient.seen if seen.waiting and f"{files.port}" in seen.waiting], (
-            "it says why it waits"
+        assert [report for report in patient.reports if report.waiting and f"{files.port}" in report.waiting], (
+            "no report says why the run is waiting"
         )
-        assert patient.seen[-1].waiting is None
+        assert patient.reports[-1].waiting is None
         keys = [row["key"] for row in rows_of_hdfs(files, "/table").rows]
         assert sorted(keys) == [f"{number:04}.jpg" for number in range(120)]

@@ -1,4 +1,4 @@
-"""HDFS and HBase that are secured by Kerberos: a run logs in with the keytab of its Secret, or is told why it can't."""
+"""HDFS and HBase secured by Kerberos: a run logs in with its Secret's keytab, or reports why it can't."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ IMAGE = drawings.encoded(drawings.scene())
 
 @pytest.fixture(scope="module")
 def kdc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kdc]:
-    with kerberos.running(tmp_path_factory.mktemp("kdc")) as started:
-        yield started
+    with kerberos.running(tmp_path_factory.mktemp("kdc")) as server:
+        yield server
 
 
 def run(spec: Spec, kdc: Kdc, folder: Path) -> dict[str, Any]:
-    """Runs in a process of its own, since a JVM that has logged in is somebody for good; returns the outcome."""
+    """Runs in a separate process, because a JVM keeps its Kerberos login for good; returns the outcome."""
     kdc.secret(folder / "secrets" / "login")
     return run_alone(spec, "uid-kerberos", folder, folder / "secrets")
 
@@ -39,7 +39,7 @@ def execution(principal: str = RUN, **settings: str) -> Spec:
     }
 
 
-def test_files_of_a_secured_hdfs_become_a_table_that_is_the_run_s(kdc: Kdc, tiny: Spec, tmp_path: Path) -> None:
+def test_a_run_on_secured_hdfs_owns_the_table_it_writes(kdc: Kdc, tiny: Spec, tmp_path: Path) -> None:
     (tmp_path / "hdfs").mkdir()
     with hdfs.running(tmp_path / "hdfs", kdc) as server, hdfs.client(server, kdc) as client:
         client.write("/images", ((name, IMAGE) for name in NAMES))
@@ -87,7 +87,7 @@ def test_rows_of_a_secured_hbase_are_read(kdc: Kdc, tiny: Spec, tmp_path: Path) 
     ],
     ids=["HDFS", "HBase"],
 )
-def test_a_principal_that_the_keytab_has_no_key_of_is_named(
+def test_a_principal_missing_from_the_keytab_is_named(
     kdc: Kdc, tiny: Spec, tmp_path: Path, source: dict[str, Any]
 ) -> None:
     spec = {
@@ -102,7 +102,7 @@ def test_a_principal_that_the_keytab_has_no_key_of_is_named(
     assert not outcome.get("retryable")
 
 
-def test_a_secret_without_a_keytab_is_told_which_key(runner: Runner, secrets: Path, tiny: Spec, tmp_path: Path) -> None:
+def test_the_missing_keytab_of_a_secret_is_named(runner: Runner, secrets: Path, tiny: Spec, tmp_path: Path) -> None:
     (secrets / "login").mkdir()
     spec = {
         "source": {"files": {"uri": f"file://{tmp_path}"}},

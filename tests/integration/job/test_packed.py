@@ -1,4 +1,4 @@
-"""Images that lie many to a file: tar archives beside their labels, SequenceFiles, and a column of Parquet."""
+"""Files that hold many images: tar archives with labels, SequenceFiles, and Parquet columns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def spec_of(folder: Path, tiny: Spec, **settings: Any) -> Spec:
 
 @pytest.fixture(scope="module")
 def plain(runner: Runner, tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The features of the same images as files of their own."""
+    """Features of the same images stored as separate files."""
     folder = tmp_path_factory.mktemp("plain")
     (folder / "in").mkdir()
     for name, data in IMAGES.items():
@@ -45,22 +45,22 @@ def plain(runner: Runner, tiny: Spec, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def archive(members: dict[str, bytes]) -> bytes:
-    written = io.BytesIO()
-    with tarfile.open(fileobj=written, mode="w") as tar:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, data in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
-    return written.getvalue()
+    return buffer.getvalue()
 
 
 def features(tables: Tables, file: str) -> dict[str, Any]:
-    """Returns the features of a file's images by their names in it."""
-    found = {row["key"]: row["feature"] for row in tables.rows}
-    return {key.removeprefix(f"{file}/"): feature for key, feature in found.items() if key.startswith(f"{file}/")}
+    """Features of the images in a packed file, by name within the file."""
+    by_key = {row["key"]: row["feature"] for row in tables.rows}
+    return {key.removeprefix(f"{file}/"): feature for key, feature in by_key.items() if key.startswith(f"{file}/")}
 
 
-def test_images_of_archives_are_read_beside_their_labels(
+def test_images_are_read_from_archives_that_also_contain_labels(
     runner: Runner, store: Store, tiny: Spec, plain: dict[str, Any]
 ) -> None:
     labelled = {name: data for image, data in IMAGES.items() for name in (image, image.replace("jpg", "json"))}
@@ -81,7 +81,9 @@ def test_images_of_archives_are_read_beside_their_labels(
     assert outcome.progress.images_total == 2 * len(IMAGES) + 2
 
 
-def test_images_of_a_parquet_column_are_read(runner: Runner, tiny: Spec, plain: dict[str, Any], tmp_path: Path) -> None:
+def test_images_are_read_from_a_parquet_column(
+    runner: Runner, tiny: Spec, plain: dict[str, Any], tmp_path: Path
+) -> None:
     (tmp_path / "in").mkdir()
     columns = {"name": list(IMAGES), "jpeg": list(IMAGES.values()), "label": [1] * len(IMAGES)}
     table = arrow.table({**columns, "more": [None] * len(IMAGES)})
@@ -93,7 +95,7 @@ def test_images_of_a_parquet_column_are_read(runner: Runner, tiny: Spec, plain: 
     assert features(rows_of_folder(tmp_path / "table"), "part-0.parquet") == plain
 
 
-def test_of_a_delta_table_the_files_of_its_newest_version_are_read(
+def test_only_files_of_a_delta_tables_latest_version_are_read(
     runner: Runner, tiny: Spec, plain: dict[str, Any], tmp_path: Path
 ) -> None:
     def rows(images: dict[str, bytes]) -> arrow.Table:
@@ -101,31 +103,33 @@ def test_of_a_delta_table_the_files_of_its_newest_version_are_read(
 
     folder = str(tmp_path / "in")
     deltalake.write_deltalake(folder, rows({"deleted.jpg": b"no image", **IMAGES}))
-    deltalake.DeltaTable(folder).delete("name = 'deleted.jpg'")  # its file stays where it was
+    deltalake.DeltaTable(folder).delete("name = 'deleted.jpg'")  # its file stays in the folder
     deltalake.write_deltalake(folder, rows({"added.jpg": IMAGES["000.jpg"]}), mode="append")
     deltalake.DeltaTable(folder).create_checkpoint()
     spec = spec_of(tmp_path, tiny, format="delta", nameColumn="name", contentColumn="jpeg")
     outcome = runner.run(spec, uid="delta")
     assert outcome.failure is None, outcome.failure
-    found = rows_of_folder(tmp_path / "table")
-    assert {row["key"].split("/")[-1]: row["feature"] for row in found.rows} == plain | {"added.jpg": plain["000.jpg"]}
-    assert found.quarantine == []
+    tables = rows_of_folder(tmp_path / "table")
+    assert {row["key"].split("/")[-1]: row["feature"] for row in tables.rows} == plain | {"added.jpg": plain["000.jpg"]}
+    assert tables.quarantine == []
 
 
 def test_a_delta_table_in_a_bucket_is_read(runner: Runner, store: Store, tiny: Spec, tmp_path: Path) -> None:
     deltalake.write_deltalake(str(tmp_path), arrow.table({"key": ["a.jpg"], "image": [IMAGES["000.jpg"]]}))
     files = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    store.put("of-delta", {f"photos/{name}": data for name, data in files.items()})
-    source = {"endpoint": store.endpoint, "bucket": "of-delta", "prefix": "photos", "secretRef": {"name": "store"}}
+    store.put("delta-source", {f"photos/{name}": data for name, data in files.items()})
+    source = {"endpoint": store.endpoint, "bucket": "delta-source", "prefix": "photos", "secretRef": {"name": "store"}}
     spec = spec_of(tmp_path, tiny) | {"source": {"s3": source, "packed": {"format": "delta"}}}
-    outcome = runner.run(spec | {"output": {"uri": "s3://of-delta/table"}}, uid="delta-bucket")
+    outcome = runner.run(spec | {"output": {"uri": "s3://delta-source/table"}}, uid="delta-bucket")
     assert outcome.failure is None, outcome.failure
-    (row,) = rows_of_bucket(store, "of-delta", "table").rows
+    (row,) = rows_of_bucket(store, "delta-source", "table").rows
     assert row["key"].startswith("photos/part-")
     assert row["key"].endswith(".parquet/a.jpg")
 
 
-def test_a_delta_table_is_not_taken_for_a_folder_of_parquet(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_a_delta_table_is_not_mistaken_for_a_folder_of_parquet_files(
+    runner: Runner, tiny: Spec, tmp_path: Path
+) -> None:
     deltalake.write_deltalake(str(tmp_path / "in"), arrow.table({"key": ["a"], "image": [b"x"]}))
     outcome = runner.run(spec_of(tmp_path, tiny, format="parquet"), uid="delta-as-parquet")
     assert outcome.failure is not None
@@ -133,7 +137,7 @@ def test_a_delta_table_is_not_taken_for_a_folder_of_parquet(runner: Runner, tiny
     assert "set packed.format to delta" in outcome.failure.message
 
 
-def test_a_folder_that_is_no_delta_table_is_told_so(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_delta_table_is_reported(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     outcome = runner.run(spec_of(tmp_path, tiny, format="delta"), uid="no-delta")
     assert outcome.failure is not None
@@ -141,7 +145,7 @@ def test_a_folder_that_is_no_delta_table_is_told_so(runner: Runner, tiny: Spec, 
     assert "Delta" in outcome.failure.message
 
 
-def test_a_column_that_is_not_there_is_named(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_a_missing_column_is_named(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     parquet.write_table(arrow.table({"key": ["a"], "photo": [b"x"]}), tmp_path / "in" / "part-0.parquet")
     outcome = runner.run(spec_of(tmp_path, tiny, format="parquet"), uid="no-column")
@@ -151,24 +155,24 @@ def test_a_column_that_is_not_there_is_named(runner: Runner, tiny: Spec, tmp_pat
 
 
 @pytest.mark.parametrize("compression", ["NONE", "BLOCK"])
-def test_images_of_a_sequence_file_are_read(
+def test_images_are_read_from_a_sequence_file(
     runner: Runner, tiny: Spec, plain: dict[str, Any], tmp_path: Path, compression: str
 ) -> None:
-    with gateway() as started:
-        hadoop = started.jvm.org.apache.hadoop
+    with gateway() as jvm_gateway:
+        hadoop = jvm_gateway.jvm.org.apache.hadoop
         io_, writer = hadoop.io, hadoop.io.SequenceFile.Writer
         text, content = (
-            started.jvm.java.lang.Class.forName(f"org.apache.hadoop.io.{n}") for n in ("Text", "BytesWritable")
+            jvm_gateway.jvm.java.lang.Class.forName(f"org.apache.hadoop.io.{n}") for n in ("Text", "BytesWritable")
         )
-        given = [
+        settings = [
             writer.file(hadoop.fs.Path(f"file://{tmp_path}/in/images")),
             writer.keyClass(text),
             writer.valueClass(content),
             writer.compression(getattr(io_.SequenceFile.CompressionType, compression)),
         ]
-        options = started.new_array(writer.Option, len(given))
-        for index, each in enumerate(given):
-            options[index] = each
+        options = jvm_gateway.new_array(writer.Option, len(settings))
+        for index, setting in enumerate(settings):
+            options[index] = setting
         file = io_.SequenceFile.createWriter(hadoop.conf.Configuration(), options)
         for name, data in IMAGES.items():
             file.append(io_.Text(name), io_.BytesWritable(bytearray(data)))

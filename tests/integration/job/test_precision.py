@@ -1,4 +1,4 @@
-"""Runs in other numbers than float32: what is computed in is told, and integers are refused where too coarse."""
+"""Runs in other precisions than float32: the precision used is reported, and int8 is refused if too inaccurate."""
 
 from __future__ import annotations
 
@@ -17,64 +17,64 @@ from tests.support.processor import FLAGS, needs_integers
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photographs of scikit-image, 20 or more."""
+    """At least 20 photographs from scikit-image."""
     folder = tmp_path_factory.mktemp("images")
     write_photographs(folder)
     return folder
 
 
-def spec(images: Path, output: Path, **others: object) -> Spec:
+def spec(images: Path, output: Path, **fields: object) -> Spec:
     return {
         "source": {"files": {"uri": images.as_uri()}},
         "detector": models.coco_detector(),
         "extractor": models.squeezenet_extractor(),
         "output": {"uri": output.as_uri()},
         "errors": {"maxFailedFraction": 1},
-        **others,
+        **fields,
     }
 
 
 @needs_integers
 @pytest.mark.parametrize("engine", ["bigdl", "openvino"])
-def test_integers_come_near_floats_and_every_attempt_computes_with_the_same(
+def test_int8_is_close_to_float32_and_every_attempt_uses_the_same_calibration(
     runner: Runner, images: Path, tmp_path: Path, engine: Name
 ) -> None:
     plain, output = tmp_path / "plain", tmp_path / "table"
     assert runner.run(spec(images, plain, engine=engine), "uid-plain").failure is None
-    # Fewer images than a source has are looked at, so that most were never seen; the agreement is another test's.
+    # Calibrate on few images, so that most were never seen. Agreement is covered by another test.
     loose = {"images": 8, "minAgreement": 0.5}
     outcome = runner.run(spec(images, output, engine=engine, precision="int8", quantization=loose), "uid-int8")
     assert outcome.failure is None
-    assert "int8 is calibrated on 8 images" in {progress.waiting for progress in runner.seen}
+    assert "int8 is calibrated on 8 images" in {progress.waiting for progress in runner.reports}
     assert outcome.progress is not None
     assert outcome.progress.waiting is None
     assert outcome.progress.precision == "int8"
     exact = {row["key"]: row for row in rows_of_folder(plain).rows}
-    found = {row["key"]: row for row in rows_of_folder(output).rows}
-    assert exact.keys() == found.keys()
-    same = [key for key in exact if exact[key]["class"] == found[key]["class"]]
+    quantized = {row["key"]: row for row in rows_of_folder(output).rows}
+    assert exact.keys() == quantized.keys()
+    same = [key for key in exact if exact[key]["class"] == quantized[key]["class"]]
     assert len(same) >= 0.8 * len(exact)
-    assert np.median([_cosine(exact[key]["feature"], found[key]["feature"]) for key in same]) > 0.98
+    assert np.median([_cosine(exact[key]["feature"], quantized[key]["feature"]) for key in same]) > 0.98
     manifest = json.loads((output / "_manifest.json").read_text())
     assert manifest["engine"]["name"] == engine
     assert manifest["engine"]["precision"] == "int8"
     assert manifest["engine"]["quantization"]["cosine"] > 0.98
-    (kept,) = output.glob("_featx/*/quantization.json")
-    seen = kept.read_bytes()
+    (stored,) = output.glob("_featx/*/quantization.json")
+    calibration = stored.read_bytes()
     for mark in output.glob("_featx/*/done/*"):
         mark.unlink()
     for manifest_of_run in output.glob("_featx/*/manifest.json"):
         manifest_of_run.unlink()
     again = runner.run(spec(images, output, engine=engine, precision="int8", quantization=loose), "uid-int8", 2)
     assert again.failure is None
-    assert kept.read_bytes() == seen
+    assert stored.read_bytes() == calibration
     assert {row["key"]: row["feature"] for row in rows_of_folder(output).rows} == {
-        key: row["feature"] for key, row in found.items()
+        key: row["feature"] for key, row in quantized.items()
     }
 
 
 @needs_integers
-def test_integers_that_are_too_coarse_are_refused_before_anything_is_written(
+def test_an_inaccurate_int8_calibration_is_refused_before_anything_is_written(
     runner: Runner, images: Path, tmp_path: Path
 ) -> None:
     strict = {"images": 8, "minCosine": 1}
@@ -86,7 +86,7 @@ def test_integers_that_are_too_coarse_are_refused_before_anything_is_written(
     assert not list((tmp_path / "table").rglob("*.parquet"))
 
 
-def test_a_source_without_a_usable_image_cannot_be_calibrated_on(runner: Runner, tmp_path: Path) -> None:
+def test_a_source_without_usable_images_fails_calibration(runner: Runner, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "a.jpg").write_bytes(b"no image")
     outcome = runner.run(spec(tmp_path / "images", tmp_path / "table", precision="int8"))
@@ -95,14 +95,14 @@ def test_a_source_without_a_usable_image_cannot_be_calibrated_on(runner: Runner,
     assert "could be used to calibrate" in outcome.failure.message
 
 
-def test_auto_is_bf16_where_the_cpu_has_it_and_status_says_what_it_was(
+def test_auto_selects_bf16_if_the_cpu_supports_it_and_reports_its_choice(
     runner: Runner, images: Path, tmp_path: Path
 ) -> None:
     outcome = runner.run(spec(images, tmp_path / "table", engine="openvino", precision="auto"))
     assert outcome.failure is None
     assert outcome.progress is not None
-    has = "avx512_bf16" in FLAGS or "amx_bf16" in FLAGS
-    assert outcome.progress.precision == ("bf16" if has else "f32")
+    supported = "avx512_bf16" in FLAGS or "amx_bf16" in FLAGS
+    assert outcome.progress.precision == ("bf16" if supported else "f32")
 
 
 def _cosine(left: list[float], right: list[float]) -> float:

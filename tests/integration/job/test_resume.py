@@ -1,4 +1,4 @@
-"""A run that is killed goes on where it stopped: nothing twice, nothing lost, nothing that is done done again."""
+"""A killed run resumes where it stopped: no image is duplicated, lost, or processed again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.integration.job import resuming
-from tests.integration.job.resuming import IMAGES, PATIENCE, SHARDS, UID, Scene, Stamps, driver, until_some_are_done
+from tests.integration.job.resuming import IMAGES, SHARDS, TIMEOUT, UID, Scene, Stamps, driver, wait_for_some_shards
 from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder
 
 
@@ -22,58 +22,58 @@ def scene(tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> Scene:
 class Killed(NamedTuple):
     done: set[str]
     stamps: Stamps
-    listed: bytes
+    shard_list: bytes
 
 
 @pytest.fixture(scope="module")
 def killed(scene: Scene, runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Killed:
-    """What is there when driver and JVM were killed with some shards done and others not."""
+    """State after driver and JVM were killed with only some shards done."""
     folder = tmp_path_factory.mktemp("killed")
     with driver(scene, folder, runner.environment) as process:
-        until_some_are_done(scene, process, folder)
+        wait_for_some_shards(scene, process, folder)
     done = scene.done()
-    assert 3 <= len(done) < SHARDS, "it was killed too late to be in the middle"
-    stamps = {name: stamp for name, stamp in scene.stamps().items() if _mark(name) in done}
+    assert 3 <= len(done) < SHARDS, "killed too late: the run was almost finished"
+    stamps = {name: stamp for name, stamp in scene.file_stamps().items() if _mark(name) in done}
     return Killed(done, stamps, (scene.run_folder / "shards.json.gz").read_bytes())
 
 
-class Healed(NamedTuple):
+class Resumed(NamedTuple):
     tables: Tables
     stamps: Stamps
 
 
 @pytest.fixture(scope="module")
-def healed(scene: Scene, killed: Killed, runner: Runner) -> Healed:
-    # What is added meanwhile does not move anything to another shard.
+def resumed(scene: Scene, killed: Killed, runner: Runner) -> Resumed:
+    # An image added in the meantime must not move others to different shards.
     (Path(scene.spec["source"]["files"]["uri"].removeprefix("file://")) / "0000-added.jpg").write_bytes(b"added")
     outcome = runner.run(scene.spec, UID, attempt=2)
     assert outcome.failure is None
     progress = outcome.progress
     assert progress is not None
     assert (progress.images_total, progress.images_done, progress.images_failed) == (IMAGES, IMAGES, IMAGES // 50)
-    return Healed(rows_of_folder(scene.output), scene.stamps())
+    return Resumed(rows_of_folder(scene.output), scene.file_stamps())
 
 
-def test_no_image_is_lost_and_none_is_there_twice(healed: Healed) -> None:
-    keys = [row["key"] for row in healed.tables.rows] + [row["key"] for row in healed.tables.quarantine]
+def test_no_image_is_lost_or_duplicated(resumed: Resumed) -> None:
+    keys = [row["key"] for row in resumed.tables.rows] + [row["key"] for row in resumed.tables.quarantine]
     assert sorted(keys) == [f"{number:04}.jpg" for number in range(IMAGES)]
-    assert len(healed.tables.quarantine) == IMAGES // 50
+    assert len(resumed.tables.quarantine) == IMAGES // 50
 
 
-def test_shards_that_were_done_are_not_done_again(killed: Killed, healed: Healed) -> None:
+def test_finished_shards_are_not_processed_again(killed: Killed, resumed: Resumed) -> None:
     assert len(killed.stamps) == len(killed.done)
-    assert {name: healed.stamps[name] for name in killed.stamps} == killed.stamps
+    assert {name: resumed.stamps[name] for name in killed.stamps} == killed.stamps
 
 
-def test_the_first_attempts_shard_list_stands(scene: Scene, killed: Killed, healed: Healed) -> None:
-    assert (scene.run_folder / "shards.json.gz").read_bytes() == killed.listed
+def test_the_first_attempts_shard_list_is_reused(scene: Scene, killed: Killed, resumed: Resumed) -> None:
+    assert (scene.run_folder / "shards.json.gz").read_bytes() == killed.shard_list
 
 
-def test_nothing_half_written_stays_beside_the_table(scene: Scene, healed: Healed) -> None:
+def test_no_partial_files_remain_beside_the_table(scene: Scene, resumed: Resumed) -> None:
     assert sorted(path.name for path in scene.output.iterdir() if path.name.startswith(".")) == []
 
 
-def test_a_publication_that_was_cut_off_is_completed(scene: Scene, healed: Healed, runner: Runner) -> None:
+def test_an_interrupted_publication_is_completed(scene: Scene, resumed: Resumed, runner: Runner) -> None:
     (scene.output / "_SUCCESS").unlink()
     (scene.output / "_manifest.json").unlink()
     (scene.run_folder / "manifest.json").unlink()
@@ -81,11 +81,11 @@ def test_a_publication_that_was_cut_off_is_completed(scene: Scene, healed: Heale
     outcome = runner.run(scene.spec, UID, attempt=3)
     assert outcome.failure is None
     assert (scene.output / "_SUCCESS").exists()
-    assert scene.stamps() == healed.stamps
-    assert rows_of_folder(scene.output).rows == healed.tables.rows
+    assert scene.file_stamps() == resumed.stamps
+    assert rows_of_folder(scene.output).rows == resumed.tables.rows
 
 
-def test_another_resource_with_the_same_output_is_refused(scene: Scene, healed: Healed, runner: Runner) -> None:
+def test_another_resource_with_the_same_output_is_refused(scene: Scene, resumed: Resumed, runner: Runner) -> None:
     outcome = runner.run(scene.spec, "another-uid")
     assert outcome.failure is not None
     assert outcome.failure.class_ == "OutputExists"
@@ -93,19 +93,17 @@ def test_another_resource_with_the_same_output_is_refused(scene: Scene, healed: 
     assert not outcome.retryable
 
 
-def test_a_driver_that_was_believed_dead_and_wakes_up_adds_nothing(
-    scene: Scene, runner: Runner, tmp_path: Path
-) -> None:
-    asleep = scene.elsewhere(tmp_path / "table")
-    with driver(asleep, tmp_path, runner.environment) as process:
-        until_some_are_done(asleep, process, tmp_path)
+def test_a_zombie_driver_adds_no_rows(scene: Scene, runner: Runner, tmp_path: Path) -> None:
+    zombie = scene.with_output(tmp_path / "table")
+    with driver(zombie, tmp_path, runner.environment) as process:
+        wait_for_some_shards(zombie, process, tmp_path)
         os.killpg(process.pid, signal.SIGSTOP)
-        assert len(asleep.done()) < SHARDS, "it fell asleep too late to be in the middle"
-        assert runner.run(asleep.spec, UID, attempt=2).failure is None
-        before = rows_of_folder(asleep.output).rows
+        assert len(zombie.done()) < SHARDS, "stopped too late: the run was almost finished"
+        assert runner.run(zombie.spec, UID, attempt=2).failure is None
+        before = rows_of_folder(zombie.output).rows
         os.killpg(process.pid, signal.SIGCONT)
-        process.wait(PATIENCE)
-    tables = rows_of_folder(asleep.output)
+        process.wait(TIMEOUT)
+    tables = rows_of_folder(zombie.output)
     assert tables.rows == before
     keys = [row["key"] for row in [*tables.rows, *tables.quarantine]]
     assert len(keys) == len(set(keys)) >= IMAGES

@@ -1,4 +1,4 @@
-"""`featx similar`, `duplicates` and `fit-deepbit` on a table and images of a real store, as users call them."""
+"""`featx similar`, `duplicates` and `fit-deepbit`, as users call them, on a table and images in a real store."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
 
 @pytest.fixture(scope="module")
 def resource(store: Store) -> dict[str, Any]:
-    """A run over photographs and a copy of one of them, saved anew at half the size."""
-    carried = Path(str(skimage.__file__)).parent / "data"
-    photos = {name: (carried / name).read_bytes() for name in PHOTOS}
+    """A run over photographs and a copy of one of them, re-encoded at half the size."""
+    photographs = Path(str(skimage.__file__)).parent / "data"
+    photos = {name: (photographs / name).read_bytes() for name in PHOTOS}
     cat = cv2.imdecode(np.frombuffer(photos["chelsea.png"], np.uint8), cv2.IMREAD_COLOR)
     small = cv2.resize(cat, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     photos["copies/cat 2.jpg"] = cv2.imencode(".jpg", small)[1].tobytes()
@@ -46,13 +46,13 @@ def table(runner: Runner, resource: dict[str, Any]) -> str:
 
 
 def featx(store: Store, *arguments: str, secret: str = ADMIN[1]) -> subprocess.CompletedProcess[str]:
-    known_as = {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL": store.endpoint}
+    credentials = {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL": store.endpoint}
     command = [sys.executable, "-m", "featx_cli", *arguments]
-    return subprocess.run(command, env={**os.environ, **known_as}, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env={**os.environ, **credentials}, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("by", ["feature", "bits"])
-def test_the_copy_is_the_nearest_image(store: Store, table: str, by: str) -> None:
+def test_the_nearest_image_is_the_copy(store: Store, table: str, by: str) -> None:
     outcome = featx(
         store, "similar", table, "--key", "images/chelsea.png", "--count", "2", "--by", by, "--format", "json"
     )
@@ -62,7 +62,7 @@ def test_the_copy_is_the_nearest_image(store: Store, table: str, by: str) -> Non
     assert nearest["distance"] < second["distance"]
 
 
-def test_the_larger_of_the_two_stands_for_the_group(store: Store, table: str) -> None:
+def test_the_larger_image_represents_its_group(store: Store, table: str) -> None:
     outcome = featx(store, "duplicates", table, "--format", "json")
     assert outcome.returncode == 0, outcome.stderr
     ((first, second),) = json.loads(outcome.stdout)
@@ -83,7 +83,7 @@ def test_the_larger_of_the_two_stands_for_the_group(store: Store, table: str) ->
         (["duplicates", f"s3://{BUCKET}/table", "--threshold=-1"], ADMIN[1], "--threshold must be 0 or more"),
     ],
 )
-def test_what_cannot_be_answered_is_one_line_that_says_why(
+def test_a_failed_query_is_reported_in_one_line(
     store: Store, table: str, arguments: list[str], secret: str, words: str
 ) -> None:
     outcome = featx(store, *arguments, secret=secret)
@@ -94,9 +94,7 @@ def test_what_cannot_be_answered_is_one_line_that_says_why(
     assert secret not in outcome.stderr
 
 
-def test_more_bits_than_the_source_has_images_are_refused(
-    store: Store, resource: dict[str, Any], tmp_path: Path
-) -> None:
+def test_requesting_more_bits_than_images_is_refused(store: Store, resource: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(resource))
     outcome = featx(store, "fit-deepbit", str(tmp_path / "run.yaml"), "--bits=16", f"--output={tmp_path / 'net.onnx'}")
     assert outcome.returncode == 2

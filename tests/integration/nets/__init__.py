@@ -1,1 +1,1 @@
-"""The nets on the engine that executors run, against OpenCV's Caffe importer."""
+"""Nets on the executors' engine, compared with OpenCV's Caffe importer."""

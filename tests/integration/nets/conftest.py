@@ -1,4 +1,4 @@
-"""One JVM with the engine for all tests of the nets, and real images."""
+"""One JVM with the engine, shared by all net tests, and real images."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ IMAGES = 24
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    with running() as started:
-        yield started
+    with running() as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session", params=["bigdl", "openvino"])
-def each_engine(request: pytest.FixtureRequest, engine: Engine) -> Engine:
-    """Each engine that nets are compiled for, one after the other."""
-    return engine.of(request.param)
+def any_engine(request: pytest.FixtureRequest, engine: Engine) -> Engine:
+    """Every engine that nets are compiled for, in turn."""
+    return engine.using(request.param)
 
 
 @pytest.fixture(scope="session")
 def images() -> list[NDArray[np.uint8]]:
-    """At least 20 real images, BGR: product photos where the catalogue is, and photographs from scikit-image."""
-    carried = Path(skimage.__file__).parent / "data"
-    packaged = [path for path in sorted(carried.iterdir()) if path.suffix in {".jpg", ".png"}]
+    """At least 20 real images, BGR: product photos if the catalogue is available, and photographs from scikit-image."""
+    photographs = Path(skimage.__file__).parent / "data"
+    packaged = [path for path in sorted(photographs.iterdir()) if path.suffix in {".jpg", ".png"}]
     catalog = sorted(CATALOG.rglob("*.jpg"))
     chosen = [*catalog[:: max(1, len(catalog) // IMAGES)][:IMAGES], *packaged]
     decoded = [cv2.imread(str(path), cv2.IMREAD_COLOR) for path in chosen]
-    found = [image.astype(np.uint8) for image in decoded if image is not None and min(image.shape[:2]) >= 64]
-    assert len(found) >= 20, f"only {len(found)} images to compare on"
-    return found
+    usable = [image.astype(np.uint8) for image in decoded if image is not None and min(image.shape[:2]) >= 64]
+    assert len(usable) >= 20, f"only {len(usable)} images to compare on"
+    return usable

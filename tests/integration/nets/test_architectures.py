@@ -1,6 +1,6 @@
-"""Each architecture that Featx is made for gives on both engines what OpenCV's Caffe importer gives.
+"""Every supported architecture matches OpenCV's Caffe importer on both engines.
 
-Weights are random (tests/support/architectures). The nets are large: one is there at a time, on two images.
+Weights are random (tests/support/architectures). The nets are large, so only one is loaded at a time, on two images.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BATCH = 2
 TOLERANCE = 1e-3
 MEAN = (104, 117, 123)
 
-# The layer that would be the feature, and the last one before a softmax: that hides how far its input is.
+# The feature layer, and the last layer before the softmax, which would hide differences of its input.
 EXTRACTORS = [
     (architectures.resnet50, "pool5"),
     (architectures.resnet50, "fc1000"),
@@ -45,28 +45,28 @@ EXTRACTORS = [
 
 
 @pytest.mark.parametrize(("build", "layer"), EXTRACTORS, ids=[f"{build.__name__}-{name}" for build, name in EXTRACTORS])
-def test_features_equal_opencvs(build: Build, layer: str, engine: Engine, images: Images, tmp_path: Path) -> None:
+def test_features_match_opencv(build: Build, layer: str, engine: Engine, images: Images, tmp_path: Path) -> None:
     net = build()
-    inputs = given(net, images)
+    inputs = two_images(net, images)
     prototxt, weights = net.prototxt(), net.caffemodel()
     (expected,) = outputs(opencv(prototxt, weights), inputs, [layer])
     check_features(engine, prototxt, weights, layer, inputs, expected, tmp_path)
 
 
-def test_vgg16s_features_equal_opencvs(engine: Engine, images: Images, tmp_path: Path) -> None:
+def test_vgg16_features_match_opencv(engine: Engine, images: Images, tmp_path: Path) -> None:
     net = architectures.vgg16()
-    inputs = given(net, images)
+    inputs = two_images(net, images)
     prototxt, weights = net.prototxt(), net.caffemodel()
     del net
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["fc8"])
     check_features(engine, prototxt, weights, "fc8", inputs, expected, tmp_path)
 
 
-def test_deepbits_features_equal_opencvs_with_the_layer_that_caffe_drops(
+def test_deepbit_features_match_opencv_including_the_layer_that_caffe_drops(
     engine: Engine, images: Images, tmp_path: Path
 ) -> None:
     net = architectures.deepbit()
-    inputs = given(net, images)
+    inputs = two_images(net, images)
     prototxt, weights, mixed = net.prototxt(), net.caffemodel(), architectures.mixed_dialects(net)
     del net
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["relu8_kevin"])
@@ -84,11 +84,11 @@ def test_deepbits_features_equal_opencvs_with_the_layer_that_caffe_drops(
         (architectures.mobilenet_ssd, 1917),
     ],
 )
-def test_maps_and_boxes_equal_opencvs(
+def test_maps_and_boxes_match_opencv(
     build: Build, prior_boxes: int, engine: Engine, images: Images, tmp_path: Path
 ) -> None:
     net = build()
-    inputs = given(net, images)
+    inputs = two_images(net, images)
     prototxt, weights = net.prototxt(), net.caffemodel()
     del net
     loaded = load_detector(prototxt, weights)
@@ -97,21 +97,21 @@ def test_maps_and_boxes_equal_opencvs(
     detector = split(fold(caffe_reader.read(prototxt, weights)))
     with engine.loaded(tmp_path / "net", BATCH) as compiled:
         maps = compiled.forward(inputs)
-        found = compiled.detect(inputs, detector.output.confidence_threshold)
+        detections = compiled.detect(inputs, detector.output.confidence_threshold)
     oracle = opencv(prototxt, weights)
     expected = outputs(oracle, inputs, list(detector.trunk.outputs))
     for of_engine in (maps, on_openvino(detector.trunk, inputs)):
         for ours, theirs in zip(of_engine, expected, strict=True):
-            agree(ours, theirs)
-    for ours, theirs in zip(found, boxes(oracle, inputs), strict=True):
+            assert_close(ours, theirs)
+    for ours, theirs in zip(detections, boxes(oracle, inputs), strict=True):
         assert len(ours) == len(theirs) > 0
         pixels, relative = matched(ours, theirs, *inputs.shape[2:])
         assert pixels < 1
         assert relative < TOLERANCE
 
 
-def given(net: ScaledNet, images: Images) -> Floats:
-    """Returns two images as the net's input."""
+def two_images(net: ScaledNet, images: Images) -> Floats:
+    """Two images as the net's input."""
     inputs = blobs(images[:BATCH], net.message.layer[0].input_param.shape[0].dim[2], MEAN)
     return inputs / 127.5 if net.message.name == "MobileNet-SSD" else inputs
 
@@ -119,28 +119,28 @@ def given(net: ScaledNet, images: Images) -> Floats:
 def check_features(
     engine: Engine, prototxt: str, weights: bytes, layer: str, inputs: Floats, expected: Floats, folder: Path
 ) -> Network:
-    """Checks what both engines make of the inputs, one after the other; returns the net that they were given."""
+    """Checks both engines' features in turn; returns the net that they ran."""
     network = fold(caffe_reader.read(prototxt, weights).up_to_layer(layer))
     (folder / "net").write_bytes(b"".join(extractor_file(bigdl.rewrite(network), "bigdl")))
     with engine.loaded(folder / "net", BATCH) as compiled:
-        (found,) = compiled.forward(inputs)
-    agree(found, expected)
-    (found,) = on_openvino(network, inputs)
-    agree(found, expected)
+        (actual,) = compiled.forward(inputs)
+    assert_close(actual, expected)
+    (actual,) = on_openvino(network, inputs)
+    assert_close(actual, expected)
     return network
 
 
 def on_openvino(network: Network, inputs: Floats) -> list[Floats]:
-    """Returns the outputs, each (n, numbers of an image), in float32 as everything here."""
+    """OpenVINO's outputs, each (n, values per image), in float32 like everything here."""
     model = Core().read_model(to_onnx(network))
     compiled = Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    found = compiled(inputs)
-    return [np.asarray(found[output]).reshape(len(inputs), -1) for output in compiled.outputs]
+    results = compiled(inputs)
+    return [np.asarray(results[output]).reshape(len(inputs), -1) for output in compiled.outputs]
 
 
-def agree(found: Floats, expected: Floats) -> None:
-    """Checks the values, and that they can tell: neither dead nor alike for both images."""
-    assert found.shape == expected.shape
+def assert_close(actual: Floats, expected: Floats) -> None:
+    """Asserts equality of values that are meaningful: neither dead nor alike for both images."""
+    assert actual.shape == expected.shape
     assert expected.std() > 0
-    assert distance(found, expected) < TOLERANCE
+    assert distance(actual, expected) < TOLERANCE
     assert distance(expected[:1], expected[1:]) > 10 * TOLERANCE

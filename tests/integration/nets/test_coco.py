@@ -1,7 +1,7 @@
-"""The SSDLite of TensorFlow.js, imported, gives on real images what TensorFlow's own graph gives.
+"""The SSDLite imported from TensorFlow.js matches TensorFlow's own graph on real images.
 
-The oracle is the whole graph, from the normalised image to boxes and scores, as tf2onnx converts it: its heads, its
-anchors and its decoding, none of which our import keeps as they were.
+The oracle is the whole graph, from normalised image to boxes and scores, as converted by tf2onnx: its heads, anchors
+and decoding, all of which our import rewrites.
 """
 
 from __future__ import annotations
@@ -29,38 +29,38 @@ PERSON, CAT, CUP = 1, 17, 47
 
 @pytest.fixture(scope="module")
 def detector() -> bytes:
-    """The imported model, ONNX."""
+    """The imported model, in ONNX."""
     return import_tfjs.import_ssd(models.coco_of_tensorflow())[0]
 
 
-def test_raw_boxes_and_scores_equal_tensorflows(
-    detector: bytes, each_engine: Engine, images: list[NDArray[np.uint8]]
+def test_raw_boxes_and_scores_match_tensorflow(
+    detector: bytes, any_engine: Engine, images: list[NDArray[np.uint8]]
 ) -> None:
     inputs = normalised(images)
-    loaded = prepare_detector(onnx_reader.read(detector), each_engine.name)
+    loaded = prepare_detector(onnx_reader.read(detector), any_engine.name)
     expected = tensorflows(inputs)
-    found = each_engine.detect(file_of(loaded), inputs, 0.3)
-    assert sum(map(len, found)) > len(images) / 2
-    for ours, boxes, scores in zip(found, *expected, strict=True):
+    detections = any_engine.detect(file_of(loaded), inputs, 0.3)
+    assert sum(map(len, detections)) > len(images) / 2
+    for ours, boxes, scores in zip(detections, *expected, strict=True):
         for kind, score, *box in ours:
-            # A box of ours is one of theirs: of the same class, score and corners.
+            # Every box of ours is one of theirs, with the same class, score and corners.
             far = np.abs(boxes[:, [1, 0, 3, 2]] - box).max(axis=1) + np.abs(scores[:, int(kind) - 1] - score)
             assert far.min() < 1e-3
 
 
-def test_things_are_found_where_they_are(detector: bytes, engine: Engine) -> None:
+def test_objects_are_detected_in_the_right_place(detector: bytes, engine: Engine) -> None:
     folder = Path(str(skimage.__file__)).parent / "data"
     names = {"astronaut.png": PERSON, "chelsea.png": CAT, "coffee.png": CUP}
     images = [cv2.imread(str(folder / name)).astype(np.uint8) for name in names]
-    found = engine.detect(file_of(prepare_detector(onnx_reader.read(detector))), normalised(images), 0.3)
-    assert [int(best[0][0]) for best in found] == list(names.values())
-    (_, score, x0, y0, x1, y1) = found[1][0]
+    detections = engine.detect(file_of(prepare_detector(onnx_reader.read(detector))), normalised(images), 0.3)
+    assert [int(best[0][0]) for best in detections] == list(names.values())
+    (_, score, x0, y0, x1, y1) = detections[1][0]
     assert score > 0.5
     assert x1 - x0 > 0.5  # the cat's face fills the image
     assert y1 - y0 > 0.5
 
 
-def test_the_same_model_is_imported_to_the_same_bytes(detector: bytes) -> None:
+def test_importing_a_model_twice_yields_the_same_bytes(detector: bytes) -> None:
     assert import_tfjs.import_ssd(models.coco_of_tensorflow())[0] == detector
 
 
@@ -70,9 +70,9 @@ def normalised(images: list[NDArray[np.uint8]]) -> Floats:
 
 
 def tensorflows(inputs: Floats) -> tuple[Floats, Floats]:
-    """Returns boxes (n, priors, 4), y0, x0, y1, x1, and scores (n, priors, classes) of TensorFlow's own graph."""
+    """Boxes (n, priors, 4) as y0, x0, y1, x1 and scores (n, priors, classes) of TensorFlow's own graph."""
     model = Core().read_model(import_tfjs.convert(models.coco_of_tensorflow(), [BOXES, SCORES]))
     compiled = Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    found = [compiled({INPUT: image[None]}) for image in inputs]
-    boxes = np.concatenate([each[0].reshape(1, -1, 4) for each in found])
-    return boxes, np.concatenate([each[1].reshape(1, len(boxes[0]), -1) for each in found])
+    results = [compiled({INPUT: image[None]}) for image in inputs]
+    boxes = np.concatenate([result[0].reshape(1, -1, 4) for result in results])
+    return boxes, np.concatenate([result[1].reshape(1, len(boxes[0]), -1) for result in results])

@@ -1,4 +1,4 @@
-"""Real nets in 8-bit integers come near what they give in floats, on both engines, and the same each time."""
+"""Real nets in int8 stay close to float32 on both engines, and are reproducible."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support import models
 from tests.support.processor import needs_integers
 
 Images = list[NDArray[np.uint8]]
-LOOKED_AT = 8
+CALIBRATION_IMAGES = 8
 
 pytestmark = needs_integers
 
@@ -45,7 +45,7 @@ def squeezed(engine: Name) -> PreparedNet:
 
 @pytest.mark.parametrize("name", ["bigdl", "openvino"])
 @pytest.mark.parametrize(
-    ("ready", "mean", "scale", "cosine"),
+    ("prepare", "mean", "scale", "cosine"),
     [
         (faces, (104, 177, 123), 1, 0.999),
         (objects, (127.5, 127.5, 127.5), 1 / 127.5, 0.98),
@@ -53,8 +53,8 @@ def squeezed(engine: Name) -> PreparedNet:
         (squeezed, (104, 117, 123), 1, 0.99),
     ],
 )
-def test_a_net_in_integers_comes_near_itself_in_floats(
-    ready: Callable[[Name], PreparedNet],
+def test_an_int8_net_is_close_to_its_float_version(
+    prepare: Callable[[Name], PreparedNet],
     mean: tuple[int, int, int],
     scale: float,
     cosine: float,
@@ -63,35 +63,37 @@ def test_a_net_in_integers_comes_near_itself_in_floats(
     images: Images,
     tmp_path: Path,
 ) -> None:
-    loaded = ready(name)
+    loaded = prepare(name)
     inputs = blobs(images, loaded.input_shape[1], mean) * np.float32(scale)
-    seen = looked_at(engine, loaded, inputs[:LOOKED_AT], tmp_path)
-    quantized, others = loaded.int8_file(seen), inputs[LOOKED_AT:]
-    exact = engine.of("openvino").forward(b"".join(loaded.watched_file()), others[:1], 1)[: len(loaded.network.outputs)]
-    found = engine.of(name, "int8").forward(b"".join(quantized), others[:1], 1)
-    assert [each.shape for each in found] == [each.shape for each in exact]
-    assert min(_cosine(*both) for both in zip(found, exact, strict=True)) > cosine
-    assert any(np.abs(one - other).max() > 1e-4 for one, other in zip(found, exact, strict=True)), "no integers at all"
+    ranges = observe(engine, loaded, inputs[:CALIBRATION_IMAGES], tmp_path)
+    quantized, unseen = loaded.int8_file(ranges), inputs[CALIBRATION_IMAGES:]
+    exact = engine.using("openvino").forward(b"".join(loaded.watched_file()), unseen[:1], 1)[
+        : len(loaded.network.outputs)
+    ]
+    actual = engine.using(name, "int8").forward(b"".join(quantized), unseen[:1], 1)
+    assert [output.shape for output in actual] == [output.shape for output in exact]
+    assert min(_cosine(*both) for both in zip(actual, exact, strict=True)) > cosine
+    assert any(np.abs(one - other).max() > 1e-4 for one, other in zip(actual, exact, strict=True)), "int8 was not used"
 
 
 @pytest.mark.parametrize("name", ["bigdl", "openvino"])
-def test_a_net_in_integers_that_is_made_ready_anew_gives_the_same(
+def test_an_int8_net_loaded_again_yields_the_same_output(
     name: Name, engine: Engine, images: Images, tmp_path: Path
 ) -> None:
     loaded = residual(name)
     inputs = blobs(images, 224, (104, 117, 123))
-    seen = looked_at(engine, loaded, inputs[:LOOKED_AT], tmp_path)
-    (tmp_path / "net").write_bytes(b"".join(loaded.int8_file(seen)))
-    first, *others = (outputs(engine.of(name, "int8"), tmp_path / "net", inputs[:8]) for _ in range(6))
-    assert all((first == other).all() for other in others)
+    ranges = observe(engine, loaded, inputs[:CALIBRATION_IMAGES], tmp_path)
+    (tmp_path / "net").write_bytes(b"".join(loaded.int8_file(ranges)))
+    first, *repeats = (outputs(engine.using(name, "int8"), tmp_path / "net", inputs[:8]) for _ in range(6))
+    assert all((first == other).all() for other in repeats)
 
 
-def looked_at(engine: Engine, loaded: PreparedNet, inputs: Floats, folder: Path) -> ObservedRanges:
-    """Returns what an executor would tell of a net's values."""
+def observe(engine: Engine, loaded: PreparedNet, inputs: Floats, folder: Path) -> ObservedRanges:
+    """The value ranges that an executor would report for a net."""
     (folder / "watched").write_bytes(b"".join(loaded.watched_file()))
-    with engine.of("openvino").loaded(folder / "watched", 1) as net:
-        seen = SeenValues.from_json(net.seen(inputs, len(loaded.network.outputs)))
-        return ObservedRanges(seen.input, seen.outputs)
+    with engine.using("openvino").loaded(folder / "watched", 1) as net:
+        values = SeenValues.from_json(net.observe(inputs, len(loaded.network.outputs)))
+        return ObservedRanges(values.input, values.outputs)
 
 
 def outputs(engine: Engine, file: Path, inputs: Floats) -> Floats:

@@ -1,6 +1,6 @@
-"""Every layer type that the importer knows gives on each engine what it gives in OpenCV's Caffe importer.
+"""Every supported layer type matches OpenCV's Caffe importer on both engines.
 
-One small net a case; sizes are odd so that a rounding rule that is wrong shows.
+One small net per case; odd sizes expose wrong rounding rules.
 """
 
 from __future__ import annotations
@@ -39,37 +39,37 @@ def convolution(net: CaffeNet, bottom: str, name: str, channels: int, inputs: in
     return net.layer("Convolution", name, [bottom], blobs=blobs, convolution_param={"num_output": channels, **given})
 
 
-def of_convolution(channels: int = 6, **given: Any) -> Build:
-    return lambda net: convolution(net, "data", "found", channels, **given)
+def single_convolution(channels: int = 6, **given: Any) -> Build:
+    return lambda net: convolution(net, "data", "out", channels, **given)
 
 
-def of_pooling(**given: Any) -> Build:
-    return lambda net: net.layer("Pooling", "found", ["data"], pooling_param=given)
+def single_pooling(**given: Any) -> Build:
+    return lambda net: net.layer("Pooling", "out", ["data"], pooling_param=given)
 
 
-def of_simple(kind: str, **given: Any) -> Build:
-    return lambda net: net.layer(kind, "found", ["data"], **given)
+def single_layer(kind: str, **given: Any) -> Build:
+    return lambda net: net.layer(kind, "out", ["data"], **given)
 
 
-def of_eltwise(**given: Any) -> Build:
+def eltwise_of_branches(**given: Any) -> Build:
     def build(net: CaffeNet) -> str:
         branches = [convolution(net, "data", f"branch{index}", 4) for index in range(3)]
-        return net.layer("Eltwise", "found", branches, eltwise_param=given)
+        return net.layer("Eltwise", "out", branches, eltwise_param=given)
 
     return build
 
 
-def of_concat(axis: int) -> Build:
+def concat_with_convolution(axis: int) -> Build:
     def build(net: CaffeNet) -> str:
         return net.layer(
-            "Concat", "found", ["data", convolution(net, "data", "a", 3, pad=[1])], concat_param={"axis": axis}
+            "Concat", "out", ["data", convolution(net, "data", "a", 3, pad=[1])], concat_param={"axis": axis}
         )
 
     return build
 
 
-def of_vector(kind: str, name: str = "found", blobs: int = 0, **given: Any) -> Build:
-    """A layer after an InnerProduct of 10 units, so that it works on vectors."""
+def layer_on_vector(kind: str, name: str = "out", blobs: int = 0, **given: Any) -> Build:
+    """A layer on a vector, the output of an InnerProduct of 10 units."""
 
     def build(net: CaffeNet) -> str:
         product = inner_product(net, "data", "product", 10, 3 * 17 * 19)
@@ -88,44 +88,44 @@ def pre_activation(net: CaffeNet) -> str:
     net.layer("BatchNorm", "bn", [total], blobs=[values(3), positive(3), [1.0]])
     net.layer("Scale", "scale", ["bn"], "bn", [positive(3), values(3)], scale_param={"bias_term": True})
     net.layer("ReLU", "relu", ["bn"], "bn")
-    return net.layer("Eltwise", "found", ["bn", convolution(net, "bn", "b", 3, pad=[1], bias_term=False)])
+    return net.layer("Eltwise", "out", ["bn", convolution(net, "bn", "b", 3, pad=[1], bias_term=False)])
 
 
 def normalised_convolution(net: CaffeNet) -> str:
     convolution(net, "data", "a", 5, bias_term=False)
     net.layer("BatchNorm", "bn", ["a"], "a", [values(5), positive(5), [3.0]], batch_norm_param={"eps": 1e-3})
-    return net.layer("Scale", "found", ["a"], "a", [positive(5)])
+    return net.layer("Scale", "out", ["a"], "a", [positive(5)])
 
 
 def scale_after_relu(net: CaffeNet) -> str:
     net.layer("ReLU", "relu", ["data"])
-    return net.layer("Scale", "found", ["relu"], blobs=[values(3), values(3)], scale_param={"bias_term": True})
+    return net.layer("Scale", "out", ["relu"], blobs=[values(3), values(3)], scale_param={"bias_term": True})
 
 
 def normalize(net: CaffeNet, **given: Any) -> str:
     scale = [positive(1)] if given.get("channel_shared") else [positive(3)]
-    return net.layer("Normalize", "found", ["data"], blobs=scale, norm_param=given)
+    return net.layer("Normalize", "out", ["data"], blobs=scale, norm_param=given)
 
 
 def product_after_pooling(net: CaffeNet) -> str:
     net.layer("Pooling", "pool", ["data"], pooling_param={"pool": 1, "global_pooling": True})
-    return inner_product(net, "pool", "found", 7, 3)
+    return inner_product(net, "pool", "out", 7, 3)
 
 
 def product_of_map_then_relu(net: CaffeNet) -> str:
     inner_product(net, convolution(net, "data", "a", 4), "fc", 8, 4 * 15 * 17)
     net.layer("ReLU", "relu", ["fc"], "fc")
     net.layer("Dropout", "drop", ["fc"], "fc")
-    return inner_product(net, "fc", "found", 5, 8)
+    return inner_product(net, "fc", "out", 5, 8)
 
 
 def product_of_flattened(net: CaffeNet) -> str:
     flat = net.layer("Flatten", "flat", [convolution(net, "data", "a", 4)])
-    return inner_product(net, flat, "found", 6, 4 * 15 * 17)
+    return inner_product(net, flat, "out", 6, 4 * 15 * 17)
 
 
 def inception(net: CaffeNet) -> str:
-    """Branches of different kernels and a pooled one, joined, and joined again."""
+    """Branches with different kernels and a pooled one, concatenated twice."""
     pooled = net.layer("Pooling", "pooled", ["data"], pooling_param={"kernel_size": 3, "stride": 1, "pad": 1})
     branches = [
         convolution(net, "data", "one", 4, kernel_size=[1]),
@@ -136,82 +136,82 @@ def inception(net: CaffeNet) -> str:
     joined = net.layer("Concat", "joined", branches)
     net.layer("ReLU", "relu", [joined], joined)
     again = net.layer("Concat", "again", [joined, convolution(net, joined, "more", 4, 14, pad=[1])])
-    return convolution(net, again, "found", 4, 18)
+    return convolution(net, again, "out", 4, 18)
 
 
 def separable(net: CaffeNet) -> str:
     """A MobileNet block."""
     first = convolution(net, "data", "a", 8, pad=[1], stride=[2])
     net.layer("ReLU", "relu", [first], first)
-    each = convolution(net, first, "each", 8, 8, group=8, pad=[1], bias_term=False)
-    net.layer("ReLU", "relu2", [each], each)
-    return convolution(net, each, "found", 12, 8, kernel_size=[1])
+    depthwise = convolution(net, first, "depthwise", 8, 8, group=8, pad=[1], bias_term=False)
+    net.layer("ReLU", "relu2", [depthwise], depthwise)
+    return convolution(net, depthwise, "out", 12, 8, kernel_size=[1])
 
 
 def relu_with_ceiling(net: CaffeNet) -> str:
-    """ReLU6 in stock layers: two ReLUs and two Powers, in place."""
+    """ReLU6 in standard layers: two ReLUs and two Powers, in place."""
     a = convolution(net, "data", "a", 4)
     for index in range(2):
         net.layer("ReLU", f"relu{index}", [a], a)
         net.layer("Power", f"power{index}", [a], a, power_param={"scale": -1, "shift": 6})
-    return convolution(net, a, "found", 3, 4)
+    return convolution(net, a, "out", 3, 4)
 
 
-def concat_of_vectors(net: CaffeNet) -> str:
-    return net.layer("Concat", "found", [inner_product(net, "data", name, 5, 3 * 17 * 19) for name in ("a", "b")])
+def concat_layer_on_vectors(net: CaffeNet) -> str:
+    return net.layer("Concat", "out", [inner_product(net, "data", name, 5, 3 * 17 * 19) for name in ("a", "b")])
 
 
-def scale_of_vector_after_relu(net: CaffeNet) -> str:
+def scale_layer_on_vector_after_relu(net: CaffeNet) -> str:
     net.layer("ReLU", "relu", [inner_product(net, "data", "product", 10, 3 * 17 * 19)])
     scale = net.layer("Scale", "scale", ["relu"], blobs=[values(10), values(10)], scale_param={"bias_term": True})
-    return inner_product(net, scale, "found", 4, 10)
+    return inner_product(net, scale, "out", 4, 10)
 
 
 def leaky_before_convolution(net: CaffeNet) -> str:
-    return convolution(net, net.layer("ReLU", "r", ["data"], relu_param={"negative_slope": 0.3}), "found", 4)
+    return convolution(net, net.layer("ReLU", "r", ["data"], relu_param={"negative_slope": 0.3}), "out", 4)
 
 
 def average_before_convolution(net: CaffeNet) -> str:
     average = {"pool": 1, "kernel_size": 3, "stride": 2, "pad": 1}
-    return convolution(net, net.layer("Pooling", "p", ["data"], pooling_param=average), "found", 4)
+    return convolution(net, net.layer("Pooling", "p", ["data"], pooling_param=average), "out", 4)
 
 
 def permute_before_convolution(net: CaffeNet) -> str:
-    return convolution(net, net.layer("Permute", "p", ["data"], permute_param={"order": [0, 2, 3, 1]}), "found", 4, 17)
+    return convolution(net, net.layer("Permute", "p", ["data"], permute_param={"order": [0, 2, 3, 1]}), "out", 4, 17)
 
 
-# What an engine that runs several layers as one may get wrong. 16 channels, so that MKL-DNN blocks them.
+# Pitfalls of engines that fuse layers. 16 channels, so that MKL-DNN uses a blocked layout.
 
 
 def relu_beside_another_reader(net: CaffeNet) -> str:
     first = convolution(net, "data", "a", 16, pad=[1])
     relu = net.layer("ReLU", "relu", [first])
-    return net.layer("Eltwise", "found", [relu, first], eltwise_param={"operation": 0})
+    return net.layer("Eltwise", "out", [relu, first], eltwise_param={"operation": 0})
 
 
 def normalisation_beside_another_reader(net: CaffeNet) -> str:
     first = convolution(net, "data", "a", 16, pad=[1])
     net.layer("BatchNorm", "bn", [first], blobs=[values(16), positive(16), [1.0]])
     relu = net.layer("ReLU", "relu", ["bn"])
-    return net.layer("Eltwise", "found", [first, "bn", relu])
+    return net.layer("Eltwise", "out", [first, "bn", relu])
 
 
 def relu_before_a_sum(net: CaffeNet) -> str:
     parts = [convolution(net, "data", name, 16, pad=[1]) for name in ("a", "b")]
     for part in parts:
         net.layer("ReLU", f"relu_{part}", [part], part)
-    return net.layer("Eltwise", "found", parts)
+    return net.layer("Eltwise", "out", parts)
 
 
 def sum_with_what_the_convolution_reads(net: CaffeNet) -> str:
     first = convolution(net, "data", "a", 16, pad=[1])
     net.layer("ReLU", "relu", [first], first)
-    return net.layer("Eltwise", "found", [first, convolution(net, first, "b", 16, 16, pad=[1])])
+    return net.layer("Eltwise", "out", [first, convolution(net, first, "b", 16, 16, pad=[1])])
 
 
 def sum_with_the_image(net: CaffeNet) -> str:
     total = net.layer("Eltwise", "sum", ["data", convolution(net, "data", "a", 3, pad=[1])])
-    return convolution(net, total, "found", 4)
+    return convolution(net, total, "out", 4)
 
 
 def sum_with_what_is_read_later(net: CaffeNet) -> str:
@@ -220,23 +220,23 @@ def sum_with_what_is_read_later(net: CaffeNet) -> str:
     total = net.layer("Eltwise", "sum", [first, second])
     net.layer("ReLU", "relu", [total], total)
     later = convolution(net, total, "d", 16, 16, pad=[1])
-    return net.layer("Eltwise", "found", [later, first])
+    return net.layer("Eltwise", "out", [later, first])
 
 
 def sum_with_another_memory_layout(net: CaffeNet) -> str:
     first = convolution(net, "data", "a", 16, pad=[1])
     other = net.layer("ReLU", "relu", [net.layer("Sigmoid", "sigmoid", [first])])
-    return net.layer("Eltwise", "found", [other, convolution(net, first, "b", 16, 16, pad=[1])])
+    return net.layer("Eltwise", "out", [other, convolution(net, first, "b", 16, 16, pad=[1])])
 
 
 def sum_between_other_widths(net: CaffeNet) -> str:
     narrow = convolution(net, "data", "narrow", 3, pad=[1])
     wide = convolution(net, "data", "wide", 16, pad=[1])
-    return net.layer("Eltwise", "found", [wide, convolution(net, narrow, "b", 16, 3, pad=[1])])
+    return net.layer("Eltwise", "out", [wide, convolution(net, narrow, "b", 16, 3, pad=[1])])
 
 
 def residual_blocks(net: CaffeNet) -> str:
-    """Blocks of a ResNet: one that changes the width, and two that do not."""
+    """ResNet blocks: one that changes the width and two that do not."""
     before = convolution(net, "data", "first", 16, pad=[1])
     net.layer("ReLU", "first_relu", [before], before)
     for index, width in enumerate((32, 32, 32)):
@@ -247,60 +247,60 @@ def residual_blocks(net: CaffeNet) -> str:
         outer = convolution(net, inner, f"outer{index}", width, 16, pad=[1])
         before = net.layer("Eltwise", f"sum{index}", [short, outer])
         net.layer("ReLU", f"sum{index}_relu", [before], before)
-    return net.layer("Pooling", "found", [before], pooling_param={"pool": 1, "global_pooling": True})
+    return net.layer("Pooling", "out", [before], pooling_param={"pool": 1, "global_pooling": True})
 
 
 CASES: dict[str, Build] = {
-    "convolution": of_convolution(),
-    "convolution, stride and pad": of_convolution(stride=[2], pad=[1]),
-    "convolution, rectangular": of_convolution(kernel_h=1, kernel_w=5, stride_h=2, stride_w=1, pad_h=0, pad_w=2),
-    "convolution, grouped": of_convolution(group=3),
-    "convolution, depthwise": of_convolution(3, group=3, pad=[1]),
-    "convolution, no bias": of_convolution(bias_term=False),
-    "convolution, dilated": of_convolution(dilation=[3], pad=[3]),
-    "convolution, dilated in one direction": of_convolution(dilation=[2, 1], pad=[2, 1]),
-    "convolution, dilated with stride": of_convolution(dilation=[2], pad=[2], stride=[2]),
-    "convolution, dilated and grouped": of_convolution(dilation=[2], pad=[2], group=3),
-    "max pooling, rounded up": of_pooling(kernel_size=2, stride=2),
-    "max pooling, padded": of_pooling(kernel_size=3, stride=2, pad=1),
-    "max pooling, last window in the padding": of_pooling(kernel_size=2, stride=3, pad=1),
-    "max pooling, stride 1": of_pooling(kernel_size=3, stride=1, pad=1),
-    "max pooling, rectangular": of_pooling(kernel_h=3, kernel_w=2, stride_h=1, stride_w=2),
-    "max pooling, global": of_pooling(pool=0, global_pooling=True),
-    "average pooling": of_pooling(pool=1, kernel_size=3, stride=2),
-    "average pooling, padded": of_pooling(pool=1, kernel_size=3, stride=2, pad=1),
-    "average pooling, rounded up": of_pooling(pool=1, kernel_size=4, stride=3),
-    "average pooling, rounded up and padded": of_pooling(pool=1, kernel_size=4, stride=3, pad=1),
-    "average pooling, global": of_pooling(pool=1, global_pooling=True),
-    "relu": of_simple("ReLU"),
-    "relu, leaky": of_simple("ReLU", relu_param={"negative_slope": 0.1}),
-    "sigmoid": of_simple("Sigmoid"),
-    "power, linear": of_simple("Power", power_param={"scale": -2, "shift": 0.5}),
-    "power, square": of_simple("Power", power_param={"power": 2, "scale": 0.5, "shift": 1}),
-    "lrn": of_simple("LRN", lrn_param={"local_size": 3, "alpha": 0.5, "beta": 0.75}),
-    "softmax of a map": of_simple("Softmax"),
-    "flatten": of_simple("Flatten"),
-    "reshape to rows": of_simple("Reshape", reshape_param={"shape": {"dim": [0, -1]}}),
-    "reshape to a map": of_simple("Reshape", reshape_param={"shape": {"dim": [0, 19, 17, -1]}}),
-    "permute": of_simple("Permute", permute_param={"order": [0, 2, 3, 1]}),
-    "dropout": lambda net: net.layer("Dropout", "found", [convolution(net, "data", "a", 4)]),
-    "sum": of_eltwise(),
-    "sum, coefficients": of_eltwise(coeff=[1, -0.5, 2]),
-    "product": of_eltwise(operation=0),
-    "maximum": of_eltwise(operation=2),
-    "concat, channels": of_concat(1),
-    "concat, rows": of_concat(2),
-    "softmax of a vector": of_vector("Softmax"),
-    "sigmoid of a vector": of_vector("Sigmoid"),
-    "relu of a vector": of_vector("ReLU"),
-    "concat of vectors": concat_of_vectors,
-    "scale after relu of a vector": scale_of_vector_after_relu,
-    "sigmoid before a convolution": lambda net: convolution(net, net.layer("Sigmoid", "s", ["data"]), "found", 4),
+    "convolution": single_convolution(),
+    "convolution, stride and pad": single_convolution(stride=[2], pad=[1]),
+    "convolution, rectangular": single_convolution(kernel_h=1, kernel_w=5, stride_h=2, stride_w=1, pad_h=0, pad_w=2),
+    "convolution, grouped": single_convolution(group=3),
+    "convolution, depthwise": single_convolution(3, group=3, pad=[1]),
+    "convolution, no bias": single_convolution(bias_term=False),
+    "convolution, dilated": single_convolution(dilation=[3], pad=[3]),
+    "convolution, dilated in one direction": single_convolution(dilation=[2, 1], pad=[2, 1]),
+    "convolution, dilated with stride": single_convolution(dilation=[2], pad=[2], stride=[2]),
+    "convolution, dilated and grouped": single_convolution(dilation=[2], pad=[2], group=3),
+    "max pooling, rounded up": single_pooling(kernel_size=2, stride=2),
+    "max pooling, padded": single_pooling(kernel_size=3, stride=2, pad=1),
+    "max pooling, last window in the padding": single_pooling(kernel_size=2, stride=3, pad=1),
+    "max pooling, stride 1": single_pooling(kernel_size=3, stride=1, pad=1),
+    "max pooling, rectangular": single_pooling(kernel_h=3, kernel_w=2, stride_h=1, stride_w=2),
+    "max pooling, global": single_pooling(pool=0, global_pooling=True),
+    "average pooling": single_pooling(pool=1, kernel_size=3, stride=2),
+    "average pooling, padded": single_pooling(pool=1, kernel_size=3, stride=2, pad=1),
+    "average pooling, rounded up": single_pooling(pool=1, kernel_size=4, stride=3),
+    "average pooling, rounded up and padded": single_pooling(pool=1, kernel_size=4, stride=3, pad=1),
+    "average pooling, global": single_pooling(pool=1, global_pooling=True),
+    "relu": single_layer("ReLU"),
+    "relu, leaky": single_layer("ReLU", relu_param={"negative_slope": 0.1}),
+    "sigmoid": single_layer("Sigmoid"),
+    "power, linear": single_layer("Power", power_param={"scale": -2, "shift": 0.5}),
+    "power, square": single_layer("Power", power_param={"power": 2, "scale": 0.5, "shift": 1}),
+    "lrn": single_layer("LRN", lrn_param={"local_size": 3, "alpha": 0.5, "beta": 0.75}),
+    "softmax of a map": single_layer("Softmax"),
+    "flatten": single_layer("Flatten"),
+    "reshape to rows": single_layer("Reshape", reshape_param={"shape": {"dim": [0, -1]}}),
+    "reshape to a map": single_layer("Reshape", reshape_param={"shape": {"dim": [0, 19, 17, -1]}}),
+    "permute": single_layer("Permute", permute_param={"order": [0, 2, 3, 1]}),
+    "dropout": lambda net: net.layer("Dropout", "out", [convolution(net, "data", "a", 4)]),
+    "sum": eltwise_of_branches(),
+    "sum, coefficients": eltwise_of_branches(coeff=[1, -0.5, 2]),
+    "product": eltwise_of_branches(operation=0),
+    "maximum": eltwise_of_branches(operation=2),
+    "concat, channels": concat_with_convolution(1),
+    "concat, rows": concat_with_convolution(2),
+    "softmax of a vector": layer_on_vector("Softmax"),
+    "sigmoid of a vector": layer_on_vector("Sigmoid"),
+    "relu of a vector": layer_on_vector("ReLU"),
+    "concat of vectors": concat_layer_on_vectors,
+    "scale after relu of a vector": scale_layer_on_vector_after_relu,
+    "sigmoid before a convolution": lambda net: convolution(net, net.layer("Sigmoid", "s", ["data"]), "out", 4),
     "leaky relu before a convolution": leaky_before_convolution,
     "padded average before a convolution": average_before_convolution,
     "permute before a convolution": permute_before_convolution,
-    "scale of a vector": of_vector("Scale", blobs=2, scale_param={"bias_term": True}),
-    "inner product of a map": lambda net: inner_product(net, "data", "found", 9, 3 * 17 * 19),
+    "scale of a vector": layer_on_vector("Scale", blobs=2, scale_param={"bias_term": True}),
+    "inner product of a map": lambda net: inner_product(net, "data", "out", 9, 3 * 17 * 19),
     "inner product after global pooling": product_after_pooling,
     "inner products with relu and dropout": product_of_map_then_relu,
     "inner product of flattened": product_of_flattened,
@@ -325,36 +325,36 @@ CASES: dict[str, Build] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_layer_equals_opencvs(each_engine: Engine, case: str) -> None:
+def test_a_layer_matches_opencv(any_engine: Engine, case: str) -> None:
     net = CaffeNet(3, 17, 19)
     name = CASES[case](net)
     inputs = values(3, 3, 17, 19)
-    (expected,) = outputs(opencv(net.prototxt(), net.caffemodel()), inputs, ["found"])
-    loaded = load_extractor(net.prototxt(), net.caffemodel(), "found", each_engine.name)
-    (found,) = each_engine.forward(file_of(loaded), inputs, batch=4)
+    (expected,) = outputs(opencv(net.prototxt(), net.caffemodel()), inputs, ["out"])
+    loaded = load_extractor(net.prototxt(), net.caffemodel(), "out", any_engine.name)
+    (actual,) = any_engine.forward(file_of(loaded), inputs, batch=4)
     assert name
-    assert found.shape == expected.shape
-    assert distance(found, expected) < 1e-5
+    assert actual.shape == expected.shape
+    assert distance(actual, expected) < 1e-5
 
 
-def test_local_response_has_its_constant(each_engine: Engine) -> None:
-    """OpenCV passes k over, so Caffe's formula is the judge (LRNLayer::CrossChannelForward_cpu)."""
+def test_local_response_normalization_uses_its_constant(any_engine: Engine) -> None:
+    """OpenCV ignores k, so the oracle is Caffe's formula (LRNLayer::CrossChannelForward_cpu)."""
     net = CaffeNet(3, 17, 19)
-    net.layer("LRN", "found", ["data"], lrn_param={"local_size": 3, "alpha": 0.5, "beta": 0.6, "k": 2})
+    net.layer("LRN", "out", ["data"], lrn_param={"local_size": 3, "alpha": 0.5, "beta": 0.6, "k": 2})
     inputs = values(3, 3, 17, 19)
     squares = np.pad(inputs.astype(np.float64) ** 2, ((0, 0), (1, 1), (0, 0), (0, 0)))
     expected = inputs * (2 + 0.5 / 3 * (squares[:, :-2] + squares[:, 1:-1] + squares[:, 2:])) ** -0.6
-    loaded = load_extractor(net.prototxt(), net.caffemodel(), "found", each_engine.name)
-    (found,) = each_engine.forward(file_of(loaded), inputs, batch=4)
-    assert distance(found, expected.astype(np.float32)) < 1e-5
+    loaded = load_extractor(net.prototxt(), net.caffemodel(), "out", any_engine.name)
+    (actual,) = any_engine.forward(file_of(loaded), inputs, batch=4)
+    assert distance(actual, expected.astype(np.float32)) < 1e-5
 
 
-def test_the_tiny_ssd_equals_opencvs(engine: Engine) -> None:
+def test_the_tiny_ssd_matches_opencv(engine: Engine) -> None:
     net = tiny_ssd()
     inputs = RANDOM.uniform(0, 255, (4, 3, 8, 8)).repeat(8, 2).repeat(8, 3).astype(np.float32)
-    # Below, places without any colour have the same score, and rounding decides which of them is suppressed.
-    found = engine.detect(file_of(load_detector(net.prototxt(), net.caffemodel())), inputs, 0.1)
-    for ours, theirs in zip(found, boxes(opencv(net.prototxt(), net.caffemodel()), inputs, 0.1), strict=True):
+    # Below this threshold, colourless places have equal scores, and rounding decides which of them is suppressed.
+    detections = engine.detect(file_of(load_detector(net.prototxt(), net.caffemodel())), inputs, 0.1)
+    for ours, theirs in zip(detections, boxes(opencv(net.prototxt(), net.caffemodel()), inputs, 0.1), strict=True):
         assert len(ours) == len(theirs) > 5
         assert {1, 2} == set(ours[:, 0])
         pixels, relative = matched(ours, theirs, SSD_SIZE, SSD_SIZE)
@@ -363,15 +363,15 @@ def test_the_tiny_ssd_equals_opencvs(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("layer", ["pool", "drop", "hash", "prob", "sum", "depthwise"])
-def test_the_tiny_extractor_equals_opencvs(each_engine: Engine, layer: str) -> None:
+def test_the_tiny_extractor_matches_opencv(any_engine: Engine, layer: str) -> None:
     net = tiny_extractor()
     inputs = RANDOM.uniform(0, 255, (3, 3, EXTRACTOR_SIZE, EXTRACTOR_SIZE)).astype(np.float32)
     (expected,) = outputs(opencv(net.prototxt(), net.caffemodel()), inputs, [layer])
-    loaded = load_extractor(net.prototxt(), net.caffemodel(), layer, each_engine.name)
-    (found,) = each_engine.forward(file_of(loaded), inputs, batch=4)
-    assert distance(found, expected) < 1e-5
+    loaded = load_extractor(net.prototxt(), net.caffemodel(), layer, any_engine.name)
+    (actual,) = any_engine.forward(file_of(loaded), inputs, batch=4)
+    assert distance(actual, expected) < 1e-5
 
 
-def test_bits_are_packed_as_numpy_packs_them(engine: Engine) -> None:
+def test_bits_are_packed_like_numpy(engine: Engine) -> None:
     feature = values(1021)
     assert engine.bits(feature, 0.25) == np.packbits(feature > 0.25).tobytes()

@@ -1,4 +1,4 @@
-"""The two real models give on real images what OpenCV's Caffe importer gives."""
+"""The two real models match OpenCV's Caffe importer on real images."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ Images = list[NDArray[np.uint8]]
 FACES_MEAN, RESNET_MEAN = (104, 177, 123), (104, 117, 123)
 
 
-def test_the_ssds_raw_maps_equal_opencvs(each_engine: Engine, images: Images) -> None:
+def test_the_ssds_raw_maps_match_opencv(any_engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.res10())
     names = list(split(fold(caffe_reader.read(prototxt, weights))).trunk.outputs)
     inputs = blobs(images, 300, FACES_MEAN)
-    loaded = load_detector(prototxt, weights, each_engine.name)
+    loaded = load_detector(prototxt, weights, any_engine.name)
     assert loaded.length == 8892
-    found = each_engine.forward(file_of(loaded), inputs)
+    actual = any_engine.forward(file_of(loaded), inputs)
     expected = outputs(opencv(prototxt, weights), inputs, names)
-    assert len(found) == len(names) == 12
-    far = {name: distance(*both) for name, *both in zip(names, found, expected, strict=True)}
-    assert max(far.values()) < 1e-4, far
+    assert len(actual) == len(names) == 12
+    distances = {name: distance(*both) for name, *both in zip(names, actual, expected, strict=True)}
+    assert max(distances.values()) < 1e-4, distances
 
 
-def test_the_ssds_boxes_equal_opencvs(engine: Engine, images: Images) -> None:
+def test_the_ssds_boxes_match_opencv(engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.res10())
     inputs = blobs(images, 300, FACES_MEAN)
-    found = engine.detect(file_of(load_detector(prototxt, weights)), inputs, 0.01)
+    detections = engine.detect(file_of(load_detector(prototxt, weights)), inputs, 0.01)
     expected = boxes(opencv(prototxt, weights), inputs)
-    assert [len(each) for each in found] == [len(each) for each in expected]
-    assert sum(len(each) for each in found) > len(images)
-    for image, ours, theirs in zip(images, found, expected, strict=True):
+    assert [len(rows) for rows in detections] == [len(rows) for rows in expected]
+    assert sum(len(rows) for rows in detections) > len(images)
+    for image, ours, theirs in zip(images, detections, expected, strict=True):
         pixels, relative = matched(ours, theirs, image.shape[1], image.shape[0])
         assert pixels < 1
         assert relative < 1e-3
         assert list(ours[:, 1]) == sorted(ours[:, 1], reverse=True)
 
 
-def test_the_extractors_features_equal_opencvs(each_engine: Engine, images: Images) -> None:
+def test_the_extractors_features_match_opencv(any_engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.resnet50_thin())
     inputs = blobs(images, 224, RESNET_MEAN)
-    loaded = load_extractor(prototxt, weights, "pool", each_engine.name)
-    (found,) = each_engine.forward(file_of(loaded), inputs)
+    loaded = load_extractor(prototxt, weights, "pool", any_engine.name)
+    (actual,) = any_engine.forward(file_of(loaded), inputs)
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["pool"])
-    assert found.shape == (len(images), 1024)
-    assert distance(found, expected) < 1e-3
+    assert actual.shape == (len(images), 1024)
+    assert distance(actual, expected) < 1e-3
 
 
-def test_the_last_short_batch_gives_what_a_full_one_gives(engine: Engine, images: Images) -> None:
+def test_a_short_last_batch_yields_the_same_features_as_a_full_one(engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.resnet50_thin())
     data = file_of(load_extractor(prototxt, weights, "pool"))
     inputs = blobs(images[:8], 224, RESNET_MEAN)
@@ -62,13 +62,13 @@ def test_the_last_short_batch_gives_what_a_full_one_gives(engine: Engine, images
     np.testing.assert_allclose(short, full[:3], rtol=1e-6, atol=1e-6)
 
 
-def test_the_classifier_at_the_end_equals_opencvs(each_engine: Engine, images: Images) -> None:
+def test_the_final_classifier_matches_opencv(any_engine: Engine, images: Images) -> None:
     prototxt, weights = _read(models.resnet50_thin())
     inputs = blobs(images[:8], 224, RESNET_MEAN)
-    loaded = load_extractor(prototxt, weights, "prob", each_engine.name)
-    (found,) = each_engine.forward(file_of(loaded), inputs)
+    loaded = load_extractor(prototxt, weights, "prob", any_engine.name)
+    (actual,) = any_engine.forward(file_of(loaded), inputs)
     (expected,) = outputs(opencv(prototxt, weights), inputs, ["prob"])
-    assert distance(found, expected) < 1e-3
+    assert distance(actual, expected) < 1e-3
 
 
 def _read(files: models.CaffeFiles) -> tuple[str, bytes]:

@@ -1,8 +1,8 @@
-"""The nets that Featx is made for, layer for layer as their authors published them, with random weights.
+"""The nets that Featx supports, layer for layer as their authors published them, with random weights.
 
-Trained weights of most of them can't be had here, and a comparison of engines needs none: it needs every layer, at its
-real size, with activations of a size that float32 is used to (`ScaledNet`). A net is made anew at each call, in about a
-second for each 100 million weights; nothing is kept.
+Trained weights of most are not available here, and comparing engines does not need them: it needs every layer at its
+real size, with activations of ordinary magnitude for float32 (`ScaledNet`). Every call builds a new net, in about a
+second per 100 million weights; nothing is cached.
 """
 
 from __future__ import annotations

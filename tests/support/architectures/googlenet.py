@@ -1,4 +1,4 @@
-"""GoogLeNet as BVLC's Caffe model has it (Szegedy et al., 2014): Inception modules, and LRN across channels."""
+"""GoogLeNet as in BVLC's Caffe model (Szegedy et al., 2014): Inception modules, and LRN across channels."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MODULES = {
     "5a": (256, 160, 320, 32, 128, 128),
     "5b": (384, 192, 384, 48, 128, 128),
 }
-PIXELS = 1 / 2  # LRN with alpha 0.0001 does nothing on activations of 1
+PIXELS = 1 / 2  # LRN with alpha 0.0001 has no effect on activations of 1
 
 
 def googlenet() -> ScaledNet:
-    """Returns GoogLeNet: input (3, 224, 224); `pool5/7x7_s1` has 1024 units, `prob` 1000."""
+    """GoogLeNet: input (3, 224, 224); `pool5/7x7_s1` has 1024 units, `prob` 1000."""
     net = ScaledNet("GoogleNet", 224)
     blob = net.convolution("conv1/7x7_s2", "data", 64, 7, stride=2, pad=3, relu="conv1/relu_7x7", gain=PIXELS)
     blob = _lrn(net, "pool1/norm1", net.pooling("pool1/3x3_s2", blob, 3, 2))

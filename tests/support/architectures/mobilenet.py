@@ -1,4 +1,4 @@
-"""MobileNet-SSD for PASCAL VOC, chuanqi305's: depthwise convolutions with BatchNorm and Scale, as it is trained."""
+"""MobileNet-SSD for PASCAL VOC, chuanqi305's: depthwise convolutions with BatchNorm and Scale, as trained."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tests.support.architectures.ssd import Source, end
 # Channels and stride of each depthwise-separable pair (Howard et al., "MobileNets", 2017).
 PAIRS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
 EXTRA = {14: (256, 512), 15: (128, 256), 16: (128, 256), 17: (64, 128)}
-# Its input is (pixel - 127.5) / 127.5: about 0.5 apart from 0, which needs no factor of its own.
+# Its input is (pixel - 127.5) / 127.5: about 0.5 away from 0, which needs no extra factor.
 
 
 def mobilenet_ssd() -> ScaledNet:
-    """Returns MobileNet-SSD: input (3, 300, 300), 1917 default boxes."""
+    """MobileNet-SSD: input (3, 300, 300), 1917 default boxes."""
     net = ScaledNet("MobileNet-SSD", 300)
     blob = _step(net, "conv0", "data", 32, 3, 2)
     for index, (channels, stride) in enumerate(PAIRS, 1):

@@ -1,7 +1,7 @@
-"""A Caffe net whose random weights keep activations at one size from the first layer to the last.
+"""A Caffe net whose random weights keep activations at the same magnitude from the first layer to the last.
 
-He et al., "Delving deep into rectifiers" (2015): weights of variance 2/inputs where a ReLU follows, 1/inputs where none
-does. Anything else dies out or overflows within the 16 layers of VGG, and then a comparison of engines says nothing.
+He et al., "Delving deep into rectifiers" (2015): weights of variance 2/inputs before a ReLU, 1/inputs otherwise.
+With anything else activations vanish or overflow within the 16 layers of VGG, and comparing engines says nothing.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Floats = NDArray[np.float32]
 
 
 class ScaledNet(CaffeNet):
-    """A net in the making that knows how many channels each blob has, and fills in weights."""
+    """A net under construction that tracks the channels of every blob and fills in weights."""
 
     def __init__(self, name: str, size: int) -> None:
-        """Begins a net whose input `data` has the shape (1, 3, size, size)."""
+        """Starts a net whose input `data` has the shape (1, 3, size, size)."""
         super().__init__(3, size, size, name=name)
         self._random = np.random.default_rng(size)
         self.channels = {"data": 3}
@@ -41,23 +41,23 @@ class ScaledNet(CaffeNet):
         relu: str = "",
         gain: float = 1.0,
     ) -> str:
-        """Adds a convolution, and a ReLU in place where it is given a name.
+        """Adds a convolution, and an in-place ReLU if named.
 
         Args:
-            name: The layer's name, and its blob's.
-            bottom: What it reads.
-            channels: Channels of its output.
-            kernel: Height and width of a window.
-            stride: Step of the window.
+            name: Name of the layer and its blob.
+            bottom: Input blob.
+            channels: Output channels.
+            kernel: Window height and width.
+            stride: Window step.
             pad: Zeros on each side.
-            group: Groups; as many as channels make it depthwise.
+            group: Groups; as many as channels for a depthwise convolution.
             dilation: Distance between a window's taps.
-            bias: Whether it has one.
-            relu: Name of the ReLU that follows, or nothing.
-            gain: Factor of the weights.
+            bias: Whether to add a bias.
+            relu: Name of the following ReLU, if any.
+            gain: Factor for the weights.
 
         Returns:
-            The blob that it writes.
+            The output blob.
         """
         shape = (channels, self.channels[bottom] // group, kernel, kernel)
         blobs = [self._weights(shape, gain * (math.sqrt(2) if relu else 1))]
@@ -73,7 +73,7 @@ class ScaledNet(CaffeNet):
         return self.relu(relu, name) if relu else name
 
     def product(self, name: str, bottom: str, units: int, inputs: int = 0, *, relu: str = "") -> str:
-        """Adds an InnerProduct over `inputs` numbers (the blob's channels where 0), and a ReLU as above."""
+        """Adds an InnerProduct over `inputs` numbers (the blob's channels if 0), and a ReLU as above."""
         shape = (units, inputs or self.channels[bottom])
         blobs = [self._weights(shape, math.sqrt(2) if relu else 1), self._normal((units,), 0.1)]
         self.layer("InnerProduct", name, [bottom], blobs=blobs, inner_product_param={"num_output": units})
@@ -81,9 +81,9 @@ class ScaledNet(CaffeNet):
         return self.relu(relu, name) if relu else name
 
     def normalised(self, bottom: str, batch_norm: str, scale: str, gain: float = 1.0) -> str:
-        """Adds BatchNorm and Scale in place, whose statistics are those of what He's weights give, roughly."""
+        """Adds in-place BatchNorm and Scale with roughly the statistics that He's weights yield."""
         channels = self.channels[bottom]
-        # Caffe keeps sums over batches, and their number as the third blob.
+        # Caffe stores sums over batches, and the number of batches as the third blob.
         count = np.float32(3)
         mean, variance = self._normal((channels,), 0.3), self._random.uniform(0.7, 1.4, channels).astype(np.float32)
         self.layer("BatchNorm", batch_norm, [bottom], bottom, [mean * count, variance * count, [count]])
@@ -98,7 +98,7 @@ class ScaledNet(CaffeNet):
         return self.layer("ReLU", name, [bottom], bottom)
 
     def pooling(self, name: str, bottom: str, kernel: int, stride: int, *, pad: int = 0, method: str = "MAX") -> str:
-        """Adds a pooling; a kernel of 0 is the whole map."""
+        """Adds a pooling layer; a kernel of 0 covers the whole map."""
         settings: dict[str, Any] = {"pool": method}
         settings |= {"global_pooling": True} if not kernel else {"kernel_size": kernel, "stride": stride}
         if pad:
@@ -107,7 +107,7 @@ class ScaledNet(CaffeNet):
         return self.layer("Pooling", name, [bottom], pooling_param=settings)
 
     def concat(self, name: str, bottoms: list[str]) -> str:
-        """Joins channels."""
+        """Concatenates channels."""
         self.channels[name] = sum(self.channels[bottom] for bottom in bottoms)
         return self.layer("Concat", name, bottoms)
 

@@ -1,4 +1,4 @@
-"""SqueezeNet v1.1 as its authors' Caffe model has it (Iandola et al., 2016): no fully connected layer."""
+"""SqueezeNet v1.1 as in its authors' Caffe model (Iandola et al., 2016): no fully connected layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FIRES = {2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128), 6: (48, 192), 7: 
 
 
 def squeezenet() -> ScaledNet:
-    """Returns SqueezeNet: input (3, 227, 227); `fire9/concat` has 512 maps, `prob` 1000 units."""
+    """SqueezeNet: input (3, 227, 227); `fire9/concat` has 512 maps, `prob` 1000 units."""
     net = ScaledNet("squeezenet_v1.1", 227)
     blob = net.pooling("pool1", net.convolution("conv1", "data", 64, 3, stride=2, relu="relu_conv1", gain=PIXELS), 3, 2)
     for index, (narrow, wide) in FIRES.items():

@@ -1,4 +1,4 @@
-"""SSD's end for any trunk, and SSD300 and SSD512 on VGG16 (Liu et al., "SSD: single shot multibox detector", 2016)."""
+"""SSD heads for any trunk, and SSD300 and SSD512 on VGG16 (Liu et al., "SSD: single shot multibox detector", 2016)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ CLASSES = 21  # PASCAL VOC's 20, and the background
 
 
 class Source(NamedTuple):
-    """A map that has heads.
+    """A feature map with heads.
 
     Attributes:
-        blob: The map.
+        blob: The map's blob.
         smallest: Side of the small default box, in pixels.
-        largest: Side that the second square box lies below, or nothing.
-        ratios: Aspect ratios beside 1, each also turned.
-        step: Pixels from one place to the next, or 0: the input's size over the map's.
+        largest: Upper bound for the side of the second square box, if any.
+        ratios: Aspect ratios besides 1, each also inverted.
+        step: Pixels between places, or 0 for the input size divided by the map size.
     """
 
     blob: str
@@ -29,7 +29,7 @@ class Source(NamedTuple):
 
     @property
     def boxes(self) -> int:
-        """Default boxes of a place."""
+        """Number of default boxes per place."""
         return 1 + bool(self.largest) + 2 * len(self.ratios)
 
 
@@ -40,10 +40,10 @@ def end(net: ScaledNet, sources: list[Source], kernel: int, settings: dict[str, 
         net: The net.
         sources: Maps, from the largest to the smallest.
         kernel: Kernel of the heads' convolutions.
-        settings: What DetectionOutput is told beside its usual settings.
+        settings: Additional settings of DetectionOutput.
     """
     for source in sources:
-        # Little moves, so that boxes lie inside the image; sure scores, so that few of equal ones compete.
+        # Small offsets keep boxes inside the image; confident scores leave few ties.
         for kind, count, gain in (("loc", 4, 0.5), ("conf", CLASSES, 2.0)):
             name = f"{source.blob}_mbox_{kind}"
             net.convolution(name, source.blob, source.boxes * count, kernel, pad=kernel // 2, gain=gain)
@@ -65,7 +65,7 @@ def end(net: ScaledNet, sources: list[Source], kernel: int, settings: dict[str, 
 
 
 def vgg16_ssd300() -> ScaledNet:
-    """Returns SSD300: input (3, 300, 300), 8732 default boxes."""
+    """SSD300: input (3, 300, 300), 8732 default boxes."""
     net = ScaledNet("VGG_VOC0712_SSD_300x300_deploy", 300)
     extra = {6: (256, 512, 3, 2, 1), 7: (128, 256, 3, 2, 1), 8: (128, 256, 3, 1, 0), 9: (128, 256, 3, 1, 0)}
     _trunk(net, extra)
@@ -81,7 +81,7 @@ def vgg16_ssd300() -> ScaledNet:
 
 
 def vgg16_ssd512() -> ScaledNet:
-    """Returns SSD512: input (3, 512, 512), 24564 default boxes."""
+    """SSD512: input (3, 512, 512), 24564 default boxes."""
     net = ScaledNet("VGG_VOC0712_SSD_512x512_deploy", 512)
     extra = {6: (256, 512, 3, 2, 1), **dict.fromkeys((7, 8, 9), (128, 256, 3, 2, 1)), 10: (128, 256, 4, 1, 1)}
     _trunk(net, extra)
@@ -101,11 +101,11 @@ def _voc(threshold: float) -> dict[str, object]:
 
 
 def _trunk(net: ScaledNet, extra: dict[int, tuple[int, int, int, int, int]]) -> None:
-    """Adds VGG16 with its fully connected layers as convolutions, the first dilated, and the maps behind it.
+    """Adds VGG16 with its fully connected layers as convolutions, the first dilated, and the maps after it.
 
     Args:
         net: The net.
-        extra: For each stage after the fifth: channels of two convolutions; the second's kernel, stride and pad.
+        extra: For each stage after the fifth: channels of two convolutions, and the second's kernel, stride and pad.
     """
     blob = net.convolution("fc6", stages(net, (3, 1, 1)), 1024, 3, pad=6, dilation=6, relu="relu6")
     blob = net.convolution("fc7", blob, 1024, 1, relu="relu7")
@@ -113,14 +113,14 @@ def _trunk(net: ScaledNet, extra: dict[int, tuple[int, int, int, int, int]]) -> 
         blob = net.convolution(f"conv{stage}_1", blob, narrow, 1, relu=f"conv{stage}_1_relu")
         name = f"conv{stage}_2"
         blob = net.convolution(name, blob, wide, kernel, stride=stride, pad=pad, relu=f"{name}_relu")
-    # Scale 20 for 512 channels is an activation of about 1, which is what the other maps have.
+    # Scale 20 for 512 channels yields activations of about 1, as in the other maps.
     scale = {"across_spatial": False, "channel_shared": False}
     net.layer("Normalize", "conv4_3_norm", ["conv4_3"], blobs=[[20.0] * 512], norm_param=scale)
     net.channels["conv4_3_norm"] = 512
 
 
 def _default_boxes(net: ScaledNet, source: Source) -> None:
-    # OpenCV insists on some that Caffe has defaults for.
+    # OpenCV requires some that have defaults in Caffe.
     settings: dict[str, object] = {
         "min_size": [source.smallest],
         "aspect_ratio": list(source.ratios),

@@ -1,4 +1,4 @@
-"""VGG16 (Simonyan and Zisserman, 2014) as its authors' Caffe model has it, and DeepBit's use of it."""
+"""VGG16 (Simonyan and Zisserman, 2014) as in its authors' Caffe model, and its use in DeepBit."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from google.protobuf import text_format
 from tests.support.architectures.scaled import ScaledNet
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-# Pixels are about 64 apart from the mean: behind the first layer activations are about 1.
+# Pixels are about 64 away from the mean; activations after the first layer are about 1.
 PIXELS = 1 / 64
 
 
 def stages(net: ScaledNet, last_pool: tuple[int, int, int] = (2, 2, 0)) -> str:
-    """Adds conv1_1 to pool5, the last pooling with a kernel, stride and padding of its own; returns pool5."""
+    """Adds conv1_1 to pool5, with a given kernel, stride and padding for the last pooling; returns pool5."""
     blob = "data"
     for stage, (channels, count) in enumerate(STAGES, 1):
         for index in range(1, count + 1):
@@ -27,7 +27,7 @@ def stages(net: ScaledNet, last_pool: tuple[int, int, int] = (2, 2, 0)) -> str:
 
 
 def vgg16() -> ScaledNet:
-    """Returns VGG16: input (3, 224, 224), 138 million weights; `fc7` has 4096 units, `prob` 1000."""
+    """VGG16: input (3, 224, 224), 138 million weights; `fc7` has 4096 units, `prob` 1000."""
     net = ScaledNet("VGG_ILSVRC_16_layers", 224)
     blob = net.product("fc6", stages(net), 4096, 512 * 7 * 7, relu="relu6")
     net.layer("Dropout", "drop6", [blob], blob)
@@ -38,10 +38,10 @@ def vgg16() -> ScaledNet:
 
 
 def deepbit() -> ScaledNet:
-    """Returns DeepBit's deploy32 in one dialect: VGG16 whose last layers are `fc8_kevin`, 32 units, and `relu8_kevin`.
+    """DeepBit's deploy32 in one dialect: VGG16 whose last layers are `fc8_kevin`, 32 units, and `relu8_kevin`.
 
     Lin et al., "Learning compact binary descriptors with unsupervised deep neural networks" (CVPR 2016);
-    `mixed_dialects` writes its prototxt as they published it.
+    `mixed_dialects` yields its prototxt as published.
     """
     net = ScaledNet("DeepBit32", 224)
     blob = net.product("fc6", stages(net), 4096, 512 * 7 * 7, relu="relu6")
@@ -52,12 +52,12 @@ def deepbit() -> ScaledNet:
 
 
 def mixed_dialects(net: ScaledNet) -> str:
-    """Returns a net's prototxt with V1 `layers`, but for the last layer, which is a V2 `layer`."""
+    """A net's prototxt with V1 `layers` except for the last, which is a V2 `layer`."""
     names = {new: old for old, new in V1_TYPES.items()}
-    first, *others, last = net.message.layer
+    first, *middle, last = net.message.layer
     mixed = caffe_pb2.NetParameter(name=net.message.name, input=["data"])
     mixed.input_dim.extend([10, *first.input_param.shape[0].dim[1:]])
-    for layer in others:
+    for layer in middle:
         old = mixed.layers.add(name=layer.name, type=names[layer.type], bottom=layer.bottom, top=layer.top)
         for field, value in layer.ListFields():
             if field.name.endswith("_param"):

@@ -1,1 +1,1 @@
-"""Real servers on loopback for sources and outputs: HDFS and HBase, each one process."""
+"""Real servers on loopback for sources and outputs: HDFS and HBase, one process each."""

@@ -1,4 +1,4 @@
-"""A real HBase: master, region server and ZooKeeper in one process, and a client in a JVM of the tests' own."""
+"""A real HBase: master, region server and ZooKeeper in one process, and a client in a separate JVM."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ALWAYS: dict[str, Any] = {
 
 
 def properties(settings: Mapping[str, Any]) -> str:
-    """Returns the properties of a server whose master, region server and ZooKeeper are one process on one disk."""
+    """The properties of a server whose master, region server and ZooKeeper share one process and one disk."""
     return "".join(PROPERTY.format(name=name, value=value) for name, value in (ALWAYS | dict(settings)).items())
 
 
@@ -58,17 +58,17 @@ class HBase:
             "hbase.zookeeper.property.dataDir": f"{folder}/zookeeper",
             "hbase.zookeeper.quorum": "127.0.0.1",
             "zookeeper.session.timeout.localHBaseCluster": 1000 * session_seconds,
-            "hbase.zookeeper.property.tickTime": 50 * session_seconds,  # sessions are of 20 ticks at the most
+            "hbase.zookeeper.property.tickTime": 50 * session_seconds,  # sessions last 20 ticks at most
             "hbase.regionserver.port": self.region_port,
             "hbase.master.ipc.address": "127.0.0.1",
             "hbase.regionserver.ipc.address": "127.0.0.1",
             "hbase.master.hostname": "localhost",
             "hbase.regionserver.hostname": "localhost",
-            **(kdc.settings_of_hbase() if kdc else {}),
+            **(kdc.hbase_settings() if kdc else {}),
         }
         self._kdc = kdc
         (folder / "conf").mkdir(exist_ok=True)
-        for name in ("hbase-site.xml", "core-site.xml"):  # where Hadoop looks whether there is Kerberos
+        for name in ("hbase-site.xml", "core-site.xml"):  # Hadoop reads whether Kerberos is enabled here
             (folder / "conf" / name).write_text(SITE.format(properties=properties(settings)))
         command = ["java", "-Xmx768m", *FLAGS, *([kdc.option] if kdc else []), "-cp", class_path(folder / "conf")]
         command += ["org.apache.hadoop.hbase.master.HMaster", "start"]
@@ -81,20 +81,20 @@ class HBase:
 
     @property
     def client(self) -> Client:
-        """Returns a client, made when it is first wanted."""
+        """A client, created on first use."""
         if self._client is None:
             self._client = Client(self.quorum, self._kdc)
         return self._client
 
     def close(self) -> None:
-        """Ends client and server."""
+        """Stops client and server."""
         if self._client is not None:
             self._client.close()
         self.server.kill()
 
 
 class Client:
-    """Makes tables and fills them."""
+    """Creates tables and fills them."""
 
     def __init__(self, quorum: str, kdc: Kdc | None = None) -> None:
         self._ending = ExitStack()
@@ -104,13 +104,13 @@ class Client:
         conf = self._hbase.HBaseConfiguration.create()
         conf.set("hbase.zookeeper.quorum", quorum)
         if kdc is not None:
-            for name, value in kdc.settings_of_hbase().items():
+            for name, value in kdc.hbase_settings().items():
                 conf.set(name, value)
             kdc.login(self._gateway, conf, SERVICES["hbase"])
         self._connection = self._hbase.client.ConnectionFactory.createConnection(conf)
 
     def create(self, table: str, splits: Sequence[bytes] = ()) -> None:
-        """Makes a table with one column family, which has a region more than there are splits."""
+        """Creates a table with one column family, which has one more region than splits."""
         family = self._hbase.client.ColumnFamilyDescriptorBuilder.of(FAMILY)
         builder = self._hbase.client.TableDescriptorBuilder.newBuilder(self._name(table))
         rows = self._gateway.new_array(self._gateway.jvm.byte, len(splits), 1)
@@ -120,7 +120,7 @@ class Client:
         admin.createTable(builder.setColumnFamily(family).build(), rows if splits else None)
 
     def put(self, table: str, cells: Mapping[bytes, bytes], time: int | None = None) -> None:
-        """Stores images by row, with a timestamp in milliseconds if one is given."""
+        """Stores images by row, with a timestamp in milliseconds if given."""
         puts = self._jvm.java.util.ArrayList()
         for row, data in cells.items():
             put = self._hbase.client.Put(bytearray(row))
@@ -130,16 +130,16 @@ class Client:
         self._connection.getTable(self._name(table)).put(puts)
 
     def flush(self, table: str) -> None:
-        """Writes what is in memory to files, so that regions have a size and data outlives a kill."""
+        """Flushes memory to files, so that regions have a size and data survives a kill."""
         self._connection.getAdmin().flush(self._name(table))
 
     def scanned(self, table: str) -> int:
-        """Returns how many rows a scan of the whole table finds; cells stay in the client's JVM."""
+        """The number of rows in a scan of the whole table; cells stay in the client's JVM."""
         scan = self._hbase.client.Scan().setCacheBlocks(False).setMaxResultSize(4 << 20)
         scanner = self._connection.getTable(self._name(table)).getScanner(scan)
         rows = 0
-        while found := len(scanner.next(1000)):
-            rows += found
+        while count := len(scanner.next(1000)):
+            rows += count
         scanner.close()
         return rows
 
@@ -152,7 +152,7 @@ class Client:
         self._connection.getAdmin().split(self._name(table), bytearray(row))
 
     def close(self) -> None:
-        """Ends the client's JVM."""
+        """Stops the client's JVM."""
         self._ending.close()
 
     def _name(self, table: str) -> Any:
@@ -161,13 +161,13 @@ class Client:
 
 @contextmanager
 def running(folder: Path, session_seconds: int = 10, kdc: Kdc | None = None) -> Iterator[HBase]:
-    """Starts HBase with its data below a folder, and kills it: nothing is worth keeping.
+    """Runs HBase until the block ends, then kills it: its data is disposable.
 
     Args:
-        folder: For its data.
-        session_seconds: How long its servers may be deaf before they end themselves; and how long one that was killed
-            is believed to live when it is started again.
-        kdc: Secures it.
+        folder: Its data directory.
+        session_seconds: How long its servers may be unresponsive before they exit, and how long a killed server is
+            considered alive after a restart.
+        kdc: Secures the server with Kerberos, if given.
     """
     started = HBase(folder, session_seconds, kdc)
     try:

@@ -1,4 +1,4 @@
-"""Servers that run in a JVM: their jars, and a process that is started, killed and started again."""
+"""Servers that run in a JVM: their jars, and a process that can be killed and restarted."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ PATIENCE = 90.0
 
 
 def class_path(*folders: Path) -> str:
-    """Returns the class path of a server: folders of its own, the executors' jars, and Spark's."""
+    """A server's class path: its own folders, the executors' jars, and Spark's."""
     return ":".join([*(str(folder) for folder in folders), f"{jars()}/*", f"{SPARK}/*"])
 
 
 def test_jars() -> Path:
-    """Returns the folder of jars that only tests need, fetched by Maven the first time."""
+    """The folder of jars that only tests need, downloaded by Maven on first use."""
     folder = cache_folder() / "servers" / hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -40,24 +40,24 @@ def test_jars() -> Path:
     return folder
 
 
-test_jars.__test__ = False  # type: ignore[attr-defined]  # its name is no test's
+test_jars.__test__ = False  # type: ignore[attr-defined]  # not a test, despite its name
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns ports of loopback that nobody listens on."""
+    """Unused ports on loopback."""
     sockets = [socket.socket() for _ in range(count)]
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
     finally:
-        for each in sockets:
-            each.close()
+        for one in sockets:
+            one.close()
 
 
 @contextmanager
 def gateway(*options: str) -> Iterator[JavaGateway]:
-    """Starts a JVM that has Hadoop's and HBase's clients, and ends it."""
+    """Runs a JVM with Hadoop's and HBase's clients until the block ends."""
     (py4j,) = SPARK.glob("py4j-*.jar")
     port = launch_gateway(jarpath=str(py4j), classpath=class_path(), javaopts=["-Xmx512m", *options], die_on_exit=True)
     started = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
@@ -68,22 +68,22 @@ def gateway(*options: str) -> Iterator[JavaGateway]:
 
 
 class Server:
-    """A process that can be killed as a power cut would, and started again with the data that it has."""
+    """A process that can be killed, as by a power failure, and restarted on its existing data."""
 
     def __init__(self, command: list[str], folder: Path, is_ready: Callable[[], bool]) -> None:
-        """Starts it, and waits until it serves.
+        """Starts the server and waits until it is ready.
 
         Args:
-            command: The program.
-            folder: Where it runs and keeps its log.
-            is_ready: Whether it serves; asked again and again.
+            command: The server's command line.
+            folder: Working directory, which also contains its log.
+            is_ready: Whether the server is ready; polled during startup.
         """
         self._command, self._folder, self._is_ready = command, folder, is_ready
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
-        """Starts the process, and waits until it serves."""
+        """Starts the process and waits until it is ready."""
         log = self._folder / "server.log"
         with log.open("ab") as stream:
             self._process = subprocess.Popen(self._command, stdout=stream, stderr=subprocess.STDOUT, cwd=self._folder)
@@ -95,12 +95,12 @@ class Server:
             time.sleep(0.1)
 
     def kill(self) -> None:
-        """Kills the process, if it runs."""
+        """Kills the process if it is running."""
         self.send(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
 
     def send(self, number: signal.Signals) -> None:
-        """Sends a signal: SIGSTOP and SIGCONT make it deaf for a while, as a network that is cut does."""
+        """Sends a signal. SIGSTOP, then SIGCONT, makes the server unresponsive for a while, like a network outage."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)

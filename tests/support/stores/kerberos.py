@@ -1,4 +1,4 @@
-"""A real Kerberos: Apache Kerby's key distribution centre, and one keytab of everybody's keys."""
+"""A real Kerberos: Apache Kerby's key distribution centre, and one keytab with all keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from py4j.java_gateway import JavaGateway
 from tests.support.stores.java import Server, class_path, free_ports, test_jars
 
 REALM = "EXAMPLE.COM"
-RUN = f"features@{REALM}"  # who runs are
+RUN = f"features@{REALM}"  # the principal of runs
 SERVICES = {name: f"{name}/localhost@{REALM}" for name in ("hdfs", "hbase", "HTTP")}
 PROPERTIES = """org.name=EXAMPLE
 org.domain=COM
@@ -28,7 +28,7 @@ debug=false
 
 
 class Kdc:
-    """A running centre."""
+    """A running key distribution centre."""
 
     def __init__(self, folder: Path) -> None:
         (self._port,) = free_ports(1)
@@ -45,26 +45,26 @@ class Kdc:
 
     @property
     def option(self) -> str:
-        """What tells a JVM where the centre is."""
+        """The JVM option that points to the KDC."""
         return f"-Djava.security.krb5.conf={self.krb5_conf}"
 
-    def settings_of_hbase(self) -> dict[str, str]:
-        """Returns what servers and clients of a secured HBase are told."""
+    def hbase_settings(self) -> dict[str, str]:
+        """Settings for servers and clients of a secured HBase."""
         settings = {"hadoop.security.authentication": "kerberos", "hbase.security.authentication": "kerberos"}
         for server in ("master", "regionserver"):
             settings[f"hbase.{server}.kerberos.principal"] = SERVICES["hbase"]
             settings[f"hbase.{server}.keytab.file"] = str(self.keytab)
         return settings
 
-    def settings_of_hdfs(self) -> dict[str, str]:
-        """Returns what servers and clients of a secured HDFS are told."""
+    def hdfs_settings(self) -> dict[str, str]:
+        """Settings for servers and clients of a secured HDFS."""
         settings = {
             "hadoop.security.authentication": "kerberos",
             "dfs.block.access.token.enable": "true",
             "dfs.data.transfer.protection": "authentication",
             "dfs.web.authentication.kerberos.principal": SERVICES["HTTP"],
             "dfs.web.authentication.kerberos.keytab": str(self.keytab),
-            # A DataNode wants ports below 1024 or certificates of its web pages, which nobody looks at here.
+            # A DataNode requires ports below 1024 or TLS for its web pages, which are not used here.
             "ignore.secure.ports.for.testing": "true",
         }
         for server in ("namenode", "datanode"):
@@ -73,13 +73,13 @@ class Kdc:
         return settings
 
     def secret(self, folder: Path) -> None:
-        """Writes what a Secret holds of a run's login."""
+        """Writes the Secret for a run's login: keytab and krb5.conf."""
         folder.mkdir(parents=True)
         for path in (self.krb5_conf, self.keytab):
             (folder / path.name).write_bytes(path.read_bytes())
 
     def login(self, started: JavaGateway, conf: Any, principal: str) -> None:
-        """Makes a client's JVM somebody."""
+        """Logs a client's JVM in."""
         conf.set("hadoop.security.authentication", "kerberos")
         users: Any = started.jvm.org.apache.hadoop.security.UserGroupInformation
         users.setConfiguration(conf)
@@ -88,7 +88,7 @@ class Kdc:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Kdc]:
-    """Starts the centre, and kills it."""
+    """Runs a KDC until the block ends, then kills it."""
     started = Kdc(folder)
     try:
         yield started

@@ -1,4 +1,4 @@
-"""What operator and driver share is written in `featx_api.contract` alone; files that repeat it agree with it."""
+"""Values shared by operator and driver are defined in `featx_api.contract` alone; files that repeat them agree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = [*(ROOT / "operator").rglob("*.py"), *(ROOT / "jobimage/featx_job").rg
 CONSTANTS = {name: value for name, value in vars(contract).items() if name.isupper() and isinstance(value, str | int)}
 SETTINGS = {f"FEATX_{name.upper()}" for name in Settings.__dataclass_fields__}
 SCRIPTED_DRIVER = "tests/e2e/operator/scripted_driver/featx_job/__main__.py"
-# Distinctive enough to be searched for inside of longer strings.
+# Distinctive enough to be searched for inside longer strings.
 DISTINCTIVE = [
     value
     for value in CONSTANTS.values()
@@ -36,14 +36,14 @@ def literals(source: str) -> Iterator[str | int]:
         if isinstance(node, ast.Dict):
             left_out.update(key for key in node.keys if key)
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In):
-            left_out.add(node.left)  # a word that a message is searched for
+            left_out.add(node.left)  # a word that messages are searched for
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and node not in left_out and isinstance(node.value, str | int):
             yield node.value
 
 
 def repeated(source: str) -> list[str | int]:
-    """Returns the literals of a module that the contract has a name for."""
+    """The literals of a module that are named in the contract."""
     values = set(CONSTANTS.values()) - {contract.TEMPORARY_FOLDER}
     return [
         literal
@@ -63,14 +63,14 @@ def test_a_repeated_value_is_found(literal: str) -> None:
     assert repeated(f"def spelled(folder):\n    return {literal}\n")
 
 
-def test_every_constant_has_a_sentence_of_its_own() -> None:
+def test_every_constant_is_documented_by_a_sentence() -> None:
     lines = Path(contract.__file__).read_text().splitlines()
     for name in CONSTANTS:
         (number,) = [number for number, line in enumerate(lines) if line.startswith(f"{name}: Final")]
         assert re.match(r"#: [A-Z].*\.$", lines[number - 1]), name
 
 
-def test_the_images_create_the_contract_s_user_and_folders() -> None:
+def test_the_images_create_the_contracts_user_and_folders() -> None:
     for path in ("Dockerfile", "tests/e2e/operator/scripted_driver/Dockerfile"):
         text = (ROOT / path).read_text()
         users = re.findall(r"--uid (\d+)|USER (\d+):(\d+)|chown (\d+):(\d+)", text)
@@ -81,13 +81,13 @@ def test_the_images_create_the_contract_s_user_and_folders() -> None:
     assert f"mkdir -p {contract.WORK_FOLDER} " in dockerfile
 
 
-def test_the_executor_s_script_reads_the_contract_s_variables_and_role() -> None:
+def test_the_executor_script_reads_the_contracts_variables_and_role() -> None:
     script = (ROOT / "jobimage/executor.sh").read_text()
     assert set(re.findall(r"FEATX_\w+", script)) == {contract.FEATX_JARS}
     assert f"!= {contract.EXECUTOR} ]" in script
 
 
-def test_the_charts_run_as_the_contract_s_user_and_set_the_operator_s_settings_only() -> None:
+def test_the_charts_run_as_the_contracts_user_and_set_only_known_operator_settings() -> None:
     texts = [path.read_text() for path in (ROOT / "charts").rglob("*.yaml")]
     assert {number for text in texts for number in re.findall(r"runAs(?:User|Group): (\d+)", text)} == {
         str(contract.USER)
@@ -95,7 +95,7 @@ def test_the_charts_run_as_the_contract_s_user_and_set_the_operator_s_settings_o
     assert {name for text in texts for name in re.findall(r"name: (FEATX_\w+)", text)} <= SETTINGS
 
 
-def test_drivers_may_do_what_reporting_progress_needs() -> None:
+def test_drivers_are_allowed_to_report_progress() -> None:
     text = (ROOT / "charts/featx/templates/job-access.yaml").read_text()
     rules: list[dict[str, Any]] = yaml.safe_load(re.search(r"rules:\n((?:  .*\n)+)", text)[1])  # type: ignore[index]
     assert any("pods" in rule["resources"] and "patch" in rule["verbs"] for rule in rules)

@@ -1,4 +1,4 @@
-"""The CRD in the tree is the one that the models generate, and every field of it is bounded."""
+"""The committed CRD is generated from the models, and every field is bounded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def nodes(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[st
 BOUNDED = [(path, node) for path, node in nodes(resource_schema()) if path.startswith((".spec", ".status"))]
 
 
-def test_the_files_in_the_tree_are_what_the_models_generate() -> None:
+def test_the_committed_files_are_up_to_date_with_the_models() -> None:
     assert CRD_FILE.read_text() == render(), "run `make generate`"
     assert CHART_FILE.read_text() == render(), "run `make generate`"
 
@@ -65,7 +65,7 @@ def test_every_field_of_the_spec_is_described() -> None:
     assert [path for path, node in fields if not node.get("description")] == []
 
 
-def test_an_old_name_is_refused_by_a_rule_that_names_the_new_one() -> None:
+def test_an_old_field_name_is_refused_with_the_new_one() -> None:
     stated = {rule["message"]: rule["rule"] for _, node in BOUNDED for rule in node.get("x-kubernetes-validations", [])}
     assert {message: rule for message, rule in stated.items() if "was renamed" in message} == {
         "spec.execution.shardPictures was renamed: use spec.execution.shardImages": "!has(self.shardPictures)",
@@ -74,7 +74,7 @@ def test_an_old_name_is_refused_by_a_rule_that_names_the_new_one() -> None:
     }
 
 
-def test_the_printed_columns_are_the_ones_that_people_watch() -> None:
+def test_the_printed_columns_are_the_most_useful_ones() -> None:
     (version,) = yaml.safe_load(CRD_FILE.read_text())["spec"]["versions"]
     shown = [column["name"] for column in version["additionalPrinterColumns"] if not column.get("priority")]
     assert shown == ["Succeeded", "Reason", "Progress", "Executors", "Age"]

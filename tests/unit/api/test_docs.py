@@ -1,4 +1,4 @@
-"""The reference in the tree is the one that the models generate, and leaves no field out."""
+"""The committed reference is generated from the models and omits no field."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def rows(section: str) -> dict[str, list[str]]:
     return {cells[0].strip("`"): [cell.strip() for cell in cells[1:]] for cells in lines}
 
 
-def test_the_reference_in_the_tree_is_what_the_models_generate() -> None:
+def test_the_committed_reference_is_up_to_date_with_the_models() -> None:
     assert REFERENCE.read_text() == docs.resource(), "run `make generate`"
 
 
@@ -35,7 +35,7 @@ def test_every_field_is_described() -> None:
     assert [line for line in table if line.endswith("|  |")] == []
 
 
-def test_an_old_name_stands_only_among_the_renamed() -> None:
+def test_old_names_appear_only_in_the_list_of_renamed_fields() -> None:
     fields, renamed = docs.resource().split("\n## Renamed\n")
     for old in ("shardPictures", "pictureMean", "pictures"):
         assert old not in fields

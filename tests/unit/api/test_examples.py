@@ -1,4 +1,4 @@
-"""Every example is a resource that the API takes."""
+"""Every example is a valid resource."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yam
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.name for path in EXAMPLES])
-def test_an_example_is_a_resource_that_the_api_takes(path: Path) -> None:
+def test_every_example_is_accepted_by_the_api(path: Path) -> None:
     body = yaml.safe_load(path.read_text())
     assert (body["apiVersion"], body["kind"]) == ("featx.dev/v1alpha1", "FeatureExtraction")
     FeatureExtractionSpec.model_validate(body["spec"])

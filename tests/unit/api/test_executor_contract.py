@@ -1,6 +1,6 @@
 """The executor contract in Python: schemas are up to date, and golden files are exactly what models read and write.
 
-Java's side of the same golden files: jobimage/java/src/test/java, GoldenFiles.
+The Java tests of the same golden files: jobimage/java/src/test/java, GoldenFiles.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ GOLDEN = sorted((CONTRACT / "golden").iterdir())
 JAVA = ROOT / "jobimage/java/src/main/java"
 
 
-# Documents that Java never gets, or in which a field may be absent: such a field can't be missed when it is misnamed.
+# Documents that Java never receives, or with optional fields, whose absence would hide a misspelling.
 OPTIONAL = {"columns": {("features",), ("quarantine",)}}
-OPEN = {("ranges",)}  # maps by names of layers
+OPEN = {("ranges",)}  # maps keyed by layer name
 
 
 def document(path: Path) -> Any:
-    """Returns a golden file's JSON."""
+    """A golden file's JSON."""
     return json.loads(path.read_text())
 
 
-def test_the_schemas_are_generated() -> None:
+def test_the_committed_schemas_are_up_to_date() -> None:
     assert {path.name: path.read_text() for path in CONTRACT.glob("*.schema.json")} == schemas()
 
 
@@ -42,7 +42,7 @@ def test_every_document_has_a_golden_file() -> None:
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name)
-def test_a_golden_file_is_what_its_model_reads_and_writes(path: Path) -> None:
+def test_a_golden_file_survives_a_round_trip_through_its_model(path: Path) -> None:
     name = path.name.split(".")[0]
     model = DOCUMENTS[name].validate_json(path.read_bytes(), strict=True)
     assert json.loads(model.to_json()) == document(path)
@@ -50,11 +50,11 @@ def test_a_golden_file_is_what_its_model_reads_and_writes(path: Path) -> None:
 
 
 def paths(node: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """Returns the paths of all fields of a document."""
-    found = []
+    """The paths of all fields of a document."""
+    result = []
     for key, value in node.items() if isinstance(node, dict) else ():
-        found += [(*path, key), *paths(value, (*path, key))]
-    return found
+        result += [(*path, key), *paths(value, (*path, key))]
+    return result
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name)
@@ -78,29 +78,29 @@ def test_golden_columns_and_names_are_the_ones_in_use() -> None:
 
 
 @pytest.mark.parametrize("text", ['{"index": "7"}', "[]", "", '{"index": 7}'])
-def test_what_is_no_result_of_a_shard_is_refused(text: str) -> None:
+def test_a_document_that_is_not_a_shard_result_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         ShardResult.from_json(text)
 
 
-def test_settings_can_t_be_changed() -> None:
+def test_settings_are_immutable() -> None:
     settings = TaskSettings.from_json((CONTRACT / "golden/task-settings.json").read_text())
     with pytest.raises(ValidationError, match="frozen"):
         settings.max_pixels = 1  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("name", [name for name in vars(executor_contract) if name.endswith("_CLASS")])
-def test_a_class_that_the_driver_names_is_java_s(name: str) -> None:
+def test_every_java_class_named_by_the_driver_exists(name: str) -> None:
     assert (JAVA / (getattr(executor_contract, name).replace(".", "/") + ".java")).is_file()
 
 
 @pytest.mark.parametrize("name", [name for name in vars(executor_contract) if re.search("_(SETTING|PROPERTY)$", name)])
-def test_a_setting_that_the_driver_passes_is_read_by_java_and_spelled_once_in_python(name: str) -> None:
+def test_every_setting_passed_by_the_driver_is_read_by_java_and_spelled_once_in_python(name: str) -> None:
     literal = f'"{getattr(executor_contract, name)}"'
     assert any(literal in path.read_text() for path in JAVA.rglob("*.java"))
     job = [path for path in (ROOT / "jobimage/featx_job").rglob("*.py") if literal.strip('"') in path.read_text()]
     assert not job
 
 
-def test_the_executor_s_script_starts_the_contract_s_class() -> None:
+def test_the_executor_script_starts_the_contracts_class() -> None:
     assert f"  {executor_contract.EXECUTOR_CLASS} \\\n" in (ROOT / "jobimage/executor.sh").read_text()

@@ -1,4 +1,4 @@
-"""The registry is complete: whatever code reports is in it, it holds nothing else, and what is generated is current."""
+"""The registry contains exactly the classes and reasons that code reports, and generated files are up to date."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REPORTERS = {"RunFailure", "AttemptFailure", "Failure"}
 
 
 def python_trees() -> Iterator[tuple[Path, ast.Module]]:
-    """Yields the product's Python, without the registry."""
+    """Yields the product's Python modules, except the registry."""
     for root in ("crds", "operator", "jobimage"):
         for path in sorted(Path(root).rglob("*.py")):
             if path != REGISTRY:
@@ -32,7 +32,7 @@ def python_trees() -> Iterator[tuple[Path, ast.Module]]:
 
 
 def members(tree: ast.AST, enum: str) -> Iterator[str]:
-    """Yields the members of an enum that code refers to, except where it only compares with them."""
+    """Yields the members of an enum that code refers to, except in comparisons."""
     if isinstance(tree, ast.Compare):
         return
     if isinstance(tree, ast.Attribute) and isinstance(tree.value, ast.Name) and tree.value.id == enum:
@@ -42,12 +42,12 @@ def members(tree: ast.AST, enum: str) -> Iterator[str]:
 
 
 def used(enum: str) -> set[str]:
-    """Returns the members that Python or Java reports."""
-    found = {name for _, tree in python_trees() for name in members(tree, enum)} - {"named"}
+    """The members reported by Python or Java."""
+    names = {name for _, tree in python_trees() for name in members(tree, enum)} - {"named"}
     for path in JAVA.rglob("*.java"):
         if path not in GENERATED:
-            found |= set(re.findall(rf"(?<![=!]= )\b{enum}\.([A-Z][A-Z0-9_]*)\b", path.read_text()))
-    return found
+            names |= set(re.findall(rf"(?<![=!]= )\b{enum}\.([A-Z][A-Z0-9_]*)\b", path.read_text()))
+    return names
 
 
 def test_code_reports_every_class_of_the_registry_and_no_other() -> None:
@@ -64,26 +64,26 @@ def test_no_class_is_spelled_out_where_it_is_reported() -> None:
         for path, tree in python_trees()
         for call in ast.walk(tree)
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in REPORTERS
-        for value in [*call.args[:1], *(each.value for each in call.keywords if each.arg in ("class_", "class", None))]
+        for value in [*call.args[:1], *(word.value for word in call.keywords if word.arg in ("class_", "class", None))]
         if any(isinstance(part, ast.Constant | ast.JoinedStr) for part in ast.walk(value))
     ]
     assert spelled == []
 
 
 @pytest.mark.parametrize("path", GENERATED, ids=str)
-def test_what_is_generated_from_the_registry_is_current(path: Path) -> None:
+def test_files_generated_from_the_registry_are_up_to_date(path: Path) -> None:
     assert path.read_text() == GENERATED[path](), "run `make generate`"
 
 
 @pytest.mark.parametrize("class_", FailureClass)
-def test_every_class_is_a_valid_reason_of_a_condition(class_: FailureClass) -> None:
+def test_every_class_is_a_valid_condition_reason(class_: FailureClass) -> None:
     (rule,) = [part.pattern for part in Condition.model_fields["reason"].metadata if hasattr(part, "pattern")]
     assert re.search(rule, class_)
     assert class_.name == re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", class_).upper()
 
 
 @pytest.mark.parametrize("one", [*FailureClass, *QuarantineReason])
-def test_advice_is_a_sentence_and_the_fields_that_it_names_exist(one: FailureClass | QuarantineReason) -> None:
+def test_advice_is_a_sentence_and_names_existing_fields(one: FailureClass | QuarantineReason) -> None:
     assert one.advice.endswith(".")
     for field in re.findall(r"`((?:spec|status)(?:\.\w+)+)`", one.advice):
         node = resource_schema()

@@ -1,4 +1,4 @@
-"""The models refuse what the API server refuses, in words that name the field."""
+"""The models refuse what the API server refuses, with messages that name the field."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_a_complete_resource_survives_a_round_trip() -> None:
 
 
 @pytest.mark.parametrize("bad", BAD, ids=[bad.id for bad in BAD])
-def test_a_bad_resource_is_refused_by_name_of_the_field(bad: Bad) -> None:
+def test_a_bad_resource_is_refused_naming_the_field(bad: Bad) -> None:
     with pytest.raises(ValidationError) as refusal:
         FeatureExtraction.model_validate(changed(bad.path, bad.value))
     assert bad.names in str(refusal.value)

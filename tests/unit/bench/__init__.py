@@ -1,1 +1,1 @@
-"""Tests of what the benches compute."""
+"""Tests of the benchmarks' calculations."""

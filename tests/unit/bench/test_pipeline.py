@@ -1,4 +1,4 @@
-"""What the bench makes of its measurements."""
+"""How the pipeline benchmark evaluates its measurements."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.bench.pipeline import measured
 from tests.bench.pipeline.measured import RowFailed, Sample
 
 
-def test_processor_time_is_read_off_between_samples() -> None:
+def test_cpu_time_is_interpolated_between_samples() -> None:
     samples = [Sample(0, 0, 10), Sample(1, 2, 10), Sample(3, 4, 10)]
     assert [measured.at(samples, moment) for moment in (0, 0.5, 1, 2, 3, 9)] == [0, 1, 2, 3, 4, 4]
 
 
-def test_the_same_features_have_cosine_1_and_those_of_another_layer_none() -> None:
+def test_equal_features_have_cosine_1_and_those_of_another_layer_0() -> None:
     features = {"a": np.array([1, 2], np.float32), "b": np.array([0, 3], np.float32)}
     assert measured.cosine(features, features) == pytest.approx(1)
     assert measured.cosine(features, {"a": np.array([1], np.float32)}) == 0
@@ -46,17 +46,17 @@ for index in range(3):
 """
 
 
-def test_speed_is_counted_from_the_first_file_on(tmp_path: Path) -> None:
+def test_speed_is_measured_from_the_first_file(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"key": list(range(30))}), tmp_path / "rows")
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "table"), str(tmp_path / "rows")]
-    found = run(command, tmp_path)
-    assert found.images == 90
-    assert 20 < found.steady < 1.1 * 30 / 0.3
-    assert found.cpu == pytest.approx(0.01, rel=0.3)
-    assert 5 < found.peak < 500
+    result = run(command, tmp_path)
+    assert result.images == 90
+    assert 20 < result.steady < 1.1 * 30 / 0.3
+    assert result.cpu == pytest.approx(0.01, rel=0.3)
+    assert 5 < result.peak < 500
 
 
-def test_a_program_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_program_reports_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(RowFailed, match="ValueError: no such net"):
         run([sys.executable, "-c", "raise ValueError('no such net')"], tmp_path)

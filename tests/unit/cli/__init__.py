@@ -1,1 +1,1 @@
-"""The command line, without a run."""
+"""The command line, tested without runs."""

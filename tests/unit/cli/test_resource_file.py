@@ -1,4 +1,4 @@
-"""A file that can't be run is refused in lines that name the field, without a traceback."""
+"""Invalid resource files are refused in lines that name the field, without a traceback."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_file_that_is_not_yaml_is_reported_with_the_line(tmp_path: Path) -> No
         resource_file.read(path)
 
 
-def test_each_bad_field_is_a_line_with_its_value(tmp_path: Path) -> None:
+def test_each_bad_field_is_reported_in_a_line_with_its_value(tmp_path: Path) -> None:
     bad = changed("spec.detector.scoreThreshold", 7)
     bad["spec"]["extractor"]["layr"] = "pool"
     with pytest.raises(CommandError) as refusal:
@@ -47,6 +47,6 @@ def test_each_bad_field_is_a_line_with_its_value(tmp_path: Path) -> None:
     assert any("spec.extractor.layr" in line for line in lines)
 
 
-def test_a_missing_file_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_reported_in_one_line_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "/no/such/file.yaml"]) == 2
     assert capsys.readouterr().err == "error: /no/such/file.yaml: No such file or directory\n"

@@ -1,4 +1,4 @@
-"""The terminal is for Featx's own output; what libraries print goes to a file."""
+"""The terminal shows only Featx's own output; library output goes to a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from featx_cli.terminal import redirected_to
 
 
-def test_what_others_print_is_in_the_log_and_ours_on_the_terminal(
+def test_library_output_goes_to_the_log_and_ours_to_the_terminal(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     log = tmp_path / "logs" / "run.log"
@@ -20,11 +20,11 @@ def test_what_others_print_is_in_the_log_and_ours_on_the_terminal(
         terminal.write("ours\n")
     os.write(2, b"after\n")
     assert sorted(log.read_text().split()) == ["jvm", "native", "warning"]
-    seen = capfd.readouterr()
-    assert (seen.out, seen.err) == ("ours\n", "after\n")
+    shown = capfd.readouterr()
+    assert (shown.out, shown.err) == ("ours\n", "after\n")
 
 
-def test_the_terminal_is_given_back_when_the_block_fails(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_terminal_is_restored_when_the_block_fails(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="x"), redirected_to(tmp_path / "log"):
         raise ValueError("x")
     os.write(1, b"back\n")

@@ -1,4 +1,4 @@
-"""The cache of binaries is right only if its keys change whenever a build would."""
+"""The cache of binaries is correct only if its keys change whenever a build would."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ COREDNS = next(module for module in binaries.MODULES if module.folder == "coredn
 
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the Go modules, to be changed freely."""
+    """A copy of the Go modules that tests may modify."""
     copy = tmp_path / "go"
     shutil.copytree(binaries.SOURCES, copy)
     monkeypatch.setattr(binaries, "SOURCES", copy)
     return copy
 
 
-def test_the_version_is_the_one_that_go_mod_pins(sources: Path) -> None:
+def test_the_version_is_the_one_pinned_in_go_mod(sources: Path) -> None:
     go_mod = sources / "coredns" / "go.mod"
     go_mod.write_text(
         go_mod.read_text().replace("github.com/coredns/coredns v1.12.4", "github.com/coredns/coredns v9.8.7")
@@ -54,7 +54,7 @@ def test_kubernetes_reports_the_version_that_it_was_built_from() -> None:
     assert f"k8s.io/component-base/version.gitMinor={version.split('.')[1]}" in flags
 
 
-def test_without_go_the_way_out_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_go_the_error_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ClusterError, match="install it and put `go` on PATH"):

@@ -1,4 +1,4 @@
-"""Whose cluster is used follows from the environment alone, and what a user left out is said in one line."""
+"""The cluster is chosen from the environment alone, and a missing setting is reported in one line."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from examples.cluster.local import LocalCluster
 BUILD = Build("localhost/featx/job:dev", Path("Dockerfile"), Path())
 
 
-def test_a_kubeconfig_of_the_users_comes_first() -> None:
+def test_the_users_kubeconfig_comes_first() -> None:
     cluster = choice.choose({"KUBECONFIG": "/home/me/config"})
     assert isinstance(cluster, choice.GivenCluster)
     assert cluster.environment() == {"KUBECONFIG": "/home/me/config"}
     assert cluster.command(["kubectl", "version"]) == ["kubectl", "version"]
 
 
-def test_a_client_inside_of_our_own_cluster_still_means_that_one() -> None:
+def test_a_client_inside_our_own_cluster_still_selects_that_cluster() -> None:
     assert isinstance(choice.choose({"KUBECONFIG": str(paths.ADMIN_KUBECONFIG)}), LocalCluster)
 
 
-def test_without_docker_and_kind_the_node_is_our_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_docker_and_kind_our_own_node_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert isinstance(choice.choose({}), LocalCluster)
 
 
-def test_with_docker_running_and_kind_installed_it_is_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_with_docker_running_and_kind_installed_kind_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for program in ("docker", "kind"):
         (tmp_path / program).write_text("#!/bin/sh\nexit 0\n")
         (tmp_path / program).chmod(0o755)
@@ -46,7 +46,7 @@ def test_a_docker_client_without_an_engine_does_not_count(monkeypatch: pytest.Mo
     assert isinstance(choice.choose({}), LocalCluster)
 
 
-def test_a_given_cluster_without_a_place_for_images_says_what_to_set() -> None:
+def test_a_given_cluster_without_a_registry_says_what_to_set() -> None:
     with pytest.raises(ClusterError, match=r"set FEATX_IMAGE_PREFIX, for example .*or unset KUBECONFIG"):
         choice.choose({"KUBECONFIG": "/home/me/config"}).load([BUILD])
 
@@ -58,5 +58,5 @@ def test_a_given_cluster_without_a_place_for_images_says_what_to_set() -> None:
         ("localhost/seaweedfs:4.48", "registry.example.com/team/seaweedfs:4.48-17"),
     ],
 )
-def test_pushed_images_get_a_new_label_each_time(tag: str, name: str) -> None:
+def test_pushed_images_get_a_new_tag_each_time(tag: str, name: str) -> None:
     assert choice.pushed_name("registry.example.com/team", tag, 17) == name

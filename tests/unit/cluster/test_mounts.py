@@ -1,4 +1,4 @@
-"""What the kernel writes about mounts is read right, or `down` would leave some."""
+"""Mounts are parsed correctly from the kernel's list, or `down` would leave some behind."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ MOUNTINFO = r"""
 """.strip()
 
 
-def test_mount_points_are_listed_in_the_order_of_mounting() -> None:
+def test_mount_points_are_listed_in_mount_order() -> None:
     assert mounts.parse(MOUNTINFO)[:2] == [Path("/"), Path("/run/featx/cluster/network-namespace")]
 
 
-def test_escaped_characters_are_read_as_the_path_has_them() -> None:
+def test_escaped_characters_are_decoded() -> None:
     assert mounts.parse(MOUNTINFO)[2] == Path("/mnt/with space\\and\ttab")
 
 
-def test_a_folder_beside_with_the_same_beginning_is_not_below() -> None:
+def test_a_sibling_folder_with_the_same_prefix_is_not_below() -> None:
     assert mounts.below([Path("/pro")]) == []
     assert Path("/proc") in mounts.below([Path("/proc")])

@@ -1,4 +1,4 @@
-"""A pid file must never lead to a process that is not the one that was started."""
+"""A pid file must never lead to a process other than the one that was started."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from examples.cluster import paths, processes
 
 @pytest.fixture
 def sleeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
-    """A running process that a pid file names as the program `sleeper`."""
+    """A running process recorded in a pid file as `sleeper`."""
     monkeypatch.setattr(paths, "PIDS", tmp_path)
     with subprocess.Popen(["sleep", "60"]) as process:
         record(process.pid, processes.start_time(process.pid))
@@ -27,12 +27,12 @@ def record(pid: int, started: int | None) -> None:
     (paths.PIDS / "sleeper.json").write_text(json.dumps({"pid": pid, "started": started}))
 
 
-def test_a_process_that_runs_is_found(sleeper: subprocess.Popen[bytes]) -> None:
+def test_a_running_process_is_found(sleeper: subprocess.Popen[bytes]) -> None:
     assert processes.running("sleeper") == sleeper.pid
     assert processes.recorded() == ["sleeper"]
 
 
-def test_a_pid_that_went_to_another_process_is_not_ours(sleeper: subprocess.Popen[bytes]) -> None:
+def test_a_pid_reused_by_another_process_is_not_ours(sleeper: subprocess.Popen[bytes]) -> None:
     started = processes.start_time(sleeper.pid)
     assert started is not None
     record(sleeper.pid, started - 1)
@@ -42,7 +42,7 @@ def test_a_pid_that_went_to_another_process_is_not_ours(sleeper: subprocess.Pope
     assert processes.recorded() == []
 
 
-def test_a_process_that_only_waits_to_be_reaped_does_not_run(sleeper: subprocess.Popen[bytes]) -> None:
+def test_a_zombie_process_is_not_running(sleeper: subprocess.Popen[bytes]) -> None:
     sleeper.kill()
     os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)
     assert processes.running("sleeper") is None
@@ -53,7 +53,7 @@ def test_a_torn_pid_file_names_no_process(sleeper: subprocess.Popen[bytes]) -> N
     assert processes.running("sleeper") is None
 
 
-def test_stop_ends_a_process_that_ignores_being_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_kills_a_process_that_ignores_sigterm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "PIDS", tmp_path)
     script = "trap '' TERM; echo ready; while :; do read -t 1 _ <> <(:); done"
     with subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE) as process:

@@ -1,4 +1,4 @@
-"""The settings files say what the rest of the package relies on."""
+"""The settings files contain what the rest of the package relies on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 from examples.cluster import certificates, cgroups, network, node, paths, runtime, s3_store
 
 
-def test_containerd_keeps_everything_below_our_folders() -> None:
+def test_containerd_stores_everything_below_our_folders() -> None:
     settings = tomllib.loads(runtime.containerd_settings(Path("/cni/net"), Path("/cni/bin")))
     cri = settings["plugins"]["io.containerd.grpc.v1.cri"]
     assert settings["root"] == str(paths.containerd_root())
@@ -21,23 +21,23 @@ def test_containerd_keeps_everything_below_our_folders() -> None:
     assert cri["cni"] == {"bin_dir": "/cni/bin", "conf_dir": "/cni/net"}
 
 
-def test_the_cache_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_folder_follows_xdg_cache_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert paths.containerd_root() == tmp_path / "featx" / "kubernetes" / "containerd"
 
 
-def test_pods_run_below_the_group_that_down_removes() -> None:
+def test_pods_run_in_the_cgroup_that_down_removes() -> None:
     assert node.kubelet_configuration()["cgroupRoot"] == f"/{cgroups.NAME}"
 
 
-def test_the_kubeconfigs_lead_to_the_node() -> None:
+def test_the_kubeconfigs_point_to_the_node() -> None:
     init, cluster = certificates.kubeadm_configuration()
     assert init["localAPIEndpoint"] == {"advertiseAddress": network.NODE_ADDRESS, "bindPort": 6443}
     assert f"https://{network.NODE_ADDRESS}:6443" == certificates.SERVER
     assert cluster["certificatesDir"] == str(paths.PKI)
 
 
-def test_settings_that_say_the_same_are_not_written_again(tmp_path: Path) -> None:
+def test_unchanged_settings_are_not_rewritten(tmp_path: Path) -> None:
     path = paths.write_settings(tmp_path / "a" / "file", "text")
     before = path.stat().st_mtime_ns
     paths.write_settings(path, "text")

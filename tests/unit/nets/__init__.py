@@ -1,1 +1,1 @@
-"""Reading and preparing nets, without an engine."""
+"""Reading and preparing nets, tested without an engine."""

@@ -205,7 +205,7 @@ REFUSED: dict[str, tuple[Callable[[], tuple[str, bytes]], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_used_is_refused_in_one_line(case: str) -> None:
+def test_unusable_files_are_refused_in_one_line(case: str) -> None:
     files, expected = REFUSED[case]
     with pytest.raises(ModelError, match=expected) as refused:
         caffe_reader.read(*files())

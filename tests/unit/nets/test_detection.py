@@ -25,7 +25,7 @@ def layer(net: CaffeNet, name: str) -> caffe_pb2.LayerParameter:
 def test_the_net_ends_at_its_heads() -> None:
     detector = of(tiny_ssd())
     assert detector.trunk.outputs == ("norm_loc", "wide_loc", "norm_conf", "wide_conf")
-    kinds = {type(each.operation) for each in detector.trunk.layers}
+    kinds = {type(layer.operation) for layer in detector.trunk.layers}
     assert kinds == {operations.Convolution, operations.Relu, operations.Normalize, operations.Pooling}
     assert detector.priors.shape == (160, 4)
     assert detector.priors.dtype == np.float32
@@ -83,15 +83,15 @@ def _other_variances(net: CaffeNet) -> None:
 
 
 def _corners(net: CaffeNet) -> None:
-    layer(net, "found").detection_output_param.code_type = caffe_pb2.PriorBoxParameter.CORNER
+    layer(net, "detection_out").detection_output_param.code_type = caffe_pb2.PriorBoxParameter.CORNER
 
 
 def _box_per_class(net: CaffeNet) -> None:
-    layer(net, "found").detection_output_param.share_location = False
+    layer(net, "detection_out").detection_output_param.share_location = False
 
 
 def _two_inputs(net: CaffeNet) -> None:
-    del layer(net, "found").bottom[2]
+    del layer(net, "detection_out").bottom[2]
 
 
 def _sizes_without_pairs(net: CaffeNet) -> None:
@@ -108,7 +108,7 @@ def _softmax_over_all(net: CaffeNet) -> None:
 
 
 def _background_beyond(net: CaffeNet) -> None:
-    layer(net, "found").detection_output_param.background_label_id = 3
+    layer(net, "detection_out").detection_output_param.background_label_id = 3
 
 
 def _negative_size(net: CaffeNet) -> None:
@@ -124,7 +124,7 @@ def _two_variances(net: CaffeNet) -> None:
     [
         (_softmax_over_boxes, r"layer conf_softmax: the softmax of \(160, 3\) along axis 1 is not over 3 classes"),
         (_softmax_over_all, r"layer conf_softmax: the softmax of \(480,\) along axis 1 is not over 3 classes"),
-        (_background_beyond, "layer found: background_label_id 3 is not one of 3 classes"),
+        (_background_beyond, "layer detection_out: background_label_id 3 is not one of 3 classes"),
         (_negative_size, "layer norm_prior: PriorBox needs sizes and aspect ratios above 0"),
         (_two_variances, "layer norm_prior: PriorBox needs 1 or 4 variances, not 2"),
         (_lacks_a_head, "heads do not match"),

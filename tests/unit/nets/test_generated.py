@@ -1,4 +1,4 @@
-"""What `make generate` writes from caffe.proto is what is committed."""
+"""The committed code is what `make generate` writes from caffe.proto."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOLDER = Path(caffe.__file__).parent
 
 
 @pytest.mark.parametrize("name", ["caffe_pb2.py", "caffe_pb2.pyi"])
-def test_generated_code_is_what_the_schema_gives(tmp_path: Path, name: str) -> None:
+def test_generated_code_is_up_to_date_with_the_schema(tmp_path: Path, name: str) -> None:
     options = [f"--python_out={tmp_path}", f"--mypy_out={tmp_path}", f"-I{FOLDER}", str(FOLDER / "caffe.proto")]
     path = {"PATH": str(Path(sys.executable).parent)}
     subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *options], check=True, env=path)

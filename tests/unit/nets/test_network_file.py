@@ -35,7 +35,7 @@ def test_the_same_net_gives_the_same_bytes() -> None:
     assert first == second
 
 
-def test_another_weight_gives_other_bytes() -> None:
+def test_a_different_weight_gives_different_bytes() -> None:
     net, other = tiny_extractor(), tiny_extractor()
     other.message.layer[1].blobs[0].data[0] += 1
     assert file_of(load_extractor(net.prototxt(), net.caffemodel(), "pool")) != (

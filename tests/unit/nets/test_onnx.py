@@ -38,11 +38,11 @@ class Model:
         self.constants: list[TensorProto] = []
         self.last = "image"
 
-    def __call__(self, kind: str, *others: Any, reads: list[str] | None = None, **settings: Any) -> str:
-        names = [other if isinstance(other, str) else self._constant(other) for other in others]
+    def __call__(self, kind: str, *inputs: Any, reads: list[str] | None = None, **settings: Any) -> str:
+        names = [value if isinstance(value, str) else self._constant(value) for value in inputs]
         output = f"{kind}_{len(self.nodes)}"
-        inputs = [self.last, *names] if reads is None else [*reads, *names]
-        self.nodes.append(helper.make_node(kind, inputs, [output], **settings))
+        read = [self.last, *names] if reads is None else [*reads, *names]
+        self.nodes.append(helper.make_node(kind, read, [output], **settings))
         self.last = output
         return output
 
@@ -67,7 +67,7 @@ def computed(data: bytes, image: Floats) -> Floats:
 
 
 def check(model: Model) -> Network:
-    """Check that the net computes what the model computes, also when folded; return it as it was read."""
+    """Check that the net computes what the model computes, folded or not; return it unfolded."""
     inputs = numbers(2, CHANNELS, SIZE, SIZE)
     expected = computed(model.data(), inputs)
     network = onnx_reader.read(model.data())
@@ -121,7 +121,7 @@ def test_maxima_with_padding_after_only() -> None:
     check(model)
 
 
-def test_a_net_as_pytorch_exports_it() -> None:
+def test_a_net_exported_by_pytorch() -> None:
     model = Model()
     convolution(model, CHANNELS, 8, pads=[1, 1, 1, 1])
     model("BatchNormalization", numbers(8), numbers(8), numbers(8), np.abs(numbers(8)), epsilon=1e-3)
@@ -145,7 +145,7 @@ def test_a_net_as_pytorch_exports_it() -> None:
     ]
 
 
-def test_a_net_as_tensorflow_exports_it() -> None:
+def test_a_net_exported_by_tensorflow() -> None:
     """Channels last at the input, a shape assembled from parts, a mean over axes, a product and a shift."""
     model = Model(("batch", SIZE, SIZE, CHANNELS))
     model("Transpose", perm=[0, 3, 1, 2])
@@ -164,8 +164,8 @@ def test_a_net_as_tensorflow_exports_it() -> None:
     expected = computed(model.data(), image)
     network = fold(onnx_reader.read(model.data()))
     assert network.input_shape == (CHANNELS, SIZE, SIZE)
-    found = computed(to_onnx(network), np.ascontiguousarray(image.transpose(0, 3, 1, 2)))
-    np.testing.assert_allclose(found, expected, 1e-4, 1e-4)
+    actual = computed(to_onnx(network), np.ascontiguousarray(image.transpose(0, 3, 1, 2)))
+    np.testing.assert_allclose(actual, expected, 1e-4, 1e-4)
 
 
 @pytest.mark.parametrize(

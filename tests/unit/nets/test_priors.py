@@ -32,7 +32,7 @@ def layers(draw: st.DrawFn) -> PriorBox:
 
 
 @given(layers(), st.integers(1, 4), st.integers(1, 4))
-def test_boxes_equal_those_of_caffe_s_loops(layer: PriorBox, height: int, width: int) -> None:
+def test_boxes_match_caffes_loops(layer: PriorBox, height: int, width: int) -> None:
     boxes = prior_boxes(layer, height, width, 300, 200)
     assert boxes.shape == (height * width * boxes_per_location(layer), 4)
     np.testing.assert_allclose(boxes, loops(layer, height, width), rtol=1e-5, atol=1e-5)

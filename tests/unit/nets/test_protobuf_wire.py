@@ -35,7 +35,7 @@ def test_fields_are_read_as_the_library_wrote_them(numbers: list[float], name: s
 
 
 @given(st.binary(max_size=100))
-def test_arbitrary_bytes_are_fields_or_refused(data: bytes) -> None:
+def test_arbitrary_bytes_are_parsed_or_refused(data: bytes) -> None:
     try:
         fields = list(protobuf_wire.fields(memoryview(data)))
     except ValueError:
@@ -43,11 +43,11 @@ def test_arbitrary_bytes_are_fields_or_refused(data: bytes) -> None:
     assert b"".join(bytes(field.whole) for field in fields) == data
 
 
-def test_weights_are_views_of_the_file_packed_or_not() -> None:
+def test_weights_are_views_of_the_file_whether_packed_or_not() -> None:
     values = np.arange(6, dtype="<f4")
     packed = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2, 3]), data=values.tolist()).SerializeToString()
     plain = caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2, 3])).SerializeToString()
-    plain += b"".join(b"\x2d" + value.tobytes() for value in values)  # field 5, four bytes each
+    plain += b"".join(b"\x2d" + value.tobytes() for value in values)  # field 5, four bytes per value
     for blob in (packed, plain):
         layer = b"".join(protobuf_wire.field(7, (blob,))) + caffe_pb2.LayerParameter(name="conv").SerializeToString()
         weights = blobs.read_caffemodel(b"".join(protobuf_wire.field(100, (layer,))))
@@ -69,7 +69,7 @@ def test_a_truncated_caffemodel_is_refused() -> None:
             blobs.read_caffemodel(whole[:end])
 
 
-def test_an_onnx_model_is_written_with_the_bytes_that_the_library_would_write() -> None:
+def test_an_onnx_model_has_the_bytes_that_the_library_would_write() -> None:
     net = CaffeNet(3, 8, 8)
     net.layer(
         "InnerProduct",

@@ -71,14 +71,14 @@ def test_the_nets_own_outputs_come_first_among_those_that_are_with_all_outputs()
 
 
 def test_values_that_are_only_passed_on_share_one_range() -> None:
-    seen = ObservedRanges((-9, 9), ((-2, 2), (0, 1), (-3, 4), (-1, 4), (-1, 5)))
-    ranges = value_ranges(joined(), seen)
+    observed = ObservedRanges((-9, 9), ((-2, 2), (0, 1), (-3, 4), (-1, 4), (-1, 5)))
+    ranges = value_ranges(joined(), observed)
     assert {ranges[name] for name in ("left", "right", "pooled", "both")} == {(-3, 5)}
     assert ranges["data"] == (-9, 9)
     assert ranges["last"] == (-2, 2)
 
 
-def test_a_net_in_integers_is_close_to_itself_in_floats() -> None:
+def test_an_int8_net_is_close_to_its_float_version() -> None:
     network, images = joined(), numbers(2, 3, 6, 6)
     plain = run(with_all_outputs(network), images)
     outputs = tuple((float(value.min()), float(value.max())) for value in plain)

@@ -1,4 +1,4 @@
-"""Sizes are rounded as Caffe rounds them, and settings that no net can have are refused before an engine sees them."""
+"""Sizes are rounded like in Caffe, and impossible settings are refused before an engine sees them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def shape_of(net: CaffeNet) -> tuple[int, ...]:
 
 
 def pooled(high: int, wide: int, **pooling: object) -> tuple[int, ...]:
-    """The shape after pooling a map; the caffemodel that is read along has one layer, without weights."""
+    """The shape after pooling a map; the caffemodel read along with it has one layer, without weights."""
     net = CaffeNet(3, high, wide)
     net.layer("Pooling", "pool", ["data"], pooling_param=pooling)
     return shape_of(net)
 
 
 @given(st.integers(1, 20), st.integers(1, 6), st.integers(1, 6), st.integers(0, 5))
-def test_pooling_windows_cover_the_map_and_none_lies_outside(size: int, kernel: int, stride: int, pad: int) -> None:
-    """Windows are laid one by one, until the padded map is covered; the last must begin before the map's end."""
+def test_pooling_windows_cover_the_map_and_none_starts_outside(size: int, kernel: int, stride: int, pad: int) -> None:
+    """Windows are placed one by one until the padded map is covered; the last must start inside the map."""
     starts = [-pad]
     while starts[-1] + kernel < size + pad:
         starts.append(starts[-1] + stride)
@@ -44,7 +44,7 @@ def test_pooling_windows_cover_the_map_and_none_lies_outside(size: int, kernel: 
     elif len(inside) < len(starts) and not pad:
         with pytest.raises(ModelError, match="last window lies outside the map"):
             pooled(size, size, **given_settings)
-    elif kernel - 2 * pad - size < stride:  # else Caffe itself counts less than one window
+    elif kernel - 2 * pad - size < stride:  # otherwise Caffe itself counts less than one window
         assert pooled(size, size, **given_settings) == (3, len(inside), len(inside))
 
 
@@ -54,7 +54,7 @@ def test_pooling_can_round_down() -> None:
 
 
 def test_padding_on_one_axis_cuts_windows_on_both() -> None:
-    """PoolingLayer::Reshape asks for `pad_h_ || pad_w_`; OpenCV keeps five rows here, the last of them empty."""
+    """PoolingLayer::Reshape checks `pad_h_ || pad_w_`; OpenCV keeps five rows here, the last of them empty."""
     one_axis = {"kernel_h": 2, "kernel_w": 3, "stride_h": 4, "stride_w": 2, "pad_h": 0, "pad_w": 1}
     assert pooled(16, 16, **one_axis) == (3, 4, 9)
 
@@ -82,14 +82,14 @@ def test_padding_on_one_axis_cuts_windows_on_both() -> None:
         ("ReLU", {"relu_param": {"negative_slope": "Infinity"}}, "slope is not a finite number"),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused(kind: str, given_settings: dict[str, Any], expected: str) -> None:
+def test_an_impossible_setting_is_refused(kind: str, given_settings: dict[str, Any], expected: str) -> None:
     net = CaffeNet(3, 8, 8)
     net.layer(kind, "bad", ["data"], **given_settings)
     with pytest.raises(ModelError, match=f"layer bad: .*{expected}"):
         shape_of(net)
 
 
-def test_a_batch_of_one_in_a_reshape_is_the_files_own() -> None:
+def test_a_reshape_to_a_batch_of_one_keeps_the_batch() -> None:
     net = CaffeNet(3, 8, 8)
     net.layer("Reshape", "rows", ["data"], reshape_param={"shape": {"dim": [1, -1, 8]}})
     assert shape_of(net) == (24, 8)
@@ -107,12 +107,12 @@ def test_axes_may_be_counted_from_the_end() -> None:
     assert shape_of(net) == (6, 8, 8)
 
 
-def test_an_input_that_no_memory_holds_is_refused() -> None:
+def test_an_input_too_large_for_memory_is_refused() -> None:
     with pytest.raises(ModelError, match=r"input 'data' would have the shape .* more than 268,435,456 values"):
         pooled(8, 2**31 - 1, kernel_size=2)
 
 
-def test_weights_that_are_no_numbers_are_refused() -> None:
+def test_weights_that_are_not_finite_are_refused() -> None:
     net = tiny_extractor()
     net.message.layer[1].blobs[0].data[5] = float("nan")
     with pytest.raises(ModelError, match="layer first: weight is not a finite number"):
@@ -140,7 +140,7 @@ def load_feature(text: str) -> PreparedNet:
 
 @settings(max_examples=250, deadline=None)
 @given(st.data())
-def test_a_wrong_number_in_a_prototxt_gives_a_model_or_one_line(data: st.DataObject) -> None:
+def test_a_wrong_number_in_a_prototxt_yields_a_model_or_a_one_line_error(data: st.DataObject) -> None:
     """Never a traceback, and never gigabytes on the driver."""
     text, load = data.draw(
         st.sampled_from([(tiny_ssd().prototxt(), load_ssd), (tiny_extractor().prototxt(), load_feature)])

@@ -35,8 +35,8 @@ def some_bits(rows: int) -> np.ndarray:  # type: ignore[type-arg]
 @pytest.mark.parametrize("threshold", [0, 3, 8, 40])
 def test_every_pair_under_the_threshold_is_in_one_group(threshold: int) -> None:
     bits = some_bits(200)
-    found = groups(Table([f"{row:03}" for row in range(200)], None, bits, None), "bits", threshold)
-    together = {frozenset((a.key, b.key)) for group in found for a in group for b in group if a.key != b.key}
+    duplicate_groups = groups(Table([f"{row:03}" for row in range(200)], None, bits, None), "bits", threshold)
+    together = {frozenset((a.key, b.key)) for group in duplicate_groups for a in group for b in group if a.key != b.key}
     near = distances(bits, bits, "bits") <= threshold
     assert together == {frozenset((f"{a:03}", f"{b:03}")) for a, b in zip(*np.nonzero(near), strict=True) if a != b}
 
@@ -44,7 +44,7 @@ def test_every_pair_under_the_threshold_is_in_one_group(threshold: int) -> None:
 def test_the_largest_image_represents_its_group(tmp_path: Path) -> None:
     uri = table(tmp_path, np.repeat(some_bits(2)[:1], 3, axis=0))
     (group,) = groups(read(uri, ["key", "feature", "width", "height"]), "feature", 0.01)
-    assert [each.key for each in group] == ["002.jpg", "000.jpg", "001.jpg"]
+    assert [row.key for row in group] == ["002.jpg", "000.jpg", "001.jpg"]
 
 
 @pytest.mark.parametrize("by", ["feature", "bits"])
@@ -53,8 +53,8 @@ def test_similar_finds_what_brute_force_finds(tmp_path: Path, by: str) -> None:
     values = np.unpackbits(bits, axis=1).astype(np.float32) if by == "feature" else bits
     expected = distances(values[7:8], values, by)[0]  # type: ignore[arg-type]
     order = [row for row in np.lexsort((np.arange(100), expected)) if row != 7][:5]
-    found = similar(table(tmp_path, bits), "007.jpg", 5, by)  # type: ignore[arg-type]
-    assert np.allclose([each.distance for each in found], expected[order], atol=1e-5)
+    nearest = similar(table(tmp_path, bits), "007.jpg", 5, by)  # type: ignore[arg-type]
+    assert np.allclose([row.distance for row in nearest], expected[order], atol=1e-5)
 
 
 def test_an_unknown_key_is_answered_with_keys_like_it(tmp_path: Path) -> None:
@@ -67,6 +67,6 @@ def test_an_unfinished_table_is_refused(tmp_path: Path) -> None:
         read(table(tmp_path, some_bits(4), done=False), ["key"])
 
 
-def test_a_folder_that_is_no_table_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="not a table"):
         read(str(tmp_path), ["key"])

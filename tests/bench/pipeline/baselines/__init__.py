@@ -1,1 +1,1 @@
-"""What a competent user would write without Featx. Runs in an environment of its own and imports nothing of Featx."""
+"""What a competent user would write without Featx. Runs in a separate environment and imports nothing from Featx."""

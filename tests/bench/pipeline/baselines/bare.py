@@ -1,4 +1,4 @@
-"""An engine without anything around it: both nets, one after the other, on numbers that are in memory already."""
+"""An engine alone: both nets in turn, on input that is already in memory."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ SECONDS = 4.0
 
 
 def main(path: str) -> None:
-    """Measures what a file asks for; writes seconds an image of each net."""
+    """Measures the nets of a work file; writes seconds per image of each net."""
     work = Work.read(path)
-    found = {}
+    seconds = {}
     for name, net in (("detector", work.detector), ("extractor", work.extractor)):
         batch = np.random.default_rng(0).uniform(-1, 1, (work.batch, 3, net.size, net.size)).astype(np.float32)
         batch *= 127 * net.scale
-        found[name] = (asynchronous if work.engine == "openvino" else one_by_one)(net, work, batch)
+        seconds[name] = (asynchronous if work.engine == "openvino" else one_by_one)(net, work, batch)
     folder = Path(work.output)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "bare.json").write_text(json.dumps(found))
+    (folder / "bare.json").write_text(json.dumps(seconds))
 
 
 def one_by_one(net: Net, work: Work, batch: Floats) -> float:
-    """Returns the median of forwards, in seconds an image."""
+    """The median of successive forwards, in seconds per image."""
     forward = loaded(work.engine, net.onnx, work.batch, work.cores, work.precision)
     forward(batch)
     taken, end = list[float](), time.perf_counter() + SECONDS
@@ -43,7 +43,7 @@ def one_by_one(net: Net, work: Work, batch: Floats) -> float:
 
 
 def asynchronous(net: Net, work: Work, batch: Floats) -> float:
-    """Returns what benchmark_app does, in seconds an image: requests in flight; one stream or one a core."""
+    """Seconds per image with requests in flight, like benchmark_app: the better of one stream and one per core."""
     from openvino import AsyncInferQueue
 
     best = float("inf")

@@ -1,4 +1,4 @@
-"""onnxruntime, OpenVINO and torch behind one call, each set up as its manual says for throughput on few cores."""
+"""onnxruntime, OpenVINO and torch behind one interface, each tuned for throughput on few cores per its manual."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Forward = Callable[[Floats], list[Floats]]
 
 @cache
 def loaded(engine: str, path: str, batch: int, cores: int, precision: str) -> Forward:
-    """Returns a net, loaded once a process: (n, 3, height, width) to its outputs, n being at most the batch."""
+    """A net, loaded once per process: maps (n, 3, height, width) to its outputs, with n at most the batch size."""
     return {"onnxruntime": onnxruntime, "openvino": openvino, "torch": torch}[engine](path, batch, cores, precision)
 
 
 def onnxruntime(path: str, batch: int, cores: int, precision: str) -> Forward:
-    """Returns onnxruntime's session of a file."""
+    """An onnxruntime session for a file."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -31,7 +31,7 @@ def onnxruntime(path: str, batch: int, cores: int, precision: str) -> Forward:
 
 
 def openvino(path: str, batch: int, cores: int, precision: str) -> Forward:
-    """Returns OpenVINO's compiled model of a file; its batch is fixed, which is faster than one that may vary."""
+    """A compiled OpenVINO model with a fixed batch size, which is faster than a dynamic one."""
     compiled = compiled_openvino(path, batch, {"INFERENCE_NUM_THREADS": cores, "NUM_STREAMS": 1}, precision)
     request = compiled.create_infer_request()
 
@@ -47,7 +47,7 @@ def openvino(path: str, batch: int, cores: int, precision: str) -> Forward:
 
 
 def compiled_openvino(path: str, batch: int, settings: dict[str, Any], precision: str) -> Any:
-    """Returns a compiled model whose input has a fixed batch."""
+    """A compiled model whose input has a fixed batch size."""
     from openvino import Core
 
     core = Core()
@@ -59,7 +59,7 @@ def compiled_openvino(path: str, batch: int, settings: dict[str, Any], precision
 
 
 def torch(path: str, batch: int, cores: int, precision: str) -> Forward:
-    """Returns torch's module of a file: traced, frozen and fused, which is faster than eager."""
+    """A torch module, traced, frozen and fused, which is faster than eager mode."""
     import onnx
     import torch as pytorch
     from onnx2torch import convert

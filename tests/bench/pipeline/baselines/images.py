@@ -1,7 +1,7 @@
 """From files to rows: decode, detect, crop the best box, extract. Decoding runs a batch ahead, in threads.
 
-A competent user's version: OpenCV gives the lock away while it decodes, so threads are enough; of an SSD's boxes only
-the best one is cropped, so nothing has to be suppressed.
+A competent user's version: OpenCV releases the GIL while decoding, so threads are enough; only an SSD's best box is
+cropped, so no suppression is needed.
 """
 
 from __future__ import annotations
@@ -35,47 +35,47 @@ class Row(NamedTuple):
 
 
 def batches(paths: Iterator[str], work: Work) -> Iterator[list[Row]]:
-    """Returns a row for each image, a batch at a time."""
+    """Yields the rows of all images, a batch at a time."""
     cv2.setNumThreads(1)
     detector, extractor = (
         loaded(work.engine, net.onnx, work.batch, work.cores, work.precision) for net in (work.detector, work.extractor)
     )
-    decode = Boxed(work.boxes)
+    decode = BestBox(work.boxes)
     with ThreadPoolExecutor(work.cores) as pool:
         ahead = [pool.submit(read, path, work.detector) for path in islice(paths, work.batch)]
         while ahead:
             batch, ahead = ahead, [pool.submit(read, path, work.detector) for path in islice(paths, work.batch)]
-            done = [each.result() for each in batch]
-            maps = detector(np.concatenate([blob for _, _, blob in done]))
-            found = [decode([one[index] for one in maps]) for index in range(len(done))]
-            crops = [crop(pixels, box) for (_, pixels, _), (_, box) in zip(done, found, strict=True)]
+            decoded = [future.result() for future in batch]
+            maps = detector(np.concatenate([blob for _, _, blob in decoded]))
+            boxes = [decode([one[index] for one in maps]) for index in range(len(decoded))]
+            crops = [crop(pixels, box) for (_, pixels, _), (_, box) in zip(decoded, boxes, strict=True)]
             features = extractor(np.concatenate([blob_of(pixels, work.extractor) for pixels in crops]))[0]
-            of_each = zip(done, found, features, strict=True)
-            yield [Row(path, score, *box, feature.ravel()) for (path, _, _), (score, box), feature in of_each]
+            rows = zip(decoded, boxes, features, strict=True)
+            yield [Row(path, score, *box, feature.ravel()) for (path, _, _), (score, box), feature in rows]
 
 
 def read(path: str, net: Net) -> tuple[str, Pixels, Floats]:
-    """Returns an image's pixels, and what they are as a net's input."""
+    """Path, pixels and net input of an image."""
     pixels = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     bgr = np.asarray(pixels, np.uint8)
     return path, bgr, blob_of(bgr, net)
 
 
 def blob_of(pixels: Pixels, net: Net) -> Floats:
-    """Returns pixels as a net's input, (1, 3, size, size)."""
+    """Pixels as a net's input, (1, 3, size, size)."""
     swapped = net.channels == "RGB"
     return np.asarray(cv2.dnn.blobFromImage(pixels, net.scale, (net.size, net.size), net.mean, swapped), np.float32)
 
 
 def crop(pixels: Pixels, box: tuple[float, float, float, float]) -> Pixels:
-    """Returns the part of an image within a box of shares of its size; never less than a pixel."""
+    """Crops an image to a box in relative coordinates, to at least one pixel."""
     height, width = pixels.shape[:2]
     left, top = int(box[0] * width), int(box[1] * height)
     return pixels[top : max(top + 1, round(box[3] * height)), left : max(left + 1, round(box[2] * width))]
 
 
-class Boxed:
-    """Makes the best box of an SSD's raw maps."""
+class BestBox:
+    """Decodes the best box from an SSD's raw maps."""
 
     def __init__(self, boxes: Boxes) -> None:
         arrays: Any = np.load(boxes.arrays)
@@ -85,13 +85,13 @@ class Boxed:
         self._centers = (corners[:, 2:] + corners[:, :2]) / 2
 
     def __call__(self, maps: list[Floats]) -> tuple[float, tuple[float, float, float, float]]:
-        """Returns score and corners as shares of the image; the whole image where no box is sure enough.
+        """Score and relative corners of the best box; the whole image if no box reaches the threshold.
 
         Args:
             maps: Location maps, then confidence maps, each (channels, height, width).
         """
         half, settings = len(maps) // 2, self._boxes
-        flat = [np.moveaxis(each, 0, 2).ravel() for each in maps]
+        flat = [np.moveaxis(values, 0, 2).ravel() for values in maps]
         scores = np.concatenate(flat[half:]).reshape(-1, settings.classes)
         if settings.scores == "sigmoid":
             scores = 1 / (1 + np.exp(-scores))

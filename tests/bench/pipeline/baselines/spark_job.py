@@ -1,4 +1,4 @@
-"""Plain Spark: mapInPandas over paths, the nets loaded once a Python worker, Parquet out."""
+"""Plain Spark: mapInPandas over paths, nets loaded once per Python worker, Parquet out."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ COLUMNS = "key string, score double, x0 double, y0 double, x1 double, y1 double,
 
 
 def main(path: str) -> None:
-    """Runs what a file asks for."""
+    """Runs a work file."""
     work = Work.read(path)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     session = (
         SparkSession.builder.master(f"local[{work.cores}]")
-        # One task at a time, whose net uses all cores: faster than one net a core, at half the memory.
+        # One task at a time, whose net uses all cores: faster than one net per core, with half the memory.
         .config("spark.task.cpus", str(work.cores))
         .config("spark.driver.memory", "1g")
         .config("spark.driver.host", "127.0.0.1")
@@ -31,7 +31,7 @@ def main(path: str) -> None:
         .getOrCreate()
     )
     parts = -(-len(work.images) // work.part)
-    slices = session.sparkContext.parallelize([(each,) for each in work.images], parts)
+    slices = session.sparkContext.parallelize([(path,) for path in work.images], parts)
 
     def run(frames: Iterable[Any]) -> Iterator[Any]:
         keys = (key for frame in frames for key in frame["key"])

@@ -1,4 +1,4 @@
-"""What a program is asked to do, as the harness writes it in a JSON file."""
+"""The work file: the harness's JSON instructions to a program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Net:
-    """A net in ONNX and how pixels become its input."""
+    """An ONNX net and the preprocessing of its pixels."""
 
     onnx: str
     size: int
@@ -21,7 +21,7 @@ class Net:
 
 @dataclass(frozen=True)
 class Boxes:
-    """How an SSD's raw maps become boxes: arrays `priors` (n, 4) and `variances` (4,) in a file, and settings."""
+    """How to decode an SSD's raw maps: arrays `priors` (n, 4) and `variances` (4,) in a file, and settings."""
 
     arrays: str
     scores: str
@@ -33,7 +33,7 @@ class Boxes:
 
 @dataclass(frozen=True)
 class Work:
-    """Images, nets, and what may be used for them."""
+    """Images, nets, and the resources to use."""
 
     engine: str
     precision: str
@@ -48,8 +48,8 @@ class Work:
 
     @staticmethod
     def read(path: str) -> Work:
-        """Returns what a file asks for."""
-        given: dict[str, Any] = json.loads(Path(path).read_text())
+        """Reads a work file."""
+        fields: dict[str, Any] = json.loads(Path(path).read_text())
         for name in ("detector", "extractor"):
-            given[name] = Net(**given[name])
-        return Work(**given | {"boxes": Boxes(**given["boxes"])})
+            fields[name] = Net(**fields[name])
+        return Work(**fields | {"boxes": Boxes(**fields["boxes"])})

@@ -1,1 +1,1 @@
-"""Clients of stores, without stores."""
+"""Store clients, tested without stores."""

@@ -1,4 +1,4 @@
-"""PySpark's private attributes are used in one file, for the version that it was checked with."""
+"""PySpark's private attributes are used in one file only, for the version it was checked with."""
 
 from __future__ import annotations
 

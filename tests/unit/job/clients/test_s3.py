@@ -1,4 +1,4 @@
-"""An unresponsive store is waited for, up to a limit; a refusal is final at once."""
+"""An unresponsive store is waited for, up to a limit; a refusal is final immediately."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "hunter2"}
 
 
 class Faults:
-    """Fails a number of times, then answers."""
+    """Fails a number of times, then succeeds."""
 
     def __init__(self, times: int) -> None:
         self.left = times
@@ -40,14 +40,14 @@ def bucket(monkeypatch: pytest.MonkeyPatch, faults: Faults) -> s3.Bucket:
     return s3.Bucket(s3_settings.connection(ACCESS, FIELD, None, KEYS), FIELD, "bucket", patience=30)
 
 
-def test_a_store_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+def test_a_store_that_recovers_is_waited_for(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     faults = Faults(4)
     bucket(monkeypatch, faults).write("key", b"data")
     assert faults.left == -1
     assert clock[0] == 0.5 + 1 + 2 + 4
 
 
-def test_a_store_that_stays_away_fails_the_attempt_in_time(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+def test_an_unresponsive_store_fails_the_attempt_in_time(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     with pytest.raises(RunFailure, match=r"spec\.source\.s3\.endpoint: http://127\.0\.0\.1:9") as failure:
         bucket(monkeypatch, Faults(100)).write("key", b"data")
     assert (failure.value.class_, failure.value.retryable) == ("StoreUnreachable", True)
@@ -60,7 +60,7 @@ def test_a_secret_that_is_not_mounted_is_named(tmp_path: Path) -> None:
     assert failure.value.class_ == "SecretNotFound"
 
 
-def test_a_secret_without_a_key_is_told_which_key(tmp_path: Path) -> None:
+def test_the_missing_key_of_a_secret_is_named(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "AWS_ACCESS_KEY_ID").write_text("me\n")
     with pytest.raises(RunFailure, match="AWS_SECRET_ACCESS_KEY") as failure:
@@ -68,16 +68,16 @@ def test_a_secret_without_a_key_is_told_which_key(tmp_path: Path) -> None:
     assert failure.value.class_ == "SecretIncomplete"
 
 
-def test_credentials_never_show_themselves() -> None:
-    reached = s3_settings.connection(ACCESS, FIELD, None, KEYS)
-    assert "hunter2" not in repr(reached)
-    assert "hunter2" not in f"{reached.credentials}"
+def test_credentials_are_never_printed() -> None:
+    connection = s3_settings.connection(ACCESS, FIELD, None, KEYS)
+    assert "hunter2" not in repr(connection)
+    assert "hunter2" not in f"{connection.credentials}"
     assert "hunter2" not in repr(s3_settings.for_s3a("bucket", ACCESS, None))
 
 
-def test_every_client_gets_the_same_connection() -> None:
-    reached = s3_settings.connection(ACCESS, FIELD, None, KEYS | {"AWS_SESSION_TOKEN": "token"})
-    assert reached.for_object_store() == {
+def test_every_client_uses_the_same_connection_settings() -> None:
+    connection = s3_settings.connection(ACCESS, FIELD, None, KEYS | {"AWS_SESSION_TOKEN": "token"})
+    assert connection.for_object_store() == {
         "aws_region": "us-east-1",
         "aws_virtual_hosted_style_request": "false",
         "aws_endpoint_url": "http://127.0.0.1:9",
@@ -87,7 +87,7 @@ def test_every_client_gets_the_same_connection() -> None:
         "aws_skip_signature": "false",
         "aws_allow_http": "true",
     }
-    assert reached.for_arrow() == {
+    assert connection.for_arrow() == {
         "region": "us-east-1",
         "endpoint_override": "127.0.0.1:9",
         "scheme": "http",
@@ -98,9 +98,9 @@ def test_every_client_gets_the_same_connection() -> None:
 
 
 def test_a_command_line_without_keys_reads_anonymously() -> None:
-    reached = s3_settings.from_environment("store:8333", {"AWS_REGION": "eu-central-1"})
-    assert reached.for_object_store()["aws_skip_signature"] == "true"
-    assert reached.for_arrow() == {
+    connection = s3_settings.from_environment("store:8333", {"AWS_REGION": "eu-central-1"})
+    assert connection.for_object_store()["aws_skip_signature"] == "true"
+    assert connection.for_arrow() == {
         "region": "eu-central-1",
         "endpoint_override": "store:8333",
         "scheme": "https",

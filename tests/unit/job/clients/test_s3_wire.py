@@ -1,4 +1,4 @@
-"""What a bucket's client sends and how it reads answers, against a scripted server: keys that libraries stumble on."""
+"""The bucket client's requests and parsing, against a scripted server: keys that break libraries."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ CREDENTIALS = "X-Amz-Credential"
 
 
 def as_go_writes(key: str) -> str:
-    """A key in XML as servers written in Go send it: what XML can't carry is replaced."""
+    """A key in XML as sent by servers written in Go, which replace characters that XML can't represent."""
     return "".join(letter if ord(letter) >= 32 else "\ufffd" for letter in key)
 
 
 class Keys:
-    """Answers ListObjectsV2 for some keys, in pages of a thousand."""
+    """Responds to ListObjectsV2 for some keys, in pages of a thousand."""
 
     def __init__(self, keys: list[str], raw: Callable[[str], str] = as_go_writes) -> None:
         self.keys, self._raw = sorted(keys, key=str.encode), raw
@@ -63,29 +63,29 @@ class Keys:
 
 
 @contextmanager
-def served(answer: Callable[[str, str, dict[str, str]], Answer], patience: float = 0) -> Iterator[Bucket]:
+def served(respond: Callable[[str, str, dict[str, str]], Answer], patience: float = 0) -> Iterator[Bucket]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def respond(self) -> None:
+        def serve(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, body = answer(self.command, self.path, dict(self.headers))
+            status, body = respond(self.command, self.path, dict(self.headers))
             self.send_response(status)
             self.send_header("Content-Type", "application/xml")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_PUT = respond  # noqa: N815
+        do_GET = do_PUT = serve  # noqa: N815
 
         def log_message(self, *_: object) -> None:
-            """Tests print nothing."""
+            """Logs nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        reached = Connection(endpoint=f"http://127.0.0.1:{server.server_port}", region="us-east-1")
+        connection = Connection(endpoint=f"http://127.0.0.1:{server.server_port}", region="us-east-1")
         try:
-            yield Bucket(reached, "spec.source.s3", "bucket", patience)
+            yield Bucket(connection, "spec.source.s3", "bucket", patience)
         finally:
             server.shutdown()
 
@@ -114,13 +114,13 @@ def test_every_key_that_s3_allows_is_listed(raw: Callable[[str], str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["shop/\x01bell.jpg", "shop/2/\x01bell.jpg", "shop/2//empty.jpg", "shop/2/./dot.jpg"])
-def test_an_awkward_key_in_a_long_listing_is_listed_as_it_is(name: str) -> None:
+def test_an_awkward_key_in_a_long_listing_is_preserved(name: str) -> None:
     keys = [name, *(f"shop/2/{number:05}.jpg" for number in range(2500))]
     with served(Keys(keys)) as bucket:
         assert [stored.key for stored in bucket.below("shop/")] == sorted(keys)
 
 
-def test_listings_that_libraries_can_t_be_trusted_with_are_asked_for_url_encoded() -> None:
+def test_listings_that_libraries_misread_are_requested_url_encoded() -> None:
     keys = Keys(["shop/\x01bell.jpg"])
     with served(keys) as bucket:
         assert [stored.key for stored in bucket.below("shop/")] == ["shop/\x01bell.jpg"]
@@ -128,7 +128,7 @@ def test_listings_that_libraries_can_t_be_trusted_with_are_asked_for_url_encoded
     assert [query.get("encoding-type") for query in keys.queries] == [None, "url", "url"]
 
 
-def test_the_mark_of_a_folder_is_told_from_an_empty_object() -> None:
+def test_folder_markers_are_distinguished_from_empty_objects() -> None:
     with served(Keys(["shop/a/", "shop/b.jpg"])) as bucket:
         assert [stored.key for stored in bucket.below("shop/")] == ["shop/a/", "shop/b.jpg"]
 
@@ -140,14 +140,14 @@ def test_a_prefix_may_end_in_the_middle_of_a_name() -> None:
         assert [stored.key for stored in bucket.below("shop/b", after=keys[1600])] == keys[1601:3000]
 
 
-def test_a_long_listing_that_breaks_off_resumes_after_the_last_page() -> None:
+def test_an_interrupted_listing_resumes_after_the_last_page() -> None:
     keys = Keys([f"shop/{number:05}.jpg" for number in range(2500)])
-    broken = iter([False, True, True])  # obstore asks once more by itself
+    broken = iter([False, True, True])  # obstore retries once by itself
 
-    def answer(*request: object) -> Answer:
+    def respond(*request: object) -> Answer:
         return (503, b"") if next(broken, False) else keys(*request)  # type: ignore[arg-type]
 
-    with served(answer) as bucket:
+    with served(respond) as bucket:
         bucket._patience = 5
         assert [stored.key for stored in bucket.below("shop/")] == keys.keys
     assert keys.queries[1]["start-after"] == "shop/00999.jpg"
@@ -157,11 +157,11 @@ def test_a_long_listing_that_breaks_off_resumes_after_the_last_page() -> None:
 def test_an_object_is_created_once(status: int, stored: bool) -> None:
     conditions: list[str | None] = []
 
-    def answer(method: str, path: str, headers: dict[str, str]) -> Answer:
+    def respond(method: str, path: str, headers: dict[str, str]) -> Answer:
         conditions.append(headers.get("If-None-Match"))
         return status, b""
 
-    with served(answer) as bucket:
+    with served(respond) as bucket:
         assert bucket.create("table//_delta_log/0.json", b"{}") is stored
     assert conditions == ["*"]
 
@@ -170,7 +170,7 @@ def test_an_object_is_created_once(status: int, stored: bool) -> None:
     ("status", "failure"),
     [(501, "OutputNotWritable"), (403, "AccessDenied"), (404, "BucketNotFound"), (503, "StoreUnreachable")],
 )
-def test_a_create_that_is_refused_has_a_class(status: int, failure: str) -> None:
+def test_a_refused_create_has_a_failure_class(status: int, failure: str) -> None:
     with served(lambda *_: (status, b"")) as bucket, pytest.raises(RunFailure) as raised:
         bucket.create("table/_delta_log/0.json", b"{}")
     assert raised.value.class_ == failure

@@ -1,1 +1,1 @@
-"""Spark's settings, without Spark."""
+"""Spark's settings, tested without Spark."""

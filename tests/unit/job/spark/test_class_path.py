@@ -1,4 +1,4 @@
-"""The class path, which driver and executor have to name alike, and the archive that fits it."""
+"""The class path, which must be the same in driver and executor, and the archive built for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXECUTOR = Path(__file__).resolve().parents[4] / "jobimage" / "executor.sh"
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Environment:
-    """Returns environment whose jars are empty files."""
+    """An environment whose jars are empty files."""
     site = tmp_path / "site"
     for jar in ("jars/b.jar", "jars/B.jar", "site/pyspark/jars/a-1.jar", "site/pyspark/jars/a.jar"):
         (tmp_path / jar).parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def environment(tmp_path: Path) -> Environment:
     return Environment(jars=tmp_path / "jars", work=tmp_path, site=site)
 
 
-def test_featx_s_jars_come_first_and_those_of_a_folder_in_the_order_of_their_bytes(environment: Environment) -> None:
+def test_featx_jars_come_first_and_each_folder_is_sorted_by_bytes(environment: Environment) -> None:
     assert [jar.name for jar in class_path.jars(environment)] == [
         "B.jar",
         "b.jar",
@@ -38,22 +38,22 @@ def test_featx_s_jars_come_first_and_those_of_a_folder_in_the_order_of_their_byt
     ]
 
 
-def test_an_executor_s_class_path_begins_as_the_driver_s_does(environment: Environment, tmp_path: Path) -> None:
+def test_an_executors_class_path_starts_with_the_drivers(environment: Environment, tmp_path: Path) -> None:
     java = tmp_path / "java" / "bin" / "java"
     java.parent.mkdir(parents=True)
     java.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
     java.chmod(0o755)
     names = ("DRIVER_URL", "EXECUTOR_ID", "EXECUTOR_CORES", "EXECUTOR_MEMORY", "APPLICATION_ID")
     pod = ("EXECUTOR_POD_IP", "RESOURCE_PROFILE_ID", "EXECUTOR_POD_NAME")
-    told = {f"SPARK_{name}": "x" for name in names + pod} | {"SPARK_CONF_DIR": "/conf", "LANG": "en_US.UTF-8"}
-    told |= {"JAVA_HOME": str(java.parents[1]), "FEATX_JARS": str(environment.jars)}
-    told |= {"SPARK_HOME": str(environment.site / "pyspark"), "PATH": os.environ["PATH"]}
-    ran = subprocess.run(["bash", EXECUTOR, "executor"], env=told, capture_output=True, text=True, check=True)
+    variables = {f"SPARK_{name}": "x" for name in names + pod} | {"SPARK_CONF_DIR": "/conf", "LANG": "en_US.UTF-8"}
+    variables |= {"JAVA_HOME": str(java.parents[1]), "FEATX_JARS": str(environment.jars)}
+    variables |= {"SPARK_HOME": str(environment.site / "pyspark"), "PATH": os.environ["PATH"]}
+    ran = subprocess.run(["bash", EXECUTOR, "executor"], env=variables, capture_output=True, text=True, check=True)
     arguments = ran.stdout.splitlines()
     assert arguments[arguments.index("-cp") + 1] == f"{class_path.path(environment)}:/conf"
 
 
-def test_an_archive_is_used_if_there_is_one_of_these_very_jars(environment: Environment) -> None:
+def test_an_archive_is_used_only_if_built_from_the_same_jars(environment: Environment) -> None:
     assert class_path.options(environment) == ()
     archive = class_path.archive(environment)
     archive.touch()

@@ -1,4 +1,4 @@
-"""What an executor is given follows from its nets, and from the user's word where there is one."""
+"""An executor's memory follows from its nets, or from the spec if set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def spec(memory: str | None = None, engine: str = "bigdl") -> FeatureExtractionS
 
 
 def net(weights: int, values: int) -> Network:
-    """Returns a net of so many mebibytes of weights, and of values for each image, which take no memory here."""
+    """A fake net with this many mebibytes of weights and of values per image, which allocates none of it."""
     weight = np.broadcast_to(np.float32(1), (weights * 1024 * 256, 1))
     layer = Layer(
         "product", operations.FullyConnected(weight, np.zeros(0, np.float32)), ("data",), (values * 1024 * 256,)
@@ -34,30 +34,30 @@ def net(weights: int, values: int) -> Network:
 SMALL, SSD, VGG = net(5, 20), net(100, 95), net(537, 47)
 
 
-def test_a_small_net_takes_whole_batches_in_two_gibibytes() -> None:
-    found = memory.sizes([SMALL], spec(), cores=1)
-    assert found.batch == 8
-    assert found.pod <= 2048
+def test_a_small_net_uses_full_batches_in_two_gibibytes() -> None:
+    sizes = memory.sizes([SMALL], spec(), cores=1)
+    assert sizes.batch == 8
+    assert sizes.pod <= 2048
 
 
-def test_the_vgg16_pair_fits_three_gibibytes_by_smaller_batches() -> None:
-    found = memory.sizes([SSD, VGG], spec(), cores=2)
-    assert found.batch == 4
-    assert found.pod <= 3072
+def test_the_vgg16_pair_fits_three_gibibytes_with_smaller_batches() -> None:
+    sizes = memory.sizes([SSD, VGG], spec(), cores=2)
+    assert sizes.batch == 4
+    assert sizes.pod <= 3072
 
 
-def test_small_nets_run_a_stream_a_core_and_large_ones_all_cores_in_one() -> None:
+def test_small_nets_use_one_stream_per_core_and_large_ones_a_single_stream() -> None:
     assert memory.sizes([SMALL], spec(), cores=4).streams == 4
     assert memory.sizes([SMALL], spec(engine="openvino"), cores=64).streams == 8
     assert memory.sizes([SSD, VGG], spec(), cores=4).streams == 1
 
 
-def test_openvino_is_given_room_for_each_streams_weights() -> None:
+def test_openvino_gets_memory_for_each_streams_weights() -> None:
     one, two = (memory.sizes([VGG], spec(engine="openvino"), cores=cores).pod for cores in (1, 2))
     assert two - one >= 537
 
 
-def test_what_the_user_says_is_the_pods_and_the_heap_gets_its_share() -> None:
+def test_the_users_memory_is_the_pods_and_the_heap_gets_its_share() -> None:
     given_, needed = memory.sizes([SSD, VGG], spec("2Gi"), cores=2), memory.sizes([SSD, VGG], spec(), cores=2)
     assert given_.pod == 2048
     assert abs(given_.heap / given_.pod - needed.heap / needed.pod) < 0.01
@@ -65,8 +65,10 @@ def test_what_the_user_says_is_the_pods_and_the_heap_gets_its_share() -> None:
 
 
 @given(st.integers(1, 600), st.integers(1, 900), st.integers(1, 64))
-def test_heap_and_values_always_fit_the_pod_and_a_batch_holds_an_image(weights: int, values: int, cores: int) -> None:
-    found = memory.sizes([net(weights, values)], spec(), cores)
-    assert found.batch in (1, 2, 4, 8)
-    assert 1 <= found.streams <= min(cores, 8)
-    assert found.heap + found.streams * (weights + found.batch * values) < found.pod
+def test_heap_and_values_always_fit_the_pod_and_a_batch_has_at_least_one_image(
+    weights: int, values: int, cores: int
+) -> None:
+    sizes = memory.sizes([net(weights, values)], spec(), cores)
+    assert sizes.batch in (1, 2, 4, 8)
+    assert 1 <= sizes.streams <= min(cores, 8)
+    assert sizes.heap + sizes.streams * (weights + sizes.batch * values) < sizes.pod

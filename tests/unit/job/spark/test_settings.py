@@ -1,4 +1,4 @@
-"""Spark's settings: what Featx owns stays its own, memory is split, and no secret stands in any of them."""
+"""Spark's settings: Featx's own can't be overridden, memory is split, and none contains a secret."""
 
 from __future__ import annotations
 
@@ -31,46 +31,46 @@ def environment(tmp_path: Path, cluster: Cluster | None = CLUSTER) -> Environmen
     return Environment(jars=Path("/jars"), work=tmp_path, secrets=secrets, cluster=cluster, cores=6)
 
 
-def test_executors_find_the_driver_and_are_owned_by_it(tmp_path: Path) -> None:
+def test_executors_reach_the_driver_and_are_owned_by_it(tmp_path: Path) -> None:
     conf = settings.conf(job(), environment(tmp_path), SIZES)
     assert conf["spark.driver.host"] == "10.0.0.7"
     assert conf["spark.kubernetes.driver.pod.name"] == "good-1-driver"
     assert conf["spark.kubernetes.executor.podNamePrefix"] == "good-2"
 
 
-def test_a_pods_memory_is_heap_and_overhead_and_no_more(tmp_path: Path) -> None:
+def test_a_pods_memory_is_exactly_heap_plus_overhead(tmp_path: Path) -> None:
     conf = settings.conf(job(), environment(tmp_path), SIZES)
     heap = int(conf["spark.executor.memory"].removesuffix("m"))
     assert heap + int(conf["spark.executor.memoryOverhead"].removesuffix("m")) == 3072
     assert heap < 3072
 
 
-def test_an_executor_works_on_more_shards_than_its_nets_run_and_asks_for_its_real_cores(tmp_path: Path) -> None:
+def test_an_executor_reads_more_shards_than_it_has_streams_but_requests_its_real_cores(tmp_path: Path) -> None:
     conf = settings.conf(job("spec.execution.cores", 4), environment(tmp_path), SIZES)
     assert (conf["spark.task.cpus"], conf["spark.executor.cores"]) == ("1", "3")
     assert conf["spark.kubernetes.executor.request.cores"] == "4"
     assert settings.shards_at_once(SIZES._replace(streams=4)) == 5
 
 
-def test_no_secret_stands_in_any_setting(tmp_path: Path) -> None:
+def test_no_setting_contains_a_secret(tmp_path: Path) -> None:
     conf = settings.conf(job(), environment(tmp_path), SIZES)
     assert not [key for key, value in conf.items() if "hunter2" in value]
     assert conf["spark.hadoop.fs.s3a.bucket.images.featx.credentials.dir"].endswith("/secrets/store")
 
 
-def test_fewest_and_most_executors_are_spark_s_dynamic_allocation(tmp_path: Path) -> None:
+def test_minimum_and_maximum_executors_configure_dynamic_allocation(tmp_path: Path) -> None:
     conf = settings.conf(job("spec.execution", {"minExecutors": 2, "maxExecutors": 9}), environment(tmp_path), SIZES)
     assert (conf["spark.dynamicAllocation.minExecutors"], conf["spark.dynamicAllocation.maxExecutors"]) == ("2", "9")
     assert "spark.executor.instances" not in conf
 
 
-def test_a_local_run_listens_on_loopback_alone_and_uses_this_machine_s_cores(tmp_path: Path) -> None:
+def test_a_local_run_listens_only_on_loopback_and_uses_this_machines_cores(tmp_path: Path) -> None:
     conf = settings.conf(job(), environment(tmp_path, cluster=None), SIZES)
     assert conf["spark.driver.bindAddress"] == "127.0.0.1"
     assert settings.threads(job(), environment(tmp_path / "again", cluster=None)) == 6
 
 
-def test_one_bucket_reached_in_two_ways_is_refused(tmp_path: Path) -> None:
+def test_one_bucket_with_two_different_connections_is_refused(tmp_path: Path) -> None:
     output = {"uri": "s3://images/table", "s3": {"endpoint": "http://other:8333"}}
     with pytest.raises(RunFailure, match=r"spec\.output\.s3.*images") as refusal:
         settings.conf(job("spec.output", output), environment(tmp_path), SIZES)

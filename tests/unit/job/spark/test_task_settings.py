@@ -1,4 +1,4 @@
-"""The resource becomes the executors' own settings: each field that matters to them arrives, and only these."""
+"""The resource is translated to task settings: exactly the fields that executors need."""
 
 from __future__ import annotations
 
@@ -68,18 +68,18 @@ def settings(spec: dict[str, Any], sizes: Sizes, cores: int, folders: OutputFold
     return task_settings(FeatureExtractionSpec.model_validate(spec), sizes, cores, folders)
 
 
-def test_every_field_that_executors_need_arrives() -> None:
+def test_every_field_that_executors_need_is_passed() -> None:
     written = settings(EVERYTHING, Sizes(batch=8, streams=4, heap=1000, pod=3000), 6, FOLDERS)
     assert json.loads(written.to_json()) == golden("task-settings.json")
 
 
-def test_what_a_run_does_without_is_null() -> None:
+def test_unset_sections_are_null() -> None:
     written = settings(LEAST, Sizes(batch=4, streams=1, heap=1000, pod=3000), 1, None)
     assert json.loads(written.to_json()) == golden("task-settings.least.json")
 
 
 def renamed(model: Any, path: list[str]) -> Any:
-    """Returns a model's fields as a namespace in which the field at the path has another name."""
+    """A model's fields as a namespace in which the field at the path is renamed."""
     fields = {name: getattr(model, name) for name in type(model).model_fields}
     name = path[0]
     if len(path) > 1:
@@ -104,13 +104,13 @@ def renamed(model: Any, path: list[str]) -> Any:
         *(f"source.hbase.{name}" for name in ("quorum", "znode", "table", "column", "since", "until", "snapshot")),
     ],
 )
-def test_a_field_of_the_resource_that_is_renamed_breaks_its_translation_and_not_java(path: str) -> None:
+def test_a_renamed_resource_field_breaks_the_translation_not_java(path: str) -> None:
     spec = renamed(FeatureExtractionSpec.model_validate(EVERYTHING), path.split("."))
     with pytest.raises(AttributeError, match=path.rsplit(".", 1)[-1]):
         task_settings(spec, Sizes(batch=8, streams=4, heap=1000, pod=3000), 6, None)
 
 
-def test_the_snapshot_s_links_lie_in_a_folder_of_the_run() -> None:
+def test_snapshot_links_are_created_in_a_folder_of_the_run() -> None:
     spec = {
         "table": "images",
         "column": "p:",

@@ -8,11 +8,11 @@ import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 
-/** Which package may use which: each stands on those below it, so that it can be read and changed without those above. */
+/** A package depends only on those below it, so that it can be read and changed without those above. */
 @AnalyzeClasses(packages = "dev.featx", importOptions = DoNotIncludeTests.class)
 class ArchitectureTest {
   @ArchTest
-  static final ArchRule PACKAGES_USE_THOSE_BELOW_THEM = layeredArchitecture().consideringOnlyDependenciesInAnyPackage("dev.featx..")
+  static final ArchRule PACKAGES_USE_ONLY_THOSE_BELOW = layeredArchitecture().consideringOnlyDependenciesInAnyPackage("dev.featx..")
       .layer("spark").definedBy("dev.featx.spark")
       .layer("task").definedBy("dev.featx.task")
       .layer("table").definedBy("dev.featx.table")

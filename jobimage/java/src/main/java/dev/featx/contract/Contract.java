@@ -9,10 +9,10 @@ import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 /**
- * Reads and writes the documents that the driver and executors exchange (crds/featx_api/executor_contract.py).
+ * Reads and writes the documents that driver and executors exchange (crds/featx_api/executor_contract.py).
  *
  * <p>Each is a record of the same name with the same fields. Reading is strict: a field that is unknown, missing or of another
- * type is an error, so that the two sides cannot differ silently.
+ * type is an error, so the two sides cannot diverge silently.
  */
 public final class Contract {
   private static final ObjectMapper JSON = JsonMapper.builder()
@@ -34,12 +34,12 @@ public final class Contract {
   }
 
   /**
-   * Parses a document whose record needs an object that is no part of it.
+   * Parses a document whose record needs an object that is not in the document.
    *
    * @param json the document
    * @param type its record
-   * @param kind of the object
-   * @param object passed to each creator with a parameter of this kind that is marked to be injected
+   * @param kind type of the object
+   * @param object injected into creators' parameters of this type marked for injection
    * @throws IllegalArgumentException if it differs from the record
    */
   public static <T, I> T read(String json, Class<T> type, Class<I> kind, I object) {
@@ -47,7 +47,7 @@ public final class Contract {
   }
 
   /**
-   * Parses a document in which fields without a value are left out; its record checks those that it requires.
+   * Parses a document that omits fields without a value; its record checks the required ones.
    *
    * @param json the document
    * @param type its record
@@ -61,7 +61,7 @@ public final class Contract {
     try {
       return reader.readValue(json);
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("driver and executor differ about " + type.getSimpleName() + ": " + e.getOriginalMessage(), e);
+      throw new IllegalArgumentException("driver and executor disagree on " + type.getSimpleName() + ": " + e.getOriginalMessage(), e);
     }
   }
 

@@ -9,36 +9,36 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
-/** SHA-256 in hexadecimal digits, by which network files are known and files of a table can be checked. */
+/** SHA-256 in hexadecimal, which identifies network files and verifies the files of a table. */
 public final class Sha256 {
   private Sha256() {}
 
   /** Returns the digest of bytes. */
   public static String of(byte[] bytes) {
-    MessageDigest taken = begun();
-    taken.update(bytes);
-    return of(taken);
+    MessageDigest digest = newDigest();
+    digest.update(bytes);
+    return of(digest);
   }
 
   /**
-   * Returns the digest of a file, which is not read into memory.
+   * Returns the digest of a file, without loading it into memory.
    *
    * @throws IOException if it can't be read
    */
   public static String of(Path file) throws IOException {
-    try (DigestInputStream stream = new DigestInputStream(Files.newInputStream(file), begun())) {
+    try (DigestInputStream stream = new DigestInputStream(Files.newInputStream(file), newDigest())) {
       stream.transferTo(OutputStream.nullOutputStream());
       return of(stream.getMessageDigest());
     }
   }
 
-  /** Returns the digest of what was taken in part by part. */
-  public static String of(MessageDigest taken) {
-    return HexFormat.of().formatHex(taken.digest());
+  /** Completes a digest that was updated in parts. */
+  public static String of(MessageDigest digest) {
+    return HexFormat.of().formatHex(digest.digest());
   }
 
-  /** Returns a digest that has taken in nothing yet. */
-  public static MessageDigest begun() {
+  /** Returns a new digest. */
+  public static MessageDigest newDigest() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {

@@ -31,24 +31,24 @@ import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.exception.SdkClientException;
 
 /**
- * The one place that says what an exception of somebody else's means for a run.
+ * The one place that classifies exceptions of libraries.
  *
- * <p>By its Java class, anywhere along the chain of causes. A message is read only where a library gives nothing else; then
- * it is compared whole, or from its start, and only that of the very class whose wording it is. Messages hold names that
+ * <p>The Java class decides, anywhere in the chain of causes. A message is read only if a library provides nothing else; then
+ * it is matched as a whole or from its start, and only for the exact class that produces it. Messages contain names that
  * users chose: a file may be called AccessDenied.jpg.
  */
 public final class Failures {
   private static final Set<Integer> REFUSED = Set.of(401, 403);
   private static final Set<String> REFUSALS = Set.of("ExpiredToken", "InvalidToken", "InvalidAccessKeyId");
-  // What errno's ENOSPC and EDQUOT are called by the JDK, which has no classes for them.
+  // The JDK's texts for ENOSPC and EDQUOT, for which it has no classes.
   private static final Set<String> FULL = Set.of("No space left on device", "Disk quota exceeded");
-  // The NameNode has no class for it (BlockManager.chooseTarget4NewBlock).
+  // The NameNode has no class for this (BlockManager.chooseTarget4NewBlock).
   private static final Pattern NO_DATANODE =
       Pattern.compile("File .* could only be written to \\d+ of the \\d+ (minReplication nodes|required nodes)\\b.*", Pattern.DOTALL);
   private static final int LONGEST_CAUSE = 300;
   private static final int LONGEST_MESSAGE = 2000;
 
-  /** An exception's meaning. Of several that match, the first one in the list counts, wherever in the chain it is found. */
+  /** Classifies exceptions. The first matching rule in the list wins, regardless of its match's position in the chain. */
   private record Rule(FailureClass failureClass, String message, Predicate<Throwable> matches) {}
 
   private static final List<Rule> RULES = List.of(
@@ -79,7 +79,7 @@ public final class Failures {
 
   private Failures() {}
 
-  /** Returns the problem that an exception amounts to; {@link FailureClass#INTERNAL} if nobody foresaw it. */
+  /** Converts an exception to a problem; {@link FailureClass#INTERNAL} if no rule matches. */
   public static RunProblem of(Throwable thrown) {
     List<Throwable> chain = chain(thrown);
     for (Throwable link : chain) {
@@ -95,7 +95,7 @@ public final class Failures {
     return new RunProblem(FailureClass.INTERNAL, line(thrown.toString(), LONGEST_CAUSE), thrown);
   }
 
-  /** Returns a chain's message for people: of its outermost link of a class, which knows best what was being done. */
+  /** Returns the message of the outermost link with this class, which has the most context. */
   private static String outermost(List<Throwable> chain, FailureClass failureClass) {
     for (Throwable link : chain) {
       for (Rule rule : RULES) {
@@ -104,30 +104,30 @@ public final class Failures {
         }
       }
     }
-    throw new IllegalArgumentException("no link is " + failureClass.label());
+    throw new IllegalArgumentException("no exception in the chain is " + failureClass.label());
   }
 
-  /** Returns what kind of failure an exception amounts to, or nothing if nobody foresaw it. */
+  /** Returns an exception's failure class, or empty if no rule matches. */
   public static Optional<FailureClass> known(Throwable thrown) {
-    FailureClass found = of(thrown).failureClass();
-    return found == FailureClass.INTERNAL ? Optional.empty() : Optional.of(found);
+    FailureClass failureClass = of(thrown).failureClass();
+    return failureClass == FailureClass.INTERNAL ? Optional.empty() : Optional.of(failureClass);
   }
 
-  /** Returns the same for the driver's Python, as JSON: {"class": see {@link FailureClass#label}, "message": one line}. */
+  /** Describes an exception to the driver's Python, as JSON: {"class": a {@link FailureClass#label}, "message": one line}. */
   public static String describe(Throwable thrown) {
     RunProblem problem = of(thrown);
     return new ObjectMapper().createObjectNode().put("class", problem.failureClass().label())
         .put("message", line(problem.getMessage(), LONGEST_MESSAGE)).toString();
   }
 
-  /** Returns an exception and its causes, those of other processes by their own classes. */
+  /** Returns an exception and its causes, with those of remote processes unwrapped. */
   private static List<Throwable> chain(Throwable thrown) {
     Set<Throwable> seen = Collections.newSetFromMap(new IdentityHashMap<>());
     List<Throwable> chain = new ArrayList<>();
     for (Throwable link = thrown; link != null && seen.add(link); link = link.getCause()) {
       chain.add(link);
       if (link instanceof RemoteException remote) {
-        chain.add(remote.unwrapRemoteException()); // of the class that its server names, where this JVM has it
+        chain.add(remote.unwrapRemoteException()); // of the class that the server names, if this JVM has it
       }
     }
     return chain;
@@ -140,15 +140,15 @@ public final class Failures {
   }
 
   private static boolean isFull(Throwable link) {
-    if (link instanceof FileSystemException refusal) {
-      return refusal.getReason() != null && FULL.contains(refusal.getReason());
+    if (link instanceof FileSystemException failure) {
+      return failure.getReason() != null && FULL.contains(failure.getReason());
     }
     String message = link.getMessage();
     if (message == null) {
       return false;
     }
     if (link instanceof FileNotFoundException) {
-      // FileOutputStream and RandomAccessFile put the reason after the path, in brackets.
+      // FileOutputStream and RandomAccessFile append the reason to the path, in parentheses.
       return FULL.stream().anyMatch(reason -> message.endsWith(" (" + reason + ")"));
     }
     return link.getClass() == IOException.class && FULL.contains(message);
@@ -159,13 +159,13 @@ public final class Failures {
         && remote.getMessage() != null && NO_DATANODE.matcher(remote.getMessage()).matches();
   }
 
-  /** Hadoop gives the end of a connection no class of its own, but a text that it begins with (NetUtils.wrapException). */
+  /** Hadoop has no class for a lost connection; the message has a fixed start (NetUtils.wrapException). */
   private static boolean isLostHdfs(Throwable link) {
     return link.getClass() == EOFException.class && link.getMessage() != null
         && link.getMessage().startsWith("End of File Exception between local host is: ");
   }
 
-  /** Nor HBase a ZooKeeper that is silent (ReadOnlyZKClient). */
+  /** Nor has HBase one for an unresponsive ZooKeeper (ReadOnlyZKClient). */
   private static boolean isLostZooKeeper(Throwable link) {
     return link.getClass() == DoNotRetryIOException.class && link.getMessage() != null
         && link.getMessage().startsWith("Zookeeper ");
@@ -178,7 +178,7 @@ public final class Failures {
     return link instanceof SocketException || link instanceof SdkClientException;
   }
 
-  /** Spark gave up before its context was there to be asked: no text, but where in Spark it is thrown tells it apart. */
+  /** Spark gave up before its context could be queried; the throwing method identifies the failure, not its text. */
   private static boolean isStoppedEarly(Throwable link) {
     StackTraceElement[] trace = link.getStackTrace();
     return link instanceof IllegalStateException && trace.length > 0
@@ -186,8 +186,8 @@ public final class Failures {
         && trace[0].getMethodName().equals("waitBackendReady");
   }
 
-  private static String line(String text, int most) {
+  private static String line(String text, int limit) {
     String line = text.strip().replaceAll("\\s+", " ");
-    return line.length() <= most ? line : line.substring(0, most);
+    return line.length() <= limit ? line : line.substring(0, limit);
   }
 }

@@ -3,10 +3,10 @@ package dev.featx.failure;
 import java.io.ObjectStreamException;
 
 /**
- * Why a run, or this attempt of it, cannot continue: a class for programs and a line for people.
+ * The reason why a run or an attempt cannot continue: a machine-readable class and a human-readable line.
  *
  * <p>Unchecked, so that it passes through the lambdas, credential providers and native callbacks in which problems are
- * noticed, and past whatever waits for a store: that retries {@link java.io.IOException}, and a judgement is final.
+ * detected, and through retries for a store: those handle {@link java.io.IOException}, while a RunProblem is final.
  */
 public final class RunProblem extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -21,21 +21,21 @@ public final class RunProblem extends RuntimeException {
   /**
    * Creates a problem.
    *
-   * @param failureClass what kind of failure it is
-   * @param message for people: the field or thing, its value, and how to fix it
-   * @param cause for the log of the process that noticed it, or null
+   * @param failureClass class of the failure
+   * @param message human-readable: the field or object, its value, and how to fix it
+   * @param cause for the log of the process that detected it, or null
    */
   public RunProblem(FailureClass failureClass, String message, Throwable cause) {
     super(message, cause);
     this.failureClass = failureClass;
   }
 
-  /** Returns what kind of failure it is. */
+  /** Returns the class of the failure. */
   public FailureClass failureClass() {
     return failureClass;
   }
 
-  /** Leaves the cause behind when it travels to the driver, which may not be able to deserialize that. */
+  /** Drops the cause when serialized for the driver, which may be unable to deserialize it. */
   private Object writeReplace() throws ObjectStreamException {
     if (getCause() == null) {
       return this;

@@ -15,15 +15,15 @@ import org.opencv.core.Mat;
 import org.opencv.imgcodecs.Imgcodecs;
 
 /**
- * Encoded bytes to upright 8-bit BGR pixels, by the OpenCV 4.2 that BigDL carries, and {@link TurboJpeg} where it is quicker.
+ * Decodes images to upright 8-bit BGR pixels, with BigDL's OpenCV 4.2, or {@link TurboJpeg} where it is faster.
  *
- * <p>Grey, 16-bit and CMYK images become BGR as OpenCV's IMREAD_COLOR makes them; a JPEG's EXIF orientation is applied; of
- * an animated GIF the first frame is taken (this OpenCV reads no GIF, Java does).
+ * <p>Grey, 16-bit and CMYK images are converted to BGR as by OpenCV's IMREAD_COLOR; a JPEG's EXIF orientation is applied; an
+ * animated GIF yields its first frame (read by Java, since this OpenCV does not support GIF).
  */
 public final class Decoder {
   static {
     if (!OpenCV.isOpenCVLoaded()) {
-      throw new IllegalStateException("the native OpenCV of bigdl-core can't be loaded");
+      throw new IllegalStateException("cannot load the native OpenCV library of bigdl-core");
     }
   }
 
@@ -33,7 +33,7 @@ public final class Decoder {
    * Decodes an image.
    *
    * @param bytes the encoded image
-   * @param header what {@link ImageHeader#of} read of it
+   * @param header its header, from {@link ImageHeader#of}
    * @return a matrix of type CV_8UC3; the caller releases it
    * @throws ImageProblem if it can't be decoded
    */
@@ -42,11 +42,11 @@ public final class Decoder {
       return firstFrame(bytes);
     }
     Mat stored = header.format().equals("jpeg") ? TurboJpeg.decode(bytes, header) : null;
-    return header.orientation().upright(stored == null ? byOpenCv(bytes, header) : stored);
+    return header.orientation().upright(stored == null ? withOpenCv(bytes, header) : stored);
   }
 
-  /** Returns what is stored: OpenCV finds the orientation only in a file's first APP1 segment, {@link JpegStructure} in all. */
-  static Mat byOpenCv(byte[] bytes, ImageHeader header) throws ImageProblem {
+  /** Decodes without rotating: OpenCV reads the orientation only from the first APP1 segment, {@link JpegStructure} from all. */
+  static Mat withOpenCv(byte[] bytes, ImageHeader header) throws ImageProblem {
     Mat encoded = new Mat(1, bytes.length, CvType.CV_8UC1);
     try {
       encoded.put(0, 0, bytes);

@@ -10,19 +10,19 @@ import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 
 /**
- * An image's format and size, read before anything is decoded: a small file may hold an image of gigabytes.
+ * An image's format and size, read before decoding: a small file may decode to gigabytes.
  *
  * @param format such as jpeg, png, gif, webp
  * @param width in pixels
  * @param height in pixels
- * @param orientation how what is stored comes upright
+ * @param orientation of the stored image
  */
 public record ImageHeader(String format, int width, int height, Orientation orientation) {
   static {
     ImageIO.setUseCache(false); // executors' disks are read-only
   }
 
-  /** An image that is stored upright. */
+  /** Creates the header of an image stored upright. */
   ImageHeader(String format, int width, int height) {
     this(format, width, height, Orientation.TOP_LEFT);
   }
@@ -70,7 +70,7 @@ public record ImageHeader(String format, int width, int height, Orientation orie
       throw truncated(bytes);
     }
     if (structure.width() == 0 || structure.height() == 0) {
-      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "a JPEG without a frame");
+      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "JPEG has no frame header");
     }
     return new ImageHeader("jpeg", structure.width(), structure.height(), structure.orientation());
   }
@@ -79,7 +79,7 @@ public record ImageHeader(String format, int width, int height, Orientation orie
     return bytes.length > 30 && ascii(bytes, 0, 4).equals("RIFF") && ascii(bytes, 8, 4).equals("WEBP");
   }
 
-  /** Sizes of the three kinds of WebP (RFC 9649, sections 2.5 to 2.7). */
+  /** Reads the size from the three kinds of WebP (RFC 9649, sections 2.5 to 2.7). */
   private static ImageHeader ofWebp(byte[] bytes) throws ImageProblem {
     return switch (ascii(bytes, 12, 4)) {
       case "VP8 " -> new ImageHeader("webp", little(bytes, 26, 2) & 0x3FFF, little(bytes, 28, 2) & 0x3FFF);

@@ -2,7 +2,7 @@ package dev.featx.image;
 
 import dev.featx.failure.QuarantineReason;
 
-/** Why one image can't be processed: a row of the quarantine, never the end of a run. */
+/** The reason why one image can't be processed: it becomes a row of the quarantine and never fails the run. */
 public final class ImageProblem extends Exception {
   private static final long serialVersionUID = 1L;
 
@@ -20,9 +20,9 @@ public final class ImageProblem extends Exception {
   /**
    * Creates a problem.
    *
-   * @param stage where it was met
-   * @param reason for programs
-   * @param message for people: the value, and the setting that would help if there is one
+   * @param stage in which it occurred
+   * @param reason machine-readable
+   * @param message human-readable: the value, and the setting to change, if any
    */
   public ImageProblem(Stage stage, QuarantineReason reason, String message) {
     super(message, null, false, false);
@@ -30,18 +30,18 @@ public final class ImageProblem extends Exception {
     this.reason = reason;
   }
 
-  /** Returns the problem of an image that has more bytes than are allowed. */
+  /** Returns the problem of an image that exceeds the size limit. */
   public static ImageProblem tooLarge(long bytes, long limit) {
     return new ImageProblem(Stage.READ, QuarantineReason.TOO_LARGE, "image is " + bytes + " bytes, limit " + limit
         + "; raise spec.limits.mebibytes, and spec.execution.memory with it");
   }
 
-  /** Returns where the problem was met. */
+  /** Returns the stage in which the problem occurred. */
   public Stage stage() {
     return stage;
   }
 
-  /** Returns the reason, for programs. */
+  /** Returns the machine-readable reason. */
   public QuarantineReason reason() {
     return reason;
   }

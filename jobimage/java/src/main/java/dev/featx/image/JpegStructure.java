@@ -4,16 +4,16 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * What a JPEG's markers say without decoding it: its size, which way up it is, and whether its end is there.
+ * The size, orientation and completeness of a JPEG, read from its markers without decoding.
  *
- * <p>libjpeg fills what is missing of a truncated file with grey and only warns, so a decoder would turn half an image
- * into a feature. Markers are walked rather than searched for from the end, because a thumbnail inside the file has an end
- * marker of its own (ITU-T T.81, annex B).
+ * <p>libjpeg fills the missing part of a truncated file with grey and only warns, so a decoder would turn half an image
+ * into a feature. Markers are walked rather than searched for from the end, because a thumbnail inside the file has its own
+ * end marker (ITU-T T.81, annex B).
  *
- * @param width in pixels as stored, before any EXIF rotation; 0 if no frame header was met
+ * @param width in pixels as stored, before any EXIF rotation; 0 without a frame header
  * @param height likewise
- * @param orientation how it comes upright
- * @param complete whether the end marker was met after the image's data
+ * @param orientation of the stored image
+ * @param complete whether an end marker follows the image's data
  */
 record JpegStructure(int width, int height, Orientation orientation, boolean complete) {
   private static final int START = 0xD8;
@@ -22,12 +22,12 @@ record JpegStructure(int width, int height, Orientation orientation, boolean com
   private static final int APP1 = 0xE1;
   private static final byte[] EXIF = "Exif\0\0".getBytes(StandardCharsets.US_ASCII);
 
-  /** Returns whether the bytes begin as a JPEG does. */
+  /** Returns whether the bytes start like a JPEG. */
   static boolean isJpeg(byte[] bytes) {
     return bytes.length > 3 && (bytes[0] & 0xFF) == 0xFF && (bytes[1] & 0xFF) == START && (bytes[2] & 0xFF) == 0xFF;
   }
 
-  /** Walks the markers of a file that {@link #isJpeg}. */
+  /** Walks the markers of a file for which {@link #isJpeg} is true. */
   static JpegStructure of(byte[] bytes) {
     int width = 0;
     int height = 0;
@@ -35,7 +35,7 @@ record JpegStructure(int width, int height, Orientation orientation, boolean com
     int at = 2;
     while (at + 1 < bytes.length) {
       if ((bytes[at] & 0xFF) != 0xFF) {
-        at++; // the data of a scan, or filling
+        at++; // scan data or padding
         continue;
       }
       int marker = bytes[at + 1] & 0xFF;
@@ -47,8 +47,8 @@ record JpegStructure(int width, int height, Orientation orientation, boolean com
         continue;
       }
       at += 2;
-      boolean alone = marker == 0 || marker == 1 || (marker >= 0xD0 && marker <= START);
-      if (alone || at + 1 >= bytes.length) {
+      boolean standalone = marker == 0 || marker == 1 || (marker >= 0xD0 && marker <= START);
+      if (standalone || at + 1 >= bytes.length) {
         continue;
       }
       if (isFrame(marker) && at + 6 < bytes.length) {
@@ -67,7 +67,7 @@ record JpegStructure(int width, int height, Orientation orientation, boolean com
   }
 
   private static boolean isExif(byte[] bytes, int marker, int at) {
-    int end = at + 2 + EXIF.length; // XMP lies in segments of this number too
+    int end = at + 2 + EXIF.length; // APP1 segments may contain XMP instead
     return marker == APP1 && end <= bytes.length && Arrays.equals(bytes, at + 2, end, EXIF, 0, EXIF.length);
   }
 

@@ -6,9 +6,9 @@ import org.opencv.core.Core;
 import org.opencv.core.Mat;
 
 /**
- * How a camera was held, and how its image comes upright (Exif 2.32, tag 0x0112).
+ * The orientation of a stored image, and how to turn it upright (Exif 2.32, tag 0x0112).
  *
- * <p>Named by where the stored image's first row and first column belong.
+ * <p>Constants name the edges to which the stored image's first row and first column belong.
  */
 enum Orientation {
   TOP_LEFT(false, null),
@@ -25,7 +25,7 @@ enum Orientation {
   private static final int BIG_ENDIAN = 'M' << 8 | 'M';
 
   private final boolean transposed;
-  private final Integer flip; // as Core.flip takes it
+  private final Integer flip; // code for Core.flip
 
   Orientation(boolean transposed, Integer flip) {
     this.transposed = transposed;
@@ -33,12 +33,12 @@ enum Orientation {
   }
 
   /**
-   * Reads a TIFF structure as it lies in a JPEG's APP1 segment.
+   * Reads the orientation from a TIFF structure in a JPEG's APP1 segment.
    *
    * @param bytes the whole file
-   * @param at where the structure begins
-   * @param end where its segment ends
-   * @return upright where it says nothing, or nothing that is allowed
+   * @param at start of the structure
+   * @param end end of the segment
+   * @return TOP_LEFT if the tag is missing or invalid
    */
   static Orientation of(byte[] bytes, int at, int end) {
     ByteBuffer tiff = ByteBuffer.wrap(bytes, at, Math.max(0, Math.min(end, bytes.length) - at)).slice();
@@ -59,7 +59,7 @@ enum Orientation {
   }
 
   /**
-   * Returns a stored image upright; the stored one is released if it isn't that already.
+   * Returns an image turned upright; if that takes a copy, the stored image is released.
    *
    * @param stored as decoded
    */

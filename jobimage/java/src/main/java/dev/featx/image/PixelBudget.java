@@ -1,10 +1,10 @@
 package dev.featx.image;
 
 /**
- * Bounds the pixels that are decoded at one time, whatever sizes a shard's images have.
+ * Bounds the number of decoded pixels in memory, whatever the sizes of a shard's images.
  *
- * <p>Images enter in the shard's order, so that whoever holds pixels comes before whoever waits for them: the batch that
- * holds them can always be run, and nothing waits for ever. An image larger than the whole budget enters when it is alone.
+ * <p>Images enter in the shard's order, so images that hold pixels precede those that wait for them: the batch that holds
+ * them can always run, and there is no deadlock. An image larger than the whole budget enters alone.
  */
 public final class PixelBudget {
   private final long limit;
@@ -17,9 +17,9 @@ public final class PixelBudget {
   }
 
   /**
-   * Waits until an image may be decoded. Called once for every image, with 0 for one that will not be.
+   * Waits until an image may be decoded. Called once per image, with 0 pixels if it will not be decoded.
    *
-   * @param order the image's place in the shard, from 0
+   * @param order index of the image in the shard, from 0
    * @param pixels width times height
    */
   public synchronized void enter(int order, long pixels) throws InterruptedException {
@@ -36,13 +36,13 @@ public final class PixelBudget {
     notifyAll();
   }
 
-  /** Gives back what an image held. */
+  /** Releases an image's pixels. */
   public synchronized void leave(long pixels) {
     held -= pixels;
     notifyAll();
   }
 
-  /** Returns whether the next image waits for pixels, so that a batch should be run as it is. */
+  /** Returns whether the next image waits for pixels, so that an incomplete batch should run. */
   public synchronized boolean isStarved() {
     return starved;
   }

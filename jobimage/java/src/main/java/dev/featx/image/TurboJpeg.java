@@ -10,16 +10,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The calls of libjpeg-turbo's library (turbojpeg.h) that Featx makes.
+ * The functions of libjpeg-turbo (turbojpeg.h) that Featx calls.
  *
- * <p>BigDL's OpenCV was built with a libjpeg-turbo that does without the processor's vector instructions. This one makes the
- * same pixels of a JPEG in less than half the time, where the machine has it: Featx's image does.
+ * <p>BigDL's OpenCV was built with a libjpeg-turbo that uses no vector instructions. This library decodes a JPEG to the same
+ * pixels in less than half the time. It is optional; Featx's image contains it.
  */
 interface TurboJpeg extends Library {
   String NAME = "libturbojpeg.so.0";
   int BGR = 1; // TJPF_BGR
   int CMYK = 3; // TJCS_CMYK; above it, YCCK
-  int WARNING = 0; // TJERR_WARNING: damaged in parts, decoded all the same
+  int WARNING = 0; // TJERR_WARNING: partly damaged, but decoded
 
   Pointer tjInitDecompress();
 
@@ -37,9 +37,9 @@ interface TurboJpeg extends Library {
    * Decodes a JPEG.
    *
    * @param bytes the file
-   * @param header its size, which the pixels have to have
-   * @return CV_8UC3 as stored, not yet upright, which the caller releases; null without the library, and for what is
-   *     OpenCV's to decode or to refuse: four colours, and files that this library gives up on
+   * @param header its header, whose size the pixels must have
+   * @return CV_8UC3 as stored, not turned upright, which the caller releases; null without the library, and for files left to
+   *     OpenCV: those with four colour components, and those that this library cannot decode
    */
   static Mat decode(byte[] bytes, ImageHeader header) {
     TurboJpeg library = Loaded.LIBRARY;
@@ -53,8 +53,8 @@ interface TurboJpeg extends Library {
       IntByReference colors = new IntByReference();
       int read =
           library.tjDecompressHeader3(handle, bytes, bytes.length, width, height, new IntByReference(), colors);
-      boolean known = width.getValue() == header.width() && height.getValue() == header.height();
-      if (read != 0 || !known || colors.getValue() >= CMYK) {
+      boolean sameSize = width.getValue() == header.width() && height.getValue() == header.height();
+      if (read != 0 || !sameSize || colors.getValue() >= CMYK) {
         return null;
       }
       Mat pixels = new Mat(header.height(), header.width(), CvType.CV_8UC3);
@@ -81,7 +81,7 @@ interface TurboJpeg extends Library {
       try {
         return Native.load(NAME, TurboJpeg.class);
       } catch (UnsatisfiedLinkError e) {
-        LOG.info("there is no {} (libturbojpeg0 on Debian): OpenCV decodes JPEGs, at half the speed", NAME);
+        LOG.info("{} not found (libturbojpeg0 on Debian); falling back to OpenCV, at about half the speed", NAME);
         return null;
       }
     }

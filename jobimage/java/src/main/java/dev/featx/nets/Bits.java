@@ -1,15 +1,15 @@
 package dev.featx.nets;
 
-/** Features as bits, packed the way numpy.packbits packs: the first value is the highest bit of the first byte. */
+/** Packs features into bits as numpy.packbits does: the first value is the highest bit of the first byte. */
 public final class Bits {
   private Bits() {}
 
   /**
-   * Packs which values are above a threshold.
+   * Packs values into bits, each set if its value is above a threshold.
    *
    * @param values features
    * @param from index of the first value
-   * @param length how many values
+   * @param length number of values
    * @param threshold a value equal to it gives 0
    * @return (length + 7) / 8 bytes; bits past the end are 0
    */

@@ -3,21 +3,21 @@ package dev.featx.nets;
 import java.util.concurrent.BlockingQueue;
 
 /**
- * A net that one of the engines has made ready to run batches; each is made once a JVM (dev.featx.nets.loading).
+ * A net that an engine has compiled to run batches, once per JVM (dev.featx.nets.loading).
  *
- * <p>An engine is a class that implements this and a line in {@link Engine}.
+ * <p>An engine is an implementation of this interface and a constant of {@link Engine}.
  */
 public interface CompiledNetwork extends AutoCloseable {
   /** Returns {channels, height, width} of an image. */
   int[] inputShape();
 
-  /** Returns how many images a forward takes at the most. */
+  /** Returns the maximum number of images per forward pass. */
   int batch();
 
-  /** Returns what the arithmetic is done in. */
+  /** Returns the precision of the arithmetic. */
   Precision precision();
 
-  /** Returns how many floats an image has. */
+  /** Returns the number of floats per image. */
   default int inputSize() {
     int[] shape = inputShape();
     return shape[0] * shape[1] * shape[2];
@@ -27,9 +27,9 @@ public interface CompiledNetwork extends AutoCloseable {
    * Runs a batch; may be called from several threads at once.
    *
    * @param images images one after another, each channels x height x width
-   * @param count how many there are, at most {@link #batch()}
-   * @return for each output of the net, in the network file's order, its values for these images one after another
-   * @throws IllegalArgumentException if there are too few floats for count images, or count is not 1 to batch
+   * @param count number of images, at most {@link #batch()}
+   * @return the values of each output for these images one after another, in the network file's order
+   * @throws IllegalArgumentException if there are too few floats for count images, or count is not between 1 and batch
    */
   float[][] forward(float[] images, int count);
 
@@ -37,20 +37,20 @@ public interface CompiledNetwork extends AutoCloseable {
   @Override
   void close();
 
-  /** Refuses a count that does not fit. */
+  /** Checks the number of images. */
   static void check(int count, int batch) {
     if (count < 1 || count > batch) {
-      throw new IllegalArgumentException("a batch of " + count + " where 1 to " + batch + " fit");
+      throw new IllegalArgumentException("batch of " + count + " images; must be 1 to " + batch);
     }
   }
 
-  /** Returns one of those that are free, after waiting for it if need be. */
-  static <T> T taken(BlockingQueue<T> free) {
+  /** Takes a free element, waiting if there is none. */
+  static <T> T borrow(BlockingQueue<T> free) {
     try {
       return free.take();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new IllegalStateException("the task was ended", e);
+      throw new IllegalStateException("the task was interrupted", e);
     }
   }
 }

@@ -6,10 +6,10 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * Turns an SSD's raw maps into boxes, as caffe-ssd's DetectionOutput does (DetectionOutputLayer::Forward_cpu).
+ * Converts an SSD's raw maps to boxes, as caffe-ssd's DetectionOutput does (DetectionOutputLayer::Forward_cpu).
  *
- * <p>The maps stay as the net wrote them, channel by channel: of 8,732 boxes a handful pass the threshold, so values are
- * picked where they lie, and only boxes that pass are decoded.
+ * <p>The maps stay as the net wrote them, channel by channel: only a handful of 8,732 boxes pass the threshold, so values are
+ * read in place, and only boxes that pass are decoded.
  */
 public final class Detector {
   private static final Comparator<Detection> BEST_FIRST = Comparator.comparing(Detection::score).reversed();
@@ -26,16 +26,16 @@ public final class Detector {
   private final int[] placesOfHead;
 
   /**
-   * Makes a detector of a converted net.
+   * Creates a detector from a compiled net.
    *
-   * @param file the net's file, which holds priors and settings
-   * @param network the same net, converted
-   * @throws IllegalArgumentException if the file is an extractor's
+   * @param file the net's file, which contains priors and settings
+   * @param network the same net, compiled
+   * @throws IllegalArgumentException if the file contains an extractor
    */
   public Detector(NetworkFile file, CompiledNetwork network) {
     NetworkHeader.SingleShot settings = file.detection();
     if (settings == null) {
-      throw new IllegalArgumentException("this network file holds no detector");
+      throw new IllegalArgumentException("network file does not contain a detector");
     }
     this.network = network;
     this.priors = file.floats(settings.priors());
@@ -50,26 +50,26 @@ public final class Detector {
     this.placesOfHead = file.outputShapes().stream().limit(file.ownOutputs()).mapToInt(shape -> shape[1] * shape[2]).toArray();
   }
 
-  /** Returns the converted net that this detector runs. */
+  /** Returns the compiled net that this detector runs. */
   public CompiledNetwork network() {
     return network;
   }
 
   /**
-   * Detects in a batch.
+   * Detects objects in a batch.
    *
    * @param images as {@link CompiledNetwork#forward}
-   * @param count how many images
-   * @param threshold boxes with a score above it are returned, 0 to 1; the net's own threshold plays no part
-   * @return for each image its boxes, best first
+   * @param count number of images
+   * @param threshold boxes with a higher score are returned, 0 to 1; the net's own threshold is ignored
+   * @return the boxes of each image, best first
    */
   public List<List<Detection>> detect(float[] images, int count, float threshold) {
     float[][] maps = network.forward(images, count);
-    List<List<Detection>> found = new ArrayList<>(count);
+    List<List<Detection>> detections = new ArrayList<>(count);
     for (int image = 0; image < count; image++) {
-      found.add(boxes(maps, count, image, threshold));
+      detections.add(boxes(maps, count, image, threshold));
     }
-    return found;
+    return detections;
   }
 
   private List<Detection> boxes(float[][] maps, int count, int image, float threshold) {
@@ -79,7 +79,7 @@ public final class Detector {
       perClass.add(new ArrayList<>());
     }
     float[] logits = new float[classes];
-    double least = leastLogit(threshold);
+    double lowest = lowestLogit(threshold);
     int prior = 0;
     for (int head = 0; head < heads; head++) {
       float[] locations = maps[head];
@@ -87,7 +87,7 @@ public final class Detector {
       int boxes = locations.length / count / 4;
       int places = placesOfHead[head];
       int anchors = boxes / places;
-      boolean[] candidates = candidates(confidences, image * boxes * classes, anchors, places, least);
+      boolean[] candidates = candidates(confidences, image * boxes * classes, anchors, places, lowest);
       for (int place = 0; place < places; place++) {
         for (int anchor = 0; anchor < anchors; anchor++, prior++) {
           if (!candidates[anchor * places + place]) {
@@ -107,35 +107,35 @@ public final class Detector {
         }
       }
     }
-    List<Detection> kept = new ArrayList<>();
-    perClass.forEach(candidates -> kept.addAll(suppressed(candidates)));
-    kept.sort(BEST_FIRST);
-    return keepLimit > 0 && kept.size() > keepLimit ? kept.subList(0, keepLimit) : kept;
+    List<Detection> selected = new ArrayList<>();
+    perClass.forEach(candidates -> selected.addAll(suppressed(candidates)));
+    selected.sort(BEST_FIRST);
+    return keepLimit > 0 && selected.size() > keepLimit ? selected.subList(0, keepLimit) : selected;
   }
 
-  /** Returns how far above the background's logit (softmax) or 0 (sigmoid) one has to be; rounding is allowed for. */
-  private double leastLogit(float threshold) {
-    double least = switch (scores) {
+  /** Returns the minimum of a logit above the background's (softmax) or 0 (sigmoid), less a tolerance for rounding. */
+  private double lowestLogit(float threshold) {
+    double lowest = switch (scores) {
       case "softmax" -> Math.log(threshold);
       case "sigmoid" -> Math.log(threshold / (1.0 - threshold));
       default -> threshold;
     };
-    return least - 1e-4;
+    return lowest - 1e-4;
   }
 
   /**
-   * Returns false for nearly all boxes, which are spared a row of exponentials: exp(a) / sum <= exp(a - background).
+   * Excludes nearly all boxes without computing their exponentials: exp(a) / sum <= exp(a - background).
    *
-   * <p>Logits are looked at in the order in which they lie: COCO's are 174,000 an image.
+   * <p>Logits are read in memory order: COCO has 174,000 per image.
    *
-   * @param start where an image's logits begin: anchors x classes x places
+   * @param start index of an image's first logit: anchors x classes x places
    */
-  private boolean[] candidates(float[] logits, int start, int anchors, int places, double least) {
-    boolean[] found = new boolean[anchors * places];
+  private boolean[] candidates(float[] logits, int start, int anchors, int places, double lowest) {
+    boolean[] candidates = new boolean[anchors * places];
     boolean softmax = scores.equals("softmax");
     if (softmax && background < 0) {
-      Arrays.fill(found, true);
-      return found;
+      Arrays.fill(candidates, true);
+      return candidates;
     }
     for (int anchor = 0; anchor < anchors; anchor++) {
       int first = start + anchor * classes * places;
@@ -145,13 +145,13 @@ public final class Detector {
         }
         for (int place = 0; place < places; place++) {
           float base = softmax ? logits[first + background * places + place] : 0;
-          if (logits[first + c * places + place] - base >= least) {
-            found[anchor * places + place] = true;
+          if (logits[first + c * places + place] - base >= lowest) {
+            candidates[anchor * places + place] = true;
           }
         }
       }
     }
-    return found;
+    return candidates;
   }
 
   private void toScores(float[] logits) {
@@ -175,7 +175,7 @@ public final class Detector {
     }
   }
 
-  /** CENTER_SIZE decoding (caffe-ssd bbox_util.cpp, DecodeBBox). */
+  /** Decodes a box as CENTER_SIZE (caffe-ssd bbox_util.cpp, DecodeBBox). */
   private Detection decode(float[] map, int at, int step, int prior, float score, int category) {
     float left = priors[prior * 4];
     float top = priors[prior * 4 + 1];
@@ -194,12 +194,12 @@ public final class Detector {
     candidates.sort(BEST_FIRST);
     List<Detection> best =
         perClassLimit > 0 && candidates.size() > perClassLimit ? candidates.subList(0, perClassLimit) : candidates;
-    List<Detection> kept = new ArrayList<>();
+    List<Detection> selected = new ArrayList<>();
     for (Detection candidate : best) {
-      if (kept.stream().noneMatch(other -> candidate.overlap(other) > overlapLimit)) {
-        kept.add(candidate);
+      if (selected.stream().noneMatch(other -> candidate.box().overlap(other.box()) > overlapLimit)) {
+        selected.add(candidate);
       }
     }
-    return kept;
+    return selected;
   }
 }

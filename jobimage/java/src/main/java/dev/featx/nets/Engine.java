@@ -2,7 +2,7 @@ package dev.featx.nets;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 
-/** What runs nets. Each makes a {@link CompiledNetwork} of a network file that was written for it. */
+/** Engines that run nets. Each compiles network files written for it to a {@link CompiledNetwork}. */
 public enum Engine {
   /** BigDL's graph on MKL-DNN, which Featx builds layer by layer. */
   @JsonProperty("bigdl")

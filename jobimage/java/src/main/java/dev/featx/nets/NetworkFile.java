@@ -12,9 +12,9 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * A net as the driver's importer wrote it: a JSON header and float32 weights in one array of bytes.
+ * A net written by the driver's importer: a JSON header and float32 weights in one byte array.
  *
- * <p>The layout is told in featx_job/nets/network_file.py, the only writer.
+ * <p>featx_job/nets/network_file.py, the only writer, documents the layout.
  */
 public final class NetworkFile {
   private static final byte[] MAGIC = "FEATXNET".getBytes(StandardCharsets.US_ASCII);
@@ -32,19 +32,19 @@ public final class NetworkFile {
   /**
    * Reads a network file.
    *
-   * @param bytes the whole file; it is not copied
-   * @throws IllegalArgumentException if it is none, or of another version
+   * @param bytes the whole file, which is not copied
+   * @throws IllegalArgumentException if it is not a network file, or of another version
    */
   public static NetworkFile read(byte[] bytes) {
     return read(ByteBuffer.wrap(bytes));
   }
 
   /**
-   * Reads a network file from a disk; weights stay there until a layer asks for its own.
+   * Maps a network file from disk; weights stay there until a layer reads its own.
    *
-   * @param path where it is
+   * @param path of the file
    * @throws IOException if it can't be read
-   * @throws IllegalArgumentException if it is none, or of another version
+   * @throws IllegalArgumentException if it is not a network file, or of another version
    */
   public static NetworkFile read(Path path) throws IOException {
     try (FileChannel channel = FileChannel.open(path)) {
@@ -52,20 +52,20 @@ public final class NetworkFile {
     }
   }
 
-  private static NetworkFile read(ByteBuffer given) {
-    ByteBuffer buffer = given.order(ByteOrder.LITTLE_ENDIAN);
+  private static NetworkFile read(ByteBuffer bytes) {
+    ByteBuffer buffer = bytes.order(ByteOrder.LITTLE_ENDIAN);
     int size = buffer.capacity();
     if (size < 16 || !buffer.slice(0, MAGIC.length).equals(ByteBuffer.wrap(MAGIC))) {
-      throw new IllegalArgumentException("these bytes are no network file");
+      throw new IllegalArgumentException("not a network file");
     }
     int version = buffer.getInt(8);
     if (version != VERSION) {
-      throw new IllegalArgumentException("network file of version " + version + "; this job image reads " + VERSION);
+      throw new IllegalArgumentException("network file has version " + version + "; this job image reads version " + VERSION);
     }
     int length = buffer.getInt(12);
     int start = (16 + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (length < 0 || start > size) {
-      throw cutShort(size);
+      throw truncated(size);
     }
     byte[] header = new byte[length];
     buffer.get(16, header);
@@ -73,7 +73,7 @@ public final class NetworkFile {
       NetworkHeader parsed = Contract.readSparse(new String(header, StandardCharsets.UTF_8), NetworkHeader.class);
       return new NetworkFile(parsed, buffer.slice(start, size - start).order(ByteOrder.LITTLE_ENDIAN));
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException("the network file's header is damaged", e);
+      throw new IllegalArgumentException("the network file header is damaged", e);
     }
   }
 
@@ -87,7 +87,7 @@ public final class NetworkFile {
     return header.input().shape();
   }
 
-  /** Returns the name by which layers refer to the input. */
+  /** Returns the input's name, to which layers refer. */
   public String inputName() {
     return header.input().name();
   }
@@ -102,7 +102,7 @@ public final class NetworkFile {
     return header.outputs();
   }
 
-  /** Returns how many of the outputs, the first ones, are the net's own; the others are there to be looked at. */
+  /** Returns the number of outputs that are the net's own, which come first; others are only observed. */
   public int ownOutputs() {
     return header.ownOutputs() == null ? header.outputs().size() : header.ownOutputs();
   }
@@ -112,7 +112,7 @@ public final class NetworkFile {
     return header.outputShapes();
   }
 
-  /** Returns the net in ONNX, outside of the heap; there is one in a file that was written for OpenVINO. */
+  /** Returns the net in ONNX, outside the heap; only files written for OpenVINO contain one. */
   public Memory onnx() {
     NetworkHeader.OnnxModel model = header.onnx();
     if (model == null) {
@@ -123,12 +123,12 @@ public final class NetworkFile {
     return bytes;
   }
 
-  /** Returns the lowest and highest value that a layer was seen to write, or null if none was looked at. */
+  /** Returns the lowest and highest observed output of a layer, or null if it was not observed. */
   public float[] range(String layer) {
     return header.ranges() == null ? null : header.ranges().get(layer);
   }
 
-  /** Returns an SSD's last part, or null for an extractor. */
+  /** Returns the detection stage of an SSD, or null for an extractor. */
   NetworkHeader.SingleShot detection() {
     return header.detection();
   }
@@ -146,15 +146,15 @@ public final class NetworkFile {
     }
     float[] values = new float[count];
     if (array.offset() + count * (long) Float.BYTES > weights.capacity()) {
-      throw cutShort(weights.capacity());
+      throw truncated(weights.capacity());
     }
     ByteBuffer slice = weights.slice((int) array.offset(), count * Float.BYTES);
     slice.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
     return values;
   }
 
-  private static IllegalArgumentException cutShort(int length) {
-    return new IllegalArgumentException("the network file is cut short after " + length + " bytes");
+  private static IllegalArgumentException truncated(int length) {
+    return new IllegalArgumentException("the network file is truncated after " + length + " bytes");
   }
 
   public static int[] ints(JsonNode array) {

@@ -13,11 +13,11 @@ import java.util.Objects;
  * @param input the net's input
  * @param outputs names of the layers whose outputs are the net's
  * @param outputShapes shape of each output, without the batch axis
- * @param ownOutputs how many outputs are the net's own; null for all
+ * @param ownOutputs number of outputs that are the net's own; null for all
  * @param onnx the net in ONNX, or null
- * @param layers in the order in which they run, or null
- * @param ranges lowest and highest value of layers, or null
- * @param detection the last part of an SSD, or null
+ * @param layers in execution order, or null
+ * @param ranges lowest and highest output of layers, or null
+ * @param detection the detection stage of an SSD, or null
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record NetworkHeader(String name, Input input, List<String> outputs, List<int[]> outputShapes, Integer ownOutputs, OnnxModel onnx,
@@ -28,20 +28,20 @@ record NetworkHeader(String name, Input input, List<String> outputs, List<int[]>
     Objects.requireNonNull(outputs, "outputs");
     Objects.requireNonNull(outputShapes, "outputShapes");
     if ((onnx == null) == (layers == null)) {
-      throw new IllegalArgumentException("a net is either its layers or an ONNX model");
+      throw new IllegalArgumentException("a net must have either layers or an ONNX model");
     }
   }
 
   /**
    * The net's input.
    *
-   * @param name by which layers refer to it
+   * @param name to which layers refer
    * @param shape channels, height, width
    */
   record Input(String name, int[] shape) {}
 
   /**
-   * A whole ONNX model among the weights.
+   * An ONNX model stored among the weights.
    *
    * @param offset in bytes, from the start of the weights
    * @param length in bytes
@@ -49,7 +49,7 @@ record NetworkHeader(String name, Input input, List<String> outputs, List<int[]>
   record OnnxModel(int offset, int length) {}
 
   /**
-   * Float32 values among the weights.
+   * A float32 array stored among the weights.
    *
    * @param offset in bytes, from the start of the weights
    * @param shape of the array
@@ -57,18 +57,18 @@ record NetworkHeader(String name, Input input, List<String> outputs, List<int[]>
   record Array(long offset, int[] shape) {}
 
   /**
-   * The last part of an SSD.
+   * The detection stage of an SSD.
    *
    * @param classes number of classes
-   * @param background the class that is no object; -1 for none
+   * @param background the background class; -1 for none
    * @param nmsThreshold boxes of a class that overlap more are duplicates
-   * @param topK most boxes of a class
-   * @param keepTopK most boxes of an image
-   * @param confidenceThreshold the net's own, which a run's replaces
-   * @param varianceInTarget whether the net learned values that are scaled already
-   * @param scores how confidences become scores
+   * @param topK maximum boxes per class
+   * @param keepTopK maximum boxes per image
+   * @param confidenceThreshold the net's own, replaced by that of the run
+   * @param varianceInTarget whether the net's outputs are scaled already
+   * @param scores function from confidences to scores
    * @param priors the prior boxes
-   * @param variances by which values are scaled
+   * @param variances scale of the outputs
    */
   record SingleShot(int classes, int background, float nmsThreshold, int topK, int keepTopK, float confidenceThreshold,
       boolean varianceInTarget, String scores, Array priors, Array variances) {}

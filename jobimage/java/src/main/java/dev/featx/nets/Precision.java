@@ -10,7 +10,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** Numbers that a net's arithmetic is done in. Others than float32 need instructions that not every CPU has. */
+/** The number format of a net's arithmetic. All but float32 need instructions that not every CPU has. */
 public enum Precision {
   F32(Set.of(), Set.of()),
   BF16(Set.of(), Set.of("avx512_bf16", "amx_bf16")),
@@ -25,11 +25,11 @@ public enum Precision {
   }
 
   /**
-   * Returns what a run computes in on this machine.
+   * Returns the precision of a run on this machine.
    *
-   * @param word f32, bf16, int8, or auto: bf16 where engine and CPU have it, else f32
-   * @param engine what runs the nets
-   * @throws RunProblem PrecisionUnsupported, if this CPU lacks what the word asks for
+   * @param word f32, bf16, int8, or auto: bf16 if engine and CPU support it, else f32
+   * @param engine runs the nets
+   * @throws RunProblem PrecisionUnsupported, if this CPU lacks the instructions
    */
   public static Precision of(String word, Engine engine) {
     return of(word, engine, instructions());
@@ -37,31 +37,31 @@ public enum Precision {
 
   static Precision of(String word, Engine engine, Set<String> instructions) {
     if (word.equals("auto")) {
-      return engine == Engine.OPENVINO && BF16.runs(engine, instructions) ? BF16 : F32;
+      return engine == Engine.OPENVINO && BF16.isSupported(engine, instructions) ? BF16 : F32;
     }
-    Precision wanted = valueOf(word.toUpperCase(Locale.ROOT));
-    if (!wanted.runs(engine, instructions)) {
+    Precision requested = valueOf(word.toUpperCase(Locale.ROOT));
+    if (!requested.isSupported(engine, instructions)) {
       throw new RunProblem(FailureClass.PRECISION_UNSUPPORTED, "spec.precision " + word + " needs a CPU with "
-          + wanted.needed(engine).sorted().collect(Collectors.joining(" or ")) + ", which an executor's node lacks;"
+          + requested.required(engine).sorted().collect(Collectors.joining(" or ")) + ", which an executor's node lacks;"
           + " use auto or f32, or set spec.execution.nodePool to nodes that have it");
     }
-    return wanted;
+    return requested;
   }
 
-  /** Returns the word of the resource. */
+  /** Returns the resource's value for this precision. */
   public String word() {
     return name().toLowerCase(Locale.ROOT);
   }
 
-  private boolean runs(Engine engine, Set<String> instructions) {
-    return this == F32 || needed(engine).anyMatch(instructions::contains);
+  private boolean isSupported(Engine engine, Set<String> instructions) {
+    return this == F32 || required(engine).anyMatch(instructions::contains);
   }
 
-  private Stream<String> needed(Engine engine) {
+  private Stream<String> required(Engine engine) {
     return (engine == Engine.BIGDL ? forBigDl : forOpenVino).stream();
   }
 
-  /** Returns what the kernel says of the first CPU. */
+  /** Returns the first CPU's instruction sets, as reported by the kernel. */
   private static Set<String> instructions() {
     try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
       return lines.filter(line -> line.startsWith("flags")).findFirst()

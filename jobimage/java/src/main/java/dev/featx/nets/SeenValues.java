@@ -3,9 +3,9 @@ package dev.featx.nets;
 import java.io.Serializable;
 
 /**
- * The lowest and the highest values that a net took on images.
+ * The lowest and highest values of a net on images.
  *
- * @param input of its input
- * @param outputs of each of its outputs
+ * @param input range of its input
+ * @param outputs range of each output
  */
 public record SeenValues(float[] input, float[][] outputs) implements Serializable {}

@@ -3,10 +3,10 @@ package dev.featx.nets;
 import java.util.Arrays;
 
 /**
- * A net that remembers the lowest and the highest values of its input and of all its outputs.
+ * Records the lowest and highest values of a net's input and of all its outputs.
  *
- * <p>What it runs has more outputs than the net has, behind those that the net has: the values of its layers
- * (featx_job/nets/quantization.py, watched).
+ * <p>After the net's own outputs, the wrapped net also outputs the values of its layers (featx_job/nets/quantization.py,
+ * watched).
  */
 public final class WatchedNetwork implements CompiledNetwork {
   private final CompiledNetwork network;
@@ -14,10 +14,10 @@ public final class WatchedNetwork implements CompiledNetwork {
   private float[][] ranges;
 
   /**
-   * Has seen nothing yet.
+   * Wraps a net.
    *
-   * @param network what computes all the values
-   * @param outputs how many of its outputs, the first ones, are the net's own
+   * @param network computes all values
+   * @param outputs number of outputs that are the net's own, which come first
    */
   public WatchedNetwork(CompiledNetwork network, int outputs) {
     this.network = network;
@@ -42,16 +42,16 @@ public final class WatchedNetwork implements CompiledNetwork {
   @Override
   public float[][] forward(float[] images, int count) {
     float[][] values = network.forward(images, count);
-    remember(images, count * inputSize(), values);
+    record(images, count * inputSize(), values);
     return Arrays.copyOf(values, outputs);
   }
 
-  private synchronized void remember(float[] input, int used, float[][] values) {
+  private synchronized void record(float[] input, int length, float[][] values) {
     if (ranges == null) {
       ranges = new float[values.length + 1][];
       Arrays.setAll(ranges, i -> new float[] {Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY});
     }
-    widen(ranges[0], input, used);
+    widen(ranges[0], input, length);
     for (int i = 0; i < values.length; i++) {
       widen(ranges[i + 1], values[i], values[i].length);
     }
@@ -64,7 +64,7 @@ public final class WatchedNetwork implements CompiledNetwork {
     }
   }
 
-  /** Returns the values that were seen, or null if there were none. */
+  /** Returns the observed ranges, or null before the first image. */
   public synchronized SeenValues seen() {
     return ranges == null ? null : new SeenValues(ranges[0], Arrays.copyOfRange(ranges, 1, ranges.length));
   }

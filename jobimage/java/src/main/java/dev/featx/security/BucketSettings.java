@@ -10,7 +10,7 @@ import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.regions.providers.DefaultAwsRegionProviderChain;
 
 /**
- * S3A's settings of one bucket, for what Featx does there without S3A.
+ * S3A's settings of one bucket, for requests that Featx makes without S3A.
  *
  * @param bucket its name
  * @param conf the run's settings
@@ -19,7 +19,7 @@ public record BucketSettings(String bucket, Configuration conf) {
   private static final String PROVIDER = "aws.credentials.provider";
   private static final String ANONYMOUS = "org.apache.hadoop.fs.s3a.AnonymousAWSCredentialsProvider";
 
-  /** Returns a setting of this bucket, or that of all buckets, or null. */
+  /** Returns this bucket's setting, or that of all buckets, or null. */
   public String get(String name) {
     return conf.getTrimmed("fs.s3a.bucket." + bucket + "." + name, conf.getTrimmed("fs.s3a." + name));
   }
@@ -44,9 +44,9 @@ public record BucketSettings(String bucket, Configuration conf) {
   }
 
   /**
-   * Returns what the client authenticates with, or null for anonymous access.
+   * Returns the client's credentials, or null for anonymous access.
    *
-   * @throws IllegalArgumentException if the provider is not one that featx_job.clients.s3_settings names
+   * @throws IllegalArgumentException if featx_job.clients.s3_settings does not set this provider
    */
   public AwsCredentialsProvider credentials() {
     String provider = get(PROVIDER);

@@ -6,28 +6,28 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.security.UserGroupInformation;
 
 /**
- * Who this JVM is to secured HDFS and HBase, by the keytab of a mounted Secret.
+ * This JVM's login to secured HDFS and HBase, with the keytab of a mounted Secret.
  *
- * <p>Driver and executors log in by themselves and again when tickets run out (UserGroupInformation), so a run may take
- * longer than any delegation token lives, and no token passes between pods.
+ * <p>Driver and executors log in independently, and again when tickets expire (UserGroupInformation). A run may therefore
+ * outlast any delegation token, and no token passes between pods.
  */
 public final class KerberosLogin {
-  /** Setting that names the principal; without it there is no login. */
+  /** Setting with the principal; without it there is no login. */
   static final String PRINCIPAL = "featx.kerberos.principal";
 
-  /** Setting that names the keytab's file. */
+  /** Setting with the keytab's file. */
   static final String KEYTAB = "featx.kerberos.keytab";
 
   private static String loggedIn;
 
   private KerberosLogin() {}
 
-  /** What is done as somebody. */
+  /** An action that runs as a user. */
   public interface Action<T> {
     T run() throws IOException, InterruptedException;
   }
 
-  /** Logs in, if settings say so and it has not been done. */
+  /** Logs in if a principal is set and not logged in yet. */
   public static synchronized void ensure(Configuration conf) throws IOException {
     String principal = conf.get(PRINCIPAL);
     if (principal != null && !principal.equals(loggedIn)) {
@@ -38,10 +38,10 @@ public final class KerberosLogin {
   }
 
   /**
-   * Does something as who is logged in; as whoever Spark runs tasks as, without a login.
+   * Runs an action as the logged-in user, or without a login as the user that Spark runs tasks as.
    *
-   * @param conf names principal and keytab
-   * @param action what is done
+   * @param conf contains principal and keytab
+   * @param action the action
    */
   public static <T> T as(Configuration conf, Action<T> action) throws IOException, InterruptedException {
     if (conf.get(PRINCIPAL) == null) {

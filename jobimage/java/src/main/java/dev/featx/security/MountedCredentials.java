@@ -13,13 +13,13 @@ import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.auth.credentials.AwsSessionCredentials;
 
 /**
- * Credentials of one bucket's store, read from the files of a mounted Secret.
+ * Credentials for one bucket's store, read from the files of a mounted Secret.
  *
- * <p>No Spark setting, argument, variable or ConfigMap holds them, and a changed Secret is picked up without a restart. The
- * folder is named by fs.s3a.bucket.BUCKET.featx.credentials.dir.
+ * <p>They never appear in a Spark setting, argument, environment variable or ConfigMap, and a changed Secret takes effect
+ * without a restart. fs.s3a.bucket.BUCKET.featx.credentials.dir names the folder.
  */
 public final class MountedCredentials implements AwsCredentialsProvider {
-  /** Setting that names the folder. */
+  /** Setting with the folder. */
   public static final String FOLDER = "featx.credentials.dir";
 
   private final Path folder;
@@ -28,7 +28,7 @@ public final class MountedCredentials implements AwsCredentialsProvider {
    * Called by S3A (CredentialProviderListFactory).
    *
    * @param uri of the bucket
-   * @param conf names the folder
+   * @param conf contains the folder
    */
   public MountedCredentials(URI uri, Configuration conf) {
     String name = new BucketSettings(uri.getHost(), conf).get(FOLDER);
@@ -40,7 +40,7 @@ public final class MountedCredentials implements AwsCredentialsProvider {
 
   @Override
   public AwsCredentials resolveCredentials() {
-    // Files are read each time.
+    // Read the files on every call.
     String key = read("AWS_ACCESS_KEY_ID");
     String secret = read("AWS_SECRET_ACCESS_KEY");
     return Files.exists(folder.resolve("AWS_SESSION_TOKEN"))
@@ -49,11 +49,20 @@ public final class MountedCredentials implements AwsCredentialsProvider {
   }
 
   private String read(String name) {
+    String value;
     try {
-      return Files.readString(folder.resolve(name)).strip();
+      value = Files.readString(folder.resolve(name)).strip();
     } catch (IOException e) {
-      throw new RunProblem(FailureClass.SECRET_INCOMPLETE,
-          "Secret " + folder.getFileName() + " has no key " + name + "; add it to the Secret");
+      throw incomplete(name, "has no key ");
     }
+    if (value.isEmpty()) {
+      throw incomplete(name, "has an empty key ");
+    }
+    return value;
+  }
+
+  private RunProblem incomplete(String name, String problem) {
+    return new RunProblem(FailureClass.SECRET_INCOMPLETE,
+        "Secret " + folder.getFileName() + " " + problem + name + "; add it to the Secret");
   }
 }

@@ -24,7 +24,7 @@ import org.apache.hadoop.hbase.client.ResultScanner;
 import org.apache.hadoop.hbase.client.Scan;
 import org.apache.hadoop.hbase.util.Bytes;
 
-/** What the driver asks of HBase, to cut a table into shards; answers are JSON, rows in hexadecimal digits. */
+/** The driver's queries to HBase for splitting a table into shards; results are JSON, row keys in hexadecimal. */
 public final class HBaseRegions {
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -33,22 +33,21 @@ public final class HBaseRegions {
   private List<HBaseSnapshot.Region> restored = List.of();
 
   /**
-   * Prepares; HBase is not asked yet.
+   * Creates a handle; HBase is not queried yet.
    *
    * @param source the resource's source, see {@link HBaseTable}
-   * @param settings Hadoop's and HBase's
+   * @param settings those of Hadoop and HBase
    */
   public HBaseRegions(String source, Map<String, String> settings) {
     this.table = Contract.read(source, HBaseTable.class);
-    this.conf = new Configuration(false);
-    settings.forEach(conf::set);
+    this.conf = HadoopSettings.withoutDefaults(settings);
   }
 
   /**
-   * Returns the table's regions in order: [{start, stop, bytes}], with the bytes of all its columns.
+   * Returns the table's regions in order: [{start, stop, bytes}], where bytes include all columns.
    *
-   * @throws RunProblem SourceNotFound, if there is no such table or column family
-   * @throws IOException if HBase does not respond, or a login is refused
+   * @throws RunProblem SourceNotFound, if the table or column family does not exist
+   * @throws IOException if HBase does not respond or the login fails
    */
   public String regions() throws IOException, InterruptedException {
     KerberosLogin.ensure(conf);
@@ -56,41 +55,41 @@ public final class HBaseRegions {
   }
 
   private String regionsOfSnapshot() throws IOException {
-    ArrayNode found = JSON.createArrayNode();
+    ArrayNode array = JSON.createArrayNode();
     restored = table.snapshot().restore(conf, table.name());
     for (HBaseSnapshot.Region region : restored) {
-      add(found, region.info(), region.bytes());
+      add(array, region.info(), region.bytes());
     }
-    return found.toString();
+    return array.toString();
   }
 
   private String regionsOfTable() throws IOException, InterruptedException {
     AsyncAdmin admin = table.connection(conf).getAdmin();
-    if (!of(admin.tableExists(table.name()))) {
+    if (!await(admin.tableExists(table.name()))) {
       throw new RunProblem(FailureClass.SOURCE_NOT_FOUND, "HBase table not found: " + table.table());
     }
-    if (!of(admin.getDescriptor(table.name())).hasColumnFamily(table.familyBytes())) {
+    if (!await(admin.getDescriptor(table.name())).hasColumnFamily(table.familyBytes())) {
       throw new RunProblem(FailureClass.SOURCE_NOT_FOUND,
           "HBase table " + table.table() + " has no column family " + table.family());
     }
     Map<String, Long> sizes = sizes(admin);
-    ArrayNode found = JSON.createArrayNode();
-    List<RegionInfo> regions = of(admin.getRegions(table.name()));
+    ArrayNode array = JSON.createArrayNode();
+    List<RegionInfo> regions = await(admin.getRegions(table.name()));
     regions.sort(RegionInfo.COMPARATOR);
     for (RegionInfo region : regions) {
-      add(found, region, sizes.getOrDefault(region.getEncodedName(), 0L));
+      add(array, region, sizes.getOrDefault(region.getEncodedName(), 0L));
     }
-    return found.toString();
+    return array.toString();
   }
 
-  private static void add(ArrayNode found, RegionInfo region, long bytes) {
-    found.addObject().put("start", hex(region.getStartKey())).put("stop", hex(region.getEndKey())).put("bytes", bytes);
+  private static void add(ArrayNode array, RegionInfo region, long bytes) {
+    array.addObject().put("start", hex(region.getStartKey())).put("stop", hex(region.getEndKey())).put("bytes", bytes);
   }
 
   private Map<String, Long> sizes(AsyncAdmin admin) throws IOException, InterruptedException {
     Map<String, Long> sizes = new HashMap<>();
-    for (ServerName server : of(admin.getRegionServers())) {
-      for (RegionMetrics region : of(admin.getRegionMetrics(server, table.name()))) {
+    for (ServerName server : await(admin.getRegionServers())) {
+      for (RegionMetrics region : await(admin.getRegionMetrics(server, table.name()))) {
         double bytes = region.getStoreFileSize().get(Size.Unit.BYTE) + region.getMemStoreSize().get(Size.Unit.BYTE);
         sizes.put(RegionInfo.encodeRegionName(region.getRegionName()), (long) bytes);
       }
@@ -99,44 +98,44 @@ public final class HBaseRegions {
   }
 
   /**
-   * Returns some rows of a range and their images' sizes: {rows: first ones and the last one, bytes: of the first ones}.
+   * Samples a range: {rows: the first rows and the last one, bytes: image sizes of the first rows}.
    *
-   * @param start the first row, in hexadecimal digits
-   * @param stop the row behind the last
-   * @param count how many first ones
-   * @throws IOException if HBase does not answer
+   * @param start the first row, in hexadecimal
+   * @param stop the row after the last
+   * @param count number of first rows
+   * @throws IOException if HBase does not respond
    */
   public String sample(String start, String stop, int count) throws IOException {
     byte[] first = HBaseTable.bytes(start);
-    byte[] behind = HBaseTable.bytes(stop);
-    ObjectNode found = JSON.createObjectNode();
-    ArrayNode rows = found.putArray("rows");
-    ArrayNode bytes = found.putArray("bytes");
-    read(table.scan(first, behind).setLimit(count), rows, bytes);
+    byte[] end = HBaseTable.bytes(stop);
+    ObjectNode sample = JSON.createObjectNode();
+    ArrayNode rows = sample.putArray("rows");
+    ArrayNode bytes = sample.putArray("bytes");
+    read(table.scan(first, end).setLimit(count), rows, bytes);
     if (table.snapshot() != null) {
-      lastOfSnapshot(first, behind, rows);
+      lastOfSnapshot(first, end, rows);
     } else {
-      Scan backwards = table.scan(new byte[0], first).setReversed(true).withStartRow(behind, false).withStopRow(first, true);
+      Scan backwards = table.scan(new byte[0], first).setReversed(true).withStartRow(end, false).withStopRow(first, true);
       read(backwards.setLimit(1), rows, JSON.createArrayNode());
     }
-    return found.toString();
+    return sample.toString();
   }
 
-  /** Adds the last row of a region's files, or where the range ends if that is before it: a snapshot can't be read backwards. */
-  private void lastOfSnapshot(byte[] first, byte[] behind, ArrayNode rows) throws IOException {
+  /** Adds the last row of a region's files, or the range's end if it comes first: a snapshot can't be read backwards. */
+  private void lastOfSnapshot(byte[] first, byte[] end, ArrayNode rows) throws IOException {
     for (HBaseSnapshot.Region region : restored) {
       byte[] last = region.info().containsRow(first) ? table.snapshot().lastRow(conf, region) : null;
       if (last != null && Bytes.compareTo(first, last) < 0) {
-        rows.add(hex(behind.length > 0 && Bytes.compareTo(behind, last) < 0 ? behind : last));
+        rows.add(hex(end.length > 0 && Bytes.compareTo(end, last) < 0 ? end : last));
       }
     }
   }
 
-  /** Removes what reading a snapshot has left in its file system. */
-  public void forget() throws IOException {
+  /** Removes the files that reading a snapshot left in its file system. */
+  public void cleanUp() throws IOException {
     KerberosLogin.ensure(conf);
     if (table.snapshot() != null) {
-      table.snapshot().forget(conf);
+      table.snapshot().cleanUp(conf);
     }
   }
 
@@ -153,9 +152,9 @@ public final class HBaseRegions {
     return HexFormat.of().formatHex(bytes);
   }
 
-  private static <T> T of(java.util.concurrent.Future<T> answer) throws IOException, InterruptedException {
+  private static <T> T await(java.util.concurrent.Future<T> future) throws IOException, InterruptedException {
     try {
-      return answer.get();
+      return future.get();
     } catch (ExecutionException e) {
       throw e.getCause() instanceof IOException cause ? cause : new IOException(e.getCause());
     }

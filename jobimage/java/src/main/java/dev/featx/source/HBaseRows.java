@@ -11,17 +11,17 @@ import org.apache.hadoop.hbase.client.Scan;
 import org.apache.hadoop.hbase.util.Bytes;
 
 /**
- * Images that are cells of an HBase table, in ranges of rows.
+ * Images in the cells of an HBase table, in ranges of rows.
  *
- * <p>The library's asynchronous scanner reads ahead into a few megabytes, keeps its lease while the nets are busy, and goes
- * on behind the last row when a region moves, splits, or its server dies.
+ * <p>HBase's asynchronous scanner prefetches a few megabytes, renews its lease while the nets are busy, and resumes after the
+ * last row when a region moves, splits, or its server dies.
  *
- * @param ranges of rows: the first one, and the one behind the last
- * @param limit rows of each range at the most; 0 for all
- * @param since cells older than this are passed over, whatever the table says
+ * @param ranges of rows
+ * @param limit maximum rows per range; 0 for all
+ * @param since older cells are skipped, whatever the table's setting
  */
 record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Part {
-  /** From a row (or the first one, where it is empty) up to but without another (or the end). */
+  /** From a row, inclusive (empty: the first), to another, exclusive (empty: the end). */
   record Range(byte[] start, byte[] stop) {}
 
   static HBaseRows of(List<ShardLine.RowRange> ranges, long since, int limit) {
@@ -39,7 +39,7 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
     private final Configuration conf;
     private final long maxBytes;
     private final Patience patience;
-    private final Iterator<Range> left = ranges.iterator();
+    private final Iterator<Range> remaining = ranges.iterator();
     private Range range;
     private ResultScanner scanner;
     private byte[] last;
@@ -54,14 +54,14 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
 
     @Override
     public Image next() throws IOException, InterruptedException {
-      while (range != null || left.hasNext()) {
+      while (range != null || remaining.hasNext()) {
         if (range == null) {
-          range = left.next();
+          range = remaining.next();
           last = null;
           taken = 0;
         }
         boolean more = limit == 0 || taken < limit;
-        Result row = more ? patience.answer("reading rows of " + table.table(), this::row) : null;
+        Result row = more ? patience.withRetry("reading rows of " + table.table(), this::nextRow) : null;
         if (row != null) {
           taken++;
           last = row.getRow();
@@ -73,8 +73,8 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
       return null;
     }
 
-    /** Returns the row behind the last one, by a new scanner if the old one failed. */
-    private Result row() throws IOException {
+    /** Returns the row after the last one, from a new scanner if the old one failed. */
+    private Result nextRow() throws IOException {
       if (scanner == null) {
         Scan scan = table.scan(range.start(), range.stop());
         scan.setTimeRange(Math.max(since, table.since()), table.until());

@@ -28,22 +28,22 @@ import org.apache.hadoop.hbase.snapshot.SnapshotManifest;
 import org.apache.hadoop.hbase.util.Bytes;
 
 /**
- * A table as it was when a snapshot was taken, read from HBase's own files: no region server is asked.
+ * A table as of a snapshot, read from HBase's files without region servers.
  *
- * <p>The driver restores it once, which writes links to files and copies nothing; executors read by these links.
+ * <p>The driver restores the snapshot once, which writes links to files and copies nothing; executors read through the links.
  *
  * @param name of the snapshot
- * @param rootDir where HBase keeps its files (hbase.rootdir)
+ * @param rootDir HBase's root directory (hbase.rootdir)
  * @param restoreDir a folder for the links, in the same file system and outside of rootDir
  */
 record HBaseSnapshot(String name, String rootDir, String restoreDir) implements Serializable {
-  /** A region as the snapshot has it, and the bytes of its files. */
+  /** A region of the snapshot, and the size of its files in bytes. */
   record Region(RegionInfo info, long bytes, List<Path> files) {}
 
   /**
-   * Writes the links, unless an earlier attempt has, and returns the regions in order.
+   * Writes the links, unless an earlier attempt did, and returns the regions in order.
    *
-   * @param expected the table that it is thought to be of
+   * @param expected the table that the snapshot must be of
    */
   List<Region> restore(Configuration conf, TableName expected) throws IOException {
     Configuration configured = configured(conf);
@@ -61,11 +61,11 @@ record HBaseSnapshot(String name, String rootDir, String restoreDir) implements 
     }
     RestoreSnapshotHelper.copySnapshotForScanner(configured, files, root(), new Path(restoreDir), name);
     List<Region> regions = new ArrayList<>();
-    for (SnapshotRegionManifest each : manifest.getRegionManifests()) {
-      regions.add(region(configured, table, each));
+    for (SnapshotRegionManifest region : manifest.getRegionManifests()) {
+      regions.add(region(configured, table, region));
     }
     regions.removeIf(region -> region.info().isSplitParent());
-    regions.sort((one, other) -> RegionInfo.COMPARATOR.compare(one.info(), other.info()));
+    regions.sort((left, right) -> RegionInfo.COMPARATOR.compare(left.info(), right.info()));
     return regions;
   }
 
@@ -86,7 +86,7 @@ record HBaseSnapshot(String name, String rootDir, String restoreDir) implements 
     return new Region(info, bytes, files);
   }
 
-  /** Returns the last row of a region's files, or null where they don't say. */
+  /** Returns the last row of a region's files, or null if they do not record it. */
   byte[] lastRow(Configuration conf, Region region) throws IOException {
     byte[] last = null;
     for (Path file : region.files()) {
@@ -100,13 +100,13 @@ record HBaseSnapshot(String name, String rootDir, String restoreDir) implements 
     return last;
   }
 
-  /** Returns the rows of a range. */
+  /** Opens a scanner. */
   ResultScanner scanner(Configuration conf, Scan scan) throws IOException {
     return new TableSnapshotScanner(configured(conf), root(), new Path(restoreDir), name, scan, true);
   }
 
   /** Removes the links. */
-  void forget(Configuration conf) throws IOException {
+  void cleanUp(Configuration conf) throws IOException {
     root().getFileSystem(conf).delete(new Path(restoreDir), true);
   }
 

@@ -21,19 +21,19 @@ import org.apache.hadoop.hbase.util.Bytes;
 /**
  * The column of an HBase table that holds images.
  *
- * @param quorum ZooKeeper's hosts, each with its port; empty where a snapshot is read
- * @param znode below which the cluster is registered there
- * @param table with its namespace, where that is not the default one
+ * @param quorum ZooKeeper's hosts and ports; empty if a snapshot is read
+ * @param znode under which the cluster is registered
+ * @param table its name, with the namespace unless that is the default one
  * @param family the column family
  * @param qualifier the column in it
- * @param since cells older than this are passed over, in milliseconds as the cells' timestamps are; 0 for none
- * @param until cells as young as this or younger are passed over; Long.MAX_VALUE for none
- * @param snapshot read in the table's place, or null
+ * @param since older cells are skipped, in milliseconds like the cells' timestamps; 0 for no limit
+ * @param until exclusive upper bound of timestamps; Long.MAX_VALUE for no limit
+ * @param snapshot read instead of the table, or null
  */
 record HBaseTable(String quorum, String znode, String table, String family, String qualifier, long since, long until,
     HBaseSnapshot snapshot) implements Serializable {
   private static final ConcurrentHashMap<String, AsyncConnection> CONNECTIONS = new ConcurrentHashMap<>();
-  private static final int READ_AHEAD = 4 << 20; // bytes of a scanner; the library reads on as long as fewer wait
+  private static final int READ_AHEAD = 4 << 20; // bytes that a scanner buffers
 
   TableName name() {
     return TableName.valueOf(table);
@@ -47,30 +47,30 @@ record HBaseTable(String quorum, String znode, String table, String family, Stri
     return Bytes.toBytes(qualifier);
   }
 
-  /** Returns this JVM's connection to the cluster, which is never closed: shards come and go. */
+  /** Returns this JVM's connection to the cluster; it is shared by all shards and never closed. */
   AsyncConnection connection(Configuration conf) throws IOException {
-    AsyncConnection known = CONNECTIONS.get(quorum + znode);
-    if (known == null || known.isClosed()) {
+    AsyncConnection open = CONNECTIONS.get(quorum + znode);
+    if (open == null || open.isClosed()) {
       try {
-        known = CONNECTIONS.compute(quorum + znode, (key, old) -> old != null && !old.isClosed() ? old : connected(conf));
+        open = CONNECTIONS.compute(quorum + znode, (key, old) -> old != null && !old.isClosed() ? old : connect(conf));
       } catch (UncheckedIOException e) {
         throw e.getCause();
       }
     }
-    return known;
+    return open;
   }
 
-  private AsyncConnection connected(Configuration conf) {
+  private AsyncConnection connect(Configuration conf) {
     try {
       return ConnectionFactory.createAsyncConnection(configured(conf)).get();
     } catch (ExecutionException e) {
-      // Worth waiting for, so not a judgement yet.
-      IOException silent = new ConnectException("HBase at " + quorum + " did not respond");
-      silent.initCause(e.getCause());
-      throw new UncheckedIOException(silent);
+      // Retryable, so not a RunProblem yet.
+      IOException unresponsive = new ConnectException("HBase at " + quorum + " did not respond");
+      unresponsive.initCause(e.getCause());
+      throw new UncheckedIOException(unresponsive);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new IllegalStateException("the task was ended", e);
+      throw new IllegalStateException("the task was interrupted", e);
     }
   }
 
@@ -81,19 +81,19 @@ record HBaseTable(String quorum, String znode, String table, String family, Stri
     return configured;
   }
 
-  /** Returns a scan of rows; blocks that are read once have no place in the servers' cache. */
+  /** Returns a scan of rows that bypasses the servers' block cache, since each block is read once. */
   Scan scan(byte[] start, byte[] stop) throws IOException {
     return new Scan().withStartRow(start).withStopRow(stop).addColumn(familyBytes(), qualifierBytes()).setCacheBlocks(false)
         .setMaxResultSize(READ_AHEAD).setTimeRange(since, until);
   }
 
-  /** Returns the rows that a scan finds, of the table or of its snapshot. */
+  /** Opens a scanner of the table or its snapshot. */
   ResultScanner scanner(Configuration conf, Scan scan) throws IOException {
     return snapshot != null ? snapshot.scanner(conf, scan)
         : connection(conf).getTable(name(), ForkJoinPool.commonPool()).getScanner(scan);
   }
 
-  /** Returns bytes that were written as hexadecimal digits. */
+  /** Parses bytes in hexadecimal. */
   static byte[] bytes(String hex) {
     return HexFormat.of().parseHex(hex);
   }

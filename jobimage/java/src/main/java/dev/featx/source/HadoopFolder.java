@@ -19,39 +19,37 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RemoteIterator;
 
 /**
- * A folder of HDFS, or of whatever Hadoop has a file system for, as the driver uses it: for what is small.
+ * A folder in HDFS, or in any other file system that Hadoop supports, which the driver uses for small files.
  *
- * <p>Paths are relative to it. A file is written under another name first and renamed, so that it is there whole or not at
- * all.
+ * <p>Paths are relative to the folder. Writes are atomic: a file is written under another name, then renamed.
  */
 public final class HadoopFolder {
   private final Path root;
   private final Configuration conf;
 
   /**
-   * Names a folder; nothing is asked yet.
+   * Creates a handle; nothing is read yet.
    *
    * @param uri of the folder
    * @param settings Hadoop's
    */
   public HadoopFolder(String uri, Map<String, String> settings) {
     this.root = new Path(uri);
-    this.conf = new Configuration();
-    settings.forEach(conf::set);
+    this.conf = HadoopSettings.withDefaults(settings);
   }
 
-  /** Returns whether the folder is there. */
+  /** Returns whether the folder exists. */
   public boolean exists() throws IOException {
     FileSystem files = files();
     return files.exists(root) && files.getFileStatus(root).isDirectory();
   }
 
-  /** Makes the folder, unless it is there. */
+  /** Creates the folder unless it exists. */
   public void make() throws IOException {
     files().mkdirs(root);
   }
 
-  /** Returns a file's content, or null if there is none. */
+  /** Returns a file's content, or null if the file does not exist. */
   public byte[] read(String path) throws IOException {
     try (FSDataInputStream stream = files().open(new Path(root, path))) {
       return stream.readAllBytes();
@@ -60,7 +58,7 @@ public final class HadoopFolder {
     }
   }
 
-  /** Returns a file's size in bytes, or -1 if there is none. */
+  /** Returns a file's size in bytes, or -1 if the file does not exist. */
   public long size(String path) throws IOException {
     try {
       return files().getFileStatus(new Path(root, path)).getLen();
@@ -69,13 +67,13 @@ public final class HadoopFolder {
     }
   }
 
-  /** Writes a file, over an old one if there is one. */
+  /** Writes a file, replacing an existing one. */
   public void write(String path, byte[] data) throws IOException {
     Path target = new Path(root, path);
     rename(hidden(target, data), target, Options.Rename.OVERWRITE);
   }
 
-  /** Writes a file, unless there is one already: then returns false. Of several writers one succeeds. */
+  /** Writes a file, or returns false if it exists. Exactly one of several concurrent writers succeeds. */
   public boolean create(String path, byte[] data) throws IOException {
     Path target = new Path(root, path);
     Path hidden = hidden(target, data);
@@ -90,7 +88,7 @@ public final class HadoopFolder {
 
   /** Returns the files below a folder that are not hidden, as JSON: [[path, size, milliseconds of the last change]]. */
   public String files(String folder) throws IOException {
-    ArrayNode found = new ObjectMapper().createArrayNode();
+    ArrayNode array = new ObjectMapper().createArrayNode();
     Path start = folder.isEmpty() ? root : new Path(root, folder);
     String base = files().makeQualified(root).toUri().getPath();
     try {
@@ -99,16 +97,16 @@ public final class HadoopFolder {
         LocatedFileStatus file = files.next();
         String path = file.getPath().toUri().getPath().substring(base.length() + 1);
         if (!path.startsWith(".") && !path.contains("/.")) {
-          found.addArray().add(path).add(file.getLen()).add(file.getModificationTime());
+          array.addArray().add(path).add(file.getLen()).add(file.getModificationTime());
         }
       }
     } catch (FileNotFoundException e) {
       return "[]";
     }
-    return found.toString();
+    return array.toString();
   }
 
-  /** Moves a file over an old one if there is one; does nothing if it was moved before. */
+  /** Moves a file, replacing an existing one; does nothing if it has been moved before. */
   public void move(String source, String target) throws IOException {
     Path to = new Path(root, target);
     files().mkdirs(to.getParent());
@@ -121,7 +119,7 @@ public final class HadoopFolder {
     }
   }
 
-  /** Removes a file, unless it is gone already. */
+  /** Removes a file if it exists. */
   public void remove(String path) throws IOException {
     files().delete(new Path(root, path), false);
   }

@@ -6,18 +6,18 @@ import java.io.IOException;
 /**
  * An encoded image of the source.
  *
- * @param key by which the table names it
- * @param held bytes that it takes of the heap already, before its content is asked for
- * @param content hands out its bytes, in whichever thread asks
+ * @param key of the image in the table
+ * @param held bytes that it already occupies in the heap, before its content is read
+ * @param content provides its bytes, in the calling thread
  */
 public record Image(String key, long held, Content content) {
-  /** Reads an image, or hands out what was read. */
+  /** Reads an image, or returns bytes that were read before. */
   public interface Content {
     /**
      * Returns the encoded bytes.
      *
-     * @throws ImageProblem if it is this image's problem that there are none
-     * @throws IOException if it is the source's
+     * @throws ImageProblem if this image cannot be read
+     * @throws IOException if the source fails
      */
     byte[] bytes() throws ImageProblem, IOException, InterruptedException;
   }

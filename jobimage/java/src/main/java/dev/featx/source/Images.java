@@ -3,21 +3,21 @@ package dev.featx.source;
 import java.io.IOException;
 import org.apache.hadoop.conf.Configuration;
 
-/** The images of a shard, one after another, in the order of the rows. */
+/** Iterates over the images of a shard, in the order of the rows. */
 public interface Images extends AutoCloseable {
   /**
-   * Returns the next image, or null if there is none.
+   * Returns the next image, or null after the last one.
    *
-   * @throws IOException if the source does not answer
+   * @throws IOException if the source does not respond
    */
   Image next() throws IOException, InterruptedException;
 
   @Override
   void close();
 
-  /** What a shard consists of. */
+  /** The input of a shard. */
   interface Part {
-    /** Returns its images. */
+    /** Opens its images. */
     Images open(ReadSettings settings, Configuration conf) throws IOException;
   }
 }

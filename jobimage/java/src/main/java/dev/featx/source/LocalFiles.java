@@ -10,18 +10,18 @@ import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.permission.FsPermission;
 
 /**
- * Local disks and volumes of the cluster (fs.file.impl), without Hadoop's helpers.
+ * Local disks and volumes of the cluster (fs.file.impl), without Hadoop's helper processes.
  *
- * <p>The plain file system keeps no hidden .crc beside each file, and can read names with a colon. It would start a process
- * of chmod for each file that it creates.
+ * <p>Hadoop's raw file system writes no hidden .crc files and can read names with a colon, but runs a chmod process for each
+ * file it creates.
  */
 public final class LocalFiles extends RawLocalFileSystem {
   /**
-   * Returns a file as it is now; Hadoop's streams take twice the time.
+   * Reads a file with its current size; Hadoop's streams take twice as long.
    *
    * @param path the file
-   * @param maxBytes a larger one is not read
-   * @throws IOException if there is none, or it can't be read
+   * @param maxBytes larger files are not read
+   * @throws IOException if the file does not exist or can't be read
    */
   Fetched whole(Path path, long maxBytes) throws IOException {
     try (RandomAccessFile file = new RandomAccessFile(pathToFile(path), "r")) {
@@ -36,11 +36,11 @@ public final class LocalFiles extends RawLocalFileSystem {
   }
 
   /**
-   * Moves a file over another one; Hadoop would start a process of readlink eight times.
+   * Moves a file, replacing an existing one; Hadoop would run readlink eight times.
    *
    * @param file the file
-   * @param target where to, in the same file system
-   * @throws IOException if that can't be done at once
+   * @param target its new path, in the same file system
+   * @throws IOException if it can't be moved atomically
    */
   public void replace(Path file, Path target) throws IOException {
     Files.move(pathToFile(file).toPath(), pathToFile(target).toPath(), StandardCopyOption.ATOMIC_MOVE);

@@ -12,10 +12,10 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * Reads whole objects: of buckets by {@link BucketObjects}, others through Hadoop's file systems.
+ * Reads whole objects, from buckets with {@link BucketObjects} and otherwise through Hadoop's file systems.
  *
- * <p>An object that is gone is that image's problem. A store that does not answer is the run's: it is waited for
- * ({@link Patience}), and in the end the task fails, for Spark and then the operator to try again.
+ * <p>A missing object is a problem of that image only. An unresponsive store is a problem of the run: reads are retried
+ * ({@link Patience}) until the task fails, which Spark and then the operator retry.
  */
 final class ObjectReader {
   private static final String BUCKETS = "s3a://";
@@ -25,7 +25,7 @@ final class ObjectReader {
   private final Patience patience;
   private BucketObjects bucket;
 
-  /** A name that Hadoop's file system can't make anything of. */
+  /** A name that Hadoop's file system rejects. */
   private static final class Unreadable extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -44,18 +44,18 @@ final class ObjectReader {
    * Returns an object's bytes.
    *
    * @throws ImageProblem TooLarge, Missing or Unreadable
-   * @throws IOException if the store does not answer, or refuses
+   * @throws IOException if the store does not respond or denies access
    */
   byte[] read(StoredObjects.StoredObject object) throws ImageProblem, IOException, InterruptedException {
     if (object.size() > maxBytes) {
       throw ImageProblem.tooLarge(object.size(), maxBytes);
     }
     try {
-      Fetched found = patience.answer("reading " + object.uri(), () -> readOnce(object));
-      if (found.bytes() == null) {
-        throw ImageProblem.tooLarge(found.size(), maxBytes);
+      Fetched fetched = patience.withRetry("reading " + object.uri(), () -> readOnce(object));
+      if (fetched.bytes() == null) {
+        throw ImageProblem.tooLarge(fetched.size(), maxBytes);
       }
-      return found.bytes();
+      return fetched.bytes();
     } catch (FileNotFoundException e) {
       throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.MISSING, "the object was listed, but no longer exists");
     } catch (Unreadable e) {
@@ -65,28 +65,28 @@ final class ObjectReader {
   }
 
   private Fetched readOnce(StoredObjects.StoredObject object) throws IOException, InterruptedException {
-    return object.uri().startsWith(BUCKETS) ? ofBucket(object.uri().substring(BUCKETS.length()))
-        : ofFiles(new Path(object.uri()), object.size());
+    return object.uri().startsWith(BUCKETS) ? fromBucket(object.uri().substring(BUCKETS.length()))
+        : fromFileSystem(new Path(object.uri()), object.size());
   }
 
-  private Fetched ofFiles(Path path, long listed) throws IOException, InterruptedException {
+  private Fetched fromFileSystem(Path path, long listed) throws IOException, InterruptedException {
     FileSystem fileSystem = path.getFileSystem(conf);
     Path file = fileSystem.makeQualified(path);
     if (fileSystem instanceof LocalFiles local) {
       return local.whole(file, maxBytes);
     }
-    Fetched found = exactly(fileSystem, file, listed);
-    if (found == null) {
-      // It has changed since it was listed: what counts is what is there now.
-      found = exactly(fileSystem, file, fileSystem.getFileStatus(file).getLen());
+    Fetched fetched = exactly(fileSystem, file, listed);
+    if (fetched == null) {
+      // It has changed since it was listed: read its current content.
+      fetched = exactly(fileSystem, file, fileSystem.getFileStatus(file).getLen());
     }
-    if (found == null) {
-      throw new IOException(file + " is being written to");
+    if (fetched == null) {
+      throw new IOException(file + " is being written");
     }
-    return found;
+    return fetched;
   }
 
-  /** Returns a file of the size that it is said to have, or null if it has another one by now. */
+  /** Returns a file of the expected size, or null if its size has changed. */
   private Fetched exactly(FileSystem fileSystem, Path file, long size) throws IOException, InterruptedException {
     if (size > maxBytes) {
       return new Fetched(size, null);
@@ -105,7 +105,7 @@ final class ObjectReader {
     }
   }
 
-  private Fetched ofBucket(String bucketAndKey) throws IOException {
+  private Fetched fromBucket(String bucketAndKey) throws IOException {
     int slash = bucketAndKey.indexOf('/');
     return bucket(bucketAndKey.substring(0, slash)).whole(bucketAndKey.substring(slash + 1), maxBytes);
   }

@@ -12,15 +12,15 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
 /**
- * Images that lie many to a file: a tar archive, a SequenceFile or a Parquet file, read from its start to its end.
+ * Images packed into tar archives, SequenceFiles or Parquet files, which are read sequentially.
  *
  * @param files in the order of the rows
- * @param settings how they are read
+ * @param settings how to read them
  */
 record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings settings) implements Images.Part {
-  /** A file that is being read. */
+  /** Iterates over the images of a file. */
   interface Members extends Closeable {
-    /** Returns the next image, or null behind the last one. */
+    /** Returns the next image, or null after the last one. */
     Member next() throws IOException;
   }
 
@@ -28,12 +28,12 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
    * An image within a file.
    *
    * @param name within the file
-   * @param bytes its content, or null if it has more than are allowed
+   * @param bytes its content, or null if it exceeds the limit
    * @param size in bytes
    */
   record Member(String name, byte[] bytes, long size) {}
 
-  /** Opens files of one kind. */
+  /** Opens files of one format. */
   private interface Format {
     Members open(Path file, Configuration conf, PackedSettings settings, long maxBytes) throws IOException;
   }
@@ -42,7 +42,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
       PackedSettings.Format.SEQUENCE_FILE, SequenceMembers::new, PackedSettings.Format.PARQUET, ParquetMembers::new,
       PackedSettings.Format.DELTA, ParquetMembers::new);
 
-  /** Returns what decides by its name whether a member is an image. */
+  /** Returns the matcher of the names of images. */
   static PathMatcher matcher(PackedSettings settings) {
     return FileSystems.getDefault().getPathMatcher("glob:" + settings.members());
   }
@@ -68,7 +68,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
     public Image next() throws IOException, InterruptedException {
       for (; file < files.size(); file++, taken = 0) {
         StoredObjects.StoredObject current = files.get(file);
-        Member member = limits.patience().answer("reading " + current.uri(), () -> member(current));
+        Member member = limits.patience().withRetry("reading " + current.uri(), () -> nextMember(current));
         if (member != null) {
           taken++;
           return image(current.key() + "/" + member.name(), member);
@@ -78,8 +78,8 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
       return null;
     }
 
-    /** Returns the member behind those that were taken, by opening the file anew if it failed. */
-    private Member member(StoredObjects.StoredObject current) throws IOException {
+    /** Returns the next member, after reopening the file if it failed. */
+    private Member nextMember(StoredObjects.StoredObject current) throws IOException {
       try {
         if (members == null) {
           members = FORMATS.get(settings.format()).open(new Path(current.uri()), conf, settings, limits.maxBytes());
@@ -109,7 +109,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
         try {
           members.close();
         } catch (IOException e) {
-          // It was read, or is read again: nothing was written that could be lost.
+          // The file was only read, so nothing is lost.
         }
         members = null;
       }

@@ -3,15 +3,15 @@ package dev.featx.source;
 import com.fasterxml.jackson.annotation.JsonProperty;
 
 /**
- * How files that hold many images are read.
+ * How to read files that contain many images.
  *
  * @param format of the files
- * @param members glob of the members of a tar that are images
- * @param nameColumn of Parquet and Delta: the images' names
- * @param contentColumn of Parquet and Delta: the encoded images
+ * @param members glob of a tar's members that are images
+ * @param nameColumn column with the images' names (Parquet and Delta)
+ * @param contentColumn column with the encoded images (Parquet and Delta)
  */
 record PackedSettings(Format format, String members, String nameColumn, String contentColumn) {
-  /** Formats of files. */
+  /** File formats. */
   enum Format {
     @JsonProperty("tar")
     TAR,

@@ -16,11 +16,11 @@ import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.Type;
 
-/** Reads Parquet files whose columns are others' to choose: all of them, or those that are named. */
+/** Reads all or selected columns of Parquet files with arbitrary schemas. */
 public final class ParquetColumns {
   private ParquetColumns() {}
 
-  /** Returns a file's columns. */
+  /** Returns a file's schema. */
   public static MessageType of(Path file, Configuration conf) throws IOException {
     try (ParquetFileReader footer = ParquetFileReader.open(HadoopInputFile.fromPath(file, conf))) {
       return footer.getFileMetaData().getSchema();
@@ -33,7 +33,7 @@ public final class ParquetColumns {
   }
 
   /**
-   * Reads some columns of a file; others are not fetched.
+   * Reads selected columns of a file; others are not fetched.
    *
    * @throws RunProblem SourceNotSupported, if a column is missing
    */

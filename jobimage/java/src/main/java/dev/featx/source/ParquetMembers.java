@@ -7,7 +7,7 @@ import org.apache.parquet.example.data.Group;
 import org.apache.parquet.hadoop.ParquetReader;
 import org.apache.parquet.io.api.Binary;
 
-/** Images that are a binary column of a Parquet file; names are another column's values. Other columns are not read. */
+/** Images in a binary column of a Parquet file, named by another column. Other columns are not read. */
 final class ParquetMembers implements PackedImages.Members {
   private final ParquetReader<Group> reader;
   private final String name;
@@ -29,7 +29,7 @@ final class ParquetMembers implements PackedImages.Members {
     }
     String key = row.getFieldRepetitionCount(name) == 0 ? "" : row.getValueToString(row.getType().getFieldIndex(name), 0);
     if (row.getFieldRepetitionCount(content) == 0) {
-      return new PackedImages.Member(key, new byte[0], 0); // a null: an empty image, which is quarantine's
+      return new PackedImages.Member(key, new byte[0], 0); // a null counts as an empty image, which is quarantined
     }
     Binary bytes = row.getBinary(content, 0);
     return new PackedImages.Member(key, bytes.length() <= maxBytes ? bytes.getBytes() : null, bytes.length());

@@ -16,11 +16,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Waits for a store that does not answer, with growing pauses: it is likely to come back, and what a shard has done by
- * then is worth more than an early end of the attempt. What the store refuses is refused at once.
+ * Retries calls to an unresponsive store, with growing pauses: it is likely to recover, and waiting preserves the work of a
+ * shard where a failed attempt would not. Refusals fail immediately.
  *
- * @param seconds how long the store may be silent
- * @param observer is told when a store is waited for, and when no longer
+ * @param seconds how long the store may be unresponsive
+ * @param observer notified when a wait begins and ends
  */
 public record Patience(long seconds, @JsonIgnore Observer observer) implements Serializable {
   private static final Logger LOG = LoggerFactory.getLogger(Patience.class);
@@ -32,36 +32,36 @@ public record Patience(long seconds, @JsonIgnore Observer observer) implements S
     return new Patience(seconds, observer);
   }
 
-  /** Is told what is waited for. */
+  /** Observes waits for stores. */
   public interface Observer extends Serializable {
     /**
-     * Notes it.
+     * Called when a wait begins or ends.
      *
-     * @param what is waited for, in words; empty if nothing is any longer
+     * @param what a description of what the task is waiting for; empty once the wait is over
      */
-    void waitsFor(String what);
+    void waitingFor(String what);
   }
 
-  /** Something that is asked of a store, and may be asked again. */
-  public interface Question<T> {
-    /** Returns the answer. */
-    T ask() throws IOException, InterruptedException;
+  /** A call to a store, which may be repeated. */
+  public interface Call<T> {
+    /** Returns the result. */
+    T run() throws IOException, InterruptedException;
   }
 
   /**
-   * Returns the answer to a question that is asked until there is one.
+   * Returns the result of a call, retrying while the store does not respond.
    *
-   * @param what in the words of a log
-   * @throws FileNotFoundException if what is asked for is not there, which is its asker's to judge
+   * @param what describes the call in logs and messages
+   * @throws FileNotFoundException if the file does not exist, which the caller handles
    * @throws RunProblem if the store refuses, or did not respond for too long
    */
-  public <T> T answer(String what, Question<T> question) throws IOException, InterruptedException {
+  public <T> T withRetry(String what, Call<T> call) throws IOException, InterruptedException {
     long started = System.nanoTime();
     for (long pause = FIRST_PAUSE_MILLIS;; pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS)) {
       try {
-        T answer = question.ask();
-        observer.waitsFor("");
-        return answer;
+        T result = call.run();
+        observer.waitingFor("");
+        return result;
       } catch (FileNotFoundException e) {
         throw e;
       } catch (IOException e) {
@@ -69,24 +69,24 @@ public record Patience(long seconds, @JsonIgnore Observer observer) implements S
         if (!problem.failureClass().retryable()) {
           throw problem;
         }
-        checkWanted();
+        checkNotKilled();
         if (System.nanoTime() - started + pause * 1_000_000 > seconds * 1_000_000_000) {
           FailureClass known = Failures.known(e).orElse(FailureClass.STORE_UNREACHABLE);
           throw new RunProblem(known, what + " failed for " + seconds + " s: " + problem.getMessage(), e);
         }
-        LOG.warn("{} failed, trying again: {}", what, e.toString());
-        observer.waitsFor(what + " failed: " + e.getMessage());
+        LOG.warn("{} failed, retrying: {}", what, e.toString());
+        observer.waitingFor(what + " failed: " + e.getMessage());
         Thread.sleep(pause);
-        checkWanted();
+        checkNotKilled();
       }
     }
   }
 
-  /** Ends the task if Spark no longer wants it: nothing else would interrupt one that waits. */
-  public static void checkWanted() {
+  /** Ends a task that Spark has killed: nothing else interrupts a waiting task. */
+  public static void checkNotKilled() {
     TaskContext task = TaskContext.get();
     if (task != null && task.isInterrupted()) {
-      throw new TaskKilledException("the task is no longer wanted");
+      throw new TaskKilledException("the task was killed");
     }
   }
 }

@@ -3,10 +3,10 @@ package dev.featx.source;
 import java.io.Serializable;
 
 /**
- * How all sources of a run are read.
+ * How the sources of a run are read.
  *
- * @param maxBytes a larger object is not read
- * @param hbase the table that images are cells of, or null
- * @param patience with stores that do not answer
+ * @param maxBytes larger objects are not read
+ * @param hbase the table whose cells are images, or null
+ * @param patience with stores that do not respond
  */
 public record ReadSettings(long maxBytes, HBaseTable hbase, Patience patience) implements Serializable {}

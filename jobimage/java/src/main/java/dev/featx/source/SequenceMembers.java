@@ -11,7 +11,7 @@ import org.apache.hadoop.io.SequenceFile;
 import org.apache.hadoop.io.Writable;
 import org.apache.hadoop.util.ReflectionUtils;
 
-/** Images that are the values of a SequenceFile (BytesWritable); names are its keys, of any Writable, as text. */
+/** Images in the values of a SequenceFile (BytesWritable), named by its keys, any Writable as text. */
 final class SequenceMembers implements PackedImages.Members {
   private final SequenceFile.Reader reader;
   private final Writable key;

@@ -7,22 +7,22 @@ import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 
-/** A shard as the driver writes it: a line of JSON, whose kind says where its images are. */
+/** A shard as the driver writes it: a line of JSON, whose kind determines where its images are. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "kind")
 @JsonSubTypes({@JsonSubTypes.Type(name = "objects", value = ShardLine.ObjectsLine.class),
     @JsonSubTypes.Type(name = "packed", value = ShardLine.PackedLine.class),
     @JsonSubTypes.Type(name = "ranges", value = ShardLine.RangesLine.class)})
 sealed interface ShardLine {
-  /** Returns the shard's place in the run's list. */
+  /** Returns the shard's index in the run's list. */
   int index();
 
-  /** Returns where its images are. */
+  /** Returns its images. */
   Images.Part part();
 
   /**
    * An object as the driver listed it.
    *
-   * @param key by which the table names it
+   * @param key of the image in the table
    * @param size in bytes
    */
   @JsonFormat(shape = JsonFormat.Shape.ARRAY)
@@ -30,14 +30,14 @@ sealed interface ShardLine {
     @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
     static ListedObject of(JsonNode pair) {
       if (pair.size() != 2 || !pair.get(0).isTextual() || !pair.get(1).isIntegralNumber()) {
-        throw new IllegalArgumentException("not a key and a size: " + pair);
+        throw new IllegalArgumentException("expected a key and a size, got " + pair);
       }
       return new ListedObject(pair.get(0).asText(), pair.get(1).asLong());
     }
   }
 
   /**
-   * Rows of an HBase table, in hexadecimal digits.
+   * Rows of an HBase table, in hexadecimal.
    *
    * @param start the first row; empty for the table's first
    * @param stop the row after the last; empty for the table's end
@@ -47,17 +47,17 @@ sealed interface ShardLine {
     @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
     static RowRange of(JsonNode pair) {
       if (pair.size() != 2 || !pair.get(0).isTextual() || !pair.get(1).isTextual()) {
-        throw new IllegalArgumentException("not two rows: " + pair);
+        throw new IllegalArgumentException("expected two rows, got " + pair);
       }
       return new RowRange(pair.get(0).asText(), pair.get(1).asText());
     }
   }
 
   /**
-   * A shard of stored objects, each an image.
+   * A shard of stored objects, one image per object.
    *
-   * @param index its place in the run's list
-   * @param base prefix that makes a key an address of Hadoop
+   * @param index in the run's list
+   * @param base prefix that turns a key into a Hadoop URI
    * @param objects in the order of the rows
    */
   record ObjectsLine(int index, String base, List<ListedObject> objects) implements ShardLine {
@@ -68,12 +68,12 @@ sealed interface ShardLine {
   }
 
   /**
-   * A shard of files that hold many images each.
+   * A shard of files that contain many images each.
    *
-   * @param index its place in the run's list
-   * @param base prefix that makes a key an address of Hadoop
+   * @param index in the run's list
+   * @param base prefix that turns a key into a Hadoop URI
    * @param objects the files, in the order of the rows
-   * @param packed how they are read
+   * @param packed how to read them
    */
   record PackedLine(int index, String base, List<ListedObject> objects, PackedSettings packed) implements ShardLine {
     @Override
@@ -85,10 +85,10 @@ sealed interface ShardLine {
   /**
    * A shard of rows of an HBase table.
    *
-   * @param index its place in the run's list
+   * @param index in the run's list
    * @param ranges in the order of the rows
    * @param since older cells are skipped, in milliseconds
-   * @param limit most rows of each range; 0 for all
+   * @param limit maximum rows per range; 0 for all
    */
   record RangesLine(int index, List<RowRange> ranges, long since, int limit) implements ShardLine {
     @Override

@@ -5,7 +5,7 @@ import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 
 /**
- * Images that are objects of a store or files, as the driver has listed them; read in the threads that decode them.
+ * Images in objects or files listed by the driver; the decoding threads read them.
  *
  * @param objects in the order of the rows
  */
@@ -13,8 +13,8 @@ record StoredObjects(List<StoredObject> objects) implements Images.Part {
   /**
    * One object.
    *
-   * @param key by which the table names it
-   * @param uri where Hadoop's file systems find it
+   * @param key of the image in the table
+   * @param uri for Hadoop's file systems
    * @param size in bytes, as listed
    */
   record StoredObject(String key, String uri, long size) {}
@@ -27,20 +27,20 @@ record StoredObjects(List<StoredObject> objects) implements Images.Part {
   @Override
   public Images open(ReadSettings settings, Configuration conf) {
     ObjectReader reader = new ObjectReader(conf, settings.maxBytes(), settings.patience());
-    Iterator<StoredObject> left = objects.iterator();
+    Iterator<StoredObject> remaining = objects.iterator();
     return new Images() {
       @Override
       public Image next() {
-        if (!left.hasNext()) {
+        if (!remaining.hasNext()) {
           return null;
         }
-        StoredObject object = left.next();
+        StoredObject object = remaining.next();
         return new Image(object.key(), 0, () -> reader.read(object));
       }
 
       @Override
       public void close() {
-        // Nothing stays open between two objects.
+        // Nothing stays open between objects.
       }
     };
   }

@@ -8,15 +8,15 @@ import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
-/** Images of a tar archive, as WebDataset has them beside their labels: members are chosen by name. */
+/** Images in a tar archive, selected by name, since WebDataset stores labels beside them. */
 final class TarMembers implements PackedImages.Members {
   private final TarArchiveInputStream stream;
-  private final PathMatcher wanted;
+  private final PathMatcher images;
   private final long maxBytes;
 
   TarMembers(Path file, Configuration conf, PackedSettings settings, long maxBytes) throws IOException {
     this.stream = new TarArchiveInputStream(new BufferedInputStream(file.getFileSystem(conf).open(file), 1 << 20), "UTF-8");
-    this.wanted = PackedImages.matcher(settings);
+    this.images = PackedImages.matcher(settings);
     this.maxBytes = maxBytes;
   }
 
@@ -24,7 +24,7 @@ final class TarMembers implements PackedImages.Members {
   public PackedImages.Member next() throws IOException {
     for (TarArchiveEntry entry = stream.getNextTarEntry(); entry != null; entry = stream.getNextTarEntry()) {
       java.nio.file.Path name = java.nio.file.Path.of(entry.getName());
-      if (entry.isFile() && wanted.matches(name.getFileName())) {
+      if (entry.isFile() && images.matches(name.getFileName())) {
         boolean fits = entry.getSize() <= maxBytes;
         return new PackedImages.Member(entry.getName(), fits ? stream.readNBytes((int) entry.getSize()) : null, entry.getSize());
       }

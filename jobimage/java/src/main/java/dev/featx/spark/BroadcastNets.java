@@ -23,7 +23,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The nets of a run as executors get them: handed out by Spark, each once.
+ * The nets of a run, which Spark broadcasts to the executors once.
  *
  * @param detectorNet null without a detector
  * @param extractorNet the net whose output is the feature
@@ -31,23 +31,23 @@ import org.slf4j.LoggerFactory;
 record BroadcastNets(Net detectorNet, Net extractorNet) implements RunNets, Serializable {
   private static final Logger LOG = LoggerFactory.getLogger(BroadcastNets.class);
   private static final int PART = 16 << 20;
-  private static final int AT_A_TIME = 4;
+  private static final int PARALLELISM = 4;
   private static final ConcurrentHashMap<String, Detector> DETECTORS = new ConcurrentHashMap<>();
 
   /**
-   * A network file: handed from executor to executor in parts, put together on each one's disk and read from there, since
-   * VGG16's half gigabyte would otherwise lie in the heap while the net is made of it.
+   * A network file: broadcast in parts, assembled on each executor's disk and read from there. Otherwise VGG16's half
+   * gigabyte would occupy the heap while the net is built.
    *
-   * @param digest by which it is known
-   * @param file where the driver has it
-   * @param parts of the file, in order; none where the driver is the executor too
+   * @param digest identifies it
+   * @param file its path on the driver
+   * @param parts of the file, in order; none if the driver is also the executor
    */
   record Net(String digest, String file, List<Broadcast<FilePart>> parts) implements Serializable {
     /**
-     * Hands out a file.
+     * Broadcasts a file.
      *
-     * @param spark by which
-     * @param path where the driver has it, until the run ends
+     * @param spark the context
+     * @param path on the driver, which must exist until the run ends
      * @throws IOException if it can't be read
      */
     static Net of(JavaSparkContext spark, Path path) throws IOException {
@@ -58,16 +58,16 @@ record BroadcastNets(Net detectorNet, Net extractorNet) implements RunNets, Seri
       for (long at = 0; at < size; at += PART) {
         parts.add(new FilePart(path, digest + ".net", at, (int) Math.min(PART, size - at)));
       }
-      List<Broadcast<FilePart>> handedOut = parts.stream().map(spark::broadcast).toList();
-      LOG.info("{} is handed out, after {} ms", path.getFileName(), (System.nanoTime() - started) / 1_000_000);
-      return new Net(digest, path.toString(), handedOut);
+      List<Broadcast<FilePart>> broadcasts = parts.stream().map(spark::broadcast).toList();
+      LOG.info("broadcast {} in {} ms", path.getFileName(), (System.nanoTime() - started) / 1_000_000);
+      return new Net(digest, path.toString(), broadcasts);
     }
 
     NetworkFile read() {
       try {
         return NetworkFile.read(onDisk());
       } catch (IOException e) {
-        throw new UncheckedIOException("a net can't be put on the executor's disk", e);
+        throw new UncheckedIOException("cannot write a net to the executor's disk", e);
       }
     }
 
@@ -77,15 +77,15 @@ record BroadcastNets(Net detectorNet, Net extractorNet) implements RunNets, Seri
       }
       synchronized (Net.class) {
         long started = System.nanoTime();
-        Path whole = someAtATime(parts, Broadcast::value).get(0).file();
-        LOG.info("a net of {} MiB came in {} ms", Files.size(whole) >> 20, (System.nanoTime() - started) / 1_000_000);
-        return whole;
+        Path path = inParallel(parts, Broadcast::value).get(0).file();
+        LOG.info("received a net of {} MiB in {} ms", Files.size(path) >> 20, (System.nanoTime() - started) / 1_000_000);
+        return path;
       }
     }
 
-    /** While one part is on its way another is put on the disk. */
-    private static <P, R> List<R> someAtATime(List<P> parts, Function<P, R> step) {
-      ForkJoinPool pool = new ForkJoinPool(AT_A_TIME);
+    /** Writes one part to disk while another is in transit. */
+    private static <P, R> List<R> inParallel(List<P> parts, Function<P, R> step) {
+      ForkJoinPool pool = new ForkJoinPool(PARALLELISM);
       try {
         return pool.submit(() -> parts.parallelStream().map(step).toList()).join();
       } finally {
@@ -105,19 +105,20 @@ record BroadcastNets(Net detectorNet, Net extractorNet) implements RunNets, Seri
   }
 
   @Override
-  public Detector detector(Compilation how) {
-    return detectorNet == null ? null : DETECTORS.computeIfAbsent(detectorNet.digest() + how, key -> madeDetector(how));
+  public Detector detector(Compilation compilation) {
+    return detectorNet == null ? null
+        : DETECTORS.computeIfAbsent(detectorNet.digest() + compilation, key -> createDetector(compilation));
   }
 
-  private Detector madeDetector(Compilation how) {
+  private Detector createDetector(Compilation compilation) {
     NetworkFile file = detectorNet.read();
-    // The extractor's file, which may be the larger one, comes while the detector is made.
+    // Fetch the extractor's file, often the larger one, while the detector is compiled.
     ForkJoinPool.commonPool().execute(extractorNet::read);
-    return new Detector(file, Networks.of(detectorNet.digest(), () -> file, how));
+    return new Detector(file, Networks.of(detectorNet.digest(), () -> file, compilation));
   }
 
   @Override
-  public CompiledNetwork extractor(Compilation how) {
-    return Networks.of(extractorNet.digest(), extractorNet::read, how);
+  public CompiledNetwork extractor(Compilation compilation) {
+    return Networks.of(extractorNet.digest(), extractorNet::read, compilation);
   }
 }

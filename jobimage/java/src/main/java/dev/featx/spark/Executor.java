@@ -10,8 +10,8 @@ public final class Executor {
   /**
    * Starts an executor.
    *
-   * @param arguments the main class, and its own arguments
-   * @throws ReflectiveOperationException if there is no such class, or it fails
+   * @param arguments the main class, followed by its arguments
+   * @throws ReflectiveOperationException if the class is not found or fails
    */
   public static void main(String[] arguments) throws ReflectiveOperationException {
     String preparation = System.getProperty("featx.prepare");

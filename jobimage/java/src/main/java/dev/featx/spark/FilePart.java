@@ -11,11 +11,11 @@ import java.nio.file.StandardOpenOption;
 import org.apache.spark.SparkEnv;
 
 /**
- * A part of a file, which travels as its bytes and is a part of a file again where it arrives.
+ * A part of a file, serialized as its bytes and written to a file on the receiving machine.
  *
- * <p>Spark keeps what is broadcast both as an object and as bytes. With this object next to nothing, an executor's heap is
- * free for the net that is made of the file. Written a second time, it is Spark that moves it to this machine's own disk:
- * then the file is there, and the bytes stay in it.
+ * <p>Spark stores a broadcast both as an object and as bytes. This object is tiny, which leaves an executor's heap to the
+ * net built from the file. If it is serialized a second time, Spark is moving it to this machine's own disk: the file is
+ * already there, so the bytes are left out.
  */
 final class FilePart implements Serializable {
   private static final long serialVersionUID = 1L;
@@ -23,16 +23,16 @@ final class FilePart implements Serializable {
   private final String name;
   private final long at;
   private final int length;
-  private transient boolean here;
-  private String file; // a Path would have Spark measure the whole file system it refers to
+  private transient boolean transferred;
+  private String file; // with a Path, Spark's size estimate would include the whole file system it refers to
 
   /**
-   * Names a part.
+   * Creates a part.
    *
-   * @param file that has it
-   * @param name of the file where it arrives; who shares it shares the content
-   * @param at where the part begins
-   * @param length its bytes
+   * @param file the source file
+   * @param name file name on the receiving machine; the same name means the same content
+   * @param at offset of the part in bytes
+   * @param length in bytes
    */
   FilePart(Path file, String name, long at, int length) {
     this.file = file.toString();
@@ -41,15 +41,15 @@ final class FilePart implements Serializable {
     this.length = length;
   }
 
-  /** Returns the file that has this part, on this machine. */
+  /** Returns the file on this machine that contains this part. */
   Path file() {
     return Path.of(file);
   }
 
   private void writeObject(ObjectOutputStream out) throws IOException {
     out.defaultWriteObject();
-    out.writeObject(here ? null : bytes());
-    here = true;
+    out.writeObject(transferred ? null : bytes());
+    transferred = true;
   }
 
   private byte[] bytes() throws IOException {
@@ -57,7 +57,7 @@ final class FilePart implements Serializable {
     try (FileChannel channel = FileChannel.open(file(), StandardOpenOption.READ)) {
       while (bytes.hasRemaining()) {
         if (channel.read(bytes, at + bytes.position()) < 0) {
-          throw new IOException(file + " has become shorter");
+          throw new IOException(file + " was truncated");
         }
       }
     }
@@ -70,7 +70,7 @@ final class FilePart implements Serializable {
     if (bytes != null) {
       write(ByteBuffer.wrap(bytes));
     }
-    here = true;
+    transferred = true;
   }
 
   private void write(ByteBuffer bytes) throws IOException {

@@ -45,9 +45,9 @@ import scala.runtime.BoxedUnit;
 /**
  * What the driver's Python program calls: runs shards as the tasks of one Spark job.
  *
- * <p>Spark is the scheduler and no more: a task is a shard, and its result is a few numbers that arrive as soon as the task has
- * ended, for the progress. {@link #run} blocks and is called in a thread of its own. Documents cross as JSON
- * (crds/featx_api/executor_contract.py); large ones come in files, since py4j sends text slowly.
+ * <p>Spark only schedules: a task is a shard, and its result is a few numbers, reported as progress as soon as the task ends.
+ * {@link #run} blocks and is called in a separate thread. Documents are exchanged as JSON
+ * (crds/featx_api/executor_contract.py), large ones in files, since py4j sends text slowly.
  */
 public final class Job {
   private final JavaSparkContext spark;
@@ -83,8 +83,8 @@ public final class Job {
     List<String> shards = Files.readAllLines(Path.of(shardsFile));
     BroadcastNets nets = nets(detectorFile, extractorFile);
     submit(shards, ShardResult.class, results::add, (run, line, conf) -> {
-      Compilation how = run.compilation();
-      return new ShardTask(run, nets.detector(how), nets.extractor(how), conf).run(Shard.read(line));
+      Compilation compilation = run.compilation();
+      return new ShardTask(run, nets.detector(compilation), nets.extractor(compilation), conf).run(Shard.read(line));
     });
   }
 
@@ -104,7 +104,7 @@ public final class Job {
   }
 
   /**
-   * Returns the values that the nets' layers take on images.
+   * Records the range of each layer's values on images.
    *
    * @param shardFile the images, as the line of a shard
    * @param detectorFile the detector's network file with all values as outputs, or null
@@ -114,16 +114,16 @@ public final class Job {
    */
   public String observe(String shardFile, String detectorFile, String extractorFile) throws IOException {
     BroadcastNets nets = nets(detectorFile, extractorFile);
-    return one(shardFile, Observation.class, (run, line, conf) -> Calibration.observe(run, nets, Shard.read(line), conf));
+    return runOne(shardFile, Observation.class, (run, line, conf) -> Calibration.observe(run, nets, Shard.read(line), conf));
   }
 
   /**
-   * Returns how far nets in another precision are from those in float32.
+   * Compares nets in another precision with the same nets in float32.
    *
    * @param shardFile the images, as the line of a shard
    * @param plainDetector network file of the detector in float32, or null
    * @param plainExtractor likewise of the extractor
-   * @param detectorFile network file of the detector that is judged, or null
+   * @param detectorFile network file of the detector to compare, or null
    * @param extractorFile likewise of the extractor
    * @return see {@link Comparison}
    * @throws IOException if a file can't be read
@@ -131,19 +131,19 @@ public final class Job {
   public String compare(String shardFile, String plainDetector, String plainExtractor, String detectorFile, String extractorFile)
       throws IOException {
     BroadcastNets plain = nets(plainDetector, plainExtractor);
-    BroadcastNets judged = nets(detectorFile, extractorFile);
-    return one(shardFile, Comparison.class,
-        (run, line, conf) -> Calibration.compare(run, plain, judged, Shard.read(line), conf));
+    BroadcastNets candidate = nets(detectorFile, extractorFile);
+    return runOne(shardFile, Comparison.class,
+        (run, line, conf) -> Calibration.compare(run, plain, candidate, Shard.read(line), conf));
   }
 
-  private <R> String one(String shardFile, Class<R> kind, Work<R> work) throws IOException {
+  private <R> String runOne(String shardFile, Class<R> kind, Work<R> work) throws IOException {
     List<R> result = new ArrayList<>();
     submit(Files.readAllLines(Path.of(shardFile)), kind, result::add, work);
     return Contract.write(result.get(0));
   }
 
   /**
-   * Removes rows from files of the table that newer files have rows for.
+   * Removes rows from the table's files that newer files replace.
    *
    * @param tasksFile a line per old file, see {@link ReplacementTask}
    * @return the list of results, see {@link ReplacementResult}
@@ -166,9 +166,9 @@ public final class Job {
     }
   }
 
-  /** Returns why a job failed: a task's own problem is the cause of Spark's exception, but what became of executors is not. */
+  /** Explains a failed job: Spark's exception has a task's problem as its cause, but not the loss of executors. */
   private RunProblem problem(Exception thrown) {
-    boolean stopped = spark.sc().isStopped(); // as Spark does when executors fail faster than it starts them
+    boolean stopped = spark.sc().isStopped(); // Spark stops itself when executors fail faster than it starts them
     if (stopped || Failures.known(thrown).isEmpty() && lostExecutors.endedJob(spark.sc())) {
       return lostExecutors.problem();
     }
@@ -176,7 +176,7 @@ public final class Job {
   }
 
   /**
-   * Writes the table of a run without images: one file with the columns and no rows.
+   * Writes an empty table for a run without images: one file with columns but no rows.
    *
    * @param file its address
    * @throws IOException if it can't be written
@@ -191,13 +191,13 @@ public final class Job {
         BroadcastNets.Net.of(spark, Path.of(extractorFile)));
   }
 
-  /** Returns the {@link ShardResult} of a shard that is done and was not returned before, or null. */
+  /** Returns the {@link ShardResult} of the next finished shard, or null if there is none. */
   public String poll() {
     ShardResult result = results.poll();
     return result == null ? null : result.toJson();
   }
 
-  /** Returns what an executor waits for, as text, or null. */
+  /** Returns a description of what an executor is waiting for, or null. */
   public String waiting() {
     return listener.first();
   }
@@ -221,7 +221,7 @@ public final class Job {
     }
   }
 
-  /** What an executor does with a line; most lines are shards. */
+  /** Processes one line on an executor; most lines are shards. */
   private interface Work<R> extends Serializable {
     R run(TaskSettings settings, String line, Configuration conf) throws IOException, InterruptedException;
   }
@@ -263,7 +263,7 @@ public final class Job {
       } catch (TaskKilledException e) {
         throw e;
       } catch (Exception | FSError e) {
-        // With its class, and without what the driver might not be able to deserialize. The executor logs all of it.
+        // Report the failure's class, and nothing that the driver might fail to deserialize. The executor logs the rest.
         throw Failures.of(e);
       }
     }

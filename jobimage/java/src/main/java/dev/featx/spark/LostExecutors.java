@@ -14,16 +14,16 @@ import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Remembers executors that were lost: a job that fails for it gets an exception with neither cause nor class (DAGScheduler). */
+/** Records lost executors: a job that fails because of them throws an exception with neither cause nor class (DAGScheduler). */
 final class LostExecutors extends SparkListener {
   private static final Logger LOG = LoggerFactory.getLogger(Job.class);
   private static final long MILLIS_FOR_EVENTS = 5_000;
-  // Kubernetes' exit code is known to Spark as text only (ExecutorPodsLifecycleManager). It decides on a hint, not on the class.
+  // Spark has Kubernetes' exit code only as text (ExecutorPodsLifecycleManager). It selects a hint, never the failure's class.
   private static final Pattern KILLED = Pattern.compile("\\bexited with exit code 137\\b");
   private static final int LONGEST = 300;
 
   private volatile String lastLost;
-  private volatile boolean tookTask;
+  private volatile boolean lostTask;
 
   @Override
   public void onExecutorAdded(SparkListenerExecutorAdded added) {
@@ -32,32 +32,32 @@ final class LostExecutors extends SparkListener {
 
   @Override
   public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
-    lastLost = removed.reason().strip().lines().findFirst().orElse("no reason known to Spark");
-    LOG.info("executor {} has ended: {}", removed.executorId(), lastLost);
+    lastLost = removed.reason().strip().lines().findFirst().orElse("Spark reported no reason");
+    LOG.info("executor {} exited: {}", removed.executorId(), lastLost);
   }
 
   @Override
   public void onTaskEnd(SparkListenerTaskEnd end) {
     if (end.reason() instanceof TaskFailedReason reason) {
-      tookTask = reason instanceof ExecutorLostFailure lost && lost.exitCausedByApp();
+      lostTask = reason instanceof ExecutorLostFailure lost && lost.exitCausedByApp();
     }
   }
 
-  /** Returns whether the last task that failed did so because its executor was lost. */
+  /** Returns whether the last failed task failed because its executor was lost. */
   boolean endedJob(SparkContext spark) {
     try {
-      spark.listenerBus().waitUntilEmpty(MILLIS_FOR_EVENTS); // the job's end overtakes its tasks'
+      spark.listenerBus().waitUntilEmpty(MILLIS_FOR_EVENTS); // the end of the job may arrive before that of its tasks
     } catch (TimeoutException e) {
-      LOG.warn("Spark's events are late: {}", e.toString());
+      LOG.warn("Spark's events are delayed: {}", e.toString());
     }
-    return tookLastTask();
+    return lostLastTask();
   }
 
-  boolean tookLastTask() {
-    return tookTask;
+  boolean lostLastTask() {
+    return lostTask;
   }
 
-  /** Returns why a run fails for which executors were lost again and again. */
+  /** Returns the failure of a run that repeatedly lost executors. */
   RunProblem problem() {
     return problem(lastLost);
   }

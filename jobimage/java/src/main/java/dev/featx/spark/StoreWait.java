@@ -12,69 +12,69 @@ import scala.Tuple4;
 import scala.collection.JavaConverters;
 
 /**
- * What a task waits for, in words; it reaches the driver with the executor's heartbeats, while the task waits.
+ * Describes what a task is waiting for; the executor's heartbeats report it to the driver during the wait.
  *
- * <p>Spark hands on accumulators that are not zero (Executor.reportHeartBeat), so one that is missing says that its task
- * goes on.
+ * <p>Spark reports only accumulators that are not zero (Executor.reportHeartBeat), so a missing one means that its task has
+ * resumed.
  */
 final class StoreWait extends AccumulatorV2<String, String> implements Patience.Observer {
   static final String NAME = "featx.waiting";
   private static final long serialVersionUID = 1L;
 
-  private volatile String words = "";
+  private volatile String description = "";
 
   @Override
-  public void waitsFor(String what) {
-    words = what;
+  public void waitingFor(String what) {
+    description = what;
   }
 
   @Override
   public boolean isZero() {
-    return words.isEmpty();
+    return description.isEmpty();
   }
 
   @Override
   public AccumulatorV2<String, String> copy() {
     StoreWait copy = new StoreWait();
-    copy.words = words;
+    copy.description = description;
     return copy;
   }
 
   @Override
   public void reset() {
-    words = "";
+    description = "";
   }
 
   @Override
   public void add(String what) {
-    words = what;
+    description = what;
   }
 
   @Override
   public void merge(AccumulatorV2<String, String> other) {
-    // Of a task that has ended: it no longer waits.
+    // The other task has ended, so it no longer waits.
   }
 
   @Override
   public String value() {
-    return words;
+    return description;
   }
 
-  /** Keeps what tasks say on the driver. */
+  /** Collects the tasks' descriptions on the driver. */
   static final class Listener extends SparkListener {
     private final Map<Long, String> byTask = new ConcurrentHashMap<>();
 
-    /** Returns what one of the tasks waits for, or null. */
+    /** Returns the description of one waiting task, or null. */
     String first() {
       return byTask.values().stream().sorted().findFirst().orElse(null);
     }
 
     @Override
     public void onExecutorMetricsUpdate(SparkListenerExecutorMetricsUpdate update) {
-      JavaConverters.seqAsJavaListConverter(update.accumUpdates()).asJava().forEach(this::take);
+      JavaConverters.seqAsJavaListConverter(update.accumUpdates()).asJava().forEach(this::update);
     }
 
-    private void take(Tuple4<Object, Object, Object, scala.collection.Seq<AccumulableInfo>> task) {
+    private void update(Tuple4<Object, Object, Object, scala.collection.Seq<AccumulableInfo>> task) {
       byTask.remove((Long) task._1());
       for (AccumulableInfo info : JavaConverters.seqAsJavaListConverter(task._4()).asJava()) {
         if (info.name().contains(NAME) && info.update().isDefined()) {

@@ -7,6 +7,7 @@ import dev.featx.failure.FailureClass;
 import dev.featx.failure.RunProblem;
 import dev.featx.security.Authorities;
 import dev.featx.security.KerberosLogin;
+import dev.featx.source.HadoopSettings;
 import io.delta.kernel.Snapshot;
 import io.delta.kernel.Table;
 import io.delta.kernel.data.FilteredColumnarBatch;
@@ -25,47 +26,46 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
 /**
- * A Delta Lake table as the driver sees it: what its newest version is made of, and what is asked of those who write to it.
+ * A Delta Lake table as the driver sees it: the files of its newest version, and its requirements for writers.
  *
- * <p>Commits are the driver's own (featx_job/table/delta_log.py): Delta's store for S3 takes one writer for granted.
+ * <p>The driver commits by itself (featx_job/table/delta_log.py), because Delta's S3 store assumes a single writer.
  */
 public final class DeltaTable {
   private final Path root;
   private final Configuration conf;
 
   /**
-   * Names a table; nothing is asked yet.
+   * Creates a handle; nothing is read yet.
    *
    * @param uri of its folder
    * @param settings Hadoop's
    */
   public DeltaTable(String uri, Map<String, String> settings) {
     this.root = new Path(uri);
-    this.conf = new Configuration();
-    settings.forEach(conf::set);
+    this.conf = HadoopSettings.withDefaults(settings);
   }
 
   /**
    * Returns the files of the newest version, as JSON: [[path within the folder, size, milliseconds of the last change]].
    *
-   * @throws IOException if there is no such table
-   * @throws RunProblem SourceNotSupported, if files have rows that are deleted but still in them
+   * @throws IOException if the table does not exist
+   * @throws RunProblem SourceNotSupported, if files contain deleted rows (deletion vectors)
    */
   public String files() throws IOException {
-    ArrayNode found = new ObjectMapper().createArrayNode();
+    ArrayNode files = new ObjectMapper().createArrayNode();
     Engine engine = engine();
     String base = qualified().toUri().getPath();
-    each(engine, newest(engine), false, file -> {
+    forEachFile(engine, newest(engine), false, file -> {
       FileStatus status = InternalScanFileUtils.getAddFileStatus(file);
       String path = new Path(status.getPath()).toUri().getPath().substring(base.length() + 1);
-      found.addArray().add(path).add(status.getSize()).add(status.getModificationTime());
+      files.addArray().add(path).add(status.getSize()).add(status.getModificationTime());
     });
-    return found.toString();
+    return files.toString();
   }
 
   /**
-   * Returns what a writer has to know of the newest version, as JSON: version; writer, the protocol's version for writers, and
-   * features; schema and configuration; partitions; files, each with path as the log has it, uri, and stats, a text of JSON or
+   * Returns what a writer must know about the newest version, as JSON: version; writer, the protocol version for writers, and
+   * features; schema and configuration; partitions; files, each with its path in the log, uri, and stats, a JSON string or
    * null.
    *
    * @throws IOException as {@link #files}
@@ -73,29 +73,29 @@ public final class DeltaTable {
   public String written() throws IOException {
     Engine engine = engine();
     SnapshotImpl newest = (SnapshotImpl) newest(engine);
-    ObjectNode found = new ObjectMapper().createObjectNode();
-    found.put("version", newest.getVersion(engine));
-    found.put("writer", newest.getProtocol().getMinWriterVersion());
-    found.set("features", new ObjectMapper().valueToTree(newest.getProtocol().getWriterFeatures()));
-    found.put("schema", newest.getMetadata().getSchemaString());
-    found.set("configuration", new ObjectMapper().valueToTree(newest.getMetadata().getConfiguration()));
-    found.set("partitions", new ObjectMapper().valueToTree(newest.getPartitionColumnNames(engine)));
-    ArrayNode files = found.putArray("files");
-    each(engine, newest, true, file -> {
+    ObjectNode version = new ObjectMapper().createObjectNode();
+    version.put("version", newest.getVersion(engine));
+    version.put("writer", newest.getProtocol().getMinWriterVersion());
+    version.set("features", new ObjectMapper().valueToTree(newest.getProtocol().getWriterFeatures()));
+    version.put("schema", newest.getMetadata().getSchemaString());
+    version.set("configuration", new ObjectMapper().valueToTree(newest.getMetadata().getConfiguration()));
+    version.set("partitions", new ObjectMapper().valueToTree(newest.getPartitionColumnNames(engine)));
+    ArrayNode files = version.putArray("files");
+    forEachFile(engine, newest, true, file -> {
       Row added = file.getStruct(InternalScanFileUtils.ADD_FILE_ORDINAL);
-      ObjectNode one = files.addObject();
-      one.put("path", added.getString(added.getSchema().indexOf("path")));
-      one.put("uri", InternalScanFileUtils.getAddFileStatus(file).getPath());
+      ObjectNode entry = files.addObject();
+      entry.put("path", added.getString(added.getSchema().indexOf("path")));
+      entry.put("uri", InternalScanFileUtils.getAddFileStatus(file).getPath());
       int stats = added.getSchema().indexOf("stats");
-      one.put("stats", added.isNullAt(stats) ? null : added.getString(stats));
+      entry.put("stats", added.isNullAt(stats) ? null : added.getString(stats));
     });
-    return found.toString();
+    return version.toString();
   }
 
   /**
-   * Writes a checkpoint, so that readers need not read all commits since the last one.
+   * Writes a checkpoint, which spares readers the commits since the last one.
    *
-   * @param version the newest
+   * @param version the newest version
    * @throws IOException if it can't be written
    */
   public void checkpoint(long version) throws IOException {
@@ -103,16 +103,16 @@ public final class DeltaTable {
     try {
       Table.forPath(engine, qualified().toString()).checkpoint(engine, version);
     } catch (CheckpointAlreadyExistsException e) {
-      // Another writer's, of the same commits.
+      // Another writer has written it for the same commits.
     }
   }
 
-  /** What is done with a file of the table. */
-  private interface EachFile {
-    void see(Row file);
+  /** Visits a file of the table. */
+  private interface FileVisitor {
+    void visit(Row file);
   }
 
-  private void each(Engine engine, Snapshot snapshot, boolean withStats, EachFile look) throws IOException {
+  private void forEachFile(Engine engine, Snapshot snapshot, boolean withStats, FileVisitor visitor) throws IOException {
     ScanImpl scan = (ScanImpl) snapshot.getScanBuilder(engine).build();
     try (CloseableIterator<FilteredColumnarBatch> batches = scan.getScanFiles(engine, withStats)) {
       while (batches.hasNext()) {
@@ -123,7 +123,7 @@ public final class DeltaTable {
               throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED,
                   root + " has deletion vectors; rewrite its files with REORG TABLE … APPLY (PURGE)");
             }
-            look.see(file);
+            visitor.visit(file);
           }
         }
       }

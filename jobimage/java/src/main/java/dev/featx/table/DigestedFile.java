@@ -9,16 +9,16 @@ import org.apache.parquet.hadoop.util.HadoopOutputFile;
 import org.apache.parquet.io.OutputFile;
 import org.apache.parquet.io.PositionOutputStream;
 
-/** A file whose digest is taken while it is written: reading it back to take it would double the output's traffic. */
+/** A file that is digested as it is written: reading it back would double the output's traffic. */
 final class DigestedFile implements OutputFile {
   private final OutputFile file;
-  private final MessageDigest digest = Sha256.begun();
+  private final MessageDigest digest = Sha256.newDigest();
 
   DigestedFile(Path path, Configuration conf) throws IOException {
     this.file = HadoopOutputFile.fromPath(path, conf);
   }
 
-  /** Returns the sha256 of what was written so far. */
+  /** Returns the SHA-256 of the bytes written so far. */
   String sha256() {
     return Sha256.of(digest);
   }

@@ -5,9 +5,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * Between which keys a file's rows lie, in the order of their UTF-8 bytes, which is that of Delta Lake's statistics.
+ * The smallest and largest key of a file's rows, in the order of their UTF-8 bytes, as in Delta Lake's statistics.
  *
- * @param first the smallest key, or null of a file without rows
+ * @param first the smallest key, or null for a file without rows
  * @param last the largest
  */
 public record KeyRange(String first, String last) implements Serializable {
@@ -17,7 +17,7 @@ public record KeyRange(String first, String last) implements Serializable {
     return new KeyRange(first == null || compare(key, first) < 0 ? key : first, last == null || compare(key, last) > 0 ? key : last);
   }
 
-  private static int compare(String one, String other) {
-    return Arrays.compareUnsigned(one.getBytes(StandardCharsets.UTF_8), other.getBytes(StandardCharsets.UTF_8));
+  private static int compare(String left, String right) {
+    return Arrays.compareUnsigned(left.getBytes(StandardCharsets.UTF_8), right.getBytes(StandardCharsets.UTF_8));
   }
 }

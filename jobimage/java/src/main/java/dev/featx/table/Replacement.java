@@ -12,10 +12,10 @@ import org.apache.parquet.hadoop.ParquetWriter;
 import org.apache.parquet.hadoop.example.ExampleParquetWriter;
 
 /**
- * Removes the rows from a table's file whose keys newer files have: the file is rewritten without them.
+ * Removes rows from a table's file if newer files contain their keys, by rewriting the file without them.
  *
- * <p>Copy on write, since every reader of Delta Lake understands it; vectors of deleted rows not all do. Rows of features are
- * small beside the images that they come of.
+ * <p>Copy on write works with every reader of Delta Lake; deletion vectors do not. Feature rows are small compared to the
+ * images they come from.
  */
 public final class Replacement {
   private static final String KEY = "key";
@@ -29,7 +29,7 @@ public final class Replacement {
   }
 
   /**
-   * Rewrites an old file, if it has such rows.
+   * Rewrites an old file if it contains such rows.
    *
    * @throws IOException if a file can't be read or written
    */
@@ -38,9 +38,9 @@ public final class Replacement {
     Set<String> replaced = new HashSet<>();
     for (String newer : task.newer()) {
       Path file = new Path(newer);
-      replaced.addAll(settings.patience().answer("reading " + file, () -> keys(file)));
+      replaced.addAll(settings.patience().withRetry("reading " + file, () -> keys(file)));
     }
-    Set<String> removed = settings.patience().answer("reading " + old, () -> keys(old));
+    Set<String> removed = settings.patience().withRetry("reading " + old, () -> keys(old));
     removed.retainAll(replaced);
     return new ReplacementResult(task.path(), removed.size(), removed.isEmpty() ? null : writeWithout(removed, old, task.file()));
   }
@@ -50,10 +50,10 @@ public final class Replacement {
     KeyRange[] range = new KeyRange[1];
     int[] rows = new int[1];
     Path file = new Path(settings.featuresFolder(), name);
-    ShardFiles.Written written = new ShardFiles(conf, settings).place(file, place -> {
+    ShardFiles.Written written = new ShardFiles(conf, settings).place(file, destination -> {
       range[0] = KeyRange.NONE;
       rows[0] = 0;
-      DigestedFile target = new DigestedFile(place, conf);
+      DigestedFile target = new DigestedFile(destination, conf);
       ExampleParquetWriter.Builder builder = ExampleParquetWriter.builder(target).withType(ParquetColumns.of(old, conf));
       try (ParquetReader<Group> reader = ParquetColumns.reader(old, conf); ParquetWriter<Group> writer = Rows.writer(builder, conf)) {
         for (Group row = reader.read(); row != null; row = reader.read()) {

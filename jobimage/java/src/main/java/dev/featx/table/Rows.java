@@ -17,15 +17,15 @@ import org.apache.parquet.io.api.RecordConsumer;
 import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.MessageTypeParser;
 
-/** The two tables' rows, and how Parquet files are made of them. */
+/** The rows of both tables, and how they are written as Parquet files. */
 public final class Rows {
   /**
    * A row of the table.
    *
    * @param key of the image
-   * @param subject what was cropped
+   * @param subject the cropped part of the image
    * @param feature of the crop
-   * @param bits the same, packed, or null
+   * @param bits the binarized feature, packed, or null
    * @param width of the upright image in pixels
    * @param height likewise
    */
@@ -35,7 +35,7 @@ public final class Rows {
    * A row of the quarantine.
    *
    * @param key of the image
-   * @param problem why it is there
+   * @param problem why the image is there
    */
   public record Failure(String key, ImageProblem problem) {}
 
@@ -59,7 +59,7 @@ public final class Rows {
 
   private Rows() {}
 
-  /** Writes a file of features, of which there may be none, and returns its sha256. */
+  /** Writes a file of features, possibly empty, and returns its SHA-256. */
   public static String writeFeatures(Path file, Configuration conf, List<Feature> rows) throws IOException {
     return write(file, conf, rows, FEATURES, (fields, row) -> {
       Subject subject = row.subject();
@@ -83,7 +83,7 @@ public final class Rows {
     });
   }
 
-  /** Writes a file of the quarantine, and returns its sha256. */
+  /** Writes a file of the quarantine and returns its SHA-256. */
   static String writeFailures(Path file, Configuration conf, List<Failure> rows) throws IOException {
     return write(file, conf, rows, FAILURES, (fields, row) -> {
       fields.text("key", row.key());
@@ -109,7 +109,7 @@ public final class Rows {
     return file.sha256();
   }
 
-  /** Opens a file of a table, as all its files are written. */
+  /** Opens a writer with the settings common to all files of a table. */
   static <T, B extends ParquetWriter.Builder<T, B>> ParquetWriter<T> writer(B builder, Configuration conf) throws IOException {
     return builder.withConf(conf).withWriteMode(ParquetFileWriter.Mode.OVERWRITE)
         .withCompressionCodec(CompressionCodecName.ZSTD).withDictionaryEncoding(false).build();
@@ -157,7 +157,7 @@ public final class Rows {
     }
   }
 
-  /** The fields of a row by name; Parquet's consumer wants their places in the schema too. */
+  /** Writes the fields of a row by name; Parquet's consumer also requires their positions in the schema. */
   private record Fields(MessageType schema, RecordConsumer consumer) {
     void text(String name, String value) {
       binary(name, Binary.fromString(value));
@@ -175,7 +175,7 @@ public final class Rows {
       field(name, () -> consumer.addInteger(value));
     }
 
-    /** Writes a list, of the three levels that Parquet has for it. */
+    /** Writes a list in Parquet's three levels. */
     void numbers(String name, float[] values) {
       field(name, () -> {
         consumer.startGroup();
@@ -195,10 +195,10 @@ public final class Rows {
     }
 
     private void field(String name, Runnable value) {
-      int place = schema.getFieldIndex(name);
-      consumer.startField(name, place);
+      int index = schema.getFieldIndex(name);
+      consumer.startField(name, index);
       value.run();
-      consumer.endField(name, place);
+      consumer.endField(name, index);
     }
   }
 }

@@ -16,18 +16,18 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.s3a.S3AFileSystem;
 
 /**
- * Writes a shard's files so that each is there whole or not at all.
+ * Writes a shard's files atomically.
  *
- * <p>That a shard counts once has one of two reasons. Either its file's name only depends on the shard: whoever writes it
- * again, be it a retried task, the next attempt or a driver that was believed dead, replaces a file by one with the same
- * rows. Or the table has a log, which names one of the shard's files. S3 shows an object when its upload is complete; on
- * HDFS and local disks a file is written under another name and renamed.
+ * <p>A shard counts exactly once, for one of two reasons. Either the file name depends only on the shard, so a retried task,
+ * the next attempt or a driver believed dead replaces the file with one of the same rows. Or the table has a log, which
+ * names one of the shard's files. S3 shows an object once its upload is complete; on HDFS and local disks a file is written
+ * under another name and then renamed.
  */
 public final class ShardFiles {
-  /** A file that is in place. */
+  /** A file in its final place. */
   record Written(long bytes, String sha256) {}
 
-  /** Writes a file and returns its sha256. */
+  /** Writes a file and returns its SHA-256. */
   interface Writer {
     String write(Path file) throws IOException;
   }
@@ -41,30 +41,30 @@ public final class ShardFiles {
   }
 
   /**
-   * Writes rows, then the mark that the shard is done.
+   * Writes rows, then the marker of a finished shard.
    *
    * @param shard the shard
    * @param features rows of the table
    * @param failures rows of the quarantine
-   * @param precision that features were computed in
-   * @return what was written
+   * @param precision in which features were computed
+   * @return the result, as in the marker
    */
   public ShardResult commit(Shard shard, List<Rows.Feature> features, List<Rows.Failure> failures, Precision precision)
       throws IOException, InterruptedException {
     String name = settings.logged() ? shard.uniqueFileName() : shard.fileName();
     Path table = new Path(settings.featuresFolder(), name);
     Written rows = place(table, file -> Rows.writeFeatures(file, conf, features));
-    Written refused = new Written(0, "");
+    Written quarantined = new Written(0, "");
     if (!failures.isEmpty()) {
       Path quarantine = new Path(settings.quarantineFolder(), shard.fileName());
-      refused = place(quarantine, file -> Rows.writeFailures(file, conf, failures));
+      quarantined = place(quarantine, file -> Rows.writeFailures(file, conf, failures));
     }
     KeyRange keys = KeyRange.NONE;
     for (Rows.Feature row : features) {
       keys = keys.with(row.key());
     }
-    ShardResult result = new ShardResult(shard.index(), name, features.size(), failures.size(), rows.bytes(), refused.bytes(),
-        rows.sha256(), refused.sha256(), precision.word(), keys);
+    ShardResult result = new ShardResult(shard.index(), name, features.size(), failures.size(), rows.bytes(), quarantined.bytes(),
+        rows.sha256(), quarantined.sha256(), precision.word(), keys);
     place(new Path(settings.doneFolder(), shard.doneName()), file -> {
       try (OutputStream stream = file.getFileSystem(conf).create(file, true)) {
         stream.write(result.toJson().getBytes(StandardCharsets.UTF_8));
@@ -74,9 +74,9 @@ public final class ShardFiles {
     return result;
   }
 
-  /** Puts a file in place, after waiting for the store if need be. */
+  /** Puts a file in its final place, retrying if the store does not respond. */
   Written place(Path file, Writer writer) throws IOException, InterruptedException {
-    return settings.patience().answer("writing " + file, () -> placeOnce(file, writer));
+    return settings.patience().withRetry("writing " + file, () -> placeOnce(file, writer));
   }
 
   private Written placeOnce(Path file, Writer writer) throws IOException {

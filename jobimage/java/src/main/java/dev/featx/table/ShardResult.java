@@ -4,18 +4,18 @@ import dev.featx.contract.Contract;
 import java.io.Serializable;
 
 /**
- * The result of a shard: returned to the driver, and the content of the shard's mark.
+ * The result of a shard: returned to the driver, and stored as the shard's marker.
  *
  * @param index of the shard
- * @param file name of the table's file
+ * @param file name of the shard's file in the table
  * @param features rows in the table
  * @param failures rows in the quarantine
  * @param bytes size of the table's file
  * @param failureBytes size of the quarantine's file, 0 without one
  * @param sha256 digest of the table's file
  * @param failureSha256 digest of the quarantine's file, empty without one
- * @param precision that features were computed in
- * @param keys of the table's rows
+ * @param precision in which features were computed
+ * @param keys range of the rows' keys
  */
 public record ShardResult(int index, String file, int features, int failures, long bytes, long failureBytes, String sha256,
     String failureSha256, String precision, KeyRange keys) implements Serializable {

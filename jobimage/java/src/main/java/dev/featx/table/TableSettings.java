@@ -4,13 +4,13 @@ import dev.featx.source.Patience;
 import java.io.Serializable;
 
 /**
- * Where and how all shards of a run write.
+ * Where and how the shards of a run are written.
  *
- * @param featuresFolder where shards' feature files go
- * @param logged whether a log will say which files are the table's, so that each has a name of its own
- * @param quarantineFolder where their quarantine files go
- * @param doneFolder where a shard's end is marked
- * @param patience with stores that do not answer
+ * @param featuresFolder folder of the shards' feature files
+ * @param logged whether a log names the table's files, in which case each file name is unique
+ * @param quarantineFolder folder of the shards' quarantine files
+ * @param doneFolder folder of the markers of finished shards
+ * @param patience with stores that do not respond
  */
 public record TableSettings(String featuresFolder, boolean logged, String quarantineFolder, String doneFolder, Patience patience)
     implements Serializable {}

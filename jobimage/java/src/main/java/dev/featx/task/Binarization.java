@@ -4,9 +4,9 @@ import dev.featx.nets.Bits;
 import java.io.Serializable;
 
 /**
- * How a layer's units become bits: a bit is set if its unit is above one threshold for all units, as in DeepBit.
+ * Converts a layer's units to bits, as in DeepBit: a bit is set if its unit is above a threshold, which is the same for all.
  *
- * @param threshold the threshold, or null for the mean of the image's own units
+ * @param threshold the threshold, or null for the mean of the image's units
  */
 record Binarization(Float threshold) implements Serializable {
   byte[] bits(float[] units) {

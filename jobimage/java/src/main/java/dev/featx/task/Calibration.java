@@ -1,5 +1,7 @@
 package dev.featx.task;
 
+import dev.featx.image.Subject;
+import dev.featx.nets.Box;
 import dev.featx.nets.Compilation;
 import dev.featx.nets.Detector;
 import dev.featx.nets.NetworkFile;
@@ -11,19 +13,20 @@ import java.io.IOException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.apache.hadoop.conf.Configuration;
 
-/** What one executor does before a run in 8-bit integers: observe values, then compare with float32. */
+/** Calibrates a run in 8-bit integers on one executor: observes ranges of values, then compares with float32. */
 public final class Calibration {
   private static final float SAME_OVERLAP = 0.5f;
 
   private Calibration() {}
 
   /**
-   * Runs images through both nets in float32 and returns the values of their layers.
+   * Runs images through both nets in float32 and returns the range of each layer's values.
    *
    * @param settings the run's
-   * @param nets with all values as outputs
+   * @param nets with all layers as outputs
    * @param shard the images
    * @param conf for Hadoop's file systems
    */
@@ -36,22 +39,23 @@ public final class Calibration {
   }
 
   /**
-   * Runs images through the nets in float32 and in the run's precision, and returns how far they are apart.
+   * Runs images through the nets in float32 and in the run's precision, and compares the results.
    *
    * @param settings the run's
    * @param plain nets in float32
-   * @param judged the nets that the run is to use
+   * @param candidate the nets in the run's precision
    * @param shard the images
    * @param conf for Hadoop's file systems
    */
-  public static Comparison compare(TaskSettings settings, RunNets plain, RunNets judged, Shard shard, Configuration conf)
+  public static Comparison compare(TaskSettings settings, RunNets plain, RunNets candidate, Shard shard, Configuration conf)
       throws IOException, InterruptedException {
     Map<String, Rows.Feature> exact = new HashMap<>();
     try (Watched watched = new Watched(settings, plain)) {
       watched.process(shard, conf).forEach(row -> exact.put(row.key(), row));
     }
-    Compilation how = settings.compilation();
-    List<Rows.Feature> rows = new ShardTask(settings, judged.detector(how), judged.extractor(how), conf).process(shard);
+    Compilation compilation = settings.compilation();
+    List<Rows.Feature> rows =
+        new ShardTask(settings, candidate.detector(compilation), candidate.extractor(compilation), conf).process(shard);
     double sum = 0;
     double lowest = 1;
     int same = 0;
@@ -62,13 +66,22 @@ public final class Calibration {
         double cosine = cosine(row.feature(), other.feature());
         sum += cosine;
         lowest = Math.min(lowest, cosine);
-        same += row.subject().isLike(other.subject(), SAME_OVERLAP) ? 1 : 0;
+        same += isSame(row.subject(), other.subject()) ? 1 : 0;
         count++;
       }
     }
-    // An image on which only one of the two found a subject counts as a difference.
-    int all = Math.max(rows.size(), count + exact.size());
-    return new Comparison(count, count == 0 ? 0 : sum / count, count == 0 ? 0 : lowest, all == 0 ? 0 : (double) same / all);
+    // An image with a subject in only one of the two runs counts as a difference.
+    int total = Math.max(rows.size(), count + exact.size());
+    return new Comparison(count, count == 0 ? 0 : sum / count, count == 0 ? 0 : lowest, total == 0 ? 0 : (double) same / total);
+  }
+
+  /** Returns whether two subjects have the same class, or none, and boxes that overlap by half. */
+  private static boolean isSame(Subject left, Subject right) {
+    return Objects.equals(left.category(), right.category()) && box(left).overlap(box(right)) >= SAME_OVERLAP;
+  }
+
+  private static Box box(Subject subject) {
+    return new Box(subject.x0(), subject.y0(), subject.x1(), subject.y1());
   }
 
   private static double cosine(float[] left, float[] right) {
@@ -84,7 +97,7 @@ public final class Calibration {
     return lengths > 0 ? product / lengths : leftSquare == rightSquare ? 1 : 0;
   }
 
-  /** The two nets in float32, which remember their values; freed at the end, since the run does not use them. */
+  /** The two nets in float32, which record their ranges; they are freed afterwards, since the run does not use them. */
   private static final class Watched implements AutoCloseable {
     private final TaskSettings settings;
     private final NetworkFile detectorFile;
@@ -99,7 +112,7 @@ public final class Calibration {
     }
 
     private WatchedNetwork watched(NetworkFile file) {
-      return new WatchedNetwork(Networks.made(file, settings.compilation()), file.ownOutputs());
+      return new WatchedNetwork(Networks.compile(file, settings.compilation()), file.ownOutputs());
     }
 
     List<Rows.Feature> process(Shard shard, Configuration conf) throws IOException, InterruptedException {

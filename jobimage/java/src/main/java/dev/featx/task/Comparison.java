@@ -3,11 +3,11 @@ package dev.featx.task;
 import java.io.Serializable;
 
 /**
- * How far nets are from nets in float32.
+ * The difference between nets and the same nets in float32.
  *
- * @param images that both have a feature of
+ * @param images number of images with a feature in both
  * @param cosine mean cosine of their features
- * @param lowestCosine the lowest of them
+ * @param lowestCosine lowest cosine of an image
  * @param agreement share of images with the same subject: none, or one of the same class whose boxes overlap by half
  */
 public record Comparison(int images, double cosine, double lowestCosine, double agreement) implements Serializable {}

@@ -6,22 +6,22 @@ import org.opencv.core.Size;
 import org.opencv.imgproc.Imgproc;
 
 /**
- * How pixels become a net's input: resized bilinearly to its size, then (pixel - mean) * scale, channel by channel.
+ * Converts pixels to a net's input: resized bilinearly to its size, then (pixel - mean) * scale, channel by channel.
  *
- * <p>The same numbers as cv2.dnn.blobFromImage gives.
+ * <p>The result equals that of cv2.dnn.blobFromImage.
  *
  * @param mean of each channel, in the net's order
- * @param scale factor after the mean is subtracted
- * @param swap whether the net wants RGB
+ * @param scale factor applied after subtracting the mean
+ * @param swap whether the net expects RGB
  */
 record NetInput(float[] mean, float scale, boolean swap) implements Serializable {
   /**
-   * Writes an image's numbers.
+   * Writes the input of one image.
    *
-   * @param image BGR pixels, possibly a part of a larger matrix
+   * @param image BGR pixels, possibly a view of a larger matrix
    * @param shape {3, height, width} of the net's input
-   * @param target where to; the image takes 3 * height * width places
-   * @param at its first place
+   * @param target destination; the image takes 3 * height * width elements
+   * @param at index of the first element
    */
   void write(Mat image, int[] shape, float[] target, int at) {
     int height = shape[1];

@@ -4,9 +4,9 @@ import dev.featx.nets.SeenValues;
 import java.io.Serializable;
 
 /**
- * Values of both nets, to choose 8-bit integers by.
+ * Observed ranges of both nets' values, from which the 8-bit integers' scales follow.
  *
- * @param images that reached the extractor
+ * @param images number of images that reached the extractor
  * @param detector null without one, or if no image reached it
  * @param extractor null if no image reached it
  */

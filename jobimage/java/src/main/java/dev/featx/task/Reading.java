@@ -12,11 +12,11 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.apache.hadoop.conf.Configuration;
 
-/** Reads a shard's images as {@link ShardTask} does, without nets: to measure how fast a source is. */
+/** Reads a shard's images as {@link ShardTask} does, but without nets, to measure a source's throughput. */
 public final class Reading {
   private Reading() {}
 
-  /** Returns what was read of a shard, without the time. */
+  /** Reads a shard; the result has no duration. */
   public static ReadResult of(TaskSettings settings, Shard shard, Configuration conf) throws IOException, InterruptedException {
     ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, settings.compilation().cores()));
     Deque<Future<byte[]>> window = new ArrayDeque<>();

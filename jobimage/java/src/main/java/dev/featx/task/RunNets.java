@@ -5,17 +5,17 @@ import dev.featx.nets.CompiledNetwork;
 import dev.featx.nets.Detector;
 import dev.featx.nets.NetworkFile;
 
-/** The two nets of a run, however they come to where a task runs. */
+/** The two nets of a run, independent of how they reach the executor. */
 public interface RunNets {
   /** Returns the detector's network file, or null without a detector. */
   NetworkFile detectorFile();
 
-  /** Returns the network file of the net whose output is the feature. */
+  /** Returns the extractor's network file. */
   NetworkFile extractorFile();
 
-  /** Returns the detector made ready, once a JVM, or null without one. */
-  Detector detector(Compilation how);
+  /** Returns the detector, compiled once per JVM, or null without one. */
+  Detector detector(Compilation compilation);
 
-  /** Returns the extractor made ready, once a JVM. */
-  CompiledNetwork extractor(Compilation how);
+  /** Returns the extractor, compiled once per JVM. */
+  CompiledNetwork extractor(Compilation compilation);
 }

@@ -36,12 +36,12 @@ import org.opencv.core.Mat;
 /**
  * Runs one shard: read, decode, detect, crop, extract, write.
  *
- * <p>Reading and decoding run ahead in threads of their own while a batch is in the nets; an image is decoded once and its
- * pixels are kept only until its batch is through. What is in flight is bounded: encoded images by the window and their
- * bytes, pixels by a {@link PixelBudget}.
+ * <p>Separate threads read and decode ahead while the nets process a batch. An image is decoded once, and its pixels are
+ * released after its batch. Images in flight are bounded: encoded ones by the window and their bytes, pixels by a
+ * {@link PixelBudget}.
  */
 public final class ShardTask {
-  private static final long PIXELS_IN_FLIGHT = 64_000_000; // of an executor: 192 MB as BGR
+  private static final long PIXELS_IN_FLIGHT = 64_000_000; // per executor: 192 MB as BGR
 
   private final TaskSettings settings;
   private final Detector detector;
@@ -50,17 +50,17 @@ public final class ShardTask {
   private final List<Rows.Feature> features = new ArrayList<>();
   private final List<Rows.Failure> failures = new ArrayList<>();
 
-  /** A decoded image that waits for its batch; the detector's input is made already, in the decoding thread. */
+  /** A decoded image waiting for its batch; the decoding thread has already prepared the detector's input. */
   private record Decoded(String key, Mat pixels, float[] detectorInput, long held) {}
 
-  /** An image that is being read and decoded. */
+  /** An image being read and decoded. */
   private record PendingImage(Image image, Future<Decoded> decoded) {}
 
   /**
-   * Prepares a shard.
+   * Creates a task.
    *
-   * @param settings what all shards have in common
-   * @param detector or null
+   * @param settings shared by all shards
+   * @param detector the detector, or null
    * @param extractor the net whose output is the feature
    * @param conf for Hadoop's file systems
    */
@@ -74,7 +74,7 @@ public final class ShardTask {
   /**
    * Processes all images of a shard and commits it.
    *
-   * @throws IOException if the source or the output does not answer
+   * @throws IOException if the source or the output does not respond
    */
   public ShardResult run(Shard shard) throws IOException, InterruptedException {
     process(shard);
@@ -85,7 +85,7 @@ public final class ShardTask {
    * Processes all images of a shard.
    *
    * @return the rows of the table
-   * @throws IOException if the source does not answer
+   * @throws IOException if the source does not respond
    */
   List<Rows.Feature> process(Shard shard) throws IOException, InterruptedException {
     ExecutorService pool = Executors.newFixedThreadPool(Math.max(2, settings.compilation().cores()));
@@ -112,7 +112,7 @@ public final class ShardTask {
         PendingImage next = window.remove();
         held -= next.image().held();
         while (!isReady(next.decoded())) {
-          Patience.checkWanted();
+          Patience.checkNotKilled();
           if (budget.isStarved() && !batch.isEmpty()) {
             runBatch(batch, budget);
           }
@@ -202,16 +202,16 @@ public final class ShardTask {
     }
     try {
       List<Subject> subjects = subjects(batch);
-      List<Decoded> kept = new ArrayList<>();
-      List<Subject> chosen = new ArrayList<>();
+      List<Decoded> images = new ArrayList<>();
+      List<Subject> crops = new ArrayList<>();
       for (int i = 0; i < batch.size(); i++) {
         if (subjects.get(i) != null) {
-          kept.add(batch.get(i));
-          chosen.add(subjects.get(i));
+          images.add(batch.get(i));
+          crops.add(subjects.get(i));
         }
       }
-      if (!kept.isEmpty()) {
-        extract(kept, chosen);
+      if (!images.isEmpty()) {
+        extract(images, crops);
       }
     } finally {
       for (Decoded image : batch) {
@@ -222,7 +222,7 @@ public final class ShardTask {
     }
   }
 
-  /** Returns what to crop of each image, null for one that went to quarantine. */
+  /** Returns the subject of each image, or null if the image was quarantined. */
   private List<Subject> subjects(List<Decoded> batch) {
     List<List<Detection>> detections = null;
     if (detector != null) {
@@ -257,17 +257,17 @@ public final class ShardTask {
     }
     float[][] outputs = extractor.forward(inputs, images.size());
     for (int i = 0; i < images.size(); i++) {
-      float[] feature = of(outputs[0], i, images.size());
+      float[] feature = valuesOf(outputs[0], i, images.size());
       Mat pixels = images.get(i).pixels();
-      // Of the feature itself, or of the layer that is the net's second output.
+      // Binarize the feature itself, or the layer that is the net's second output.
       byte[] bits = settings.extractor().binarization() == null ? null
-          : settings.extractor().binarization().bits(of(outputs[outputs.length - 1], i, images.size()));
+          : settings.extractor().binarization().bits(valuesOf(outputs[outputs.length - 1], i, images.size()));
       features.add(
           new Rows.Feature(images.get(i).key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows()));
     }
   }
 
-  private static float[] of(float[] values, int image, int images) {
+  private static float[] valuesOf(float[] values, int image, int images) {
     int length = values.length / images;
     return Arrays.copyOfRange(values, image * length, (image + 1) * length);
   }

@@ -10,13 +10,13 @@ import java.util.Set;
 import org.opencv.core.Rect;
 
 /**
- * Which of the boxes that a detector found becomes the subject, and how much around it is cropped.
+ * Selects the subject from a detector's boxes, and the margin around it to crop.
  *
- * @param classes the classes of interest; all where empty
- * @param threshold the lowest score
+ * @param classes the classes of interest; empty for all
+ * @param threshold the minimum score
  * @param margin widens the box by this share of its size on each side
- * @param minArea the smallest share of the image
- * @param skip whether an image without a usable box is refused rather than taken whole
+ * @param minArea the minimum share of the image
+ * @param skip whether an image without a usable box is rejected instead of used whole
  */
 record SubjectPolicy(Set<Integer> classes, float threshold, float margin, float minArea, boolean skip) implements Serializable {
   /**
@@ -25,7 +25,7 @@ record SubjectPolicy(Set<Integer> classes, float threshold, float margin, float 
    * @param detections best first
    * @param width of the image in pixels
    * @param height likewise
-   * @throws ImageProblem NoDetection, where the policy is to skip
+   * @throws ImageProblem NoDetection, if no box is usable and the policy is to skip
    */
   Subject choose(List<Detection> detections, int width, int height) throws ImageProblem {
     for (Detection detection : detections) {

@@ -8,35 +8,35 @@ import dev.featx.table.TableSettings;
 import java.io.Serializable;
 
 /**
- * What all tasks of a run share: parsed once, in the driver's JVM, and serialized with each task.
+ * The settings shared by all tasks of a run, parsed once in the driver's JVM and serialized with each task.
  *
- * @param detector how the detector is run; null without one
- * @param extractor how the extractor is run
+ * @param detector how to run the detector; null without one
+ * @param extractor how to run the extractor
  * @param maxPixels larger images are not decoded
- * @param shardsAtOnce shards that share an executor's memory
- * @param compilation how nets are compiled
- * @param source how images are read
- * @param table where rows go; null if nothing is written
+ * @param shardsAtOnce number of shards that share an executor's memory
+ * @param compilation how to compile the nets
+ * @param source how to read images
+ * @param table where to write rows; null if nothing is written
  */
 public record TaskSettings(DetectorSettings detector, ExtractorSettings extractor, long maxPixels, int shardsAtOnce,
     Compilation compilation, ReadSettings source, TableSettings table) implements Serializable {
   /**
-   * How the detector is run.
+   * How to run the detector.
    *
    * @param input how pixels become its input
-   * @param policy which box is cropped
+   * @param policy which box to crop
    */
   record DetectorSettings(NetInput input, SubjectPolicy policy) implements Serializable {}
 
   /**
-   * How the extractor is run.
+   * How to run the extractor.
    *
    * @param input how pixels become its input
    * @param binarization how features become bits, or null
    */
   record ExtractorSettings(NetInput input, Binarization binarization) implements Serializable {}
 
-  /** Returns the same settings for nets that are compiled in another way. */
+  /** Returns the same settings with another compilation. */
   TaskSettings with(Compilation other) {
     return new TaskSettings(detector, extractor, maxPixels, shardsAtOnce, other, source, table);
   }
@@ -45,7 +45,7 @@ public record TaskSettings(DetectorSettings detector, ExtractorSettings extracto
    * Parses the driver's settings.
    *
    * @param json the document
-   * @param observer is notified while a store is waited for
+   * @param observer notified of waits for a store
    */
   public static TaskSettings read(String json, Patience.Observer observer) {
     return Contract.read(json, TaskSettings.class, Patience.Observer.class, observer);

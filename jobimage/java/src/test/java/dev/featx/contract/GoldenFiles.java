@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 
-/** The files in jobimage/contract/golden, which Python's tests read too: documents exactly as both sides write and parse them. */
+/** The documents in jobimage/contract/golden, exactly as written and parsed by Java and Python, whose tests read them too. */
 public final class GoldenFiles {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Path FOLDER = Path.of("..", "contract", "golden");
@@ -41,7 +41,7 @@ public final class GoldenFiles {
   }
 
   /**
-   * Checks that a golden file is parsed with nothing lost, and that it is refused with any of its fields missing or misnamed.
+   * Checks that a golden file is parsed without loss, and rejected if any field is missing or misnamed.
    *
    * @param name of the file
    * @param parse parses its JSON

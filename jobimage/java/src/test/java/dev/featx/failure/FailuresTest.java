@@ -44,9 +44,9 @@ import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
 import software.amazon.awssdk.core.exception.SdkClientException;
 import software.amazon.awssdk.services.s3.model.S3Exception;
 
-/** What an exception means for a run follows from its Java class, whatever names its message holds. */
+/** An exception is classified by its Java class, whatever names its message contains. */
 class FailuresTest {
-  static Stream<Arguments> foreign() {
+  static Stream<Arguments> exceptions() {
     return Stream.of(
         arguments(new TableNotFoundException("s3a://b/t"), FailureClass.SOURCE_NOT_FOUND),
         arguments(new org.apache.hadoop.hbase.TableNotFoundException("t"), FailureClass.SOURCE_NOT_FOUND),
@@ -55,9 +55,9 @@ class FailuresTest {
         arguments(new OutOfMemoryError("Java heap space"), FailureClass.OUT_OF_MEMORY),
         arguments(new AccessDeniedException("s3a://a/b", null, "Forbidden"), FailureClass.ACCESS_DENIED),
         arguments(new org.apache.hadoop.hbase.security.AccessDeniedException("no"), FailureClass.ACCESS_DENIED),
-        arguments(answer(403, "SignatureDoesNotMatch"), FailureClass.ACCESS_DENIED),
-        arguments(answer(400, "ExpiredToken"), FailureClass.ACCESS_DENIED),
-        arguments(answer(503, "SlowDown"), FailureClass.STORE_UNREACHABLE),
+        arguments(response(403, "SignatureDoesNotMatch"), FailureClass.ACCESS_DENIED),
+        arguments(response(400, "ExpiredToken"), FailureClass.ACCESS_DENIED),
+        arguments(response(503, "SlowDown"), FailureClass.STORE_UNREACHABLE),
         arguments(SdkClientException.create("Unable to execute HTTP request"), FailureClass.STORE_UNREACHABLE),
         arguments(new AccessControlException("Permission denied"), FailureClass.ACCESS_DENIED),
         arguments(new KerberosAuthException("Login failure"), FailureClass.ACCESS_DENIED),
@@ -82,7 +82,7 @@ class FailuresTest {
         arguments(new IllegalStateException("surprise"), FailureClass.INTERNAL));
   }
 
-  private static Throwable answer(int status, String code) {
+  private static Throwable response(int status, String code) {
     return S3Exception.builder().statusCode(status).awsErrorDetails(AwsErrorDetails.builder().errorCode(code).build()).build();
   }
 
@@ -98,8 +98,8 @@ class FailuresTest {
   }
 
   @ParameterizedTest
-  @MethodSource("foreign")
-  void anExceptionIsKnownByItsClassAnywhereInTheChain(Throwable cause, FailureClass expected) {
+  @MethodSource("exceptions")
+  void anExceptionIsClassifiedAnywhereInTheChain(Throwable cause, FailureClass expected) {
     assertEquals(expected, Failures.of(cause).failureClass());
     Throwable wrapped = new SparkException("Job aborted", new IllegalStateException(new IOException("of a task", cause)));
     assertEquals(expected, Failures.of(wrapped).failureClass());
@@ -110,7 +110,7 @@ class FailuresTest {
       "OutOfMemoryError", "UnsupportedSource", "PrecisionUnsupported", "TableNotFoundException", "QuotaExceededException",
       "End of File Exception between local host is: ", "Zookeeper LIST could not", "the store did not answer", "executor exited",
       "could only be written to 0 of the 1 minReplication nodes", "SparkContext was shut down"})
-  void namesInMessagesDecideNothing(String name) {
+  void namesInMessagesDoNotMatter(String name) {
     for (String text : List.of(name + ".jpg", "s3a://bucket/docs/" + name + ".jpg", "reading s3a://b/" + name)) {
       assertEquals(FailureClass.STORE_UNREACHABLE, Failures.of(new ConnectException(text)).failureClass());
       assertEquals(FailureClass.STORE_UNREACHABLE,
@@ -122,18 +122,18 @@ class FailuresTest {
   }
 
   @Test
-  void aProblemOfOursCountsForMoreThanWhatItWasMadeOf() {
-    RunProblem ours = new RunProblem(FailureClass.MODEL_INVALID, "layer a", new OutOfMemoryError());
-    assertSame(ours, Failures.of(new UncheckedIOException(new IOException(ours))));
-    assertTrue(Failures.known(ours).isPresent());
+  void aRunProblemOverridesItsCauses() {
+    RunProblem problem = new RunProblem(FailureClass.MODEL_INVALID, "layer a", new OutOfMemoryError());
+    assertSame(problem, Failures.of(new UncheckedIOException(new IOException(problem))));
+    assertTrue(Failures.known(problem).isPresent());
     assertTrue(Failures.known(new IllegalStateException()).isEmpty());
   }
 
   @Test
-  void theDriverGetsClassAndOneLine() throws IOException {
-    var told = new ObjectMapper().readTree(Failures.describe(new SparkException("a\n\"b\"", new ConnectException("c\nd"))));
-    assertEquals("StoreUnreachable", told.get("class").asText());
-    assertEquals("the store did not respond (java.net.ConnectException: c d)", told.get("message").asText());
+  void theDriverReceivesTheClassAndOneLine() throws IOException {
+    var description = new ObjectMapper().readTree(Failures.describe(new SparkException("a\n\"b\"", new ConnectException("c\nd"))));
+    assertEquals("StoreUnreachable", description.get("class").asText());
+    assertEquals("the store did not respond (java.net.ConnectException: c d)", description.get("message").asText());
   }
 
   @Test
@@ -145,18 +145,18 @@ class FailuresTest {
   }
 
   @Test
-  void aChainThatEndsInItselfIsNoTrap() {
+  void aCyclicChainTerminates() {
     Exception one = new Exception("one");
     one.initCause(new Exception("two", one));
     assertEquals(FailureClass.INTERNAL, Failures.of(one).failureClass());
   }
 
   @Test
-  void aProblemTravelsWithoutItsCause() throws Exception {
-    Object stuck = new Object();
+  void aProblemIsSerializedWithoutItsCause() throws Exception {
+    Object unserializable = new Object();
     Exception cause = new Exception("not serializable") {
       @SuppressWarnings("unused")
-      private final Object kept = stuck;
+      private final Object field = unserializable;
     };
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (ObjectOutputStream stream = new ObjectOutputStream(bytes)) {

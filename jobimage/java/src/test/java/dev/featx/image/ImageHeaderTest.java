@@ -14,7 +14,7 @@ import java.util.Arrays;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 
-/** What is known of an image before it is decoded. */
+/** An image's properties, read before decoding. */
 class ImageHeaderTest {
   private static byte[] encoded(String format, int width, int height) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
@@ -23,11 +23,11 @@ class ImageHeaderTest {
   }
 
   @Test
-  void sizesAreReadOfEachFormat() throws Exception {
+  void sizesAreReadInAllFormats() throws Exception {
     for (String format : new String[] {"jpeg", "png", "gif", "bmp", "tiff"}) {
       ImageHeader header = ImageHeader.of(encoded(format, 37, 21));
-      String found = header.format().startsWith("tif") ? "tiff" : header.format();
-      assertEquals(new ImageHeader(format, 37, 21), new ImageHeader(found, header.width(), header.height()));
+      String actual = header.format().startsWith("tif") ? "tiff" : header.format();
+      assertEquals(new ImageHeader(format, 37, 21), new ImageHeader(actual, header.width(), header.height()));
     }
   }
 
@@ -42,14 +42,14 @@ class ImageHeaderTest {
   }
 
   @Test
-  void anEmptyObjectIsEmptyAndTextIsNoImage() {
+  void emptyObjectsAndTextAreNotImages() {
     assertEquals(QuarantineReason.EMPTY, assertThrows(ImageProblem.class, () -> ImageHeader.of(new byte[0])).reason());
     byte[] text = "not an image at all".getBytes(StandardCharsets.UTF_8);
     assertEquals(QuarantineReason.NOT_AN_IMAGE, assertThrows(ImageProblem.class, () -> ImageHeader.of(text)).reason());
   }
 
   @Test
-  void aFileThatIsCutAnywhereIsNeverTakenForAWholeImage() throws Exception {
+  void aFileTruncatedAnywhereIsRejected() throws Exception {
     for (String format : new String[] {"jpeg", "png"}) {
       byte[] whole = encoded(format, 64, 64);
       for (int length = 1; length < whole.length - 8; length += 7) {
@@ -60,7 +60,7 @@ class ImageHeaderTest {
   }
 
   @Test
-  void theEndOfAThumbnailIsNotTheEndOfTheImage() throws Exception {
+  void aThumbnailsEndIsNotTheImagesEnd() throws Exception {
     byte[] thumbnail = encoded("jpeg", 8, 8);
     byte[] image = encoded("jpeg", 64, 64);
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
@@ -75,7 +75,7 @@ class ImageHeaderTest {
   }
 
   @Test
-  void whatFollowsTheEndOfAJpegDoesNotMatter() throws Exception {
+  void bytesAfterTheEndOfAJpegAreIgnored() throws Exception {
     byte[] image = encoded("jpeg", 16, 16);
     assertTrue(JpegStructure.of(Arrays.copyOf(image, image.length + 100)).complete());
   }

@@ -12,13 +12,13 @@ class JpegStructureTest {
   private static final int[] END = {0xFF, 0xD9};
 
   @Test
-  void theFrameTellsHeightAndWidth() {
+  void sizeIsReadFromTheFrameHeader() {
     JpegStructure structure = JpegStructure.of(file(FRAME, SCAN, END));
     assertEquals(new JpegStructure(0x0304, 0x0102, Orientation.TOP_LEFT, true), structure);
   }
 
   @Test
-  void stuffedBytesAndRestartsInAScanAreNoEnd() {
+  void stuffedBytesAndRestartsInAScanAreNotTheEnd() {
     assertFalse(JpegStructure.of(file(FRAME, SCAN)).complete());
   }
 
@@ -29,12 +29,12 @@ class JpegStructureTest {
   }
 
   @Test
-  void fillingBeforeAMarkerIsPassedOver() {
+  void paddingBeforeAMarkerIsSkipped() {
     assertTrue(JpegStructure.of(file(FRAME, SCAN, new int[] {0xFF, 0xFF, 0xFF}, END)).complete());
   }
 
   @Test
-  void anExifSegmentTellsTheOrientationWhereverItStands() {
+  void orientationIsReadFromTheExifSegmentWhereverItIs() {
     int[] comments = {0xFF, 0xE1, 0, 8, 'h', 't', 't', 'p', ':', 0};
     int[] little = exif('I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0);
     int[] big = exif('M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 8, 0, 0);
@@ -43,7 +43,7 @@ class JpegStructureTest {
   }
 
   @Test
-  void aDamagedOrientationIsNone() {
+  void aDamagedOrientationIsIgnored() {
     int[] unknown = exif('I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, 9, 0, 0, 0);
     int[] outside = exif('I', 'I', 42, 0, 0xFF, 0xFF, 0xFF, 0x7F);
     int[] cut = exif('M', 'M', 0, 42, 0, 0, 0, 8, 0xFF, 0xFF, 0x01);
@@ -53,19 +53,19 @@ class JpegStructureTest {
   }
 
   @Test
-  void huffmanTablesAreNoFrame() {
+  void huffmanTablesAreNotAFrame() {
     int[] tables = {0xFF, 0xC4, 0, 8, 8, 0x09, 0x09, 0x09, 0x09, 1};
     assertEquals(0x0304, JpegStructure.of(file(tables, FRAME, tables, SCAN, END)).width());
   }
 
   @Test
-  void anEndInsideASegmentIsNotTheImagesEnd() {
+  void anEndMarkerInsideASegmentIsNotTheEnd() {
     int[] comment = {0xFF, 0xFE, 0, 4, 0xFF, 0xD9};
     assertFalse(JpegStructure.of(file(comment, FRAME, SCAN)).complete());
   }
 
   @Test
-  void whateverBytesFollowTheStartTheWalkEnds() {
+  void theWalkTerminatesOnAnyBytes() {
     java.util.Random random = new java.util.Random(5);
     for (int round = 0; round < 2000; round++) {
       byte[] bytes = new byte[random.nextInt(200) + 4];
@@ -82,8 +82,8 @@ class JpegStructureTest {
     bytes.write(0xFF);
     bytes.write(0xD8);
     for (int[] part : parts) {
-      for (int each : part) {
-        bytes.write(each);
+      for (int value : part) {
+        bytes.write(value);
       }
     }
     return bytes.toByteArray();

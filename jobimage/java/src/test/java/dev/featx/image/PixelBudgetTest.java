@@ -7,10 +7,10 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Pixels in flight are bounded, in the shard's order, and nothing waits for ever. */
+/** Pixels in flight are bounded, in the shard's order and without deadlock. */
 @Timeout(10)
 class PixelBudgetTest {
-  private static CompletableFuture<Void> entering(PixelBudget budget, int order, long pixels) {
+  private static CompletableFuture<Void> enterAsync(PixelBudget budget, int order, long pixels) {
     return CompletableFuture.runAsync(() -> {
       try {
         budget.enter(order, pixels);
@@ -20,16 +20,16 @@ class PixelBudgetTest {
     });
   }
 
-  private static void untilStarved(PixelBudget budget) {
+  private static void awaitStarved(PixelBudget budget) {
     while (!budget.isStarved()) {
       Thread.onSpinWait();
     }
   }
 
   @Test
-  void imagesEnterInOrderWhateverThreadComesFirst() throws Exception {
+  void imagesEnterInOrderWhicheverThreadIsFirst() throws Exception {
     PixelBudget budget = new PixelBudget(100);
-    CompletableFuture<Void> second = entering(budget, 1, 10);
+    CompletableFuture<Void> second = enterAsync(budget, 1, 10);
     assertFalse(second.isDone());
     budget.enter(0, 10);
     second.get(5, TimeUnit.SECONDS);
@@ -39,8 +39,8 @@ class PixelBudgetTest {
   void anImageThatDoesNotFitWaitsUntilOthersLeave() throws Exception {
     PixelBudget budget = new PixelBudget(100);
     budget.enter(0, 80);
-    CompletableFuture<Void> next = entering(budget, 1, 30);
-    untilStarved(budget);
+    CompletableFuture<Void> next = enterAsync(budget, 1, 30);
+    awaitStarved(budget);
     assertFalse(next.isDone());
     budget.leave(80);
     next.get(5, TimeUnit.SECONDS);
@@ -51,14 +51,14 @@ class PixelBudgetTest {
   void anImageLargerThanTheBudgetEntersAlone() throws Exception {
     PixelBudget budget = new PixelBudget(100);
     budget.enter(0, 500);
-    CompletableFuture<Void> next = entering(budget, 1, 1);
-    untilStarved(budget);
+    CompletableFuture<Void> next = enterAsync(budget, 1, 1);
+    awaitStarved(budget);
     budget.leave(500);
     next.get(5, TimeUnit.SECONDS);
   }
 
   @Test
-  void anImageThatIsNotDecodedPassesAtOnce() throws Exception {
+  void anImageThatIsNotDecodedEntersImmediately() throws Exception {
     PixelBudget budget = new PixelBudget(100);
     budget.enter(0, 100);
     budget.enter(1, 0);

@@ -22,38 +22,38 @@ import org.opencv.imgproc.Imgproc;
 
 class TurboJpegTest {
   @BeforeAll
-  static void openCvIsThere() {
+  static void openCvIsLoaded() {
     assertTrue(OpenCV.isOpenCVLoaded());
   }
 
   @ParameterizedTest
   @CsvSource({"640,480,95,0", "333,517,30,0", "17,9,80,0", "1,1,80,0", "640,481,80,1", "400,401,100,1"})
-  void itMakesThePixelsThatOpenCvMakes(int width, int height, int quality, int progressive) throws ImageProblem {
+  void pixelsEqualThoseOfOpenCv(int width, int height, int quality, int progressive) throws ImageProblem {
     for (int type : new int[] {CvType.CV_8UC3, CvType.CV_8UC1}) {
       byte[] bytes = jpeg(drawing(width, height, type), quality, progressive);
       ImageHeader header = ImageHeader.of(bytes);
       Mat pixels = TurboJpeg.decode(bytes, header);
       assertNotNull(pixels, "is libturbojpeg0 installed?");
       Mat difference = new Mat();
-      Core.absdiff(pixels, Decoder.byOpenCv(bytes, header), difference);
+      Core.absdiff(pixels, Decoder.withOpenCv(bytes, header), difference);
       assertEquals(0, Core.countNonZero(difference.reshape(1)));
     }
   }
 
   @Test
-  void aFileThatIsDamagedInPartsIsDecodedAsOpenCvDoes() throws ImageProblem {
+  void aPartlyDamagedFileIsDecodedAsByOpenCv() throws ImageProblem {
     byte[] bytes = jpeg(drawing(640, 480, CvType.CV_8UC3), 90, 0);
     for (int at = bytes.length / 2; at < bytes.length / 2 + 40; at++) {
       bytes[at] = 0x55;
     }
     ImageHeader header = ImageHeader.of(bytes);
     Mat difference = new Mat();
-    Core.absdiff(Decoder.decode(bytes, header), Decoder.byOpenCv(bytes, header), difference);
+    Core.absdiff(Decoder.decode(bytes, header), Decoder.withOpenCv(bytes, header), difference);
     assertEquals(0, Core.countNonZero(difference.reshape(1)));
   }
 
   @Test
-  void whatItCannotDecodeIsLeftToOpenCv() throws ImageProblem {
+  void undecodableFilesAreLeftToOpenCv() throws ImageProblem {
     byte[] bytes = jpeg(drawing(64, 48, CvType.CV_8UC3), 90, 0);
     ImageHeader header = ImageHeader.of(bytes);
     assertNull(TurboJpeg.decode(bytes, new ImageHeader("jpeg", 65, 48)));
@@ -63,12 +63,12 @@ class TurboJpegTest {
 
   private static byte[] jpeg(Mat pixels, int quality, int progressive) {
     MatOfByte encoded = new MatOfByte();
-    MatOfInt how = new MatOfInt(Imgcodecs.IMWRITE_JPEG_QUALITY, quality, Imgcodecs.IMWRITE_JPEG_PROGRESSIVE, progressive);
-    Imgcodecs.imencode(".jpg", pixels, encoded, how);
+    MatOfInt parameters = new MatOfInt(Imgcodecs.IMWRITE_JPEG_QUALITY, quality, Imgcodecs.IMWRITE_JPEG_PROGRESSIVE, progressive);
+    Imgcodecs.imencode(".jpg", pixels, encoded, parameters);
     return encoded.toArray();
   }
 
-  /** Noise on coarse and fine scales: edges for the colours' upsampling, and gradients. */
+  /** Noise on coarse and fine scales: edges for chroma upsampling, and gradients. */
   private static Mat drawing(int width, int height, int type) {
     Mat coarse = new Mat(7, 5, type, Scalar.all(0));
     Mat pixels = new Mat();

@@ -9,14 +9,14 @@ import dev.featx.contract.Contract;
 import dev.featx.contract.GoldenFiles;
 import org.junit.jupiter.api.Test;
 
-/** Headers of network files are parsed exactly as in the golden files that Python's tests read. */
+/** Network file headers are parsed exactly as in the golden files, which Python's tests read too. */
 class NetworkHeaderTest {
   private static NetworkHeader read(String json) {
     return Contract.readSparse(json, NetworkHeader.class);
   }
 
   @Test
-  void theHeaderOfADetectorIsParsedWhole() {
+  void aDetectorsHeaderIsParsedCompletely() {
     NetworkHeader header = read(GoldenFiles.read("network-header.json"));
     GoldenFiles.assertWritten("network-header.json", header);
     assertArrayEquals(new int[] {3, 64, 64}, header.input().shape());
@@ -26,7 +26,7 @@ class NetworkHeaderTest {
   }
 
   @Test
-  void theHeaderOfAnOnnxModelIsParsedWhole() {
+  void anOnnxModelsHeaderIsParsedCompletely() {
     NetworkHeader header = read(GoldenFiles.read("network-header.onnx.json"));
     GoldenFiles.assertWritten("network-header.onnx.json", header);
     assertEquals(new NetworkHeader.OnnxModel(64, 5000), header.onnx());
@@ -34,7 +34,7 @@ class NetworkHeaderTest {
   }
 
   @Test
-  void aFieldThatIsMisnamedOrMissingIsRefused() {
+  void misnamedAndMissingFieldsAreRejected() {
     String json = GoldenFiles.read("network-header.json");
     for (String[] change : new String[][] {{"\"outputs\"", "\"output\""}, {"\"detection\"", "\"ssd\""}, {"\"topK\"", "\"most\""},
         {"\"layers\"", "\"operations\""}, {"\"name\": \"tiny\",", ""}}) {

@@ -9,26 +9,26 @@ import dev.featx.failure.RunProblem;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
-/** What is computed in follows from the resource, the engine and the CPU's instructions. */
+/** The precision follows from the resource, the engine and the CPU's instructions. */
 class PrecisionTest {
   private static final Set<String> OLD = Set.of("avx2", "fma");
   private static final Set<String> COOPER_LAKE = Set.of("avx2", "avx512_vnni", "avx512_bf16");
   private static final Set<String> ALDER_LAKE = Set.of("avx2", "avx_vnni");
 
   @Test
-  void autoIsBf16WhereEngineAndCpuHaveIt() {
+  void autoIsBf16IfEngineAndCpuSupportIt() {
     assertEquals(Precision.BF16, Precision.of("auto", Engine.OPENVINO, COOPER_LAKE));
     assertEquals(Precision.F32, Precision.of("auto", Engine.OPENVINO, OLD));
     assertEquals(Precision.F32, Precision.of("auto", Engine.BIGDL, COOPER_LAKE));
   }
 
   @Test
-  void float32RunsAnywhere() {
+  void float32RunsOnAnyCpu() {
     assertEquals(Precision.F32, Precision.of("f32", Engine.BIGDL, Set.of()));
   }
 
   @Test
-  void whatIsAskedForByNameIsNotReplacedBySomethingElse() {
+  void anExplicitPrecisionIsNeverReplaced() {
     assertEquals(Precision.BF16, Precision.of("bf16", Engine.OPENVINO, COOPER_LAKE));
     var problem = assertThrows(RunProblem.class, () -> Precision.of("bf16", Engine.OPENVINO, OLD));
     assertEquals(FailureClass.PRECISION_UNSUPPORTED, problem.failureClass());
@@ -36,7 +36,7 @@ class PrecisionTest {
   }
 
   @Test
-  void integersNeedWhatTheEngineHasKernelsFor() {
+  void int8RequiresTheInstructionsOfTheEnginesKernels() {
     assertEquals(Precision.INT8, Precision.of("int8", Engine.OPENVINO, ALDER_LAKE));
     assertThrows(RunProblem.class, () -> Precision.of("int8", Engine.BIGDL, ALDER_LAKE));
     assertEquals(Precision.INT8, Precision.of("int8", Engine.BIGDL, COOPER_LAKE));

@@ -14,10 +14,10 @@ import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Credentials come from a mounted Secret; what it lacks is its owner's to add. */
+/** Credentials are read from a mounted Secret, whose missing keys are reported. */
 class MountedCredentialsTest {
   @Test
-  void aSecretWithoutAKeyIsNamedAndItsContentIsNot(@TempDir Path folder) throws IOException {
+  void anIncompleteSecretIsNamedWithoutItsContent(@TempDir Path folder) throws IOException {
     Path secret = Files.createDirectory(folder.resolve("store"));
     Files.writeString(secret.resolve("AWS_ACCESS_KEY_ID"), "hidden");
     Configuration conf = new Configuration(false);
@@ -27,5 +27,8 @@ class MountedCredentialsTest {
     assertEquals(FailureClass.SECRET_INCOMPLETE, problem.failureClass());
     assertEquals("Secret store has no key AWS_SECRET_ACCESS_KEY; add it to the Secret", problem.getMessage());
     assertFalse(problem.toString().contains("hidden"));
+    Files.writeString(secret.resolve("AWS_SECRET_ACCESS_KEY"), "\n");
+    problem = assertThrows(RunProblem.class, credentials::resolveCredentials);
+    assertEquals("Secret store has an empty key AWS_SECRET_ACCESS_KEY; add it to the Secret", problem.getMessage());
   }
 }

@@ -25,10 +25,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What a store answers becomes bytes, or an exception that says whether it is worth asking again. */
+/** A store's response becomes bytes, or an exception whose class determines whether to retry. */
 class BucketObjectsTest {
   private static final byte[] CONTENT = {1, 2, 3};
-  private static final long CHUNKS = 0; // as the server's own word for a body of unknown length
+  private static final long CHUNKS = 0; // the server's value for a body of unknown length
 
   private HttpServer server;
   private Configuration conf;
@@ -38,7 +38,7 @@ class BucketObjectsTest {
   private Path secret;
 
   @BeforeEach
-  void begin() throws IOException {
+  void start() throws IOException {
     Files.writeString(secret.resolve("AWS_ACCESS_KEY_ID"), "reader");
     Files.writeString(secret.resolve("AWS_SECRET_ACCESS_KEY"), "secret");
     server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
@@ -53,11 +53,11 @@ class BucketObjectsTest {
   }
 
   @AfterEach
-  void end() {
+  void stop() {
     server.stop(0);
   }
 
-  private void answers(int status, byte[] body, long length) {
+  private void respond(int status, byte[] body, long length) {
     server.createContext("/images/", exchange -> {
       assertTrue(exchange.getRequestURI().getQuery().contains("X-Amz-Signature"));
       exchange.sendResponseHeaders(status, length);
@@ -67,13 +67,13 @@ class BucketObjectsTest {
   }
 
   @Test
-  void anObjectIsItsBytes() throws IOException {
-    answers(200, CONTENT, CONTENT.length);
+  void anObjectIsReadCompletely() throws IOException {
+    respond(200, CONTENT, CONTENT.length);
     assertArrayEquals(CONTENT, objects.whole("a b//c.jpg", 10).bytes());
   }
 
   @Test
-  void anAnonymousReaderSignsNothing() throws IOException {
+  void anonymousRequestsAreNotSigned() throws IOException {
     server.createContext("/public/", exchange -> {
       assertNull(exchange.getRequestURI().getQuery());
       assertEquals("/public/a%20b//c.jpg", exchange.getRequestURI().getRawPath());
@@ -85,7 +85,7 @@ class BucketObjectsTest {
   }
 
   @Test
-  void aSessionTokenIsPartOfTheAddress() throws IOException {
+  void aSessionTokenIsPartOfTheUrl() throws IOException {
     Files.writeString(secret.resolve("AWS_SESSION_TOKEN"), "token");
     server.createContext("/images/", exchange -> {
       assertTrue(exchange.getRequestURI().getQuery().contains("X-Amz-Security-Token=token"));
@@ -97,21 +97,21 @@ class BucketObjectsTest {
   }
 
   @Test
-  void anObjectMayComeInChunks() throws IOException {
-    answers(200, CONTENT, CHUNKS);
+  void anObjectMayArriveInChunks() throws IOException {
+    respond(200, CONTENT, CHUNKS);
     assertArrayEquals(CONTENT, objects.whole("a.jpg", 3).bytes());
   }
 
   @ParameterizedTest
   @CsvSource({"3", "0"})
-  void aLargeOneIsNotKept(long length) throws IOException {
-    answers(200, CONTENT, length);
+  void anObjectAboveTheLimitIsNotRead(long length) throws IOException {
+    respond(200, CONTENT, length);
     assertEquals(new Fetched(3, null), objects.whole("a.jpg", 2));
   }
 
   @Test
-  void oneThatBreaksOffIsAskedForAgain() {
-    answers(200, CONTENT, 4);
+  void anInterruptedResponseIsRetryable() {
+    respond(200, CONTENT, 4);
     IOException problem = assertThrows(IOException.class, () -> objects.whole("a.jpg", 10));
     assertFalse(problem instanceof FileNotFoundException || problem instanceof AccessDeniedException);
   }
@@ -119,9 +119,9 @@ class BucketObjectsTest {
   @ParameterizedTest
   @CsvSource({"404,NoSuchKey,java.io.FileNotFoundException", "403,AccessDenied,java.nio.file.AccessDeniedException",
       "400,ExpiredToken,java.nio.file.AccessDeniedException", "503,SlowDown,java.io.IOException"})
-  void refusalsAreToldWithoutTheSignature(int status, String code, String kind) {
+  void refusalsAreReportedWithoutTheSignature(int status, String code, String kind) {
     byte[] body = ("<Error><Code>" + code + "</Code></Error>").getBytes(StandardCharsets.UTF_8);
-    answers(status, body, body.length);
+    respond(status, body, body.length);
     IOException problem = assertThrows(IOException.class, () -> objects.whole("a.jpg", 10));
     assertEquals(kind, problem.getClass().getName());
     assertTrue(problem.getMessage().contains("s3://images/a.jpg"));
@@ -129,9 +129,9 @@ class BucketObjectsTest {
   }
 
   @Test
-  void aKeyThatReadsLikeARefusalIsNone() {
+  void aKeyNamedLikeARefusalIsNotARefusal() {
     byte[] body = "<Error><Code>SlowDown</Code><Key>ExpiredToken.jpg</Key></Error>".getBytes(StandardCharsets.UTF_8);
-    answers(503, body, body.length);
+    respond(503, body, body.length);
     IOException problem = assertThrows(IOException.class, () -> objects.whole("ExpiredToken.jpg", 10));
     assertEquals(IOException.class, problem.getClass());
   }

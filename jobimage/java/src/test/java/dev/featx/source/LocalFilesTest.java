@@ -20,7 +20,7 @@ class LocalFilesTest {
   Path folder;
 
   @Test
-  void aFileHasThePermissionsThatHadoopWouldGiveIt() throws IOException {
+  void aFileHasThePermissionsThatHadoopWouldSet() throws IOException {
     Path file = folder.resolve("a:b.parquet");
     try (FileSystem files = files("022")) {
       files.create(path(file), true, 4096, (short) 1, 1 << 20).close();
@@ -29,7 +29,7 @@ class LocalFilesTest {
   }
 
   @Test
-  void aFileIsReadAsItIsNowUpToALimit() throws IOException {
+  void aFileIsReadWithItsCurrentSizeUpToALimit() throws IOException {
     Path file = folder.resolve("a:b.jpg");
     Files.write(file, new byte[] {1, 2, 3});
     try (LocalFiles files = (LocalFiles) files("022")) {
@@ -40,7 +40,7 @@ class LocalFilesTest {
   }
 
   @Test
-  void permissionsOfAFileThatIsGoneAreAnError() throws IOException {
+  void settingPermissionsOfAMissingFileFails() throws IOException {
     try (FileSystem files = files("022")) {
       assertThrows(IOException.class, () -> files.setPermission(path(folder.resolve("none")), new FsPermission("600")));
     }

@@ -12,15 +12,15 @@ import java.nio.file.AccessDeniedException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
-/** A store that does not respond is waited for; what it refuses is refused at once. */
+/** Calls to an unresponsive store are retried; refusals fail immediately. */
 class PatienceTest {
   private static final String WHAT = "reading s3a://b/docs/AccessDenied.jpg";
 
-  private final AtomicInteger asked = new AtomicInteger();
+  private final AtomicInteger calls = new AtomicInteger();
 
   private RunProblem problem(long seconds, Exception thrown) {
-    return assertThrows(RunProblem.class, () -> new Patience(seconds, what -> {}).answer(WHAT, () -> {
-      asked.incrementAndGet();
+    return assertThrows(RunProblem.class, () -> new Patience(seconds, what -> {}).withRetry(WHAT, () -> {
+      calls.incrementAndGet();
       if (thrown instanceof IOException refusal) {
         throw refusal;
       }
@@ -29,34 +29,34 @@ class PatienceTest {
   }
 
   @Test
-  void aStoreThatIsSilentIsUnreachableWhateverIsReadIsCalled() {
+  void anUnresponsiveStoreIsUnreachableWhateverTheObjectsName() {
     RunProblem problem = problem(1, new IOException("no answer"));
     assertEquals(FailureClass.STORE_UNREACHABLE, problem.failureClass());
     assertTrue(problem.getMessage().startsWith(WHAT + " failed for 1 s: "));
-    assertEquals(2, asked.get());
+    assertEquals(2, calls.get());
   }
 
   @Test
-  void aDiskThatStaysFullIsNoSilentStore() {
+  void aDiskThatStaysFullIsNotAnUnreachableStore() {
     assertEquals(FailureClass.OUTPUT_FULL, problem(0, new IOException("No space left on device")).failureClass());
   }
 
   @Test
-  void aRefusalIsFinal() {
+  void aRefusalIsNotRetried() {
     assertEquals(FailureClass.ACCESS_DENIED, problem(60, new AccessDeniedException("s3://b/a")).failureClass());
-    assertEquals(1, asked.get());
+    assertEquals(1, calls.get());
   }
 
   @Test
-  void aJudgementIsFinal() {
-    RunProblem judged = new RunProblem(FailureClass.SECRET_INCOMPLETE, "Secret a has no key b");
-    assertEquals(judged, problem(60, judged));
-    assertEquals(1, asked.get());
+  void aRunProblemIsNotRetried() {
+    RunProblem thrown = new RunProblem(FailureClass.SECRET_INCOMPLETE, "Secret a has no key b");
+    assertEquals(thrown, problem(60, thrown));
+    assertEquals(1, calls.get());
   }
 
   @Test
-  void whatIsMissingIsLeftToWhoAsked() {
-    assertThrows(FileNotFoundException.class, () -> new Patience(60, what -> {}).answer(WHAT, () -> {
+  void aMissingFileIsLeftToTheCaller() {
+    assertThrows(FileNotFoundException.class, () -> new Patience(60, what -> {}).withRetry(WHAT, () -> {
       throw new FileNotFoundException("gone");
     }));
   }

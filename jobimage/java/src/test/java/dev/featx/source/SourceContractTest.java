@@ -8,14 +8,14 @@ import dev.featx.contract.Contract;
 import dev.featx.contract.GoldenFiles;
 import org.junit.jupiter.api.Test;
 
-/** Shards and the table of HBase are parsed exactly as in the golden files that Python's tests read. */
+/** Shards and HBase tables are parsed exactly as in the golden files, which Python's tests read too. */
 class SourceContractTest {
   private static ShardLine line(String name) {
     return GoldenFiles.assertParsed(name, json -> Contract.read(json, ShardLine.class));
   }
 
   @Test
-  void aShardOfObjectsIsParsedWhole() {
+  void aShardOfObjectsIsParsedCompletely() {
     StoredObjects part = (StoredObjects) line("shard-line.objects.json").part();
     assertEquals(new StoredObjects.StoredObject("shoes/2 ü\"\\.png", "s3a://images/shoes/2 ü\"\\.png", 5_000_000_000L),
         part.objects().get(1));
@@ -23,14 +23,14 @@ class SourceContractTest {
   }
 
   @Test
-  void aShardOfPackedFilesIsParsedWhole() {
+  void aShardOfPackedFilesIsParsedCompletely() {
     PackedImages part = (PackedImages) line("shard-line.packed.json").part();
     assertEquals("hdfs://namenode:8020/archives/a.tar", part.files().get(0).uri());
     assertEquals(new PackedSettings(PackedSettings.Format.SEQUENCE_FILE, "*.{jpg,png}", "key", "image"), part.settings());
   }
 
   @Test
-  void aShardOfRangesIsParsedWhole() {
+  void aShardOfRangesIsParsedCompletely() {
     HBaseRows part = (HBaseRows) line("shard-line.ranges.json").part();
     assertArrayEquals(new byte[] {10, 0, -1}, part.ranges().get(1).start());
     assertEquals(1_793_491_200_500L, part.since());
@@ -38,7 +38,7 @@ class SourceContractTest {
   }
 
   @Test
-  void aShardOfAnUnknownKindOrWithAnOddObjectIsRefused() {
+  void aShardOfAnUnknownKindOrWithAMalformedObjectIsRejected() {
     String json = GoldenFiles.read("shard-line.objects.json");
     for (String changed : new String[] {json.replace("\"objects\",", "\"others\","), json.replace(", 20480]", "]"),
         json.replace("20480", "20480, 1"), json.replace("20480", "\"20480\"")}) {
@@ -47,7 +47,7 @@ class SourceContractTest {
   }
 
   @Test
-  void theTableOfHBaseIsParsedWhole() {
+  void anHBaseTableIsParsedCompletely() {
     HBaseTable table = GoldenFiles.assertParsed("hbase-table.json", json -> Contract.read(json, HBaseTable.class));
     assertEquals("hdfs://namenode:8020/hbase", table.snapshot().rootDir());
   }

@@ -16,7 +16,7 @@ import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.junit.jupiter.api.Test;
 import scala.Option;
 
-/** A run whose executors are lost again and again says why the last one was. */
+/** A run that repeatedly loses executors reports the last loss. */
 class LostExecutorsTest {
   @Test
   void theLastLossIsQuoted() {
@@ -28,17 +28,17 @@ class LostExecutorsTest {
   }
 
   @Test
-  void theLastFailedTaskDecidesByItsReason() {
+  void theLastFailedTaskDeterminesTheReason() {
     LostExecutors lost = new LostExecutors();
     TaskFailedReason loss = new ExecutorLostFailure("4", true, Option.apply("exited"));
     TaskFailedReason exit = new ExecutorLostFailure("4", false, Option.apply("the node was drained"));
     for (TaskFailedReason last : List.of(exit, new ExceptionFailure("executor exited", "", null, "", Option.empty(), null, null, null))) {
       lost.onTaskEnd(ended(loss));
-      assertTrue(lost.tookLastTask());
+      assertTrue(lost.lostLastTask());
       lost.onTaskEnd(ended(Success$.MODULE$));
-      assertTrue(lost.tookLastTask());
+      assertTrue(lost.lostLastTask());
       lost.onTaskEnd(ended(last));
-      assertFalse(lost.tookLastTask());
+      assertFalse(lost.lostLastTask());
     }
   }
 
@@ -47,7 +47,7 @@ class LostExecutorsTest {
   }
 
   @Test
-  void memoryIsBlamedForNothingElse() {
+  void memoryIsSuggestedOnlyForItsExitCode() {
     assertFalse(LostExecutors.problem("The executor with id 137 exited with exit code 1.").getMessage().contains("memory"));
     assertEquals("executors were lost repeatedly", LostExecutors.problem(null).getMessage());
   }

@@ -12,12 +12,12 @@ import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.Type;
 import org.junit.jupiter.api.Test;
 
-/** What is written for a table is exactly what the golden files say, which Python's tests read too. */
+/** Documents of a table are written exactly as in the golden files, which Python's tests read too. */
 class TableContractTest {
   private static final String DIGEST = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
 
   @Test
-  void theResultOfAShardIsWrittenWhole() {
+  void aShardsResultIsWrittenCompletely() {
     KeyRange keys = KeyRange.NONE.with("shoes/2.jpg").with("shoes/ü.jpg").with("shoes/1.jpg");
     GoldenFiles.assertWritten("shard-result.json", new ShardResult(7, "part-00007-0b0e7f2a.parquet", 31, 1, 5_000_000_000L, 812,
         DIGEST, "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", "bf16", keys));
@@ -26,7 +26,7 @@ class TableContractTest {
   }
 
   @Test
-  void aReplacementIsParsedAndItsResultWrittenWhole() {
+  void aReplacementIsParsedAndItsResultWrittenCompletely() {
     ReplacementTask task =
         GoldenFiles.assertParsed("replacement-task.json", json -> Contract.read(json, ReplacementTask.class));
     KeyRange keys = KeyRange.NONE.with("z").with("a");
@@ -36,7 +36,7 @@ class TableContractTest {
   }
 
   @Test
-  void columnsAreThoseOfTheContract() {
+  void columnsMatchTheContract() {
     assertEquals(columns("features"), columns(Rows.FEATURES));
     assertEquals(columns("quarantine"), columns(Rows.FAILURES));
   }

@@ -10,20 +10,20 @@ class BinarizationTest {
   private static final float[] FEATURE = {4, 0, 0, 4, 0, 0, 0, 4, 4, 0};
 
   @Test
-  void bitsAreSetAboveTheFeaturesOwnMeanAndTheFirstUnitIsTheHighestBit() {
+  void bitsAreSetAboveTheFeaturesMeanAndTheFirstUnitIsTheHighestBit() {
     Binarization binarization = Contract.read("{\"threshold\":null}", Binarization.class);
     assertNull(binarization.threshold());
     assertArrayEquals(new byte[] {(byte) 0b10010001, (byte) 0b10000000}, binarization.bits(FEATURE));
   }
 
   @Test
-  void aUnitThatEqualsTheThresholdIsNotAboveIt() {
+  void aUnitEqualToTheThresholdIsNotAboveIt() {
     Binarization binarization = Contract.read("{\"threshold\":4.0}", Binarization.class);
     assertArrayEquals(new byte[2], binarization.bits(FEATURE));
   }
 
   @Test
-  void aFeatureWithoutDifferencesHasNoBits() {
+  void aConstantFeatureHasNoBitsSet() {
     assertArrayEquals(new byte[1], new Binarization(null).bits(new float[] {1, 1, 1}));
   }
 }

@@ -13,7 +13,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.opencv.core.Rect;
 
-/** Which box is taken, and what is cropped of the image. */
+/** The choice of the box, and the crop around it. */
 class SubjectPolicyTest {
   private static final Detection BEST = new Detection(0.25f, 0.25f, 0.5f, 0.75f, 0.9f, 1);
   private static final Detection SECOND = new Detection(0.5f, 0.5f, 1f, 1f, 0.8f, 2);
@@ -23,34 +23,34 @@ class SubjectPolicyTest {
   }
 
   @Test
-  void theBestBoxIsTaken() throws Exception {
+  void theBestBoxIsChosen() throws Exception {
     Subject subject = policy(Set.of(), 0, 0, false).choose(List.of(BEST, SECOND), 400, 200);
     assertEquals(0.9f, subject.score());
     assertEquals(new Rect(100, 50, 100, 100), subject.crop());
   }
 
   @Test
-  void onlyClassesOfInterestAndLargeEnoughBoxesAreTaken() throws Exception {
+  void onlySufficientlyLargeBoxesOfClassesOfInterestAreChosen() throws Exception {
     assertEquals(2, policy(Set.of(2), 0, 0, false).choose(List.of(BEST, SECOND), 400, 200).category());
     assertEquals(2, policy(Set.of(), 0, 0.2f, false).choose(List.of(BEST, SECOND), 400, 200).category());
   }
 
   @Test
-  void theMarginWidensTheCropButNeitherTheBoxNorPastTheImage() throws Exception {
+  void theMarginWidensTheCropWithinTheImageButNotTheBox() throws Exception {
     Subject subject = policy(Set.of(), 0.5f, 0, false).choose(List.of(SECOND), 400, 200);
     assertEquals(new Rect(100, 50, 300, 150), subject.crop());
     assertEquals(200, subject.x0());
   }
 
   @Test
-  void aBoxThatLeavesTheImageIsClipped() throws Exception {
+  void aBoxBeyondTheImageIsClipped() throws Exception {
     Detection outside = new Detection(-0.5f, -0.5f, 0.5f, 1.5f, 0.9f, 1);
     Subject subject = policy(Set.of(), 0, 0, false).choose(List.of(outside), 400, 200);
     assertEquals(new Rect(0, 0, 200, 200), subject.crop());
   }
 
   @Test
-  void withoutAUsableBoxTheImageIsTakenWholeOrRefused() throws Exception {
+  void withoutAUsableBoxTheWholeImageIsUsedOrRejected() throws Exception {
     Subject whole = policy(Set.of(9), 0, 0, false).choose(List.of(BEST), 400, 200);
     assertEquals(new Rect(0, 0, 400, 200), whole.crop());
     assertNull(whole.score());

@@ -14,41 +14,41 @@ import dev.featx.source.Patience;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
-/** Settings are parsed, and results written, exactly as in the golden files that Python's tests read. */
+/** Settings are parsed and results are written exactly as in the golden files, which Python's tests read too. */
 class TaskContractTest {
-  private static final Patience.Observer NOBODY = what -> {};
+  private static final Patience.Observer NO_OBSERVER = what -> {};
 
   @Test
-  void settingsAreParsedWhole() {
-    TaskSettings settings = GoldenFiles.assertParsed("task-settings.json", json -> TaskSettings.read(json, NOBODY));
+  void settingsAreParsedCompletely() {
+    TaskSettings settings = GoldenFiles.assertParsed("task-settings.json", json -> TaskSettings.read(json, NO_OBSERVER));
     assertEquals(new SubjectPolicy(Set.of(3, 7), 0.6f, 0.2f, 0.05f, true), settings.detector().policy());
     assertArrayEquals(new float[] {104, 117, 123}, settings.detector().input().mean());
     assertEquals(0.25f, settings.extractor().binarization().threshold());
     assertEquals(new Compilation(Engine.OPENVINO, "bf16", 8, 6, 4), settings.compilation());
     assertEquals(90, settings.table().patience().seconds());
-    assertSame(NOBODY, settings.source().patience().observer());
+    assertSame(NO_OBSERVER, settings.source().patience().observer());
   }
 
   @Test
-  void whatARunDoesWithoutIsNull() {
-    TaskSettings settings = GoldenFiles.assertParsed("task-settings.least.json", json -> TaskSettings.read(json, NOBODY));
+  void unusedSettingsAreNull() {
+    TaskSettings settings = GoldenFiles.assertParsed("task-settings.least.json", json -> TaskSettings.read(json, NO_OBSERVER));
     assertNull(settings.detector());
     assertNull(settings.table());
     assertNull(settings.extractor().binarization());
   }
 
   @Test
-  void valuesOfOtherTypesAreRefused() {
+  void valuesOfOtherTypesAreRejected() {
     String json = GoldenFiles.read("task-settings.json");
     for (String[] change : new String[][] {{"40000000", "\"40000000\""}, {"40000000", "4.5"}, {"40000000", "null"},
         {"\"openvino\"", "\"tensorflow\""}, {"\"logged\": true", "\"logged\": 1"}}) {
       String changed = json.replace(change[0], change[1]);
-      assertThrows(IllegalArgumentException.class, () -> TaskSettings.read(changed, NOBODY), change[1]);
+      assertThrows(IllegalArgumentException.class, () -> TaskSettings.read(changed, NO_OBSERVER), change[1]);
     }
   }
 
   @Test
-  void resultsAreWrittenWhole() {
+  void resultsAreWrittenCompletely() {
     GoldenFiles.assertWritten("read-result.json",
         new ReadResult(999, 4_999_999_999L, 2, 0).plus(new ReadResult(1, 1, 0, 0)).in(12.5));
     GoldenFiles.assertWritten("comparison.json", new Comparison(64, 0.9921875, 0.875, 0.953125));

@@ -8,7 +8,7 @@ import com.intel.analytics.bigdl.dllib.tensor.TensorNumericMath;
 import scala.reflect.ClassTag;
 import scala.reflect.ClassTag$;
 
-/** What BigDL's Scala constructors want besides their real arguments. */
+/** Extra arguments required by BigDL's Scala constructors. */
 @SuppressWarnings({"unchecked", "rawtypes"})
 final class BigDl {
   static final ClassTag FLOAT = ClassTag$.MODULE$.Float();
@@ -18,18 +18,18 @@ final class BigDl {
 
   private BigDl() {}
 
-  /** Returns a tensor over the values themselves, not over a copy. */
+  /** Returns a tensor backed by the values, without a copy. */
   static Tensor tensor(float[] values, int... shape) {
     return Tensor$.MODULE$.apply((Object) values, shape, FLOAT, NUMERIC);
   }
 
-  /** Scala's object nested in an object has a name that javac can't write. */
+  /** A nested Scala object has a name that Java source cannot express. */
   private static TensorNumericMath.TensorNumeric floatNumeric() {
     try {
       Class<?> numeric = Class.forName(TensorNumericMath.class.getName() + "$TensorNumeric$NumericFloat$");
       return (TensorNumericMath.TensorNumeric) numeric.getField("MODULE$").get(null);
     } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException("this is not the BigDL that Featx was built for", e);
+      throw new IllegalStateException("this is not the BigDL version that Featx was built for", e);
     }
   }
 }

@@ -24,12 +24,12 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 
 /**
- * A net converted to MKL-DNN's primitives, which runs batches of one fixed size.
+ * A net converted to MKL-DNN primitives, which runs batches of a fixed size.
  *
- * <p>A StaticGraph's own forward runs on BLAS even where mkldnn is chosen; only the IR graph made of it (toIRgraph) runs
- * the native primitives. Conversion costs seconds, so one lives as long as its JVM (dev.featx.nets.loading).
+ * <p>A StaticGraph's own forward runs on BLAS even if mkldnn is selected; only the IR graph created from it (toIRgraph) runs
+ * the native primitives. Conversion takes seconds, so a net lives as long as its JVM (dev.featx.nets.loading).
  *
- * <p>A graph can run one batch at a time, so there is one for each stream. A caller borrows one; those that find none wait.
+ * <p>A graph runs one batch at a time, so there is one per stream. Callers borrow a stream, or wait until one is free.
  */
 @SuppressWarnings({"unchecked", "rawtypes"})
 public final class BigDlNetwork implements CompiledNetwork {
@@ -60,18 +60,18 @@ public final class BigDlNetwork implements CompiledNetwork {
    * Converts a net.
    *
    * @param file the net
-   * @param how a batch that is not full is padded, since the native graph's sizes are fixed when it is first run; on cores
-   *     and streams the first net of a JVM decides
+   * @param compilation an incomplete batch is padded, since the native graph's sizes are fixed on its first run; the first
+   *     net of a JVM determines cores and streams
    * @throws RunProblem ModelInvalid, if BigDL cannot run the net
    */
-  public static CompiledNetwork compile(NetworkFile file, Compilation how) {
-    BigDlThreads threads = BigDlThreads.of(how);
-    Precision precision = how.resolved();
+  public static CompiledNetwork compile(NetworkFile file, Compilation compilation) {
+    BigDlThreads threads = BigDlThreads.of(compilation);
+    Precision precision = compilation.resolved();
     try {
-      return compile(file, how, threads, precision);
+      return compile(file, compilation, threads, precision);
     } catch (RuntimeException e) {
       Throwable cause = e.getCause();
-      // What BigDL requires of a net has no class of its own. These say that it is not about the net.
+      // BigDL has no exception class for unsupported nets. These exceptions have other causes.
       if (e instanceof RunProblem || cause instanceof Error || cause instanceof InterruptedException
           || cause instanceof ReflectiveOperationException) {
         throw e;
@@ -81,29 +81,29 @@ public final class BigDlNetwork implements CompiledNetwork {
     }
   }
 
-  private static CompiledNetwork compile(NetworkFile file, Compilation how, BigDlThreads threads, Precision precision) {
+  private static CompiledNetwork compile(NetworkFile file, Compilation compilation, BigDlThreads threads, Precision precision) {
     int[] shape = file.inputShape();
     Set<String> separate = new HashSet<>();
     List<DnnGraph> graphs = new ArrayList<>();
     while (graphs.size() < threads.streams()) {
       DnnGraph graph = GraphBuilder.build(file, precision, separate);
-      Set<String> misplaced = misplacedSums(threads, graph, how.batch(), shape);
+      Set<String> misplaced = misplacedSums(threads, graph, compilation.batch(), shape);
       if (misplaced.isEmpty()) {
         GraphBuilder.dropHeapWeights(graph);
         graphs.add(graph);
       }
       separate.addAll(misplaced);
     }
-    return new BigDlNetwork(threads, graphs, shape, how.batch(), precision);
+    return new BigDlNetwork(threads, graphs, shape, compilation.batch(), precision);
   }
 
-  /** Makes the primitives, and returns the sums that must be kept apart for the net to be right: then it is no use. */
+  /** Creates the primitives and returns the sums that must not be fused; if there are any, the graph is wrong and unusable. */
   private static Set<String> misplacedSums(BigDlThreads threads, DnnGraph graph, int batch, int[] shape) {
     try {
-      threads.on(() -> makePrimitives(graph, batch, shape));
+      threads.on(() -> createPrimitives(graph, batch, shape));
       return Fusion.misplaced(graph);
     } catch (IllegalStateException e) {
-      // A sum whose parts lie differently may be refused here already, without a word on which one.
+      // BigDL may already reject a sum of different memory layouts here, without naming it.
       Set<String> sums = Fusion.sums(graph);
       if (sums.isEmpty()) {
         throw e;
@@ -112,10 +112,10 @@ public final class BigDlNetwork implements CompiledNetwork {
     }
   }
 
-  private static Void makePrimitives(DnnGraph graph, int batch, int[] shape) {
-    int[] whole = {batch, shape[0], shape[1], shape[2]};
+  private static Void createPrimitives(DnnGraph graph, int batch, int[] shape) {
+    int[] batchShape = {batch, shape[0], shape[1], shape[2]};
     graph.setRuntime(new MklDnnRuntime());
-    MemoryData input = new HeapData(whole, GraphBuilder.FORMAT_NCHW, HeapData$.MODULE$.apply$default$3());
+    MemoryData input = new HeapData(batchShape, GraphBuilder.FORMAT_NCHW, HeapData$.MODULE$.apply$default$3());
     graph.initFwdPrimitives(new MemoryData[] {input}, Phase.InferencePhase$.MODULE$);
     return null;
   }
@@ -143,10 +143,10 @@ public final class BigDlNetwork implements CompiledNetwork {
   @Override
   public float[][] forward(float[] images, int count) {
     CompiledNetwork.check(count, batch);
-    Stream stream = CompiledNetwork.taken(free);
+    Stream stream = CompiledNetwork.borrow(free);
     try {
       if (closed) {
-        throw new IllegalStateException("this net was closed");
+        throw new IllegalStateException("this net is closed");
       }
       int used = count * inputSize();
       System.arraycopy(images, 0, stream.values(), 0, used);
@@ -179,7 +179,7 @@ public final class BigDlNetwork implements CompiledNetwork {
   private float[] values(Tensor tensor, int count) {
     Tensor plain = tensor.isContiguous() ? tensor : tensor.contiguous();
     int start = plain.storageOffset() - 1;
-    int each = plain.nElement() / batch;
-    return Arrays.copyOfRange((float[]) plain.storage().array(), start, start + count * each);
+    int length = plain.nElement() / batch;
+    return Arrays.copyOfRange((float[]) plain.storage().array(), start, start + count * length);
   }
 }

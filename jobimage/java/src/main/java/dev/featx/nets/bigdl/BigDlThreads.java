@@ -10,11 +10,11 @@ import java.util.concurrent.Executors;
 import java.util.function.Supplier;
 
 /**
- * The threads on which BigDL's graphs run, a stream each.
+ * The threads that run BigDL's graphs, one per stream.
  *
- * <p>How many threads OpenMP takes is set in the thread that calls it. BigDL has one thread of that kind; with more, each of
- * fewer OpenMP threads, small nets need not keep all cores in step layer by layer (1.13 times the speed of res10 with a
- * thin ResNet-50 on two cores).
+ * <p>The calling thread sets the number of OpenMP threads. BigDL has a single such thread; with several, each with fewer
+ * OpenMP threads, small nets need not synchronize all cores after every layer (1.13 times the speed of res10 with a thin
+ * ResNet-50 on two cores).
  */
 final class BigDlThreads {
   private static BigDlThreads ofJvm;
@@ -22,11 +22,11 @@ final class BigDlThreads {
   private final int streams;
   private final ExecutorService pool;
 
-  private BigDlThreads(int streams, int threadsEach) {
+  private BigDlThreads(int streams, int threadsPerStream) {
     this.streams = streams;
     this.pool = Executors.newFixedThreadPool(streams, run -> {
       Thread thread = new Thread(() -> {
-        MklDnn.setNumThreads(threadsEach);
+        MklDnn.setNumThreads(threadsPerStream);
         run.run();
       }, "bigdl-stream");
       thread.setDaemon(true);
@@ -35,23 +35,23 @@ final class BigDlThreads {
   }
 
   /**
-   * Returns the threads of this JVM; on cores and streams its first net decides.
+   * Returns the threads of this JVM; its first net determines cores and streams.
    *
-   * <p>Needs no Spark context and no knowledge of the cluster's size. The number of cores that BigDL is told does not decide
-   * on OpenMP's threads, the property does; without it BigDL takes all cores of the machine, whatever the executor has.
+   * <p>Requires neither a Spark context nor the size of the cluster. A property sets the number of OpenMP threads, not the
+   * cores passed to BigDL; without it BigDL uses all cores of the machine, whatever the executor's share.
    */
-  static synchronized BigDlThreads of(Compilation how) {
+  static synchronized BigDlThreads of(Compilation compilation) {
     if (ofJvm == null) {
-      int threadsEach = Math.max(1, how.cores() / how.streams());
+      int threadsPerStream = Math.max(1, compilation.cores() / compilation.streams());
       System.setProperty("bigdl.engineType", "mkldnn");
-      System.setProperty("bigdl.mklNumThreads", Integer.toString(threadsEach));
+      System.setProperty("bigdl.mklNumThreads", Integer.toString(threadsPerStream));
       if (System.getProperty("bigdl.disableOmpAffinity") == null) {
-        // Two executors on a node would otherwise be pinned to the same cores.
+        // Otherwise two executors on a node would be pinned to the same cores.
         System.setProperty("bigdl.disableOmpAffinity", "true");
       }
-      Fusion.turnOffBigDls();
-      Engine$.MODULE$.setNodeAndCore(1, how.cores());
-      ofJvm = new BigDlThreads(how.streams(), threadsEach);
+      Fusion.disableBigDlFusion();
+      Engine$.MODULE$.setNodeAndCore(1, compilation.cores());
+      ofJvm = new BigDlThreads(compilation.streams(), threadsPerStream);
     }
     return ofJvm;
   }
@@ -60,18 +60,18 @@ final class BigDlThreads {
     return streams;
   }
 
-  /** Returns what work on one of the threads returns. */
+  /** Runs work on one of the threads and returns its result. */
   <T> T on(Supplier<T> work) {
     try {
       return pool.submit(work::get).get();
     } catch (ExecutionException e) {
-      // BigDL's are checked exceptions that no signature tells of; the first line has the reason.
+      // BigDL throws undeclared checked exceptions, with the reason in the first line.
       Throwable cause = e.getCause();
       String message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
       throw new IllegalStateException("BigDL: " + message.lines().findFirst().orElse(cause.toString()), cause);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new IllegalStateException("the task was ended", e);
+      throw new IllegalStateException("the task was interrupted", e);
     }
   }
 }

@@ -7,9 +7,10 @@ import com.intel.analytics.bigdl.dllib.utils.Shape;
 import java.util.Arrays;
 
 /**
- * caffe-ssd's Normalize: each position's L2 norm across channels is made 1, then each channel is scaled (NormalizeLayer).
+ * caffe-ssd's Normalize: normalizes each position to an L2 norm of 1 across channels, then scales each channel
+ * (NormalizeLayer).
  *
- * <p>BigDL has NormalizeScale for this, in some ten passes over the values: a sixth of the time of res10's forward.
+ * <p>BigDL's NormalizeScale takes some ten passes over the values: a sixth of the time of a forward pass of res10.
  */
 @SuppressWarnings({"unchecked", "rawtypes"})
 final class ChannelNormalization extends AbstractModule<Activity, Activity, Object> {
@@ -20,10 +21,10 @@ final class ChannelNormalization extends AbstractModule<Activity, Activity, Obje
   private float[] values = {};
 
   /**
-   * Makes the layer.
+   * Creates the layer.
    *
-   * @param scale factor of each channel
-   * @param epsilon what is added to the sum of squares
+   * @param scale factor per channel
+   * @param epsilon added to the sum of squares
    */
   ChannelNormalization(float[] scale, float epsilon) {
     super(BigDl.ACTIVITY, BigDl.ACTIVITY, BigDl.FLOAT, BigDl.NUMERIC);
@@ -49,7 +50,7 @@ final class ChannelNormalization extends AbstractModule<Activity, Activity, Obje
     return output();
   }
 
-  /** One image; a channel's values are neighbours, so the inner loops run over positions. */
+  /** Normalizes one image; a channel's values are contiguous, so the inner loops run over positions. */
   private void normalize(float[] source, int from, int to, float[] inverse) {
     int positions = inverse.length;
     Arrays.fill(inverse, epsilon);

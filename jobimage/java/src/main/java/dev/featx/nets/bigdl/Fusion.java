@@ -19,32 +19,32 @@ import java.util.stream.Stream;
 import scala.collection.JavaConverters;
 
 /**
- * Lets convolutions do the ReLU and the sum that follow them, where that changes no result.
+ * Fuses convolutions with the ReLU and the sum that follow them, where that changes no result.
  *
- * <p>BigDL has a fusion of its own (nn.mkldnn.Fusion), which looks at one layer and the one before it only: it also fuses
- * where somebody else reads the value that is lost, and puts a ReLU that stood before a sum behind it. Wrong numbers, or a
- * crash, are the outcome, so it is turned off ({@link #turnOffBigDls}) and this is done instead.
+ * <p>BigDL's own fusion (nn.mkldnn.Fusion) considers only a layer and its predecessor: it fuses even if another layer reads
+ * the lost value, and moves a ReLU from before a sum to after it. The results are wrong numbers or a crash, so it is
+ * disabled ({@link #disableBigDlFusion}) and replaced by this class.
  */
 @SuppressWarnings({"unchecked", "rawtypes"})
 final class Fusion {
   private Fusion() {}
 
-  /** Turns BigDL's fusion off for this JVM. */
-  static void turnOffBigDls() {
+  /** Disables BigDL's fusion in this JVM. */
+  static void disableBigDlFusion() {
     System.setProperty("bigdl.mkldnn.fusion", "false");
   }
 
   /**
-   * Fuses in a converted graph whose primitives do not exist yet.
+   * Fuses layers of a converted graph whose primitives do not exist yet.
    *
-   * @param graph the graph; elements of its nodes are replaced
-   * @param separate names of convolutions that must not take a sum
+   * @param graph the graph, whose nodes' elements are replaced
+   * @param separate names of convolutions that must not be fused with a sum
    */
   static void apply(Graph graph, Set<String> separate) {
     applyWithoutSums(graph);
     for (Node node : nodes(graph)) {
       fuseSum(node, separate);
-      // A sum that became a convolution takes the ReLU behind it as well.
+      // A convolution fused with a sum also takes the ReLU after it.
       after(node).forEach(Fusion::fuseRelu);
     }
   }
@@ -55,8 +55,8 @@ final class Fusion {
   }
 
   /**
-   * Returns the convolutions whose sum would go wrong: BigDL adds into the other value as if it lay in memory as the
-   * convolution's input does, which is known only when the primitives are made.
+   * Returns the convolutions whose sum would be wrong: BigDL adds to the other value as if it had the memory layout of the
+   * convolution's input, which is known only once the primitives exist.
    *
    * @param graph a graph whose primitives exist
    */
@@ -68,7 +68,7 @@ final class Fusion {
     }).map(SpatialConvolution::getName).collect(Collectors.toSet());
   }
 
-  /** Returns all convolutions that took a sum. */
+  /** Returns all convolutions fused with a sum. */
   static Set<String> sums(Graph graph) {
     return summing(graph).map(SpatialConvolution::getName).collect(Collectors.toSet());
   }
@@ -88,14 +88,14 @@ final class Fusion {
     }
     if (source.element() instanceof SpatialConvolution convolution && !convolution.relu()) {
       convolution.setReLU(true);
-      becomeIdentity(node);
+      replaceWithIdentity(node);
     } else if (source.element() instanceof SpatialBatchNormalization normalization && !normalization.relu()) {
       normalization.setReLU(true);
-      becomeIdentity(node);
+      replaceWithIdentity(node);
     }
   }
 
-  /** Makes `a + convolution(b)` one step, which adds into the memory of a. */
+  /** Fuses `a + convolution(b)` into one step, which adds to the memory of a. */
   private static void fuseSum(Node node, Set<String> separate) {
     if (!(node.element() instanceof CAddTable) || before(node).size() != 2) {
       return;
@@ -105,9 +105,9 @@ final class Fusion {
       Node other = before(node).get(1 - at);
       if (source.element() instanceof SpatialConvolution convolution && !convolution.relu() && !convolution.sum()
           && !separate.contains(convolution.getName()) && after(source).size() == 1 && isFree(other, node, source)) {
-        // The sum's node runs the convolution; it counts its inputs from 1.
+        // The sum's node runs the convolution; its inputs are numbered from 1.
         convolution.setSumOp((AbstractModule) other.element(), 2 - at);
-        becomeIdentity(source);
+        replaceWithIdentity(source);
         node.element_$eq(convolution);
         return;
       }
@@ -115,8 +115,8 @@ final class Fusion {
   }
 
   /**
-   * Returns whether the memory of a value may be written over: it is mkldnn's own, and whoever reads it is done before the
-   * convolution, which therefore does not read it either.
+   * Returns whether a value's memory may be overwritten: MKL-DNN owns it, and all its readers run before the convolution,
+   * which therefore does not read it either.
    */
   private static boolean isFree(Node value, Node sum, Node convolution) {
     Node owner = value;
@@ -134,7 +134,7 @@ final class Fusion {
     return ancestors(convolution).containsAll(readers);
   }
 
-  /** Adds who reads a node's memory; an Identity hands on the same memory. */
+  /** Adds the readers of a node's memory; an Identity passes on the same memory. */
   private static void addReaders(Node node, Set<Node> readers) {
     for (Node next : after(node)) {
       if (next.element() instanceof Identity) {
@@ -146,19 +146,19 @@ final class Fusion {
   }
 
   private static Set<Node> ancestors(Node node) {
-    Set<Node> found = new HashSet<>();
-    Deque<Node> waiting = new ArrayDeque<>(List.of(node));
-    while (!waiting.isEmpty()) {
-      for (Node each : before(waiting.pop())) {
-        if (found.add(each)) {
-          waiting.push(each);
+    Set<Node> ancestors = new HashSet<>();
+    Deque<Node> pending = new ArrayDeque<>(List.of(node));
+    while (!pending.isEmpty()) {
+      for (Node source : before(pending.pop())) {
+        if (ancestors.add(source)) {
+          pending.push(source);
         }
       }
     }
-    return found;
+    return ancestors;
   }
 
-  private static void becomeIdentity(Node node) {
+  private static void replaceWithIdentity(Node node) {
     Identity identity = new Identity();
     identity.setName(((AbstractModule) node.element()).getName());
     identity.evaluate();
@@ -169,12 +169,12 @@ final class Fusion {
     return List.of((Node[]) graph.getSortedForwardExecutions());
   }
 
-  /** Returns the nodes that a node reads. */
+  /** Returns a node's inputs. */
   static List<Node> before(Node node) {
     return (List<Node>) JavaConverters.seqAsJavaListConverter(node.prevNodes()).asJava();
   }
 
-  /** Returns the nodes that read a node. */
+  /** Returns a node's readers. */
   static List<Node> after(Node node) {
     return (List<Node>) JavaConverters.seqAsJavaListConverter(node.nextNodes()).asJava();
   }

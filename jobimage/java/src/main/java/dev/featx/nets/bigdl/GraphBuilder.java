@@ -25,10 +25,10 @@ import java.util.Set;
 import scala.Option;
 
 /**
- * Makes of a network file a graph that runs on MKL-DNN.
+ * Builds a graph that runs on MKL-DNN from a network file.
  *
- * <p>A BigDL StaticGraph is built layer by layer and converted by BigDL (toIRgraph); what the conversion can't say, or says
- * wrongly, is put right before the native primitives are made, which happens at the first forward.
+ * <p>A BigDL StaticGraph is built layer by layer and converted by BigDL (toIRgraph). Layers that the conversion does not
+ * support or gets wrong are corrected before the native primitives are created.
  */
 @SuppressWarnings({"unchecked", "rawtypes"})
 final class GraphBuilder {
@@ -49,11 +49,11 @@ final class GraphBuilder {
   }
 
   /**
-   * Returns the net, ready to have its primitives made; outputs come in plain NCHW order.
+   * Builds a net whose primitives are not created yet; its outputs are in plain NCHW order.
    *
    * @param file the net
-   * @param precision float32, or integers where the file has ranges
-   * @param separate names of convolutions that must not take a sum ({@link Fusion})
+   * @param precision float32, or int8 for layers with ranges in the file
+   * @param separate names of convolutions that must not be fused with a sum ({@link Fusion})
    */
   static DnnGraph build(NetworkFile file, Precision precision, Set<String> separate) {
     GraphBuilder builder = new GraphBuilder(file);
@@ -64,7 +64,7 @@ final class GraphBuilder {
     builder.dilate(converted.graph());
     dropCopies(converted.graph());
     builder.multiply(converted.graph());
-    // Before layers are fused, which takes names from them.
+    // Before fusion, which removes layers' names.
     Quantization quantization = new Quantization(converted.graph(), file);
     if (precision == Precision.INT8) {
       Fusion.applyWithoutSums(converted.graph());
@@ -123,8 +123,8 @@ final class GraphBuilder {
 
   private Node flattened(String name, int[] shape) {
     int size = 1;
-    for (int each : shape) {
-      size *= each;
+    for (int dimension : shape) {
+      size *= dimension;
     }
     return named(Modules.reshape(new int[] {size}), name + "/flat", nodes.get(name));
   }
@@ -134,20 +134,20 @@ final class GraphBuilder {
     return module.inputs(inputs);
   }
 
-  /** Swaps convolutions for MKL-DNN's dilated ones: 58 to 71 images/s on res10, against BLAS. */
+  /** Replaces convolutions with MKL-DNN's dilated ones: from 58 images/s on BLAS to 71 on res10. */
   private void dilate(Graph graph) {
-    for (Object each : (Object[]) graph.getSortedForwardExecutions()) {
-      Node node = (Node) each;
+    for (Object execution : (Object[]) graph.getSortedForwardExecutions()) {
+      Node node = (Node) execution;
       if (node.element() instanceof SpatialConvolution convolution && dilated.containsKey(convolution.getName())) {
         node.element_$eq(modules.dilated(dilated.get(convolution.getName()), convolution));
       }
     }
   }
 
-  /** Puts the matrix products in the place of those of one number: VGG16's would be copied five times on the way here. */
+  /** Replaces placeholders with the real matrix products, since the conversion would copy VGG16's weights five times. */
   private void multiply(Graph graph) {
-    for (Object each : (Object[]) graph.getSortedForwardExecutions()) {
-      Node node = (Node) each;
+    for (Object execution : (Object[]) graph.getSortedForwardExecutions()) {
+      Node node = (Node) execution;
       JsonNode layer = products.get(((AbstractModule) node.element()).getName());
       if (layer != null) {
         node.element_$eq(modules.product(layer));
@@ -155,10 +155,10 @@ final class GraphBuilder {
     }
   }
 
-  /** Frees what convolutions keep beside their weights: those that they were made of, and gradients. */
+  /** Frees convolutions' initial weights and gradients. */
   private static void dropCopies(Graph graph) {
-    for (Object each : (Object[]) graph.getSortedForwardExecutions()) {
-      if (((Node) each).element() instanceof SpatialConvolution convolution) {
+    for (Object node : (Object[]) graph.getSortedForwardExecutions()) {
+      if (((Node) node).element() instanceof SpatialConvolution convolution) {
         convolution.gradWeight().dense().set();
         if (convolution.initWeight() != null) {
           convolution.initWeight().set();
@@ -167,10 +167,10 @@ final class GraphBuilder {
     }
   }
 
-  /** Frees what a graph whose primitives exist no longer needs: the weights that lie reordered in native memory. */
+  /** Frees the heap weights of a graph whose primitives exist, since native memory holds them reordered. */
   static void dropHeapWeights(Graph graph) {
-    for (Object each : (Object[]) graph.getSortedForwardExecutions()) {
-      Object module = ((Node) each).element();
+    for (Object node : (Object[]) graph.getSortedForwardExecutions()) {
+      Object module = ((Node) node).element();
       if (module instanceof SpatialConvolution convolution) {
         convolution.weight().dense().set();
       } else if (module instanceof Linear linear) {

@@ -37,12 +37,11 @@ import java.util.List;
 import scala.Tuple2;
 
 /**
- * Makes BigDL's module of one layer of a network file.
+ * Creates the BigDL module of a layer in a network file.
  *
- * <p>Weights are handed to a module when it is made: BigDL would otherwise fill each with random numbers first, which takes
- * seconds for a net of VGG16's size. Where MKL-DNN's version, as BigDL 2.4 calls it, computes something else than Caffe
- * (strides that differ between the axes are swapped, average pooling leaves out the padding), the layer is kept
- * {@link OnBlas}.
+ * <p>Weights are passed to a module's constructor: BigDL would otherwise initialize them with random numbers, which takes
+ * seconds for a net of VGG16's size. Where MKL-DNN, as called by BigDL 2.4, computes something else than Caffe (strides that
+ * differ between the axes are swapped, average pooling excludes the padding), the layer stays {@link OnBlas}.
  */
 @SuppressWarnings({"unchecked", "rawtypes"})
 final class Modules {
@@ -55,10 +54,10 @@ final class Modules {
   }
 
   /**
-   * Returns the module of a layer.
+   * Creates the module of a layer.
    *
-   * @param layer the layer as the network file has it
-   * @param input shape of what it reads (first), without the batch axis
+   * @param layer as stored in the network file
+   * @param input shape of its first input, without the batch axis
    */
   AbstractModule of(JsonNode layer, int[] input) {
     JsonNode settings = layer.get("settings");
@@ -68,7 +67,7 @@ final class Modules {
       case "FullyConnected" -> fullyConnected();
       case "Affine" -> affine(layer, output);
       case "Relu" -> relu(settings.get("slope").asDouble(), output);
-      case "Clip" -> relu(0, output); // its upper limit is the integers' (Quantization)
+      case "Clip" -> relu(0, output); // the upper limit is that of the integers (Quantization)
       case "Pooling" -> pooling(settings, output);
       case "Eltwise" -> eltwise(settings.get("method").asText(), output);
       case "Concat" -> new JoinTable(settings.get("axis").asInt() + 1, -1, FLOAT, NUMERIC);
@@ -76,7 +75,7 @@ final class Modules {
       case "Sigmoid" -> new OnBlas(new Sigmoid(FLOAT, NUMERIC), output);
       case "Power" ->
           power(number(settings, "power"), number(settings, "scale"), number(settings, "shift"), output);
-      // The constant k is passed over by BigDL's MKL-DNN layer: GraphBuilder scales.
+      // BigDL's MKL-DNN layer ignores the constant k, so GraphBuilder scales the result.
       case "LocalResponse" -> new SpatialCrossMapLRN(settings.get("size").asInt(),
           number(settings, "alpha") / number(settings, "k"), number(settings, "beta"), 1.0, NCHW, FLOAT, NUMERIC);
       case "Normalize" -> new ChannelNormalization(weights(layer, "scale"), (float) number(settings, "epsilon"));
@@ -88,12 +87,12 @@ final class Modules {
     };
   }
 
-  /** Returns x * factor. */
+  /** Creates a module that computes x * factor. */
   static AbstractModule times(double factor, int[] shape) {
     return power(1, factor, 0, shape);
   }
 
-  /** Returns whether a layer is a dilated convolution that MKL-DNN runs: it is converted plain, then swapped. */
+  /** Returns whether a layer is a dilated convolution that MKL-DNN supports: it is converted undilated, then replaced. */
   static boolean dilatesNatively(JsonNode layer) {
     if (!layer.get("type").asText().equals("Convolution")) {
       return false;
@@ -105,10 +104,10 @@ final class Modules {
   }
 
   /**
-   * Returns MKL-DNN's own convolution with the dilation that BigDL's conversion has no way to say.
+   * Creates MKL-DNN's convolution with the dilation, which BigDL's conversion does not support.
    *
-   * @param layer a layer of which {@link #dilatesNatively} is true
-   * @param converted the module that its plain convolution was converted to
+   * @param layer a layer for which {@link #dilatesNatively} is true
+   * @param converted the converted module of its undilated convolution
    */
   AbstractModule dilated(JsonNode layer, com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution converted) {
     int[] dilation = NetworkFile.ints(layer.get("settings").get("dilation"));
@@ -127,20 +126,20 @@ final class Modules {
     int[] pad = NetworkFile.ints(settings.get("pad"));
     int[] dilation = NetworkFile.ints(settings.get("dilation"));
     int groups = settings.get("groups").asInt();
-    int high = weightShape[2];
-    int wide = weightShape[3];
+    int height = weightShape[2];
+    int width = weightShape[3];
     if (!dilatesNatively(layer) && (dilation[0] > 1 || dilation[1] > 1)) {
       if (groups != 1) {
         throw new RunProblem(FailureClass.MODEL_INVALID, "model " + file.name() + ", layer " + layer.get("name").asText()
             + ": engine bigdl does not support grouped convolutions whose dilation differs between the axes");
       }
-      SpatialDilatedConvolution dilated = new SpatialDilatedConvolution(input[0], output[0], wide, high, stride[1],
+      SpatialDilatedConvolution dilated = new SpatialDilatedConvolution(input[0], output[0], width, height, stride[1],
           stride[0], pad[1], pad[0], dilation[1], dilation[0], null, null, FLOAT, NUMERIC);
       dilated.setWeightsBias(new Tensor[] {tensor(weights(layer, "weight"), weightShape), bias(layer)});
       return new OnBlas(dilated, output);
     }
-    int[] grouped = {groups, output[0] / groups, weightShape[1], high, wide};
-    AbstractModule plain = new SpatialConvolution(input[0], output[0], wide, high, stride[1], stride[0], pad[1], pad[0],
+    int[] grouped = {groups, output[0] / groups, weightShape[1], height, width};
+    AbstractModule plain = new SpatialConvolution(input[0], output[0], width, height, stride[1], stride[0], pad[1], pad[0],
         groups, true, null, null, tensor(weights(layer, "weight"), grouped), bias(layer), null, null, true, NCHW, FLOAT,
         NUMERIC);
     return stride[0] == stride[1] ? plain : new OnBlas(plain, output);
@@ -160,10 +159,10 @@ final class Modules {
   }
 
   /**
-   * Returns MKL-DNN's own matrix product, over the one array that the weights were read into.
+   * Creates MKL-DNN's matrix product directly over the array of the loaded weights.
    *
-   * <p>BigDL makes such a module with three copies of its weights (what it is given, its own, the gradients), and converts
-   * one by two more: 2 GB for VGG16's fc6. Here it is made for one input; how many it has, it takes from its weights' shape.
+   * <p>BigDL would create such a module with three copies of its weights (argument, own, gradients), and two more in the
+   * conversion: 2 GB for VGG16's fc6. It is therefore created for one input; the real number follows from its weights' shape.
    */
   AbstractModule product(JsonNode layer) {
     Tensor weight = weight(layer);
@@ -177,13 +176,13 @@ final class Modules {
     return module;
   }
 
-  /** A product of one number, which is converted in the real one's place ({@link #product}). */
+  /** Creates a placeholder of one weight, which is converted instead of the real product ({@link #product}). */
   private AbstractModule fullyConnected() {
     return new Linear(1, 1, true, null, null, tensor(new float[1], 1, 1), tensor(new float[1], 1), null, null, FLOAT,
         NUMERIC);
   }
 
-  /** A batch normalisation whose mean is 0 and whose variance is 1 computes x * scale + shift. */
+  /** Creates a batch normalization with mean 0 and variance 1, which computes x * scale + shift. */
   private AbstractModule affine(JsonNode layer, int[] output) {
     float[] scale = weights(layer, "scale");
     int channels = scale.length;
@@ -209,19 +208,19 @@ final class Modules {
     int[] kernel = NetworkFile.ints(settings.get("kernel"));
     int[] stride = NetworkFile.ints(settings.get("stride"));
     int[] pad = NetworkFile.ints(settings.get("pad"));
-    boolean up = settings.get("roundUp").asBoolean();
-    boolean asCaffe = stride[0] == stride[1];
+    boolean roundUp = settings.get("roundUp").asBoolean();
+    boolean matchesCaffe = stride[0] == stride[1];
     AbstractModule module;
     if (settings.get("method").asText().equals("average")) {
-      asCaffe &= pad[0] == 0 && pad[1] == 0;
-      module = new SpatialAveragePooling(kernel[1], kernel[0], stride[1], stride[0], pad[1], pad[0], false, up, true,
+      matchesCaffe &= pad[0] == 0 && pad[1] == 0;
+      module = new SpatialAveragePooling(kernel[1], kernel[0], stride[1], stride[0], pad[1], pad[0], false, roundUp, true,
           true, NCHW, FLOAT, NUMERIC);
     } else {
       SpatialMaxPooling max =
           new SpatialMaxPooling(kernel[1], kernel[0], stride[1], stride[0], pad[1], pad[0], NCHW, FLOAT, NUMERIC);
-      module = up ? max.ceil() : max.floor();
+      module = roundUp ? max.ceil() : max.floor();
     }
-    return asCaffe ? module : new OnBlas(module, output);
+    return matchesCaffe ? module : new OnBlas(module, output);
   }
 
   private static AbstractModule eltwise(String method, int[] output) {
@@ -236,27 +235,27 @@ final class Modules {
     return new OnBlas(new Power(power, scale, shift, FLOAT, NUMERIC), output);
   }
 
-  /** Returns a module that gives values another shape; BigDL's wants exactly one -1 in it. */
+  /** Creates a reshape; BigDL's requires exactly one -1 in the shape. */
   static AbstractModule reshape(int[] output) {
-    int[] whole = new int[output.length + 1];
-    System.arraycopy(output, 0, whole, 1, output.length);
-    whole[1] = -1;
-    return new OnBlas(new InferReshape(whole, false, FLOAT, NUMERIC), output);
+    int[] batchShape = new int[output.length + 1];
+    System.arraycopy(output, 0, batchShape, 1, output.length);
+    batchShape[1] = -1;
+    return new OnBlas(new InferReshape(batchShape, false, FLOAT, NUMERIC), output);
   }
 
-  /** Writes a permutation as swaps of two axes, counted from 1. */
+  /** Decomposes a permutation into swaps of two axes, numbered from 1. */
   private static AbstractModule permute(int[] order, int[] output) {
     List<Tuple2<Object, Object>> swaps = new ArrayList<>();
-    int[] now = new int[order.length];
-    Arrays.setAll(now, axis -> axis);
+    int[] current = new int[order.length];
+    Arrays.setAll(current, axis -> axis);
     for (int axis = 0; axis < order.length; axis++) {
       int from = axis;
-      while (now[from] != order[axis]) {
+      while (current[from] != order[axis]) {
         from++;
       }
       if (from != axis) {
-        now[from] = now[axis];
-        now[axis] = order[axis];
+        current[from] = current[axis];
+        current[axis] = order[axis];
         swaps.add(new Tuple2<>(axis + 1, from + 1));
       }
     }

@@ -6,10 +6,10 @@ import com.intel.analytics.bigdl.dllib.utils.Shape;
 import com.intel.analytics.bigdl.dllib.utils.Shape$;
 
 /**
- * A layer that BigDL must not convert to MKL-DNN, because it would compute something else there.
+ * A layer that BigDL must not convert to MKL-DNN, where it would compute something else.
  *
- * <p>The conversion goes by a module's class name, so a module in here stays what it is. It also tells the shape of its
- * output, which many of BigDL's modules can't.
+ * <p>The conversion selects modules by class name, so a wrapped module stays unchanged. The wrapper also reports its output's
+ * shape, which many of BigDL's modules can't.
  */
 @SuppressWarnings({"unchecked", "rawtypes"})
 final class OnBlas extends AbstractModule<Activity, Activity, Object> {
@@ -21,7 +21,7 @@ final class OnBlas extends AbstractModule<Activity, Activity, Object> {
   /**
    * Wraps a module.
    *
-   * @param module what computes
+   * @param module computes the output
    * @param shape its output's shape without the batch axis
    */
   OnBlas(AbstractModule module, int[] shape) {
@@ -49,10 +49,10 @@ final class OnBlas extends AbstractModule<Activity, Activity, Object> {
 
   @Override
   public Shape computeOutputShape(Shape input) {
-    int[] whole = new int[shape.length + 1];
+    int[] batchShape = new int[shape.length + 1];
     Shape first = input instanceof com.intel.analytics.bigdl.dllib.utils.MultiShape ? input.toMulti().head() : input;
-    whole[0] = (Integer) first.toSingle().head();
-    System.arraycopy(shape, 0, whole, 1, shape.length);
-    return Shape$.MODULE$.apply(whole);
+    batchShape[0] = (Integer) first.toSingle().head();
+    System.arraycopy(shape, 0, batchShape, 1, shape.length);
+    return Shape$.MODULE$.apply(batchShape);
   }
 }

@@ -22,12 +22,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Makes convolutions of a graph compute in 8-bit integers, from the ranges of values that were seen on images
+ * Quantizes a graph's convolutions to 8-bit integers, with ranges of values observed on images
  * (featx_job/nets/quantization.py).
  *
- * <p>BigDL's own way (calcScales) takes ranges of one batch and trusts every layer with integers. Here a convolution is left
- * in float32 where a layer behind it would take its integers for floats, and where the net's output would be rounded. A
- * convolution must not take a sum ({@link Fusion}): with two inputs, BigDL does not convert either.
+ * <p>BigDL's own quantization (calcScales) takes the ranges of one batch and assumes that every layer handles integers. Here
+ * a convolution stays in float32 if a layer after it would read its integers as floats, or if the net's output would be
+ * rounded. A convolution must not be fused with a sum ({@link Fusion}): with two inputs, BigDL converts neither.
  */
 @SuppressWarnings({"unchecked", "rawtypes"})
 final class Quantization {
@@ -35,13 +35,13 @@ final class Quantization {
   private final Map<Node, String> names = new IdentityHashMap<>();
   private final Map<String, JsonNode> layers = new HashMap<>();
   private final NetworkFile file;
-  private final Map<Node, SpatialConvolution> chosen = new IdentityHashMap<>();
+  private final Map<Node, SpatialConvolution> selected = new IdentityHashMap<>();
 
   /**
-   * Looks at a converted graph whose layers have not been fused yet: a fused layer loses its name.
+   * Reads a converted graph before fusion, which removes layers' names.
    *
    * @param graph the graph
-   * @param file the net it was made from
+   * @param file the net it was built from
    */
   Quantization(Graph graph, NetworkFile file) {
     this.file = file;
@@ -50,27 +50,27 @@ final class Quantization {
     file.layers().forEach(layer -> layers.put(layer.get("name").asText(), layer));
   }
 
-  /** Sets the scales of all convolutions that can compute in integers; to be called when layers have been fused. */
+  /** Sets the scales of all convolutions that can compute in integers; call it after fusion. */
   void apply() {
     for (Node node : nodes) {
       if (node.element() instanceof SpatialConvolution convolution && input(convolution) != null
           && output(node) != null) {
-        chosen.put(node, convolution);
+        selected.put(node, convolution);
       }
     }
-    List<Node> refused;
+    List<Node> rejected;
     do {
-      refused = chosen.keySet().stream().filter(node -> !after(node).stream().allMatch(this::takesIntegers)).toList();
-      refused.forEach(chosen::remove);
-    } while (!refused.isEmpty());
-    chosen.forEach(this::quantize);
+      rejected = selected.keySet().stream().filter(node -> !after(node).stream().allMatch(this::takesIntegers)).toList();
+      rejected.forEach(selected::remove);
+    } while (!rejected.isEmpty());
+    selected.forEach(this::quantize);
     checkLimits();
   }
 
   /**
-   * Refuses limits (Clip) that are not kept: they stand here as ReLUs, whose upper limit is that there is no integer above it.
+   * Rejects upper limits (Clip) that would be lost: a Clip is a ReLU here, and only the integers' range limits its output.
    *
-   * @throws RunProblem ModelInvalid, if there is one after a convolution in float32
+   * @throws RunProblem ModelInvalid, if a Clip follows a convolution in float32
    */
   void checkLimits() {
     for (Node node : nodes) {
@@ -82,7 +82,7 @@ final class Quantization {
     }
   }
 
-  /** Returns whether a layer reads integers as what they stand for, and if it hands them on, its readers do. */
+  /** Returns whether a layer interprets integers correctly and, if it passes them on, whether its readers do. */
   private boolean takesIntegers(Node node) {
     Object module = node.element();
     if (module instanceof JoinTable && !before(node).stream().allMatch(this::isUnsigned)) {
@@ -94,21 +94,22 @@ final class Quantization {
     return module instanceof SpatialConvolution || module instanceof Linear || module instanceof BlasWrapper;
   }
 
-  /** Returns whether a value comes from a convolution that was chosen and ends in a ReLU: all such are of one kind. */
+  /** Returns whether a value comes from a selected convolution fused with a ReLU, and is therefore unsigned. */
   private boolean isUnsigned(Node node) {
     if (node.element() instanceof MaxPooling || node.element() instanceof Identity) {
       return !before(node).isEmpty() && isUnsigned(before(node).get(0));
     }
-    return chosen.containsKey(node) && chosen.get(node).relu();
+    return selected.containsKey(node) && selected.get(node).relu();
   }
 
-  /** Returns whether a convolution should take its input as unsigned: as the integers that are there, if there are any. */
+  /** Returns whether a convolution should read its input as unsigned; integers must be read as they were written. */
   private boolean isUnsigned(Node source, float[] range) {
-    Node maker = source;
-    while (maker.element() instanceof MaxPooling || maker.element() instanceof Identity || maker.element() instanceof JoinTable) {
-      maker = before(maker).get(0);
+    Node origin = source;
+    while (origin.element() instanceof MaxPooling || origin.element() instanceof Identity
+        || origin.element() instanceof JoinTable) {
+      origin = before(origin).get(0);
     }
-    return chosen.containsKey(maker) ? chosen.get(maker).relu() : range[0] >= 0;
+    return selected.containsKey(origin) ? selected.get(origin).relu() : range[0] >= 0;
   }
 
   private void quantize(Node node, SpatialConvolution convolution) {
@@ -121,13 +122,13 @@ final class Quantization {
     convolution.setWeightScales(new float[][] {largestOfChannels(convolution)});
   }
 
-  /** Returns the range of what a convolution reads, or null if none was seen. */
+  /** Returns the range of a convolution's input, or null if it was not observed. */
   private float[] input(SpatialConvolution convolution) {
     JsonNode layer = layers.get(convolution.getName());
     return layer == null ? null : file.range(layer.get("inputs").get(0).asText());
   }
 
-  /** Returns the range of what a convolution writes: that of the ReLU which became part of it, if there is one. */
+  /** Returns the range of a convolution's output: that of the fused ReLU, if any. */
   private float[] output(Node node) {
     String name = names.get(node);
     for (Node at = node; after(at).size() == 1 && after(at).get(0).element() instanceof Identity;) {
@@ -144,9 +145,9 @@ final class Quantization {
   private float[] largestOfChannels(SpatialConvolution convolution) {
     float[] values = file.floats(layers.get(convolution.getName()).get("weights").get("weight"));
     float[] largest = new float[convolution.nOutputPlane()];
-    int each = values.length / largest.length;
+    int length = values.length / largest.length;
     for (int i = 0; i < values.length; i++) {
-      largest[i / each] = Math.max(largest[i / each], Math.abs(values[i]));
+      largest[i / length] = Math.max(largest[i / length], Math.abs(values[i]));
     }
     for (int i = 0; i < largest.length; i++) {
       largest[i] = Math.max(largest[i], 1e-6f);

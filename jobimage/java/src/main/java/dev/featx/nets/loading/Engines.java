@@ -6,14 +6,14 @@ import dev.featx.nets.NetworkFile;
 import dev.featx.nets.bigdl.BigDlNetwork;
 import dev.featx.nets.openvino.OpenVinoNetwork;
 
-/** Has a net made ready by the engine that is to run it: the one place that knows all engines. */
+/** Compiles a net for the engine that runs it: the one place that knows all engines. */
 final class Engines {
   private Engines() {}
 
-  static CompiledNetwork compile(NetworkFile file, Compilation how) {
-    return switch (how.engine()) {
-      case BIGDL -> BigDlNetwork.compile(file, how);
-      case OPENVINO -> OpenVinoNetwork.compile(file, how);
+  static CompiledNetwork compile(NetworkFile file, Compilation compilation) {
+    return switch (compilation.engine()) {
+      case BIGDL -> BigDlNetwork.compile(file, compilation);
+      case OPENVINO -> OpenVinoNetwork.compile(file, compilation);
     };
   }
 }

@@ -9,7 +9,7 @@ import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The nets of this JVM: each is made ready once, whatever number of shards and runs use it. */
+/** The nets of this JVM, each compiled once for all shards and runs. */
 public final class Networks {
   private static final Logger LOG = LoggerFactory.getLogger(Networks.class);
   private static final ConcurrentHashMap<String, CompiledNetwork> COMPILED = new ConcurrentHashMap<>();
@@ -17,33 +17,33 @@ public final class Networks {
   private Networks() {}
 
   /**
-   * Returns the net, making it ready if it is the first time.
+   * Returns a net, compiling it on first use.
    *
    * @param bytes the network file
-   * @param how engine, precision, batch and threads
+   * @param compilation engine, precision, batch and threads
    */
-  public static CompiledNetwork of(byte[] bytes, Compilation how) {
-    return of(Sha256.of(bytes), () -> NetworkFile.read(bytes), how);
+  public static CompiledNetwork of(byte[] bytes, Compilation compilation) {
+    return of(Sha256.of(bytes), () -> NetworkFile.read(bytes), compilation);
   }
 
   /**
-   * Returns the net, as above, for a caller that knows the digest: taking it takes longer than a small shard does.
+   * Returns a net, as above, for a caller that knows the digest: computing it takes longer than a small shard.
    *
    * @param digest of the network file ({@link Sha256})
-   * @param file hands out the network file, asked only the first time
-   * @param how engine, precision, batch and threads
+   * @param file provides the network file, called only on first use
+   * @param compilation engine, precision, batch and threads
    */
-  public static CompiledNetwork of(String digest, Supplier<NetworkFile> file, Compilation how) {
-    String key = digest + how;
-    return COMPILED.computeIfAbsent(key, k -> made(file.get(), how));
+  public static CompiledNetwork of(String digest, Supplier<NetworkFile> file, Compilation compilation) {
+    String key = digest + compilation;
+    return COMPILED.computeIfAbsent(key, k -> compile(file.get(), compilation));
   }
 
-  /** Returns a net that is its caller's to close. */
-  public static CompiledNetwork made(NetworkFile file, Compilation how) {
-    Preparation.end();
+  /** Compiles a net that the caller must close. */
+  public static CompiledNetwork compile(NetworkFile file, Compilation compilation) {
+    Preparation.await();
     long started = System.nanoTime();
-    CompiledNetwork made = Engines.compile(file, how);
-    LOG.info("a net was made ready for {} in {} ms", how, (System.nanoTime() - started) / 1_000_000);
-    return made;
+    CompiledNetwork network = Engines.compile(file, compilation);
+    LOG.info("compiled a net for {} in {} ms", compilation, (System.nanoTime() - started) / 1_000_000);
+    return network;
   }
 }

@@ -11,29 +11,29 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * The calls of OpenVINO's C library (openvino/c/*.h) that Featx makes.
+ * The functions of OpenVINO's C library (openvino/c/*.h) that Featx calls.
  *
- * <p>The library is the one of the PyPI package; the property {@code featx.openvino} says in which folder it lies.
+ * <p>The library comes from the PyPI package; the property {@code featx.openvino} names its folder.
  */
 interface OpenVino extends Library {
   String FOLDER = "featx.openvino";
   int F32 = 4; // ov_element_type_e
 
-  /** ov_shape_t: a shape that is passed by value. */
+  /** ov_shape_t, a shape passed by value. */
   @Structure.FieldOrder({"rank", "dims"})
   class Shape extends Structure implements Structure.ByValue {
     public long rank;
     public Pointer dims;
   }
 
-  /** ov_partial_shape_t, likewise; its rank is a dimension of its own. */
+  /** ov_partial_shape_t, whose rank is a dimension too. */
   @Structure.FieldOrder({"rankMin", "rankMax", "dims"})
   class PartialShape extends Structure {
     public long rankMin;
     public long rankMax;
     public Pointer dims;
 
-    /** For calls that take it by value. */
+    /** For functions that take it by value. */
     public static final class Value extends PartialShape implements Structure.ByValue {}
   }
 
@@ -80,7 +80,7 @@ interface OpenVino extends Library {
 
   String ov_get_last_err_msg();
 
-  /** Loads the library, once a JVM. */
+  /** Loads the library, once per JVM. */
   static OpenVino load() {
     return Loaded.LIBRARY;
   }
@@ -94,17 +94,17 @@ interface OpenVino extends Library {
     private static String file() {
       String folder = System.getProperty(FOLDER);
       if (folder == null) {
-        throw new IllegalStateException("the property " + FOLDER + " does not say where OpenVINO's libraries are");
+        throw new IllegalStateException("the property " + FOLDER + " must name the folder of OpenVINO's libraries");
       }
       try (var files = Files.list(Path.of(folder))) {
-        List<Path> found = files.filter(path -> path.getFileName().toString().startsWith("libopenvino_c.so")).toList();
-        if (!found.isEmpty()) {
-          return found.get(0).toString();
+        List<Path> libraries = files.filter(path -> path.getFileName().toString().startsWith("libopenvino_c.so")).toList();
+        if (!libraries.isEmpty()) {
+          return libraries.get(0).toString();
         }
       } catch (IOException e) {
-        throw new IllegalStateException("OpenVINO's folder " + folder + " can't be read: " + e.getMessage(), e);
+        throw new IllegalStateException("cannot read OpenVINO's folder " + folder + ": " + e.getMessage(), e);
       }
-      throw new IllegalStateException("there is no libopenvino_c.so in " + folder);
+      throw new IllegalStateException("libopenvino_c.so not found in " + folder);
     }
   }
 }

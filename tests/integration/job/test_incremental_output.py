@@ -1,4 +1,4 @@
-"""A Delta table that is there already is brought up to date: rows of changed images are replaced, all others stay."""
+"""`output.mode: incremental` updates an existing Delta table: rows of changed images are replaced, all others stay."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHANGED = ["03.jpg", "04.jpg", "11.jpg"]
 
 
 class Nightly:
-    """Runs of one resource, one a night, over a folder into one table."""
+    """Nightly runs of one resource, from one folder into one table."""
 
     def __init__(self, runner: Runner, tiny: Spec, folder: Path) -> None:
         self._runner, self._tiny = runner, tiny
@@ -46,10 +46,10 @@ class Nightly:
         return self._runner.run(spec | changes, f"uid-{night}")
 
     def rows(self, version: int | None = None) -> dict[str, Any]:
-        """Returns features by key; a key that is there twice fails."""
-        found = deltalake.DeltaTable(self.table, version=version).to_pyarrow_table().to_pylist()
-        by_key = {row["key"]: row["feature"] for row in found}
-        assert len(by_key) == len(found)
+        """Features by key. Fails if a key occurs twice."""
+        rows = deltalake.DeltaTable(self.table, version=version).to_pyarrow_table().to_pylist()
+        by_key = {row["key"]: row["feature"] for row in rows}
+        assert len(by_key) == len(rows)
         return by_key
 
     @property
@@ -65,7 +65,7 @@ def nightly(runner: Runner, tiny: Spec, tmp_path: Path) -> Nightly:
     return nightly
 
 
-def test_changed_rows_are_replaced_new_ones_added_and_all_others_stay(nightly: Nightly) -> None:
+def test_changed_rows_are_replaced_new_ones_added_and_all_others_kept(nightly: Nightly) -> None:
     first = nightly.rows()
     assert sorted(first) == NAMES
     for name in [*CHANGED, "new.jpg"]:
@@ -79,32 +79,32 @@ def test_changed_rows_are_replaced_new_ones_added_and_all_others_stay(nightly: N
     assert sorted(second) == [*NAMES, "new.jpg"]
     assert {name for name in NAMES if second[name] != first[name]} == set(CHANGED)
     assert second["03.jpg"] == second["new.jpg"]
-    assert nightly.version == 2  # made, the first night, the second
-    assert nightly.rows(version=1) == first  # whoever reads meanwhile sees the night before
+    assert nightly.version == 2  # created, first night, second night
+    assert nightly.rows(version=1) == first  # concurrent readers see the previous night
     assert [table.uri for table in outcome.outputs if table.kind == "quarantine"] == [
         f"file://{nightly.table}/_quarantine/uid-2"
     ]
     assert [row["key"] for row in quarantine_of_folder(nightly.table, "uid-2")] == ["broken.jpg"]
 
 
-def test_a_night_without_changes_leaves_the_table_as_it_is(nightly: Nightly) -> None:
+def test_a_night_without_changes_leaves_the_table_unchanged(nightly: Nightly) -> None:
     version = nightly.version
     outcome = nightly.run(2)
     assert outcome.failure is None, outcome.failure
     assert nightly.version == version
 
 
-def test_files_whose_rows_are_all_replaced_are_gone_from_the_table(nightly: Nightly) -> None:
+def test_files_whose_rows_are_all_replaced_leave_the_table(nightly: Nightly) -> None:
     before = set(deltalake.DeltaTable(nightly.table).file_uris())
     for name in NAMES:
         (nightly.images / name).write_bytes(SECOND)
     assert nightly.run(2).failure is None
     after = deltalake.DeltaTable(nightly.table)
     assert not before & set(after.file_uris())
-    assert after.count() == len(NAMES)  # by the log alone
+    assert after.count() == len(NAMES)  # from the log alone
 
 
-def test_a_table_that_others_have_compacted_is_updated_too(nightly: Nightly) -> None:
+def test_a_table_compacted_by_another_writer_can_be_updated(nightly: Nightly) -> None:
     deltalake.DeltaTable(nightly.table).optimize.compact()
     assert len(deltalake.DeltaTable(nightly.table).file_uris()) == 1
     (nightly.images / CHANGED[0]).write_bytes(SECOND)
@@ -112,9 +112,7 @@ def test_a_table_that_others_have_compacted_is_updated_too(nightly: Nightly) -> 
     assert sorted(nightly.rows()) == NAMES
 
 
-def test_an_update_that_another_writer_has_overtaken_looks_anew(
-    nightly: Nightly, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_update_overtaken_by_another_writer_is_recomputed(nightly: Nightly, monkeypatch: pytest.MonkeyPatch) -> None:
     replace = Session.replace
     calls: list[int] = []
 
@@ -132,16 +130,16 @@ def test_an_update_that_another_writer_has_overtaken_looks_anew(
     assert sorted(nightly.rows()) == [name for name in NAMES if name != "05.jpg"]
     log = {Path(uri).name for uri in deltalake.DeltaTable(nightly.table).file_uris()}
     last = json.loads((nightly.table / "_manifest.json").read_text())["files"]
-    assert {each["path"] for each in last} <= log
+    assert {file["path"] for file in last} <= log
 
 
-def test_a_first_night_that_is_overtaken_by_another_run_s_rows_replaces_those_that_it_has_itself(
+def test_a_first_run_overtaken_by_another_writers_rows_replaces_those_it_has_itself(
     runner: Runner, tiny: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nightly, create = Nightly(runner, tiny, tmp_path), LocalStorage.create
 
     def overtaken(self: LocalStorage, path: str, data: bytes) -> bool:
-        if path.endswith("2.json") and nightly.version == 1:  # behind the first group of shards
+        if path.endswith("2.json") and nightly.version == 1:  # after the first group of shards
             row = deltalake.DeltaTable(nightly.table).to_pyarrow_table().slice(0, 1)
             rows = arrow.concat_tables(
                 row.set_column(0, row.schema.field("key"), [[key]]) for key in ("11.jpg", "z.jpg")
@@ -154,10 +152,10 @@ def test_a_first_night_that_is_overtaken_by_another_run_s_rows_replaces_those_th
     assert outcome.failure is None, outcome.failure
     rows = nightly.rows()
     assert sorted(rows) == [*NAMES, "z.jpg"]
-    assert nightly.version == 3  # made, a group, the other's rows, the rest
+    assert nightly.version == 3  # created, first group, the other writer's rows, the rest
 
 
-def test_an_update_that_is_committed_but_not_yet_told_is_not_made_twice(nightly: Nightly) -> None:
+def test_a_committed_but_unreported_update_is_not_repeated(nightly: Nightly) -> None:
     (nightly.images / CHANGED[0]).write_bytes(SECOND)
     assert nightly.run(2).failure is None
     rows, version = nightly.rows(), nightly.version
@@ -166,7 +164,7 @@ def test_an_update_that_is_committed_but_not_yet_told_is_not_made_twice(nightly:
     assert (nightly.rows(), nightly.version) == (rows, version)
 
 
-def test_just_the_named_images_are_done_anew(nightly: Nightly) -> None:
+def test_only_the_listed_keys_are_processed_again(nightly: Nightly) -> None:
     first = nightly.rows()
     (nightly.images / CHANGED[0]).write_bytes(SECOND)
     (nightly.images / CHANGED[1]).write_bytes(SECOND)
@@ -176,7 +174,7 @@ def test_just_the_named_images_are_done_anew(nightly: Nightly) -> None:
     assert {name for name in NAMES if rows[name] != first[name]} == {CHANGED[0]}
 
 
-def test_readers_get_a_checkpoint_before_there_are_many_commits(nightly: Nightly) -> None:
+def test_a_checkpoint_is_written_at_least_every_ten_commits(nightly: Nightly) -> None:
     for night in range(2, 12):
         (nightly.images / CHANGED[0]).write_bytes(SECOND if night % 2 else FIRST)
         assert nightly.run(night).failure is None
@@ -186,17 +184,17 @@ def test_readers_get_a_checkpoint_before_there_are_many_commits(nightly: Nightly
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"), [("delta.appendOnly", "append-only"), ("delta.enableChangeDataFeed", "version 4")]
+    ("setting", "reason"), [("delta.appendOnly", "append-only"), ("delta.enableChangeDataFeed", "version 4")]
 )
-def test_a_table_whose_rules_featx_does_not_keep_is_refused(nightly: Nightly, setting: str, told: str) -> None:
+def test_a_table_with_unsupported_properties_is_refused(nightly: Nightly, setting: str, reason: str) -> None:
     deltalake.DeltaTable(nightly.table).alter.set_table_properties({setting: "true"})
     outcome = nightly.run(2)
     assert outcome.failure is not None
     assert outcome.failure.class_ == "OutputExists"
-    assert told in outcome.failure.message
+    assert reason in outcome.failure.message
 
 
-def test_rows_of_other_nets_are_not_mixed_into_a_table(nightly: Nightly, tiny: Spec) -> None:
+def test_rows_from_different_nets_are_not_mixed_in_one_table(nightly: Nightly, tiny: Spec) -> None:
     outcome = nightly.run(2, extractor={**tiny["extractor"], "binarize": {"method": "fixed", "threshold": 0.5}})
     assert outcome.failure is not None
     assert outcome.failure.class_ == "OutputExists"

@@ -1,4 +1,4 @@
-"""`make bench WHAT=...` knows each benchmark, and lists them."""
+"""`make bench WHAT=...` runs a benchmark by name and lists all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_each_module_of_a_benchmark_exists(name: str) -> None:
 def test_help_lists_all_benchmarks(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["help"]) == 0
     assert [line.split()[2] for line in capsys.readouterr().out.splitlines()] == [
-        f"WHAT={each}" for each in bench.BENCHES
+        f"WHAT={name}" for name in bench.BENCHES
     ]
 
 

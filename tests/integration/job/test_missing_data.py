@@ -1,4 +1,4 @@
-"""What is lost in the middle of a run: one object, which costs a row, or the whole store, which costs the attempt."""
+"""Losses mid-run: a deleted object costs its row, a dead store costs the attempt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, rows_of_bucket
 from tests.integration.job.store import Store, running
 
-BOUND = 240.0  # tries of the S3 client, times those of the reader
+BOUND = 240.0  # retries of the S3 client times those of the reader
 
 
 def spec_of(store: Store, tiny: Spec, bucket: str, shard: int) -> Spec:
@@ -27,7 +27,7 @@ def spec_of(store: Store, tiny: Spec, bucket: str, shard: int) -> Spec:
     }
 
 
-def test_an_object_that_is_gone_since_it_was_listed_is_in_quarantine(runner: Runner, store: Store, tiny: Spec) -> None:
+def test_an_object_deleted_after_listing_is_quarantined(runner: Runner, store: Store, tiny: Spec) -> None:
     image = drawings.encoded(drawings.scene())
     listed = [SourceObject(f"images/{name}.jpg", len(image)) for name in ("gone", "here")]
     shards = to_bytes(split_objects("s3a://losses/", listed, 10))
@@ -39,18 +39,18 @@ def test_an_object_that_is_gone_since_it_was_listed_is_in_quarantine(runner: Run
     assert [row["key"] for row in tables.rows] == ["images/here.jpg"]
 
 
-def test_a_store_that_goes_away_fails_the_attempt_not_the_images(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_a_store_that_disappears_fails_the_attempt_not_the_images(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     with running(tmp_path) as store:
         image = drawings.encoded(drawings.scene())
         store.put("lost", {f"images/{number:04}.jpg": image for number in range(400)})
         spec = spec_of(store, tiny, "lost", 4)
 
-        def kill_in_the_middle() -> None:
+        def kill_mid_run() -> None:
             while len(store.keys("lost", "table/_featx/uid-lost/done/")) < 3:
                 time.sleep(0.01)
             store.kill()
 
-        killer = threading.Thread(target=kill_in_the_middle, daemon=True)
+        killer = threading.Thread(target=kill_mid_run, daemon=True)
         killer.start()
         started = time.monotonic()
         outcome = runner.run(spec, uid="uid-lost")

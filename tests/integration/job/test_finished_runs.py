@@ -1,4 +1,4 @@
-"""From S3 to S3, and from a folder to a folder: what a finished run has left behind, and how it says so."""
+"""From S3 to S3 and from folder to folder: what a finished run leaves behind and reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import Store
 
-# What people call their files.
+# File names as users choose them.
 NAMES = [
     "plain.jpg",
     "with space.jpg",
@@ -42,7 +42,7 @@ NAMES = [
 class Finished(NamedTuple):
     outcome: Outcome
     tables: Tables
-    seen: list[Progress]
+    reports: list[Progress]
 
 
 def images() -> dict[str, bytes]:
@@ -52,7 +52,7 @@ def images() -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def from_bucket(runner: Runner, store: Store, tiny: Spec) -> Finished:
     store.put("shop", {f"images/{name}": data for name, data in images().items()})
-    store.put("shop", {"other/not-asked-for.jpg": b"x"})
+    store.put("shop", {"other/not-in-prefix.jpg": b"x"})
     source = {"endpoint": store.endpoint, "bucket": "shop", "prefix": "images/", "secretRef": {"name": "store"}}
     spec = {
         "source": {"s3": source},
@@ -62,7 +62,7 @@ def from_bucket(runner: Runner, store: Store, tiny: Spec) -> Finished:
     }
     outcome = runner.run(spec)
     assert outcome.failure is None
-    return Finished(outcome, rows_of_bucket(store, "shop", "tables/first"), list(runner.seen))
+    return Finished(outcome, rows_of_bucket(store, "shop", "tables/first"), list(runner.reports))
 
 
 @pytest.fixture(scope="module")
@@ -82,28 +82,28 @@ def from_folder(runner: Runner, tiny: Spec, tmp_path_factory: pytest.TempPathFac
     }
     outcome = runner.run(spec, uid="uid-2")
     assert outcome.failure is None
-    return Finished(outcome, rows_of_folder(output), list(runner.seen))
+    return Finished(outcome, rows_of_folder(output), list(runner.reports))
 
 
 @pytest.fixture(params=["from_bucket", "from_folder"])
 def finished(request: pytest.FixtureRequest) -> Finished:
-    found: Finished = request.getfixturevalue(request.param)
-    return found
+    finished_run: Finished = request.getfixturevalue(request.param)
+    return finished_run
 
 
-def test_every_image_of_a_bucket_is_a_row_whatever_its_key(from_bucket: Finished) -> None:
+def test_every_object_in_a_bucket_becomes_a_row_whatever_its_key(from_bucket: Finished) -> None:
     assert from_bucket.tables.quarantine == []
     assert [row["key"] for row in from_bucket.tables.rows] == sorted(
         (f"images/{name}" for name in NAMES), key=lambda key: key.encode()
     )
 
 
-def test_every_image_of_a_folder_is_a_row_whatever_its_name_and_hidden_ones_are_not(from_folder: Finished) -> None:
+def test_every_file_in_a_folder_becomes_a_row_unless_it_is_hidden(from_folder: Finished) -> None:
     assert from_folder.tables.quarantine == []
     assert [row["key"] for row in from_folder.tables.rows] == sorted(NAMES, key=lambda key: key.encode())
 
 
-def test_the_columns_are_those_of_the_contract(finished: Finished) -> None:
+def test_columns_have_the_documented_names_and_types(finished: Finished) -> None:
     schema = finished.tables.features.schema
     kinds = {name: schema.field(name).type for name in schema.names}
     number, whole = arrow.float32(), arrow.int32()
@@ -123,21 +123,21 @@ def test_the_columns_are_those_of_the_contract(finished: Finished) -> None:
     }
 
 
-def test_bits_are_the_feature_above_its_mean_packed_like_numpy(finished: Finished) -> None:
+def test_bits_mark_feature_values_above_the_mean_packed_like_numpy(finished: Finished) -> None:
     for row in finished.tables.rows:
         feature = np.array(row["feature"], np.float32)
         assert feature.shape == (12,)
         assert row["bits"] == np.packbits(feature > feature.mean(dtype=np.float64)).tobytes()
 
 
-def test_the_box_is_that_of_the_red_subject(finished: Finished) -> None:
+def test_every_box_lies_within_the_image_and_has_the_class_of_the_subject(finished: Finished) -> None:
     for row in finished.tables.rows:
         assert (row["width"], row["height"], row["class"]) == (160, 120, 1)
         assert row["score"] > 0.5
         assert 0 <= row["x0"] < row["x1"] <= 160 and 0 <= row["y0"] < row["y1"] <= 120
 
 
-def test_a_bucket_and_a_folder_give_the_same_features(from_bucket: Finished, from_folder: Finished) -> None:
+def test_a_bucket_and_a_folder_yield_the_same_features(from_bucket: Finished, from_folder: Finished) -> None:
     features = [
         {Path(row["key"]).name: row["feature"] for row in finished.tables.rows}
         for finished in (from_bucket, from_folder)
@@ -145,8 +145,8 @@ def test_a_bucket_and_a_folder_give_the_same_features(from_bucket: Finished, fro
     assert features[0] == features[1]
 
 
-def test_progress_grows_to_the_whole_and_says_how_fast(finished: Finished) -> None:
-    done = [each.images_done for each in finished.seen]
+def test_progress_increases_to_the_total_and_reports_the_speed(finished: Finished) -> None:
+    done = [report.images_done for report in finished.reports]
     assert done == sorted(done) and done[-1] == len(NAMES)
     last = finished.outcome.progress
     assert last is not None
@@ -160,12 +160,12 @@ def test_the_outcome_names_the_table(from_bucket: Finished) -> None:
     assert table.manifest == "s3://shop/tables/first/_manifest.json"
 
 
-def test_the_outcome_counts_the_bytes_that_are_there(from_bucket: Finished, store: Store) -> None:
+def test_the_outcome_reports_the_size_of_the_table(from_bucket: Finished, store: Store) -> None:
     listed = store.client.list_objects("shop", "tables/first/part-")
-    assert from_bucket.outcome.outputs[0].bytes == sum(each.size or 0 for each in listed)
+    assert from_bucket.outcome.outputs[0].bytes == sum(item.size or 0 for item in listed)
 
 
-def test_a_finished_table_has_its_manifest_and_success_and_nothing_half_done(
+def test_a_finished_table_has_a_manifest_and_success_marker_but_no_partial_files(
     from_bucket: Finished, store: Store
 ) -> None:
     keys = store.keys("shop", "tables/first/")
@@ -178,21 +178,21 @@ def test_a_finished_table_has_its_manifest_and_success_and_nothing_half_done(
     assert manifest["outputs"][0]["recordCount"] == len(NAMES)
 
 
-def test_the_manifest_names_each_file_with_the_digest_of_what_is_there(from_bucket: Finished, store: Store) -> None:
+def test_the_manifest_lists_each_file_with_its_size_and_digest(from_bucket: Finished, store: Store) -> None:
     manifest = json.loads(store.get("shop", "tables/first/_manifest.json"))
-    found = {file["path"]: (file["bytes"], file["sha256"]) for file in manifest["files"]}
+    listed = {file["path"]: (file["bytes"], file["sha256"]) for file in manifest["files"]}
     keys = [key for key in store.keys("shop", "tables/first/part-") if key.endswith(".parquet")]
     data = {key.removeprefix("tables/first/"): store.get("shop", key) for key in keys}
-    assert found == {name: (len(each), hashlib.sha256(each).hexdigest()) for name, each in data.items()}
+    assert listed == {name: (len(part), hashlib.sha256(part).hexdigest()) for name, part in data.items()}
     assert sum(file["rows"] for file in manifest["files"]) == len(NAMES)
 
 
-def test_no_secret_is_in_anything_that_was_written(from_bucket: Finished, store: Store) -> None:
+def test_nothing_written_contains_a_secret(from_bucket: Finished, store: Store) -> None:
     for key in store.keys("shop", "tables/first/"):
         assert b"secret-of-tests" not in store.get("shop", key)
 
 
-def test_a_finished_run_that_is_run_again_returns_the_same_at_once(
+def test_repeating_a_finished_run_returns_its_outcome_immediately(
     runner: Runner, from_bucket: Finished, store: Store, tiny: Spec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("featx_job.run.fetch.load", lambda *_: pytest.fail("nothing is left to do"))
@@ -205,7 +205,7 @@ def test_a_finished_run_that_is_run_again_returns_the_same_at_once(
 
 @pytest.mark.parametrize("kind", ["bucket", "folder"])
 @pytest.mark.parametrize(("before", "after"), [((640, 480), (160, 120)), ((160, 120), (640, 480))])
-def test_an_image_that_another_one_replaces_while_a_run_goes_is_read_as_it_is_then(
+def test_an_image_replaced_during_a_run_is_read_in_its_new_version(
     kind: str, before: tuple[int, int], after: tuple[int, int], runner: Runner, store: Store, tiny: Spec, tmp_path: Path
 ) -> None:
     (tmp_path / "images").mkdir()
@@ -220,18 +220,18 @@ def test_an_image_that_another_one_replaces_while_a_run_goes_is_read_as_it_is_th
     sources = {"bucket": {"s3": bucket}, "folder": {"files": {"uri": f"file://{tmp_path}/images"}}}
     spec = {"source": sources[kind], **tiny, "output": {"uri": f"file://{tmp_path}/table"}}
 
-    def replace(progress: Progress) -> None:
-        # The first word of a run's progress is that it was listed; nothing has been read by then.
+    def replace_image(progress: Progress) -> None:
+        # A run first reports progress after listing, before anything is read.
         if not progress.images_done:
             put(*after)
 
-    outcome = run.run(job(spec), runner.environment, replace)
+    outcome = run.run(job(spec), runner.environment, replace_image)
     assert outcome.failure is None
     (row,) = rows_of_folder(tmp_path / "table").rows
     assert (row["width"], row["height"]) == after
 
 
-def test_keys_that_are_no_paths_are_read_by_their_names(runner: Runner, store: Store, tiny: Spec) -> None:
+def test_keys_that_are_not_valid_paths_are_read(runner: Runner, store: Store, tiny: Spec) -> None:
     names = ["a//b.jpg", "e f+g%20h#i?j.jpg", "ü/名.jpg", "k:l.jpg"]
     store.put("names", {f"images/{name}": drawings.encoded(drawings.scene()) for name in names})
     source = {"endpoint": store.endpoint, "bucket": "names", "prefix": "images/", "secretRef": {"name": "store"}}

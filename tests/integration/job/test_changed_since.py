@@ -1,4 +1,4 @@
-"""A run over what is new or has changed since earlier tables, on each kind of store that lists versions."""
+"""`source.changedSince`: runs over images that are new or changed since earlier tables, per kind of store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BUCKET = "incremental"
 FIRST, SECOND = (drawings.encoded(drawings.scene(seed=seed)) for seed in (1, 2))
 
 
-def test_a_second_run_does_what_is_new_or_changed_in_the_bucket(runner: Runner, store: Store, tiny: Spec) -> None:
+def test_a_second_run_processes_only_new_and_changed_objects(runner: Runner, store: Store, tiny: Spec) -> None:
     store.put(BUCKET, {"images/same.jpg": FIRST, "images/changed.jpg": FIRST, "images/broken.jpg": b"none"})
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
     source = {**access, "bucket": BUCKET, "prefix": "images/"}
@@ -33,12 +33,12 @@ def test_a_second_run_does_what_is_new_or_changed_in_the_bucket(runner: Runner, 
     run("tuesday")
     tables = rows_of_bucket(store, BUCKET, "tables/tuesday")
     assert sorted(row["key"] for row in tables.rows) == ["images/changed.jpg", "images/deep/er/new.jpg"]
-    assert tables.quarantine == []  # what was broken is the same
+    assert tables.quarantine == []  # the broken image has not changed
     run("wednesday")
     assert rows_of_bucket(store, BUCKET, "tables/wednesday").rows == []
 
 
-def test_files_count_as_changed_by_their_time(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+def test_files_count_as_changed_if_their_modification_time_differs(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     images = tmp_path / "images"
     images.mkdir()
     for name in ("a.jpg", "b.jpg"):
@@ -52,7 +52,7 @@ def test_files_count_as_changed_by_their_time(runner: Runner, tiny: Spec, tmp_pa
     assert [row["key"] for row in rows_of_folder(tmp_path / "tables" / "tuesday").rows] == ["b.jpg"]
 
 
-def test_a_bucket_s_folder_with_strangers_objects_is_refused(runner: Runner, store: Store, tiny: Spec) -> None:
+def test_an_output_prefix_containing_unrelated_objects_is_refused(runner: Runner, store: Store, tiny: Spec) -> None:
     store.put(BUCKET, {"strangers/holiday.jpg": FIRST})
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
     source = {"s3": {**access, "bucket": BUCKET, "prefix": "images/"}}

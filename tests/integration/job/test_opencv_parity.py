@@ -1,4 +1,4 @@
-"""The whole chain equals an independent one: cv2 decodes, cv2.dnn detects, the best box is cropped, cv2.dnn extracts.
+"""The pipeline matches an independent one: cv2 decodes, cv2.dnn detects, the best box is cropped, cv2.dnn extracts.
 
 Boxes within a pixel, scores and features within 1e-3 relative, on real images and real nets.
 """
@@ -31,7 +31,7 @@ class Compared(NamedTuple):
 def compared(
     request: pytest.FixtureRequest, runner: Runner, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Compared]:
-    """The job's row, on each engine, and OpenCV's of each of at least 20 real images."""
+    """The job's and OpenCV's row of at least 20 real images, by file name, on each engine."""
     folder, output = tmp_path_factory.mktemp("real"), tmp_path_factory.mktemp("output")
     chosen = {f"{number:02}-{path.name}": path.read_bytes() for number, path in enumerate([*paths(24), *_faces()])}
     for name, data in chosen.items():
@@ -65,35 +65,35 @@ def test_every_row_has_the_size_of_the_upright_image(compared: dict[str, Compare
         assert (ours["width"], ours["height"]) == theirs.size, name
 
 
-def test_some_images_have_a_box_and_some_have_none(compared: dict[str, Compared]) -> None:
+def test_the_images_include_some_with_a_box_and_some_without(compared: dict[str, Compared]) -> None:
     assert {theirs.score is None for _, theirs in compared.values()} == {True, False}
 
 
-def test_boxes_are_within_a_pixel_and_classes_the_same(compared: dict[str, Compared]) -> None:
+def test_boxes_match_within_a_pixel_and_classes_exactly(compared: dict[str, Compared]) -> None:
     for name, (ours, theirs) in compared.items():
         assert ours["class"] == theirs.category, name
         assert np.allclose([ours[side] for side in ("x0", "y0", "x1", "y1")], theirs.box, rtol=0, atol=PIXEL), name
 
 
-def test_scores_are_within_a_thousandth(compared: dict[str, Compared]) -> None:
+def test_scores_match_within_a_thousandth(compared: dict[str, Compared]) -> None:
     for name, (ours, theirs) in compared.items():
         assert (ours["score"] is None) == (theirs.score is None), name
         if theirs.score is not None:
             assert abs(ours["score"] - theirs.score) <= RELATIVE * theirs.score, name
 
 
-def test_features_are_within_a_thousandth(compared: dict[str, Compared]) -> None:
-    off = {name: _relative(np.array(ours["feature"]), theirs.feature) for name, (ours, theirs) in compared.items()}
-    assert max(off.values()) <= RELATIVE, off
+def test_features_match_within_a_thousandth(compared: dict[str, Compared]) -> None:
+    errors = {name: _relative(np.array(ours["feature"]), theirs.feature) for name, (ours, theirs) in compared.items()}
+    assert max(errors.values()) <= RELATIVE, errors
 
 
 def _relative(ours: np.ndarray[Any, Any], theirs: np.ndarray[Any, Any]) -> float:
-    """Returns the greatest difference as a share of the feature's greatest unit."""
+    """The largest difference, relative to the feature's largest value."""
     assert ours.shape == theirs.shape
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
 
 
 def _faces() -> list[Path]:
-    """Returns images in which the face detector finds something, beside products in which it mostly does not."""
+    """Photographs with faces, as the face detector finds nothing in most products."""
     folder = Path(str(skimage.__file__)).parent / "data"
     return [folder / "astronaut.png", folder / "camera.png"]
