@@ -2,7 +2,7 @@
 
 minio serves all calls but one. It spends 35 microseconds of Python on each key it lists, so long listings come from
 obstore, which parses answers without the interpreter (docs/bench/stores.md). obstore's paths are stricter than S3's
-keys, so folders that it can't list faithfully are listed by minio after all.
+keys, and it does not ask for URL-encoded ones: a page that it may not show faithfully comes from minio after all.
 """
 
 from __future__ import annotations
@@ -11,23 +11,21 @@ import io
 import os
 import ssl
 from collections.abc import Callable, Iterator
-from datetime import UTC, timedelta
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import urllib3
 from featx_api.failures import FailureClass
 from featx_api.source import StoreAccess
-from minio import Minio
 from minio.commonconfig import CopySource
-from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsProvider, Provider, StaticProvider
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
 from obstore.exceptions import BaseError, InvalidPathError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
+from featx_job.clients import s3_libraries
 from featx_job.clients.retry import with_retry
 from featx_job.clients.s3_settings import AUTHORITY, Connection, connection
 from featx_job.failures import RunFailure
@@ -38,7 +36,7 @@ REFUSALS = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Expi
 STATUSES = {401: "AccessDenied", 403: "AccessDenied", 404: "NoSuchBucket"}  # of an answer without a code
 MISSING = {"NoSuchKey", "NoSuchObject"}
 PAGE_KEYS = 1000  # as many as S3 puts into one answer
-CONNECT_SECONDS, READ_SECONDS = 5, 60
+FIRST_AFTER_SLASH = chr(ord("/") + 1)
 REPLACED = "\N{REPLACEMENT CHARACTER}"  # sent by stores written in Go for what XML can't carry
 
 
@@ -90,9 +88,9 @@ class Bucket:
             RunFailure: SecretIncomplete, if the CA bundle holds no certificates.
         """
         self.name, self._reached, self._field, self._patience = name, reached, field, patience
-        self._provider = _provider(reached)
-        self._http = _http(reached, field)
-        self._minio = _minio(reached, self._provider, self._http)
+        self._provider = s3_libraries.identity_provider(reached)
+        self._http = s3_libraries.http_client(reached, field)
+        self._minio = s3_libraries.minio_client(reached, self._provider, self._http)
         self._lister: S3Store | None = None
 
     def stat(self, key: str) -> StoredObject | None:
@@ -177,13 +175,18 @@ class Bucket:
             prefix: Start of all keys, whether or not it ends with a slash.
             after: Only keys after this one are listed.
         """
-        try:
-            for page in self._pages(self._faithful, prefix, after):
+        while True:
+            try:
+                for page in self._pages(self._fast, prefix, after):
+                    yield from page
+                    after = page[-1].key
+                return
+            except Unfaithful:
+                page = next(self._pages(self._exact, prefix, after), [])
                 yield from page
+                if len(page) < PAGE_KEYS:
+                    return
                 after = page[-1].key
-        except Unfaithful:
-            for page in self._pages(self._exact, prefix, after):
-                yield from page
 
     def _pages(
         self, listing: Callable[[str, str], Iterator[list[StoredObject]]], prefix: str, after: str
@@ -209,21 +212,23 @@ class Bucket:
         while page := [_from_minio(entry) for entry in islice(entries, PAGE_KEYS)]:
             yield page
 
-    def _faithful(self, prefix: str, after: str) -> Iterator[list[StoredObject]]:
+    def _fast(self, prefix: str, after: str) -> Iterator[list[StoredObject]]:
         """Yield pages of obstore's listing.
 
         Raises:
-            Unfaithful: Before any page that may differ from the bucket.
+            Unfaithful: Before the first page that may differ from the bucket.
         """
         folder = prefix[: prefix.rfind("/") + 1]
         if self._reached.region is None or (folder != prefix and not after):
             raise Unfaithful  # obstore neither finds a bucket's region nor starts in the middle of a folder
+        if after.endswith("/") or folder.startswith("/") or (not folder and after < FIRST_AFTER_SLASH):
+            raise Unfaithful  # object_store strips slashes at the ends of keys
         try:
             for batch in self._object_store().list(folder, offset=after or None, chunk_size=PAGE_KEYS):
                 page = [StoredObject(entry["path"], entry["size"], _version(entry)) for entry in batch]
-                inside = [entry for entry in page if entry.key.startswith(prefix)] if folder != prefix else page
-                # object_store strips the slash of a folder's marker, which is an empty object.
-                if not all(entry.size and REPLACED not in entry.key for entry in inside):
+                inside = [stored for stored in page if stored.key.startswith(prefix)] if folder != prefix else page
+                # An empty object may be the marker of a folder, without its slash.
+                if not all(stored.size and REPLACED not in stored.key for stored in inside):
                     raise Unfaithful
                 if inside:
                     yield inside
@@ -234,7 +239,7 @@ class Bucket:
 
     def _object_store(self) -> S3Store:
         if self._lister is None:
-            self._lister = _object_store(self._reached, self._provider, self.name)
+            self._lister = s3_libraries.object_store_client(self._reached, self._provider, self.name)
         return self._lister
 
     def _existing(self, call: Callable[[], T]) -> T | None:
@@ -320,59 +325,6 @@ def open_bucket(access: StoreAccess, field: str, name: str, secrets: Path | None
         RunFailure: SecretNotFound or SecretIncomplete.
     """
     return Bucket(connection(access, field, secrets, os.environ), field, name, patience)
-
-
-def _provider(reached: Connection) -> Provider | None:
-    if reached.pod_identity:
-        return ChainedProvider([EnvAWSProvider(), IamAwsProvider()])
-    return StaticProvider(*reached.credentials) if reached.credentials else None
-
-
-def _http(reached: Connection, field: str) -> urllib3.PoolManager:
-    """Connections whose calls end in seconds, so that waiting stays with `with_retry`."""
-    trusted = ssl.create_default_context()
-    if reached.authority and reached.authority.is_file():
-        try:
-            trusted.load_verify_locations(reached.authority)
-        except ssl.SSLError:
-            secret = reached.authority.parent.name
-            message = f"{field}.secretRef.name: Secret {secret} has no valid certificates in {AUTHORITY}"
-            raise RunFailure(FailureClass.SECRET_INCOMPLETE, message) from None
-    return urllib3.PoolManager(
-        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-        retries=urllib3.Retry(total=1, backoff_factor=0.2),
-        maxsize=32,
-        ssl_context=trusted,
-    )
-
-
-def _minio(reached: Connection, provider: Provider | None, http: urllib3.PoolManager) -> Minio:
-    endpoint = urlsplit(reached.url)
-    secure = endpoint.scheme == "https"
-    return Minio(endpoint.netloc, secure=secure, region=reached.region, http_client=http, credentials=provider)
-
-
-def _object_store(reached: Connection, provider: Provider | None, bucket: str) -> S3Store:
-    options: dict[str, Any] = {"timeout": timedelta(seconds=READ_SECONDS)}
-    options["connect_timeout"] = timedelta(seconds=CONNECT_SECONDS)
-    options["allow_http"] = True
-    if reached.authority and reached.authority.is_file():
-        options["root_certificate"] = reached.authority.read_bytes()
-
-    def identity() -> Any:
-        assert provider is not None
-        known = provider.retrieve()
-        expires = known.expiration.replace(tzinfo=UTC) if known.expiration else None
-        keys = {"access_key_id": known.access_key, "secret_access_key": known.secret_key}
-        return {**keys, "token": known.session_token, "expires_at": expires}
-
-    return S3Store(
-        bucket,
-        config=reached.for_object_store(),  # type: ignore[arg-type] # the keys are object_store's
-        client_options=options,  # type: ignore[arg-type]
-        retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=READ_SECONDS)},
-        credential_provider=identity if provider else None,  # the same chain as minio's
-    )
 
 
 def _version(entry: Any) -> str:

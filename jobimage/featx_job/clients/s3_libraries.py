@@ -1,0 +1,75 @@
+"""The libraries that talk to S3, opened for one connection: the same identity, CA bundle and time limits for both."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+from featx_api.failures import FailureClass
+from minio import Minio
+from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsProvider, Provider, StaticProvider
+from obstore.store import S3Store
+
+from featx_job.clients.s3_settings import AUTHORITY, Connection
+from featx_job.failures import RunFailure
+
+CONNECT_SECONDS, READ_SECONDS = 5, 60
+
+
+def identity_provider(reached: Connection) -> Provider | None:
+    """The keys or the chain of cloud identities that authenticate; None for anonymous access."""
+    if reached.pod_identity:
+        return ChainedProvider([EnvAWSProvider(), IamAwsProvider()])
+    return StaticProvider(*reached.credentials) if reached.credentials else None
+
+
+def http_client(reached: Connection, field: str) -> urllib3.PoolManager:
+    """Connections whose calls end in seconds, so that waiting stays with `with_retry`."""
+    trusted = ssl.create_default_context()
+    if reached.authority and reached.authority.is_file():
+        try:
+            trusted.load_verify_locations(reached.authority)
+        except ssl.SSLError:
+            secret = reached.authority.parent.name
+            message = f"{field}.secretRef.name: Secret {secret} has no valid certificates in {AUTHORITY}"
+            raise RunFailure(FailureClass.SECRET_INCOMPLETE, message) from None
+    return urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+        retries=urllib3.Retry(total=1, backoff_factor=0.2),
+        maxsize=32,
+        ssl_context=trusted,
+    )
+
+
+def minio_client(reached: Connection, provider: Provider | None, http: urllib3.PoolManager) -> Minio:
+    """The client of all calls but long listings."""
+    endpoint = urlsplit(reached.url)
+    secure = endpoint.scheme == "https"
+    return Minio(endpoint.netloc, secure=secure, region=reached.region, http_client=http, credentials=provider)
+
+
+def object_store_client(reached: Connection, provider: Provider | None, bucket: str) -> S3Store:
+    """The client of long listings."""
+    options: dict[str, Any] = {"timeout": timedelta(seconds=READ_SECONDS)}
+    options["connect_timeout"] = timedelta(seconds=CONNECT_SECONDS)
+    options["allow_http"] = True
+    if reached.authority and reached.authority.is_file():
+        options["root_certificate"] = reached.authority.read_bytes()
+
+    def identity() -> Any:
+        assert provider is not None
+        known = provider.retrieve()
+        expires = known.expiration.replace(tzinfo=UTC) if known.expiration else None
+        keys = {"access_key_id": known.access_key, "secret_access_key": known.secret_key}
+        return {**keys, "token": known.session_token, "expires_at": expires}
+
+    return S3Store(
+        bucket,
+        config=reached.for_object_store(),  # type: ignore[arg-type] # the keys are object_store's
+        client_options=options,  # type: ignore[arg-type]
+        retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=READ_SECONDS)},
+        credential_provider=identity if provider else None,  # the same chain as minio's
+    )
