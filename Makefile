@@ -44,7 +44,7 @@ lint: ready ## check format, style, types and import contracts
 
 .PHONY: unit
 unit: ready java ## run the tests that need no server
-	$(PYTHON) -m pytest tests/unit
+	$(PYTHON) -m pytest tests/unit -n 2
 
 .PHONY: integration
 integration: ready java ## run the tests with real S3, HBase, HDFS, Spark and BigDL on this machine
