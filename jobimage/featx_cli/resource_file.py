@@ -57,7 +57,10 @@ def validate(path: Path, document: dict[str, Any]) -> FeatureExtraction:
     try:
         return FeatureExtraction.model_validate(document)
     except ValidationError as error:
-        lines = [f"  {_field(problem['loc'])}{problem['msg']}{_value(problem['input'])}" for problem in error.errors()]
+        lines = [
+            f"  {_field(problem['loc'])}{problem['msg'].removeprefix('Value error, ')}{_value(problem['input'])}"
+            for problem in error.errors()
+        ]
         raise CommandError("\n".join([f"{path} is invalid:", *lines])) from None
 
 

@@ -105,7 +105,9 @@ def _rejected(before: FeatureExtractionStatus, error: ValidationError, body: Bod
     """Reports a spec that the API server accepted but the models reject: the versions of CRD and operator differ."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
-    finding = Finding("False", reasons.SPEC_INVALID, f"{field}: {first['msg']}".removeprefix(": "))
+    finding = Finding(
+        "False", reasons.SPEC_INVALID, f"{field}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+    )
     findings: Findings = {
         "Accepted": finding,
         "Succeeded": finding._replace(status="Unknown"),
