@@ -128,7 +128,8 @@ class Bucket:
     def _create(self, key: str, data: bytes) -> bool:
         # minio's put_object takes no condition, and obstore no key with an empty segment; a signed address takes both.
         address = self._minio.get_presigned_url("PUT", self.name, key, expires=timedelta(minutes=15))
-        answer = self._http.request("PUT", address, body=data, headers={"If-None-Match": "*"})
+        # No retries: urllib3 would show the address, whose signature is as good as a key, in its log and errors.
+        answer = self._http.request("PUT", address, body=data, headers={"If-None-Match": "*"}, retries=False)
         if answer.status == 200:
             return True
         if answer.status in (409, 412):  # ConditionalRequestConflict, PreconditionFailed

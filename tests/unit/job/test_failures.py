@@ -27,9 +27,9 @@ def test_an_exception_whose_text_names_a_class_is_not_of_it() -> None:
 
 
 def test_java_says_of_its_exceptions_what_class_they_are() -> None:
-    told = json.dumps({"class": "SecretIncomplete", "message": "Secret a has no key b"})
+    description = json.dumps({"class": "SecretIncomplete", "message": "Secret a has no key b"})
     thrown = object()
-    describe = {thrown: told}.__getitem__
+    describe = {thrown: description}.__getitem__
     packages = SimpleNamespace(failure=SimpleNamespace(Failures=SimpleNamespace(describe=describe)))
     failure = from_java(packages, thrown)
     assert (failure.class_, failure.retryable) == (FailureClass.SECRET_INCOMPLETE, False)

@@ -75,6 +75,17 @@ def test_credentials_are_never_printed() -> None:
     assert "hunter2" not in repr(s3_settings.for_s3a("bucket", ACCESS, None))
 
 
+def test_an_unreachable_store_leaves_no_signature_in_message_or_log(
+    caplog: pytest.LogCaptureFixture, clock: list[float]
+) -> None:
+    with pytest.raises(RunFailure) as raised:
+        unreachable = s3.Bucket(s3_settings.connection(ACCESS, FIELD, None, KEYS), FIELD, "bucket", patience=30)
+        unreachable.create("table/_delta_log/0.json", b"{}")
+    assert raised.value.class_ == "StoreUnreachable"
+    for text in (str(raised.value), caplog.text):
+        assert "X-Amz" not in text
+
+
 def test_every_client_uses_the_same_connection_settings() -> None:
     connection = s3_settings.connection(ACCESS, FIELD, None, KEYS | {"AWS_SESSION_TOKEN": "token"})
     assert connection.for_object_store() == {
