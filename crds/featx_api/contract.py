@@ -27,6 +27,8 @@ LABEL_UID: Final = "featx.dev/uid"
 LABEL_ATTEMPT: Final = "featx.dev/attempt"
 #: Label of a run's children: `DRIVER`, `EXECUTOR` or `JOB`.
 LABEL_ROLE: Final = "featx.dev/role"
+#: Label of a Secret, with the value `true`: runs may use it, because its owner says so.
+STORE_LABEL: Final = "featx.dev/store"
 #: Label of nodes that `spec.execution.nodePool` selects by.
 NODE_POOL_LABEL: Final = "featx.dev/node-pool"
 
@@ -36,11 +38,17 @@ DRIVER: Final = "driver"
 EXECUTOR: Final = "executor"
 #: Role of the ConfigMap with an attempt's files, and the name of its volume.
 JOB: Final = "job"
+#: Role of the Secret by which driver and executors recognize each other, and the name of its volume.
+AUTHENTICATION: Final = "authentication"
+#: Name of the volume with the driver's token for the API server. Executors get none.
+TOKEN: Final = "token"  # noqa: S105 - the name of a volume
 
 #: Key of the ConfigMap: the `JobSpec` as JSON.
 JOB_KEY: Final = "job.json"
 #: Key of the ConfigMap: the pod template that Spark creates executors from.
 EXECUTOR_POD_KEY: Final = "executor-pod.yaml"
+#: Key of the Secret with role `AUTHENTICATION`: 256 random bits in hexadecimal.
+AUTHENTICATION_KEY: Final = "secret"
 
 #: Where the ConfigMap is mounted in the driver.
 JOB_FOLDER: Final = "/etc/featx/job"
@@ -48,6 +56,12 @@ JOB_FOLDER: Final = "/etc/featx/job"
 JOB_FILE: Final = f"{JOB_FOLDER}/{JOB_KEY}"
 #: The executors' pod template as the driver sees it.
 EXECUTOR_POD_FILE: Final = f"{JOB_FOLDER}/{EXECUTOR_POD_KEY}"
+#: Mount folder of the Secret with role `AUTHENTICATION` in driver and executors.
+AUTHENTICATION_FOLDER: Final = "/etc/featx/authentication"
+#: The key that driver and executors share, as both see it (`spark.authenticate.secret.file`).
+AUTHENTICATION_FILE: Final = f"{AUTHENTICATION_FOLDER}/{AUTHENTICATION_KEY}"
+#: Where Kubernetes clients look for a pod's token, namespace and CA; only the driver has it.
+TOKEN_FOLDER: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a mount path
 #: Mount folder of Secrets in driver and executors, one subdirectory per Secret.
 SECRETS_FOLDER: Final = "/etc/featx/secrets"
 #: Mount folder of PersistentVolumeClaims in driver and executors, one subdirectory per claim.
@@ -79,6 +93,11 @@ POD_NAMESPACE: Final = "POD_NAMESPACE"
 POD_IP: Final = "POD_IP"
 #: Variable of the driver: where the job file is; defaults to `JOB_FILE`.
 FEATX_JOB: Final = "FEATX_JOB"
+#: Variable of the driver: SHA-256 digest, in hexadecimal, of the job file that the operator wrote. The driver refuses
+#: any other: whoever may change ConfigMaps can't change what a run does.
+FEATX_JOB_SHA256: Final = "FEATX_JOB_SHA256"
+#: Variable of the driver: the same of the executors' pod template.
+FEATX_EXECUTOR_POD_SHA256: Final = "FEATX_EXECUTOR_POD_SHA256"
 #: Variable of the driver: image of its executors. The operator's own setting of this name is the default image.
 FEATX_JOB_IMAGE: Final = "FEATX_JOB_IMAGE"
 #: Variable of the driver: where the executors' pod template is; defaults to `EXECUTOR_POD_FILE`.

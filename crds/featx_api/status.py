@@ -99,8 +99,8 @@ class Driver(StatusModel):
     """The driver of the current attempt."""
 
     pod_name: str = Field(max_length=253, description="Name of the driver pod.")
-    ui_address: str | None = Field(
-        None, max_length=512, description="Address of the Spark UI, reachable inside the cluster."
+    pod_uid: str = Field(
+        "", max_length=64, description="Its uid. No other pod counts as this driver, whatever its name and labels."
     )
 
 

@@ -34,14 +34,14 @@ def kubectl(*arguments: str, stdin: object = None, check: bool = True) -> subpro
 def scripted(name: str, script: str, **spec: Any) -> dict[str, Any]:
     """A resource whose driver follows a script."""
     model = {"prototxt": "s3://models/net.prototxt", "weights": "s3://models/net.caffemodel", "sha256": SHA256}
-    execution = {"image": IMAGE, "driverMemory": "64Mi", "sparkConf": {"spark.featx.test.script": script}}
+    execution = {"image": IMAGE, "driverMemory": "64Mi"}
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "FeatureExtraction",
         "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {
             "source": {"s3": {"bucket": "images"}},
-            "extractor": {"model": model, "layer": "pool"},
+            "extractor": {"model": model, "layer": script or "none"},
             "output": {"uri": "s3://features/table"},
             **spec,
             "execution": execution | spec.get("execution", {}),

@@ -12,7 +12,7 @@ from typing import Unpack
 
 from featx_api.contract import ExitCode, Outcome
 from featx_api.failures import FailureClass
-from featx_api.status import MESSAGE_LIMIT, Driver, Executors, Failure
+from featx_api.status import MESSAGE_LIMIT, Executors, Failure
 from pydantic import ValidationError
 
 from featx_operator.decisions import reasons
@@ -114,7 +114,7 @@ def finished(run: Run, succeeded: Truth, reason: str, message: str, **changes: U
         "completion_time": whole(run.now),
         "next_attempt_time": None,
         "executors": Executors(desired=0, ready=0),
-        "driver": Driver(pod_name=run.before.driver.pod_name) if run.before.driver else None,
+        "driver": run.before.driver,
         "progress": final_progress(run),
         **changes,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from featx_api.contract import SPARK_UI_PORT
 from featx_api.status import Driver, Executors
 
 from featx_operator.decisions import reasons
@@ -27,7 +26,7 @@ def report_running(run: Run, driver: Pod) -> Plan:
             "Succeeded": Finding("Unknown", reasons.RUNNING),
             "Reconciling": Finding("True", reasons.RUNNING),
         },
-        driver=Driver(pod_name=driver.name, ui_address=f"http://{driver.address}:{SPARK_UI_PORT}"),
+        driver=Driver(pod_name=driver.name, pod_uid=driver.uid),
         progress=progress,
         executors=executors,
         next_attempt_time=None,

@@ -83,7 +83,7 @@ def starting(run: Run, driver: Pod) -> Plan:
             "Succeeded": Finding("Unknown", reasons.PENDING, waiting.message),
             "Reconciling": Finding("True", waiting.reason, waiting.message),
         },
-        driver=Driver(pod_name=driver.name),
+        driver=Driver(pod_name=driver.name, pod_uid=driver.uid),
         executors=Executors(desired=run.resource.spec.execution.wanted, ready=0),
         next_attempt_time=None,
     )

@@ -1,4 +1,4 @@
-"""Follows spec.execution.sparkConf["spark.featx.test.script"], step by step, one script per attempt.
+"""Follows spec.extractor.layer, a script, step by step, one script per attempt.
 
 Scripts of attempts are separated by `|`; the last one applies to all further attempts. Steps, separated by commas:
   progress DONE/TOTAL   write the progress annotation
@@ -94,7 +94,7 @@ def executors(count: int, job: dict[str, Any]) -> None:
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     job = json.loads(Path(os.environ["FEATX_JOB"]).read_text())
-    scripts = job["spec"]["execution"]["sparkConf"]["spark.featx.test.script"].split("|")
+    scripts = job["spec"]["extractor"]["layer"].split("|")
     for step in scripts[min(job["attempt"], len(scripts)) - 1].split(","):
         verb, _, argument = step.strip().partition(" ")
         print(step, flush=True)
