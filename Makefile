@@ -31,8 +31,10 @@ cluster-down: ready ## stop the local cluster and clean up
 
 ##@ Test
 
+# The end-to-end tests mostly wait for pods, so they run beside the integration tests.
 .PHONY: test
-test: lint unit integration e2e ## run all of the targets below; this is what CI runs
+test: lint unit ## run all of the targets below; this is what CI runs
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line integration e2e
 
 # .pre-commit-config.yaml runs the same commands; tests/unit/repository holds the two together.
 .PHONY: lint
@@ -48,7 +50,7 @@ unit: ready java ## run the tests that need no server
 
 .PHONY: integration
 integration: ready java ## run the tests with real S3, HBase, HDFS, Spark and BigDL on this machine
-	$(PYTHON) -m pytest tests/integration -n 3 --dist loadfile
+	$(PYTHON) -m pytest tests/integration -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: e2e
 e2e: ready java ## run the tests on a real node; starts a cluster, and stops it unless it was already up

@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.job.faults import NAMES, act_when, fill_bucket, some_shards_done, spec_of
 from tests.integration.job.runs import Runner, Spec, rows_of_bucket, rows_of_folder
-from tests.integration.job.store import running
+from tests.integration.job.store import Store, running
 
 # Folder names that users may choose; they appear in exception messages when the store fails.
 NAMED_AS_FAILURES = "AccessDenied UnknownHost ModelError No space left on device HBase at TableNotFoundException"
@@ -92,40 +92,33 @@ def test_image_names_do_not_affect_the_failure_class(runner: Runner, tiny: Spec,
 
 
 def test_a_secret_that_loses_a_key_mid_run_is_named(
-    runner: Runner, secrets: Path, tiny: Spec, image: bytes, tmp_path: Path
+    runner: Runner, store: Store, secrets: Path, tiny: Spec, image: bytes, tmp_path: Path
 ) -> None:
     shutil.copytree(secrets, tmp_path / "secrets")
     key = tmp_path / "secrets" / "store" / "AWS_SECRET_ACCESS_KEY"
     environment = replace(runner.environment, secrets=tmp_path / "secrets")
-    with running(tmp_path) as server:
-        store = fill_bucket(server, image, "halved")
-        act_when(lambda: some_shards_done(store, "halved"), key.unlink)
-        outcome = replace(runner, environment=environment).run(spec_of(store, tiny, "halved"), uid="faults")
+    fill_bucket(store, image, "halved")
+    act_when(lambda: some_shards_done(store, "halved"), key.unlink)
+    outcome = replace(runner, environment=environment).run(spec_of(store, tiny, "halved"), uid="faults")
     assert outcome.failure is not None
     assert (outcome.failure.class_, outcome.retryable) == ("SecretIncomplete", False), outcome.failure
     assert "store" in outcome.failure.message and "AWS_SECRET_ACCESS_KEY" in outcome.failure.message
 
 
 def test_credentials_revoked_mid_run_are_named(
-    runner: Runner, secrets: Path, tiny: Spec, image: bytes, tmp_path: Path
+    runner: Runner, store: Store, secrets: Path, tiny: Spec, image: bytes, tmp_path: Path
 ) -> None:
     shutil.copytree(secrets, tmp_path / "secrets")
     key = tmp_path / "secrets" / "store" / "AWS_SECRET_ACCESS_KEY"
     right = key.read_text()
-    environment = replace(runner.environment, secrets=tmp_path / "secrets")
-    with running(tmp_path) as server:
-        store = fill_bucket(server, image, "revoked")
-        act_when(lambda: some_shards_done(store, "revoked"), lambda: _write(key, "no-longer-valid"))
-        outcome = replace(runner, environment=environment).run(spec_of(store, tiny, "revoked"), uid="faults")
-        assert outcome.failure is not None
-        assert (outcome.failure.class_, outcome.retryable) == ("AccessDenied", False), outcome.failure
-        assert "no-longer-valid" not in outcome.failure.message and right not in outcome.failure.message
-        key.write_text(right)
-        assert (
-            replace(runner, environment=environment)
-            .run(spec_of(store, tiny, "revoked"), uid="faults", attempt=2)
-            .failure
-            is None
-        )
-        keys = [row["key"] for row in rows_of_bucket(store, "revoked", "table").rows]
+    own = replace(runner, environment=replace(runner.environment, secrets=tmp_path / "secrets"))
+    spec = spec_of(fill_bucket(store, image, "revoked"), tiny, "revoked")
+    act_when(lambda: some_shards_done(store, "revoked"), lambda: _write(key, "no-longer-valid"))
+    outcome = own.run(spec, uid="faults")
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("AccessDenied", False), outcome.failure
+    assert "no-longer-valid" not in outcome.failure.message and right not in outcome.failure.message
+    key.write_text(right)
+    assert own.run(spec, uid="faults", attempt=2).failure is None
+    keys = [row["key"] for row in rows_of_bucket(store, "revoked", "table").rows]
     assert sorted(keys) == [f"images/{name}" for name in NAMES]

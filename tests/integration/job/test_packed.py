@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import deltalake
 import pyarrow as arrow
 import pyarrow.parquet as parquet
 import pytest
+from py4j.java_gateway import JavaGateway
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, rows_of_bucket, rows_of_folder
@@ -154,29 +156,39 @@ def test_a_missing_column_is_named(runner: Runner, tiny: Spec, tmp_path: Path) -
     assert "has no column image" in outcome.failure.message
 
 
+@pytest.fixture(scope="module")
+def hadoop() -> Iterator[JavaGateway]:
+    """A JVM with Hadoop, which writes SequenceFiles."""
+    with gateway() as started:
+        yield started
+
+
 @pytest.mark.parametrize("compression", ["NONE", "BLOCK"])
 def test_images_are_read_from_a_sequence_file(
-    runner: Runner, tiny: Spec, plain: dict[str, Any], tmp_path: Path, compression: str
+    runner: Runner, tiny: Spec, plain: dict[str, Any], hadoop: JavaGateway, tmp_path: Path, compression: str
 ) -> None:
-    with gateway() as jvm_gateway:
-        hadoop = jvm_gateway.jvm.org.apache.hadoop
-        io_, writer = hadoop.io, hadoop.io.SequenceFile.Writer
-        text, content = (
-            jvm_gateway.jvm.java.lang.Class.forName(f"org.apache.hadoop.io.{n}") for n in ("Text", "BytesWritable")
-        )
-        settings = [
-            writer.file(hadoop.fs.Path(f"file://{tmp_path}/in/images")),
-            writer.keyClass(text),
-            writer.valueClass(content),
-            writer.compression(getattr(io_.SequenceFile.CompressionType, compression)),
-        ]
-        options = jvm_gateway.new_array(writer.Option, len(settings))
-        for index, setting in enumerate(settings):
-            options[index] = setting
-        file = io_.SequenceFile.createWriter(hadoop.conf.Configuration(), options)
-        for name, data in IMAGES.items():
-            file.append(io_.Text(name), io_.BytesWritable(bytearray(data)))
-        file.close()
+    write_sequence_file(hadoop, tmp_path / "in" / "images", compression)
     outcome = runner.run(spec_of(tmp_path, tiny, format="sequenceFile"), uid="sequence")
     assert outcome.failure is None, outcome.failure
     assert features(rows_of_folder(tmp_path / "table"), "images") == plain
+
+
+def write_sequence_file(jvm_gateway: JavaGateway, path: Path, compression: str) -> None:
+    hadoop = jvm_gateway.jvm.org.apache.hadoop
+    io_, writer = hadoop.io, hadoop.io.SequenceFile.Writer
+    text, content = (
+        jvm_gateway.jvm.java.lang.Class.forName(f"org.apache.hadoop.io.{name}") for name in ("Text", "BytesWritable")
+    )
+    settings = [
+        writer.file(hadoop.fs.Path(f"file://{path}")),
+        writer.keyClass(text),
+        writer.valueClass(content),
+        writer.compression(getattr(io_.SequenceFile.CompressionType, compression)),
+    ]
+    options = jvm_gateway.new_array(writer.Option, len(settings))
+    for index, setting in enumerate(settings):
+        options[index] = setting
+    file = io_.SequenceFile.createWriter(hadoop.conf.Configuration(), options)
+    for name, data in IMAGES.items():
+        file.append(io_.Text(name), io_.BytesWritable(bytearray(data)))
+    file.close()
