@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow.parquet as parquet
 import yaml
+from featx_api.contract import STORE_LABEL
 from featx_api.resource import FeatureExtraction
 from featx_cli import resource_file
 from minio import Minio
@@ -124,7 +125,12 @@ def _condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
 
 def _secret(name: str) -> dict[str, Any]:
     values = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "labels": {STORE_LABEL: "true"}},
+        "stringData": values,
+    }
 
 
 def _apply(document: dict[str, Any]) -> None:

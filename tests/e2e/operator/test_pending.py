@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from featx_api.contract import STORE_LABEL
 
 from tests.e2e.operator.harness import Operator, Run, apply, kubectl, scripted
 from tests.e2e.polling import eventually
@@ -32,7 +33,8 @@ def test_a_secret_created_shortly_after_the_run_is_found(
     patient = Operator(kubeconfig, tmp_path / "log", SECRET_GRACE_SECONDS="60").start()
     try:
         run = start("succeed 1", source=source("late-store")).until("DriverReady", "False", "SecretNotFound")
-        kubectl("create", "secret", "generic", "late-store", "--from-literal=AWS_ACCESS_KEY_ID=x")
+        metadata = {"name": "late-store", "labels": {STORE_LABEL: "true"}}
+        kubectl("create", "--filename=-", stdin={"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
         run.until("Succeeded", "True")
     finally:
         patient.kill()
