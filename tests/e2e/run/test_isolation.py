@@ -1,4 +1,4 @@
-"""What a tenant who may only create resources tries with the stock image: to read files, and to reach pods and Secrets."""
+"""What a tenant who may only create resources tries with the stock image: files, Secrets, identities, ports."""
 
 from __future__ import annotations
 
