@@ -136,7 +136,7 @@ class OutputTable(StatusModel):
 class Failure(StatusModel):
     """Why the run, or its last attempt, failed."""
 
-    class_: Text = Field(
+    class_: str = Field(
         alias="class",
         max_length=128,
         description=f"Machine-readable: one of {', '.join(sorted(FailureClass))} (docs/reference/failures.md).",
