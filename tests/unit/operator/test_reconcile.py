@@ -2,58 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import copy
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
 from featx_operator.cluster.transport import ApiError
-from featx_operator.objects import Key, Owner
-from featx_operator.reconcile import Reconciler
-from featx_operator.settings import Settings
-from featx_operator.state.store import Store
 
-from tests.support.bad_resources import good
-from tests.unit.operator.api_server import EVENTS, PODS, RESOURCES, SECRETS, FakeApiServer
-
-KEY = Key("default", "catalog")
-OWNER = Owner(KEY, "u-1")
-RESOURCE = f"{RESOURCES}/catalog"
-DRIVER = f"{PODS}/catalog-1-driver"
-NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-
-
-class Operator:
-    """A reconciler with an empty store, as after a restart."""
-
-    def __init__(self, api: FakeApiServer) -> None:
-        self.api = api
-        self.store = Store()
-        self._reconciler = Reconciler(api, self.store, Settings(), lambda: NOW)
-
-    def reconcile(self) -> float | None:
-        return asyncio.run(self._reconciler.reconcile(KEY))
-
-    @property
-    def status(self) -> dict[str, Any]:
-        return dict(self.api.objects[RESOURCE]["status"])
-
-    def reason(self, kind: str) -> str:
-        return next(str(item["reason"]) for item in self.status["conditions"] if item["type"] == kind)
-
-    def event_reasons(self) -> list[str]:
-        return [item["reason"] for path, item in self.api.objects.items() if path.startswith(EVENTS)]
-
-
-@pytest.fixture
-def api() -> FakeApiServer:
-    api = FakeApiServer(NOW.isoformat())
-    body: dict[str, Any] = copy.deepcopy(good())
-    body["metadata"] = {"name": "catalog", "namespace": "default", "uid": "u-1", "generation": 1}
-    api.put(RESOURCE, body)
-    api.put(f"{SECRETS}/store", {"metadata": {"name": "store", "labels": {"featx.dev/store": "true"}}})
-    return api
+from tests.unit.operator.api_server import EVENTS, PODS, FakeApiServer
+from tests.unit.operator.operator_process import DRIVER, KEY, OWNER, RESOURCE, Operator
 
 
 def test_a_new_run_gets_its_config_map_driver_status_and_events(api: FakeApiServer) -> None:
