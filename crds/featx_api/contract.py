@@ -133,6 +133,6 @@ class Outcome(StatusModel):
 
     result: Literal["Succeeded", "Failed"]
     progress: Progress | None = None
-    outputs: list[OutputTable] = Field(default=[])
+    outputs: list[OutputTable] = Field(default=[], max_length=8)
     failure: Failure | None = None
     retryable: bool = Field(False, description="Whether a further attempt may succeed.")
