@@ -11,7 +11,11 @@ from featx_api.source import StoreAccess
 
 ModelUri = Annotated[
     str,
-    Field(max_length=1024, pattern=r"^(s3://[a-z0-9][a-z0-9.\-]*/.+|file:///.+|package:[A-Za-z0-9._\-]+==[^/]+/.+)$"),
+    Field(
+        max_length=1024,
+        pattern=r"^(s3://[a-z0-9][a-z0-9.\-]*/.+|claim://[a-z0-9][a-z0-9.\-]*/.+|file:///.+|"
+        r"package:[A-Za-z0-9._\-]+==[^/]+/.+)$",
+    ),
 ]
 
 
@@ -29,8 +33,8 @@ class Model(ApiModel):
 
     onnx: ModelUri | None = Field(
         None,
-        description="Address of an ONNX model: s3://bucket/key, file:///path, or package:NAME==VERSION/path, a file "
-        "inside a Python package.",
+        description="Address of an ONNX model: s3://bucket/key, or claim://claim/path in a PersistentVolumeClaim. For "
+        "`featx run` also file:///path, and package:NAME==VERSION/path, a file inside a Python package.",
     )
     prototxt: ModelUri | None = Field(None, description="Address of a Caffe model's architecture.")
     weights: ModelUri | None = Field(None, description="Address of a Caffe model's weights (caffemodel).")

@@ -84,9 +84,10 @@ class FilesSource(ApiModel):
 
     uri: str = Field(
         max_length=1024,
-        pattern=rf"^(file:///[^\s]*|{HDFS}|package:[A-Za-z0-9._\-]+==[^/\s]+/[^\s]+)$",
-        description="Folder of the images: hdfs://namenode:8020/path, or file:///path as driver and executors see it. "
-        "For `featx run` also package:NAME==VERSION/path, a folder inside a Python package.",
+        pattern=rf"^(file:///[^\s]*|claim://[a-z0-9][a-z0-9.\-]*/[^\s]*|{HDFS}|"
+        r"package:[A-Za-z0-9._\-]+==[^/\s]+/[^\s]+)$",
+        description="Folder of the images: hdfs://namenode:8020/path, or claim://claim/path in a "
+        "PersistentVolumeClaim. For `featx run` also file:///path, and package:NAME==VERSION/path, a folder inside a Python package.",
     )
 
 

@@ -98,7 +98,13 @@ class FeatureExtractionSpec(ApiModel):
     def claim_names(self) -> list[str]:
         """Names of all PersistentVolumeClaims that the run mounts, sorted."""
         claims = {self.source.claim.name} if self.source.claim else set()
-        for uri in (self.output.uri, self.source.changed_since or ""):
+        for uri in self._addresses():
             if uri.startswith("claim://"):
                 claims.add(uri.removeprefix("claim://").split("/", 1)[0])
         return sorted(claims)
+
+    def _addresses(self) -> list[str]:
+        models = [self.extractor.model, *([self.detector.model] if self.detector else [])]
+        files = [uri for model in models for uri in (model.onnx, model.prototxt, model.weights)]
+        source = [self.source.files.uri if self.source.files else None, self.source.changed_since]
+        return [uri for uri in (self.output.uri, *source, *files) if uri]
