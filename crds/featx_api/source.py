@@ -87,7 +87,8 @@ class FilesSource(ApiModel):
         pattern=rf"^(file:///[^\s]*|claim://[a-z0-9][a-z0-9.\-]*/[^\s]*|{HDFS}|"
         r"package:[A-Za-z0-9._\-]+==[^/\s]+/[^\s]+)$",
         description="Folder of the images: hdfs://namenode:8020/path, or claim://claim/path in a "
-        "PersistentVolumeClaim. For `featx run` also file:///path, and package:NAME==VERSION/path, a folder inside a Python package.",
+        "PersistentVolumeClaim. For `featx run` also file:///path, and package:NAME==VERSION/path, a folder inside a "
+        "Python package.",
     )
 
 

@@ -16,6 +16,7 @@ from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+from xml.etree.ElementTree import ParseError  # which minio raises
 
 import urllib3
 from featx_api.failures import FailureClass
@@ -277,6 +278,9 @@ class Bucket:
                 return self._untrusted(problem) if _is_untrusted(error) else self._unreachable(problem)
             case MinioException() | BaseError():  # their texts quote what a server responded, which need not be a store
                 return self._unreachable(type(error).__name__)
+            case ParseError():
+                message = f"{self._field}.endpoint: {self._reached.url} does not respond as an S3 store does"
+                return RunFailure(FailureClass.STORE_ERROR, message)
             case ValueError() if self._reached.pod_identity:
                 message = f"{self._field}.podIdentity: no cloud identity is available to the pod"
                 return RunFailure(FailureClass.ACCESS_DENIED, message)
