@@ -24,6 +24,10 @@ EXECUTOR_CLASS: Final = "dev.featx.spark.Executor"
 PREPARE_PROPERTY: Final = "featx.prepare"
 #: System property: folder of OpenVINO's libraries.
 OPENVINO_PROPERTY: Final = "featx.openvino"
+#: Hadoop setting: folder with one subfolder per PersistentVolumeClaim, which no path inside leads out of.
+CLAIMS_SETTING: Final = "featx.claims"
+#: Hadoop setting: whether there are no local files but those of claims.
+CLAIMS_ONLY_SETTING: Final = "featx.claims.only"
 #: Hadoop setting: CA bundles that JVMs trust, separated by commas.
 AUTHORITIES_SETTING: Final = "featx.authorities"
 #: Hadoop setting: Kerberos principal of the run.

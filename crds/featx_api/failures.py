@@ -51,6 +51,11 @@ class FailureClass(StrEnum):
     OUTPUT_EXISTS = "OutputExists", False, "Choose another `spec.output.uri`, or remove what is there."
     OUTPUT_NOT_WRITABLE = "OutputNotWritable", False, "Choose another `spec.output.uri` or `spec.output.format`."
     PACKAGE_NOT_FOUND = "PackageNotFound", False, "Correct the package's name, version or path."
+    PATH_NOT_ALLOWED = (
+        "PathNotAllowed",
+        False,
+        "Use claim://CLAIM/path, and replace links that lead out of the claim by the files.",
+    )
     PRECISION_UNSUPPORTED = (
         "PrecisionUnsupported",
         False,
@@ -72,6 +77,14 @@ class FailureClass(StrEnum):
         "Inspect `_quarantine` below the output; raise `spec.errors.maxFailedFraction` to accept the losses.",
     )
     UNTRUSTED_STORE = "UntrustedStore", False, "Add the CA certificate as `ca.crt` to the store's Secret."
+
+    # Somebody's, but not the run's owner's: what the driver was given is not what the operator wrote.
+    JOB_FILE_CHANGED = (
+        "JobFileChanged",
+        False,
+        "Check who may change ConfigMaps in the namespace, and that operator and job image have the same version; "
+        "then create the resource again.",
+    )
 
     # May pass by itself: the next attempt resumes where the last one stopped.
     EXECUTOR_LOST = (
@@ -155,6 +168,11 @@ class QuarantineReason(StrEnum):
         "NotAnImage",
         "The bytes are not a JPEG, PNG, GIF, BMP, TIFF or WebP.",
         "Remove the object from the source, or convert it.",
+    )
+    OUTSIDE_CLAIM = (
+        "OutsideClaim",
+        "A link on the file's path is absolute or leads out of the claim.",
+        "Replace the link by the file.",
     )
     TOO_LARGE = "TooLarge", "The object has more bytes than allowed.", "Raise `spec.limits.mebibytes`."
     TOO_MANY_PIXELS = "TooManyPixels", "The image has more pixels than allowed.", "Raise `spec.limits.megapixels`."

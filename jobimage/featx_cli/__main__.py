@@ -6,7 +6,7 @@ import argparse
 import sys
 from importlib.metadata import version
 
-from featx_cli import duplicates, fit_deepbit, import_tfjs, read, retry_failed, run, similar
+from featx_cli import duplicates, fit_deepbit, import_tfjs, read, retry_failed, run, similar, terminal
 from featx_cli.errors import CommandError
 
 
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return int(parsed.run(parsed))
     except CommandError as error:
-        print(f"error: {error}", file=sys.stderr)
+        terminal.write(f"error: {error}", sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; run the same command again to resume", file=sys.stderr)

@@ -8,7 +8,7 @@ import json
 import sys
 from typing import Any
 
-from featx_cli import table_arguments
+from featx_cli import table_arguments, terminal
 from featx_cli.errors import CommandError
 
 # Right in 99 of 100 pairs on either half of the catalogue (docs/bench/duplicates.md). Of bits, a share of all bits.
@@ -45,10 +45,11 @@ def _duplicates(parsed: argparse.Namespace) -> int:
     elif parsed.format == "csv":
         lines = csv.writer(sys.stdout, lineterminator="\n")
         lines.writerow(["group", "key", "distance"])
-        lines.writerows([number, *member] for number, group in enumerate(groups) for member in group)
+        numbered = ([number, *member] for number, group in enumerate(groups) for member in group)
+        lines.writerows(map(terminal.cells, numbered))
     else:
         for first, *others in groups:
-            print(first.key)
+            terminal.write(terminal.printable(first.key))
             for member in others:
-                print(f"  {member.distance:.4f}  {member.key}")
+                terminal.write(f"  {member.distance:.4f}  {terminal.printable(member.key)}")
     return 0

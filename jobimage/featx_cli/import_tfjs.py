@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from featx_cli import terminal
 from featx_cli.errors import CommandError
 from featx_cli.java_build import cache_folder, uv
 
@@ -39,9 +40,9 @@ def _import(parsed: argparse.Namespace) -> int:
     data, classes, boxes = import_ssd(model)
     parsed.output.parent.mkdir(parents=True, exist_ok=True)
     parsed.output.write_bytes(data)
-    print(f"{parsed.output}: {classes} classes, {boxes} default boxes, {len(data)} bytes")
-    print(f"  sha256: {hashlib.sha256(data).hexdigest()}")
-    print("  spec.detector.input: {channels: RGB, mean: [127.5, 127.5, 127.5], scale: 0.00784313725490196}")
+    terminal.write(f"{parsed.output}: {classes} classes, {boxes} default boxes, {len(data)} bytes")
+    terminal.write(f"  sha256: {hashlib.sha256(data).hexdigest()}")
+    terminal.write("  spec.detector.input: {channels: RGB, mean: [127.5, 127.5, 127.5], scale: 0.00784313725490196}")
     return 0
 
 

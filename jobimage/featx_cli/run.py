@@ -104,13 +104,14 @@ def local_job(resource: FeatureExtraction) -> JobSpec:
 
 def run_with_bar(job: JobSpec, environment: Environment, console: Console) -> Outcome:
     """Runs a job with a progress bar."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"))
+    speed_column = TextColumn("{task.fields[speed]}", markup=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), speed_column)
     with Bar(*columns, TimeRemainingColumn(), console=console, transient=False) as bar:
         task = bar.add_task(job.name, total=None, speed="starting")
 
         def show(progress: Progress) -> None:
             speed = f"{progress.images_per_second:.1f} images/s" if progress.images_done else "loading the models"
-            speed = progress.waiting or speed
+            speed = terminal.printable(progress.waiting or speed)
             bar.update(task, total=progress.images_total or None, completed=progress.images_done, speed=speed)
 
         return job_run.run(job, environment, show)
@@ -119,9 +120,9 @@ def run_with_bar(job: JobSpec, environment: Environment, console: Console) -> Ou
 def _print_summary(outcome: Outcome, seconds: float, log: Path, console: Console) -> None:
     if outcome.failure:
         console.print(f"[red]{outcome.failure.class_}[/red]: ", end="")
-        console.print(outcome.failure.message, markup=False, highlight=False, soft_wrap=True)
+        terminal.show(console, outcome.failure.message)
         if outcome.retryable:  # not caused by the resource: the log may say more
-            console.print(f"log: {log}", markup=False, highlight=False, soft_wrap=True)
+            terminal.show(console, f"log: {log}")
         return
     progress = outcome.progress
     if progress is not None:
@@ -133,9 +134,4 @@ def _print_summary(outcome: Outcome, seconds: float, log: Path, console: Console
         if not progress.images_total:
             console.print("no images found in the source; wrote an empty table", highlight=False)
     for table in outcome.outputs:
-        console.print(
-            f"{table.kind:10} {table.record_count:7} rows {table.bytes:11} bytes  {table.uri}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        terminal.show(console, f"{table.kind:10} {table.record_count:7} rows {table.bytes:11} bytes  {table.uri}")

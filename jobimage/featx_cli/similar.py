@@ -8,7 +8,7 @@ import json
 import sys
 from typing import Any
 
-from featx_cli import table_arguments
+from featx_cli import table_arguments, terminal
 from featx_cli.errors import CommandError
 
 
@@ -40,8 +40,8 @@ def _similar(parsed: argparse.Namespace) -> int:
     elif parsed.format == "csv":
         lines = csv.writer(sys.stdout, lineterminator="\n")
         lines.writerow(["key", "distance"])
-        lines.writerows([match.key, match.distance] for match in matches)
+        lines.writerows(terminal.cells([match.key, match.distance]) for match in matches)
     else:
         for match in matches:
-            print(f"{match.distance:.4f}  {match.key}")
+            terminal.write(f"{match.distance:.4f}  {terminal.printable(match.key)}")
     return 0

@@ -6,14 +6,15 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
-from featx_api.contract import FEATX_JOB, JOB_FILE, ExitCode, JobSpec, Outcome
+from featx_api.contract import FEATX_JOB, FEATX_JOB_SHA256, JOB_FILE, ExitCode, JobSpec, Outcome
 from featx_api.failures import FailureClass
 
 from featx_job import driver_pod, run
-from featx_job.environment import pod_environment
+from featx_job.environment import pod_environment, read_checked
 from featx_job.failures import RunFailure
 
 LOG = logging.getLogger("featx_job")
@@ -23,21 +24,36 @@ def main() -> ExitCode:
     """Run the attempt that the job file describes."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, _stopped)
-    job = JobSpec.model_validate_json(Path(os.environ.get(FEATX_JOB, JOB_FILE)).read_bytes())
-    environment = pod_environment(os.environ)
-    assert environment.cluster is not None
-    LOG.info("attempt %d of %s/%s", job.attempt, job.namespace, job.name)
     try:
-        outcome = run.run(job, environment, driver_pod.Annotations(environment.cluster))
+        outcome = _outcome(os.environ)
+    except RunFailure as failure:
+        outcome = _failed(failure)
     except _Stopped:
-        failure = RunFailure(FailureClass.STOPPED, "the driver pod was asked to stop")
-        outcome = Outcome(result="Failed", failure=failure.to_status(), retryable=failure.retryable)
+        outcome = _failed(RunFailure(FailureClass.STOPPED, "the driver pod was asked to stop"))
     driver_pod.leave_message(outcome)
     if outcome.failure:
         LOG.error("%s: %s", outcome.failure.class_, outcome.failure.message)
         return ExitCode.RETRYABLE if outcome.retryable else ExitCode.PERMANENT
     LOG.info("succeeded: %s", outcome.progress)
     return ExitCode.SUCCEEDED
+
+
+def _outcome(variables: Mapping[str, str]) -> Outcome:
+    """Run the attempt.
+
+    Raises:
+        RunFailure: JobFileChanged.
+    """
+    path = Path(variables.get(FEATX_JOB, JOB_FILE))
+    job = JobSpec.model_validate_json(read_checked(path, FEATX_JOB_SHA256, variables))
+    environment = pod_environment(variables)
+    assert environment.cluster is not None
+    LOG.info("attempt %d of %s/%s", job.attempt, job.namespace, job.name)
+    return run.run(job, environment, driver_pod.Annotations(environment.cluster))
+
+
+def _failed(failure: RunFailure) -> Outcome:
+    return Outcome(result="Failed", failure=failure.to_status(), retryable=failure.retryable)
 
 
 class _Stopped(BaseException):

@@ -41,7 +41,8 @@ class Annotations:
         try:
             self._api.patch_namespaced_pod(self._cluster.pod_name, self._cluster.namespace, body, _request_timeout=10)
         except (ApiException, OSError) as error:
-            LOG.warning("progress could not be written: %s", error)
+            reason = f"status {error.status}" if isinstance(error, ApiException) else type(error).__name__
+            LOG.warning("progress could not be written: %s", reason)
 
 
 def leave_message(outcome: Outcome, path: Path = Path(TERMINATION_MESSAGE_FILE)) -> None:

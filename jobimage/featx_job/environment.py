@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sysconfig
 from collections.abc import Mapping
@@ -88,22 +89,59 @@ def mounted(secrets: Path, name: str, field: str) -> Path:
     return folder
 
 
+def read_checked(path: Path, variable: str, variables: Mapping[str, str]) -> bytes:
+    """Return a file that the operator wrote for this attempt.
+
+    Args:
+        path: The file, in a mounted ConfigMap that others may be able to change.
+        variable: Name of the variable with its SHA-256 digest, which nobody can change in a running pod.
+        variables: The driver's.
+
+    Raises:
+        RunFailure: JobFileChanged, if this is another file or the operator named no digest.
+    """
+    expected = variables.get(variable)
+    if not expected:
+        message = f"{variable} is not set, so {path} cannot be checked; use a job image of the operator's version"
+        raise RunFailure(FailureClass.JOB_FILE_CHANGED, message)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RunFailure(FailureClass.JOB_FILE_CHANGED, f"{path} cannot be read ({error.strerror})") from None
+    if hashlib.sha256(data).hexdigest() != expected:
+        message = f"{path} is not the file that the operator wrote: somebody changed the attempt's ConfigMap"
+        raise RunFailure(FailureClass.JOB_FILE_CHANGED, message)
+    return data
+
+
 def pod_environment(variables: Mapping[str, str]) -> Environment:
     """Return the environment of a driver pod.
 
+    Spark reads the executors' pod template again for every pod, and a mounted ConfigMap follows changes: so it gets a
+    copy of what was checked.
+
     Args:
         variables: Environment variables set by the operator and the image.
+
+    Raises:
+        RunFailure: JobFileChanged.
     """
+    work = Path(variables.get(contract.FEATX_WORK, contract.WORK_FOLDER))
+    template = Path(variables.get(contract.FEATX_EXECUTOR_POD, contract.EXECUTOR_POD_FILE))
+    checked = work / contract.EXECUTOR_POD_KEY
+    data = read_checked(template, contract.FEATX_EXECUTOR_POD_SHA256, variables)
+    work.mkdir(parents=True, exist_ok=True)
+    checked.write_bytes(data)
     cluster = Cluster(
         pod_name=variables[contract.POD_NAME],
         namespace=variables[contract.POD_NAMESPACE],
         pod_ip=variables[contract.POD_IP],
         image=variables[contract.FEATX_JOB_IMAGE],
-        executor_template=variables.get(contract.FEATX_EXECUTOR_POD, contract.EXECUTOR_POD_FILE),
+        executor_template=str(checked),
     )
     return Environment(
         jars=Path(variables[contract.FEATX_JARS]),
-        work=Path(variables.get(contract.FEATX_WORK, contract.WORK_FOLDER)),
+        work=work,
         secrets=Path(variables.get(contract.FEATX_SECRETS, contract.SECRETS_FOLDER)),
         cluster=cluster,
     )

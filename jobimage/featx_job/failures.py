@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import traceback
+from pathlib import Path
 from typing import Any
 
 from featx_api.failures import FailureClass
@@ -33,11 +35,25 @@ class RunFailure(Exception):
 
 
 def from_exception(error: BaseException) -> RunFailure:
-    """Return the failure for an exception that nobody foresaw."""
-    words = " ".join(str(error).split())[:500]
+    """Return the failure for an exception that nobody foresaw.
+
+    Its text stays out: libraries quote what they read, and a status has more readers than a run's files.
+    """
+    reason = error.strerror if isinstance(error, OSError) else None
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RunFailure(FailureClass.OUTPUT_FULL, f"no space left: {words}")
-    return RunFailure(FailureClass.INTERNAL, f"{type(error).__name__}: {words}")
+        return RunFailure(FailureClass.OUTPUT_FULL, f"no space left: {error.filename or reason}")
+    message = f"{type(error).__name__}{f' ({reason})' if reason else ''}{_place(error)}; see the driver's log"
+    return RunFailure(FailureClass.INTERNAL, message)
+
+
+def trace(error: BaseException) -> str:
+    """Return where an exception was raised, for a log: without its text, for the same reason."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" in {frames[-1].name}, {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
 def from_java(packages: Any, thrown: Any) -> RunFailure:

@@ -59,6 +59,7 @@ def run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outc
     except RunFailure as failure:
         reason = failure
     except Exception as error:
+        LOG.error("nobody foresaw %s", failures.trace(error))
         reason = failures.from_exception(error)
     return Outcome(
         result="Failed",

@@ -6,12 +6,17 @@ All that talk to Java share one JVM: a Spark context that starts later runs in i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from pyspark import SparkConf, SparkContext
 
 CHECKED = "3.5.9"
+
+# Spark's UI listens on SPARK_LOCAL_IP and has no setting of its own. Driver and executors find each other by
+# spark.driver.host and spark.driver.bindAddress, which take precedence everywhere else.
+LOOPBACK = "127.0.0.1"
 
 
 def start(settings: Mapping[str, str]) -> None:
@@ -23,7 +28,22 @@ def start(settings: Mapping[str, str]) -> None:
     Raises:
         RuntimeError: The JVM does not start.
     """
+    os.environ["SPARK_LOCAL_IP"] = LOOPBACK
     SparkContext._ensure_initialized(conf=spark_conf(settings))
+
+
+def start_spark(settings: Mapping[str, str]) -> SparkContext:
+    """Start Spark, and the JVM unless it runs already.
+
+    Args:
+        settings: Spark's settings.
+
+    Raises:
+        RuntimeError: The JVM does not start.
+        py4j.protocol.Py4JError: Spark does not start.
+    """
+    os.environ["SPARK_LOCAL_IP"] = LOOPBACK
+    return SparkContext(conf=spark_conf(settings))
 
 
 def is_running() -> bool:

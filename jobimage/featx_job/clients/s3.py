@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+from xml.etree.ElementTree import ParseError  # which minio raises
 
 import urllib3
 from featx_api.failures import FailureClass
@@ -34,6 +36,7 @@ T = TypeVar("T")
 
 REFUSALS = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
 STATUSES = {401: "AccessDenied", 403: "AccessDenied", 404: "NoSuchBucket"}  # of an answer without a code
+CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
 MISSING = {"NoSuchKey", "NoSuchObject"}
 PAGE_KEYS = 1000  # as many as S3 puts into one answer
 FIRST_AFTER_SLASH = chr(ord("/") + 1)
@@ -261,20 +264,25 @@ class Bucket:
         """Map what the libraries raise, by class and by S3's codes."""
         match error:
             case S3Error() if error.response is None or error.response.status < 500:
-                return self._refused(error.code or "", error.message or "")
+                return self._refused(_word(error.code))
             case S3Error():
-                return self._unreachable(f"{error.code}: {error.message}")
+                return self._unreachable(_word(error.code))
             case _Status() if error.status in STATUSES:
-                return self._refused(STATUSES[error.status], "")
+                return self._refused(STATUSES[error.status])
             case _Status() if error.status < 500:
-                return self._refused(f"status {error.status}", "")
+                return self._refused(f"status {error.status}")
             case PermissionDeniedError() | UnauthenticatedError():
-                return self._refused("AccessDenied", "")
-            case _Status() | urllib3.exceptions.HTTPError() | MinioException() | BaseError() | OSError():
+                return self._refused("AccessDenied")
+            case _Status() | urllib3.exceptions.HTTPError() | OSError():
                 problem = " ".join(str(error).split())[-200:]
                 return self._untrusted(problem) if _is_untrusted(error) else self._unreachable(problem)
+            case MinioException() | BaseError():  # their texts quote what a server responded, which need not be a store
+                return self._unreachable(type(error).__name__)
+            case ParseError():
+                message = f"{self._field}.endpoint: {self._reached.url} does not respond as an S3 store does"
+                return RunFailure(FailureClass.STORE_ERROR, message)
             case ValueError() if self._reached.pod_identity:
-                message = f"{self._field}.podIdentity: no cloud identity is available to the pod ({error})"
+                message = f"{self._field}.podIdentity: no cloud identity is available to the pod"
                 return RunFailure(FailureClass.ACCESS_DENIED, message)
         return None
 
@@ -287,13 +295,18 @@ class Bucket:
         hint = f"add the CA as {AUTHORITY} to the Secret named in {self._field}.secretRef"
         return RunFailure(FailureClass.UNTRUSTED_STORE, f"{message} ({problem}); {hint}")
 
-    def _refused(self, code: str, message: str) -> RunFailure:
+    def _refused(self, code: str) -> RunFailure:
         if code == "NoSuchBucket":
             return RunFailure(FailureClass.BUCKET_NOT_FOUND, f"{self._field}: bucket {self.name} not found")
         if code in REFUSALS:
             denied = f"{self._field}.secretRef: the store denied access to bucket {self.name} ({code})"
             return RunFailure(FailureClass.ACCESS_DENIED, denied)
-        return RunFailure(FailureClass.STORE_ERROR, f"{self._field}: the store responded with {code}: {message}")
+        return RunFailure(FailureClass.STORE_ERROR, f"{self._field}: the store responded with {code}")
+
+
+def _word(code: str | None) -> str:
+    """Return an error code, unless what responded is no store and sent something else."""
+    return code if code and CODE.fullmatch(code) else "an unknown error"
 
 
 def _is_untrusted(error: BaseException | None) -> bool:

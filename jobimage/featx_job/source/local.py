@@ -3,60 +3,79 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 from featx_api.failures import FailureClass
 
 from featx_job.failures import RunFailure
+from featx_job.local_files import LocalPath
 from featx_job.source.objects import SourceObject
 
 
 class LocalSource:
-    """`ObjectSource` of the files below a folder, except hidden ones; keys are paths relative to it."""
+    """`ObjectSource` of the files below a folder, except hidden ones; keys are paths relative to it.
 
-    def __init__(self, folder: Path, field: str) -> None:
+    A link that leads out of a claim is listed without being followed: executors put it in quarantine.
+    """
+
+    def __init__(self, folder: LocalPath) -> None:
         """Use a folder.
 
         Args:
             folder: The folder, as driver and executors see it.
-            field: The spec's field that names it.
 
         Raises:
-            RunFailure: SourceNotFound.
+            RunFailure: SourceNotFound or PathNotAllowed.
         """
-        if not folder.is_dir():
-            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{field}: folder {folder} not found")
-        self._folder, self._field = folder, field
+        if not folder.is_folder():
+            message = f"{folder.field}: folder {folder.path} not found"
+            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, message)
+        self._folder = folder
 
     @property
     def base(self) -> str:
         """Implements `ObjectSource`."""
-        return f"file://{self._folder.resolve()}/"
+        return f"file://{self._folder.resolved()}/"
 
     def objects(self) -> Iterator[SourceObject]:
         """Implements `ObjectSource`."""
         objects = []
-        for parent, folders, files in os.walk(self._folder):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            for name in files:
-                path = Path(parent) / name
-                if not name.startswith(".") and path.is_file():
-                    objects.append(self._object(str(path.relative_to(self._folder))))
+        with self._folder.opened_folder() as opened:
+            for parent, folders, files, descriptor in os.fwalk(".", dir_fd=opened):
+                names = [name for name in (*folders, *files) if not name.startswith(".")]
+                folders[:] = [name for name in folders if not name.startswith(".")]
+                for name in names:
+                    if listed := self._object(os.path.normpath(f"{parent}/{name}"), name, descriptor):
+                        objects.append(listed)
         yield from sorted(objects, key=lambda file: os.fsencode(file.key))
 
     def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`."""
-        return self._object(key) if (self._folder / key).is_file() else None
+        if self._folder.leads_out(key):
+            return SourceObject(key, 1)
+        try:
+            with self._folder.open(key) as file:
+                return _from_status(key, os.fstat(file.fileno()))
+        except OSError:
+            return None
 
-    def _object(self, key: str) -> SourceObject:
-        status = (self._folder / key).stat()
-        return SourceObject(key, status.st_size, str(status.st_mtime_ns))
+    def _object(self, key: str, name: str, parent: int) -> SourceObject | None:
+        """Return a file of a folder, or None for a folder, a dangling link or a special file."""
+        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            return self.find(key)
+        return _from_status(key, status) if stat.S_ISREG(status.st_mode) else None
 
     def read(self, key: str) -> bytes:
         """Return a file's content: for tools that sample images, since executors read for themselves."""
         try:
-            return (self._folder / key).read_bytes()
+            with self._folder.open(key) as file:
+                return file.read()
         except OSError as error:
-            message = f"{self._field}: {self._folder / key} cannot be read ({error.strerror})"
+            message = f"{self._folder.field}: {self._folder.path / key} cannot be read ({error.strerror})"
             raise RunFailure(FailureClass.SOURCE_NOT_FOUND, message) from None
+
+
+def _from_status(key: str, status: os.stat_result) -> SourceObject:
+    return SourceObject(key, status.st_size, str(status.st_mtime_ns))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from featx_api.failures import FailureClass
+from featx_api.source import HBaseSnapshot
 from featx_api.spec import FeatureExtractionSpec
 
+from featx_job import local_files
 from featx_job.clients import s3
 from featx_job.clients.hadoop import Hadoop
 from featx_job.environment import Environment
@@ -33,7 +34,7 @@ def open_source(
         hadoop: Connection to HDFS and HBase.
 
     Raises:
-        RunFailure: SourceNotFound, or the reason why the store can't be reached.
+        RunFailure: SourceNotFound, PathNotAllowed, or the reason why the store can't be reached.
     """
     if spec.source.s3:
         access = spec.source.s3
@@ -41,9 +42,11 @@ def open_source(
         bucket = s3.open_bucket(access, "spec.source.s3", access.bucket, environment.secrets, patience)
         return BucketSource(bucket, access.prefix)
     if spec.source.claim:
-        folder = environment.claims / spec.source.claim.name / spec.source.claim.path.strip("/")
-        return LocalSource(folder, "spec.source.claim")
+        claim = spec.source.claim
+        return LocalSource(local_files.locate(f"claim://{claim.name}/{claim.path}", "spec.source.claim", environment))
     if spec.source.hbase:
+        if spec.source.hbase.snapshot:
+            _check_folders(spec.source.hbase.snapshot, environment)
         return HBaseTableSource(hadoop, spec.source.hbase, spec.output.uri)
     assert spec.source.files is not None
     uri, field = spec.source.files.uri, "spec.source.files.uri"
@@ -53,8 +56,16 @@ def open_source(
         if environment.cluster:
             message = f"{field}: {uri} is for `featx run` only; upload the images to a store or a volume"
             raise RunFailure(FailureClass.SOURCE_NOT_SUPPORTED, message)
-        return LocalSource(packages.fetch(uri, field), field)
-    return LocalSource(Path(uri.removeprefix("file://")), field)
+        return LocalSource(local_files.on_this_machine(packages.fetch(uri, field), field))
+    return LocalSource(local_files.locate(uri, field, environment))
+
+
+def _check_folders(snapshot: HBaseSnapshot, environment: Environment) -> None:
+    """Refuse local folders outside mounted claims before Java gets to see them."""
+    field = "spec.source.hbase.snapshot"
+    for name, uri in (("rootDir", snapshot.root_dir), ("restoreDir", snapshot.folder)):
+        if uri.startswith(local_files.FILE):
+            local_files.locate(uri, f"{field}.{name}", environment).resolved()
 
 
 def clean_up(spec: FeatureExtractionSpec, hadoop: Hadoop) -> None:

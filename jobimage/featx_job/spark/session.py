@@ -71,7 +71,7 @@ class Session:
             RunFailure: It does not start.
         """
         with _starting():
-            self._context = SparkContext(conf=java.spark_conf(self._conf))
+            self._context = java.start_spark(self._conf)
         return self
 
     def prepare(self) -> None:
@@ -230,7 +230,14 @@ def _starting() -> Iterator[None]:
         failure = _failure(error)
         if failure.class_ is FailureClass.EXECUTOR_LOST:
             raise failure from None
-        raise RunFailure(FailureClass.SPARK_NOT_STARTED, f"Spark did not start: {failure}") from None
+        why = _words(error) if failure.class_ is FailureClass.INTERNAL else failure
+        raise RunFailure(FailureClass.SPARK_NOT_STARTED, f"Spark did not start: {why}") from None
+
+
+def _words(error: Exception) -> str:
+    """Return the text of Spark's own exception. By then only settings were read, which the resource holds."""
+    text = error.java_exception.toString() if isinstance(error, Py4JJavaError) else error
+    return " ".join(str(text).split())[:500]
 
 
 def _nothing() -> None:

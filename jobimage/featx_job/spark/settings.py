@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from featx_api.contract import BLOCK_PORT, DRIVER_PORT, EXECUTOR, SPARK_UI_PORT, JobSpec
+from featx_api.contract import AUTHENTICATION_FILE, BLOCK_PORT, DRIVER_PORT, EXECUTOR, SPARK_UI_PORT, JobSpec
 from featx_api.execution import Kerberos
 from featx_api.executor_contract import (
     AUTHORITIES_SETTING,
+    CLAIMS_ONLY_SETTING,
+    CLAIMS_SETTING,
     KEYTAB_SETTING,
     LOCAL_FILES_CLASS,
     OPENVINO_PROPERTY,
@@ -71,6 +73,25 @@ HBASE = {
     "hbase.rpc.timeout": "30000",
 }
 
+# Who has not read the attempt's Secret can neither send anything to driver and executors nor understand their traffic.
+CLOSED = {
+    "spark.ui.killEnabled": "false",
+    "spark.authenticate": "true",
+    "spark.authenticate.secret.file": AUTHENTICATION_FILE,  # of driver and executors, never a value
+    "spark.network.crypto.enabled": "true",
+    "spark.network.crypto.saslFallback": "false",
+    "spark.network.crypto.authEngineVersion": "2",
+    "spark.network.crypto.cipher": "AES/GCM/NoPadding",  # by default altered bytes would go unnoticed
+    "spark.io.encryption.enabled": "true",  # parts of nets may wait on the node's disk
+}
+# Pods are all that Spark may touch: the rest is the operator's, and goes with the resource.
+PODS_ONLY = {
+    "spark.kubernetes.executor.disableConfigMap": "true",
+    "spark.kubernetes.driver.ownPersistentVolumeClaim": "false",
+    "spark.kubernetes.driver.reusePersistentVolumeClaim": "false",
+    "spark.kubernetes.driver.service.deleteOnTermination": "false",
+}
+
 
 def conf(job: JobSpec, environment: Environment, sizes: Sizes) -> Conf:
     """Return all settings of a run's Spark context.
@@ -100,7 +121,7 @@ def conf(job: JobSpec, environment: Environment, sizes: Sizes) -> Conf:
             job.spec, "spark.executor.failuresValidityInterval", "10m"
         ),
     }
-    settings |= stores(job.spec, environment) | kerberos(job.spec, environment)
+    settings |= stores(job.spec, environment) | kerberos(job.spec, environment) | _claims(environment)
     if environment.cluster:
         return settings | _in_cluster(job, environment, environment.cluster, sizes)
     return settings | _on_this_machine(job, environment, sizes)
@@ -165,6 +186,7 @@ def _in_cluster(job: JobSpec, environment: Environment, cluster: Cluster, sizes:
         "spark.driver.bindAddress": cluster.pod_ip,
         "spark.driver.port": str(DRIVER_PORT),
         "spark.driver.blockManager.port": str(BLOCK_PORT),
+        # Bound to SPARK_LOCAL_IP, which `featx_job.clients.java` sets: `kubectl port-forward` reaches it, others don't.
         "spark.ui.port": str(SPARK_UI_PORT),
         "spark.driver.memory": f"{int(mebibytes(execution.driver_memory) * DRIVER_HEAP_SHARE)}m",
         "spark.driver.extraClassPath": class_path.path(environment),
@@ -186,14 +208,12 @@ def _in_cluster(job: JobSpec, environment: Environment, cluster: Cluster, sizes:
         "spark.kubernetes.executor.podTemplateContainerName": EXECUTOR,
         # Spark allows 47 characters here, and a resource's name may have 48.
         "spark.kubernetes.executor.podNamePrefix": f"{job.name[:36].rstrip('-.')}-{job.attempt}",
-        # The driver has no Service, and its account may not delete one.
-        "spark.kubernetes.driver.service.deleteOnTermination": "false",
         # The first executor begins without waiting for others; nets are sent while it starts.
         "spark.scheduler.minRegisteredResourcesRatio": "0",
         "spark.kubernetes.allocation.batch.size": "20",
         "spark.kubernetes.allocation.batch.delay": "1s",
     }
-    return settings | _executors(job)
+    return settings | CLOSED | PODS_ONLY | _executors(job)
 
 
 def preparation(job: JobSpec, environment: Environment, sizes: Sizes) -> str | None:
@@ -258,6 +278,14 @@ def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
         settings |= {f"{HADOOP}{name}": value for name, value in s3a.items()}
     signed_by = {str(path) for access in reached.values() if (path := authority(access, environment.secrets))}
     return settings | {f"{HADOOP}{AUTHORITIES_SETTING}": ",".join(sorted(signed_by))}
+
+
+def _claims(environment: Environment) -> Conf:
+    """Return which local files Java may touch (dev.featx.source.ClaimFiles)."""
+    return {
+        f"{HADOOP}{CLAIMS_SETTING}": str(environment.claims),
+        f"{HADOOP}{CLAIMS_ONLY_SETTING}": str(environment.cluster is not None).lower(),
+    }
 
 
 def kerberos(spec: FeatureExtractionSpec, environment: Environment) -> Conf:

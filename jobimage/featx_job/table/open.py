@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from pathlib import Path
 
 from featx_api.contract import JobSpec
 from featx_api.spec import FeatureExtractionSpec
 
+from featx_job import local_files
 from featx_job.clients import s3
 from featx_job.clients.hadoop import Hadoop
 from featx_job.environment import Environment
@@ -61,7 +61,7 @@ def open_storage(
         hadoop: Connection to HDFS.
 
     Raises:
-        RunFailure: The reason why the store can't be reached.
+        RunFailure: PathNotAllowed, or the reason why the store can't be reached.
     """
     if uri.startswith("s3://"):
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
@@ -71,7 +71,4 @@ def open_storage(
         return BucketStorage(s3.open_bucket(access, where, bucket, environment.secrets, patience), prefix)
     if uri.startswith("hdfs://"):
         return HadoopStorage(hadoop, uri)
-    if uri.startswith("claim://"):
-        claim, _, path = uri.removeprefix("claim://").partition("/")
-        return LocalStorage(environment.claims / claim / path.strip("/"), field)
-    return LocalStorage(Path(uri.removeprefix("file://").rstrip("/")), field)
+    return LocalStorage(local_files.locate(uri, field, environment))

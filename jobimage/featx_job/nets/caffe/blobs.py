@@ -67,13 +67,16 @@ def read_prototxt(text: str) -> caffe_pb2.NetParameter:
     """Return the net that a prototxt describes; training settings are ignored.
 
     Raises:
-        ModelError: The text can't be parsed; the message has line and column.
+        ModelError: The text can't be parsed; the message has the line, and nothing of its text.
     """
     net = caffe_pb2.NetParameter()
     try:
         text_format.Parse(text, net, allow_unknown_field=True)
     except text_format.ParseError as error:
-        raise ModelError(f"the prototxt can't be parsed at line:column {' '.join(str(error).split())}") from None
+        where = f" (line {error.GetLine()}, column {error.GetColumn()})" if error.GetLine() else ""
+        raise ModelError(f"the prototxt is not a Caffe prototxt{where}") from None
+    except (ValueError, RecursionError):
+        raise ModelError("the prototxt is not a Caffe prototxt") from None
     return net
 
 

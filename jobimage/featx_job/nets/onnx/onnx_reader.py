@@ -126,7 +126,8 @@ class _Reader:
         try:
             values = ReferenceEvaluator(model).run(None, {name: self.constants[name] for name in node.input if name})
         except Exception as error:
-            raise ModelError(f"node {node.output[0]} ({node.op_type}) can't be evaluated: {error}") from None
+            kind = type(error).__name__  # its text may quote the constants
+            raise ModelError(f"node {node.output[0]} ({node.op_type}) can't be evaluated ({kind})") from None
         self.constants |= dict(zip(node.output, map(np.asarray, values), strict=True))
 
     def _pad(self, node: NodeProto) -> None:

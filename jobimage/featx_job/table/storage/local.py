@@ -3,92 +3,132 @@
 from __future__ import annotations
 
 import os
+import stat
 import uuid
-from pathlib import Path
+from collections.abc import Iterator
 
 from featx_api.failures import FailureClass
 
 from featx_job.failures import RunFailure
+from featx_job.local_files import LocalPath
 from featx_job.table.storage import StoredFile
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class LocalStorage:
-    """`Storage` in a folder. Files are written under another name and renamed, which is atomic on POSIX."""
+    """`Storage` in a folder. Files are written under another name and renamed, which is atomic on POSIX.
 
-    def __init__(self, root: Path, field: str) -> None:
+    All functions take descriptors of folders: a link that somebody plants in the folder is replaced, never followed
+    out of a claim.
+    """
+
+    def __init__(self, root: LocalPath) -> None:
         """Use a folder.
 
         Args:
             root: The folder.
-            field: The spec's field that names it.
         """
-        self.root, self._field = root, field
+        self._root = root
 
     @property
     def hadoop_uri(self) -> str:
         """Implements `Storage`."""
-        return f"file://{self.root}"
+        return f"file://{self._root.path}"
 
     def make(self) -> None:
-        """Implements `Storage`."""
+        """Implements `Storage`. Raises RunFailure: PathNotAllowed too."""
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            with self._root.opened_folder(create=True) as folder:
+                writable = os.access(".", os.W_OK, dir_fd=folder)
         except OSError as error:
-            message = f"{self._field}: {self.root} cannot be created ({error.strerror})"
+            message = f"{self._root.field}: {self._root.path} cannot be created ({error.strerror})"
             raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, message) from None
-        if not os.access(self.root, os.W_OK):
-            message = f"{self._field}: {self.root} is not writable by user {os.getuid()}"
+        if not writable:
+            message = f"{self._root.field}: {self._root.path} is not writable by user {os.getuid()}"
             raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, message)
 
     def read(self, path: str) -> bytes | None:
         """Implements `Storage`."""
         try:
-            return (self.root / path).read_bytes()
+            with self._root.open(path) as file:
+                return file.read()
         except FileNotFoundError:
             return None
 
     def write(self, path: str, data: bytes) -> None:
         """Implements `Storage`."""
-        self._write_hidden(path, data).replace(self.root / path)
+        folder_path, name = os.path.split(path)
+        with self._root.opened_folder(folder_path, create=True) as folder:
+            os.replace(_write_hidden(folder, name, data), name, src_dir_fd=folder, dst_dir_fd=folder)
 
     def create(self, path: str, data: bytes) -> bool:
         """Implements `Storage`: a complete file gets a second name, a hard link, which fails if the name is taken."""
-        hidden = self._write_hidden(path, data)
-        try:
-            (self.root / path).hardlink_to(hidden)
-        except FileExistsError:
-            return False
-        except OSError as error:
-            message = (
-                f"{self._field}: {self.root} does not support hard links ({error.strerror}), which Delta tables require"
-            )
-            raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, f"{message}; use spec.output.format parquet") from None
-        finally:
-            hidden.unlink()
+        folder_path, name = os.path.split(path)
+        with self._root.opened_folder(folder_path, create=True) as folder:
+            hidden = _write_hidden(folder, name, data)
+            try:
+                os.link(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except FileExistsError:
+                return False
+            except OSError as error:
+                message = (
+                    f"{self._root.field}: {self._root.path} does not support hard links ({error.strerror}), which "
+                    "Delta tables require; use spec.output.format parquet"
+                )
+                raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, message) from None
+            finally:
+                os.unlink(hidden, dir_fd=folder)
         return True
 
-    def _write_hidden(self, path: str, data: bytes) -> Path:
-        target = self.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        hidden = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-        hidden.write_bytes(data)
-        return hidden
-
     def files(self, folder: str) -> list[StoredFile]:
-        """Implements `Storage`."""
-        paths = [path for path in (self.root / folder).rglob("*") if path.is_file() and not path.name.startswith(".")]
-        return sorted(StoredFile(str(path.relative_to(self.root)), path.stat().st_size) for path in paths)
+        """Implements `Storage`. Links are left out."""
+        return sorted(self._files(folder))
+
+    def _files(self, folder: str) -> Iterator[StoredFile]:
+        try:
+            with self._root.opened_folder(folder) as opened:
+                for parent, _, names, descriptor in os.fwalk(".", dir_fd=opened):
+                    for name in names:
+                        status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                        if stat.S_ISREG(status.st_mode) and not name.startswith("."):
+                            path = os.path.normpath(f"{folder.strip('/') or '.'}/{parent}/{name}")
+                            yield StoredFile(path, status.st_size)
+        except FileNotFoundError:
+            return
 
     def move(self, source: str, target: str) -> None:
         """Implements `Storage`."""
-        (self.root / target).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            (self.root / source).replace(self.root / target)
-        except FileNotFoundError:
-            if not (self.root / target).exists():
-                raise
+        (from_path, old), (to_path, new) = os.path.split(source), os.path.split(target)
+        with self._root.opened_folder(to_path, create=True) as to_folder:
+            try:
+                with self._root.opened_folder(from_path) as from_folder:
+                    os.replace(old, new, src_dir_fd=from_folder, dst_dir_fd=to_folder)
+            except FileNotFoundError:
+                if not _exists(new, to_folder):
+                    raise
 
     def remove(self, paths: list[str]) -> None:
         """Implements `Storage`."""
         for path in paths:
-            (self.root / path).unlink(missing_ok=True)
+            folder_path, name = os.path.split(path)
+            try:
+                with self._root.opened_folder(folder_path) as folder:
+                    os.unlink(name, dir_fd=folder)
+            except FileNotFoundError:
+                continue
+
+
+def _write_hidden(folder: int, name: str, data: bytes) -> str:
+    hidden = f".{name}.{uuid.uuid4().hex}"
+    with os.fdopen(os.open(hidden, _NEW, 0o666, dir_fd=folder), "wb") as file:
+        file.write(data)
+    return hidden
+
+
+def _exists(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

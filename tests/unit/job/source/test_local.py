@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from featx_job.failures import RunFailure
+from featx_job.local_files import on_this_machine
 from featx_job.source.local import LocalSource
 from featx_job.source.shards import split_objects
 
@@ -16,7 +17,7 @@ def test_keys_are_relative_paths_in_byte_order_with_sizes(tmp_path: Path) -> Non
     for name in ("b.jpg", "a/z.jpg", "é.jpg", "a.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
-    objects = list(LocalSource(tmp_path, "spec.source.files.uri").objects())
+    objects = list(LocalSource(on_this_machine(tmp_path, "spec.source.files.uri")).objects())
     assert [file.key for file in objects] == ["a.jpg", "a/z.jpg", "b.jpg", "é.jpg"]
     assert [file.size for file in objects] == [5, 7, 5, 6]
 
@@ -24,16 +25,16 @@ def test_keys_are_relative_paths_in_byte_order_with_sizes(tmp_path: Path) -> Non
 def test_a_name_that_is_not_utf_8_is_listed_and_does_not_fail_the_run(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"x")
     (tmp_path / "b.jpg").write_bytes(b"x")
-    shards = split_objects("file:///", LocalSource(tmp_path, "spec.source.files.uri").objects(), 10)
+    shards = split_objects("file:///", LocalSource(on_this_machine(tmp_path, "spec.source.files.uri")).objects(), 10)
     assert len(json.loads(shards.line(0))["objects"]) == 2
 
 
 def test_a_dangling_link_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nothing")
-    assert list(LocalSource(tmp_path, "spec.source.files.uri").objects()) == []
+    assert list(LocalSource(on_this_machine(tmp_path, "spec.source.files.uri")).objects()) == []
 
 
 def test_a_missing_folder_is_reported_with_its_field(tmp_path: Path) -> None:
     with pytest.raises(RunFailure, match=r"^spec\.source\.files\.uri: .*nowhere") as refused:
-        LocalSource(tmp_path / "nowhere", "spec.source.files.uri")
+        LocalSource(on_this_machine(tmp_path / "nowhere", "spec.source.files.uri"))
     assert (refused.value.class_, refused.value.retryable) == ("SourceNotFound", False)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from featx_api.executor_contract import KeyRange, ReplacementResult, ReplacementTask, RewrittenFile, ShardResult
 from featx_job.failures import RunFailure
+from featx_job.local_files import on_this_machine
 from featx_job.table import delta_entries
 from featx_job.table.delta_entries import Committer, Entry, Snapshot
 from featx_job.table.delta_log import DeltaLog
@@ -48,7 +49,7 @@ class Snapshots:
     """The newest version of a table as Delta Kernel would report it, from entries alone."""
 
     def __init__(self, root: Path) -> None:
-        self._storage = LocalStorage(root, "spec.output.uri")
+        self._storage = LocalStorage(on_this_machine(root, "spec.output.uri"))
 
     def newest(self) -> Snapshot:
         versions = delta_entries.versions(file.path for file in self._storage.files(delta_entries.FOLDER))
@@ -71,14 +72,14 @@ class Run:
     """A driver of a run, with a table in a folder."""
 
     def __init__(self, root: Path, nets: dict[str, Any] | None = None, uid: str = "mine") -> None:
-        files = RunFiles(LocalStorage(root, "spec.output.uri"), uid, f"file://{root}")
+        files = RunFiles(LocalStorage(on_this_machine(root, "spec.output.uri")), uid, f"file://{root}")
         self.log = DeltaLog(files.storage, Committer(uid, "catalog", "featx/1"))
         self.publisher = DeltaPublisher(files, self.log, Snapshots(root), nets)
         self.output = RunOutput(files, self.publisher)
 
 
 def foreign_entry(root: Path, version: int, data: bytes) -> None:
-    assert LocalStorage(root, "spec.output.uri").create(delta_entries.entry_path(version), data)
+    assert LocalStorage(on_this_machine(root, "spec.output.uri")).create(delta_entries.entry_path(version), data)
 
 
 def committed_files(root: Path) -> list[str]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from featx_api.source import Packed
+from featx_job.local_files import on_this_machine
 from featx_job.source import packed_files
 from featx_job.source.key_ranges import Range
 from featx_job.source.objects import SourceObject
@@ -34,7 +35,7 @@ def known(folder: Path) -> dict[str, str]:
 
 
 def lists(folder: Path) -> list[ShardList]:
-    return earlier_runs.shard_lists(LocalStorage(folder, "spec.source.changedSince"))
+    return earlier_runs.shard_lists(LocalStorage(on_this_machine(folder, "spec.source.changedSince")))
 
 
 def test_of_several_tables_the_newest_counts(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from featx_job.local_files import on_this_machine
 from featx_job.table.storage.local import LocalStorage
 
 
 def test_of_several_writers_of_a_file_one_succeeds(tmp_path: Path) -> None:
-    storage = LocalStorage(tmp_path, "spec.output.uri")
+    storage = LocalStorage(on_this_machine(tmp_path, "spec.output.uri"))
     with ThreadPoolExecutor(8) as pool:
         written = list(pool.map(lambda number: storage.create("log/0.json", b"%d" % number), range(8)))
     assert written.count(True) == 1

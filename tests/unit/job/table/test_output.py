@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from featx_job.failures import RunFailure
+from featx_job.local_files import on_this_machine
 from featx_job.source.objects import SourceObject
 from featx_job.source.shards import split_objects
 from featx_job.table.output import RunOutput
@@ -18,7 +19,7 @@ SHARDS = split_objects("file:///a/", [SourceObject("a.jpg", 1), SourceObject("b.
 
 
 def output(root: Path, uid: str = "mine") -> RunOutput:
-    files = RunFiles(LocalStorage(root, "spec.output.uri"), uid, f"file://{root}")
+    files = RunFiles(LocalStorage(on_this_machine(root, "spec.output.uri")), uid, f"file://{root}")
     return RunOutput(files, ParquetPublisher(files))
 
 

@@ -45,6 +45,8 @@ public final class Failures {
   // The NameNode has no class for this (BlockManager.chooseTarget4NewBlock).
   private static final Pattern NO_DATANODE =
       Pattern.compile("File .* could only be written to \\d+ of the \\d+ (minReplication nodes|required nodes)\\b.*", Pattern.DOTALL);
+  private static final Pattern CODE = Pattern.compile("[A-Za-z0-9.]{1,64}");
+  private static final String OWN = "dev.featx.";
   private static final int LONGEST_CAUSE = 300;
   private static final int LONGEST_MESSAGE = 2000;
 
@@ -92,7 +94,28 @@ public final class Failures {
         return new RunProblem(rule.failureClass(), outermost(chain, rule.failureClass()), thrown);
       }
     }
-    return new RunProblem(FailureClass.INTERNAL, line(thrown.toString(), LONGEST_CAUSE), thrown);
+    return new RunProblem(FailureClass.INTERNAL, line(unforeseen(chain), LONGEST_CAUSE), thrown);
+  }
+
+  /**
+   * Returns the classes of exceptions that nobody foresaw, and where the first was thrown.
+   *
+   * <p>Libraries quote in their texts what they read, such as a file's last bytes or a line of JSON. A status has more readers
+   * than a run's files, so only texts written in Featx are shown.
+   */
+  private static String unforeseen(List<Throwable> chain) {
+    List<String> links = new ArrayList<>();
+    for (Throwable link : chain) {
+      String place = place(link);
+      boolean own = place.startsWith(OWN) && link.getMessage() != null && link.getCause() == null;
+      links.add(link.getClass().getName() + (own ? ": " + link.getMessage() : place.isEmpty() ? "" : " in " + place));
+    }
+    return String.join(", caused by ", links) + "; see the driver's log";
+  }
+
+  private static String place(Throwable link) {
+    StackTraceElement[] trace = link.getStackTrace();
+    return trace.length == 0 ? "" : trace[0].getClassName() + "." + trace[0].getMethodName();
   }
 
   /** Returns the message of the outermost link with this class, which has the most context. */
@@ -100,11 +123,25 @@ public final class Failures {
     for (Throwable link : chain) {
       for (Rule rule : RULES) {
         if (rule.failureClass() == failureClass && rule.matches().test(link)) {
-          return rule.message() + " (" + line(link.toString(), LONGEST_CAUSE) + ")";
+          return rule.message() + " (" + line(described(link), LONGEST_CAUSE) + ")";
         }
       }
     }
     throw new IllegalArgumentException("no exception in the chain is " + failureClass.label());
+  }
+
+  /** Returns an exception's text, unless it may quote what a server responded or a file holds. */
+  private static String described(Throwable link) {
+    for (Throwable cause : chain(link)) {
+      if (cause instanceof AwsServiceException answer) {
+        String code = answer.awsErrorDetails() == null ? null : answer.awsErrorDetails().errorCode();
+        return "status " + answer.statusCode() + (code != null && CODE.matcher(code).matches() ? " " + code : "");
+      }
+      if (cause instanceof KerberosAuthException) {
+        return cause.getClass().getName(); // Java quotes lines of krb5.conf
+      }
+    }
+    return link.toString();
   }
 
   /** Returns an exception's failure class, or empty if no rule matches. */

@@ -8,6 +8,7 @@ public enum QuarantineReason {
   MISSING("Missing"),
   NO_DETECTION("NoDetection"),
   NOT_AN_IMAGE("NotAnImage"),
+  OUTSIDE_CLAIM("OutsideClaim"),
   TOO_LARGE("TooLarge"),
   TOO_MANY_PIXELS("TooManyPixels"),
   TRUNCATED("Truncated"),

@@ -67,7 +67,7 @@ public final class Decoder {
     try {
       frame = ImageIO.read(new ByteArrayInputStream(bytes));
     } catch (IOException | RuntimeException e) {
-      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.DAMAGED, "GIF cannot be decoded: " + e.getMessage());
+      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.DAMAGED, "GIF cannot be decoded");
     }
     BufferedImage opaque = new BufferedImage(frame.getWidth(), frame.getHeight(), BufferedImage.TYPE_3BYTE_BGR);
     Graphics2D graphics = opaque.createGraphics();

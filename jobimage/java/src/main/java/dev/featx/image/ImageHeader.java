@@ -60,7 +60,7 @@ public record ImageHeader(String format, int width, int height, Orientation orie
         reader.dispose();
       }
     } catch (IOException | RuntimeException e) {
-      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "the header is damaged: " + e.getMessage());
+      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "the header is damaged");
     }
   }
 

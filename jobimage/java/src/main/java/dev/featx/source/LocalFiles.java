@@ -1,21 +1,83 @@
 package dev.featx.source;
 
+import dev.featx.failure.RunProblem;
+import java.io.BufferedOutputStream;
+import java.io.EOFException;
+import java.io.File;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.RandomAccessFile;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.BufferedFSInputStream;
+import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.permission.FsPermission;
+import org.apache.hadoop.util.Progressable;
 
 /**
  * Local disks and volumes of the cluster (fs.file.impl), without Hadoop's helper processes.
  *
  * <p>Hadoop's raw file system writes no hidden .crc files and can read names with a colon, but runs a chmod process for each
- * file it creates.
+ * file it creates. Every path is resolved by {@link ClaimFiles}, whoever uses it: readers of Parquet and tar, Delta, HBase.
  */
 public final class LocalFiles extends RawLocalFileSystem {
+  private ClaimFiles claims = new ClaimFiles(null, false);
+
+  @Override
+  public void initialize(URI uri, Configuration conf) throws IOException {
+    super.initialize(uri, conf);
+    claims = ClaimFiles.of(conf);
+  }
+
+  /** Returns a path's file, without links if it is in a claim. Throws {@link RunProblem}: PathNotAllowed. */
+  @Override
+  public File pathToFile(Path path) {
+    return claims.resolve(super.pathToFile(path).toPath()).toFile();
+  }
+
+  private java.nio.file.Path unresolved(Path path) {
+    return super.pathToFile(path).toPath();
+  }
+
+  @Override
+  public FSDataInputStream open(Path path, int bufferSize) throws IOException {
+    java.nio.file.Path file = unresolved(path);
+    if (!claims.contain(file)) {
+      return super.open(path, bufferSize);
+    }
+    return new FSDataInputStream(new BufferedFSInputStream(new ClaimStream(claims.read(file)), bufferSize));
+  }
+
+  @Override
+  public FSDataOutputStream create(Path path, FsPermission permission, boolean overwrite, int bufferSize, short replication,
+      long blockSize, Progressable progress) throws IOException {
+    java.nio.file.Path file = unresolved(path);
+    if (!claims.contain(file)) {
+      return super.create(path, permission, overwrite, bufferSize, replication, blockSize, progress);
+    }
+    mkdirs(path.getParent());
+    if (overwrite) {
+      Files.deleteIfExists(pathToFile(path).toPath());
+    }
+    OutputStream stream = new BufferedOutputStream(Channels.newOutputStream(claims.create(file)), bufferSize);
+    return new FSDataOutputStream(stream, null);
+  }
+
+  @Override
+  public FSDataOutputStream create(Path path, boolean overwrite, int bufferSize, short replication, long blockSize,
+      Progressable progress) throws IOException {
+    return create(path, FsPermission.getFileDefault(), overwrite, bufferSize, replication, blockSize, progress);
+  }
+
   /**
    * Reads a file with its current size; Hadoop's streams take twice as long.
    *
@@ -24,6 +86,10 @@ public final class LocalFiles extends RawLocalFileSystem {
    * @throws IOException if the file does not exist or can't be read
    */
   Fetched whole(Path path, long maxBytes) throws IOException {
+    java.nio.file.Path name = unresolved(path);
+    if (claims.contain(name)) {
+      return ofClaim(name, maxBytes);
+    }
     try (RandomAccessFile file = new RandomAccessFile(pathToFile(path), "r")) {
       long size = file.length();
       if (size > maxBytes) {
@@ -35,6 +101,23 @@ public final class LocalFiles extends RawLocalFileSystem {
     }
   }
 
+  private Fetched ofClaim(java.nio.file.Path name, long maxBytes) throws IOException {
+    try (SeekableByteChannel channel = claims.read(name)) {
+      long size = channel.size();
+      return size > maxBytes ? new Fetched(size, null) : new Fetched(size, exactly(channel, (int) size));
+    }
+  }
+
+  private static byte[] exactly(SeekableByteChannel channel, int size) throws IOException {
+    ByteBuffer bytes = ByteBuffer.allocate(size);
+    while (bytes.hasRemaining()) {
+      if (channel.read(bytes) < 0) {
+        throw new EOFException("the file became shorter while it was read");
+      }
+    }
+    return bytes.array();
+  }
+
   /**
    * Moves a file, replacing an existing one; Hadoop would run readlink eight times.
    *
@@ -43,7 +126,11 @@ public final class LocalFiles extends RawLocalFileSystem {
    * @throws IOException if it can't be moved atomically
    */
   public void replace(Path file, Path target) throws IOException {
-    Files.move(pathToFile(file).toPath(), pathToFile(target).toPath(), StandardCopyOption.ATOMIC_MOVE);
+    if (claims.contain(unresolved(target))) {
+      claims.replace(unresolved(file), unresolved(target));
+    } else {
+      Files.move(pathToFile(file).toPath(), pathToFile(target).toPath(), StandardCopyOption.ATOMIC_MOVE);
+    }
   }
 
   @Override

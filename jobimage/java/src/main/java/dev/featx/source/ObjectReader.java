@@ -1,6 +1,8 @@
 package dev.featx.source;
 
+import dev.featx.failure.FailureClass;
 import dev.featx.failure.QuarantineReason;
+import dev.featx.failure.RunProblem;
 import dev.featx.image.ImageProblem;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
@@ -58,6 +60,12 @@ final class ObjectReader {
       return fetched.bytes();
     } catch (FileNotFoundException e) {
       throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.MISSING, "the object was listed, but no longer exists");
+    } catch (RunProblem e) {
+      if (e.failureClass() != FailureClass.PATH_NOT_ALLOWED) {
+        throw e;
+      }
+      throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.OUTSIDE_CLAIM,
+          "a link on the file's path leads out of the claim; replace the link by the file");
     } catch (Unreadable e) {
       throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE,
           "the file system cannot read this name: " + e.getCause());

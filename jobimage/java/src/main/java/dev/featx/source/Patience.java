@@ -74,8 +74,8 @@ public record Patience(long seconds, @JsonIgnore Observer observer) implements S
           FailureClass known = Failures.known(e).orElse(FailureClass.STORE_UNREACHABLE);
           throw new RunProblem(known, what + " failed for " + seconds + " s: " + problem.getMessage(), e);
         }
-        LOG.warn("{} failed, retrying: {}", what, e.toString());
-        observer.waitingFor(what + " failed: " + e.getMessage());
+        LOG.warn("{} failed, retrying: {}", what, problem.toString());
+        observer.waitingFor(what + " failed: " + problem.getMessage());
         Thread.sleep(pause);
         checkNotKilled();
       }

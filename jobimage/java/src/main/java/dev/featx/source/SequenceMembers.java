@@ -23,7 +23,11 @@ final class SequenceMembers implements PackedImages.Members {
     if (reader.getValueClass() != BytesWritable.class) {
       reader.close();
       throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED,
-          file + " holds values of " + reader.getValueClassName() + "; images must be BytesWritable");
+          file + " holds values of another class than BytesWritable, which images must have");
+    }
+    if (!Writable.class.isAssignableFrom(reader.getKeyClass())) { // the file names it, and its constructor would run
+      reader.close();
+      throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED, file + " holds keys that are not Writable");
     }
     this.key = (Writable) ReflectionUtils.newInstance(reader.getKeyClass(), conf);
     this.maxBytes = maxBytes;

@@ -145,6 +145,34 @@ class FailuresTest {
   }
 
   @Test
+  void whatALibraryQuotesIsInNoMessage() {
+    List<Throwable> quoting = List.of(
+        new RuntimeException("file:/mnt/featx/claims/c/a is not a Parquet file, but found hunter2"),
+        new com.fasterxml.jackson.core.JsonParseException(null, "Unrecognized token 'hunter2'"),
+        new IOException("hunter2 not a SequenceFile"),
+        new KerberosAuthException("Illegal config content: hunter2"),
+        new IOException("reading a", S3Exception.builder().statusCode(403).message("hunter2")
+            .awsErrorDetails(AwsErrorDetails.builder().errorCode("hunter2 <b>").errorMessage("hunter2").build()).build()));
+    for (Throwable thrown : quoting) {
+      thrown.setStackTrace(new StackTraceElement[] {new StackTraceElement("org.library.Reader", "read", "", 1)});
+      for (Throwable seen : List.of(thrown, new SparkException("Job aborted: " + thrown, thrown))) {
+        String message = Failures.of(seen).getMessage();
+        assertFalse(message.contains("hunter2"), message);
+      }
+    }
+  }
+
+  @Test
+  void whatNobodyForesawIsNamedByItsClassesAndItsPlace() {
+    IllegalStateException own = new IllegalStateException("batch of 9 images; must be 1 to 8");
+    own.setStackTrace(new StackTraceElement[] {new StackTraceElement("dev.featx.nets.CompiledNetwork", "run", "", 1)});
+    IOException wrapping = new IOException("hunter2", own);
+    wrapping.setStackTrace(new StackTraceElement[] {new StackTraceElement("org.library.Reader", "read", "", 1)});
+    assertEquals("java.io.IOException in org.library.Reader.read, caused by java.lang.IllegalStateException: batch of 9 images;"
+        + " must be 1 to 8; see the driver's log", Failures.of(wrapping).getMessage());
+  }
+
+  @Test
   void aCyclicChainTerminates() {
     Exception one = new Exception("one");
     one.initCause(new Exception("two", one));

@@ -1,0 +1,168 @@
+package dev.featx.source;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.QuarantineReason;
+import dev.featx.failure.RunProblem;
+import dev.featx.image.ImageProblem;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FileSystem;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** In a cluster executors reach nothing but mounted claims, and no link leads out of one. */
+class ClaimFilesTest {
+  private static final byte[] SECRET = "hunter2".getBytes();
+
+  @TempDir
+  Path folder;
+
+  private Path claim;
+
+  @BeforeEach
+  void volumes() throws IOException {
+    claim = Files.createDirectories(folder.resolve("claims/photos/inner")).getParent();
+    Files.write(claim.resolve("inner/a.jpg"), new byte[] {1, 2, 3});
+    Files.createDirectories(folder.resolve("claims/other"));
+    Files.write(Files.createDirectories(folder.resolve("secrets")).resolve("token"), SECRET);
+    Files.write(folder.resolve("claims/other/token"), SECRET);
+  }
+
+  @Test
+  void aFileOfAClaimIsReadAtAnyPositionAndWritten() throws IOException {
+    try (LocalFiles files = files(true)) {
+      assertArrayEquals(new byte[] {1, 2, 3}, files.whole(path(claim.resolve("inner/a.jpg")), 10).bytes());
+      assertEquals(new Fetched(3, null), files.whole(path(claim.resolve("inner/a.jpg")), 2));
+      try (FSDataInputStream stream = files.open(path(claim.resolve("inner/a.jpg")))) {
+        stream.seek(2);
+        assertEquals(3, stream.read());
+        assertEquals(-1, stream.read());
+        byte[] bytes = new byte[2];
+        stream.readFully(1, bytes);
+        assertArrayEquals(new byte[] {2, 3}, bytes);
+      }
+      org.apache.hadoop.fs.Path written = path(claim.resolve("new/.b"));
+      for (int i = 0; i < 2; i++) { // a retried task overwrites
+        try (FSDataOutputStream stream = files.create(written, true)) {
+          stream.write(SECRET);
+          assertEquals(SECRET.length, stream.getPos());
+        }
+      }
+      files.replace(written, path(claim.resolve("new/b")));
+      assertArrayEquals(SECRET, Files.readAllBytes(claim.resolve("new/b")));
+      assertThrows(FileNotFoundException.class, () -> files.whole(path(claim.resolve("none/none")), 10));
+      assertThrows(FileNotFoundException.class, () -> files.open(path(claim.resolve("none"))));
+    }
+  }
+
+  @Test
+  void aRelativeLinkInsideAClaimIsFollowed() throws IOException {
+    Files.createSymbolicLink(claim.resolve("folder"), Path.of("inner"));
+    Files.createSymbolicLink(claim.resolve("link"), Path.of("folder/../inner/a.jpg"));
+    try (LocalFiles files = files(true)) {
+      assertEquals(3, files.whole(path(claim.resolve("link")), 10).size());
+      assertEquals(3, files.whole(path(claim.resolve("folder/a.jpg")), 10).size());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"../../secrets/token", "../other/token", "/proc/self/environ", "/etc/passwd", "../../secrets/nothing",
+      "inner/../../other/token", "link"})
+  void aLinkOutOfAClaimIsNeitherReadNorWritten(String target) throws IOException {
+    Files.createSymbolicLink(claim.resolve("link"), Path.of(target));
+    org.apache.hadoop.fs.Path link = path(claim.resolve("link"));
+    try (LocalFiles files = files(true)) {
+      assertRefused(() -> files.whole(link, 1000));
+      assertRefused(() -> files.open(link));
+      assertRefused(() -> files.create(link, true));
+      assertRefused(() -> files.getFileStatus(link));
+      assertRefused(() -> files.exists(link));
+      assertRefused(() -> files.delete(link, false));
+      assertRefused(() -> files.mkdirs(new org.apache.hadoop.fs.Path(link, "sub")));
+      assertRefused(() -> files.create(new org.apache.hadoop.fs.Path(link, "sub"), true));
+      assertRefused(() -> files.rename(path(claim.resolve("inner/a.jpg")), new org.apache.hadoop.fs.Path(link, "b")));
+      assertRefused(() -> files.listStatus(path(claim)));
+    }
+    assertArrayEquals(SECRET, Files.readAllBytes(folder.resolve("secrets/token")));
+    assertArrayEquals(SECRET, Files.readAllBytes(folder.resolve("claims/other/token")));
+    assertFalse(Files.exists(folder.resolve("secrets/nothing")));
+  }
+
+  @Test
+  void aLinkInPlaceOfAShardsFileIsReplacedAndNotFollowed() throws IOException {
+    Files.createSymbolicLink(claim.resolve("part"), Path.of("../../secrets/token"));
+    try (LocalFiles files = files(true)) {
+      files.replace(path(claim.resolve("inner/a.jpg")), path(claim.resolve("part")));
+    }
+    assertFalse(Files.isSymbolicLink(claim.resolve("part")));
+    assertArrayEquals(SECRET, Files.readAllBytes(folder.resolve("secrets/token")));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"secrets/token", "secrets/nothing", "claims-of-others/x"})
+  void inAClusterNoOtherPathIsAllowedWhetherOrNotItExists(String other) throws IOException {
+    try (LocalFiles files = files(true)) {
+      RunProblem problem = assertRefused(() -> files.whole(path(folder.resolve(other)), 1000));
+      assertTrue(problem.getMessage().startsWith(folder.resolve(other) + " is not inside a mounted claim"));
+      assertRefused(() -> files.create(path(folder.resolve(other)), true));
+    }
+  }
+
+  @Test
+  void onAUsersMachineOtherFilesAreNotRestrictedButClaimsAre() throws IOException {
+    Files.createSymbolicLink(claim.resolve("link"), Path.of("../../secrets/token"));
+    try (LocalFiles files = files(false)) {
+      assertArrayEquals(SECRET, files.whole(path(folder.resolve("secrets/token")), 1000).bytes());
+      assertRefused(() -> files.whole(path(claim.resolve("link")), 1000));
+    }
+  }
+
+  @Test
+  void anImageBehindSuchALinkIsARowOfTheQuarantine() throws IOException {
+    Files.createSymbolicLink(claim.resolve("link.jpg"), Path.of("../../secrets/token"));
+    ObjectReader reader = new ObjectReader(conf(true), 1000, new Patience(1, what -> { }));
+    FileSystem.closeAll();
+    StoredObjects.StoredObject object = new StoredObjects.StoredObject("link.jpg", claim.resolve("link.jpg").toUri().toString(), 1);
+    ImageProblem problem = assertThrows(ImageProblem.class, () -> reader.read(object));
+    FileSystem.closeAll();
+    assertEquals(QuarantineReason.OUTSIDE_CLAIM, problem.reason());
+    assertFalse(problem.getMessage().contains("secrets"));
+  }
+
+  private static RunProblem assertRefused(Executable call) {
+    RunProblem problem = assertThrows(RunProblem.class, call);
+    assertEquals(FailureClass.PATH_NOT_ALLOWED, problem.failureClass());
+    return problem;
+  }
+
+  private LocalFiles files(boolean only) throws IOException {
+    return (LocalFiles) FileSystem.newInstance(folder.toUri(), conf(only));
+  }
+
+  private Configuration conf(boolean only) {
+    Configuration conf = new Configuration(false);
+    conf.set("fs.file.impl", LocalFiles.class.getName());
+    conf.set(ClaimFiles.FOLDER, folder.resolve("claims").toString());
+    conf.setBoolean(ClaimFiles.ONLY, only);
+    return conf;
+  }
+
+  private static org.apache.hadoop.fs.Path path(Path file) {
+    return new org.apache.hadoop.fs.Path(file.toUri().toString().replaceAll("/$", ""));
+  }
+}
