@@ -1,8 +1,7 @@
 """Lists dependencies with known holes: `python -m tools.audit`.
 
-Versions are those of constraints.txt, and of the Maven coordinates inside every jar of the job image, also of libraries
-that another jar carries. OSV, the advisory database that pip-audit and osv-scanner read too, is asked about all of them
-in one request.
+Versions are those of constraints.txt, and of the Maven coordinates inside every jar that the job image is built from,
+also of libraries that another jar carries. One request asks OSV, the advisory database of pip-audit and osv-scanner.
 
 Exit codes: 0 nothing is known, 1 there are advisories, 2 the advisory database could not be asked.
 """
@@ -10,6 +9,7 @@ Exit codes: 0 nothing is known, 1 there are advisories, 2 the advisory database 
 from __future__ import annotations
 
 import json
+import re
 import sys
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +26,46 @@ from tools.version import ROOT
 DATABASE = "https://api.osv.dev/v1/querybatch"
 PATIENCE = 30.0  # seconds
 AT_ONCE = 1000  # packages in a request: the database's limit
+
+# Groups of libraries whose jars do not name them.
+GROUPS = {
+    "com.fasterxml.jackson.module": "jackson-module-scala_2.12",
+    "com.github.luben": "zstd-jni",
+    "com.google.code.findbugs": "jsr305",
+    "com.google.code.gson": "gson",
+    "com.google.crypto.tink": "tink",
+    "com.twitter": "chill-java chill_2.12",
+    "io.delta": "delta-kernel-api delta-kernel-defaults delta-storage",
+    "io.opentelemetry": "opentelemetry-api opentelemetry-context",
+    "io.opentelemetry.semconv": "opentelemetry-semconv",
+    "javax.activation": "activation",
+    "javax.jdo": "jdo-api",
+    "javax.transaction": "jta transaction-api",
+    "net.java.dev.jna": "jna",
+    "net.sourceforge.f2j": "arpack_combined_all",
+    "org.apache.derby": "derby",
+    "org.apache.ivy": "ivy",
+    "org.apache.thrift": "libfb303 libthrift",
+    "org.codehaus.jackson": "jackson-core-asl jackson-mapper-asl",
+    "org.jetbrains": "annotations",
+    "org.jodd": "jodd-core",
+    "org.json4s": "json4s-ast_2.12 json4s-core_2.12 json4s-jackson_2.12 json4s-scalap_2.12",
+    "org.lz4": "lz4-java",
+    "org.objenesis": "objenesis",
+    "org.reactivestreams": "reactive-streams",
+    "org.roaringbitmap": "RoaringBitmap shims",
+    "org.rocksdb": "rocksdbjni",
+    "org.scala-lang": "scala-library scala-reflect",
+    "org.scala-lang.modules": "scala-collection-compat_2.12 scala-parser-combinators_2.12 scala-xml_2.12",
+    "org.scalanlp": "breeze-macros_2.12 breeze_2.12",
+    "org.tukaani": "xz",
+    "org.typelevel": "algebra_2.12 cats-kernel_2.12 spire-macros_2.12 spire-platform_2.12 spire-util_2.12 spire_2.12",
+    "org.xerial.snappy": "snappy-java",
+    "oro": "oro",
+    "software.amazon.awssdk": "third-party-jackson-core",
+    "stax": "stax-api",
+}
+GROUP_OF = {artifact: group for group, artifacts in GROUPS.items() for artifact in artifacts.split()}
 
 
 class Dependency(NamedTuple):
@@ -54,6 +94,9 @@ def java_libraries(archives: Iterable[Path]) -> tuple[set[Dependency], list[str]
         with ZipFile(jar) as archive:
             files = [name for name in archive.namelist() if name.endswith("/pom.properties")]
             carried = {_library(archive.read(name).decode(errors="replace")) for name in files}
+        named = re.fullmatch(r"(.+?)-(\d[\w.+-]*)\.jar", jar.name)
+        if not carried and named and named[1] in GROUP_OF:
+            carried = {Dependency("Maven", f"{GROUP_OF[named[1]]}:{named[1]}", named[2])}
         libraries |= carried
         if not carried:
             nameless.append(jar.name)
@@ -120,7 +163,7 @@ def main() -> int:
     packages = python_packages()
     print(f"{len(packages)} Python packages, {len(libraries)} Java libraries")
     if nameless:
-        print(f"not audited, as these jars name no Maven coordinates: {', '.join(sorted(nameless))}")
+        print(f"not audited: {', '.join(sorted(nameless))}: these jars name no Maven coordinates; add them to GROUPS")
     return report([*packages, *sorted(libraries)], _post)
 
 

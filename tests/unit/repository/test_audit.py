@@ -36,8 +36,13 @@ def test_every_pinned_python_package_is_asked_about() -> None:
 
 def test_libraries_that_another_jar_carries_are_asked_about(tmp_path: Path) -> None:
     bundle = jar(tmp_path, "bundle.jar", ("org.apache", "log4j", "2.14.0"), ("a", "b", "1"))
-    libraries, nameless = java_libraries([bundle, jar(tmp_path, "nameless.jar")])
-    assert libraries == {LOG4J, Dependency("Maven", "a:b", "1")}
+    known = jar(tmp_path, "gson-2.2.4.jar")
+    libraries, nameless = java_libraries([bundle, known, jar(tmp_path, "nameless.jar")])
+    assert libraries == {
+        LOG4J,
+        Dependency("Maven", "a:b", "1"),
+        Dependency("Maven", "com.google.code.gson:gson", "2.2.4"),
+    }
     assert nameless == ["nameless.jar"]
 
 
