@@ -80,6 +80,10 @@ lock: $(UV) ## pin all Python packages in constraints.txt (UPGRADE=1 moves indir
 	$(UV) pip compile pyproject.toml --quiet --all-extras --python-version 3.11 --python-platform linux \
 	  --no-header --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade) --output-file constraints.txt
 
+.PHONY: audit
+audit: ready java ## list dependencies with known holes; needs access to the advisory database OSV
+	$(PYTHON) -m tools.audit
+
 ##@ Build
 
 .PHONY: ready

@@ -17,7 +17,7 @@ from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY
 from tests.e2e.operator.image import SCRIPTED_DRIVER, VARIABLE
 
 # Two pytest processes at a time: each has a namespace and an operator of its own.
-IN_PARALLEL = (["tests/e2e/run"], ["tests/e2e/operator", "tests/e2e/test_crd.py"])
+IN_PARALLEL = (["tests/e2e/run"], ["tests/e2e/operator", "tests/e2e/rights", "tests/e2e/test_crd.py"])
 
 
 def main(arguments: list[str]) -> int:

@@ -9,11 +9,20 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from featx_api import contract
 from featx_api.crd import render
 from featx_operator.allowed import Allowed, Tenants
 from featx_operator.settings import Settings
 
 CHARTS = Path(__file__).parents[3] / "charts"
+TEMPLATES = CHARTS / "featx/templates"
+
+
+def rules(template: str) -> list[tuple[str, str]]:
+    """The resources and verbs of all Roles of a template, read without Helm."""
+    text = (TEMPLATES / f"{template}.yaml").read_text()
+    found = re.findall(r"resources: \[(.*)\]\n(?: +resourceNames: .*\n)? +verbs: \[(.*)\]", text)
+    return [(resources, verbs.replace(",", "")) for resources, verbs in found]
 
 
 def test_the_crd_chart_contains_the_generated_crd() -> None:
@@ -41,6 +50,9 @@ def test_the_values_satisfy_their_schema_which_covers_all_of_them() -> None:
         {"allowed": {"images": ["a*b"]}},
         {"allowed": {"podIdentity": "yes"}},
         {"tenants": {"team-a": {"nodePools": ["gpu"]}}},
+        {"admissionPolicy": {"tokenAudiences": ["a' || true || 'b"]}},
+        {"admissionPolicy": {"annotations": ["a b"]}},
+        {"networkPolicy": {"apiServer": ["10.0.0.1"]}},
     ],
 )
 def test_invalid_values_are_rejected(bad: dict[str, object]) -> None:
@@ -66,3 +78,40 @@ def test_the_chart_allows_by_default_what_the_operator_does() -> None:
 def test_no_role_uses_a_wildcard() -> None:
     for path in (CHARTS / "featx/templates").glob("*-access.yaml"):
         assert not re.search(r"['\"]\*['\"]", path.read_text()), path.name
+
+
+def test_the_job_has_rights_on_pods_only() -> None:
+    assert rules("job-access") == [("pods", "create get list watch patch delete deletecollection")]
+
+
+def test_the_operator_neither_lists_secrets_nor_changes_what_exists() -> None:
+    granted = dict(rules("operator-access"))
+    assert granted["secrets"] == "get create delete"
+    changed = {name for name, verbs in granted.items() if {"update", "patch", "deletecollection"} & set(verbs.split())}
+    assert changed == {"leases", "featureextractions/status"}
+
+
+def test_policies_fail_closed_and_deny() -> None:
+    policies = sorted(TEMPLATES.glob("policy-*.yaml"))
+    assert len(policies) == 3
+    for path in policies:
+        text = path.read_text()
+        assert "failurePolicy: Fail" in text
+        assert "validationActions: [Deny]" in text
+        assert "featx.isAccount" in text
+
+
+def test_policies_know_pods_as_the_contract_has_them() -> None:
+    text = "".join(path.read_text() for path in [*TEMPLATES.glob("policy-*.yaml"), *TEMPLATES.glob("_*.tpl")])
+    labels = {contract.LABEL_NAME, contract.LABEL_UID, contract.LABEL_ATTEMPT, contract.LABEL_ROLE}
+    others = {contract.PROGRESS_ANNOTATION, contract.NODE_POOL_LABEL}
+    assert set(re.findall(r"featx\.dev/[a-z-]+", text)) - {"featx.dev/v"} == labels | others
+    assert f"runAsUser == {contract.USER}" in text
+    for name in (contract.EXECUTOR, contract.AUTHENTICATION, contract.TERMINATION_MESSAGE_FILE, f"-{contract.DRIVER}"):
+        assert f"'{name}'" in text
+
+
+def test_network_policies_open_the_ports_of_the_contract() -> None:
+    text = (TEMPLATES / "network.yaml").read_text()
+    assert [int(port) for port in re.findall(r"- port: (7\d+)", text)] == [contract.DRIVER_PORT, contract.BLOCK_PORT]
+    assert "169.254.0.0/16" in text

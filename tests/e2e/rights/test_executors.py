@@ -1,0 +1,126 @@
+"""Which pods the holder of a driver's token can create at a real API server: the driver's executors, and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.e2e.rights import attacks
+from tests.e2e.rights.attacks import ATTACKS, Attack
+from tests.e2e.rights.cluster import (
+    CLOUD,
+    CLOUD_ACCOUNT,
+    GUARDED,
+    OPEN,
+    RUN,
+    Requester,
+    bound_token,
+    create,
+    driver,
+    executor,
+    kubectl,
+    resource,
+    too_much,
+    without_volume,
+)
+
+
+def changed(namespace: str, change: attacks.Change) -> dict[str, Any]:
+    """An executor with one difference."""
+    pod = executor(namespace)
+    change(pod)
+    return pod
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=[attack.id for attack in ATTACKS])
+def test_a_driver_can_create_no_pod_but_its_executors(attack: Attack, requester: Callable[[str], Requester]) -> None:
+    refused = requester(GUARDED).create(changed(GUARDED, attack.change))
+    assert not refused.accepted
+    assert "ValidatingAdmissionPolicy 'featx-" in refused.text
+    assert attack.names in refused.text
+    without_policies = requester(OPEN).create(changed(OPEN, attack.change))
+    assert without_policies.accepted, without_policies.text
+
+
+def test_a_driver_can_create_and_delete_its_executors(thief: Requester) -> None:
+    created = thief.create(executor(GUARDED, 7), dry_run=False)
+    assert created.accepted, created.text
+    deleted = thief.delete(f"pods/{RUN}-1-exec-7")
+    assert deleted.accepted, deleted.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        attacks.spec(nodeSelector={"featx.dev/node-pool": "xeon"}),
+        attacks.container(image="registry.test/featx/job:2"),
+        attacks.container(image="registry.test/one:1"),
+        attacks.container(image="localhost/featx/job:next"),
+        attacks.volume("claim-0", persistentVolumeClaim={"claimName": "images"}),
+        attacks.spec(serviceAccountName="featx-job"),
+    ],
+    ids=["node pool", "image by prefix", "image by name", "job image of another version", "claim", "driver's account"],
+)
+def test_executors_may_use_what_their_namespace_and_resource_allow(change: attacks.Change, thief: Requester) -> None:
+    pod = executor(GUARDED)
+    without_volume(pod, "claim-0")
+    change(pod)
+    accepted = thief.create(pod)
+    assert accepted.accepted, accepted.text
+
+
+def test_a_token_for_a_cloud_is_mounted_only_where_pod_identity_is_allowed(
+    requester: Callable[[str], Requester],
+) -> None:
+    def mount(source: dict[str, Any]) -> attacks.Change:
+        return attacks.volume("aws-iam-token", projected=source)
+
+    accepted = requester(CLOUD).create(changed(CLOUD, mount(attacks.CLOUD_TOKEN)))
+    assert accepted.accepted, accepted.text
+    for source in (attacks.TOKEN, attacks.API_SERVER_TOKEN, attacks.CLOUD_TOKEN_AND_MORE):
+        refused = requester(CLOUD).create(changed(CLOUD, mount(source)))
+        assert "spec.volumes" in refused.text
+
+
+def test_a_token_that_is_bound_to_no_pod_creates_nothing(thief: Requester) -> None:
+    token = kubectl("create", "token", "featx-job", f"--namespace={GUARDED}").stdout.strip()
+    refused = Requester(GUARDED, token).create(executor(GUARDED))
+    assert "with the token of a driver's pod" in refused.text
+
+
+def test_a_token_of_another_pod_creates_nothing(thief: Requester) -> None:
+    create(driver(GUARDED, "web"))
+    refused = Requester(GUARDED, bound_token(GUARDED, "web")).create(executor(GUARDED))
+    assert "metadata.ownerReferences" in refused.text
+
+
+def test_a_driver_creates_no_executor_of_a_run_that_does_not_name_its_secrets(thief: Requester) -> None:
+    poor = resource(GUARDED, "poor")
+    del poor["spec"]["source"]["s3"]["secretRef"]
+    create(poor, driver(GUARDED, "poor-1-driver"))
+    holder = Requester(GUARDED, bound_token(GUARDED, "poor-1-driver"))
+    pod = executor(GUARDED, run="poor")
+    assert not holder.create(pod).accepted  # the template names a Secret that this resource does not
+    without_volume(pod, "secret-0")
+    accepted = holder.create(pod)
+    assert accepted.accepted, accepted.text
+
+
+def test_an_account_that_runs_may_use_is_held_to_the_same_policies(requester: Callable[[str], Requester]) -> None:
+    create(
+        too_much(CLOUD, CLOUD, CLOUD_ACCOUNT), driver(CLOUD, "cloud-1-driver", CLOUD_ACCOUNT), resource(CLOUD, "cloud")
+    )
+    holder = Requester(CLOUD, bound_token(CLOUD, "cloud-1-driver", CLOUD_ACCOUNT))
+    accepted = holder.create(executor(CLOUD, run="cloud", account_name=CLOUD_ACCOUNT))
+    assert accepted.accepted, accepted.text
+    pod = executor(CLOUD, run="cloud")
+    attacks.spec(hostNetwork=True)(pod)
+    assert "hostNetwork" in holder.create(pod).text
+
+
+def test_an_account_of_runs_has_no_pods_in_another_namespace_even_if_a_role_there_says_so(thief: Requester) -> None:
+    assert "forbidden" in thief.create(executor(CLOUD), namespace=CLOUD).text
+    create(too_much(CLOUD, GUARDED, "featx-job"))
+    assert "in its own namespace" in thief.create(executor(CLOUD), namespace=CLOUD).text
