@@ -243,7 +243,7 @@ def spark_conf_rules() -> list[Rule]:
         Rule(
             f"self.all(key, {known})",
             f"{FIELD} contains a setting that {NOT_ALLOWED}",
-            message_cel=f"'{FIELD}.' + self.filter(key, !{known})[0] + ' {NOT_ALLOWED}'",
+            message_cel=f"'{FIELD}.' + self.filter(key, !{known})[0] + {cel_string(f' {NOT_ALLOWED}')}",
         )
     ]
     for form in _FORMS:
@@ -252,7 +252,7 @@ def spark_conf_rules() -> list[Rule]:
             Rule(
                 f"self.all(key, !({broken}))",
                 f"{FIELD}: a value must be {form.name}",
-                message_cel=f"'{FIELD}.' + self.filter(key, {broken})[0] + ': must be {form.name}'",
+                message_cel=f"'{FIELD}.' + self.filter(key, {broken})[0] + {cel_string(f': must be {form.name}')}",
             )
         )
     return result
