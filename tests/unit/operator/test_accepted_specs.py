@@ -59,10 +59,12 @@ OBJECT_NAMES = names_of(names.ObjectName)
 MEMORY = accepted(names.Memory, st.builds("{}{}".format, st.integers(0, 10**7), st.sampled_from(["Mi", "Gi"])), "1Gi")
 IMAGES = accepted(names.ImageName, st.text(alphabet="ab1-._:/@A \n", min_size=1, max_size=9) | LONG, "a/b:1")
 POOLS = accepted(names.LabelValue, st.text(alphabet="aZ0-_. ", min_size=1, max_size=70), "xeon")
-MODELS = st.fixed_dictionaries(
-    {"onnx": uris(names.ModelUri, "s3://abc", "claim://", "file:///"), "sha256": st.just(SHA256)},
-    optional={"s3": st.fixed_dictionaries({"secretRef": st.fixed_dictionaries({"name": OBJECT_NAMES})})},
-)
+SECRETS: st.SearchStrategy[Any] = st.fixed_dictionaries({"secretRef": st.fixed_dictionaries({"name": OBJECT_NAMES})})
+MODEL_PARTS: dict[str, st.SearchStrategy[Any]] = {
+    "onnx": uris(names.ModelUri, "s3://abc", "claim://", "file:///"),
+    "sha256": st.just(SHA256),
+}
+MODELS = st.fixed_dictionaries(MODEL_PARTS, optional={"s3": SECRETS})
 TABLES = uris(names.TableUri, "s3://abc", "claim://", "file:///", "hdfs://")
 KEYS = st.lists(accepted(names.ImageKey, WORDS | LONG, "a.jpg"), max_size=20)
 SOURCES = st.one_of(
