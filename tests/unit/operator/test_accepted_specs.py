@@ -124,6 +124,32 @@ def test_what_the_models_accept_kubernetes_accepts(
     assert problems(FeatureExtraction.model_validate(body)) == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("photos", ".."),
+        ("photos", "Photos"),
+        ("photos", "p" * 254),
+        ("/mnt/featx/claims/photos", "/mnt/featx/claims/../photos"),
+        ("/mnt/featx/claims/photos", "/mnt/featx/claims/a:b"),
+        ("featx-job", "Admin"),
+        ("localhost/featx/job:dev", " localhost/featx/job:dev"),
+        ("1536Mi", "9" * 20 + "Gi"),
+        ("xeon", "x" * 64),
+        ("night", "Night"),
+        ("catalog", "c" * 64),
+    ],
+)
+def test_the_rules_refuse_what_kubernetes_refuses(old: str, new: str) -> None:
+    body = copy.deepcopy(good())
+    body["metadata"] |= {"name": "catalog", "uid": "u-1"}
+    body["spec"] |= {"source": {"claim": {"name": "photos"}}, "priorityClassName": "night"}
+    body["spec"]["execution"]["nodePool"] = "xeon"
+    pod = manifests.driver_pod(FeatureExtraction.model_validate(body), 1, "localhost/featx/job:dev")
+    assert list(pod_problems(pod)) == []
+    assert list(pod_problems(json.loads(json.dumps(pod).replace(old, new)))) != []
+
+
 @pytest.mark.parametrize("key", ["\\" * 1024, '"' * 1024, "k" * 1024, "\u00e9" * 512, "\U0001f600" * 256, "\\" * 78])
 def test_the_largest_spec_fits_into_a_config_map(key: str) -> None:
     body = copy.deepcopy(good())
