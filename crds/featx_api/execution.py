@@ -13,13 +13,14 @@ from featx_api.spark_conf import SparkValue, spark_conf_problem, spark_conf_rule
 
 DELTA_ONLY = "spec.output.mode: incremental requires spec.output.format: delta"
 ONE_USER = "spec.execution.hadoopUser and spec.execution.kerberos exclude each other"
+# More is a typo: one driver commits all shards, and gets a heartbeat from each executor every 5 s.
 CORES_LIMIT = 10_000
-#: More is a slip of the finger: the driver commits all shards, and gets a heartbeat of each executor every 5 s.
 TOO_MANY_CORES = f"spec.execution: executors times cores must not exceed {CORES_LIMIT}: lower one of them"
 CPU_LIMIT = (
     "spec.execution.sparkConf.spark.kubernetes.executor.limit.cores must not be lower than the CPU request, which is "
     "spark.kubernetes.executor.request.cores or spec.execution.cores"
 )
+_CORES = "(has(self.cores) ? self.cores : 1)"  # absent in the default of spec.execution
 _REQUEST, _LIMIT = (f"spark.kubernetes.executor.{name}.cores" for name in ("request", "limit"))
 
 
@@ -99,14 +100,14 @@ class Execution(ApiModel):
             ),
             Rule("!has(self.hadoopUser) || !has(self.kerberos)", ONE_USER),
             Rule(
-                "(has(self.executors) ? self.executors : has(self.maxExecutors) ? self.maxExecutors : 1) * self.cores "
-                f"<= {CORES_LIMIT}",
+                "(has(self.executors) ? self.executors : has(self.maxExecutors) ? self.maxExecutors : 1) * "
+                f"{_CORES} <= {CORES_LIMIT}",
                 TOO_MANY_CORES,
             ),
             Rule(
                 f"!has(self.sparkConf) || !('{_LIMIT}' in self.sparkConf) || "
-                f"quantity('{_REQUEST}' in self.sparkConf ? self.sparkConf['{_REQUEST}'] : string(self.cores))"
-                f".compareTo(quantity(self.sparkConf['{_LIMIT}'])) <= 0",
+                f"('{_REQUEST}' in self.sparkConf ? quantity(self.sparkConf['{_REQUEST}']).asApproximateFloat() : "
+                f"double({_CORES})) <= quantity(self.sparkConf['{_LIMIT}']).asApproximateFloat()",
                 CPU_LIMIT,
             ),
         )
