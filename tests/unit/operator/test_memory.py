@@ -64,12 +64,11 @@ def peak_mebibytes(watches: Watches, bodies: Iterator[tuple[bool, dict[str, Any]
         tracemalloc.stop()
 
 
-def test_a_thousand_resources_at_the_size_limit_take_little_memory(record_property: Any) -> None:
+def test_a_thousand_resources_at_the_size_limit_take_little_memory() -> None:
     assert len(json.dumps(large(0))) > BYTES * 0.98
     store = Store()
     peak = peak_mebibytes(Watches(store, Queue()), ((True, large(number)) for number in range(RESOURCES)))
-    record_property("peakMebibytes", round(peak, 1))
-    assert peak < 16
+    assert peak < 16  # 6 measured
     stored = [store.resource(Key("default", f"run-{number}")) for number in range(RESOURCES)]
     assert all(body and len(json.dumps(body)) <= RESOURCE_LIMIT for body in stored)
 
