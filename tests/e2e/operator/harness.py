@@ -24,7 +24,7 @@ QUICK = {"BACKOFF_SECONDS": "1", "SECRET_GRACE_SECONDS": "6", "LEASE_SECONDS": "
 
 
 def kubectl(*arguments: str, stdin: object = None, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Runs kubectl in the namespace, unless another one is given; an object as stdin is sent as JSON, a string unchanged."""
+    """Runs kubectl, by default in the namespace; an object as stdin is sent as JSON, a string unchanged."""
     text = stdin if isinstance(stdin, str) or stdin is None else json.dumps(stdin)
     command = ["kubectl", "--namespace", NAMESPACE, *arguments]
     outcome = subprocess.run(command, input=text, text=True, capture_output=True, check=False)

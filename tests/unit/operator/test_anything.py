@@ -44,12 +44,15 @@ SCALARS = st.none() | st.booleans() | NUMBERS | TEXT
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4))
 
 
-def fields(*names: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects with some of these fields, with any value."""
-    return st.fixed_dictionaries({}, optional=dict.fromkeys(names, JSON))
+Fields = dict[str, st.SearchStrategy[Any]]
 
 
-PROGRESS = fields(
+def objects(required: Fields, optional: Fields) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects with all of the first fields, and some of the others."""
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+PROGRESS_FIELDS = (
     "imagesTotal",
     "imagesDone",
     "imagesFailed",
@@ -61,7 +64,8 @@ PROGRESS = fields(
     "waiting",
     "lastUpdateTime",
 )
-TABLE = st.fixed_dictionaries(
+PROGRESS = objects({}, dict.fromkeys(PROGRESS_FIELDS, JSON))
+TABLE = objects(
     {
         "uri": st.sampled_from(["s3://features/table", "s3://features/table/../x", "s3://other"]) | TEXT,
         "kind": st.sampled_from(["features", "quarantine"]) | TEXT,
@@ -69,14 +73,14 @@ TABLE = st.fixed_dictionaries(
         "recordCount": NUMBERS,
         "bytes": NUMBERS,
     },
-    optional={"manifest": TEXT},
+    {"manifest": TEXT},
 )
-OUTCOME = st.fixed_dictionaries(
+OUTCOME = objects(
     {"result": st.sampled_from(["Succeeded", "Failed"]) | TEXT},
-    optional={
+    {
         "progress": PROGRESS,
         "outputs": st.lists(TABLE, max_size=12),
-        "failure": st.fixed_dictionaries({"class": TEXT, "message": TEXT}),
+        "failure": objects({"class": TEXT, "message": TEXT}, {}),
         "retryable": SCALARS,
     },
 )

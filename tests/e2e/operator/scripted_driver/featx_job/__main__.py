@@ -104,8 +104,8 @@ def main() -> None:
         if verb == "progress":
             progress(argument)
         elif verb == "count":
-            for done in range(int(argument)):
-                progress(f"{done}/{argument}")
+            for number in range(int(argument)):
+                progress(f"{number}/{argument}")
                 time.sleep(0.2)
         elif verb == "executors":
             executors(int(argument), job)
