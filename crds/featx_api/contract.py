@@ -40,7 +40,7 @@ EXECUTOR: Final = "executor"
 JOB: Final = "job"
 #: Role of the Secret by which driver and executors recognize each other, and the name of its volume.
 AUTHENTICATION: Final = "authentication"
-#: Name of the volume with the driver's token for the API server. Executors get none.
+#: Name of the volume with the driver's token for the API server, and of its file. Executors get none.
 TOKEN: Final = "token"  # noqa: S105 - the name of a volume
 
 #: Key of the ConfigMap: the `JobSpec` as JSON.
@@ -93,8 +93,8 @@ POD_NAMESPACE: Final = "POD_NAMESPACE"
 POD_IP: Final = "POD_IP"
 #: Variable of the driver: where the job file is; defaults to `JOB_FILE`.
 FEATX_JOB: Final = "FEATX_JOB"
-#: Variable of the driver: SHA-256 digest, in hexadecimal, of the job file that the operator wrote. The driver refuses
-#: any other: whoever may change ConfigMaps can't change what a run does.
+#: Variable of the driver: SHA-256 digest, in hexadecimal, of the job file that the operator wrote.
+#: The driver refuses any other: whoever may change ConfigMaps can't change what a run does.
 FEATX_JOB_SHA256: Final = "FEATX_JOB_SHA256"
 #: Variable of the driver: the same of the executors' pod template.
 FEATX_EXECUTOR_POD_SHA256: Final = "FEATX_EXECUTOR_POD_SHA256"
