@@ -167,7 +167,7 @@ _TOKEN: Manifest = {
         "defaultMode": FILE_MODE,
         "sources": [
             # Without an audience it is for the API server itself, whatever that is called here.
-            {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": "token"}},
+            {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": contract.TOKEN}},
             {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
             {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
         ],

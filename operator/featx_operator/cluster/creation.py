@@ -19,7 +19,7 @@ from featx_operator.cluster import children
 from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.decisions import reasons
 from featx_operator.objects import Body, controller_of
-from featx_operator.settings import Settings
+from featx_operator.settings import Settings, allowed_secrets
 from featx_operator.state.observed import Refusal
 
 TRIES = 3  # to create an object whose name is taken by one that is deleted
@@ -52,11 +52,6 @@ def create_attempt(api: ApiServer, resource: FeatureExtraction, attempt: int, se
         if error.status == 409:
             return None
         raise refused(error) from error
-
-
-def allowed_secrets(settings: Settings, namespace: str) -> frozenset[str]:
-    """The Secrets of a namespace that runs may use without a label."""
-    return frozenset()
 
 
 def check_secrets(api: ApiServer, resource: FeatureExtraction, allowed: frozenset[str]) -> None:

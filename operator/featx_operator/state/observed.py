@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 EPOCH = datetime.fromtimestamp(0, UTC)
 REASON_LIMIT = 128  # characters of a reason of the cluster
 TEXT_LIMIT = 1024  # characters of a message of the cluster
-PROGRESS_LIMIT = 4096  # characters of a driver's annotation
+PROGRESS_LIMIT = 4000  # characters of a driver's annotation
 _ATTEMPT = re.compile(r"[1-9][0-9]{0,8}")
 
 

@@ -52,7 +52,7 @@ def test_short_text_stays_as_it_is() -> None:
     assert shortened_to_bytes("äöü", 5) == "ä…"
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "-1", "9007199254740993", "1e400", "1e300"])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "-1", "9007199254740994", "1e400", "1e300"])
 @pytest.mark.parametrize("field", ["imagesDone", "imagesTotal", "imagesFailed", "imagesPerSecond", "etaSeconds"])
 def test_a_number_that_is_none_or_too_large_is_malformed(field: str, number: str) -> None:
     with pytest.raises(ValidationError):
