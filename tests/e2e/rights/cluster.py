@@ -119,7 +119,7 @@ def executor(namespace: str, number: int = 1, run: str = RUN, account_name: str 
     pod = copy.deepcopy(manifests.executor_template(FeatureExtraction.model_validate(body), 1))
     owner = f"{run}-1-driver"
     pod["metadata"] |= {
-        "name": f"{run}-1-exec-{number}",
+        "name": f"{run[:36].rstrip('-.')}-1-exec-{number}",  # spark.kubernetes.executor.podNamePrefix
         "namespace": namespace,
         "ownerReferences": [
             {"apiVersion": "v1", "kind": "Pod", "controller": True, "name": owner, "uid": uid("pod", namespace, owner)}
@@ -202,8 +202,9 @@ class Requester:
             self._tls.load_verify_locations(cluster["certificate-authority"])
 
     def send(self, method: str, path: str, body: object = None, namespace: str = "", kind: str = JSON) -> Answer:
-        """Sends a request below the token's namespace, or another one."""
-        url = f"{self._server}/api/v1/namespaces/{namespace or self._namespace}/{path}"
+        """Sends a request below the token's namespace, or another one. A path of another API group begins with it."""
+        group, _, below = path.rpartition(":")
+        url = f"{self._server}/{group or 'api/v1'}/namespaces/{namespace or self._namespace}/{below}"
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data=data, headers=headers, method=method)
