@@ -34,7 +34,8 @@ cluster-down: ready ## stop the local cluster and clean up
 # The end-to-end tests mostly wait for pods, so they run beside the integration tests.
 .PHONY: test
 test: lint unit ## run all of the targets below; this is what CI runs
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line integration e2e
+	@echo "running integration and end-to-end tests side by side; each shows its output when it has finished"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target integration e2e
 
 # .pre-commit-config.yaml runs the same commands; tests/unit/repository holds the two together.
 .PHONY: lint
