@@ -60,7 +60,6 @@ def chart(values: dict[str, Any], *templates: str) -> str:
         str(ROOT / "charts/featx"),
         f"--namespace={RELEASE}",
         "--values=-",
-        "--skip-schema-validation",
     ]
     command += ["--kube-version=1.34.0", *(f"--show-only=templates/{name}.yaml" for name in templates)]
     outcome = subprocess.run(command, input=json.dumps(values), text=True, capture_output=True, check=False)
