@@ -53,14 +53,7 @@ def kubectl(*arguments: str, stdin: object = None, check: bool = True) -> Outcom
 
 def chart(values: dict[str, Any], *templates: str) -> str:
     """Templates of the chart, rendered."""
-    command = [
-        "helm",
-        "template",
-        "featx",
-        str(ROOT / "charts/featx"),
-        f"--namespace={RELEASE}",
-        "--values=-",
-    ]
+    command = ["helm", "template", "featx", str(ROOT / "charts/featx"), f"--namespace={RELEASE}", "--values=-"]
     command += ["--kube-version=1.34.0", *(f"--show-only=templates/{name}.yaml" for name in templates)]
     outcome = subprocess.run(command, input=json.dumps(values), text=True, capture_output=True, check=False)
     assert outcome.returncode == 0, outcome.stderr
