@@ -40,7 +40,7 @@ EXECUTOR: Final = "executor"
 JOB: Final = "job"
 #: Role of the Secret by which driver and executors recognize each other, and the name of its volume.
 AUTHENTICATION: Final = "authentication"
-#: Name of the volume with the driver's token for the API server. Executors get none.
+#: Name of the volume with the driver's token for the API server, and of its file. Executors get none.
 TOKEN: Final = "token"  # noqa: S105 - the name of a volume
 
 #: Key of the ConfigMap: the `JobSpec` as JSON.
@@ -133,6 +133,6 @@ class Outcome(StatusModel):
 
     result: Literal["Succeeded", "Failed"]
     progress: Progress | None = None
-    outputs: list[OutputTable] = Field(default=[])
+    outputs: list[OutputTable] = Field(default=[], max_length=8)
     failure: Failure | None = None
     retryable: bool = Field(False, description="Whether a further attempt may succeed.")

@@ -1,18 +1,34 @@
-"""`status`: the state of a run. Only the operator writes it, from what it observes and the driver reports."""
+"""`status`: the state of a run. Only the operator writes it, from what it observes and the driver reports.
+
+Both may be anything: drivers run images and models of tenants. So each number and list has a bound and each text is
+printable, however it got here, and a status never takes more than `STATUS_LIMIT` bytes.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, computed_field
+from pydantic import BeforeValidator, Field, computed_field
 
 from featx_api.failures import FailureClass
 from featx_api.model import StatusModel
+from featx_api.text import printable
 
-Count = Annotated[int, Field(ge=0)]
+#: Bytes of the largest status that the operator writes, as JSON in UTF-8.
+STATUS_LIMIT = 65_536
 MESSAGE_LIMIT = 4096  # characters
-Message = Annotated[str, Field(max_length=MESSAGE_LIMIT)]
+#: Largest number: JSON has no larger one that every reader gets exactly.
+LARGEST = 2**53
+
+
+def _printable(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) else value
+
+
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
+Text = Annotated[str, BeforeValidator(_printable)]
+Message = Annotated[Text, Field(max_length=MESSAGE_LIMIT)]
 
 ConditionType = Literal[
     "Accepted", "QuotaReserved", "DriverReady", "ExecutorsReady", "Suspended", "Succeeded", "Reconciling", "Stalled"
@@ -46,18 +62,20 @@ class Progress(StatusModel):
     )
     images_done: Count = Field(0, description="Finished images, including those in quarantine.")
     images_failed: Count = Field(0, description="Images in quarantine.")
-    images_per_second: float = Field(0.0, ge=0, description="Mean over the current attempt.")
+    images_per_second: float = Field(
+        0.0, ge=0, le=LARGEST, allow_inf_nan=False, description="Mean over the current attempt."
+    )
     eta_seconds: Count | None = Field(
         None, description="Estimated seconds to the end. Unset until it can be estimated."
     )
     shards_done: Count = Field(0, description="Committed shards.")
     shards_total: Count = Field(0, description="Number of shards.")
-    precision: str | None = Field(
+    precision: Text | None = Field(
         None,
         max_length=64,
         description="Number format that the models compute in; several if the CPUs of the executors differ.",
     )
-    waiting: str | None = Field(
+    waiting: Text | None = Field(
         None,
         max_length=512,
         description="What the run is waiting for: int8 calibration, or an unresponsive store. Unset while it is not "
@@ -72,7 +90,7 @@ class Progress(StatusModel):
         done, total = (
             (self.images_done, self.images_total) if self.images_total else (self.shards_done, self.shards_total)
         )
-        return done * 100 // total if total else 0
+        return min(done * 100 // total, 100) if total else 0
 
     @computed_field(description="imagesDone/imagesTotal, for `kubectl get`.")  # type: ignore[prop-decorator]
     @property
@@ -98,8 +116,8 @@ class Executors(StatusModel):
 class Driver(StatusModel):
     """The driver of the current attempt."""
 
-    pod_name: str = Field(max_length=253, description="Name of the driver pod.")
-    pod_uid: str = Field(
+    pod_name: Text = Field(max_length=253, description="Name of the driver pod.")
+    pod_uid: Text = Field(
         "", max_length=64, description="Its uid. No other pod counts as this driver, whatever its name and labels."
     )
 
@@ -107,12 +125,12 @@ class Driver(StatusModel):
 class OutputTable(StatusModel):
     """A complete table that the run has written."""
 
-    uri: str = Field(max_length=1100, description="Folder of the table.")
+    uri: Text = Field(max_length=1100, description="Folder of the table.")
     kind: Literal["features", "quarantine"] = Field(description="What its rows are.")
     format: Literal["delta", "parquet"] = Field(description="Table format. A quarantine is always parquet.")
     record_count: Count = Field(description="Number of rows.")
     bytes: Count = Field(description="Size of its files.")
-    manifest: str | None = Field(None, max_length=1100, description="Address of the manifest.")
+    manifest: Text | None = Field(None, max_length=1100, description="Address of the manifest.")
 
 
 class Failure(StatusModel):

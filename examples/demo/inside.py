@@ -124,7 +124,8 @@ def _condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
 
 def _secret(name: str) -> dict[str, Any]:
     values = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}
+    metadata = {"name": name, "labels": {"featx.dev/store": "true"}}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}
 
 
 def _apply(document: dict[str, Any]) -> None:

@@ -7,8 +7,9 @@ triggered. They are coroutines because kopf runs plain functions in threads, and
 from __future__ import annotations
 
 import itertools
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import kopf
@@ -16,13 +17,14 @@ from featx_api import GROUP, PLURAL, VERSION
 from featx_api.contract import LABEL_UID
 
 from featx_operator.lease import Lease
-from featx_operator.objects import Key, key_of, owner_of
+from featx_operator.objects import Key, key_of
 from featx_operator.queue import Queue
 from featx_operator.settings import Settings
 from featx_operator.state.store import Store
 
 SENTINEL = Key("", "sentinel")  # never a resource's key: those have a namespace
 SENTINEL_SECONDS = 10.0
+CHUNK = 4  # objects per response of a list: a few may hold 1.5 MiB each, and take ten times that when they are parsed
 MAX_SILENCE_SECONDS = 60.0  # without a heartbeat for longer than this, the process counts as hung
 
 
@@ -49,26 +51,51 @@ class Heartbeat:
         self.last = time.monotonic()
 
 
+class Watches:
+    """What becomes of watch events: objects into the store, keys of their resources into the queue."""
+
+    def __init__(self, store: Store, queue: Queue) -> None:
+        self._store = store
+        self._queue = queue
+
+    async def on_resource(self, event: kopf.RawEvent, **_: Any) -> None:
+        """Stores or removes a resource."""
+        body = event["object"]
+        if event["type"] == "DELETED":
+            self._store.drop_resource(key_of(body), body["metadata"]["uid"])
+        else:
+            self._store.put_resource(body)
+        self._queue.add(key_of(body))
+
+    async def on_pod(self, event: kopf.RawEvent, **_: Any) -> None:
+        """Stores or removes a pod, if it is the child of a resource that is known."""
+        change = self._store.pod_deleted if event["type"] == "DELETED" else self._store.put_pod
+        if key := change(event["object"]):
+            self._queue.add(key)
+
+
+class NothingStored(kopf.DiffBaseStorage):
+    """Stores no state of ours in objects, and reads none from them.
+
+    kopf parses an annotation that anybody may write, and never delivers an object on which it can't.
+    """
+
+    def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
+        """Nothing of an object."""
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        """Nothing."""
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Stores nothing."""
+
+
 def registry(store: Store, queue: Queue, lease: Lease, heartbeat: Heartbeat) -> kopf.OperatorRegistry:
     """The handlers, bound to the store and the queue that they fill."""
     handlers = kopf.OperatorRegistry()
-
-    async def on_resource(event: kopf.RawEvent, **_: Any) -> None:
-        body = event["object"]
-        if event["type"] == "DELETED":
-            store.drop_resource(key_of(body), body["metadata"]["uid"])
-        else:
-            store.put_resource(body)
-        queue.add(key_of(body))
-
-    async def on_pod(event: kopf.RawEvent, **_: Any) -> None:
-        body = event["object"]
-        if event["type"] == "DELETED":
-            store.pod_deleted(body)
-        else:
-            store.put_pod(body)
-        if key := owner_of(body):
-            queue.add(key)
+    watches = Watches(store, queue)
 
     async def is_alive(**_: Any) -> dict[str, float]:
         now = time.monotonic()
@@ -77,8 +104,8 @@ def registry(store: Store, queue: Queue, lease: Lease, heartbeat: Heartbeat) -> 
             raise kopf.PermanentError(f"nothing was reconciled for {age:.0f} s")
         return {"secondsSinceReconcile": round(age, 1), "queue": len(queue)}
 
-    kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)(on_resource)
-    kopf.on.event("v1", "pods", labels={LABEL_UID: kopf.PRESENT}, registry=handlers)(on_pod)
+    kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)(watches.on_resource)
+    kopf.on.event("v1", "pods", labels={LABEL_UID: kopf.PRESENT}, registry=handlers)(watches.on_pod)
     kopf.on.probe(id="reconcile", registry=handlers)(is_alive)
     kopf.on.login(registry=handlers)(_login)
     return handlers
@@ -94,9 +121,13 @@ def operator_settings(settings: Settings) -> kopf.OperatorSettings:
     # events of all further objects would wait for a free worker.
     result.queueing.worker_limit = 50
     result.queueing.idle_timeout = 0.05
+    result.watching.chunk_size = CHUNK
     result.watching.server_timeout = 300
     result.watching.client_timeout = 330
     result.watching.connect_timeout = 10
+    # Objects may carry kopf's own marks, written by anybody: it would try to remove its finalizer, and fail forever.
+    result.persistence.diffbase_storage = NothingStored()
+    result.persistence.finalizer = f"{GROUP}/{secrets.token_hex(16)}"
     result.networking.error_backoffs = EndlessBackoff()
     result.networking.request_timeout = settings.request_seconds
     result.watching.label_selectors["pods"] = LABEL_UID

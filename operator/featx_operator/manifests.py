@@ -1,12 +1,15 @@
-"""The manifests of an attempt: the driver pod, and a ConfigMap with the job file and the executors' pod template. Pure.
+"""The manifests of an attempt: a ConfigMap with the job file and the executors' pod template, a Secret, the driver pod.
 
-Names are deterministic, so a second create fails and the existing object is adopted. Every pod satisfies Pod Security
-`restricted`.
+Names are deterministic, so a second create fails. Every pod satisfies Pod Security `restricted`. All but the Secret is
+pure.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import secrets
 from typing import Any
 
 import yaml
@@ -15,20 +18,36 @@ from featx_api.contract import JobSpec
 from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
 
+from featx_operator.objects import driver_name
+
 Manifest = dict[str, Any]
 
 DRIVER_CPU = "250m"  # it waits for executors most of the time; no limit, so that listing a bucket is not slowed down
 GRACE_SECONDS = 30  # for the driver to end its executors
-
-
-def driver_name(name: str, attempt: int) -> str:
-    """The name of an attempt's driver pod."""
-    return f"{name}-{attempt}-driver"
+TOKEN_SECONDS = 3600  # the kubelet renews it in time; a copy is of no use for longer, nor after the driver
+FILE_MODE = 0o440  # of Secrets and the token: their owner is root, and `fsGroup` makes them the driver's
+KEY_BYTES = 32
 
 
 def config_map_name(name: str, attempt: int) -> str:
     """The name of an attempt's ConfigMap."""
     return f"{name}-{attempt}-job"
+
+
+def authentication_name(name: str, attempt: int) -> str:
+    """The name of an attempt's Secret."""
+    return f"{name}-{attempt}-authentication"
+
+
+def files(name: str, attempt: int) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Kinds and names of what an attempt's pods mount, the one that is created last first."""
+    return ("Secret", authentication_name(name, attempt)), ("ConfigMap", config_map_name(name, attempt))
+
+
+def attempt_of(name: str, config_map: str) -> int | None:
+    """The attempt of a ConfigMap of the resource of this name, or None if it has another name."""
+    match = re.fullmatch(rf"{re.escape(name)}-([1-9][0-9]{{0,8}})-{contract.JOB}", config_map)
+    return int(match[1]) if match else None
 
 
 def labels(resource: FeatureExtraction, attempt: int, role: str) -> dict[str, str]:
@@ -57,9 +76,20 @@ def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
         "metadata": _metadata(resource, attempt, config_map_name(resource.name, attempt), contract.JOB),
         "immutable": True,
         "data": {
-            contract.JOB_KEY: json.dumps(job.to_wire(), indent=2),
+            contract.JOB_KEY: json.dumps(job.to_wire(), indent=2, ensure_ascii=False),
             contract.EXECUTOR_POD_KEY: yaml.safe_dump(executor_template(resource, attempt), sort_keys=False),
         },
+    }
+
+
+def authentication(resource: FeatureExtraction, attempt: int) -> Manifest:
+    """The Secret by which an attempt's driver and executors recognize each other: another one each time."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": _metadata(resource, attempt, authentication_name(resource.name, attempt), contract.AUTHENTICATION),
+        "immutable": True,
+        "stringData": {contract.AUTHENTICATION_KEY: secrets.token_hex(KEY_BYTES)},
     }
 
 
@@ -67,11 +97,14 @@ def driver_pod(resource: FeatureExtraction, attempt: int, default_image: str) ->
     """The driver pod of an attempt."""
     spec = resource.spec
     image = spec.execution.image or default_image
-    volumes, mounts = _volumes(spec)
+    volumes, mounts = _volumes(resource, attempt)
+    files = config_map(resource, attempt)["data"]
     job = {"name": contract.JOB, "configMap": {"name": config_map_name(resource.name, attempt)}}
     environment = [
         {"name": contract.FEATX_JOB, "value": contract.JOB_FILE},
+        {"name": contract.FEATX_JOB_SHA256, "value": _sha256(files[contract.JOB_KEY])},
         {"name": contract.FEATX_EXECUTOR_POD, "value": contract.EXECUTOR_POD_FILE},
+        {"name": contract.FEATX_EXECUTOR_POD_SHA256, "value": _sha256(files[contract.EXECUTOR_POD_KEY])},
         {"name": contract.FEATX_JOB_IMAGE, "value": image},
         _field(contract.POD_NAME, "metadata.name"),
         _field(contract.POD_NAMESPACE, "metadata.namespace"),
@@ -82,13 +115,16 @@ def driver_pod(resource: FeatureExtraction, attempt: int, default_image: str) ->
         "image": image,
         "command": ["python3", "-m", "featx_job"],
         "env": environment,
-        "ports": [{"name": "ui", "containerPort": contract.SPARK_UI_PORT}],
         "resources": {
             "requests": {"cpu": DRIVER_CPU, "memory": spec.execution.driver_memory},
             "limits": {"memory": spec.execution.driver_memory},
         },
         "securityContext": _CONTAINER_SECURITY,
-        "volumeMounts": [{"name": contract.JOB, "mountPath": contract.JOB_FOLDER, "readOnly": True}, *mounts],
+        "volumeMounts": [
+            {"name": contract.JOB, "mountPath": contract.JOB_FOLDER, "readOnly": True},
+            {"name": contract.TOKEN, "mountPath": contract.TOKEN_FOLDER, "readOnly": True},
+            *mounts,
+        ],
     }
     return {
         "apiVersion": "v1",
@@ -97,17 +133,18 @@ def driver_pod(resource: FeatureExtraction, attempt: int, default_image: str) ->
         "spec": {
             **_placement(spec),
             "serviceAccountName": spec.execution.service_account_name,
+            "automountServiceAccountToken": False,  # the one of `_TOKEN` lives shorter
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": GRACE_SECONDS,
             "containers": [container],
-            "volumes": [job, *volumes],
+            "volumes": [job, _TOKEN, *volumes],
         },
     }
 
 
 def executor_template(resource: FeatureExtraction, attempt: int) -> Manifest:
     """The template of executor pods; Spark adds image, resources, names and the owner."""
-    volumes, mounts = _volumes(resource.spec)
+    volumes, mounts = _volumes(resource, attempt)
     # It gets no Kubernetes token: the account is only for the cloud's own.
     account = {"serviceAccountName": resource.spec.execution.service_account_name}
     return {
@@ -123,6 +160,19 @@ def executor_template(resource: FeatureExtraction, attempt: int) -> Manifest:
         },
     }
 
+
+_TOKEN: Manifest = {
+    "name": contract.TOKEN,
+    "projected": {
+        "defaultMode": FILE_MODE,
+        "sources": [
+            # Without an audience it is for the API server itself, whatever that is called here.
+            {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": contract.TOKEN}},
+            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+        ],
+    },
+}
 
 _CONTAINER_SECURITY: Manifest = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
@@ -162,15 +212,22 @@ def _placement(spec: FeatureExtractionSpec) -> Manifest:
     return common
 
 
-def _volumes(spec: FeatureExtractionSpec) -> tuple[list[Manifest], list[Manifest]]:
+def _volumes(resource: FeatureExtraction, attempt: int) -> tuple[list[Manifest], list[Manifest]]:
     """The volumes and mounts of driver and executors: Secrets as files, claims, and scratch space."""
-    volumes: list[Manifest] = [{"name": "tmp", "emptyDir": {}}, {"name": "work", "emptyDir": {}}]
+    spec = resource.spec
+    own = authentication_name(resource.name, attempt)
+    volumes: list[Manifest] = [
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "work", "emptyDir": {}},
+        {"name": contract.AUTHENTICATION, "secret": {"secretName": own, "defaultMode": FILE_MODE}},
+    ]
     mounts: list[Manifest] = [
         {"name": "tmp", "mountPath": contract.TEMPORARY_FOLDER},
         {"name": "work", "mountPath": contract.WORK_FOLDER},
+        {"name": contract.AUTHENTICATION, "mountPath": contract.AUTHENTICATION_FOLDER, "readOnly": True},
     ]
     for index, secret in enumerate(spec.secret_names()):
-        volumes.append({"name": f"secret-{index}", "secret": {"secretName": secret, "defaultMode": 0o440}})
+        volumes.append({"name": f"secret-{index}", "secret": {"secretName": secret, "defaultMode": FILE_MODE}})
         mounts.append({"name": f"secret-{index}", "mountPath": f"{contract.SECRETS_FOLDER}/{secret}", "readOnly": True})
     for index, claim in enumerate(spec.claim_names()):
         volumes.append({"name": f"claim-{index}", "persistentVolumeClaim": {"claimName": claim}})
@@ -183,3 +240,7 @@ def _volumes(spec: FeatureExtractionSpec) -> tuple[list[Manifest], list[Manifest
 
 def _field(name: str, path: str) -> Manifest:
     return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from featx_api.contract import LABEL_NAME
+from featx_api.contract import LABEL_NAME, LABEL_UID
 from featx_api.resource import FeatureExtraction
 from featx_api.status import FeatureExtractionStatus
 
@@ -23,15 +23,47 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
+class Owner(NamedTuple):
+    """Identifies one resource for good: a name may be used again, and a uid is public, so it proves nothing alone."""
+
+    key: Key
+    uid: str
+
+
+class Controller(NamedTuple):
+    """The object that an object belongs to, by its `ownerReferences`."""
+
+    kind: str
+    name: str
+    uid: str
+
+
+def driver_name(name: str, attempt: int) -> str:
+    """The name of an attempt's driver pod."""
+    return f"{name}-{attempt}-driver"
+
+
 def key_of(body: Body) -> Key:
     """The key of a resource."""
     return Key(body["metadata"]["namespace"], body["metadata"]["name"])
 
 
-def owner_of(pod: Body) -> Key | None:
-    """The key of the resource that a pod's labels name, or None."""
-    name = (pod["metadata"].get("labels") or {}).get(LABEL_NAME)
-    return Key(pod["metadata"]["namespace"], name) if name else None
+def owner_from(resource: Body) -> Owner:
+    """A resource as the owner of its children."""
+    return Owner(key_of(resource), str(resource["metadata"]["uid"]))
+
+
+def claimed_owner(child: Body) -> Owner:
+    """The resource that an object's labels name, in the object's own namespace. Anybody may write labels."""
+    labels = child["metadata"].get("labels") or {}
+    return Owner(Key(child["metadata"]["namespace"], labels.get(LABEL_NAME, "")), labels.get(LABEL_UID, ""))
+
+
+def controller_of(body: Body) -> Controller | None:
+    """The controller of an object, or None."""
+    references = body["metadata"].get("ownerReferences") or ()
+    reference = next((item for item in references if item.get("controller")), None)
+    return Controller(reference["kind"], reference["name"], reference["uid"]) if reference else None
 
 
 def resource_of(body: Body) -> FeatureExtraction:

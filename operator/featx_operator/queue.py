@@ -11,12 +11,15 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from featx_api.text import shortened
+
 from featx_operator.objects import Key
 
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 300.0
+LOGGED_CHARACTERS = 1000
 
 
 class Queue:
@@ -104,7 +107,8 @@ async def work(queue: Queue, reconcile: Callable[[Key], Awaitable[float | None]]
             again = await reconcile(key)
         except Exception as error:
             first = not queue.failures(key)  # log the traceback once, then one line per failure
-            logger.error("%s: %s; retrying in %.0f s", key, error, queue.retry(key), exc_info=first)
+            text = shortened(str(error), LOGGED_CHARACTERS)
+            logger.error("%s: %s; retrying in %.0f s", key, text, queue.retry(key), exc_info=first)
         else:
             queue.reset_failures(key)
             if again is not None:

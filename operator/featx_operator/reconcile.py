@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from featx_api.contract import DRIVER
 from featx_api.status import FeatureExtractionStatus
 
 from featx_operator import manifests
@@ -16,17 +17,20 @@ from featx_operator.cluster import children, events, resources
 from featx_operator.cluster.creation import RefusedError, create_attempt, refuse_adoption
 from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.decisions.events import events_between
+from featx_operator.decisions.internal_error import stalled, stalled_of
 from featx_operator.decisions.plan import is_finished, plan
-from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan
-from featx_operator.objects import Body, Key, key_of, resource_of, status_of
+from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan, whole
+from featx_operator.objects import Body, Key, Owner, driver_name, key_of, owner_from, resource_of, status_of
 from featx_operator.settings import Settings
-from featx_operator.state.observed import Observed, Pod, PodWaiting, pod_from
-from featx_operator.state.store import Store
+from featx_operator.state.observed import Observed, Pod, PodWaiting, reduced
+from featx_operator.state.store import Store, essential
 
 logger = logging.getLogger(__name__)
 
 MAX_PASSES = 5  # a run that is not at rest after these is requeued, so that others get their turn
 REQUEUE_SECONDS = 1.0
+ENDED = ("Succeeded", "Failed")
+REPORTED_FAILURES = 2  # in a row; one alone is mostly a request that was lost
 MOUNT_GRACE_SECONDS = 2.0  # before the Events of a pod that does not start are read
 
 
@@ -41,12 +45,43 @@ class Reconciler:
         self._settings = settings
         self._clock = clock or (lambda: datetime.now(UTC))
         self._resynced_at: dict[Key, float] = {}
+        self._failures: dict[Key, int] = {}
 
     async def reconcile(self, key: Key) -> float | None:
-        """Reconciles one run; returns the seconds until the next reconcile, or None to wait for an event."""
+        """Reconciles one run; returns the seconds until the next reconcile, or None to wait for an event.
+
+        A run that can't be reconciled twice in a row says so in its status.
+        """
+        try:
+            again = await self._reconcile(key)
+        except Exception as error:
+            self._failures[key] = self._failures.get(key, 0) + 1
+            if self._failures[key] >= REPORTED_FAILURES:
+                await self._report(key, error)
+            raise
+        self._failures.pop(key, None)
+        return again
+
+    async def _report(self, key: Key, error: Exception) -> None:
+        """Reports on the resource that its reconcile fails. Only the kind of error: its text may hold data."""
+        cause = f"{type(error).__name__} {error.status}" if isinstance(error, ApiError) else type(error).__name__
+        try:
+            body = await self._read(key)
+            if body is None:
+                return
+            before = stalled_of(body)
+            generation = int(body["metadata"].get("generation") or 0)
+            condition = stalled(before, cause, whole(self._clock()), generation)
+            if condition != before:
+                wire = condition.to_wire()
+                self._store.put_resource(await asyncio.to_thread(resources.apply_condition, self._api, body, wire))
+        except Exception as failure:  # the error itself is raised, logged and retried
+            logger.warning("%s: can't report %s: %s", key, cause, type(failure).__name__)
+
+    async def _reconcile(self, key: Key) -> float | None:
         for _ in range(MAX_PASSES):
             await self._resync_if_due(key)
-            body = self._store.resource(key)
+            body = await self._read(key)
             if body is None:
                 self._resynced_at.pop(key, None)
                 return None
@@ -61,6 +96,18 @@ class Reconciler:
         resync = self._settings.resync_seconds
         return resync if decision.requeue_after is None else min(decision.requeue_after, resync)
 
+    async def _read(self, key: Key) -> Body | None:
+        """The resource; from the API server if it is too large to be stored."""
+        body = self._store.resource(key)
+        if body is None or "spec" in body:
+            return body
+        body = await asyncio.to_thread(resources.get, self._api, key)
+        if body is None:
+            self._store.drop_resource(key)
+            return None
+        self._store.put_resource(body)
+        return essential(body)
+
     async def _resync_if_due(self, key: Key) -> None:
         """Replaces what the watches delivered by the API server's own lists: for a new run, and then periodically."""
         last, now = self._resynced_at.get(key), time.monotonic()
@@ -71,14 +118,15 @@ class Reconciler:
             self._store.drop_resource(key)
             return
         self._store.put_resource(body)
-        uid = body["metadata"]["uid"]
-        pods, config_maps = await asyncio.gather(
-            asyncio.to_thread(children.pods, self._api, key.namespace, uid),
-            asyncio.to_thread(children.config_maps, self._api, key.namespace, uid),
-        )
-        self._store.replace_pods(uid, pods)
-        self._store.replace_config_maps(uid, config_maps)
+        owner = owner_from(body)
+        await asyncio.to_thread(self._list_children, owner)
         self._resynced_at[key] = now
+
+    def _list_children(self, owner: Owner) -> None:
+        """Lists in this thread: only a page at a time is in memory."""
+        self._store.replace_pods(owner, children.pods(self._api, owner))
+        names = children.config_maps(self._api, owner)
+        self._store.replace_files(owner, filter(None, (manifests.attempt_of(owner.key.name, name) for name in names)))
 
     async def _plan_and_act(self, body: Body) -> Plan:
         """Plans and acts until the plan has no more actions."""
@@ -93,11 +141,12 @@ class Reconciler:
                     await self._act(body, action)
                 except RefusedError as refused:
                     refusal = refused.refusal
-            observed = replace(self._stored(body), refusal=refusal)
+            observed = await self._observe(body)
+            observed = replace(observed, refusal=refusal or observed.refusal)
         return replace(decision, actions=(), requeue_after=REQUEUE_SECONDS)
 
     async def _observe(self, body: Body) -> Observed:
-        """The stored children, after checking with the API server that a missing driver does not exist.
+        """The stored children, after checking with the API server what a missing driver's name belongs to.
 
         Also reads why a driver's volumes can't be mounted, if it does not start.
         """
@@ -105,16 +154,13 @@ class Reconciler:
         key, status = key_of(body), status_of(body)
         if status.attempt == 0 or is_finished(status):
             return observed
-        driver = observed.driver(status.attempt)
+        uid = status.driver.pod_uid if status.driver else ""
+        uid = uid or observed.created.get(status.attempt, "")
+        driver = observed.driver(uid)
         if driver is None:
-            name = manifests.driver_name(key.name, status.attempt)
+            name = driver_name(key.name, status.attempt)
             existing = await asyncio.to_thread(children.get, self._api, "Pod", key.namespace, name)
-            if existing is None:
-                return observed
-            if refusal := refuse_adoption(existing, body["metadata"]["uid"]):
-                return replace(observed, refusal=refusal)
-            self._store.put_pod(existing)
-            return self._stored(body)
+            return with_holder(observed, existing, uid, status.attempt, body["metadata"]["uid"])
         if driver.phase == "Pending" and driver.scheduled and not driver.deleting:
             return replace(observed, mount_failure=await self._mount_failure(key.namespace, driver))
         return observed
@@ -125,29 +171,31 @@ class Reconciler:
         return await asyncio.to_thread(events.mount_failure, self._api, namespace, driver.uid)
 
     def _stored(self, body: Body) -> Observed:
-        uid = body["metadata"]["uid"]
-        return Observed(self._store.pods(uid), self._store.config_maps(uid))
+        owner = owner_from(body)
+        return Observed(self._store.pods(owner), self._store.files(owner), self._store.created(owner))
 
     async def _act(self, body: Body, action: Action) -> None:
-        key, uid = key_of(body), body["metadata"]["uid"]
+        key, owner = key_of(body), owner_from(body)
         logger.info("%s: %s", key, action)
         if isinstance(action, CreateAttempt):
             # Stored before the request: if that fails, the ConfigMap may exist all the same.
-            self._store.put_config_map(uid, manifests.config_map_name(key.name, action.attempt))
-            image = self._settings.job_image
-            pod = await asyncio.to_thread(create_attempt, self._api, resource_of(body), action.attempt, image)
-            self._store.put_pod(pod)
+            self._store.put_files(owner, action.attempt)
+            run = resource_of(body)
+            pod = await asyncio.to_thread(create_attempt, self._api, run, action.attempt, self._settings)
+            if pod:
+                self._store.put_created(owner, action.attempt, pod)
         elif isinstance(action, DeletePod):
-            terminating = await asyncio.to_thread(
-                children.delete_pod, self._api, key.namespace, action.name, action.uid
-            )
-            if terminating is None or pod_from(terminating).ended:
-                self._store.drop_pod(uid, action.name, action.uid)
+            delete = children.delete
+            terminating = await asyncio.to_thread(delete, self._api, "Pod", key.namespace, action.name, action.uid)
+            if terminating is None or (terminating.get("status") or {}).get("phase") in ENDED:
+                self._store.drop_pod(owner, action.uid)
             else:
                 self._store.put_pod(terminating)
         else:
-            await asyncio.to_thread(children.delete_config_map, self._api, key.namespace, action.name)
-            self._store.drop_config_map(uid, action.name)
+            # The Secret first: without the ConfigMap nothing would remember it.
+            for kind, name in manifests.files(key.name, action.attempt):
+                await asyncio.to_thread(children.delete_owned, self._api, kind, owner, name)
+            self._store.drop_files(owner, action.attempt)
 
     async def _write_status(self, body: Body, status: FeatureExtractionStatus) -> bool:
         """Writes the status if it differs, then its Events; returns False if the resource has changed meanwhile."""
@@ -169,3 +217,24 @@ class Reconciler:
             except ApiError as error:
                 logger.warning("%s: can't create the event %s: %s", key, event.reason, error)
         return True
+
+
+def with_holder(observed: Observed, holder: Body | None, uid: str, attempt: int, run: str) -> Observed:
+    """Adds the pod that has the name of a missing driver: the driver itself, an impostor, or something foreign.
+
+    Args:
+        observed: The children, without the driver.
+        holder: The pod, or None if there is none.
+        uid: The driver's uid, or empty if no driver is known.
+        attempt: The current attempt.
+        run: The resource's uid.
+    """
+    if holder is None:
+        return observed
+    pod = reduced(holder, DRIVER, attempt)
+    if uid and pod.uid == uid:
+        # The watch lags, or somebody has changed its labels. A uid can't be forged.
+        return replace(observed, pods=(*observed.pods, pod))
+    if refusal := refuse_adoption("Pod", holder, run):
+        return replace(observed, refusal=refusal)
+    return replace(observed, impostor=pod)

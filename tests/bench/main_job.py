@@ -58,7 +58,12 @@ def specs(store: Store) -> tuple[dict[str, Any], dict[str, Any]]:
         "apply",
         "-f",
         "-",
-        stdin={"apiVersion": "v1", "kind": "Secret", "metadata": {"name": STORE_SECRET}, "stringData": values},
+        stdin={
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": STORE_SECRET, "labels": {"featx.dev/store": "true"}},
+            "stringData": values,
+        },
     )
     detector = {
         "model": store.put_model("res10", res10()),

@@ -1,32 +1,43 @@
-"""Requests about what a run consists of: driver and executor pods, and ConfigMaps."""
+"""Requests about what a run consists of: driver and executor pods, ConfigMaps and Secrets."""
 
 from __future__ import annotations
 
-from featx_api.contract import LABEL_UID
+from collections.abc import Iterator
 
-from featx_operator.cluster.transport import FIELD_MANAGER, ApiServer
-from featx_operator.objects import Body
+from featx_api.contract import JOB, LABEL_ROLE, LABEL_UID
 
-_PLURALS = {"Pod": "pods", "ConfigMap": "configmaps"}
+from featx_operator.cluster.transport import FIELD_MANAGER, JSON, METADATA, METADATA_LIST, ApiServer
+from featx_operator.objects import Body, Owner, controller_of
+
+_PLURALS = {"Pod": "pods", "ConfigMap": "configmaps", "Secret": "secrets"}
 
 
 def get(api: ApiServer, kind: str, namespace: str, name: str) -> Body | None:
-    """The current version of a Pod or ConfigMap, or None if it does not exist."""
-    return api.get(f"{_path(kind, namespace)}/{name}")
+    """The current version of a Pod or ConfigMap, or the metadata of a Secret; None if it does not exist."""
+    return api.get(f"{_path(kind, namespace)}/{name}", METADATA if kind == "Secret" else JSON)
 
 
-def pods(api: ApiServer, namespace: str, owner: str) -> list[Body]:
-    """All pods of the resource with this uid."""
-    return api.items(_path("Pod", namespace), _owned_by(owner))
+def pods(api: ApiServer, owner: Owner) -> Iterator[Body]:
+    """Yields the pods with the label of a resource."""
+    return api.items(_path("Pod", owner.key.namespace), {"labelSelector": f"{LABEL_UID}={owner.uid}"})
 
 
-def config_maps(api: ApiServer, namespace: str, owner: str) -> list[str]:
-    """The names of all ConfigMaps of the resource with this uid."""
-    return [item["metadata"]["name"] for item in api.items(_path("ConfigMap", namespace), _owned_by(owner))]
+def config_maps(api: ApiServer, owner: Owner) -> Iterator[str]:
+    """Yields the names of all ConfigMaps of a resource."""
+    labels = {"labelSelector": f"{LABEL_UID}={owner.uid},{LABEL_ROLE}={JOB}"}
+    for item in api.items(_path("ConfigMap", owner.key.namespace), labels, METADATA_LIST):
+        if is_owned(item, owner.uid):
+            yield item["metadata"]["name"]
+
+
+def is_owned(body: Body, uid: str) -> bool:
+    """Whether an object's controller has this uid."""
+    controller = controller_of(body)
+    return controller is not None and controller.uid == uid
 
 
 def create(api: ApiServer, manifest: Body) -> Body:
-    """Creates a Pod or ConfigMap.
+    """Creates a Pod, ConfigMap or Secret.
 
     Raises:
         ApiError: 409 if the name is taken, 403 or 422 if the object is refused.
@@ -35,20 +46,18 @@ def create(api: ApiServer, manifest: Body) -> Body:
     return api.request("POST", path, {"fieldManager": FIELD_MANAGER}, manifest)
 
 
-def delete_pod(api: ApiServer, namespace: str, name: str, uid: str) -> Body | None:
-    """Deletes a pod if it has this uid; returns the terminating pod, or None if it is already gone."""
-    response = api.delete(f"{_path('Pod', namespace)}/{name}", {"preconditions": {"uid": uid}})
+def delete(api: ApiServer, kind: str, namespace: str, name: str, uid: str) -> Body | None:
+    """Deletes an object if it has this uid; returns the terminating pod, or None if the object is gone."""
+    response = api.delete(f"{_path(kind, namespace)}/{name}", {"preconditions": {"uid": uid}})
     return response if response and response.get("kind") == "Pod" else None
 
 
-def delete_config_map(api: ApiServer, namespace: str, name: str) -> None:
-    """Deletes a ConfigMap, if it exists."""
-    api.delete(f"{_path('ConfigMap', namespace)}/{name}")
+def delete_owned(api: ApiServer, kind: str, owner: Owner, name: str) -> None:
+    """Deletes a ConfigMap or Secret if it is a resource's."""
+    existing = api.get(f"{_path(kind, owner.key.namespace)}/{name}", METADATA)
+    if existing and is_owned(existing, owner.uid):
+        delete(api, kind, owner.key.namespace, name, existing["metadata"]["uid"])
 
 
 def _path(kind: str, namespace: str) -> str:
     return f"/api/v1/namespaces/{namespace}/{_PLURALS[kind]}"
-
-
-def _owned_by(uid: str) -> dict[str, str]:
-    return {"labelSelector": f"{LABEL_UID}={uid}"}

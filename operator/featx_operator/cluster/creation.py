@@ -1,56 +1,126 @@
-"""Create or adopt the children of an attempt, so that creating them twice is harmless.
+"""Create the children of an attempt, so that creating them twice is harmless.
 
-Names are deterministic, so a second create fails because the name is taken. The object that has it is the run's own
-(adopted), a child of a deleted run of the same name that is yet to be garbage-collected, or something foreign.
+Names are deterministic, so a second create fails because the name is taken. The object that has it is the run's own, a
+child of a deleted run of the same name that is yet to be garbage-collected, or something foreign. Nothing is adopted by
+its looks, since whoever may create objects can write them as Featx would: a ConfigMap is used only if it holds exactly
+what this attempt would write, a Secret is always created anew, and a pod is never adopted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from featx_api import KIND
+from featx_api.contract import STORE_LABEL
 from featx_api.resource import FeatureExtraction
 
 from featx_operator import manifests
 from featx_operator.cluster import children
 from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.decisions import reasons
-from featx_operator.objects import Body
+from featx_operator.objects import Body, controller_of
+from featx_operator.settings import Settings, allowed_secrets
 from featx_operator.state.observed import Refusal
+
+TRIES = 3  # to create an object whose name is taken by one that is deleted
 
 
 class RefusedError(Exception):
-    """The API server refused to create an object, or its name is taken."""
+    """The API server refused to create an object, its name is taken, or the run may not use a Secret."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
 
 
-def create_attempt(api: ApiServer, resource: FeatureExtraction, attempt: int, image: str) -> Body:
-    """Creates or adopts an attempt's ConfigMap and driver pod; returns the pod.
+def create_attempt(api: ApiServer, resource: FeatureExtraction, attempt: int, settings: Settings) -> Body | None:
+    """Creates an attempt's ConfigMap, Secret and driver pod.
+
+    Returns:
+        The pod, or None if another one has its name.
 
     Raises:
         RefusedError: One of them can't be created now.
         ApiError: Anything else went wrong; retry.
     """
-    _create_or_adopt(api, manifests.config_map(resource, attempt))
-    return _create_or_adopt(api, manifests.driver_pod(resource, attempt, image))
-
-
-def _create_or_adopt(api: ApiServer, manifest: Body) -> Body:
-    metadata = manifest["metadata"]
+    check_secrets(api, resource, allowed_secrets(settings, resource.metadata["namespace"]))
+    _create_or_replace(api, manifests.config_map(resource, attempt))
+    _create_or_replace(api, manifests.authentication(resource, attempt))
     try:
-        return children.create(api, manifest)
+        return children.create(api, manifests.driver_pod(resource, attempt, settings.job_image))
     except ApiError as error:
-        if error.status in (403, 422):
-            raise RefusedError(refusal_of(error)) from error
-        if error.status != 409:
-            raise
-        existing = children.get(api, manifest["kind"], metadata["namespace"], metadata["name"])
+        if error.status == 409:
+            return None
+        raise refused(error) from error
+
+
+def check_secrets(api: ApiServer, resource: FeatureExtraction, allowed: frozenset[str]) -> None:
+    """Checks that the owner of each Secret that the run names lets runs use it.
+
+    Whoever may create runs may not be allowed to read Secrets, but a run sends them to an endpoint of his choice. A
+    missing one is not waited for by the pod: whatever gets that name later would be mounted without this check.
+
+    Raises:
+        RefusedError: One of them is missing or has no label.
+        ApiError: A Secret can't be read.
+    """
+    namespace = resource.metadata["namespace"]
+    fields = dict(_secret_fields(resource.spec.to_wire(), "spec"))
+    for name in resource.spec.secret_names():
+        if name in allowed:
+            continue
+        secret = children.get(api, "Secret", namespace, name)
+        if secret is None:
+            text = f"not found in the run's namespace: create it with the label {STORE_LABEL}=true, or correct the name"
+            raise RefusedError(Refusal(reasons.SECRET_NOT_FOUND, f"{fields[name]}: Secret {name} {text}"))
+        if (secret["metadata"].get("labels") or {}).get(STORE_LABEL) != "true":
+            command = f"kubectl label secret {name} {STORE_LABEL}=true --namespace {namespace}"
+            text = f"lacks the label {STORE_LABEL}=true, by which its owner lets runs use it: {command}"
+            raise RefusedError(Refusal(reasons.SECRET_NOT_ALLOWED, f"{fields[name]}: Secret {name} {text}"))
+
+
+def _secret_fields(part: Mapping[str, object], path: str) -> Iterator[tuple[str, str]]:
+    """Yields the names of Secrets in a part of a spec, each with its field."""
+    for key, value in part.items():
+        if not isinstance(value, Mapping):
+            continue
+        if key == "secretRef":
+            yield str(value["name"]), f"{path}.secretRef.name"
+        else:
+            yield from _secret_fields(value, f"{path}.{key}")
+
+
+def _create_or_replace(api: ApiServer, manifest: Body) -> None:
+    kind, metadata = manifest["kind"], manifest["metadata"]
+    namespace, name, owner = metadata["namespace"], metadata["name"], metadata["ownerReferences"][0]["uid"]
+    for _ in range(TRIES):
+        try:
+            children.create(api, manifest)
+            return
+        except ApiError as error:
+            if error.status != 409:
+                raise refused(error) from error
+        existing = children.get(api, kind, namespace, name)
         if existing is None:
-            raise  # deleted in the meantime: the next try creates it
-        if refusal := refuse_adoption(existing, metadata["ownerReferences"][0]["uid"]):
-            raise RefusedError(refusal) from error
-        return existing
+            continue  # deleted in the meantime
+        if refusal := refuse_adoption(kind, existing, owner):
+            raise RefusedError(refusal)
+        if kind == "ConfigMap" and is_same(existing, manifest):
+            return
+        children.delete(api, kind, namespace, name, existing["metadata"]["uid"])
+    text = "already exists with other content and can't be replaced; delete it or rename the resource"
+    raise RefusedError(Refusal(reasons.NAME_TAKEN, f"{kind} {name} {text}"))
+
+
+def is_same(existing: Body, manifest: Body) -> bool:
+    """Whether an existing ConfigMap holds what a manifest says, for good."""
+    immutable = existing.get("immutable") is True and not existing["metadata"].get("deletionTimestamp")
+    return immutable and existing.get("data") == manifest["data"] and not existing.get("binaryData")
+
+
+def refused(error: ApiError) -> Exception:
+    """The refusal that an API server's error amounts to, or the error itself if it is none."""
+    return RefusedError(refusal_of(error)) if error.status in (403, 422) else error
 
 
 def refusal_of(error: ApiError) -> Refusal:
@@ -61,14 +131,13 @@ def refusal_of(error: ApiError) -> Refusal:
     return Refusal(reasons.DRIVER_REFUSED, error.message)
 
 
-def refuse_adoption(existing: Body, owner: str) -> Refusal | None:
-    """Why an existing object can't be adopted by the resource with this uid, or None if it is the run's own."""
-    metadata = existing["metadata"]
-    controller = next((ref for ref in metadata.get("ownerReferences") or () if ref.get("controller")), None)
-    if controller and controller["uid"] == owner:
+def refuse_adoption(kind: str, existing: Body, owner: str) -> Refusal | None:
+    """Why an existing object can't belong to the resource with this uid, or None if it may be replaced."""
+    name = f"{kind} {existing['metadata']['name']}"
+    controller = controller_of(existing)
+    if controller and controller.uid == owner:
         return None
-    name = f"{existing.get('kind', 'object')} {metadata['name']}"
-    if controller and controller["kind"] == KIND:
+    if controller and controller.kind == KIND:
         return Refusal(reasons.PREVIOUS_RUN, f"{name} of a deleted run with this name is still being removed")
     return Refusal(
         reasons.NAME_TAKEN,

@@ -34,20 +34,30 @@ def apply_status(api: ApiServer, body: Body, status: Body) -> Body:
     Raises:
         ApiError: 409 if the resource has changed since, 404 if it is gone.
     """
-    key, version = key_of(body), body["metadata"]["resourceVersion"]
+    return _apply(api, body, {"resourceVersion": body["metadata"]["resourceVersion"]}, status, FIELD_MANAGER)
+
+
+def apply_condition(api: ApiServer, body: Body, condition: Body) -> Body:
+    """Applies one condition and leaves the rest of the status as it is, whatever version it has.
+
+    Raises:
+        ApiError: 409 if the name belongs to another uid by now, 404 if the resource is gone.
+    """
+    # Another manager: what one applies without a field that it owns is deleted.
+    manager = f"{FIELD_MANAGER}-errors"
+    return _apply(api, body, {"uid": body["metadata"]["uid"]}, {"conditions": [condition]}, manager)
+
+
+def _apply(api: ApiServer, body: Body, precondition: Body, status: Body, manager: str) -> Body:
+    key = key_of(body)
     applied = {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "metadata": {"name": key.name, "resourceVersion": version},
+        "metadata": {"name": key.name, **precondition},
         "status": status,
     }
-    return api.request(
-        "PATCH",
-        f"{_path(key.namespace)}/{key.name}/status",
-        {"fieldManager": FIELD_MANAGER, "force": "true"},
-        applied,
-        "application/apply-patch+yaml",
-    )
+    path, query = f"{_path(key.namespace)}/{key.name}/status", {"fieldManager": manager, "force": "true"}
+    return api.request("PATCH", path, query, applied, "application/apply-patch+yaml")
 
 
 def _path(namespace: str) -> str:

@@ -7,15 +7,27 @@ block, each with a timeout; the event loop runs them in threads.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 from kubernetes import client, config
 
 from featx_operator.objects import Body
 
+logger = logging.getLogger(__name__)
+
 FIELD_MANAGER = "featx-operator"
 CONNECT_SECONDS = 3.0
+JSON = "application/json"
+#: Accepted instead of `JSON`: only the metadata of an object, so that a Secret's values never get here.
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+#: The same of a collection.
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+#: Objects per response: any of them may have as many bytes as etcd stores, and several workers list at a time.
+PAGE = 10
+#: Objects of a collection that are read at most: more can't be a run's.
+MOST_ITEMS = 5000
 
 
 class ApiError(Exception):
@@ -50,20 +62,21 @@ class ApiServer:
         path: str,
         query: Mapping[str, str] | None = None,
         body: Body | None = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
+        accept: str = JSON,
     ) -> Body:
         """Sends a request and returns the response's JSON.
 
         Raises:
             ApiError: The response is not a success.
         """
-        headers = {"Accept": "application/json", "Content-Type": content_type}
+        headers = {"Accept": accept, "Content-Type": content_type}
         prepared = self._client.param_serialize(
             method,
             path,
             query_params=list((query or {}).items()),
             header_params=headers,
-            body=body if content_type == "application/json" else json.dumps(body),
+            body=body if content_type == JSON else json.dumps(body),
             auth_settings=["BearerToken"],
         )
         response = self._client.call_api(*prepared, _request_timeout=self._timeout)
@@ -72,18 +85,25 @@ class ApiServer:
             return cast(Body, json.loads(data))
         raise ApiError(response.status, _message(data, response.reason))
 
-    def get(self, path: str) -> Body | None:
+    def get(self, path: str, accept: str = JSON) -> Body | None:
         """The object at a path, or None if it does not exist."""
         try:
-            return self.request("GET", path)
+            return self.request("GET", path, accept=accept)
         except ApiError as error:
             if error.status == 404:
                 return None
             raise
 
-    def items(self, path: str, query: Mapping[str, str]) -> list[Body]:
-        """The items of a collection."""
-        return cast(list[Body], self.request("GET", path, query)["items"])
+    def items(self, path: str, query: Mapping[str, str], accept: str = JSON) -> Iterator[Body]:
+        """Yields the items of a collection, at most `MOST_ITEMS`; only one page of them is in memory."""
+        page: Mapping[str, str] = {**query, "limit": str(PAGE)}
+        for _ in range(MOST_ITEMS // PAGE):
+            response = self.request("GET", path, page, accept=accept)
+            yield from response["items"]
+            if not (token := response.get("metadata", {}).get("continue")):
+                return
+            page = {**query, "limit": str(PAGE), "continue": token}
+        logger.warning("%s has more than %d objects for %s; the others are ignored", path, MOST_ITEMS, dict(query))
 
     def delete(self, path: str, options: Body | None = None) -> Body | None:
         """Deletes an object; returns the response, or None if the object is already gone."""

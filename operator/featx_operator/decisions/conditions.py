@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 
 from featx_api.status import Condition, ConditionType
+from featx_api.text import shortened
 
 Truth = Literal["True", "False", "Unknown"]
 MESSAGE_LIMIT = 1024
@@ -59,13 +60,8 @@ def merged(
             type=kind,
             status=finding.status,
             reason=finding.reason,
-            message=shortened(finding.message),
+            message=shortened(finding.message, MESSAGE_LIMIT),
             last_transition_time=last.last_transition_time if last and last.status == finding.status else now,
             observed_generation=generation,
         )
     return [by_type[kind] for kind in ORDER if kind in by_type]
-
-
-def shortened(message: str, limit: int = MESSAGE_LIMIT) -> str:
-    """The message, cut off with an ellipsis if it exceeds the limit."""
-    return message if len(message) <= limit else message[: limit - 1] + "…"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from featx_api.status import ConditionType, FeatureExtractionStatus
+from featx_api.text import shortened_to_bytes
 
 from featx_operator.decisions import conditions, reasons
-from featx_operator.decisions.conditions import shortened
 
-NOTE_LIMIT = 1024  # the API server's
+NOTE_LIMIT = 1024  # bytes, the API server's
 
 
 class Event(NamedTuple):
@@ -34,7 +34,7 @@ def events_between(before: FeatureExtractionStatus, after: FeatureExtractionStat
     if became("Accepted", "True"):
         events.append(Event("Normal", reasons.ACCEPTED, "the spec is valid"))
     if note := became("Accepted", "False"):
-        events.append(Event("Warning", reasons.SPEC_INVALID, note))
+        events.append(Event("Warning", conditions.reason_of(after.conditions, "Accepted"), note))
     if note := became("QuotaReserved", "False"):
         events.append(Event("Warning", reasons.QUOTA_EXCEEDED, note))
     if after.driver and (before.driver is None or before.driver.pod_name != after.driver.pod_name):
@@ -52,4 +52,4 @@ def events_between(before: FeatureExtractionStatus, after: FeatureExtractionStat
         events.append(Event("Warning", reasons.FAILED, note))
     elif (note := became("Stalled", "True")) and not became("Accepted", "False"):
         events.append(Event("Warning", conditions.reason_of(after.conditions, "Stalled"), note))
-    return [event._replace(note=shortened(event.note, NOTE_LIMIT)) for event in events]
+    return [event._replace(note=shortened_to_bytes(event.note, NOTE_LIMIT)) for event in events]

@@ -13,15 +13,17 @@ from featx_api.contract import DRIVER
 from featx_api.status import FeatureExtractionStatus
 from pydantic import ValidationError
 
-from featx_operator.decisions import conditions, reasons
+from featx_operator.decisions import conditions, internal_error, reasons
 from featx_operator.decisions.conditions import Finding, Findings
 from featx_operator.decisions.policies import allowance, deadline, end, refusal, retry, running, start, suspend, ttl
 from featx_operator.decisions.policies.stop import stop
-from featx_operator.decisions.run import CreateAttempt, Plan, Run, whole
+from featx_operator.decisions.run import CreateAttempt, DeletePod, Plan, Run, whole
 from featx_operator.decisions.status import with_changes
 from featx_operator.objects import Body, resource_of, status_of
 from featx_operator.settings import Settings
-from featx_operator.state.observed import Observed
+from featx_operator.state.observed import Observed, Pod
+
+REPLACE_SECONDS = 2.0  # a pod without our labels is not watched
 
 
 def plan(body: Body, observed: Observed, now: datetime, settings: Settings) -> Plan:
@@ -36,6 +38,7 @@ def plan(body: Body, observed: Observed, now: datetime, settings: Settings) -> P
     before = status_of(body)
     if body["metadata"].get("deletionTimestamp"):
         return Plan((), before)  # the garbage collector deletes the children
+    before = internal_error.cleared(before, whole(now))
     try:
         resource = resource_of(body)
     except ValidationError as error:
@@ -64,11 +67,11 @@ def _next_step(run: Run) -> Plan:
         # Never two drivers at a time. Executors without a driver are harmless, and on a lost node may never end.
         if actions or any(pod.role == DRIVER for pod in leftovers):
             return Plan(actions, run.before)
-    driver = run.observed.driver(run.attempt)
+    driver = run.driver
     if driver is None:
         return _without_driver(run)
     if driver.ended:
-        return retry.failed(run, end.failure_of(driver))
+        return retry.failed(run, end.failure_of(run, driver))
     if driver.deleting:
         return _terminating(run)
     return running.report_running(run, driver) if driver.phase == "Running" else start.starting(run, driver)
@@ -86,19 +89,28 @@ def _record_start(run: Run) -> Plan:
 
 
 def _without_driver(run: Run) -> Plan:
-    if run.before.driver is not None:
+    if run.before.driver and run.before.driver.pod_uid:
         return retry.failed(run, end.lost(run.before.driver.pod_name))
+    if impostor := run.observed.impostor:
+        return _replacing(run, impostor)
     if decision := allowance.refused(run) or refusal.refused(run) or retry.wait(run):
         return decision
     return Plan((CreateAttempt(run.attempt),), run.before)
 
 
-def _terminating(run: Run) -> Plan:
+def _replacing(run: Run, impostor: Pod) -> Plan:
+    """Deletes what has the driver's name but was never recorded: forged, or just created by an operator that died."""
+    if not impostor.deleting:
+        return Plan((DeletePod(impostor.name, impostor.uid),), run.before)
+    return _terminating(run, REPLACE_SECONDS)
+
+
+def _terminating(run: Run, again: float | None = None) -> Plan:
     findings: Findings = {
         "DriverReady": Finding("False", reasons.TERMINATING),
         "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),
     }
-    return Plan((), run.report(findings))
+    return Plan((), run.report(findings), requeue_after=again)
 
 
 def _rejected(before: FeatureExtractionStatus, error: ValidationError, body: Body, now: datetime) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from featx_api.failures import FailureClass
@@ -27,6 +28,7 @@ SECRET_NOT_FOUND: Final = FailureClass.SECRET_NOT_FOUND
 CLAIM_NOT_FOUND: Final = FailureClass.CLAIM_NOT_FOUND
 CONTAINER_CONFIG: Final = FailureClass.CONTAINER_CONFIG_ERROR
 NAME_TAKEN: Final = "NameTaken"  # a foreign object has the name of the driver or ConfigMap
+SECRET_NOT_ALLOWED: Final = "SecretNotAllowed"  # noqa: S105 - a reason; its owner has not labelled it for runs
 PREVIOUS_RUN: Final = "PreviousRunTerminating"  # children of a deleted run of this name still exist
 DRIVER_REFUSED: Final = "DriverRefused"  # the API server refuses the pod: admission, service account, RBAC
 TERMINATING: Final = "Terminating"  # the driver is being deleted
@@ -50,6 +52,7 @@ BACKOFF_LIMIT: Final = FailureClass.BACKOFF_LIMIT_EXCEEDED
 PROGRESSING: Final = "Progressing"
 FINISHED: Final = "Finished"
 AS_EXPECTED: Final = "AsExpected"
+INTERNAL_ERROR: Final = "InternalError"  # the operator can't reconcile the resource, and retries
 
 # Events only
 ACCEPTED: Final = "Accepted"
@@ -57,3 +60,11 @@ DRIVER_CREATED: Final = "DriverCreated"
 ATTEMPT_FAILED: Final = "AttemptFailed"
 SUCCEEDED: Final = "Succeeded"
 FAILED: Final = "Failed"
+
+
+_VALID = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]{0,126}[A-Za-z0-9_])?")
+
+
+def valid(reason: str, default: str) -> str:
+    """The reason if a condition may have it, otherwise the default: schedulers and kubelets choose their own."""
+    return reason if _VALID.fullmatch(reason) else default

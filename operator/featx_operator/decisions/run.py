@@ -14,12 +14,12 @@ from featx_operator.decisions import conditions, reasons
 from featx_operator.decisions.conditions import Finding
 from featx_operator.decisions.status import StatusChanges, with_changes
 from featx_operator.settings import Settings
-from featx_operator.state.observed import Observed
+from featx_operator.state.observed import Observed, Pod
 
 
 @dataclass(frozen=True)
 class CreateAttempt:
-    """Create or adopt an attempt's ConfigMap, then its driver pod."""
+    """Create an attempt's ConfigMap and Secret, then its driver pod."""
 
     attempt: int
 
@@ -33,13 +33,13 @@ class DeletePod:
 
 
 @dataclass(frozen=True)
-class DeleteConfigMap:
-    """Delete a ConfigMap of the run."""
+class DeleteFiles:
+    """Delete an attempt's ConfigMap and Secret."""
 
-    name: str
+    attempt: int
 
 
-Action = CreateAttempt | DeletePod | DeleteConfigMap
+Action = CreateAttempt | DeletePod | DeleteFiles
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,13 @@ class Run:
     def attempt(self) -> int:
         """The number of the current attempt, from 1."""
         return max(self.before.attempt, 1)
+
+    @property
+    def driver(self) -> Pod | None:
+        """The current driver: the pod that this operator created, whatever other pods look like."""
+        recorded = self.before.driver.pod_uid if self.before.driver else ""
+        uid = recorded or self.observed.created.get(self.attempt, "")
+        return self.observed.driver(uid) if uid else None
 
     @property
     def generation(self) -> int:

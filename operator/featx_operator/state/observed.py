@@ -1,25 +1,40 @@
 """The pods of one run, reduced to what decisions need.
 
-Watches deliver whole pods; those of thousands of executors would fill the operator's memory.
+Watches deliver whole pods; those of thousands of executors would fill the operator's memory. Whoever may create pods
+may give them any name, label and owner, so these only make a pod a candidate: the driver is known by its uid.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from featx_api.contract import DRIVER, EXECUTOR, LABEL_ATTEMPT, LABEL_ROLE, PROGRESS_ANNOTATION
+from featx_api import KIND
+from featx_api.contract import (
+    DRIVER,
+    EXECUTOR,
+    LABEL_ATTEMPT,
+    LABEL_ROLE,
+    PROGRESS_ANNOTATION,
+    TERMINATION_MESSAGE_LIMIT,
+)
 from featx_api.status import Progress
+from featx_api.text import printable, shortened
 from pydantic import ValidationError
 
-from featx_operator.objects import Body
+from featx_operator.objects import Body, Controller, claimed_owner, controller_of, driver_name
 
 logger = logging.getLogger(__name__)
 
 EPOCH = datetime.fromtimestamp(0, UTC)
+REASON_LIMIT = 128  # characters of a reason of the cluster
+TEXT_LIMIT = 1024  # characters of a message of the cluster
+PROGRESS_LIMIT = 4000  # characters of a driver's annotation
+_ATTEMPT = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,7 @@ class Pod:
     """A driver or executor pod.
 
     Attributes:
+        owner: Uid of its controller: the resource's for a driver, the driver's for an executor.
         disruption: Why the cluster terminated it (Evicted, DeletionByTaintManager, PreemptionByScheduler …), or empty.
         progress: What the driver last reported, or None.
     """
@@ -60,6 +76,7 @@ class Pod:
     uid: str
     attempt: int
     role: str
+    owner: str = ""
     version: int = 0
     phase: Literal["Pending", "Running", "Succeeded", "Failed", "Unknown"] = "Pending"
     created: datetime = EPOCH
@@ -92,32 +109,36 @@ class Observed:
     """The children of one run.
 
     Attributes:
-        pods: Existing drivers and executors of all attempts. If the current driver is missing here, it does not exist:
-            the reconciler has checked with the API server.
-        config_maps: Names of its ConfigMaps.
+        pods: Pods that claim to be drivers and executors of the run, of all attempts. If the current driver is missing
+            here, it does not exist: the reconciler has checked with the API server.
+        files: Attempts whose ConfigMap exists, and maybe their Secret.
+        created: Uids of drivers that this process has created, by attempt.
+        impostor: A pod of the run with the current driver's name that is not known to be that driver.
         refusal: Why the current attempt's children could not be created in this reconcile.
         mount_failure: Why the current driver's volumes can't be mounted; only Events report it.
     """
 
     pods: tuple[Pod, ...] = ()
-    config_maps: frozenset[str] = field(default_factory=frozenset)
+    files: frozenset[int] = field(default_factory=frozenset)
+    created: Mapping[int, str] = field(default_factory=dict)
+    impostor: Pod | None = None
     refusal: Refusal | None = None
     mount_failure: PodWaiting | None = None
 
-    def driver(self, attempt: int) -> Pod | None:
-        """The driver pod of an attempt, or None."""
-        return next((pod for pod in self.drivers() if pod.attempt == attempt), None)
+    def driver(self, uid: str) -> Pod | None:
+        """The driver pod with this uid, or None."""
+        return next((pod for pod in self.drivers() if pod.uid == uid), None)
 
     def drivers(self) -> list[Pod]:
         """The driver pods of all attempts."""
         return [pod for pod in self.pods if pod.role == DRIVER]
 
-    def executors(self, attempt: int) -> list[Pod]:
-        """The executor pods of an attempt that have not ended and are not being deleted."""
+    def executors(self, driver: Pod) -> list[Pod]:
+        """The executor pods of a driver that have not ended and are not being deleted."""
         return [
             pod
             for pod in self.pods
-            if pod.role == EXECUTOR and pod.attempt == attempt and not pod.ended and not pod.deleting
+            if pod.role == EXECUTOR and pod.owner == driver.uid and not pod.ended and not pod.deleting
         ]
 
     def alive(self) -> list[Pod]:
@@ -130,18 +151,38 @@ def time_of(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
 
 
-def pod_from(body: Body) -> Pod:
-    """Reduces a pod, as the API server sends it, to what decisions need."""
+def pod_from(body: Body) -> Pod | None:
+    """Reduces a pod, as the API server sends it, to what decisions need.
+
+    Returns:
+        None if its name, labels and controller are not those of a run's child.
+    """
+    labels = body["metadata"].get("labels") or {}
+    role, attempt, controller = labels.get(LABEL_ROLE), labels.get(LABEL_ATTEMPT, ""), controller_of(body)
+    if controller is None or not _ATTEMPT.fullmatch(attempt):
+        return None
+    run = claimed_owner(body)
+    driver = driver_name(run.key.name, int(attempt))
+    if role == DRIVER and body["metadata"]["name"] == driver and controller == Controller(KIND, run.key.name, run.uid):
+        return reduced(body, DRIVER, int(attempt))
+    if role == EXECUTOR and (controller.kind, controller.name) == ("Pod", driver):
+        return reduced(body, EXECUTOR, int(attempt))
+    return None
+
+
+def reduced(body: Body, role: str, attempt: int) -> Pod:
+    """Reduces a pod to what decisions need, whatever its labels claim."""
     metadata, status = body["metadata"], body.get("status") or {}
-    labels = metadata.get("labels") or {}
+    controller = controller_of(body)
     conditions = {item["type"]: item for item in status.get("conditions") or ()}
-    role, attempt = labels.get(LABEL_ROLE, ""), labels.get(LABEL_ATTEMPT, "")
     state = _state_of(role, status.get("containerStatuses") or ())
+    disruption = conditions.get("DisruptionTarget", {})
     return Pod(
         name=metadata["name"],
         uid=metadata.get("uid", ""),
-        attempt=int(attempt) if attempt.isdecimal() else 0,
+        attempt=attempt,
         role=role,
+        owner=controller.uid if controller else "",
         version=int(metadata.get("resourceVersion") or 0),
         phase=status.get("phase", "Pending"),
         created=time_of(metadata.get("creationTimestamp")) or EPOCH,
@@ -151,8 +192,8 @@ def pod_from(body: Body) -> Pod:
         address=status.get("podIP", ""),
         waiting=_waiting(conditions.get("PodScheduled", {}), state.get("waiting")),
         exit=_exit(state.get("terminated")),
-        disruption=conditions.get("DisruptionTarget", {}).get("reason", "") or status.get("reason", ""),
-        message=conditions.get("DisruptionTarget", {}).get("message", "") or status.get("message", ""),
+        disruption=shortened(disruption.get("reason", "") or status.get("reason", ""), REASON_LIMIT),
+        message=shortened(disruption.get("message", "") or status.get("message", ""), TEXT_LIMIT),
         progress=progress_from(metadata["name"], (metadata.get("annotations") or {}).get(PROGRESS_ANNOTATION, "")),
     )
 
@@ -161,8 +202,11 @@ def progress_from(driver: str, annotation: str) -> Progress | None:
     """The progress in a driver's annotation, or None if there is none or it is malformed."""
     if not annotation:
         return None
+    if len(annotation) > PROGRESS_LIMIT:
+        logger.warning("%s reports progress of %d characters; the limit is %d", driver, len(annotation), PROGRESS_LIMIT)
+        return None
     try:
-        return Progress.model_validate_json(annotation)
+        return Progress.model_validate_json(printable(annotation))
     except ValidationError as error:
         logger.warning("%s reports malformed progress: %s", driver, error.errors()[0]["msg"])
         return None
@@ -174,10 +218,15 @@ def _state_of(role: str, containers: Sequence[Mapping[str, Any]]) -> Mapping[str
     return (container.get("state") or {}) if container else {}
 
 
+def waiting_from(reason: str, message: str, at: datetime | None = None) -> PodWaiting:
+    """Why a pod waits, in the cluster's words, bounded and printable."""
+    return PodWaiting(shortened(reason, REASON_LIMIT), shortened(message, TEXT_LIMIT), at)
+
+
 def _waiting(scheduled: Mapping[str, Any], waiting: Mapping[str, Any] | None) -> PodWaiting | None:
     if scheduled.get("status") == "False":
-        return PodWaiting(scheduled.get("reason", "Unschedulable"), scheduled.get("message", ""))
-    return PodWaiting(waiting.get("reason", ""), waiting.get("message", "")) if waiting else None
+        return waiting_from(scheduled.get("reason", "Unschedulable"), scheduled.get("message", ""))
+    return waiting_from(waiting.get("reason", ""), waiting.get("message", "")) if waiting else None
 
 
 def _exit(terminated: Mapping[str, Any] | None) -> Exit | None:
@@ -185,7 +234,7 @@ def _exit(terminated: Mapping[str, Any] | None) -> Exit | None:
         return None
     return Exit(
         int(terminated.get("exitCode", 0)),
-        terminated.get("reason", ""),
-        terminated.get("message", ""),
+        shortened(terminated.get("reason", ""), REASON_LIMIT),
+        printable(terminated.get("message", "")[:TERMINATION_MESSAGE_LIMIT]),
         time_of(terminated.get("finishedAt")),
     )

@@ -1,104 +1,154 @@
 """The last known version of each object, fed by watches and by the responses to our own requests.
 
-An older version never replaces a newer one, whatever its origin: a watch lags behind our own writes.
+An older version never replaces a newer one, whatever its origin: a watch lags behind our own writes. Children are
+stored under namespace, name and uid of their resource, and only while that resource is known: a pod elsewhere with the
+same labels changes nothing. What is stored of an object is bounded, whatever people put into it.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+import json
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from featx_api.contract import LABEL_UID
-
-from featx_operator.objects import Body, Key, key_of
+from featx_operator.objects import Body, Key, Owner, claimed_owner, key_of, owner_from
 from featx_operator.state.observed import Pod, pod_from
 
-DELETED_PODS = 1000  # how many uids of recently deleted pods are remembered
+DELETED_PODS = 1000  # how many recently deleted pods are remembered
+RESOURCE_LIMIT = 32 * 1024  # bytes of a resource as JSON; of a larger one only the metadata is stored
+METADATA = ("namespace", "name", "uid", "resourceVersion", "generation", "deletionTimestamp")
+
+
+@dataclass
+class Children:
+    """What is known of one resource's children.
+
+    Attributes:
+        pods: By their uids.
+        files: Attempts whose ConfigMap may exist.
+        created: Uid of the last driver that this process has created, by its attempt.
+    """
+
+    pods: dict[str, Pod] = field(default_factory=dict)
+    files: set[int] = field(default_factory=set)
+    created: dict[int, str] = field(default_factory=dict)
 
 
 class Store:
-    """Resources by key; pods and ConfigMap names by the uid of their resource."""
+    """Resources by key; children by their owners."""
 
     def __init__(self) -> None:
         self._resources: dict[Key, Body] = {}
-        self._pods: dict[str, dict[str, Pod]] = {}
-        self._config_maps: dict[str, set[str]] = {}
-        self._deleted: deque[str] = deque(maxlen=DELETED_PODS)
+        self._children: dict[Owner, Children] = {}
+        self._deleted: OrderedDict[str, int] = OrderedDict()
 
     def resource(self, key: Key) -> Body | None:
-        """The resource, or None if it does not exist."""
+        """The resource, or None if it does not exist. It has no spec if it is too large to be stored."""
         return self._resources.get(key)
 
     def put_resource(self, body: Body) -> None:
         """Stores a resource."""
         key = key_of(body)
         last = self._resources.get(key)
-        if last and _uid(last) != _uid(body):
+        if last and last["metadata"]["uid"] != body["metadata"]["uid"]:
             self.drop_resource(key)
         elif last and _version(last) > _version(body):
             return
-        self._resources[key] = body
+        self._resources[key] = _bounded(essential(body))
+        self._children.setdefault(owner_from(body), Children())
 
     def drop_resource(self, key: Key, uid: str | None = None) -> None:
         """Removes a resource and its children, unless the key belongs to another uid by now."""
         last = self._resources.get(key)
-        if last is None or (uid is not None and _uid(last) != uid):
+        if last is None or (uid is not None and last["metadata"]["uid"] != uid):
             return
         del self._resources[key]
-        self._pods.pop(_uid(last), None)
-        self._config_maps.pop(_uid(last), None)
+        self._children.pop(owner_from(last), None)
 
-    def pods(self, owner: str) -> tuple[Pod, ...]:
+    def pods(self, owner: Owner) -> tuple[Pod, ...]:
         """The pods of a resource."""
-        return tuple(self._pods.get(owner, {}).values())
+        return tuple(self._of(owner).pods.values())
 
-    def put_pod(self, body: Body) -> None:
-        """Stores a pod."""
-        pod = pod_from(body)
-        if pod.uid in self._deleted:
-            return  # the response to our own delete arrived after the watch's DELETED
-        pods = self._pods.setdefault(body["metadata"]["labels"][LABEL_UID], {})
-        last = pods.get(pod.name)
-        if last is None or last.uid != pod.uid or last.version <= pod.version:
-            pods[pod.name] = pod
+    def put_pod(self, body: Body) -> Key | None:
+        """Stores a pod; returns the key of its resource, or None if it is no child of a known one."""
+        owner, pod = claimed_owner(body), pod_from(body)
+        if owner not in self._children or pod is None:
+            return None
+        pods = self._children[owner].pods
+        last = pods.get(pod.uid)
+        # The response to our own delete may arrive after the watch's DELETED.
+        if pod.version > self._deleted.get(pod.uid, -1) and (last is None or last.version <= pod.version):
+            pods[pod.uid] = pod
+        return owner.key
 
-    def pod_deleted(self, body: Body) -> None:
-        """Removes a pod that the API server no longer has; late news of it are ignored from now on."""
-        metadata = body["metadata"]
-        self._deleted.append(metadata["uid"])
-        self.drop_pod((metadata.get("labels") or {}).get(LABEL_UID, ""), metadata["name"], metadata["uid"])
+    def put_created(self, owner: Owner, attempt: int, body: Body) -> None:
+        """Stores a driver as the API server returned it to our own create request."""
+        self._of(owner).created = {attempt: body["metadata"]["uid"]}
+        self.put_pod(body)
 
-    def drop_pod(self, owner: str, name: str, uid: str) -> None:
-        """Removes a pod, unless its name belongs to another uid by now."""
-        pods = self._pods.get(owner, {})
-        if name in pods and pods[name].uid == uid:
-            del pods[name]
-            if not pods:
-                self._pods.pop(owner, None)
+    def created(self, owner: Owner) -> Mapping[int, str]:
+        """The uid of the last driver that this process has created, by its attempt."""
+        return dict(self._of(owner).created)
 
-    def replace_pods(self, owner: str, bodies: Iterable[Body]) -> None:
+    def pod_deleted(self, body: Body) -> Key | None:
+        """Removes a pod that left the watch; returns the key of its resource. Older news of it are ignored from now on.
+
+        It is deleted, or its labels have changed: then it comes back with a newer version.
+        """
+        uid, owner = body["metadata"]["uid"], claimed_owner(body)
+        if uid not in self._of(owner).pods:
+            return None
+        self._deleted[uid] = _version(body)
+        if len(self._deleted) > DELETED_PODS:
+            self._deleted.popitem(last=False)
+        self.drop_pod(owner, uid)
+        return owner.key
+
+    def drop_pod(self, owner: Owner, uid: str) -> None:
+        """Removes a pod."""
+        self._of(owner).pods.pop(uid, None)
+
+    def replace_pods(self, owner: Owner, bodies: Iterable[Body]) -> None:
         """Replaces all pods of a resource by a list from the API server."""
-        self._pods[owner] = {pod.name: pod for pod in map(pod_from, bodies)}
+        candidates = [pod_from(body) for body in bodies if claimed_owner(body) == owner]
+        children = self._of(owner)
+        newer = {pod.uid: pod for pod in children.pods.values()}  # the watch did not wait for the list
+        children.pods = {
+            pod.uid: max(pod, newer.get(pod.uid, pod), key=lambda one: one.version)
+            for pod in candidates
+            if pod and pod.version > self._deleted.get(pod.uid, -1)
+        }
 
-    def config_maps(self, owner: str) -> frozenset[str]:
-        """The names of a resource's ConfigMaps."""
-        return frozenset(self._config_maps.get(owner, ()))
+    def files(self, owner: Owner) -> frozenset[int]:
+        """The attempts of a resource whose ConfigMap may exist."""
+        return frozenset(self._of(owner).files)
 
-    def put_config_map(self, owner: str, name: str) -> None:
-        """Stores the name of a ConfigMap."""
-        self._config_maps.setdefault(owner, set()).add(name)
+    def put_files(self, owner: Owner, attempt: int) -> None:
+        """Stores that an attempt's ConfigMap and Secret may exist."""
+        self._of(owner).files.add(attempt)
 
-    def drop_config_map(self, owner: str, name: str) -> None:
-        """Removes the name of a ConfigMap."""
-        self._config_maps.get(owner, set()).discard(name)
+    def drop_files(self, owner: Owner, attempt: int) -> None:
+        """Stores that an attempt's ConfigMap and Secret are gone."""
+        self._of(owner).files.discard(attempt)
 
-    def replace_config_maps(self, owner: str, names: Iterable[str]) -> None:
-        """Replaces all ConfigMap names of a resource by a list from the API server."""
-        self._config_maps[owner] = set(names)
+    def replace_files(self, owner: Owner, attempts: Iterable[int]) -> None:
+        """Replaces the attempts whose ConfigMap exists by a list from the API server."""
+        self._of(owner).files = set(attempts)
+
+    def _of(self, owner: Owner) -> Children:
+        """The children of a resource; none that last if it is not known."""
+        return self._children.get(owner) or Children()
 
 
-def _uid(body: Body) -> str:
-    return str(body["metadata"]["uid"])
+def essential(body: Body) -> Body:
+    """A resource without what no decision needs: labels, annotations, managed fields."""
+    metadata = {name: body["metadata"][name] for name in METADATA if name in body["metadata"]}
+    return {"metadata": metadata, **{part: body[part] for part in ("spec", "status") if part in body}}
+
+
+def _bounded(body: Body) -> Body:
+    return body if len(json.dumps(body)) <= RESOURCE_LIMIT else {"metadata": body["metadata"]}
 
 
 def _version(body: Body) -> int:

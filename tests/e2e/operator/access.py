@@ -1,4 +1,4 @@
-"""The tests' namespace, with the permissions that the chart grants the operator."""
+"""The tests' namespaces, with the permissions that the chart grants the operator."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from pathlib import Path
 
 import yaml
 
-from tests.e2e.operator.harness import NAMESPACE, connect, kubectl
+from tests.e2e.operator.harness import NAMESPACE, OTHER_NAMESPACE, connect, kubectl
 
 ROOT = Path(__file__).resolve().parents[3]
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
 def create_namespace(folder: Path) -> Path:
-    """Creates the namespace, and in a folder a kubeconfig of the operator's service account; returns its path."""
+    """Creates the namespaces, and in a folder a kubeconfig of the operator's service account; returns its path."""
     kubectl("apply", "--filename", str(ROOT / "crds/featureextractions.featx.dev.yaml"))
     kubectl("wait", "--for=condition=Established", "crd/featureextractions.featx.dev", "--timeout=30s")
-    phase = kubectl("get", "namespace", NAMESPACE, "--output=jsonpath={.status.phase}", check=False).stdout
-    if phase == "Terminating":  # an earlier session's
-        kubectl("wait", "--for=delete", f"namespace/{NAMESPACE}", "--timeout=60s")
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": RESTRICTED}}
-    kubectl("apply", "--filename=-", stdin=namespace)
-    kubectl("apply", "--filename=-", stdin=_permissions())
+    for name in (NAMESPACE, OTHER_NAMESPACE):
+        phase = kubectl("get", "namespace", name, "--output=jsonpath={.status.phase}", check=False).stdout
+        if phase == "Terminating":  # an earlier session's
+            kubectl("wait", "--for=delete", f"namespace/{name}", "--timeout=60s")
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
+        kubectl("apply", "--filename=-", stdin=namespace)
+    subprocess.run(["kubectl", "apply", "--filename=-"], input=_permissions(), text=True, check=True)
     token = kubectl("create", "token", "featx-operator", "--duration=2h").stdout.strip()
     kubeconfig = yaml.safe_load(kubectl("config", "view", "--raw", "--minify").stdout)
     kubeconfig["users"][0]["user"] = {"token": token}
@@ -33,10 +34,10 @@ def create_namespace(folder: Path) -> Path:
 
 
 def _permissions() -> str:
-    """Service accounts, Roles and bindings, as the chart renders them for this namespace only."""
+    """Service accounts, Roles and bindings, as the chart renders them for these namespaces only."""
     templates = ["--show-only=templates/operator-access.yaml", "--show-only=templates/job-access.yaml"]
     command = ["helm", "template", "featx", str(ROOT / "charts/featx"), "--namespace", NAMESPACE, *templates]
-    command += ["--set", f"namespaces={{{NAMESPACE}}}", "--kube-version=1.34.0"]
+    command += ["--set", f"namespaces={{{NAMESPACE},{OTHER_NAMESPACE}}}", "--kube-version=1.34.0"]
     rendered = subprocess.run(command, text=True, capture_output=True, check=False)
     assert rendered.returncode == 0, rendered.stderr
     return rendered.stdout

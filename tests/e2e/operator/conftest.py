@@ -1,4 +1,4 @@
-"""The namespace with the chart's permissions, and one operator process per module."""
+"""The namespaces with the chart's permissions, and one operator process per module."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from tests.e2e.operator.access import create_namespace
-from tests.e2e.operator.harness import NAMESPACE, Operator, Run, apply, kubectl, scripted
+from tests.e2e.operator.harness import NAMESPACE, OTHER_NAMESPACE, Operator, Run, apply, kubectl, scripted
 
 
 @pytest.fixture(scope="session")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The namespace, and a kubeconfig of the operator's service account."""
+    """The namespaces, and a kubeconfig of the operator's service account."""
     yield create_namespace(tmp_path_factory.mktemp("operator"))
-    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    kubectl("delete", "namespace", NAMESPACE, OTHER_NAMESPACE, "--wait=false")
 
 
 @pytest.fixture(scope="module")

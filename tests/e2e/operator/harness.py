@@ -1,4 +1,4 @@
-"""A namespace with an operator process: start and stop it, apply runs, and read what becomes of them."""
+"""Two namespaces with an operator process: start and stop it, apply runs, and read what becomes of them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.e2e.operator.image import SCRIPTED_DRIVER, VARIABLE
 from tests.e2e.polling import PATIENCE, eventually
 
 NAMESPACE = "featx-operator-e2e"
+OTHER_NAMESPACE = "featx-operator-e2e-other"  # another tenant's
 IMAGE = os.environ.get(VARIABLE, SCRIPTED_DRIVER.tag)
 SHA256 = "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d"
 ALLOWED = {
@@ -28,7 +29,7 @@ QUICK = {"BACKOFF_SECONDS": "1", "SECRET_GRACE_SECONDS": "6", "LEASE_SECONDS": "
 
 
 def kubectl(*arguments: str, stdin: object = None, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Runs kubectl in the namespace; an object as stdin is sent as JSON, a string unchanged."""
+    """Runs kubectl, by default in the namespace; an object as stdin is sent as JSON, a string unchanged."""
     text = stdin if isinstance(stdin, str) or stdin is None else json.dumps(stdin)
     command = ["kubectl", "--namespace", NAMESPACE, *arguments]
     outcome = subprocess.run(command, input=text, text=True, capture_output=True, check=False)
@@ -54,6 +55,17 @@ def scripted(name: str, script: str, **spec: Any) -> dict[str, Any]:
     }
 
 
+def secret(name: str, **labels: str) -> dict[str, Any]:
+    """A Secret with the credentials of a store."""
+    values = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "labels": labels},
+        "stringData": values,
+    }
+
+
 class Operator:
     """An operator process."""
 
@@ -61,7 +73,7 @@ class Operator:
         self._environment = {
             **os.environ,
             "KUBECONFIG": str(kubeconfig),
-            "FEATX_NAMESPACES": NAMESPACE,
+            "FEATX_NAMESPACES": f"{NAMESPACE},{OTHER_NAMESPACE}",
             "FEATX_LEASE_NAMESPACE": NAMESPACE,
             "FEATX_LOG_FORMAT": "text",
             "FEATX_PROBE_PORT": "0",
@@ -159,6 +171,10 @@ class Run:
 
     def config_maps(self) -> list[str]:
         items = self._core.list_namespaced_config_map(NAMESPACE, label_selector=f"featx.dev/name={self.name}").items
+        return sorted(item.metadata.name for item in items)
+
+    def secrets(self) -> list[str]:
+        items = self._core.list_namespaced_secret(NAMESPACE, label_selector=f"featx.dev/name={self.name}").items
         return sorted(item.metadata.name for item in items)
 
     def events(self) -> list[str]:

@@ -20,7 +20,7 @@ from featx_api import GROUP, PLURAL, VERSION
 from kubernetes import client, watch
 
 from tests.e2e.operator.access import create_namespace
-from tests.e2e.operator.harness import NAMESPACE, Operator, kubectl, scripted
+from tests.e2e.operator.harness import NAMESPACE, OTHER_NAMESPACE, Operator, kubectl, scripted
 from tests.e2e.polling import eventually
 
 SINGLE, MANY = 20, 50
@@ -65,7 +65,7 @@ def main() -> int:
         result = measure(operator)
     finally:
         operator.kill()
-        kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+        kubectl("delete", "namespace", NAMESPACE, OTHER_NAMESPACE, "--wait=false")
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
     return 0
 

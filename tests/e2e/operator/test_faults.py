@@ -84,14 +84,14 @@ def test_deleting_a_running_resource_deletes_all_of_its_children(start: Start) -
     run = start("executors 2,forever").until("ExecutorsReady", "False")
     eventually(lambda: len(run.pods("executor")) == 2, "executors")
     kubectl("delete", "fx", run.name)
-    eventually(lambda: run.pods() == [] and run.config_maps() == [], "no children left")
+    eventually(lambda: run.pods() == [] and run.config_maps() == run.secrets() == [], "no children left")
 
 
 def test_a_resource_can_be_deleted_without_an_operator(operator: Operator, start: Start) -> None:
     run = start("forever").until("DriverReady", "True")
     operator.kill()
     kubectl("delete", "fx", run.name, "--timeout=10s")
-    eventually(lambda: run.pods() == [] and run.config_maps() == [], "no children left")
+    eventually(lambda: run.pods() == [] and run.config_maps() == run.secrets() == [], "no children left")
     operator.start()
 
 

@@ -81,14 +81,13 @@ def test_the_deadline_stops_the_run(start: Start) -> None:
 
 def test_after_its_ttl_only_the_resource_is_left(start: Start) -> None:
     run = start("fail-retryable X|succeed 1", ttlSecondsAfterFinished=8).until("Succeeded", "True")
-    assert len(run.drivers()) == len(run.config_maps()) == 2
-    eventually(lambda: run.pods() == [] and run.config_maps() == [], "no children left")
+    assert len(run.drivers()) == len(run.config_maps()) == len(run.secrets()) == 2
+    eventually(lambda: run.pods() == [] and run.config_maps() == run.secrets() == [], "no children left")
     assert run.state("Succeeded") == ("True", "Completed")
 
 
 def test_progress_is_not_written_more_often_than_the_interval(start: Start) -> None:
-    steps = ",".join(f"progress {done}/40,sleep 0.2" for done in range(40))
-    run = start(f"{steps},succeed 40").until("DriverReady", "True")
+    run = start("count 40,succeed 40").until("DriverReady", "True")
     seen: dict[str, int] = {}
 
     def succeeded() -> bool:

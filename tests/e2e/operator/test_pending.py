@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.operator.harness import Operator, Run, apply, kubectl, scripted
+from tests.e2e.operator.harness import NAMESPACE, Operator, Run, apply, kubectl, scripted, secret
 from tests.e2e.polling import eventually
 
 Start = Callable[..., Run]
 
 
-def source(secret: str) -> dict[str, object]:
-    return {"s3": {"bucket": "images", "secretRef": {"name": secret}}}
+USABLE = {"featx.dev/store": "true"}
+
+
+def source(name: str) -> dict[str, object]:
+    return {"s3": {"bucket": "images", "secretRef": {"name": name}}}
 
 
 def test_a_missing_secret_fails_the_run_and_is_named(start: Start) -> None:
@@ -32,11 +35,21 @@ def test_a_secret_created_shortly_after_the_run_is_found(
     patient = Operator(kubeconfig, tmp_path / "log", SECRET_GRACE_SECONDS="60").start()
     try:
         run = start("succeed 1", source=source("late-store")).until("DriverReady", "False", "SecretNotFound")
-        kubectl("create", "secret", "generic", "late-store", "--from-literal=AWS_ACCESS_KEY_ID=x")
+        kubectl("apply", "--filename=-", stdin=secret("late-store", **USABLE))
         run.until("Succeeded", "True")
     finally:
         patient.kill()
         operator.start()
+
+
+def test_a_secret_that_its_owner_has_not_labelled_is_in_no_pod(start: Start) -> None:
+    kubectl("apply", "--filename=-", stdin=secret("of-a-colleague"))
+    run = start("succeed 1", source=source("of-a-colleague")).until("Stalled", "True", "SecretNotAllowed")
+    command = f"kubectl label secret of-a-colleague featx.dev/store=true --namespace {NAMESPACE}"
+    assert run.condition("Stalled")["message"].endswith(command)
+    assert run.pods() == []
+    kubectl(*command.split()[1:])
+    run.until("Succeeded", "True")
 
 
 @pytest.mark.parametrize(

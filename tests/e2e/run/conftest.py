@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from featx_api.contract import STORE_LABEL
 from minio import Minio
 
 from examples.cluster.reach import reachable
@@ -21,7 +22,8 @@ from tests.support.tiny_models import EXTRACTOR_LAYER, write_tiny_extractor
 def store() -> Iterator[Store]:
     """The S3 server of the cluster, and the Secret with its credentials."""
     values = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": STORE_SECRET}, "stringData": values}
+    metadata = {"name": STORE_SECRET, "labels": {STORE_LABEL: "true"}}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}
     kubectl("delete", "fx", "--all")  # an earlier session's
     kubectl("apply", "--filename=-", stdin=secret)
     with reachable("store", "s3", 8333) as address:

@@ -1,17 +1,20 @@
-"""An API server in memory: resources, pods, ConfigMaps and Events by path, with its checks of versions and names."""
+"""An API server in memory: objects by path, with its checks of versions, names and uids, and its pages."""
 
 from __future__ import annotations
 
 import copy
 import itertools
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from featx_operator.cluster.transport import ApiError, ApiServer
+from featx_operator.cluster.transport import FIELD_MANAGER, JSON, METADATA, METADATA_LIST, ApiError, ApiServer
 from featx_operator.objects import Body
 
 RESOURCES = "/apis/featx.dev/v1alpha1/namespaces/default/featureextractions"
 PODS = "/api/v1/namespaces/default/pods"
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+SECRETS = "/api/v1/namespaces/default/secrets"
 EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events"
 
 
@@ -24,6 +27,8 @@ class FakeApiServer(ApiServer):
     Attributes:
         objects: Objects by path.
         refusals: Errors by method and path, raised once each instead of serving the request.
+        held: Paths of objects that stay when they are deleted, as those with a finalizer do.
+        sent: Every response, as JSON.
         requests: Methods and paths of all requests that change something.
     """
 
@@ -31,7 +36,9 @@ class FakeApiServer(ApiServer):
         self.time = time
         self.objects: dict[str, dict[str, Any]] = {}
         self.refusals: dict[tuple[str, str], ApiError] = {}
+        self.held: set[str] = set()
         self.requests: list[tuple[str, str]] = []
+        self.sent: list[str] = []
         self._serial = itertools.count(1)
 
     def request(
@@ -40,29 +47,43 @@ class FakeApiServer(ApiServer):
         path: str,
         query: Mapping[str, str] | None = None,
         body: Body | None = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
+        accept: str = JSON,
     ) -> Body:
         if method != "GET":
             self.requests.append((method, path))
         if refusal := self.refusals.pop((method, path), None):
             raise refusal
-        return copy.deepcopy(self._serve(method, path, query or {}, copy.deepcopy(dict(body or {}))))
+        response = copy.deepcopy(self._serve(method, path, query or {}, copy.deepcopy(dict(body or {}))))
+        if accept == METADATA:
+            response = {"kind": "PartialObjectMetadata", "metadata": response["metadata"]}
+        if accept == METADATA_LIST:
+            response = {**response, "items": [{"metadata": item["metadata"]} for item in response["items"]]}
+        self.sent.append(json.dumps(response))
+        return response
 
     def _serve(self, method: str, path: str, query: Mapping[str, str], body: dict[str, Any]) -> Body:
         if method == "POST":
             return self.put(f"{path}/{body['metadata']['name']}", body, create=True)
         if method == "GET" and path not in self.objects and "labelSelector" in query:
-            return {"items": [item for key, item in self.objects.items() if self._matches(key, item, path, query)]}
+            items = [item for key, item in self.objects.items() if self._matches(key, item, path, query)]
+            first = int(query.get("continue", 0))
+            last = first + int(query["limit"])
+            return {"items": items[first:last], "metadata": {"continue": str(last) if last < len(items) else ""}}
         item = self.objects.get(path.removesuffix("/status"))
         if item is None:
             raise ApiError(404, f"{path} not found")
         if method == "PATCH":
-            if body["metadata"]["resourceVersion"] != item["metadata"]["resourceVersion"]:
-                raise ApiError(409, "the object has been modified")
-            return self.put(path.removesuffix("/status"), {**item, "status": body["status"]})
+            for part in ("resourceVersion", "uid"):
+                if body["metadata"].get(part, item["metadata"][part]) != item["metadata"][part]:
+                    raise ApiError(409, "the object has been modified")
+            status = body["status"] if query["fieldManager"] == FIELD_MANAGER else self._merged(item, body["status"])
+            return self.put(path.removesuffix("/status"), {**item, "status": status})
         if method == "DELETE":
             if body.get("preconditions", {}).get("uid", item["metadata"]["uid"]) != item["metadata"]["uid"]:
                 raise ApiError(409, "the uid in the precondition differs")
+            if path in self.held:
+                return self.put(path, {**item, "metadata": {**item["metadata"], "deletionTimestamp": self.time}})
             return self.objects.pop(path)
         return item
 
@@ -81,9 +102,16 @@ class FakeApiServer(ApiServer):
         return self.objects[path]
 
     @staticmethod
+    def _merged(item: Body, status: Body) -> Body:
+        """The status with the conditions of another one, as server-side apply merges those of another manager."""
+        conditions = {condition["type"]: condition for condition in item.get("status", {}).get("conditions", [])}
+        conditions |= {condition["type"]: condition for condition in status["conditions"]}
+        return {**item.get("status", {}), "conditions": list(conditions.values())}
+
+    @staticmethod
     def _matches(key: str, item: Body, path: str, query: Mapping[str, str]) -> bool:
-        label, _, value = query["labelSelector"].partition("=")
-        return key.startswith(f"{path}/") and item["metadata"].get("labels", {}).get(label) == value
+        wanted = dict(part.split("=") for part in query["labelSelector"].split(","))
+        return key.startswith(f"{path}/") and wanted.items() <= (item["metadata"].get("labels") or {}).items()
 
     def names(self, path: str) -> list[str]:
         """The names of all objects in a collection."""

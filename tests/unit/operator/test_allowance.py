@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from featx_operator.allowed import Allowed, Tenants
+from featx_operator.decisions.events import Event, events_between
 from featx_operator.settings import Settings
 
 from tests.support.bad_resources import SHA256, good
@@ -166,6 +167,13 @@ def test_a_namespace_of_its_own_replaces_single_fields() -> None:
     world.body["metadata"]["namespace"] = "team-a"
     world.converge()
     assert world.created == ["catalog-1-driver"]
+
+
+def test_a_refusal_is_one_event() -> None:
+    world = World(execution={"nodePool": "gpu"})
+    before = world.status
+    message = refusal(world)
+    assert events_between(before, world.status) == [Event("Warning", "NotAllowed", message)]
 
 
 def test_a_corrected_spec_starts() -> None:

@@ -33,8 +33,7 @@ def test_a_refusal_is_classified_by_its_cause(status: int, message: str, reason:
         ([], "NameTaken"),
     ],
 )
-def test_only_the_runs_own_children_are_adopted(owners: list[dict[str, Any]], reason: str | None) -> None:
-    refusal = refuse_adoption(
-        {"kind": "Pod", "metadata": {"name": "catalog-1-driver", "ownerReferences": owners}}, "u-1"
-    )
+def test_only_the_runs_own_children_may_be_replaced(owners: list[dict[str, Any]], reason: str | None) -> None:
+    owned = [{"name": "catalog", **owner} for owner in owners]
+    refusal = refuse_adoption("Pod", {"metadata": {"name": "catalog-1-driver", "ownerReferences": owned}}, "u-1")
     assert (refusal.reason if refusal else None) == reason

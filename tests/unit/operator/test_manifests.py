@@ -36,7 +36,7 @@ def test_pods_satisfy_pod_security_restricted(pod: dict[str, Any]) -> None:
     for container in pod["spec"]["containers"]:
         assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     kinds = {key for volume in pod["spec"]["volumes"] for key in volume} - {"name"}
-    assert kinds <= {"emptyDir", "secret", "configMap", "persistentVolumeClaim"}
+    assert kinds <= {"emptyDir", "secret", "configMap", "persistentVolumeClaim", "projected"}
     assert pod["spec"]["enableServiceLinks"] is False
 
 

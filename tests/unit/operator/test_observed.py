@@ -11,14 +11,32 @@ from featx_operator.state.observed import Exit, Pod, PodWaiting, pod_from
 ENDED = {"terminated": {"exitCode": 2, "reason": "Error", "message": "{}", "finishedAt": "2026-11-25T12:00:00Z"}}
 
 
+def metadata(role: str, attempt: str) -> dict[str, Any]:
+    labels = {
+        "featx.dev/name": "catalog",
+        "featx.dev/uid": "u-1",
+        "featx.dev/attempt": attempt,
+        "featx.dev/role": role,
+    }
+    owner = {"kind": "FeatureExtraction", "name": "catalog", "uid": "u-1", "controller": True}
+    return {
+        "namespace": "default",
+        "name": "catalog-2-driver",
+        "uid": "p-1",
+        "resourceVersion": "7",
+        "labels": labels,
+        "ownerReferences": [owner],
+    }
+
+
 def observe(role: str = "driver", attempt: str = "2", **status: Any) -> Pod:
-    labels = {"featx.dev/attempt": attempt, "featx.dev/role": role}
-    metadata = {"name": "catalog-2-driver", "uid": "p-1", "resourceVersion": "7", "labels": labels}
-    return pod_from({"metadata": metadata, "status": status})
+    pod = pod_from({"metadata": metadata(role, attempt), "status": status})
+    assert pod
+    return pod
 
 
 def test_identity_and_version_are_read_from_the_metadata() -> None:
-    assert observe() == Pod("catalog-2-driver", "p-1", 2, "driver", version=7)
+    assert observe() == Pod("catalog-2-driver", "p-1", 2, "driver", "u-1", version=7)
 
 
 def test_an_unscheduled_pod_waits_for_what_the_scheduler_reports() -> None:
@@ -52,5 +70,47 @@ def test_an_eviction_is_read_from_the_condition_or_the_status(status: dict[str, 
     assert (pod.disruption, pod.message) == ("Evicted", "low on memory")
 
 
-def test_a_malformed_label_of_a_foreign_pod_is_no_error() -> None:
-    assert observe(attempt="first").attempt == 0
+@pytest.mark.parametrize("attempt", ["first", "", "0", "-1", "1.5", "²", "٢", "9" * 63, "2\n", " 2", "02", "0x2"])
+def test_a_pod_whose_attempt_can_not_be_parsed_is_foreign(attempt: str) -> None:
+    assert pod_from({"metadata": metadata("driver", attempt)}) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "catalog-3-driver"},
+        {"name": "other-2-driver"},
+        {"labels": None},
+        {"labels": {"featx.dev/uid": "u-1"}},
+        {"ownerReferences": None},
+        {"ownerReferences": [{"kind": "FeatureExtraction", "name": "catalog", "uid": "u-1"}]},
+        {"ownerReferences": [{"kind": "FeatureExtraction", "name": "catalog", "uid": "u-2", "controller": True}]},
+        {"ownerReferences": [{"kind": "Job", "name": "catalog", "uid": "u-1", "controller": True}]},
+    ],
+)
+def test_a_pod_without_the_name_labels_and_owner_of_a_driver_is_foreign(change: dict[str, Any]) -> None:
+    assert pod_from({"metadata": metadata("driver", "2") | change}) is None
+
+
+@pytest.mark.parametrize("role", ["", "job", "Driver", "authentication"])
+def test_a_pod_of_another_role_is_foreign(role: str) -> None:
+    assert pod_from({"metadata": metadata(role, "2")}) is None
+
+
+def test_an_executor_belongs_to_the_driver_that_controls_it() -> None:
+    owner = {"kind": "Pod", "name": "catalog-2-driver", "uid": "p-1", "controller": True}
+    body = {"metadata": metadata("executor", "2") | {"name": "catalog-2-exec-1", "ownerReferences": [owner]}}
+    executor = pod_from(body)
+    assert executor and (executor.role, executor.owner) == ("executor", "p-1")
+    body["metadata"]["ownerReferences"] = [owner | {"name": "catalog-1-driver"}]
+    assert pod_from(body) is None
+
+
+def test_words_of_the_cluster_are_bounded_and_printable() -> None:
+    terminated = {"exitCode": 1, "reason": "R" * 10_000, "message": "\x1b[2J" * 100_000}
+    condition = {"type": "DisruptionTarget", "reason": "\ud800" * 10_000, "message": "\u202e" * 100_000}
+    statuses = [{"name": "driver", "state": {"terminated": terminated}}]
+    pod = observe(phase="Failed", conditions=[condition], containerStatuses=statuses)
+    assert pod.exit and len(pod.exit.reason) <= 128 and len(pod.exit.message) <= 4096
+    assert (len(pod.disruption), len(pod.message)) == (128, 1024)
+    assert all(text.isprintable() for text in (pod.exit.reason, pod.exit.message, pod.disruption, pod.message))

@@ -23,7 +23,7 @@ def test_a_started_run_creates_its_first_driver() -> None:
     world = World()
     world.converge()
     assert world.created == ["catalog-1-driver"]
-    assert world.config_maps == {"catalog-1-job"}
+    assert world.files == {1}
     assert world.status.driver and world.status.driver.pod_name == "catalog-1-driver"
     assert world.state("Succeeded") == ("Unknown", "Pending")
     assert world.state("QuotaReserved") == ("True", "Reserved")
@@ -379,9 +379,9 @@ def test_after_the_ttl_pods_and_config_maps_are_deleted_and_nothing_runs_again()
     world.advance(10).converge()
     world.run().succeed()
     assert world.converge().requeue_after == 60
-    assert len(world.pods) == len(world.config_maps) == 2
+    assert len(world.pods) == len(world.files) == 2
     world.advance(60).converge()
-    assert (world.pods, world.config_maps) == ({}, set())
+    assert (world.pods, world.files) == ({}, set())
     world.change(suspend=True).converge()
     world.change(suspend=False).advance(1000).converge()
     assert (world.pods, world.state("Succeeded")) == ({}, ("True", "Completed"))

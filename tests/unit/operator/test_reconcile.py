@@ -2,56 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import copy
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
 from featx_operator.cluster.transport import ApiError
-from featx_operator.objects import Key
-from featx_operator.reconcile import Reconciler
-from featx_operator.settings import Settings
-from featx_operator.state.store import Store
 
-from tests.support.bad_resources import good
-from tests.unit.operator.api_server import EVENTS, PODS, RESOURCES, FakeApiServer
-
-KEY = Key("default", "catalog")
-RESOURCE = f"{RESOURCES}/catalog"
-DRIVER = f"{PODS}/catalog-1-driver"
-NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-
-
-class Operator:
-    """A reconciler with an empty store, as after a restart."""
-
-    def __init__(self, api: FakeApiServer) -> None:
-        self.api = api
-        self.store = Store()
-        self._reconciler = Reconciler(api, self.store, Settings(), lambda: NOW)
-
-    def reconcile(self) -> float | None:
-        return asyncio.run(self._reconciler.reconcile(KEY))
-
-    @property
-    def status(self) -> dict[str, Any]:
-        return dict(self.api.objects[RESOURCE]["status"])
-
-    def reason(self, kind: str) -> str:
-        return next(str(item["reason"]) for item in self.status["conditions"] if item["type"] == kind)
-
-    def event_reasons(self) -> list[str]:
-        return [item["reason"] for path, item in self.api.objects.items() if path.startswith(EVENTS)]
-
-
-@pytest.fixture
-def api() -> FakeApiServer:
-    api = FakeApiServer(NOW.isoformat())
-    body: dict[str, Any] = copy.deepcopy(good())
-    body["metadata"] = {"name": "catalog", "namespace": "default", "uid": "u-1", "generation": 1}
-    api.put(RESOURCE, body)
-    return api
+from tests.unit.operator.api_server import EVENTS, PODS, FakeApiServer
+from tests.unit.operator.operator_process import DRIVER, KEY, OWNER, RESOURCE, Operator
 
 
 def test_a_new_run_gets_its_config_map_driver_status_and_events(api: FakeApiServer) -> None:
@@ -60,10 +15,14 @@ def test_a_new_run_gets_its_config_map_driver_status_and_events(api: FakeApiServ
     assert [path.rsplit("/", 1)[1] for method, path in api.requests if method == "POST"] == [
         "events",
         "configmaps",
+        "secrets",
         "pods",
         "events",
     ]
-    assert operator.status["driver"] == {"podName": "catalog-1-driver"}
+    assert operator.status["driver"] == {
+        "podName": "catalog-1-driver",
+        "podUid": api.objects[DRIVER]["metadata"]["uid"],
+    }
     assert operator.event_reasons() == ["Accepted", "DriverCreated"]
 
 
@@ -77,7 +36,7 @@ def test_a_restarted_operator_changes_nothing(api: FakeApiServer) -> None:
 def test_a_driver_that_the_watch_has_not_delivered_yet_is_found(api: FakeApiServer) -> None:
     operator = Operator(api)
     operator.reconcile()
-    operator.store.replace_pods("u-1", [])
+    operator.store.replace_pods(OWNER, [])
     operator.reconcile()
     assert operator.status["failedAttempts"] == 0
     assert api.names(PODS) == ["catalog-1-driver"]
@@ -87,7 +46,7 @@ def test_a_driver_that_is_gone_counts_as_lost(api: FakeApiServer) -> None:
     operator = Operator(api)
     operator.reconcile()
     del api.objects[DRIVER]
-    operator.store.replace_pods("u-1", [])
+    operator.store.replace_pods(OWNER, [])
     operator.reconcile()
     assert operator.status["failure"]["class"] == "DriverLost"
     assert operator.status["attempt"] == 2
@@ -97,7 +56,10 @@ def test_a_resource_that_changed_meanwhile_is_read_again(api: FakeApiServer) -> 
     operator = Operator(api)
     api.refusals["PATCH", f"{RESOURCE}/status"] = ApiError(409, "the object has been modified")
     operator.reconcile()
-    assert operator.status["driver"] == {"podName": "catalog-1-driver"}
+    assert operator.status["driver"] == {
+        "podName": "catalog-1-driver",
+        "podUid": api.objects[DRIVER]["metadata"]["uid"],
+    }
 
 
 def test_a_deleted_resource_is_forgotten(api: FakeApiServer) -> None:

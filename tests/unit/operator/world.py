@@ -18,7 +18,7 @@ from featx_api.status import Condition, ConditionType, FeatureExtractionStatus, 
 from featx_operator.decisions import conditions
 from featx_operator.decisions.plan import plan
 from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan
-from featx_operator.manifests import config_map_name, driver_name
+from featx_operator.objects import driver_name
 from featx_operator.settings import Settings
 from featx_operator.state.observed import Exit, Observed, Pod, PodWaiting, Refusal
 
@@ -42,7 +42,8 @@ class World:
         self.body["metadata"] = {"name": NAME, "namespace": "default", "uid": "u-1", "generation": 1}
         self.body["spec"] |= spec
         self.pods: dict[str, Pod] = {}
-        self.config_maps: set[str] = set()
+        self.files: set[int] = set()
+        self.known: dict[int, str] = {}
         self.refusal: Refusal | None = None
         self.mount_failure: PodWaiting | None = None
         self.written: list[tuple[datetime, FeatureExtractionStatus]] = []
@@ -71,12 +72,25 @@ class World:
         return alive
 
     def observed(self, refusal: Refusal | None = None) -> Observed:
-        return Observed(tuple(self.pods.values()), frozenset(self.config_maps), refusal, self.mount_failure)
+        """The pods, and whether one has the name of the current driver without being known as such."""
+        attempt, recorded = max(self.status.attempt, 1), self.status.driver
+        uid = recorded.pod_uid if recorded and recorded.pod_uid else self.known.get(attempt, "")
+        named = self.pods.get(driver_name(NAME, attempt))
+        impostor = named if named and named.uid != uid else None
+        pods = tuple(self.pods.values())
+        return Observed(pods, frozenset(self.files), dict(self.known), impostor, refusal, self.mount_failure)
 
     # What the operator does
 
     def reconcile(self, steps: int | None = None) -> Plan:
         """Reconciles once; dies after this many steps, if given."""
+        try:
+            return self._reconcile(steps)
+        except DiedError:
+            self.known = {}
+            raise
+
+    def _reconcile(self, steps: int | None) -> Plan:
         refusal, left = None, steps
         for _ in range(6):
             decision = plan(self.body, self.observed(refusal), self.now, self.settings)
@@ -103,16 +117,19 @@ class World:
 
     def act(self, action: Action) -> Refusal | None:
         if isinstance(action, CreateAttempt):
-            self.config_maps.add(config_map_name(NAME, action.attempt))
+            self.files.add(action.attempt)
             if self.refusal:
                 return self.refusal
-            self._create(driver_name(NAME, action.attempt), action.attempt, DRIVER)
+            name = driver_name(NAME, action.attempt)
+            if name not in self.pods:
+                self._create(name, action.attempt, DRIVER, "u-1")
+                self.known = {action.attempt: self.pods[name].uid}
         elif isinstance(action, DeletePod):
             pod = self.pods.get(action.name)
             if pod and pod.uid == action.uid:
                 self.delete(action.name)
         else:
-            self.config_maps.discard(action.name)
+            self.files.discard(action.attempt)
         return None
 
     @staticmethod
@@ -146,11 +163,11 @@ class World:
         return self
 
     def executors(self, ready: int, waiting: int = 0) -> World:
-        attempt = self.driver.attempt
+        attempt, owner = self.driver.attempt, self.driver.uid
         for number in range(ready + waiting):
             name = f"{NAME}-{attempt}-exec-{number}"
             if name not in self.pods:
-                self._create(name, attempt, EXECUTOR)
+                self._create(name, attempt, EXECUTOR, owner)
             if number < ready:
                 self._update(name, phase="Running", ready=True)
         return self
@@ -189,13 +206,12 @@ class World:
         self.pods = {name: pod for name, pod in self.pods.items() if not pod.deleting}
         return self.collect()
 
-    def _create(self, name: str, attempt: int, role: str) -> None:
-        if name in self.pods:
-            return  # adopted
+    def _create(self, name: str, attempt: int, role: str, owner: str) -> None:
+        assert name not in self.pods
         recorded = self.status.driver
         assert recorded is None or recorded.pod_name != name, f"{name} is recorded and created again"
         self._serial += 1
-        self.pods[name] = Pod(name, f"p-{self._serial}", attempt, role, created=self.now)
+        self.pods[name] = Pod(name, f"p-{self._serial}", attempt, role, owner, created=self.now)
         self.created.append(name)
 
     def _update(self, name: str, **changes: Any) -> None:

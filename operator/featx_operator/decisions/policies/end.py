@@ -13,10 +13,11 @@ from typing import Unpack
 from featx_api.contract import ExitCode, Outcome
 from featx_api.failures import FailureClass
 from featx_api.status import MESSAGE_LIMIT, Executors, Failure
+from featx_api.text import shortened
 from pydantic import ValidationError
 
 from featx_operator.decisions import reasons
-from featx_operator.decisions.conditions import Finding, Truth, shortened
+from featx_operator.decisions.conditions import Finding, Truth
 from featx_operator.decisions.policies.progress import final_progress, stamped
 from featx_operator.decisions.run import Plan, Run, whole
 from featx_operator.decisions.status import StatusChanges
@@ -37,19 +38,27 @@ class AttemptFailure:
         return Failure(class_=self.class_, message=shortened(self.message, MESSAGE_LIMIT))
 
 
-def outcome_of(driver: Pod) -> Outcome | None:
+def outcome_of(run: Run, driver: Pod) -> Outcome | None:
     """The result that an ended driver reported, or None if it reported none or it is malformed."""
     if not driver.ended or driver.exit is None or not driver.exit.message:
         return None
     try:
-        return Outcome.model_validate_json(driver.exit.message)
+        outcome = Outcome.model_validate_json(driver.exit.message)
     except ValidationError:
         return None
+    folder = run.resource.spec.output.uri.rstrip("/")
+    addresses = [address for table in outcome.outputs for address in (table.uri, table.manifest) if address]
+    return outcome if all(is_below(folder, address) for address in addresses) else None
 
 
-def failure_of(driver: Pod) -> AttemptFailure:
+def is_below(folder: str, address: str) -> bool:
+    """Whether an address is that of a folder or of something in it."""
+    return address == folder or (address.startswith(f"{folder}/") and ".." not in address.split("/"))
+
+
+def failure_of(run: Run, driver: Pod) -> AttemptFailure:
     """Why an ended driver that did not succeed has failed."""
-    outcome = outcome_of(driver)
+    outcome = outcome_of(run, driver)
     if outcome and outcome.failure:
         return _reported(outcome.failure, outcome.retryable)
     if driver.disruption:
@@ -86,14 +95,15 @@ def lost(name: str) -> AttemptFailure:
 
 def completed(run: Run) -> Plan | None:
     """Ends the run as succeeded if the current driver reports success."""
-    driver = run.observed.driver(run.attempt)
-    outcome = outcome_of(driver) if driver else None
+    driver = run.driver
+    outcome = outcome_of(run, driver) if driver else None
     if driver is None or outcome is None or outcome.result != "Succeeded":
         return None
     progress = outcome.progress or final_progress(run)
     count = sum(table.record_count for table in outcome.outputs if table.kind == "features")
     text = f"{count} features" + (f", {progress.images_failed} images in quarantine" if progress else "")
     ended_at = driver.exit.at if driver.exit else None
+    ended_at = min(ended_at, run.now) if ended_at else None  # a node's clock may be ahead
     return finished(
         run,
         "True",

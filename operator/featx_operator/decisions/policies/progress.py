@@ -20,7 +20,7 @@ def reported(driver: Pod | None) -> Progress | None:
 
 def final_progress(run: Run) -> Progress | None:
     """The last known progress of an attempt that ends."""
-    latest = reported(run.observed.driver(run.attempt))
+    latest = reported(run.driver)
     if latest is None or _same(latest, run.before.progress):
         return run.before.progress
     return stamped(run, latest)
@@ -34,7 +34,7 @@ def throttled(run: Run, executors: Executors) -> tuple[Progress | None, Executor
         executors: The current ones. They are held back together with progress, so that a thousand executors becoming
             ready one by one do not cause a thousand writes.
     """
-    before, latest = run.before.progress, reported(run.observed.driver(run.attempt))
+    before, latest = run.before.progress, reported(run.driver)
     changed = latest is not None and not _same(latest, before)
     if not changed and executors == run.before.executors:
         return before, executors, None

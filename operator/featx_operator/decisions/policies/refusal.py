@@ -1,15 +1,23 @@
-"""Children that the API server refuses: retried, never failed, since time or an administrator will resolve it."""
+"""Children that can't be created: retried, since time or an administrator will resolve it.
+
+Only a Secret that stays missing fails the run: no further attempt would find it either.
+"""
 
 from __future__ import annotations
 
+from featx_api.failures import FailureClass
 from featx_api.status import ConditionType
 
 from featx_operator.decisions import conditions, reasons
 from featx_operator.decisions.conditions import Finding
+from featx_operator.decisions.policies import retry
+from featx_operator.decisions.policies.end import AttemptFailure
 from featx_operator.decisions.run import Plan, Run
 
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 120.0
+LONGEST_WAIT_FOR_SECRET = 5.0  # it may be applied together with the run
+TEMPORARY = (reasons.QUOTA_EXCEEDED, reasons.PREVIOUS_RUN, reasons.SECRET_NOT_FOUND)
 
 
 def refused(run: Run) -> Plan | None:
@@ -17,8 +25,12 @@ def refused(run: Run) -> Plan | None:
     refusal = run.observed.refusal
     if refusal is None:
         return None
+    missing_secret = refusal.reason == reasons.SECRET_NOT_FOUND
+    due = run.before.next_attempt_time or run.before.start_time
+    if missing_secret and run.seconds_since(due) >= run.settings.secret_grace_seconds:
+        return retry.failed(run, AttemptFailure(FailureClass.SECRET_NOT_FOUND, refusal.message))
     over_quota = refusal.reason == reasons.QUOTA_EXCEEDED
-    temporary = over_quota or refusal.reason == reasons.PREVIOUS_RUN
+    temporary = refusal.reason in TEMPORARY
     finding = Finding("False", refusal.reason, refusal.message)
     status = run.report(
         {
@@ -34,4 +46,5 @@ def refused(run: Run) -> Plan | None:
     kind: ConditionType = "QuotaReserved" if over_quota else "Reconciling" if temporary else "Stalled"
     since = conditions.find(status.conditions, kind)
     lasted = run.seconds_since(since.last_transition_time if since else None)
-    return Plan((), status, requeue_after=min(max(lasted, FIRST_WAIT), LONGEST_WAIT))
+    longest = LONGEST_WAIT_FOR_SECRET if missing_secret else LONGEST_WAIT
+    return Plan((), status, requeue_after=min(max(lasted, FIRST_WAIT), longest))

@@ -31,8 +31,9 @@ def failed(run: Run, end: AttemptFailure) -> Plan:
         last = f"{failure.class_}: {failure.message}"
         text = f"all {count} attempts failed (spec.backoffLimit is {limit}); the last with {last}"
         return finished(run, "False", reasons.BACKOFF_LIMIT, text, failure=failure, failed_attempts=count)
-    driver = run.observed.driver(run.attempt)
-    ended_at = driver.exit.at if driver and driver.exit and driver.exit.at else run.now
+    driver = run.driver
+    # A node's clock may be ahead.
+    ended_at = min(driver.exit.at, run.now) if driver and driver.exit and driver.exit.at else run.now
     text = f"attempt {run.attempt} failed with {failure.class_}: {failure.message}"
     status = run.report(
         _between_attempts(text),

@@ -13,7 +13,7 @@ from featx_operator.state.observed import Pod
 
 def report_running(run: Run, driver: Pod) -> Plan:
     """Reports the progress of a running driver."""
-    pods = run.observed.executors(run.attempt)
+    pods = run.observed.executors(driver)
     ready = sum(pod.ready for pod in pods)
     # With dynamic allocation Spark decides how many it wants: every pod that it created counts.
     desired = max(run.resource.spec.execution.wanted, len(pods))
@@ -39,5 +39,5 @@ def _executors_ready(pods: list[Pod], ready: int, desired: int) -> Finding:
         return Finding("True", reasons.ALL_READY)
     waiting = next((pod.waiting for pod in pods if not pod.ready and pod.waiting and pod.waiting.message), None)
     if waiting:
-        return Finding("False", waiting.reason or reasons.WAITING, waiting.message)
+        return Finding("False", reasons.valid(waiting.reason, reasons.WAITING), waiting.message)
     return Finding("False", reasons.WAITING)

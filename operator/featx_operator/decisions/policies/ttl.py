@@ -1,4 +1,4 @@
-"""After the end: stop what still runs, and delete pods and ConfigMaps after spec.ttlSecondsAfterFinished.
+"""After the end: stop what still runs, and delete pods, ConfigMaps and Secrets after spec.ttlSecondsAfterFinished.
 
 The resource itself is never deleted: a GitOps tool that misses it would apply it again, and run everything again.
 """
@@ -6,7 +6,7 @@ The resource itself is never deleted: a GitOps tool that misses it would apply i
 from __future__ import annotations
 
 from featx_operator.decisions.policies.stop import stop
-from featx_operator.decisions.run import Action, DeleteConfigMap, DeletePod, Plan, Run
+from featx_operator.decisions.run import Action, DeleteFiles, DeletePod, Plan, Run
 from featx_operator.decisions.status import with_changes
 
 
@@ -22,5 +22,5 @@ def after_end(run: Run) -> Plan:
         return Plan(stopping, status, requeue_after=seconds_left)
     expired: list[Action] = [DeletePod(pod.name, pod.uid) for pod in run.observed.drivers() if not pod.deleting]
     expired += [action for action in stopping if action not in expired]
-    expired += [DeleteConfigMap(name) for name in sorted(run.observed.config_maps)]
+    expired += [DeleteFiles(attempt) for attempt in sorted(run.observed.files)]
     return Plan(tuple(expired), status)

@@ -2,6 +2,7 @@
 
 Scripts of attempts are separated by `|`; the last one applies to all further attempts. Steps, separated by commas:
   progress DONE/TOTAL   write the progress annotation
+  count TOTAL           write it for each image, one every 0.2 s
   executors COUNT       create that many executor pods from the template, as Spark does, owned by this pod
   sleep SECONDS         wait
   forever               run until terminated
@@ -10,11 +11,13 @@ Scripts of attempts are separated by `|`; the last one applies to all further at
   fail CLASS            report Failed, permanent
   fail-retryable CLASS  report Failed, retryable
   exit CODE             exit without a report
+  report BASE64         leave these bytes as the report, and exit with 0
 Standard library only, to keep the image small.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -100,6 +103,10 @@ def main() -> None:
         print(step, flush=True)
         if verb == "progress":
             progress(argument)
+        elif verb == "count":
+            for number in range(int(argument)):
+                progress(f"{number}/{argument}")
+                time.sleep(0.2)
         elif verb == "executors":
             executors(int(argument), job)
         elif verb == "sleep":
@@ -124,6 +131,9 @@ def main() -> None:
             fail(argument, verb == "fail-retryable")
         elif verb == "exit":
             sys.exit(int(argument))
+        elif verb == "report":
+            Path("/dev/termination-log").write_bytes(base64.b64decode(argument))
+            sys.exit(0)
 
 
 main()

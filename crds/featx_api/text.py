@@ -1,0 +1,31 @@
+"""Text from outside: cluster, driver and people may put anything into a message, and a terminal would obey it."""
+
+from __future__ import annotations
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def printable(text: str) -> str:
+    """The text on one line, without anything that a terminal, a log or JSON can't show as it is.
+
+    White space of any kind becomes a space. Control characters, terminal escapes, bidirectional overrides, invisible
+    characters and lone surrogates become U+FFFD.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else " " if char.isspace() else REPLACEMENT for char in text)
+
+
+def shortened(text: str, limit: int) -> str:
+    """The printable text, cut off with an ellipsis if it has more characters than the limit."""
+    text = printable(text[: limit + 1])
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def shortened_to_bytes(text: str, limit: int) -> str:
+    """The printable text, cut off with an ellipsis if it has more bytes in UTF-8 than the limit."""
+    text = printable(text[: limit + 1])
+    encoded = text.encode()
+    if len(encoded) <= limit:
+        return text
+    return encoded[: limit - len("…".encode())].decode(errors="ignore") + "…"
