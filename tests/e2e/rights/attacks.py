@@ -105,7 +105,7 @@ ATTACKS = [
     ),
     Attack("role of a driver", label("featx.dev/role", "driver"), "metadata.labels"),
     Attack("another run", label("featx.dev/name", "other"), "metadata.labels"),
-    Attack("another attempt", label("featx.dev/attempt", "2"), "metadata.labels"),
+    Attack("another attempt", label("featx.dev/attempt", "2"), "an executor"),
     Attack("another run's uid", label("featx.dev/uid", "00000000-0000-0000-0000-000000000001"), "featx.dev/uid"),
     Attack("not managed by Featx", label("app.kubernetes.io/managed-by", "me"), "metadata.labels"),
     Attack("label of another's Service", label("app", "web"), "metadata.labels"),

@@ -104,9 +104,16 @@ def uid(kind: str, namespace: str, name: str) -> str:
     return kubectl("get", kind, name, f"--namespace={namespace}", "--output=jsonpath={.metadata.uid}").stdout
 
 
-def executor(namespace: str, number: int = 1, run: str = RUN, account_name: str = "featx-job") -> dict[str, Any]:
+def executor(
+    namespace: str,
+    number: int = 1,
+    run: str = RUN,
+    account_name: str = "featx-job",
+    spec: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """An executor of a run's first attempt: the operator's template, completed as Spark 3.5 does."""
     body = resource(namespace, run)
+    body["spec"] = spec or body["spec"]
     body["metadata"]["uid"] = uid("fx", namespace, run)
     pod = copy.deepcopy(manifests.executor_template(FeatureExtraction.model_validate(body), 1))
     owner = f"{run}-1-driver"

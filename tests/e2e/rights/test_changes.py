@@ -114,6 +114,7 @@ def drivers(cluster: None) -> None:
 @pytest.fixture(scope="module")
 def powerful(cluster: None) -> Requester:
     """The driver of a run, whose account somebody has granted everything."""
+    create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "of-others", "namespace": CLOUD}})
     create(
         too_much(CLOUD, CLOUD, CLOUD_ACCOUNT), driver(CLOUD, "cloud-1-driver", CLOUD_ACCOUNT), resource(CLOUD, "cloud")
     )
