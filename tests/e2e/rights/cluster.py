@@ -53,15 +53,7 @@ def kubectl(*arguments: str, stdin: object = None, check: bool = True) -> Outcom
 
 def chart(values: dict[str, Any], *templates: str) -> str:
     """Templates of the chart, rendered."""
-    command = [
-        "helm",
-        "template",
-        "featx",
-        str(ROOT / "charts/featx"),
-        f"--namespace={RELEASE}",
-        "--values=-",
-        "--skip-schema-validation",
-    ]
+    command = ["helm", "template", "featx", str(ROOT / "charts/featx"), f"--namespace={RELEASE}", "--values=-"]
     command += ["--kube-version=1.34.0", *(f"--show-only=templates/{name}.yaml" for name in templates)]
     outcome = subprocess.run(command, input=json.dumps(values), text=True, capture_output=True, check=False)
     assert outcome.returncode == 0, outcome.stderr
@@ -112,14 +104,21 @@ def uid(kind: str, namespace: str, name: str) -> str:
     return kubectl("get", kind, name, f"--namespace={namespace}", "--output=jsonpath={.metadata.uid}").stdout
 
 
-def executor(namespace: str, number: int = 1, run: str = RUN, account_name: str = "featx-job") -> dict[str, Any]:
+def executor(
+    namespace: str,
+    number: int = 1,
+    run: str = RUN,
+    account_name: str = "featx-job",
+    spec: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """An executor of a run's first attempt: the operator's template, completed as Spark 3.5 does."""
     body = resource(namespace, run)
+    body["spec"] = spec or body["spec"]
     body["metadata"]["uid"] = uid("fx", namespace, run)
     pod = copy.deepcopy(manifests.executor_template(FeatureExtraction.model_validate(body), 1))
     owner = f"{run}-1-driver"
     pod["metadata"] |= {
-        "name": f"{run}-1-exec-{number}",
+        "name": f"{run[:36].rstrip('-.')}-1-exec-{number}",  # spark.kubernetes.executor.podNamePrefix
         "namespace": namespace,
         "ownerReferences": [
             {"apiVersion": "v1", "kind": "Pod", "controller": True, "name": owner, "uid": uid("pod", namespace, owner)}
@@ -202,8 +201,9 @@ class Requester:
             self._tls.load_verify_locations(cluster["certificate-authority"])
 
     def send(self, method: str, path: str, body: object = None, namespace: str = "", kind: str = JSON) -> Answer:
-        """Sends a request below the token's namespace, or another one."""
-        url = f"{self._server}/api/v1/namespaces/{namespace or self._namespace}/{path}"
+        """Sends a request below the token's namespace, or another one. A path of another API group begins with it."""
+        group, _, below = path.rpartition(":")
+        url = f"{self._server}/{group or 'api/v1'}/namespaces/{namespace or self._namespace}/{below}"
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data=data, headers=headers, method=method)

@@ -108,6 +108,52 @@ def test_a_driver_creates_no_executor_of_a_run_that_does_not_name_its_secrets(th
     assert accepted.accepted, accepted.text
 
 
+SHA256 = "0" * 64
+CLAIMS: dict[str, dict[str, Any]] = {
+    "source-claim": {"source": {"claim": {"name": "pictures"}}},
+    "source-files": {"source": {"files": {"uri": "claim://pictures/a"}}},
+    "changed-since": {"source": {"s3": {"bucket": "images"}, "changedSince": "claim://earlier/table"}},
+    "detector": {"detector": {"model": {"onnx": "claim://models/a.onnx", "sha256": SHA256}, "classes": [1]}},
+    "extractor": {"extractor": {"model": {"onnx": "claim://models/a.onnx", "sha256": SHA256}, "layer": "a"}},
+    "caffe": {
+        "extractor": {
+            "model": {"prototxt": "claim://nets/a", "weights": "claim://weights/a", "sha256": SHA256},
+            "layer": "a",
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("run", CLAIMS)
+def test_executors_mount_every_claim_that_their_resource_names(run: str, thief: Requester) -> None:
+    body = resource(GUARDED, run)
+    body["spec"] |= CLAIMS[run]
+    create(body, driver(GUARDED, f"{run}-1-driver"))
+    holder = Requester(GUARDED, bound_token(GUARDED, f"{run}-1-driver"))
+    pod = executor(GUARDED, run=run, spec=body["spec"])
+    assert len([volume for volume in pod["spec"]["volumes"] if "persistentVolumeClaim" in volume]) > 1
+    accepted = holder.create(pod)
+    assert accepted.accepted, accepted.text
+    attacks.volume("claim-9", persistentVolumeClaim={"claimName": "picture"})(pod)
+    assert "mounts claims that its FeatureExtraction names only" in holder.create(pod).text
+
+
+@pytest.mark.parametrize("run", ["a" * 48, f"{'a' * 35}-b", f"{'a' * 35}--b"], ids=["48 letters", "37", "two dashes"])
+def test_a_run_with_a_long_name_creates_executors(run: str, thief: Requester) -> None:
+    create(resource(GUARDED, run), driver(GUARDED, f"{run}-1-driver"))
+    accepted = Requester(GUARDED, bound_token(GUARDED, f"{run}-1-driver")).create(executor(GUARDED, run=run))
+    assert accepted.accepted, accepted.text
+
+
+def test_a_pod_that_is_created_by_apply_is_held_to_the_same_policies(thief: Requester) -> None:
+    path, kind = "pods/catalog-1-exec-5?fieldManager=a&dryRun=All", "application/apply-patch+yaml"
+    pod = changed(GUARDED, attacks.metadata(name="catalog-1-exec-5"))
+    accepted = thief.send("PATCH", path, pod, kind=kind)
+    assert accepted.accepted, accepted.text
+    attacks.spec(hostNetwork=True)(pod)
+    assert "hostNetwork" in thief.send("PATCH", path, pod, kind=kind).text
+
+
 def test_an_account_that_runs_may_use_is_held_to_the_same_policies(requester: Callable[[str], Requester]) -> None:
     create(
         too_much(CLOUD, CLOUD, CLOUD_ACCOUNT), driver(CLOUD, "cloud-1-driver", CLOUD_ACCOUNT), resource(CLOUD, "cloud")
