@@ -80,7 +80,12 @@ def job(spec: Spec, uid: str = "uid-1", attempt: int = 1) -> JobSpec:
 
 
 def run_alone(
-    spec: Spec, uid: str, folder: Path, secrets: Path | None = None, environment: Mapping[str, str] | None = None
+    spec: Spec,
+    uid: str,
+    folder: Path,
+    secrets: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    claims: Path | None = None,
 ) -> dict[str, Any]:
     """Runs a spec in a separate process, like a driver, and returns its outcome as JSON.
 
@@ -90,9 +95,11 @@ def run_alone(
         folder: Working directory of the run.
         secrets: Folder of Secrets, if any.
         environment: Variables to add to this process's own.
+        claims: Folder of claims, if any.
     """
     description = {"job": job(spec, uid).to_wire(), "jars": str(jars()), "work": str(folder / "work")}
     description |= {"secrets": str(secrets)} if secrets else {}
+    description |= {"claims": str(claims)} if claims else {}
     (folder / "job.json").write_text(json.dumps(description))
     command = [sys.executable, "-m", "tests.integration.job.program_process"]
     command += [str(folder / "job.json"), str(folder / "outcome.json")]
