@@ -9,6 +9,8 @@ import json
 import os
 import socket
 import sys
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -28,17 +30,37 @@ from tests.support.bad_resources import changed
 LISTEN = "0A"  # in /proc/net/tcp
 
 
-def start(folder: Path, jars: str, pod_ip: str) -> SparkContext:
-    """Start Spark as a driver does in a cluster."""
+def driver_settings(folder: Path, jars: str, pod_ip: str) -> settings.Conf:
+    """Return the settings of a driver in a cluster that runs Spark alone."""
     spec = FeatureExtraction.model_validate(changed("spec.suspend", False)).spec
     job = JobSpec(name="good", namespace="team", uid="u-1", attempt=1, spec=spec)
     (folder / "secrets" / "store").mkdir(parents=True)
-    (folder / "secret").write_text("ab" * 32)
     cluster = Cluster("good-1-driver", "team", pod_ip, "featx/job:1", "/none")
     environment = Environment(jars=Path(jars), work=folder, secrets=folder / "secrets", cluster=cluster)
-    conf = settings.conf(job, environment, Sizes(batch=1, streams=1, heap=500, pod=1000))
-    here = {"spark.master": "local[1]", "spark.authenticate.secret.file": f"{folder}/secret"}
-    return java.start_spark(conf | here)
+    return settings.without_executors(settings.conf(job, environment, Sizes(batch=1, streams=1, heap=500, pod=1000)))
+
+
+def keys(gateway: Any, folder: Path) -> list[str]:
+    """Return the keys with which driver and executors authenticate, each with the settings that it has at its start."""
+    file = folder / "secret"
+    file.write_text("ab" * 32)
+    spark = gateway.jvm.org.apache.spark
+    entries = (
+        gateway.jvm.java.lang.Class.forName("org.apache.spark.internal.config.package$").getField("MODULE$").get(None)
+    )
+    shared = settings.CLOSED | {settings.KEY_FILE: str(file)}
+    executor = {key: value for key, value in shared.items() if spark.SparkConf.isExecutorStartupConf(key)}
+    found = []
+    for own, master, entry in (
+        (shared, "k8s://https://kubernetes.default.svc:443", entries.AUTH_SECRET_FILE_DRIVER()),
+        (executor, "k8s://executor", entries.AUTH_SECRET_FILE()),
+        (executor, "k8s://executor", entries.AUTH_SECRET_FILE_EXECUTOR()),
+    ):
+        conf = spark.SparkConf(False).set("spark.master", master)
+        for key, value in own.items():
+            conf.set(key, value)
+        found.append(str(spark.SecurityManager(conf, gateway.jvm.scala.Option.apply(None), entry).getSecretKey()))
+    return found
 
 
 def listening(process: int) -> list[tuple[str, int]]:
@@ -88,19 +110,40 @@ def status(port: int, path: str, method: str = "GET") -> int:
         return error.code
 
 
+def survives_killing(spark: SparkContext, port: int) -> bool:
+    """Return whether a job ends well although its kill links are used while it runs."""
+    results: list[int] = []
+    running = threading.Thread(target=lambda: results.append(spark.parallelize([0], 1).map(_slowly).count()))
+    running.start()
+    while running.is_alive():
+        for job in spark.statusTracker().getActiveJobsIds():
+            for method in ("GET", "POST"):
+                status(port, f"/jobs/job/kill/?id={job}", method)
+                status(port, f"/stages/stage/kill/?id={job}", method)
+        time.sleep(0.2)
+    return results == [1]
+
+
+def _slowly(number: int) -> int:
+    time.sleep(3)
+    return number
+
+
 def main(folder: str, jars: str, pod_ip: str) -> None:
+    """Print a report."""
     os.environ.pop("SPARK_LOCAL_IP", None)  # which only the driver's own code sets in a pod
-    spark = start(Path(folder), jars, pod_ip)
-    ui = int(str(spark.uiWebUrl).rpartition(":")[2])
+    conf = driver_settings(Path(folder), jars, pod_ip)
+    java.start(conf)
     gateway: Any = SparkContext._gateway
-    numbers = gateway.jvm.java.util.ArrayList(list(range(10)))
-    paths = [f"/{kind}/kill/?id=0" for kind in ("jobs/job", "stages/stage")]
+    read = keys(gateway, Path(folder))  # before Spark keeps a key of its own
+    spark = java.start_spark(conf)
+    ui = int(str(spark.uiWebUrl).rpartition(":")[2])
     report = {
+        "keys": read,
         "sockets": listening(gateway.proc.pid),
         "ui": ui,
         "page": status(ui, "/jobs/"),
-        "kill": [status(ui, path, method) for path in paths for method in ("GET", "POST")],
-        "ran": java.context(spark).parallelize(numbers, 2).count(),
+        "survives": survives_killing(spark, ui),
     }
     sys.stdout.write(f"REPORT {json.dumps(report)}\n")
     spark.stop()

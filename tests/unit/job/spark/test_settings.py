@@ -110,3 +110,10 @@ def test_in_a_cluster_spark_touches_pods_only_and_java_reads_claims_only(tmp_pat
     assert conf["spark.hadoop.featx.claims.only"] == "true"
     local = settings.conf(job(), environment(tmp_path / "again", cluster=None), SIZES)
     assert local["spark.hadoop.featx.claims.only"] == "false"
+
+
+def test_without_executors_spark_takes_no_key_file_which_it_would_refuse(tmp_path: Path) -> None:
+    conf = settings.without_executors(settings.conf(job(), environment(tmp_path), SIZES))
+    assert conf["spark.master"] == "local[1]"
+    assert "spark.authenticate.secret.file" not in conf
+    assert conf["spark.authenticate"] == "true"
