@@ -27,6 +27,8 @@ from tests.support.models import CaffeFiles
 from tests.support.stores.hdfs import Hdfs
 from tests.support.tables import copied, parts, table_of_folder
 
+LOG = "log.txt"  # what a process of its own printed
+
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
 
@@ -105,6 +107,7 @@ def run_alone(
     command += [str(folder / "job.json"), str(folder / "outcome.json")]
     variables = {**os.environ, **(environment or {})}
     finished = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, env=variables)
+    (folder / LOG).write_text(finished.stdout + finished.stderr)
     assert finished.returncode == 0, finished.stderr[-3000:]
     return dict(json.loads((folder / "outcome.json").read_text()))
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Spec, quarantine_of_folder, rows_of_folder, run_alone
+from tests.integration.job.runs import LOG, Spec, quarantine_of_folder, rows_of_folder, run_alone
 from tests.support.tiny_models import write_tiny_extractor
 
 SECRET = b"hunter2-the-token"
@@ -143,6 +143,6 @@ def test_a_packed_file_of_another_format_is_not_quoted(
     file.write_bytes(MARKED[format_][name])
     source: dict[str, Any] = {"claim": {"name": "photos", "path": "packed"}, "packed": {"format": format_}}
     outcome = run_alone(spec | {"source": source}, "marked", tmp_path, claims=claims)
-    text = str(outcome)
+    text = str(outcome) + (tmp_path / LOG).read_text()
     assert "hunter2" not in text
     assert "104, 117" not in text  # the same bytes as numbers
