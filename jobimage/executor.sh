@@ -17,9 +17,11 @@ site=${SPARK_HOME%/pyspark}
 jars=("$FEATX_JARS"/*.jar "$site"/bigdl/share/{dllib,core}/lib/*.jar "$SPARK_HOME"/jars/*.jar)
 class_path=$(IFS=:; echo "${jars[*]}")
 
-exec "$JAVA_HOME/bin/java" "${java_options[@]}" \
+# Spark reads its key from a file only if it knows that this is Kubernetes (SecurityManager.secretKeyFromFile), which it
+# would learn from a ConfigMap otherwise; the driver's own address of the API server follows with its settings.
+exec "$JAVA_HOME/bin/java" "${java_options[@]}" -Dspark.master=k8s://executor \
   -Xms"$SPARK_EXECUTOR_MEMORY" -Xmx"$SPARK_EXECUTOR_MEMORY" \
-  -cp "$class_path:$SPARK_CONF_DIR" \
+  -cp "$class_path" \
   dev.featx.spark.Executor \
   org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend \
   --driver-url "$SPARK_DRIVER_URL" \

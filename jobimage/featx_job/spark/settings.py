@@ -73,11 +73,12 @@ HBASE = {
     "hbase.rpc.timeout": "30000",
 }
 
+KEY_FILE = "spark.authenticate.secret.file"
 # Who has not read the attempt's Secret can neither send anything to driver and executors nor understand their traffic.
 CLOSED = {
     "spark.ui.killEnabled": "false",
     "spark.authenticate": "true",
-    "spark.authenticate.secret.file": AUTHENTICATION_FILE,  # of driver and executors, never a value
+    KEY_FILE: AUTHENTICATION_FILE,  # of driver and executors, never a value
     "spark.network.crypto.enabled": "true",
     "spark.network.crypto.saslFallback": "false",
     "spark.network.crypto.authEngineVersion": "2",
@@ -138,8 +139,10 @@ def threads(job: JobSpec, environment: Environment) -> int:
 
 
 def without_executors(settings: Conf) -> Conf:
-    """Return settings with which Spark runs in the driver's JVM alone."""
-    return settings | {"spark.master": "local[1]", "spark.task.cpus": "1"}
+    """Return settings with which Spark runs in the driver's JVM alone: it creates a key, and would refuse a file."""
+    alone = settings | {"spark.master": "local[1]", "spark.task.cpus": "1"}
+    alone.pop(KEY_FILE, None)
+    return alone
 
 
 def shards_at_once(sizes: Sizes) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from featx_api.contract import JobSpec
@@ -18,6 +19,8 @@ def main(job_file: str, outcome_file: str) -> None:
     description = json.loads(Path(job_file).read_text())
     secrets = Path(description["secrets"]) if "secrets" in description else None
     environment = Environment(jars=Path(description["jars"]), work=Path(description["work"]), secrets=secrets)
+    if "claims" in description:
+        environment = replace(environment, claims=Path(description["claims"]))
     outcome = run.run(JobSpec.model_validate(description["job"]), environment, lambda _: None)
     Path(outcome_file).write_text(json.dumps(outcome.to_wire()))
 

@@ -27,6 +27,8 @@ from tests.support.models import CaffeFiles
 from tests.support.stores.hdfs import Hdfs
 from tests.support.tables import copied, parts, table_of_folder
 
+LOG = "log.txt"  # what a process of its own printed
+
 Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
 
@@ -80,7 +82,12 @@ def job(spec: Spec, uid: str = "uid-1", attempt: int = 1) -> JobSpec:
 
 
 def run_alone(
-    spec: Spec, uid: str, folder: Path, secrets: Path | None = None, environment: Mapping[str, str] | None = None
+    spec: Spec,
+    uid: str,
+    folder: Path,
+    secrets: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    claims: Path | None = None,
 ) -> dict[str, Any]:
     """Runs a spec in a separate process, like a driver, and returns its outcome as JSON.
 
@@ -90,14 +97,17 @@ def run_alone(
         folder: Working directory of the run.
         secrets: Folder of Secrets, if any.
         environment: Variables to add to this process's own.
+        claims: Folder of claims, if any.
     """
     description = {"job": job(spec, uid).to_wire(), "jars": str(jars()), "work": str(folder / "work")}
     description |= {"secrets": str(secrets)} if secrets else {}
+    description |= {"claims": str(claims)} if claims else {}
     (folder / "job.json").write_text(json.dumps(description))
     command = [sys.executable, "-m", "tests.integration.job.program_process"]
     command += [str(folder / "job.json"), str(folder / "outcome.json")]
     variables = {**os.environ, **(environment or {})}
     finished = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, env=variables)
+    (folder / LOG).write_text(finished.stdout + finished.stderr)
     assert finished.returncode == 0, finished.stderr[-3000:]
     return dict(json.loads((folder / "outcome.json").read_text()))
 

@@ -18,7 +18,7 @@ from tests.integration.job.store import Store
 def no_spark(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fails the test if its run starts Spark."""
     if "needs_spark" not in request.fixturenames:
-        monkeypatch.setattr("featx_job.spark.session.SparkContext", lambda **_: pytest.fail("Spark was started"))
+        monkeypatch.setattr("featx_job.clients.java.start_spark", lambda *_: pytest.fail("Spark was started"))
 
 
 @pytest.fixture

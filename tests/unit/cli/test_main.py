@@ -71,3 +71,26 @@ def test_similar_images_are_printed_in_each_format(
 ) -> None:
     assert main(["similar", table, "--key", "a", "--format", format_]) == 0
     assert capsys.readouterr().out.startswith(start)
+
+
+@pytest.mark.parametrize("command", [["similar", "--key", "a"], ["duplicates", "--threshold", "2"]])
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_a_key_from_a_table_cannot_steer_the_terminal(
+    command: list[str], format_: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    features = np.array([[1, 0], [1, 0.01]], np.float32)
+    rows = {"key": ["a", "b\x1b[2J\nforged"], "feature": list(features), "width": [2, 1], "height": [1, 1]}
+    pq.write_table(pa.table(rows), tmp_path / "part.parquet")
+    (tmp_path / "_SUCCESS").touch()
+    name, *options = command
+    assert main([name, str(tmp_path), *options, "--format", format_]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert r"\nforged" in shown
+
+
+def test_an_error_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["similar", "/tmp/none\x1b[2J", "--key", "a"]) == 2
+    shown = capsys.readouterr().err
+    assert "\x1b" not in shown
+    assert r"\x1b[2J" in shown

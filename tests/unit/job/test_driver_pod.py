@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 from featx_api.contract import TERMINATION_MESSAGE_LIMIT, Outcome
-from featx_api.status import Failure, OutputTable
-from featx_job.driver_pod import message
+from featx_api.status import Failure, OutputTable, Progress
+from featx_job.driver_pod import Annotations, message
+from featx_job.environment import Cluster
 from hypothesis import given
 from hypothesis import strategies as st
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config import incluster_config
 
 
 @given(st.text(max_size=3900))
@@ -42,3 +49,33 @@ def test_long_addresses_and_a_long_failure_together_fit_too(
     assert (read.failure is None) == (failure is None)
     if letter == "a" and failure is None:
         assert [table.uri for table in read.outputs] == [uri, uri]
+
+
+def test_a_token_that_the_kubelet_has_rotated_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("first")
+    (tmp_path / "ca.crt").write_text("ca")
+    clock = [datetime(2026, 1, 1)]
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    monkeypatch.setattr(
+        incluster_config,
+        "datetime",
+        SimpleNamespace(datetime=SimpleNamespace(now=lambda: clock[0]), timedelta=timedelta),
+    )
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    sent: list[str] = []
+
+    def request(*_: object, headers: dict[str, str], **__: object) -> object:
+        sent.append(headers["authorization"])
+        raise ApiException(status=500)  # a failed write is logged, and does not fail the run
+
+    server = SimpleNamespace(request=request, close=lambda: None)
+    monkeypatch.setattr("kubernetes.client.rest.RESTClientObject", lambda *_: server)
+    annotations = Annotations(Cluster("good-1-driver", "team", "10.0.0.7", "featx/job:1", ""))
+    for token, seconds in (("first", 0), ("second", 61), ("third", 3600)):
+        (tmp_path / "token").write_text(token)
+        clock[0] += timedelta(seconds=seconds)
+        annotations._last = -1e9
+        annotations(Progress(images_total=2, images_done=1, images_failed=0, images_per_second=1))
+    assert sent == ["bearer first", "bearer second", "bearer third"]

@@ -50,7 +50,8 @@ def test_an_executors_class_path_starts_with_the_drivers(environment: Environmen
     variables |= {"SPARK_HOME": str(environment.site / "pyspark"), "PATH": os.environ["PATH"]}
     ran = subprocess.run(["bash", EXECUTOR, "executor"], env=variables, capture_output=True, text=True, check=True)
     arguments = ran.stdout.splitlines()
-    assert arguments[arguments.index("-cp") + 1] == f"{class_path.path(environment)}:/conf"
+    assert arguments[arguments.index("-cp") + 1] == class_path.path(environment)
+    assert "-Dspark.master=k8s://executor" in arguments
 
 
 def test_an_archive_is_used_only_if_built_from_the_same_jars(environment: Environment) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from featx_api.contract import JobSpec
+from featx_api.contract import AUTHENTICATION_FILE, CLAIMS_FOLDER, JobSpec
 from featx_api.resource import FeatureExtraction
 from featx_job.environment import Cluster, Environment
 from featx_job.failures import RunFailure
@@ -75,3 +75,45 @@ def test_one_bucket_with_two_different_connections_is_refused(tmp_path: Path) ->
     with pytest.raises(RunFailure, match=r"spec\.output\.s3.*images") as refusal:
         settings.conf(job("spec.output", output), environment(tmp_path), SIZES)
     assert refusal.value.class_ == "StoreConflict"
+
+
+def test_the_users_settings_never_replace_featxs(tmp_path: Path) -> None:
+    ours = settings.conf(job(), environment(tmp_path), SIZES)
+    theirs = dict.fromkeys(ours, "theirs")
+    free = {"spark.task.maxFailures", "spark.executor.failuresValidityInterval"}
+    free |= {"spark.kubernetes.executor.request.cores"}
+    run = job()
+    execution = run.spec.execution.model_copy(update={"spark_conf": theirs})
+    run = run.model_copy(update={"spec": run.spec.model_copy(update={"execution": execution})})
+    conf = settings.conf(run, environment(tmp_path / "again"), SIZES)
+    assert {key for key, value in conf.items() if value == "theirs"} == free
+
+
+def test_driver_and_executors_authenticate_by_a_file_and_encrypt_what_they_send(tmp_path: Path) -> None:
+    conf = settings.conf(job(), environment(tmp_path), SIZES)
+    assert conf["spark.authenticate"] == "true"
+    assert conf["spark.authenticate.secret.file"] == AUTHENTICATION_FILE
+    assert "spark.authenticate.secret" not in conf
+    assert conf["spark.network.crypto.enabled"] == "true"
+    assert conf["spark.network.crypto.cipher"] == "AES/GCM/NoPadding"
+    assert conf["spark.network.crypto.saslFallback"] == "false"
+    assert conf["spark.ui.killEnabled"] == "false"
+
+
+def test_in_a_cluster_spark_touches_pods_only_and_java_reads_claims_only(tmp_path: Path) -> None:
+    conf = settings.conf(job(), environment(tmp_path), SIZES)
+    assert conf["spark.kubernetes.executor.disableConfigMap"] == "true"
+    assert conf["spark.kubernetes.driver.ownPersistentVolumeClaim"] == "false"
+    assert conf["spark.kubernetes.driver.reusePersistentVolumeClaim"] == "false"
+    assert conf["spark.kubernetes.driver.service.deleteOnTermination"] == "false"
+    assert conf["spark.hadoop.featx.claims"] == CLAIMS_FOLDER
+    assert conf["spark.hadoop.featx.claims.only"] == "true"
+    local = settings.conf(job(), environment(tmp_path / "again", cluster=None), SIZES)
+    assert local["spark.hadoop.featx.claims.only"] == "false"
+
+
+def test_without_executors_spark_takes_no_key_file_which_it_would_refuse(tmp_path: Path) -> None:
+    conf = settings.without_executors(settings.conf(job(), environment(tmp_path), SIZES))
+    assert conf["spark.master"] == "local[1]"
+    assert "spark.authenticate.secret.file" not in conf
+    assert conf["spark.authenticate"] == "true"

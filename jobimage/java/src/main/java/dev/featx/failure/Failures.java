@@ -94,7 +94,7 @@ public final class Failures {
         return new RunProblem(rule.failureClass(), outermost(chain, rule.failureClass()), thrown);
       }
     }
-    return new RunProblem(FailureClass.INTERNAL, line(unforeseen(chain), LONGEST_CAUSE), thrown);
+    return new RunProblem(FailureClass.INTERNAL, line(unforeseen(chain), LONGEST_CAUSE), withoutTexts(chain));
   }
 
   /**
@@ -111,6 +111,16 @@ public final class Failures {
       links.add(link.getClass().getName() + (own ? ": " + link.getMessage() : place.isEmpty() ? "" : " in " + place));
     }
     return String.join(", caused by ", links) + "; see the driver's log";
+  }
+
+  /** Returns where exceptions were thrown, for logs: their classes and stack traces, but not their texts. */
+  private static Throwable withoutTexts(List<Throwable> chain) {
+    Throwable bare = null;
+    for (int i = chain.size() - 1; i >= 0; i--) {
+      bare = new Exception(chain.get(i).getClass().getName(), bare);
+      bare.setStackTrace(chain.get(i).getStackTrace());
+    }
+    return bare;
   }
 
   private static String place(Throwable link) {

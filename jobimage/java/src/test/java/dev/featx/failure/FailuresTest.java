@@ -16,6 +16,8 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.ObjectInputStream;
 import java.io.ObjectOutputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.NoRouteToHostException;
@@ -156,8 +158,11 @@ class FailuresTest {
     for (Throwable thrown : quoting) {
       thrown.setStackTrace(new StackTraceElement[] {new StackTraceElement("org.library.Reader", "read", "", 1)});
       for (Throwable seen : List.of(thrown, new SparkException("Job aborted: " + thrown, thrown))) {
-        String message = Failures.of(seen).getMessage();
-        assertFalse(message.contains("hunter2"), message);
+        RunProblem problem = Failures.of(seen);
+        assertFalse(problem.getMessage().contains("hunter2"), problem.getMessage());
+        StringWriter logged = new StringWriter();
+        problem.printStackTrace(new PrintWriter(logged));
+        assertTrue(problem.failureClass() != FailureClass.INTERNAL || !logged.toString().contains("hunter2"), logged.toString());
       }
     }
   }
