@@ -13,8 +13,8 @@ from featx_api.spark_conf import SparkValue, spark_conf_problem, spark_conf_rule
 
 DELTA_ONLY = "spec.output.mode: incremental requires spec.output.format: delta"
 ONE_USER = "spec.execution.hadoopUser and spec.execution.kerberos exclude each other"
+# More is a typo: one driver commits all shards, and gets a heartbeat from each executor every 5 s.
 CORES_LIMIT = 10_000
-#: More is a slip of the finger: the driver commits all shards, and gets a heartbeat of each executor every 5 s.
 TOO_MANY_CORES = f"spec.execution: executors times cores must not exceed {CORES_LIMIT}: lower one of them"
 CPU_LIMIT = (
     "spec.execution.sparkConf.spark.kubernetes.executor.limit.cores must not be lower than the CPU request, which is "

@@ -23,7 +23,7 @@ class Form(NamedTuple):
     """The form of a value.
 
     Attributes:
-        name: What the value must be, as messages say it.
+        name: What the value must be, in words, for messages.
         pattern: Regular expression for all of the value. It must never match `=`, `$`, or a line break.
     """
 
@@ -92,14 +92,14 @@ _SPARK: Final[dict[str, list[tuple[str, Form, str]]]] = {
         ("spark.executor.maxNumFailures", COUNT, "Lost executors before the attempt fails."),
         ("spark.executor.failuresValidityInterval", DURATION, "How long a lost executor counts. Defaults to 10m."),
         ("spark.speculation", BOOLEAN, "Starts a slow task a second time on another executor."),
-        ("spark.speculation.interval", DURATION, "How often slow tasks are looked for."),
+        ("spark.speculation.interval", DURATION, "How often Spark looks for slow tasks."),
         ("spark.speculation.multiplier", FACTOR, "How many times slower than the median a slow task is."),
         ("spark.speculation.quantile", FRACTION, "Fraction of tasks that must be done before any counts as slow."),
         ("spark.speculation.minTaskRuntime", DURATION, "Shortest run time of a slow task."),
         ("spark.speculation.task.duration.threshold", DURATION, "Run time after which any task counts as slow."),
         ("spark.task.reaper.enabled", BOOLEAN, "Watches killed tasks until they have ended."),
         ("spark.task.reaper.pollingInterval", DURATION, "How often killed tasks are checked."),
-        ("spark.task.reaper.killTimeout", DURATION, "When the JVM of a task that does not end is killed."),
+        ("spark.task.reaper.killTimeout", DURATION, "How long a killed task may run before its JVM is killed."),
         ("spark.excludeOnFailure.enabled", BOOLEAN, "Stops using executors on which tasks fail."),
         ("spark.excludeOnFailure.timeout", DURATION, "How long an executor stays excluded."),
         ("spark.excludeOnFailure.task.maxTaskAttemptsPerExecutor", COUNT, "Attempts of a task on one executor."),
@@ -110,8 +110,12 @@ _SPARK: Final[dict[str, list[tuple[str, Form, str]]]] = {
     "Executors": [
         ("spark.kubernetes.executor.request.cores", CPU, "CPU request of an executor. Defaults to `execution.cores`."),
         ("spark.kubernetes.executor.limit.cores", CPU, "CPU limit of an executor. Defaults to none."),
-        ("spark.kubernetes.allocation.executor.timeout", DURATION, "When a requested executor counts as lost."),
-        ("spark.kubernetes.executor.missingPodDetectDelta", DURATION, "When an executor without a pod counts as lost."),
+        ("spark.kubernetes.allocation.executor.timeout", DURATION, "How long a requested executor may take to appear."),
+        (
+            "spark.kubernetes.executor.missingPodDetectDelta",
+            DURATION,
+            "How long an executor may have no pod before it counts as lost.",
+        ),
         ("spark.dynamicAllocation.executorIdleTimeout", DURATION, "How long an idle executor stays."),
         ("spark.dynamicAllocation.cachedExecutorIdleTimeout", DURATION, "The same for one that holds cached data."),
         ("spark.dynamicAllocation.shuffleTracking.timeout", DURATION, "The same for one that holds shuffle data."),
@@ -127,7 +131,7 @@ _SPARK: Final[dict[str, list[tuple[str, Form, str]]]] = {
         ("spark.shuffle.io.connectionTimeout", DURATION, "Time-out of connections for blocks, such as broadcast nets."),
         ("spark.shuffle.io.maxRetries", NUMBER, "Retries of a transfer of blocks."),
         ("spark.shuffle.io.retryWait", DURATION, "Pause between these retries."),
-        ("spark.storage.blockManagerHeartbeatTimeoutMs", MILLISECONDS, "When an executor without heartbeat is lost."),
+        ("spark.storage.blockManagerHeartbeatTimeoutMs", MILLISECONDS, "How long an executor may send no heartbeat."),
         ("spark.executor.heartbeat.maxFailures", COUNT, "Failed heartbeats before an executor exits."),
         ("spark.scheduler.listenerbus.eventqueue.capacity", COUNT, "Events that the driver queues."),
     ],
@@ -167,15 +171,15 @@ _HADOOP: Final[dict[str, list[tuple[str, Form, str]]]] = {
         ("dfs.client.block.write.retries", NUMBER, "Retries of a write to data nodes."),
         ("dfs.client.block.write.replace-datanode-on-failure.enable", BOOLEAN, "Replaces a failed data node."),
         ("dfs.client.block.write.replace-datanode-on-failure.policy", REPLACEMENT, "When it is replaced."),
-        ("dfs.client.block.write.replace-datanode-on-failure.best-effort", BOOLEAN, "Goes on if none is left."),
+        ("dfs.client.block.write.replace-datanode-on-failure.best-effort", BOOLEAN, "Continues if none is left."),
         ("dfs.client.hedged.read.threadpool.size", NUMBER, "Threads that read a slow block from a second node."),
         ("dfs.client.hedged.read.threshold.millis", MILLISECONDS, "When a block counts as slow."),
         ("dfs.client-write-packet-size", COUNT, "Bytes per packet of a write."),
         ("io.file.buffer.size", COUNT, "Bytes of a file buffer."),
         ("ipc.client.rpc-timeout.ms", MILLISECONDS, "Time-out of a request; 0 for none."),
         ("ipc.client.connect.retry.interval", MILLISECONDS, "Pause between connection attempts."),
-        ("ipc.client.connection.maxidletime", MILLISECONDS, "When an idle connection is closed."),
-        ("ipc.ping.interval", MILLISECONDS, "How often a server that takes long is pinged."),
+        ("ipc.client.connection.maxidletime", MILLISECONDS, "How long an idle connection stays open."),
+        ("ipc.ping.interval", MILLISECONDS, "How often a slow server is pinged."),
     ],
     "HBase": [
         ("hbase.client.pause", MILLISECONDS, "Pause before a retry; it grows."),
@@ -201,7 +205,7 @@ _HADOOP: Final[dict[str, list[tuple[str, Form, str]]]] = {
         ("fs.s3a.fast.upload.active.blocks", COUNT, "Parts of one file that are uploaded at a time."),
         ("fs.s3a.multipart.size", SIZE, "Size of a part of an upload."),
         ("fs.s3a.multipart.threshold", SIZE, "File size from which uploads have parts."),
-        ("fs.s3a.block.size", SIZE, "Block size that files are said to have."),
+        ("fs.s3a.block.size", SIZE, "Block size that S3A reports."),
         ("fs.s3a.readahead.range", SIZE, "Bytes that are read ahead."),
         ("fs.s3a.experimental.input.fadvise", ACCESS_PATTERN, "How files are read."),
         ("fs.s3a.socket.send.buffer", COUNT, "Bytes of a socket's send buffer."),

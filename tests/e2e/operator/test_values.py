@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -12,7 +13,7 @@ from featx_operator.allowed import Allowed, Tenants
 CHART = Path(__file__).resolve().parents[3] / "charts/featx"
 
 
-def template(values: dict[str, object]) -> subprocess.CompletedProcess[str]:
+def template(values: Mapping[str, object]) -> subprocess.CompletedProcess[str]:
     """The Deployment of the chart."""
     command = ["helm", "template", "featx", str(CHART), "--values=-", "--kube-version=1.34.0"]
     command.append("--show-only=templates/deployment.yaml")

@@ -59,10 +59,12 @@ OBJECT_NAMES = names_of(names.ObjectName)
 MEMORY = accepted(names.Memory, st.builds("{}{}".format, st.integers(0, 10**7), st.sampled_from(["Mi", "Gi"])), "1Gi")
 IMAGES = accepted(names.ImageName, st.text(alphabet="ab1-._:/@A \n", min_size=1, max_size=9) | LONG, "a/b:1")
 POOLS = accepted(names.LabelValue, st.text(alphabet="aZ0-_. ", min_size=1, max_size=70), "xeon")
-MODELS = st.fixed_dictionaries(
-    {"onnx": uris(names.ModelUri, "s3://abc", "claim://", "file:///"), "sha256": st.just(SHA256)},
-    optional={"s3": st.fixed_dictionaries({"secretRef": st.fixed_dictionaries({"name": OBJECT_NAMES})})},
-)
+SECRETS: st.SearchStrategy[Any] = st.fixed_dictionaries({"secretRef": st.fixed_dictionaries({"name": OBJECT_NAMES})})
+MODEL_PARTS: dict[str, st.SearchStrategy[Any]] = {
+    "onnx": uris(names.ModelUri, "s3://abc", "claim://", "file:///"),
+    "sha256": st.just(SHA256),
+}
+MODELS = st.fixed_dictionaries(MODEL_PARTS, optional={"s3": SECRETS})
 TABLES = uris(names.TableUri, "s3://abc", "claim://", "file:///", "hdfs://")
 KEYS = st.lists(accepted(names.ImageKey, WORDS | LONG, "a.jpg"), max_size=20)
 SOURCES = st.one_of(
@@ -120,6 +122,32 @@ def test_what_the_models_accept_kubernetes_accepts(
         "priorityClassName": priority,
     }
     assert problems(FeatureExtraction.model_validate(body)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("photos", ".."),
+        ("photos", "Photos"),
+        ("photos", "p" * 254),
+        ("/mnt/featx/claims/photos", "/mnt/featx/claims/../photos"),
+        ("/mnt/featx/claims/photos", "/mnt/featx/claims/a:b"),
+        ("featx-job", "Admin"),
+        ("localhost/featx/job:dev", " localhost/featx/job:dev"),
+        ("1536Mi", "9" * 20 + "Gi"),
+        ("xeon", "x" * 64),
+        ("night", "Night"),
+        ("catalog", "c" * 64),
+    ],
+)
+def test_the_rules_refuse_what_kubernetes_refuses(old: str, new: str) -> None:
+    body = copy.deepcopy(good())
+    body["metadata"] |= {"name": "catalog", "uid": "u-1"}
+    body["spec"] |= {"source": {"claim": {"name": "photos"}}, "priorityClassName": "night"}
+    body["spec"]["execution"]["nodePool"] = "xeon"
+    pod = manifests.driver_pod(FeatureExtraction.model_validate(body), 1, "localhost/featx/job:dev")
+    assert list(pod_problems(pod)) == []
+    assert list(pod_problems(json.loads(json.dumps(pod).replace(old, new)))) != []
 
 
 @pytest.mark.parametrize("key", ["\\" * 1024, '"' * 1024, "k" * 1024, "\u00e9" * 512, "\U0001f600" * 256, "\\" * 78])
