@@ -24,7 +24,7 @@ _PATH: Final = rf"[^{_CONTROL} \xa0]"
 _LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 # In an address, the limit of 253 characters must be part of the pattern: three labels have 191 at most.
 _CLAIM: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?){0,2}"
-_BUCKET: Final = r"[a-z0-9][a-z0-9.\-]{0,61}[a-z0-9]"
+_BUCKET: Final = r"[a-z0-9]([a-z0-9.\-]{0,61}[a-z0-9])?"
 _HDFS: Final = rf"hdfs://[A-Za-z0-9.\-_:]+/{_PATH}+"
 _PACKAGE: Final = rf"package:[A-Za-z0-9._\-]+==[A-Za-z0-9._+!\-]+/{_PATH}+"
 _HOST_PART: Final = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"

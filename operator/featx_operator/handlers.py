@@ -24,7 +24,7 @@ from featx_operator.state.store import Store
 
 SENTINEL = Key("", "sentinel")  # never a resource's key: those have a namespace
 SENTINEL_SECONDS = 10.0
-CHUNK = 4  # objects per response of a list: a few may hold 1.5 MiB each, and take ten times that when they are parsed
+CHUNK = 2  # objects per response of a list: each may have 1.5 MiB, and take ten times that when it is parsed
 MAX_SILENCE_SECONDS = 60.0  # without a heartbeat for longer than this, the process counts as hung
 
 

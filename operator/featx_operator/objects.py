@@ -12,6 +12,9 @@ from featx_api.status import FeatureExtractionStatus
 #: An object as the API server sends it, or as we send it.
 Body = Mapping[str, Any]
 
+#: What decisions need of a resource's metadata.
+METADATA = ("namespace", "name", "uid", "resourceVersion", "generation", "deletionTimestamp")
+
 
 class Key(NamedTuple):
     """Names one resource."""
@@ -46,6 +49,12 @@ def driver_name(name: str, attempt: int) -> str:
 def key_of(body: Body) -> Key:
     """The key of a resource."""
     return Key(body["metadata"]["namespace"], body["metadata"]["name"])
+
+
+def essential(resource: Body) -> Body:
+    """A resource without what no decision needs: labels, annotations, managed fields."""
+    metadata = {name: resource["metadata"][name] for name in METADATA if name in resource["metadata"]}
+    return {"metadata": metadata, **{part: resource[part] for part in ("spec", "status") if part in resource}}
 
 
 def owner_from(resource: Body) -> Owner:

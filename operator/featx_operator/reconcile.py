@@ -23,7 +23,7 @@ from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan,
 from featx_operator.objects import Body, Key, Owner, driver_name, key_of, owner_from, resource_of, status_of
 from featx_operator.settings import Settings
 from featx_operator.state.observed import Observed, Pod, PodWaiting, reduced
-from featx_operator.state.store import Store, essential
+from featx_operator.state.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Reconciler:
             self._store.drop_resource(key)
             return None
         self._store.put_resource(body)
-        return essential(body)
+        return body
 
     async def _resync_if_due(self, key: Key) -> None:
         """Replaces what the watches delivered by the API server's own lists: for a new run, and then periodically."""
@@ -123,7 +123,7 @@ class Reconciler:
         self._resynced_at[key] = now
 
     def _list_children(self, owner: Owner) -> None:
-        """Lists in this thread: only a page at a time is in memory."""
+        """Lists children in a thread; the store takes each list in one step."""
         self._store.replace_pods(owner, children.pods(self._api, owner))
         names = children.config_maps(self._api, owner)
         self._store.replace_files(owner, filter(None, (manifests.attempt_of(owner.key.name, name) for name in names)))

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from featx_api.contract import JOB, LABEL_ROLE, LABEL_UID
 
 from featx_operator.cluster.transport import FIELD_MANAGER, JSON, METADATA, METADATA_LIST, ApiServer
-from featx_operator.objects import Body, Owner, controller_of
+from featx_operator.objects import Body, Owner, claimed_owner, controller_of
+from featx_operator.state.observed import Pod, pod_from
 
 _PLURALS = {"Pod": "pods", "ConfigMap": "configmaps", "Secret": "secrets"}
 
@@ -17,17 +18,24 @@ def get(api: ApiServer, kind: str, namespace: str, name: str) -> Body | None:
     return api.get(f"{_path(kind, namespace)}/{name}", METADATA if kind == "Secret" else JSON)
 
 
-def pods(api: ApiServer, owner: Owner) -> Iterator[Body]:
-    """Yields the pods with the label of a resource."""
-    return api.items(_path("Pod", owner.key.namespace), {"labelSelector": f"{LABEL_UID}={owner.uid}"})
+def pods(api: ApiServer, owner: Owner) -> Iterator[Pod]:
+    """Yields the pods of a resource."""
+
+    def reduce(body: Body) -> Pod | None:
+        return pod_from(body) if claimed_owner(body) == owner else None
+
+    labels = {"labelSelector": f"{LABEL_UID}={owner.uid}"}
+    return filter(None, api.items(_path("Pod", owner.key.namespace), labels, reduce))
 
 
 def config_maps(api: ApiServer, owner: Owner) -> Iterator[str]:
     """Yields the names of all ConfigMaps of a resource."""
+
+    def reduce(body: Body) -> str:
+        return str(body["metadata"]["name"]) if is_owned(body, owner.uid) else ""
+
     labels = {"labelSelector": f"{LABEL_UID}={owner.uid},{LABEL_ROLE}={JOB}"}
-    for item in api.items(_path("ConfigMap", owner.key.namespace), labels, METADATA_LIST):
-        if is_owned(item, owner.uid):
-            yield item["metadata"]["name"]
+    return filter(None, api.items(_path("ConfigMap", owner.key.namespace), labels, reduce, METADATA_LIST))
 
 
 def is_owned(body: Body, uid: str) -> bool:

@@ -9,7 +9,7 @@ from featx_api import API_VERSION, GROUP, KIND
 from featx_operator.cluster.transport import FIELD_MANAGER, ApiServer
 from featx_operator.decisions.events import Event
 from featx_operator.objects import Body
-from featx_operator.state.observed import PodWaiting, time_of, waiting_from
+from featx_operator.state.observed import EPOCH, PodWaiting, time_of, waiting_from
 
 
 def create(api: ApiServer, body: Body, event: Event, identity: str) -> None:
@@ -50,11 +50,10 @@ def create(api: ApiServer, body: Body, event: Event, identity: str) -> None:
 def mount_failure(api: ApiServer, namespace: str, pod_uid: str) -> PodWaiting | None:
     """The kubelet's latest report about volumes of a pod that can't be mounted, or None."""
     selector = f"involvedObject.uid={pod_uid},reason=FailedMount"
-    latest = max(
-        api.items(f"/api/v1/namespaces/{namespace}/events", {"fieldSelector": selector}), key=_time, default={}
-    )
-    return waiting_from("FailedMount", latest.get("message", ""), time_of(_time(latest))) if latest else None
+    reports = api.items(f"/api/v1/namespaces/{namespace}/events", {"fieldSelector": selector}, _report)
+    return max(reports, key=lambda report: report.at or EPOCH, default=None)
 
 
-def _time(event: Body) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
+def _report(event: Body) -> PodWaiting:
+    at = time_of(event.get("lastTimestamp") or event.get("eventTime"))
+    return waiting_from("FailedMount", event.get("message", ""), at)

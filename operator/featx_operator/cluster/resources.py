@@ -5,7 +5,7 @@ from __future__ import annotations
 from featx_api import API_VERSION, GROUP, KIND, PLURAL, VERSION
 
 from featx_operator.cluster.transport import FIELD_MANAGER, ApiServer
-from featx_operator.objects import Body, Key, key_of
+from featx_operator.objects import Body, Key, essential, key_of
 
 
 def are_served(api: ApiServer) -> bool:
@@ -15,8 +15,8 @@ def are_served(api: ApiServer) -> bool:
 
 
 def get(api: ApiServer, key: Key) -> Body | None:
-    """The current version of a resource, or None if it does not exist."""
-    return api.get(f"{_path(key.namespace)}/{key.name}")
+    """What decisions need of the current version of a resource, or None if it does not exist."""
+    return api.get(f"{_path(key.namespace)}/{key.name}", reduce=essential)
 
 
 def ping(api: ApiServer, namespace: str) -> None:
@@ -57,7 +57,7 @@ def _apply(api: ApiServer, body: Body, precondition: Body, status: Body, manager
         "status": status,
     }
     path, query = f"{_path(key.namespace)}/{key.name}/status", {"fieldManager": manager, "force": "true"}
-    return api.request("PATCH", path, query, applied, "application/apply-patch+yaml")
+    return api.request("PATCH", path, query, applied, "application/apply-patch+yaml", reduce=essential)
 
 
 def _path(namespace: str) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
-from typing import cast
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar, cast
 
 from kubernetes import client, config
 
@@ -24,10 +25,16 @@ JSON = "application/json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 #: The same of a collection.
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-#: Objects per response: any of them may have as many bytes as etcd stores, and several workers list at a time.
-PAGE = 10
+#: Objects per response: each may have the 1.5 MiB that etcd stores, and take ten times that when it is parsed.
+PAGE = 4
 #: Objects of a collection that are read at most: more can't be a run's.
 MOST_ITEMS = 5000
+
+Item = TypeVar("Item")
+
+
+def _unchanged(body: Body) -> Body:
+    return body
 
 
 class ApiError(Exception):
@@ -55,6 +62,7 @@ class ApiServer:
             config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         self._client = client.ApiClient(configuration)
         self._timeout = (CONNECT_SECONDS, request_seconds)
+        self._parsing = threading.Lock()
 
     def request(
         self,
@@ -64,8 +72,18 @@ class ApiServer:
         body: Body | None = None,
         content_type: str = JSON,
         accept: str = JSON,
+        reduce: Callable[[Body], Body] = _unchanged,
     ) -> Body:
         """Sends a request and returns the response's JSON.
+
+        Args:
+            method: Of HTTP.
+            path: Of the object or collection.
+            query: Parameters.
+            body: What is sent.
+            content_type: Of the body.
+            accept: Form of the response.
+            reduce: What to keep of the response. Whole ones are in memory one at a time, whatever their size.
 
         Raises:
             ApiError: The response is not a success.
@@ -82,25 +100,32 @@ class ApiServer:
         response = self._client.call_api(*prepared, _request_timeout=self._timeout)
         data = response.read()  # type: ignore[no-untyped-call]
         if 200 <= response.status < 300:
-            return cast(Body, json.loads(data))
+            with self._parsing:
+                return reduce(cast(Body, json.loads(data)))
         raise ApiError(response.status, _message(data, response.reason))
 
-    def get(self, path: str, accept: str = JSON) -> Body | None:
+    def get(self, path: str, accept: str = JSON, reduce: Callable[[Body], Body] = _unchanged) -> Body | None:
         """The object at a path, or None if it does not exist."""
         try:
-            return self.request("GET", path, accept=accept)
+            return self.request("GET", path, accept=accept, reduce=reduce)
         except ApiError as error:
             if error.status == 404:
                 return None
             raise
 
-    def items(self, path: str, query: Mapping[str, str], accept: str = JSON) -> Iterator[Body]:
-        """Yields the items of a collection, at most `MOST_ITEMS`; only one page of them is in memory."""
+    def items(
+        self, path: str, query: Mapping[str, str], reduce: Callable[[Body], Item], accept: str = JSON
+    ) -> Iterator[Item]:
+        """Yields what is kept of the items of a collection, at most `MOST_ITEMS`; one page of them is in memory."""
+
+        def reduced(response: Body) -> dict[str, Any]:
+            return {"items": [reduce(item) for item in response["items"]], "metadata": response.get("metadata", {})}
+
         page: Mapping[str, str] = {**query, "limit": str(PAGE)}
         for _ in range(MOST_ITEMS // PAGE):
-            response = self.request("GET", path, page, accept=accept)
+            response = self.request("GET", path, page, accept=accept, reduce=reduced)
             yield from response["items"]
-            if not (token := response.get("metadata", {}).get("continue")):
+            if not (token := response["metadata"].get("continue")):
                 return
             page = {**query, "limit": str(PAGE), "continue": token}
         logger.warning("%s has more than %d objects for %s; the others are ignored", path, MOST_ITEMS, dict(query))

@@ -37,7 +37,7 @@ def events_between(before: FeatureExtractionStatus, after: FeatureExtractionStat
         events.append(Event("Warning", conditions.reason_of(after.conditions, "Accepted"), note))
     if note := became("QuotaReserved", "False"):
         events.append(Event("Warning", reasons.QUOTA_EXCEEDED, note))
-    if after.driver and (before.driver is None or before.driver.pod_name != after.driver.pod_name):
+    if after.driver and (before.driver is None or before.driver.pod_uid != after.driver.pod_uid):
         events.append(Event("Normal", reasons.DRIVER_CREATED, f"created driver pod {after.driver.pod_name}"))
     if after.failed_attempts > before.failed_attempts and after.failure:
         text = f"attempt {before.attempt}: {after.failure.class_}: {after.failure.message}"

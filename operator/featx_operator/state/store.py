@@ -12,12 +12,11 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from featx_operator.objects import Body, Key, Owner, claimed_owner, key_of, owner_from
+from featx_operator.objects import Body, Key, Owner, claimed_owner, essential, key_of, owner_from
 from featx_operator.state.observed import Pod, pod_from
 
 DELETED_PODS = 1000  # how many recently deleted pods are remembered
 RESOURCE_LIMIT = 32 * 1024  # bytes of a resource as JSON; of a larger one only the metadata is stored
-METADATA = ("namespace", "name", "uid", "resourceVersion", "generation", "deletionTimestamp")
 
 
 @dataclass
@@ -109,15 +108,15 @@ class Store:
         """Removes a pod."""
         self._of(owner).pods.pop(uid, None)
 
-    def replace_pods(self, owner: Owner, bodies: Iterable[Body]) -> None:
+    def replace_pods(self, owner: Owner, pods: Iterable[Pod]) -> None:
         """Replaces all pods of a resource by a list from the API server."""
-        candidates = [pod_from(body) for body in bodies if claimed_owner(body) == owner]
+        listed = list(pods)
         children = self._of(owner)
         newer = {pod.uid: pod for pod in children.pods.values()}  # the watch did not wait for the list
         children.pods = {
             pod.uid: max(pod, newer.get(pod.uid, pod), key=lambda one: one.version)
-            for pod in candidates
-            if pod and pod.version > self._deleted.get(pod.uid, -1)
+            for pod in listed
+            if pod.version > self._deleted.get(pod.uid, -1)
         }
 
     def files(self, owner: Owner) -> frozenset[int]:
@@ -139,12 +138,6 @@ class Store:
     def _of(self, owner: Owner) -> Children:
         """The children of a resource; none that last if it is not known."""
         return self._children.get(owner) or Children()
-
-
-def essential(body: Body) -> Body:
-    """A resource without what no decision needs: labels, annotations, managed fields."""
-    metadata = {name: body["metadata"][name] for name in METADATA if name in body["metadata"]}
-    return {"metadata": metadata, **{part: body[part] for part in ("spec", "status") if part in body}}
 
 
 def _bounded(body: Body) -> Body:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from featx_operator.cluster.transport import FIELD_MANAGER, JSON, METADATA, METADATA_LIST, ApiError, ApiServer
@@ -49,6 +49,7 @@ class FakeApiServer(ApiServer):
         body: Body | None = None,
         content_type: str = JSON,
         accept: str = JSON,
+        reduce: Callable[[Body], Body] = dict,
     ) -> Body:
         if method != "GET":
             self.requests.append((method, path))
@@ -60,7 +61,7 @@ class FakeApiServer(ApiServer):
         if accept == METADATA_LIST:
             response = {**response, "items": [{"metadata": item["metadata"]} for item in response["items"]]}
         self.sent.append(json.dumps(response))
-        return response
+        return reduce(response)
 
     def _serve(self, method: str, path: str, query: Mapping[str, str], body: dict[str, Any]) -> Body:
         if method == "POST":

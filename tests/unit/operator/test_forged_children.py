@@ -304,6 +304,18 @@ def test_after_the_ttl_the_files_are_deleted_but_nothing_that_only_has_their_lab
     assert others.keys() <= api.objects.keys()
 
 
+def test_after_the_ttl_a_foreign_secret_with_the_name_of_a_key_stays(api: FakeApiServer) -> None:
+    api.objects[RESOURCE]["spec"]["ttlSecondsAfterFinished"] = 0
+    operator = Operator(api)
+    operator.reconcile()
+    api.objects[SECRET] = {"metadata": {"name": "catalog-1-authentication", "uid": "foreign", "labels": labels()}}
+    api.objects[DRIVER]["status"] = ended(success())
+    operator.catch_up()
+    operator.reconcile()
+    assert DRIVER not in api.objects and CONFIG_MAP not in api.objects
+    assert api.objects[SECRET]["metadata"]["uid"] == "foreign"
+
+
 def test_a_success_with_outputs_elsewhere_is_none(api: FakeApiServer) -> None:
     operator = Operator(api)
     operator.reconcile()

@@ -80,6 +80,35 @@ def test_secrets_are_mounted_as_read_only_files(pod: dict[str, Any]) -> None:
     assert "envFrom" not in json.dumps(pod)
 
 
+def test_only_the_driver_has_a_token_which_is_its_own_and_short_lived() -> None:
+    driver, executor = driver_and_executor()
+    assert driver["spec"]["automountServiceAccountToken"] is executor["spec"]["automountServiceAccountToken"] is False
+    (token,) = [volume["projected"] for volume in driver["spec"]["volumes"] if "projected" in volume]
+    sources = {kind: source for item in token["sources"] for kind, source in item.items()}
+    assert sources["serviceAccountToken"] == {"expirationSeconds": 3600, "path": "token"}
+    assert sources["configMap"]["name"] == "kube-root-ca.crt"
+    assert token["defaultMode"] == 0o440
+    mounts = {mount["name"]: mount for mount in driver["spec"]["containers"][0]["volumeMounts"]}
+    assert mounts["token"]["mountPath"] == "/var/run/secrets/kubernetes.io/serviceaccount"
+    assert mounts["token"]["readOnly"] is True
+    assert "projected" not in json.dumps(executor)
+
+
+@pytest.mark.parametrize("pod", driver_and_executor(), ids=["driver", "executor"])
+def test_driver_and_executors_share_the_key_of_their_attempt(pod: dict[str, Any]) -> None:
+    (secret,) = [volume["secret"] for volume in pod["spec"]["volumes"] if volume["name"] == "authentication"]
+    assert secret == {"secretName": "catalog-2-authentication", "defaultMode": 0o440}
+    mounts = {mount["name"]: mount for mount in pod["spec"]["containers"][0]["volumeMounts"]}
+    assert (mounts["authentication"]["mountPath"], mounts["authentication"]["readOnly"]) == (
+        "/etc/featx/authentication",
+        True,
+    )
+
+
+def test_no_port_of_a_driver_is_advertised() -> None:
+    assert "ports" not in driver_and_executor()[0]["spec"]["containers"][0]
+
+
 def test_claims_are_mounted_and_only_the_output_is_writable() -> None:
     pod = driver_and_executor(source={"claim": {"name": "images"}}, output={"uri": "claim://features/table"})[0]
     mounts = {

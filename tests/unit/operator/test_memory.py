@@ -119,10 +119,11 @@ def test_lists_are_read_page_by_page_and_not_without_end(
         metadata = {"name": f"p-{number}", "labels": {"featx.dev/uid": "u-1"}}
         api.objects[f"{PODS}/p-{number}"] = {"metadata": metadata}
     before = len(api.sent)
-    assert len(list(children.pods(api, OWNER))) == 3 * PAGE + 1
+    selected = {"labelSelector": "featx.dev/uid=u-1"}
+    assert len(list(api.items(PODS, selected, dict))) == 3 * PAGE + 1
     assert len(api.sent) - before == 4
     monkeypatch.setattr(transport, "MOST_ITEMS", 2 * PAGE)
-    assert len(list(children.pods(api, OWNER))) == 2 * PAGE
+    assert len(list(api.items(PODS, selected, dict))) == 2 * PAGE
     assert "the others are ignored" in caplog.text
 
 
