@@ -36,6 +36,7 @@ def cluster() -> Iterator[None]:
     """Two namespaces with the chart's rights and policies, and one without policies; each with a run and its driver."""
     kubectl("apply", f"--filename={CRD}")
     kubectl("wait", "--for=condition=Established", "crd/featureextractions.featx.dev", "--timeout=30s")
+    kubectl("delete", "namespace", *NAMESPACES, RELEASE, "--ignore-not-found", "--timeout=60s")  # of an earlier session
     for name in (*NAMESPACES, RELEASE):
         create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     create(chart(VALUES, "job-access", "operator-access", "network", *POLICIES))
