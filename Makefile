@@ -34,7 +34,8 @@ cluster-down: ready ## stop the local cluster and clean up
 # The end-to-end tests mostly wait for pods, so they run beside the integration tests.
 .PHONY: test
 test: lint unit ## run all of the targets below; this is what CI runs
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line integration e2e
+	@echo "running integration and end-to-end tests side by side; each shows its output when it has finished"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target integration e2e
 
 # .pre-commit-config.yaml runs the same commands; tests/unit/repository holds the two together.
 .PHONY: lint
@@ -67,7 +68,7 @@ bench: ready java ## run a benchmark and update docs/bench (WHAT=main by default
 .PHONY: generate
 generate: ready ## write the generated files: CRD, JSON schemas, reference pages, version, NOTICE, protobuf classes
 	for file in $(CRDS); do $(PYTHON) -m featx_api crd > $$file; done
-	for page in resource failures; do $(PYTHON) -m featx_api $$page > docs/reference/$$page.md; done
+	for page in resource failures spark-conf; do $(PYTHON) -m featx_api $$page > docs/reference/$$page.md; done
 	$(PYTHON) -m featx_api.schemas jobimage/contract
 	for enum in FailureClass QuarantineReason; do $(PYTHON) -m featx_api $$enum.java > $(JAVA_FAILURES)/$$enum.java; done
 	$(PYTHON) -m grpc_tools.protoc -I $(CAFFE) --python_out=$(CAFFE) --mypy_out=$(CAFFE) $(CAFFE)/caffe.proto

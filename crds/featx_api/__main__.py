@@ -1,4 +1,4 @@
-"""Print a generated file: `python -m featx_api crd|resource|failures|FailureClass.java|QuarantineReason.java`.
+"""Print a generated file: `python -m featx_api NAME`, with a name of `RENDERERS`.
 
 `make generate` writes them all to their places in the tree.
 """
@@ -13,6 +13,7 @@ RENDERERS = {
     "crd": crd.render,
     "resource": docs.resource,
     "failures": docs.failures,
+    "spark-conf": docs.spark_conf,
     "FailureClass.java": java.failure_class,
     "QuarantineReason.java": java.quarantine_reason,
 }

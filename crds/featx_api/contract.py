@@ -93,8 +93,8 @@ POD_NAMESPACE: Final = "POD_NAMESPACE"
 POD_IP: Final = "POD_IP"
 #: Variable of the driver: where the job file is; defaults to `JOB_FILE`.
 FEATX_JOB: Final = "FEATX_JOB"
-#: Variable of the driver: SHA-256 digest, in hexadecimal, of the job file that the operator wrote. The driver refuses
-#: any other: whoever may change ConfigMaps can't change what a run does.
+#: Variable of the driver: SHA-256 digest, in hexadecimal, of the job file that the operator wrote.
+#: The driver refuses any other: whoever may change ConfigMaps can't change what a run does.
 FEATX_JOB_SHA256: Final = "FEATX_JOB_SHA256"
 #: Variable of the driver: the same of the executors' pod template.
 FEATX_EXECUTOR_POD_SHA256: Final = "FEATX_EXECUTOR_POD_SHA256"

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from featx_api.model import ApiModel, Renamed, Rule, rules
-from featx_api.source import SecretRef, StoreAccess, TableFolder
+from featx_api.names import ImageName, LabelValue, Memory, ObjectName, Principal, TableUri
+from featx_api.source import SecretRef, StoreAccess
+from featx_api.spark_conf import SparkValue, spark_conf_problem, spark_conf_rules
 
-Memory = Annotated[str, Field(min_length=2, max_length=16, pattern=r"^[1-9][0-9]*(Mi|Gi)$")]
-Label = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]
-
-# Set by Featx: a run that could change them could leave its namespace or lose its progress.
-OWNED_SPARK_CONF = (
-    "spark.master",
-    "spark.submit.deployMode",
-    "spark.driver.host",
-    "spark.driver.port",
-    "spark.kubernetes.namespace",
-    "spark.kubernetes.driver.pod.name",
-    "spark.kubernetes.executor.podTemplateFile",
-    "spark.executor.instances",
-    "spark.executor.cores",
-    "spark.task.cpus",
-)
 DELTA_ONLY = "spec.output.mode: incremental requires spec.output.format: delta"
 ONE_USER = "spec.execution.hadoopUser and spec.execution.kerberos exclude each other"
-_OWNED_IN_CEL = ", ".join(f"'{key}'" for key in OWNED_SPARK_CONF)
-SECRET_SPARK_CONF = r"(?i)(secret|password|access\.key|session\.token)"  # noqa: S105 - names, not a value
+# More is a typo: one driver commits all shards, and gets a heartbeat from each executor every 5 s.
+CORES_LIMIT = 10_000
+TOO_MANY_CORES = f"spec.execution: executors times cores must not exceed {CORES_LIMIT}: lower one of them"
+CPU_LIMIT = (
+    "spec.execution.sparkConf.spark.kubernetes.executor.limit.cores must not be lower than the CPU request, which is "
+    "spark.kubernetes.executor.request.cores or spec.execution.cores"
+)
+_CORES = "(has(self.cores) ? self.cores : 1)"  # absent in the default of spec.execution
+_REQUEST, _LIMIT = (f"spark.kubernetes.executor.{name}.cores" for name in ("request", "limit"))
 
 
 class Output(ApiModel):
@@ -39,9 +31,9 @@ class Output(ApiModel):
         json_schema_extra=rules(Rule("self.mode != 'incremental' || self.format == 'delta'", DELTA_ONLY))
     )
 
-    uri: TableFolder = Field(
-        description="Folder of the table: s3://bucket/path, hdfs://namenode:8020/path, claim://CLAIM/path or "
-        "file:///path.",
+    uri: TableUri = Field(
+        description="Folder of the table: s3://bucket/path, hdfs://namenode:8020/path or claim://CLAIM/path. For "
+        "`featx run` also file:///path.",
     )
     format: Literal["delta", "parquet"] = Field(
         "delta",
@@ -85,12 +77,7 @@ class Kerberos(ApiModel):
     HBase servers are set in sparkConf, for example spark.hadoop.dfs.namenode.kerberos.principal.
     """
 
-    principal: str = Field(
-        min_length=1,
-        max_length=256,
-        pattern=r"^[^\s@]+@[^\s@]+$",
-        description="Principal of the run, such as features@EXAMPLE.COM.",
-    )
+    principal: Principal = Field(description="Principal of the run, such as features@EXAMPLE.COM.")
     secret_ref: SecretRef = Field(description="Secret with keytab and krb5.conf.")
 
 
@@ -112,6 +99,17 @@ class Execution(ApiModel):
                 "spec.execution.minExecutors must not exceed spec.execution.maxExecutors",
             ),
             Rule("!has(self.hadoopUser) || !has(self.kerberos)", ONE_USER),
+            Rule(
+                "(has(self.executors) ? self.executors : has(self.maxExecutors) ? self.maxExecutors : 1) * "
+                f"{_CORES} <= {CORES_LIMIT}",
+                TOO_MANY_CORES,
+            ),
+            Rule(
+                f"!has(self.sparkConf) || !('{_LIMIT}' in self.sparkConf) || "
+                f"('{_REQUEST}' in self.sparkConf ? quantity(self.sparkConf['{_REQUEST}']).asApproximateFloat() : "
+                f"double({_CORES})) <= quantity(self.sparkConf['{_LIMIT}']).asApproximateFloat()",
+                CPU_LIMIT,
+            ),
         )
     )
 
@@ -128,14 +126,20 @@ class Execution(ApiModel):
     memory: Memory | None = Field(
         None,
         description="Memory of an executor pod, JVM and native together. By default it is estimated from the models: "
-        "about 2 GiB for small ones, 3 GiB for the VGG16 pair.",
+        "about 2 GiB for small ones, 3 GiB for the VGG16 pair. From 64Mi to 999Gi.",
     )
-    driver_memory: Memory = Field("1536Mi", description="Memory of the driver pod.")
-    node_pool: Label | None = Field(None, description="Schedule pods on nodes labelled featx.dev/node-pool=<value>.")
-    image: str | None = Field(
-        None, min_length=1, max_length=512, description="Job image. Defaults to the operator's `jobImage`."
+    driver_memory: Memory = Field("1536Mi", description="Memory of the driver pod, from 64Mi to 999Gi.")
+    node_pool: LabelValue | None = Field(
+        None,
+        description="Schedule pods on nodes labelled featx.dev/node-pool=<value>. The chart's values name the allowed "
+        "pools.",
     )
-    service_account_name: Label = Field("featx-job", description="Service account of the driver.")
+    image: ImageName | None = Field(
+        None, description="Job image, one that the chart's values allow. Defaults to the operator's `jobImage`."
+    )
+    service_account_name: ObjectName = Field(
+        "featx-job", description="Service account of the driver, one that the chart's values allow."
+    )
     shard_images: int = Field(
         32, ge=1, le=10000, description="Images per shard, the unit that is committed as a whole."
     )
@@ -145,27 +149,17 @@ class Execution(ApiModel):
         le=3600,
         description="How long to wait for an unresponsive store, in seconds, before the attempt fails.",
     )
-    hadoop_user: Label | None = Field(
+    hadoop_user: LabelValue | None = Field(
         None, description="User name for HDFS and HBase without Kerberos. Defaults to the user of the image."
     )
     kerberos: Kerberos | None = Field(
         None, description="Credentials for HDFS and HBase with Kerberos, instead of hadoopUser."
     )
-    spark_conf: dict[str, Annotated[str, Field(max_length=1024)]] = Field(
+    spark_conf: dict[str, SparkValue] = Field(
         default={},
         max_length=64,
-        description="More Spark settings. Settings that Featx owns, and secrets, are refused.",
-        json_schema_extra=rules(
-            Rule("self.all(key, key.startsWith('spark.'))", "spec.execution.sparkConf keys must begin with spark."),
-            Rule(
-                f"self.all(key, !(key in [{_OWNED_IN_CEL}]))",
-                f"spec.execution.sparkConf must not change settings that Featx owns: {', '.join(OWNED_SPARK_CONF)}",
-            ),
-            Rule(
-                f"self.all(key, !key.matches('{SECRET_SPARK_CONF.replace(chr(92), chr(92) * 2)}'))",
-                "spec.execution.sparkConf must not contain secrets: use a secretRef",
-            ),
-        ),
+        description="More settings of Spark, Hadoop and HBase: those that docs/reference/spark-conf.md lists.",
+        json_schema_extra=rules(*spark_conf_rules()),
     )
 
     @property
@@ -190,12 +184,22 @@ class Execution(ApiModel):
         return self
 
     @model_validator(mode="after")
-    def _spark_conf_is_free_to_set(self) -> Self:
-        for key in self.spark_conf:
-            if not key.startswith("spark."):
-                raise ValueError(f"spec.execution.sparkConf.{key}: keys must begin with spark.")
-            if key in OWNED_SPARK_CONF:
-                raise ValueError(f"spec.execution.sparkConf.{key} is set by Featx: remove it")
-            if re.search(SECRET_SPARK_CONF, key):
-                raise ValueError(f"spec.execution.sparkConf.{key} must not contain secrets: use a secretRef")
+    def _cores_can_be_scheduled(self) -> Self:
+        if (self.executors or self.max_executors or 1) * self.cores > CORES_LIMIT:
+            raise ValueError(TOO_MANY_CORES)
+        limit = self.spark_conf.get(_LIMIT)
+        if limit and _cpus(self.spark_conf.get(_REQUEST, str(self.cores))) > _cpus(limit):
+            raise ValueError(CPU_LIMIT)
         return self
+
+    @field_validator("spark_conf")
+    @classmethod
+    def _spark_conf_is_allowed(cls, settings: dict[str, str]) -> dict[str, str]:
+        problems = [problem for key, value in settings.items() if (problem := spark_conf_problem(key, value))]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return settings
+
+
+def _cpus(quantity: str) -> float:
+    return int(quantity.removesuffix("m")) / 1000 if quantity.endswith("m") else float(quantity)

@@ -16,16 +16,30 @@ from pydantic_core import CoreSchema
 
 
 class Rule(NamedTuple):
-    """A CEL rule and the message for resources that break it (`x-kubernetes-validations`, KEP-2876)."""
+    """A CEL rule and the message for resources that break it (`x-kubernetes-validations`, KEP-2876).
+
+    Attributes:
+        cel: True for valid resources.
+        message: For the others.
+        field_path: The field that the message is about, if it is not the one that has the rule.
+        message_cel: Computes a more precise message, of one line.
+    """
 
     cel: str
     message: str
     field_path: str | None = None
+    message_cel: str | None = None
 
     def to_json_schema(self) -> dict[str, str]:
         """The rule as an item of `x-kubernetes-validations`."""
         item = {"rule": self.cel, "message": self.message}
+        item |= {"messageExpression": self.message_cel} if self.message_cel else {}
         return item | ({"fieldPath": self.field_path} if self.field_path else {})
+
+
+def cel_string(text: str) -> str:
+    """The text as a string literal of CEL."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def rules(*items: Rule) -> dict[str, Any]:

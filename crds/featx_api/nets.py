@@ -7,16 +7,8 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Renamed, Rule, rules
+from featx_api.names import ModelUri
 from featx_api.source import StoreAccess
-
-ModelUri = Annotated[
-    str,
-    Field(
-        max_length=1024,
-        pattern=r"^(s3://[a-z0-9][a-z0-9.\-]*/.+|claim://[a-z0-9][a-z0-9.\-]*/.+|file:///.+|"
-        r"package:[A-Za-z0-9._\-]+==[^/]+/.+)$",
-    ),
-]
 
 
 class Model(ApiModel):
@@ -33,8 +25,8 @@ class Model(ApiModel):
 
     onnx: ModelUri | None = Field(
         None,
-        description="Address of an ONNX model: s3://bucket/key, or claim://claim/path in a PersistentVolumeClaim. For "
-        "`featx run` also file:///path, and package:NAME==VERSION/path, a file inside a Python package.",
+        description="Address of an ONNX model: s3://bucket/key or claim://CLAIM/path. For `featx run` also "
+        "file:///path, and package:NAME==VERSION/path, a file inside a Python package.",
     )
     prototxt: ModelUri | None = Field(None, description="Address of a Caffe model's architecture.")
     weights: ModelUri | None = Field(None, description="Address of a Caffe model's weights (caffemodel).")

@@ -9,27 +9,21 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
+from featx_api.names import FolderUri, HBaseFolder, ImageKey, KeyPrefix, ObjectName, TableUri, VolumePath
 
 ONE_SOURCE = "spec.source must have exactly one of s3, hbase, files, claim"
 ONE_IDENTITY = "secretRef and podIdentity exclude each other: set one of them"
 ONE_WAY = "spec.source.hbase must have either quorum, to read the table, or snapshot, to read HBase's files"
 CHANGED_ALONE = "spec.source.changedSince and spec.source.keys exclude each other"
 PACKED_ALONE = "spec.source.packed requires s3, files or claim, and excludes spec.source.keys"
+#: UTF-8 bytes. The job file has one backslash or quote in two bytes, and a ConfigMap takes 1 MiB.
+KEYS_LIMIT = 384 * 1024
+KEYS_FIT = f"spec.source.keys must have at most {KEYS_LIMIT // 1024} KiB in all: split them over several resources"
+_NO_KEYS = "(!has(self.keys) || size(self.keys) == 0)"
 
-SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 Endpoint = Annotated[str, Field(max_length=512, pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")]
-ObjectPath = Annotated[str, Field(max_length=1024)]
-Row = Annotated[str, Field(max_length=1024, pattern=r"^(\\x[0-9A-Fa-f]{2}|[^\\])*$")]
-HDFS = r"hdfs://[A-Za-z0-9.\-_:]+/[^\s]+"
-HBaseFolder = Annotated[str, Field(max_length=1024, pattern=rf"^({HDFS}|file:///[^\s]+)$")]
-TableFolder = Annotated[
-    str,
-    Field(
-        max_length=1024,
-        pattern=r"^(s3://[a-z0-9][a-z0-9.\-]*[a-z0-9]/[^\s]+|file:///[^\s]+|claim://[a-z0-9][a-z0-9.\-]*/[^\s]+|"
-        rf"{HDFS})$",
-    ),
-]
+Row = Annotated[str, Field(max_length=1024, pattern=r"^(\\x[0-9A-Fa-f]{2}|[^\\\x00-\x1f\x7f])*$")]
+Salt = Annotated[str, Field(max_length=32, pattern=r"^(\\x[0-9A-Fa-f]{2}|[ -\[\]-~])*$")]
 
 
 class SecretRef(ApiModel):
@@ -40,7 +34,7 @@ class SecretRef(ApiModel):
     log.
     """
 
-    name: SecretName = Field(description="Name of the Secret.")
+    name: ObjectName = Field(description="Name of the Secret.")
 
 
 class StoreAccess(ApiModel):
@@ -76,19 +70,15 @@ class S3Source(StoreAccess):
     bucket: str = Field(
         min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.\-]*[a-z0-9]$", description="Name of the bucket."
     )
-    prefix: ObjectPath = Field("", description="Read only objects whose key begins with this.")
+    prefix: KeyPrefix = Field("", description="Read only objects whose key begins with this.")
 
 
 class FilesSource(ApiModel):
     """Images stored as files in a folder and its subfolders."""
 
-    uri: str = Field(
-        max_length=1024,
-        pattern=rf"^(file:///[^\s]*|claim://[a-z0-9][a-z0-9.\-]*/[^\s]*|{HDFS}|"
-        r"package:[A-Za-z0-9._\-]+==[^/\s]+/[^\s]+)$",
-        description="Folder of the images: hdfs://namenode:8020/path, or claim://claim/path in a "
-        "PersistentVolumeClaim. For `featx run` also file:///path, and package:NAME==VERSION/path, a folder inside a "
-        "Python package.",
+    uri: FolderUri = Field(
+        description="Folder of the images: hdfs://namenode:8020/path or claim://CLAIM/path. For `featx run` also "
+        "file:///path, and package:NAME==VERSION/path, a folder inside a Python package.",
     )
 
 
@@ -129,7 +119,7 @@ class HBaseSource(ApiModel):
     )
     snapshot: HBaseSnapshot | None = Field(None, description="Read this snapshot instead of the live table.")
     znode: str = Field(
-        "/hbase", max_length=256, pattern=r"^/[^\s]+$", description="ZooKeeper node of the HBase cluster."
+        "/hbase", max_length=256, pattern=r"^/[A-Za-z0-9_.\-/]+$", description="ZooKeeper node of the HBase cluster."
     )
     table: str = Field(
         min_length=1,
@@ -138,12 +128,14 @@ class HBaseSource(ApiModel):
         description="Name of the table, with its namespace if it has one.",
     )
     column: str = Field(
-        max_length=512, pattern=r"^[^:\s]+:.*$", description="Column of the encoded images, as family:qualifier."
+        max_length=512,
+        pattern=r"^[^:\s]+:[^\x00-\x1f\x7f]*$",
+        description="Column of the encoded images, as family:qualifier.",
     )
     prefix: Row = Field("", description="Read only rows whose key begins with this.")
     start_row: Row = Field("", description="Inclusive lower bound of the scanned rows.")
     stop_row: Row = Field("", description="Exclusive upper bound of the scanned rows.")
-    salts: list[Row] = Field(
+    salts: list[Salt] = Field(
         default=[],
         max_length=1024,
         description="Salt prefixes added to row keys to spread them across regions. prefix, startRow and stopRow apply "
@@ -184,8 +176,8 @@ class Packed(ApiModel):
 class ClaimSource(ApiModel):
     """Images stored as files on a PersistentVolumeClaim in the same namespace."""
 
-    name: SecretName = Field(description="Name of the PersistentVolumeClaim.")
-    path: ObjectPath = Field("", description="Folder inside the volume. Defaults to its root.")
+    name: ObjectName = Field(description="Name of the PersistentVolumeClaim.")
+    path: VolumePath = Field("", description="Folder inside the volume. Defaults to its root.")
 
 
 class Source(ApiModel):
@@ -197,8 +189,8 @@ class Source(ApiModel):
                 " + ".join(f"(has(self.{part}) ? 1 : 0)" for part in ("s3", "hbase", "files", "claim")) + " == 1",
                 ONE_SOURCE,
             ),
-            Rule("!has(self.changedSince) || size(self.keys) == 0", CHANGED_ALONE),
-            Rule("!has(self.packed) || (!has(self.hbase) && size(self.keys) == 0)", PACKED_ALONE),
+            Rule(f"!has(self.changedSince) || {_NO_KEYS}", CHANGED_ALONE),
+            Rule(f"!has(self.packed) || (!has(self.hbase) && {_NO_KEYS})", PACKED_ALONE),
         )
     )
 
@@ -209,15 +201,15 @@ class Source(ApiModel):
     packed: Packed | None = Field(
         None, description="Set this if each file holds many images. Without it every file is an image."
     )
-    keys: list[Annotated[str, Field(min_length=1, max_length=1024)]] = Field(
+    keys: list[ImageKey] = Field(
         default=[],
         max_length=5000,
-        description="Process only the images with these keys. Empty means all images. `featx retry-failed` fills in "
-        "the keys of a quarantine.",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        description=f"Process only the images with these keys, {KEYS_LIMIT // 1024} KiB in all. Empty means all "
+        "images. `featx retry-failed` fills in the keys of a quarantine.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"}
+        | rules(Rule(f"self.map(key, size(bytes(key))).sum() <= {KEYS_LIMIT}", KEYS_FIT)),
     )
-
-    changed_since: TableFolder | None = Field(
+    changed_since: TableUri | None = Field(
         None,
         description="Process only images that are new or changed since the tables at or below this address were "
         "written: by etag or modification time, or for HBase by cell timestamp. An s3:// address is reached with "
@@ -232,4 +224,10 @@ class Source(ApiModel):
             raise ValueError(PACKED_ALONE)
         if self.changed_since and self.keys:
             raise ValueError(CHANGED_ALONE)
+        return self
+
+    @model_validator(mode="after")
+    def _keys_fit(self) -> Self:
+        if sum(len(key.encode()) for key in self.keys) > KEYS_LIMIT:
+            raise ValueError(KEYS_FIT)
         return self

@@ -8,7 +8,8 @@ from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.execution import Errors, Execution, Limits, Output
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.nets import Detector, Extractor, Quantization
+from featx_api.names import ObjectName, claim_of
+from featx_api.nets import Detector, Extractor, Model, Quantization
 from featx_api.source import Source, StoreAccess
 
 BF16_ENGINE = "spec.precision: bf16 requires spec.engine: openvino; bigdl computes in f32 or int8"
@@ -61,7 +62,9 @@ class FeatureExtractionSpec(ApiModel):
         description="Deletes the pods and ConfigMaps of a finished run after this many seconds; the resource stays. "
         "Never, if unset.",
     )
-    priority_class_name: str | None = Field(None, max_length=253, description="Priority class of the run's pods.")
+    priority_class_name: ObjectName | None = Field(
+        None, description="Priority class of the run's pods, one that the chart's values allow."
+    )
 
     @model_validator(mode="after")
     def _precision_fits(self) -> Self:
@@ -83,28 +86,39 @@ class FeatureExtractionSpec(ApiModel):
 
     def secret_names(self) -> list[str]:
         """Names of all Secrets that the run mounts, sorted."""
-        names = {store.secret_ref.name for store in self._stores() if store.secret_ref}
+        names = {store.secret_ref.name for store in self.stores().values() if store.secret_ref}
         return sorted(names | ({self.execution.kerberos.secret_ref.name} if self.execution.kerberos else set()))
 
     @property
     def by_pod_identity(self) -> bool:
         """Whether the run authenticates to any store with its pods' cloud identity."""
-        return any(store.pod_identity for store in self._stores())
+        return any(store.pod_identity for store in self.stores().values())
 
-    def _stores(self) -> list[StoreAccess]:
-        nets = [self.extractor.model, *([self.detector.model] if self.detector else [])]
-        return [store for store in (self.source.s3, self.output.s3, *(model.s3 for model in nets)) if store]
+    def stores(self) -> dict[str, StoreAccess]:
+        """How the run reaches each S3-compatible store, by path of the field."""
+        stores = {"spec.source.s3": self.source.s3, "spec.output.s3": self.output.s3}
+        stores |= {f"{field}.s3": model.s3 for field, model in self._models().items()}
+        return {field: store for field, store in stores.items() if store}
+
+    def addresses(self) -> dict[str, str]:
+        """Every address that the run reads or writes, by path of the field; bucket, table and claim names are none."""
+        files, snapshot = self.source.files, self.source.hbase.snapshot if self.source.hbase else None
+        uris = {
+            "spec.source.files.uri": files.uri if files else None,
+            "spec.source.hbase.snapshot.rootDir": snapshot.root_dir if snapshot else None,
+            "spec.source.hbase.snapshot.restoreDir": snapshot.restore_dir if snapshot else None,
+            "spec.source.changedSince": self.source.changed_since,
+            "spec.output.uri": self.output.uri,
+        }
+        for field, model in self._models().items():
+            uris |= {f"{field}.{name}": getattr(model, name) for name in ("onnx", "prototxt", "weights")}
+        return {field: uri for field, uri in uris.items() if uri}
+
+    def _models(self) -> dict[str, Model]:
+        detector = {"spec.detector.model": self.detector.model} if self.detector else {}
+        return detector | {"spec.extractor.model": self.extractor.model}
 
     def claim_names(self) -> list[str]:
         """Names of all PersistentVolumeClaims that the run mounts, sorted."""
-        claims = {self.source.claim.name} if self.source.claim else set()
-        for uri in self._addresses():
-            if uri.startswith("claim://"):
-                claims.add(uri.removeprefix("claim://").split("/", 1)[0])
-        return sorted(claims)
-
-    def _addresses(self) -> list[str]:
-        models = [self.extractor.model, *([self.detector.model] if self.detector else [])]
-        files = [uri for model in models for uri in (model.onnx, model.prototxt, model.weights)]
-        source = [self.source.files.uri if self.source.files else None, self.source.changed_since]
-        return [uri for uri in (self.output.uri, *source, *files) if uri]
+        claims = {claim for uri in self.addresses().values() if (claim := claim_of(uri))}
+        return sorted(claims | ({self.source.claim.name} if self.source.claim else set()))

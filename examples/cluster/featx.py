@@ -18,6 +18,7 @@ ARGUMENTS = (f"VERSION={version()}",)
 OPERATOR = Build("localhost/featx/operator:dev", ROOT / "Dockerfile", ROOT, "operator", ARGUMENTS)
 JOB = Build("localhost/featx/job:dev", ROOT / "Dockerfile", ROOT, "job", ARGUMENTS)
 NAMESPACE = "featx-system"
+ALLOWED = {"nodePools": ["xeon"]}  # of examples/catalog.yaml
 
 
 def install(cluster: Cluster, images: Mapping[str, str], namespaces: Sequence[str]) -> None:
@@ -37,6 +38,7 @@ def install(cluster: Cluster, images: Mapping[str, str], namespaces: Sequence[st
         "image": images[OPERATOR.tag],
         "jobImage": images[JOB.tag],
         "namespaces": list(namespaces),
+        "allowed": ALLOWED,
     }
     # The CRD is applied without helm, as the README does.
     kubectl(cluster, "apply", "--filename", str(ROOT / "crds" / "featureextractions.featx.dev.yaml"))

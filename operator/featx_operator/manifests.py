@@ -57,7 +57,7 @@ def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
         "metadata": _metadata(resource, attempt, config_map_name(resource.name, attempt), contract.JOB),
         "immutable": True,
         "data": {
-            contract.JOB_KEY: json.dumps(job.to_wire(), indent=2),
+            contract.JOB_KEY: json.dumps(job.to_wire(), indent=2, ensure_ascii=False),
             contract.EXECUTOR_POD_KEY: yaml.safe_dump(executor_template(resource, attempt), sort_keys=False),
         },
     }

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, get_type_hints
+
+from pydantic import ValidationError
+
+from featx_operator.allowed import Tenants
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,10 @@ class Settings:
 
     #: Image of drivers and executors, unless spec.execution.image is set.
     job_image: str = "localhost/featx/job:dev"
+
+    #: What runs may choose: accounts, images, priorities, node pools, Secrets. JSON, which the chart renders from its
+    #: values `allowed` and `tenants`.
+    allowed: Tenants = field(default_factory=Tenants)
 
     #: Seconds before the second attempt, doubled for each further one. Lowering it is safe, but attempts then reach a
     #: store that is down more often.
@@ -69,20 +77,33 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Reads the settings.
 
     Raises:
-        ValueError: A variable is not a number where one is needed; the message names it.
+        ValueError: A variable does not have the form that it needs; the message names it.
     """
     types = get_type_hints(Settings)
     values: dict[str, Any] = {}
-    for field in fields(Settings):
-        name = f"FEATX_{field.name.upper()}"
-        if not (text := environment.get(name, "")):
-            continue
-        kind = types[field.name]
-        try:
-            values[field.name] = kind(text) if kind in (str, int, float) else _names(text)
-        except ValueError:
-            raise ValueError(f"{name}={text!r}: must be {'a number' if kind is float else 'a whole number'}") from None
+    for setting in fields(Settings):
+        name = f"FEATX_{setting.name.upper()}"
+        if text := environment.get(name, ""):
+            values[setting.name] = _parsed(name, text, types[setting.name])
     return Settings(**values)
+
+
+def allowed_secrets(settings: Settings, namespace: str) -> frozenset[str]:
+    """Names of the Secrets that runs of a namespace may use without the label `featx.dev/store: "true"`."""
+    return frozenset(settings.allowed.allowed_in(namespace).secrets)
+
+
+def _parsed(name: str, text: str, kind: type) -> Any:
+    try:
+        if kind is Tenants:
+            return Tenants.model_validate_json(text)
+        return kind(text) if kind in (str, int, float) else _names(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{name}: {path or 'the text'}: {first['msg']}") from None
+    except ValueError:
+        raise ValueError(f"{name}={text!r}: must be {'a number' if kind is float else 'a whole number'}") from None
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.bad_resources import BAD, Bad, changed, good
+from tests.support.dangerous_spark_conf import DANGEROUS
 
 CRD_FILE = "crds/featureextractions.featx.dev.yaml"
 NAMESPACE = "featx-crd-test"
@@ -63,6 +65,31 @@ def test_a_bad_resource_is_rejected_with_a_message_that_names_the_field(bad: Bad
     refused = kubectl("apply", "--dry-run=server", "-f", "-", stdin=in_namespace(changed(bad.path, bad.value)))
     assert refused.returncode != 0
     assert bad.names in refused.stderr
+
+
+def test_every_dangerous_spark_setting_is_rejected() -> None:
+    resources = [in_namespace(changed("spec.execution.sparkConf", {key: value})) for key, value in DANGEROUS]
+    for number, resource in enumerate(resources):
+        resource["metadata"]["name"] = f"dangerous-{number}"
+    everything = {"apiVersion": "v1", "kind": "List", "items": resources}
+    refused = kubectl("apply", "--dry-run=server", "-f", "-", stdin=everything)
+    assert refused.stdout == ""
+    assert [
+        number for number in range(len(DANGEROUS)) if f'"dangerous-{number}" is invalid' not in refused.stderr
+    ] == []
+
+
+@pytest.mark.parametrize("path", sorted(Path("examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_example_is_accepted(path: Path) -> None:
+    accepted = kubectl("apply", "--dry-run=server", "--namespace", NAMESPACE, "-f", str(path))
+    assert accepted.returncode == 0, accepted.stderr
+
+
+def test_as_many_keys_as_fit_are_accepted() -> None:
+    # As `kubectl create` does: `apply` would store all of them a second time, in an annotation.
+    resource = in_namespace(changed("spec.source", {"s3": {"bucket": "images"}, "keys": ["k" * 1024] * 384}))
+    accepted = kubectl("create", "--dry-run=server", "-f", "-", stdin=resource)
+    assert accepted.returncode == 0, accepted.stderr
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ class DeltaLog:
         next_group: Number of the run's next transaction.
         committed: Shards that the run's transactions have added, by index.
         rewritten: The manifest's entries of the files that the run's last transaction rewrote.
+        is_own_table: Whether the run has created the table. Known once the first entry has been seen.
         foreign_rows: Whether others have added rows, which may have the same keys as the run's.
     """
 
@@ -41,6 +42,7 @@ class DeltaLog:
         self.next_group = 0
         self.committed: dict[int, ShardResult] = {}
         self.rewritten: list[dict[str, Any]] = []
+        self.is_own_table = False
         self.foreign_rows = False
 
     def newest_version(self) -> int:
@@ -54,10 +56,9 @@ class DeltaLog:
             data = self._storage.read(delta_entries.entry_path(self.version + 1))
             self._advance(Entry(data or b""))
 
-    def create_table(self) -> bool:
-        """Write the first entry. Return False if another run has created the table."""
-        entry = self.append(delta_entries.creation(self.committer, datetime.now(UTC)))
-        return entry.table_id == self.committer.table_id
+    def create_table(self) -> None:
+        """Write the first entry, unless another run has."""
+        self.append(delta_entries.creation(self.committer, datetime.now(UTC)))
 
     def append(self, data: bytes) -> Entry:
         """Write the next version, unless it exists. Return the version's entry, whoever wrote it."""
@@ -77,6 +78,8 @@ class DeltaLog:
 
     def _advance(self, entry: Entry) -> None:
         self.version += 1
+        if self.version == 0:
+            self.is_own_table = entry.table_id == self.committer.table_id
         group = entry.transaction(self.committer.uid)
         if group is None:
             self.foreign_rows |= entry.adds_rows

@@ -93,11 +93,14 @@ class DeltaPublisher:
         newest = self._log.newest_version()
         saved = self._files.load(BASE)
         if saved is None:
-            saved = json.dumps({"base": newest}).encode()
+            # For a new table `check_output` has found none: what is there now is another run's.
+            saved = json.dumps({"base": -1 if self._nets is None else newest}).encode()
             self._files.save(BASE, saved)
         self._base = self._log.version = json.loads(saved)["base"]
         self._log.read_up_to(newest)
-        if self._log.version < 0 and not self._log.create_table():
+        if self._log.version < 0:
+            self._log.create_table()
+        if self._base < 0 and not self._log.is_own_table:
             message = f"spec.output.uri: another run has created a table at {self._files.uri}; choose another address"
             raise RunFailure(FailureClass.OUTPUT_EXISTS, message)
         marked = {shard.index: shard for shard in self._files.marked_shards()}

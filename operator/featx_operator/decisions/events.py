@@ -34,7 +34,7 @@ def events_between(before: FeatureExtractionStatus, after: FeatureExtractionStat
     if became("Accepted", "True"):
         events.append(Event("Normal", reasons.ACCEPTED, "the spec is valid"))
     if note := became("Accepted", "False"):
-        events.append(Event("Warning", reasons.SPEC_INVALID, note))
+        events.append(Event("Warning", conditions.reason_of(after.conditions, "Accepted"), note))
     if note := became("QuotaReserved", "False"):
         events.append(Event("Warning", reasons.QUOTA_EXCEEDED, note))
     if after.driver and (before.driver is None or before.driver.pod_name != after.driver.pod_name):

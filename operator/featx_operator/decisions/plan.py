@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from featx_operator.decisions import conditions, reasons
 from featx_operator.decisions.conditions import Finding, Findings
-from featx_operator.decisions.policies import deadline, end, refusal, retry, running, start, suspend, ttl
+from featx_operator.decisions.policies import allowance, deadline, end, refusal, retry, running, start, suspend, ttl
 from featx_operator.decisions.policies.stop import stop
 from featx_operator.decisions.run import CreateAttempt, Plan, Run, whole
 from featx_operator.decisions.status import with_changes
@@ -58,7 +58,7 @@ def _next_step(run: Run) -> Plan:
         if decision := policy(run):
             return decision
     if run.before.start_time is None:
-        return _record_start(run)
+        return allowance.refused(run) or _record_start(run)
     if leftovers := [pod for pod in run.observed.alive() if pod.attempt != run.attempt]:
         actions = stop(leftovers)
         # Never two drivers at a time. Executors without a driver are harmless, and on a lost node may never end.
@@ -88,7 +88,7 @@ def _record_start(run: Run) -> Plan:
 def _without_driver(run: Run) -> Plan:
     if run.before.driver is not None:
         return retry.failed(run, end.lost(run.before.driver.pod_name))
-    if decision := refusal.refused(run) or retry.wait(run):
+    if decision := allowance.refused(run) or refusal.refused(run) or retry.wait(run):
         return decision
     return Plan((CreateAttempt(run.attempt),), run.before)
 

@@ -9,6 +9,7 @@ from featx_api.failures import FailureClass
 # Accepted
 SPEC_VALID: Final = "SpecValid"  # accepted by the API server and by the operator
 SPEC_INVALID: Final = "SpecInvalid"  # rejected by the operator: its version and the CRD's differ
+NOT_ALLOWED: Final = "NotAllowed"  # chooses what the platform team does not allow in its namespace
 
 # QuotaReserved
 RESERVED: Final = "Reserved"  # the driver pod was admitted

@@ -19,6 +19,11 @@ from tests.e2e.polling import PATIENCE, eventually
 NAMESPACE = "featx-operator-e2e"
 IMAGE = os.environ.get(VARIABLE, SCRIPTED_DRIVER.tag)
 SHA256 = "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d"
+ALLOWED = {
+    "serviceAccounts": ["featx-job", "nobody"],
+    "images": [IMAGE, "localhost/featx/no-such-image:1"],
+    "nodePools": ["no-such-pool"],
+}
 QUICK = {"BACKOFF_SECONDS": "1", "SECRET_GRACE_SECONDS": "6", "LEASE_SECONDS": "3", "PROGRESS_SECONDS": "2"}
 
 
@@ -60,6 +65,7 @@ class Operator:
             "FEATX_LEASE_NAMESPACE": NAMESPACE,
             "FEATX_LOG_FORMAT": "text",
             "FEATX_PROBE_PORT": "0",
+            "FEATX_ALLOWED": json.dumps({"allowed": ALLOWED}),
             **{f"FEATX_{name}": value for name, value in {**QUICK, **settings}.items()},
         }
         self._log = log

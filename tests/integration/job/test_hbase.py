@@ -210,7 +210,8 @@ def test_a_region_split_mid_run_loses_no_row(runner: Runner, server: HBase, tiny
         server.client.split("splitting", b"0200")
 
     threading.Thread(target=split_mid_run, daemon=True).start()
-    outcome = runner.run(spec_of(server, tiny, tmp_path / "table", "splitting", shard=20), uid="splitting")
+    patient = runner.with_store_timeout(120)  # a split takes as long as the machine needs
+    outcome = patient.run(spec_of(server, tiny, tmp_path / "table", "splitting", shard=20), uid="splitting")
     assert outcome.failure is None, outcome.failure
     assert keys(rows_of_folder(tmp_path / "table")) == [f"{number:04}" for number in range(400)]
 

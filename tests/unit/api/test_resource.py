@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from featx_api.crd import resource_schema
 from featx_api.resource import FeatureExtraction
 from pydantic import ValidationError
 
-from tests.support.bad_resources import BAD, Bad, changed, good
+from tests.support.bad_resources import BAD, SHA256, Bad, changed, good
+from tests.unit.api.test_crd import nodes
 
 
 def test_a_complete_resource_survives_a_round_trip() -> None:
@@ -24,3 +26,70 @@ def test_a_bad_resource_is_refused_naming_the_field(bad: Bad) -> None:
 def test_secrets_and_claims_are_named_once_each() -> None:
     spec = FeatureExtraction.model_validate(changed("spec.output", {"uri": "claim://disk/a"})).spec
     assert (spec.secret_names(), spec.claim_names()) == (["store"], ["disk"])
+
+
+def test_every_claim_that_an_address_names_is_mounted() -> None:
+    model = {"prototxt": "claim://nets/a.prototxt", "weights": "claim://weights/a.caffemodel", "sha256": SHA256}
+    parts = {
+        "source": {"files": {"uri": "claim://photos/"}, "changedSince": "claim://older/tables"},
+        "detector": {"model": {"onnx": "claim://detectors/a.onnx", "sha256": SHA256}},
+        "extractor": {"model": model, "layer": "pool"},
+        "output": {"uri": "claim://features.team-a/table"},
+    }
+    spec = FeatureExtraction.model_validate(changed("spec", parts)).spec
+    claims = ["detectors", "features.team-a", "nets", "older", "photos", "weights"]
+    assert spec.claim_names() == claims
+    assert spec.addresses() == {
+        "spec.source.files.uri": "claim://photos/",
+        "spec.source.changedSince": "claim://older/tables",
+        "spec.output.uri": "claim://features.team-a/table",
+        "spec.detector.model.onnx": "claim://detectors/a.onnx",
+        "spec.extractor.model.prototxt": "claim://nets/a.prototxt",
+        "spec.extractor.model.weights": "claim://weights/a.caffemodel",
+    }
+
+
+def test_no_address_is_left_out() -> None:
+    """A field that holds an address is checked for files of the pod, and its claims are mounted, if it is listed."""
+    snapshot = {"name": "a", "rootDir": "hdfs://name:8020/hbase", "restoreDir": "hdfs://name:8020/tmp"}
+    model = {"onnx": "s3://models/a", "sha256": SHA256}
+    caffe = {"prototxt": "s3://models/a", "weights": "s3://models/b", "sha256": SHA256}
+    hbase = {"table": "photos", "column": "p:jpg", "snapshot": snapshot}
+    specs = [
+        {"source": {"hbase": hbase}, "detector": {"model": model}, "extractor": {"model": caffe, "layer": "a"}},
+        {"source": {"files": {"uri": "hdfs://a/b"}, "changedSince": "s3://tables/a"}, "detector": {"model": caffe}},
+        {"extractor": {"model": model, "layer": "a"}},
+    ]
+    listed: set[str] = set()
+    for parts in specs:
+        spec = FeatureExtraction.model_validate(changed("spec", good()["spec"] | parts)).spec
+        listed |= spec.addresses().keys()
+    patterns = {path for path, node in nodes(resource_schema()) if "://" in node.get("pattern", "")}
+    assert listed == {path.removeprefix(".") for path in patterns if not path.endswith("endpoint")}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("spec.execution.image", "localhost/featx/job:dev"),
+        ("spec.execution.image", "registry.example:5000/team/featx-job:1.2.3_a@sha256:" + "0" * 64),
+        ("spec.execution.image", "job"),
+        ("spec.execution.serviceAccountName", "team.features-1"),
+        ("spec.execution.driverMemory", "64Mi"),
+        ("spec.execution.driverMemory", "999Gi"),
+        ("spec.execution.executors", 1000),
+        ("spec.priorityClassName", "system-node-critical"),
+        ("spec.source.s3.prefix", "catalog 2026/\u00fcber/"),
+        ("spec.output.uri", "claim://features/..hidden/a..b/..."),
+        ("spec.output.uri", "hdfs://images/tables/%C3%BC"),
+        ("spec.extractor.model.onnx", "s3://models/my net.onnx"),
+        ("spec.source", {"s3": {"bucket": "images"}, "keys": ["k" * 78] * 5000}),
+        ("spec.source", {"claim": {"name": "a" * 253, "path": "/photos/"}}),
+    ],
+)
+def test_ordinary_names_and_addresses_are_accepted(path: str, value: object) -> None:
+    resource = changed(path, value)
+    if path.endswith("onnx"):
+        model = resource["spec"]["extractor"]["model"]
+        del model["prototxt"], model["weights"]
+    FeatureExtraction.model_validate(resource)

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 import yaml
 from featx_api.crd import render
+from featx_operator.allowed import Allowed, Tenants
 from featx_operator.settings import Settings
 
 CHARTS = Path(__file__).parents[3] / "charts"
@@ -27,7 +28,20 @@ def test_the_values_satisfy_their_schema_which_covers_all_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"namespaces": []}, {"namespaces": ["Team A"]}, {"settings": {"PATH": "x"}}, {"image": ""}, {"imgae": "x"}]
+    "bad",
+    [
+        {"namespaces": []},
+        {"namespaces": ["Team A"]},
+        {"settings": {"PATH": "x"}},
+        {"settings": {"FEATX_ALLOWED": "{}"}},
+        {"image": ""},
+        {"imgae": "x"},
+        {"allowed": {"accounts": ["a"]}},
+        {"allowed": {"serviceAccounts": ["Admin"]}},
+        {"allowed": {"images": ["a*b"]}},
+        {"allowed": {"podIdentity": "yes"}},
+        {"tenants": {"team-a": {"nodePools": ["gpu"]}}},
+    ],
 )
 def test_invalid_values_are_rejected(bad: dict[str, object]) -> None:
     schema = json.loads((CHARTS / "featx/values.schema.json").read_text())
@@ -40,6 +54,13 @@ def test_the_deployment_sets_only_variables_that_the_operator_reads() -> None:
     text = (CHARTS / "featx/templates/deployment.yaml").read_text()
     known = {f"FEATX_{name.upper()}" for name in Settings.__dataclass_fields__}
     assert set(re.findall(r"FEATX_[A-Z_]+", text)) <= known
+
+
+def test_the_chart_allows_by_default_what_the_operator_does() -> None:
+    values = yaml.safe_load((CHARTS / "featx/values.yaml").read_text())
+    allowed = Tenants.model_validate({"allowed": values["allowed"], "tenants": values["tenants"]})
+    assert allowed.allowed_in("default") == Settings().allowed.allowed_in("default")
+    assert values["allowed"].keys() == {field.alias for field in Allowed.model_fields.values()}
 
 
 def test_no_role_uses_a_wildcard() -> None:

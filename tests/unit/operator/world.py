@@ -202,9 +202,9 @@ class World:
         self.pods[name] = replace(self.pods[name], **changes)
 
 
-def running(**spec: Any) -> World:
+def running(settings: Settings | None = None, **spec: Any) -> World:
     """A world whose first driver is running."""
-    world = World(**spec)
+    world = World(settings, **spec)
     world.converge()
     world.run().converge()
     return world

@@ -15,7 +15,7 @@ from featx_job.local_files import on_this_machine
 from featx_job.table import delta_entries
 from featx_job.table.delta_entries import Committer, Entry, Snapshot
 from featx_job.table.delta_log import DeltaLog
-from featx_job.table.delta_publisher import DeltaPublisher
+from featx_job.table.delta_publisher import BASE, DeltaPublisher
 from featx_job.table.output import RunOutput
 from featx_job.table.run_files import RunFiles
 from featx_job.table.storage.local import LocalStorage
@@ -156,6 +156,19 @@ def test_a_table_that_another_run_creates_first_is_refused(tmp_path: Path, monke
     monkeypatch.setattr(LocalStorage, "create", overtaken)
     with pytest.raises(RunFailure, match="another run has created a table"):
         Run(tmp_path).publisher.resume()
+
+
+@pytest.mark.parametrize("attempts", [0, 1])
+def test_a_new_table_is_never_added_to_another_runs(tmp_path: Path, attempts: int) -> None:
+    """The other run's table appears after the output was found empty: before this run's base is saved, or after."""
+    run = Run(tmp_path)
+    run.publisher.check_output()
+    if attempts:
+        RunFiles(LocalStorage(tmp_path, "spec.output.uri"), "mine", "").save(BASE, b'{"base": -1}')
+    foreign_entry(tmp_path, 0, delta_entries.creation(OTHER, NIGHT))
+    with pytest.raises(RunFailure, match="another run has created a table") as refused:
+        run.publisher.resume()
+    assert refused.value.class_ == "OutputExists"
 
 
 def test_rows_that_another_run_adds_meanwhile_are_replaced_by_a_merge(tmp_path: Path) -> None:

@@ -1,0 +1,101 @@
+r"""Names, addresses and sizes in the resource.
+
+Whatever these types accept, Kubernetes accepts in the pods and ConfigMaps that the operator creates. Otherwise a run
+would be accepted and then never start. tests/unit/operator/test_accepted_specs.py holds the two together.
+
+Patterns are read by Rust (pydantic) and Go (the API server); both know `\x{...}`, and neither knows look-around.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, Field
+
+from featx_api.model import Rule, rules
+
+PARENT: Final = "a path must not contain `..` between slashes: write it without"
+
+# Neither control characters, which terminals interpret, nor those that change the direction of text.
+_CONTROL: Final = r"\x00-\x1f\x7f-\x9f\x{2028}-\x{202e}\x{2066}-\x{2069}"
+_TEXT: Final = rf"[^{_CONTROL}]"
+_PATH: Final = rf"[^{_CONTROL} \xa0]"
+_LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+# In an address, the limit of 253 characters must be part of the pattern: three labels have 191 at most.
+_CLAIM: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?){0,2}"
+_BUCKET: Final = r"[a-z0-9]([a-z0-9.\-]{0,61}[a-z0-9])?"
+_HDFS: Final = rf"hdfs://[A-Za-z0-9.\-_:]+/{_PATH}+"
+_PACKAGE: Final = rf"package:[A-Za-z0-9._\-]+==[A-Za-z0-9._+!\-]+/{_PATH}+"
+_HOST_PART: Final = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_IMAGE_PART: Final = "[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*"
+
+
+def _without_parents(path: str) -> str:
+    if re.search(r"(^|/)\.\.(/|\Z)", path):
+        raise ValueError(PARENT)
+    return path
+
+
+_NO_PARENTS: Final = rules(Rule(r"!self.matches('(^|/)[.][.](/|$)')", PARENT))
+
+
+def _address(*forms: str) -> Any:
+    """The limits of a string that is an address in one of these forms."""
+    return Field(max_length=1024, pattern=f"^({'|'.join(forms)})$", json_schema_extra=_NO_PARENTS)
+
+
+#: A DNS subdomain, as most objects of Kubernetes are named.
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")]
+#: The value of a label.
+LabelValue = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]
+#: An image as the container runtime reads it: registry, path, tag, digest.
+ImageName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=512,
+        pattern=rf"^({_HOST_PART}(\.{_HOST_PART})*(:[0-9]{{1,5}})?/)?{_IMAGE_PART}(/{_IMAGE_PART})*"
+        r"(:[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127})?(@sha256:[0-9a-f]{64})?$",
+    ),
+]
+#: From 64Mi, below which no driver starts, to less than 1Ti.
+Memory = Annotated[
+    str, Field(min_length=3, max_length=8, pattern=r"^((6[4-9]|[7-9][0-9]|[1-9][0-9]{2,5})Mi|[1-9][0-9]{0,2}Gi)$")
+]
+Principal = Annotated[
+    str,
+    Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)?@[A-Za-z0-9_.\-]+$"),
+]
+
+#: The beginning of an S3 key.
+KeyPrefix = Annotated[str, Field(max_length=1024, pattern=f"^{_TEXT}*$")]
+#: The key of an image. Control characters would take six bytes each in the job file.
+ImageKey = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$")]
+#: A folder inside a volume.
+VolumePath = Annotated[
+    str,
+    Field(max_length=1024, pattern=f"^{_TEXT}*$", json_schema_extra=_NO_PARENTS),
+    AfterValidator(_without_parents),
+]
+TableUri = Annotated[
+    str,
+    _address(f"s3://{_BUCKET}/{_PATH}+", f"file:///{_PATH}+", f"claim://{_CLAIM}/{_PATH}+", _HDFS),
+    AfterValidator(_without_parents),
+]
+FolderUri = Annotated[
+    str,
+    _address(f"file:///{_PATH}*", f"claim://{_CLAIM}/{_PATH}*", _HDFS, _PACKAGE),
+    AfterValidator(_without_parents),
+]
+ModelUri = Annotated[
+    str,
+    _address(f"s3://{_BUCKET}/{_TEXT}+", f"file:///{_TEXT}+", f"claim://{_CLAIM}/{_TEXT}+", _PACKAGE),
+    AfterValidator(_without_parents),
+]
+HBaseFolder = Annotated[str, _address(_HDFS, f"file:///{_PATH}+"), AfterValidator(_without_parents)]
+
+
+def claim_of(uri: str) -> str | None:
+    """The PersistentVolumeClaim of a claim:// address; None for other addresses."""
+    return uri.removeprefix("claim://").split("/", 1)[0] if uri.startswith("claim://") else None

@@ -1,0 +1,66 @@
+"""What the runs of a namespace may choose: the platform team's decision, as the chart's values state it.
+
+A run names its service account, image, priority and nodes, so whoever may create a `FeatureExtraction` would have all
+that the namespace has. By default a run gets the account `featx-job` and the operator's job image, and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from featx_api.model import ApiModel
+from pydantic import Field
+
+#: An image, or the beginning of one with `*` at its end.
+ImagePattern = Annotated[str, Field(pattern=r"^[^*\s]*(\*|[^*\s])$")]
+
+
+class Allowed(ApiModel):
+    """What the runs of a namespace may choose.
+
+    Attributes:
+        service_accounts: Values of `spec.execution.serviceAccountName`.
+        images: Values of `spec.execution.image`, besides the operator's job image.
+        priority_classes: Values of `spec.priorityClassName`.
+        node_pools: Values of `spec.execution.nodePool`.
+        pod_identity: Whether runs may authenticate with their pods' cloud identity.
+        secrets: Names of Secrets that runs may use without the label `featx.dev/store: "true"`.
+    """
+
+    service_accounts: tuple[str, ...] = ("featx-job",)
+    images: tuple[ImagePattern, ...] = ()
+    priority_classes: tuple[str, ...] = ()
+    node_pools: tuple[str, ...] = ()
+    pod_identity: bool = False
+    secrets: tuple[str, ...] = ()
+
+    def includes_image(self, image: str) -> bool:
+        """Whether an image is listed, by its name or by the beginning of it."""
+        return any(image.startswith(name[:-1]) if name.endswith("*") else image == name for name in self.images)
+
+
+class Tenant(ApiModel):
+    """One namespace.
+
+    Attributes:
+        allowed: The fields that are set replace those for every namespace.
+    """
+
+    allowed: Allowed = Allowed()
+
+
+class Tenants(ApiModel):
+    """All served namespaces.
+
+    Attributes:
+        allowed: What every namespace may choose.
+        tenants: The namespaces that differ, by name.
+    """
+
+    allowed: Allowed = Allowed()
+    tenants: dict[str, Tenant] = Field(default={})
+
+    def allowed_in(self, namespace: str) -> Allowed:
+        """What the runs of a namespace may choose."""
+        own = self.tenants.get(namespace, Tenant()).allowed
+        return self.allowed.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})

@@ -1,0 +1,73 @@
+"""A spec that chooses what its namespace may not: refused before an attempt's children exist.
+
+A running attempt is left alone, whatever the chart's values say by now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from featx_api.contract import CLAIMS_FOLDER
+from featx_api.spec import FeatureExtractionSpec
+
+from featx_operator.allowed import Allowed
+from featx_operator.decisions import reasons
+from featx_operator.decisions.conditions import Finding
+from featx_operator.decisions.run import Plan, Run
+
+
+def refused(run: Run) -> Plan | None:
+    """Reports what is not allowed, until the spec or the operator's settings change."""
+    spec, namespace = run.resource.spec, run.resource.metadata["namespace"]
+    allowed = run.settings.allowed.allowed_in(namespace)
+    message = next(_problems(spec, allowed, namespace, run.settings.job_image), None)
+    if message is None:
+        return None
+    finding = Finding("False", reasons.NOT_ALLOWED, message)
+    status = run.report(
+        {
+            "Accepted": finding,
+            "DriverReady": Finding("False", reasons.NOT_CREATED),
+            "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),
+            "Succeeded": finding._replace(status="Unknown"),
+            "Reconciling": finding,
+            "Stalled": finding._replace(status="True"),
+        }
+    )
+    return Plan((), status)
+
+
+def _problems(spec: FeatureExtractionSpec, allowed: Allowed, namespace: str, job_image: str) -> Iterator[str]:
+    execution = spec.execution
+    choices: list[tuple[str, str | None, Sequence[str]]] = [
+        ("spec.execution.serviceAccountName", execution.service_account_name, allowed.service_accounts),
+        ("spec.execution.nodePool", execution.node_pool, allowed.node_pools),
+        ("spec.priorityClassName", spec.priority_class_name, allowed.priority_classes),
+    ]
+    if execution.image and not allowed.includes_image(execution.image):
+        choices.append(("spec.execution.image", execution.image, (job_image, *allowed.images)))
+    for field, value, values in choices:
+        if value is not None and value not in values:
+            listed = f"use one of {', '.join(values)}, or " if values else "remove it, or "
+            yield (
+                f"{field}: {value} is not allowed in namespace {namespace}: {listed}ask the platform team to add it to "
+                "the chart's values"
+            )
+    for field, store in spec.stores().items():
+        if store.pod_identity and not allowed.pod_identity:
+            yield (
+                f"{field}.podIdentity: true is not allowed in namespace {namespace}: use a secretRef, or ask the "
+                "platform team to add it to the chart's values"
+            )
+    yield from _local_addresses(spec)
+
+
+def _local_addresses(spec: FeatureExtractionSpec) -> Iterator[str]:
+    """Addresses that make sense for `featx run` only: in a pod, they name its own files, or fetch packages into it."""
+    folders = tuple(f"file://{CLAIMS_FOLDER}/{claim}/" for claim in spec.claim_names())
+    for field, uri in spec.addresses().items():
+        if uri.startswith("file://") and not uri.startswith(folders):
+            instead = "an hdfs:// address" if ".hbase." in field else "claim://CLAIM/path, a folder of a volume"
+            yield f"{field}: {uri} is a file of the pod, and for `featx run` only: use {instead}"
+        if uri.startswith("package:"):
+            yield f"{field}: {uri} is for `featx run` only: use claim://CLAIM/path or a bucket"
