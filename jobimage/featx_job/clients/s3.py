@@ -7,6 +7,7 @@ keys, and it does not ask for URL-encoded ones: a page that it may not show fait
 
 from __future__ import annotations
 
+import http.client
 import io
 import os
 import re
@@ -274,7 +275,7 @@ class Bucket:
             case PermissionDeniedError() | UnauthenticatedError():
                 return self._refused("AccessDenied")
             case _Status() | urllib3.exceptions.HTTPError() | OSError():
-                problem = " ".join(str(error).split())[-200:]
+                problem = _problem(error)
                 return self._untrusted(problem) if _is_untrusted(error) else self._unreachable(problem)
             case MinioException() | BaseError():  # their texts quote what a server responded, which need not be a store
                 return self._unreachable(type(error).__name__)
@@ -309,6 +310,15 @@ def _word(code: str | None) -> str:
     return code if code and CODE.fullmatch(code) else "an unknown error"
 
 
+def _problem(error: BaseException) -> str:
+    """Return why a server was not reached; of one that responded with something else than HTTP, nothing is quoted."""
+    reason = getattr(error, "reason", None)
+    cause = reason if isinstance(reason, BaseException) else error
+    if isinstance(cause, UNREACHED) and not isinstance(cause, http.client.HTTPException):
+        return " ".join(str(cause).split())[-200:]
+    return type(cause).__name__
+
+
 def _is_untrusted(error: BaseException | None) -> bool:
     """Whether a certificate was refused; urllib3 keeps the last try's error as the reason of its own."""
     while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
@@ -323,6 +333,16 @@ class _Status(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(f"status {status}")
         self.status = status
+
+
+# Errors whose text names a server and what the operating system reports, but nothing that was received.
+UNREACHED = (
+    _Status,
+    OSError,
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.TimeoutError,
+    urllib3.exceptions.SSLError,
+)
 
 
 def open_bucket(access: StoreAccess, field: str, name: str, secrets: Path | None, patience: float) -> Bucket:

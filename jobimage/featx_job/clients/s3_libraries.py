@@ -38,7 +38,8 @@ def http_client(reached: Connection, field: str) -> urllib3.PoolManager:
             raise RunFailure(FailureClass.SECRET_INCOMPLETE, message) from None
     return urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-        retries=urllib3.Retry(total=1, backoff_factor=0.2),
+        # A store does not send its clients elsewhere: what does is none, and may point into the cluster.
+        retries=urllib3.Retry(total=1, backoff_factor=0.2, redirect=False),
         maxsize=32,
         ssl_context=trusted,
     )

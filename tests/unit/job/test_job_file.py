@@ -11,7 +11,7 @@ from featx_api import contract
 from featx_api.contract import ExitCode, JobSpec, Outcome
 from featx_api.resource import FeatureExtraction
 from featx_job import __main__ as program
-from featx_job.environment import Environment, pod_environment, read_checked
+from featx_job.environment import pod_environment, read_checked
 from featx_job.failures import RunFailure
 
 from tests.support.bad_resources import changed
@@ -45,34 +45,33 @@ def variables(tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def outcomes(
-    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> list[tuple[Outcome, JobSpec | None, Environment | None]]:
-    """Return what a driver reports: its outcome, and what it ran."""
-    reported: list[tuple[Outcome, JobSpec | None, Environment | None]] = []
-    ran: list[tuple[JobSpec, Environment]] = []
+Reported = list[tuple[Outcome, JobSpec | None]]
 
-    def run(job: JobSpec, environment: Environment, _: object) -> Outcome:
-        ran.append((job, environment))
+
+@pytest.fixture
+def outcomes(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Reported:
+    """Return what a driver reports: its outcome, and the job that it ran, if any."""
+    reported: Reported = []
+    ran: list[JobSpec] = []
+
+    def run(job: JobSpec, *_: object) -> Outcome:
+        ran.append(job)
         return Outcome(result="Succeeded")
+
+    def leave(outcome: Outcome) -> None:
+        reported.append((outcome, ran[-1] if ran else None))
 
     monkeypatch.setattr("featx_job.run.run", run)
     monkeypatch.setattr("featx_job.driver_pod.Annotations", lambda _: None)
-    monkeypatch.setattr(
-        "featx_job.driver_pod.leave_message", lambda outcome: reported.append((outcome, *(ran or [(None, None)])[-1]))
-    )
+    monkeypatch.setattr("featx_job.driver_pod.leave_message", leave)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setattr("featx_job.__main__.os.environ", variables)
     return reported
 
 
-Reported = list[tuple[Outcome, JobSpec | None, Environment | None]]
-
-
 def test_the_files_that_the_operator_wrote_are_used(outcomes: Reported) -> None:
     assert program.main() is ExitCode.SUCCEEDED
-    ((outcome, job, _),) = outcomes
+    ((outcome, job),) = outcomes
     assert job is not None
     assert (outcome.result, job.attempt) == ("Succeeded", 2)
 
@@ -93,7 +92,7 @@ def test_any_other_file_is_refused_for_good_and_not_quoted(
         case "no file":
             path.unlink()
     assert program.main() is ExitCode.PERMANENT
-    ((outcome, job, _),) = outcomes
+    ((outcome, job),) = outcomes
     assert job is None
     assert outcome.failure is not None
     assert (outcome.failure.class_, outcome.retryable) == ("JobFileChanged", False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.server
+import socketserver
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,6 +130,40 @@ def test_a_damaged_file_in_the_output_is_not_quoted(
     outcome = run.run(job, Environment(jars=tmp_path, work=tmp_path / "work"), lambda _: None)
     assert outcome.failure is not None
     assert MARKER not in outcome.failure.message
+
+
+BANNERS = {
+    "ssh": f"SSH-2.0-{MARKER}\r\n",
+    "redis": f"-ERR unknown command {MARKER}\r\n",
+    "a status": f"HTTP/1.1 {MARKER}\r\n\r\n",
+    "a reason": f"HTTP/1.1 500 {MARKER}\r\nContent-Length: 0\r\n\r\n",
+    "a header": f"HTTP/1.1 200 OK\r\n{MARKER}\r\n\r\n",
+    "a length": f"HTTP/1.1 200 OK\r\nContent-Length: {MARKER}\r\n\r\n",
+    "chunks": f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{MARKER}\r\n",
+    "encoding": f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 7\r\n\r\n{MARKER}",
+    "a redirection": f"HTTP/1.1 302 Found\r\nLocation: http://{MARKER}/\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("banner", BANNERS.values(), ids=BANNERS)
+def test_what_a_server_sends_that_is_no_http_is_not_quoted(banner: str) -> None:
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(4096)
+            self.request.sendall(banner.encode())
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        access = StoreAccess(endpoint=f"http://127.0.0.1:{server.server_address[1]}")
+        bucket = s3.Bucket(connection(access, "spec.source.s3", None, {}), "spec.source.s3", "images", 0.1)
+        for call in (lambda: list(bucket.below("")), lambda: bucket.write("k", b""), lambda: bucket.create("k", b"")):
+            try:
+                call()
+            except RunFailure as failure:
+                assert MARKER not in str(failure)
+            except Exception as error:
+                assert MARKER not in str(from_exception(error))
+        server.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -78,6 +78,7 @@ final class BucketObjects {
 
   private HttpURLConnection asked(String key) throws IOException {
     HttpURLConnection connection = (HttpURLConnection) addresses.of(key).openConnection();
+    connection.setInstanceFollowRedirects(false); // a store does not send its clients elsewhere
     connection.setConnectTimeout(connectMillis);
     connection.setReadTimeout(readMillis);
     return connection;
