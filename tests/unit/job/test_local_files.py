@@ -195,7 +195,7 @@ def test_an_output_replaces_planted_links_and_writes_nothing_outside(claim: Path
         ("spec.extractor.model", {"onnx": "file:///etc/passwd", "sha256": "0" * 64}),
         ("spec.extractor.model", {"onnx": "package:evil==1/x.onnx", "sha256": "0" * 64}),
         ("spec.source", {"files": {"uri": "file:///etc"}}),
-        ("spec.source", {"claim": {"name": "photos", "path": "../../secrets"}}),
+        ("spec.source", {"files": {"uri": "file:///mnt/featx/claims-of-others/x"}}),
         ("spec.source", {"files": {"uri": "file:///etc"}, "packed": {"format": "tar"}}),
         ("spec.source", {"claim": {"name": "photos", "path": "inner"}, "changedSince": "file:///etc"}),
         ("spec.source", {"hbase": SNAPSHOT}),
