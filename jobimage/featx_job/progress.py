@@ -8,6 +8,8 @@ from datetime import datetime
 from featx_api.executor_contract import ShardResult
 from featx_api.status import Progress
 
+SHORTEST = 1e-3  # seconds
+
 
 @dataclass
 class Tally:
@@ -45,7 +47,8 @@ class Tally:
         """
         done = sum(shard.images for shard in self.done.values())
         elapsed = now - self.started
-        rate = (done - self.earlier) / elapsed if elapsed > 0 else 0.0
+        # A rate over less would be noise, and might exceed the largest number that a status holds.
+        rate = (done - self.earlier) / max(elapsed, SHORTEST) if elapsed > 0 else 0.0
         total = self._total(done)
         left = total - done
         return Progress(

@@ -149,14 +149,17 @@ def _twice(net: CaffeNet) -> None:
 
 ODD_CONVOLUTION = {"num_output": 4, "kernel_size": [3], "group": 5}
 REFUSED: dict[str, tuple[Callable[[], tuple[str, bytes]], str]] = {
-    "an extra brace": (changed(lambda net: (net.prototxt() + "\n}", net.caffemodel())), r"at line:column \d+:1 "),
+    "an extra brace": (
+        changed(lambda net: (net.prototxt() + "\n}", net.caffemodel())),
+        r"not a Caffe prototxt \(line \d+, column 1\)",
+    ),
     "a field of another type": (
         changed(lambda net: (net.prototxt().replace("num_output: 20", "num_output: many"), net.caffemodel())),
-        r"at line:column \d+:\d+ .*many",
+        r"not a Caffe prototxt \(line \d+, column \d+\)$",
     ),
     "a prototxt that is HTML": (
         changed(lambda net: ("<html>", net.caffemodel())),
-        "can't be parsed at line:column 1:1",
+        r"not a Caffe prototxt \(line 1, column 1\)",
     ),
     "an empty prototxt": (changed(lambda net: ("", net.caffemodel())), "declares no input"),
     "truncated weights": (changed(lambda net: (net.prototxt(), net.caffemodel()[:-100])), "truncated"),
