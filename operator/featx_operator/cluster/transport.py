@@ -119,7 +119,8 @@ class ApiServer:
         """Yields what is kept of the items of a collection, at most `MOST_ITEMS`; one page of them is in memory."""
 
         def reduced(response: Body) -> dict[str, Any]:
-            return {"items": [reduce(item) for item in response["items"]], "metadata": response.get("metadata", {})}
+            items = response.get("items") or ()  # null in an empty list of metadata
+            return {"items": [reduce(item) for item in items], "metadata": response.get("metadata", {})}
 
         page: Mapping[str, str] = {**query, "limit": str(PAGE)}
         for _ in range(MOST_ITEMS // PAGE):

@@ -59,7 +59,8 @@ class FakeApiServer(ApiServer):
         if accept == METADATA:
             response = {"kind": "PartialObjectMetadata", "metadata": response["metadata"]}
         if accept == METADATA_LIST:
-            response = {**response, "items": [{"metadata": item["metadata"]} for item in response["items"]]}
+            items = [{"metadata": item["metadata"]} for item in response["items"]]
+            response = {**response, "items": items or None}  # as the real one sends an empty list of metadata
         self.sent.append(json.dumps(response))
         return reduce(response)
 
