@@ -27,12 +27,13 @@ GUARDED = "featx-rights-guarded"
 CLOUD = "featx-rights-cloud"  # its runs may use a cloud's identity and another account
 RELEASE = "featx-rights"  # of the chart
 OPEN = "featx-rights-open"  # the same rights without the chart's policies
+EMPTY = "featx-rights-empty"  # served, but without a resource
 NAMESPACES = (GUARDED, CLOUD, OPEN)
 JOB_IMAGE = "localhost/featx/job:dev"
 RUN = "catalog"
 CLOUD_ACCOUNT = "cloud"
 VALUES = {
-    "namespaces": [GUARDED, CLOUD],
+    "namespaces": [GUARDED, CLOUD, EMPTY],
     "jobImage": JOB_IMAGE,
     "allowed": {"nodePools": ["xeon"], "images": ["registry.test/featx/*", "registry.test/one:1"]},
     "tenants": {CLOUD: {"allowed": {"serviceAccounts": ["featx-job", CLOUD_ACCOUNT], "podIdentity": True}}},

@@ -10,6 +10,7 @@ from tests.e2e.polling import eventually
 from tests.e2e.rights.cluster import (
     CLOUD_ACCOUNT,
     CRD,
+    EMPTY,
     GUARDED,
     NAMESPACES,
     OPEN,
@@ -36,8 +37,10 @@ def cluster() -> Iterator[None]:
     """Two namespaces with the chart's rights and policies, and one without policies; each with a run and its driver."""
     kubectl("apply", f"--filename={CRD}")
     kubectl("wait", "--for=condition=Established", "crd/featureextractions.featx.dev", "--timeout=30s")
-    kubectl("delete", "namespace", *NAMESPACES, RELEASE, "--ignore-not-found", "--timeout=60s")  # of an earlier session
-    for name in (*NAMESPACES, RELEASE):
+    kubectl(
+        "delete", "namespace", *NAMESPACES, EMPTY, RELEASE, "--ignore-not-found", "--timeout=60s"
+    )  # of an earlier session
+    for name in (*NAMESPACES, EMPTY, RELEASE):
         create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     create(chart(VALUES, "job-access", "operator-access", "network", *POLICIES))
     create(chart({"namespaces": [OPEN]}, "job-access"))
@@ -47,7 +50,7 @@ def cluster() -> Iterator[None]:
             create(resource(name, run), driver(name, f"{run}-1-driver"))
     yield
     kubectl("delete", "--filename=-", "--ignore-not-found", "--wait=false", stdin=chart(VALUES, *POLICIES))
-    kubectl("delete", "namespace", *NAMESPACES, RELEASE, "--wait=false")
+    kubectl("delete", "namespace", *NAMESPACES, EMPTY, RELEASE, "--wait=false")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.rights.cluster import GUARDED, NAMESPACES, RELEASE, RUN, Requester, kubectl
+from tests.e2e.rights.cluster import EMPTY, GUARDED, NAMESPACES, RELEASE, RUN, Requester, create, kubectl
 
 JOB = f"system:serviceaccount:{GUARDED}:featx-job"
 OPERATOR = f"system:serviceaccount:{RELEASE}:featx-operator"
@@ -104,3 +104,17 @@ def test_the_account_of_runs_mounts_no_token_by_itself(cluster: None) -> None:
 def test_the_api_server_accepts_the_network_policies(cluster: None) -> None:
     names = kubectl("get", "networkpolicies", f"--namespace={GUARDED}", "--output=name").stdout.split()
     assert names == [f"networkpolicy.networking.k8s.io/featx-{role}" for role in ("driver", "executor")]
+
+
+@pytest.mark.parametrize("namespace", [GUARDED, EMPTY, RELEASE])
+def test_pods_of_others_are_accepted_whether_or_not_their_namespace_has_runs(cluster: None, namespace: str) -> None:
+    container = {"name": "one", "image": "localhost/nothing:1"}
+    metadata = {"name": "of-others", "namespace": namespace}
+    create(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": metadata,
+            "spec": {"nodeSelector": {"featx.dev/rights": "nowhere"}, "containers": [container]},
+        }
+    )
