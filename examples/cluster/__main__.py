@@ -1,4 +1,4 @@
-"""Command line of the cluster: `python -m examples.cluster up|down|status|exec|image|load-image|build-base`."""
+"""Command line of the cluster: `python -m examples.cluster up|down|status|exec|image|load-image|build-base|build`."""
 
 from __future__ import annotations
 

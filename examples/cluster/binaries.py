@@ -146,7 +146,7 @@ def build() -> None:
     if todo and shutil.which("go") is None:
         raise ClusterError("building Kubernetes needs Go 1.26 or later: install it and put `go` on PATH")
     if todo:
-        print(f"Building {len(todo)} programs from Go modules into {paths.cache()} (once per version)", flush=True)
+        print(f"building {len(todo)} programs from Go modules into {paths.cache()} (once per version)", flush=True)
     for module, program in todo:
         started = time.monotonic()
         _build_program(module, program)

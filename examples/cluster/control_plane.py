@@ -82,7 +82,7 @@ def controller_manager() -> Program:
 
 
 def scheduler() -> Program:
-    """Returns kube-scheduler, likewise without leader election."""
+    """Returns kube-scheduler, without leader election."""
     arguments = [
         path_of("kube-scheduler"),
         *_kubeconfig_flags(paths.KUBECONFIGS / "scheduler.conf"),

@@ -18,7 +18,7 @@ ARGUMENTS = (f"VERSION={version()}",)
 OPERATOR = Build("localhost/featx/operator:dev", ROOT / "Dockerfile", ROOT, "operator", ARGUMENTS)
 JOB = Build("localhost/featx/job:dev", ROOT / "Dockerfile", ROOT, "job", ARGUMENTS)
 NAMESPACE = "featx-system"
-ALLOWED = {"nodePools": ["xeon"]}  # of examples/catalog.yaml
+ALLOWED = {"nodePools": ["xeon"]}  # the end-to-end tests use it
 
 
 def install(cluster: Cluster, images: Mapping[str, str], namespaces: Sequence[str]) -> None:

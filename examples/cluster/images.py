@@ -48,7 +48,7 @@ def build(image: Build) -> None:
         ClusterError: if a step fails; the message ends with the last lines of its log.
     """
     ensure_base()
-    print(f"Building image {image.tag}", flush=True)
+    print(f"building image {image.tag}", flush=True)
     options = ["--layers", "--network=host", "--pull=never", f"--tag={image.tag}", *image.options()]
     image_store.buildah(image.tag, "build", *options, *build_environment.volumes(), str(image.context))
 
@@ -64,7 +64,7 @@ def load(tag: str) -> bool:
         raise ClusterError(f"image {tag} has not been built")
     if runtime.images().get(tag) == image.digest:
         return False
-    print(f"Loading image {tag} into containerd", flush=True)
+    print(f"loading image {tag} into containerd", flush=True)
     runtime.import_image(image)
     return True
 
@@ -97,7 +97,7 @@ def ensure_base() -> None:
     """
     if image_store.find(BASE_IMAGE):
         return
-    print(f"Building the base image {BASE_IMAGE} from Debian's packages", flush=True)
+    print(f"building the base image {BASE_IMAGE} from Debian's packages", flush=True)
     folder = paths.cache() / "base"
     folder.mkdir(parents=True, exist_ok=True)
     root, log = folder / "rootfs.tar", folder / "mmdebstrap.log"

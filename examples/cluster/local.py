@@ -122,7 +122,7 @@ def _start() -> None:
         processes.wait_until_ready(program)
         print(f"  {time.monotonic() - started:5.1f} s  {program.name}", flush=True)
 
-    print("Starting", flush=True)
+    print("starting the node", flush=True)
     kernel_settings.save()
     network.create()
     cgroups.create()
@@ -203,6 +203,6 @@ def _lock(purpose: str = "cluster") -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"Waiting for another process that is working on the {purpose}", flush=True)
+            print(f"waiting for another process that is working on the {purpose}", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

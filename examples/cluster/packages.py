@@ -56,7 +56,7 @@ def install() -> None:
             f"programs of these Debian packages are missing: {', '.join(packages)}. "
             "Install them, or set KUBECONFIG to use another cluster"
         )
-    print(f"Installing {', '.join(packages)} with apt-get", flush=True)
+    print(f"installing {', '.join(packages)} with apt-get", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update", "-qq"], ["install", "--yes", "-qq", "--no-install-recommends", *packages]):
         outcome = subprocess.run(

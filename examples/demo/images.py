@@ -62,7 +62,7 @@ def _opencv_doc() -> Path:
         raise CommandError(
             "apt-get, which fetches the demo's images, is not found; use your own images: make demo IMAGES=DIR"
         )
-    print("downloading the Debian package opencv-doc for its sample photographs (92 MB, once) …", flush=True)
+    print("downloading the Debian package opencv-doc for its sample photographs (once, 92 MB)", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["apt-get", "update", "-qq"], check=False, capture_output=True)
         fetched = subprocess.run(
