@@ -108,9 +108,22 @@ def _line(status: dict[str, Any]) -> str:
     if progress.get("imagesTotal"):
         done, total = progress["imagesDone"], progress["imagesTotal"]
         bar = "█" * (30 * done // total)
-        return f"[{bar:30}] {done}/{total}  {progress.get('imagesPerSecond', 0):.1f} images/s"
+        return f"[{bar:30}] {done}/{total}  {_activity(status, progress)}"
     waiting = _condition(status, "Succeeded")
     return f"{waiting.get('reason', 'Pending')} {waiting.get('message', '')}".strip()
+
+
+def _activity(status: dict[str, Any], progress: dict[str, Any]) -> str:
+    """What a run does, or what it waits for."""
+    if progress.get("waiting"):
+        return str(progress["waiting"])
+    if progress["imagesDone"]:
+        return f"{progress.get('imagesPerSecond', 0):.1f} images/s"
+    executors = _condition(status, "ExecutorsReady")
+    if executors.get("status") == "True":
+        return "loading the models"
+    reason = executors.get("message") or executors.get("reason", "")
+    return f"waiting for executors: {reason}".removesuffix(": Waiting").removesuffix(": ")
 
 
 def _show_line(line: str) -> None:

@@ -164,7 +164,7 @@ def test_a_new_table_is_never_added_to_another_runs(tmp_path: Path, attempts: in
     run = Run(tmp_path)
     run.publisher.check_output()
     if attempts:
-        RunFiles(LocalStorage(tmp_path, "spec.output.uri"), "mine", "").save(BASE, b'{"base": -1}')
+        RunFiles(LocalStorage(on_this_machine(tmp_path, "spec.output.uri")), "mine", "").save(BASE, b'{"base": -1}')
     foreign_entry(tmp_path, 0, delta_entries.creation(OTHER, NIGHT))
     with pytest.raises(RunFailure, match="another run has created a table") as refused:
         run.publisher.resume()
