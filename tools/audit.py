@@ -132,7 +132,7 @@ def advisories(
 
 
 def report(dependencies: Sequence[Dependency], post: Callable[[str, bytes], bytes]) -> int:
-    """Prints the advisories of dependencies; returns the exit code."""
+    """Print the advisories of dependencies; return the exit code."""
     try:
         known = advisories(dependencies, post)
     except (OSError, ValueError, KeyError) as error:

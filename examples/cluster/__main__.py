@@ -21,7 +21,7 @@ USAGE = """\
 
 
 def main() -> int:
-    """Runs one command; returns the exit code."""
+    """Run one command; return the exit code."""
     arguments = _parser().parse_args()
     try:
         return int(arguments.run(arguments) or 0)

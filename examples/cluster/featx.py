@@ -22,7 +22,7 @@ ALLOWED = {"nodePools": ["xeon"]}  # the end-to-end tests use it
 
 
 def install(cluster: Cluster, images: Mapping[str, str], namespaces: Sequence[str]) -> None:
-    """Installs or upgrades the charts, and waits until the operator runs.
+    """Install or upgrade the charts, and wait until the operator runs.
 
     Args:
         cluster: the cluster.

@@ -36,13 +36,13 @@ class Build:
     arguments: tuple[str, ...] = ()
 
     def options(self) -> list[str]:
-        """The options that buildah and Docker take alike."""
+        """Return the options that buildah and Docker take alike."""
         target = [f"--target={self.target}"] if self.target else []
         return [f"--file={self.dockerfile}", *target, *(f"--build-arg={argument}" for argument in self.arguments)]
 
 
 def build(image: Build) -> None:
-    """Builds an image; unchanged steps are not run again.
+    """Build an image; unchanged steps are not run again.
 
     Raises:
         ClusterError: if a step fails; the message ends with the last lines of its log.
@@ -54,7 +54,7 @@ def build(image: Build) -> None:
 
 
 def load(tag: str) -> bool:
-    """Loads a built image into containerd; returns False if it was already there.
+    """Load a built image into containerd; return False if it was already there.
 
     Raises:
         ClusterError: if the image was not built, or the cluster is not up.
@@ -70,7 +70,7 @@ def load(tag: str) -> bool:
 
 
 def load_archive(archive: Path) -> None:
-    """Loads the images of an archive (OCI, or written by `docker save`) into containerd.
+    """Load the images of an archive (OCI, or written by `docker save`) into containerd.
 
     Raises:
         ClusterError: if it is not an archive of images, or the cluster is not up.
@@ -79,7 +79,7 @@ def load_archive(archive: Path) -> None:
 
 
 def load_pause() -> None:
-    """Loads the image that holds a pod's namespaces open into containerd, unless it is there."""
+    """Load the image that holds a pod's namespaces open into containerd, unless it is there."""
     if runtime.PAUSE_IMAGE in runtime.images():
         return
     folder = Path(binaries.path_of("pause")).parent
@@ -90,7 +90,7 @@ def load_pause() -> None:
 
 
 def ensure_base() -> None:
-    """Builds the Debian base image unless it exists (20 s).
+    """Build the Debian base image unless it exists (20 s).
 
     Raises:
         ClusterError: if mmdebstrap fails; the message ends with the last lines of its log.

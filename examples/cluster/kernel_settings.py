@@ -24,7 +24,7 @@ SAVED = paths.DATA / "kernel-settings.json"
 
 
 def save() -> None:
-    """Saves the current settings, unless a cluster that was not stopped has saved them before."""
+    """Save the current settings, unless a cluster that was not stopped has saved them before."""
     if SAVED.exists():
         return
     SAVED.parent.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ FEWEST = 40
 
 
 def of_folder(folder: Path) -> list[Path]:
-    """Returns the images in a folder and its subfolders, sorted by name.
+    """Return the images in a folder and its subfolders, sorted by name.
 
     Raises:
         CommandError: The folder does not exist, or contains no image.
@@ -34,7 +34,7 @@ def of_folder(folder: Path) -> list[Path]:
 
 
 def of_packages() -> list[Path]:
-    """Returns photographs from packages, at least `FEWEST`.
+    """Return photographs from packages, at least `FEWEST`.
 
     Raises:
         CommandError: The packages are not available.
