@@ -158,7 +158,7 @@ def _post(address: str, body: bytes) -> bytes:
 
 
 def main() -> int:
-    """Audits everything; returns the exit code."""
+    """Audit everything; return the exit code."""
     libraries, nameless = java_libraries(class_path.jars(Environment(jars=jars(), work=Path())))
     packages = python_packages()
     print(f"{len(packages)} Python packages, {len(libraries)} Java libraries")

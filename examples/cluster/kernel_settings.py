@@ -32,7 +32,7 @@ def save() -> None:
 
 
 def restore() -> None:
-    """Restores the saved settings."""
+    """Restore the saved settings."""
     if not SAVED.exists():
         return
     for path, value in json.loads(SAVED.read_text()).items():

@@ -34,6 +34,6 @@ def is_mount_point(path: Path) -> bool:
 
 
 def unmount(point: Path) -> None:
-    """Unmounts a mount point; one that is in use disappears with its last user."""
+    """Unmount a mount point; one that is in use disappears with its last user."""
     if subprocess.run(["umount", str(point)], capture_output=True).returncode != 0:
         subprocess.run(["umount", "--lazy", str(point)], capture_output=True)

@@ -71,7 +71,7 @@ def run(folder: Path | None) -> None:
 
 
 def inside(cluster: Cluster, file: Path, chosen: list[Path], nets: dict[str, Path]) -> None:
-    """Continues in the cluster's network, where the store and the API server can be reached.
+    """Continue in the cluster's network, where the store and the API server can be reached.
 
     Raises:
         CommandError: The job did not succeed; its output is on the terminal.

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from featx_api.source import S3Source
 from featx_job.clients import s3, s3_settings
+from featx_job.local_files import on_this_machine
 from featx_job.source.s3 import BucketSource
 from featx_job.source.shards import from_bytes, split_objects, to_bytes
 from featx_job.table import earlier_runs
@@ -59,7 +60,9 @@ def plan(source: BucketSource, work: Path) -> dict[str, Any]:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     (table / "_featx" / "uid" / RUN_MANIFEST).write_text(json.dumps({"completionTime": "2026"}))
     versions, reading = timed(
-        lambda: earlier_runs.known_versions(earlier_runs.shard_lists(LocalStorage(table, "-")), source.base)
+        lambda: earlier_runs.known_versions(
+            earlier_runs.shard_lists(LocalStorage(on_this_machine(table, "-"))), source.base
+        )
     )
     changed, comparing = timed(lambda: sum(1 for _ in earlier_runs.changed(source.objects(), versions)))
     assert changed == 0

@@ -55,7 +55,7 @@ def test_a_run_that_had_already_finished_says_so(
     resource: str, printed: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     earlier = progress(datetime(2026, 11, 25, 12, tzinfo=UTC))
-    monkeypatch.setattr(run.job_run, "run", lambda *_: Outcome(result="Succeeded", progress=earlier))
+    monkeypatch.setattr("featx_cli.run.job_run.run", lambda *_: Outcome(result="Succeeded", progress=earlier))
     assert main(["run", resource]) == 0
     assert "already finished at 2026-11-25 12:00:00 UTC" in printed.getvalue()
     assert "77/77" in printed.getvalue() and "starting" not in printed.getvalue()
@@ -67,7 +67,7 @@ def test_a_run_that_finishes_now_says_how_long_it_took(
     def finish(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outcome:
         return Outcome(result="Succeeded", progress=progress(datetime.now(UTC) + timedelta(seconds=1)))
 
-    monkeypatch.setattr(run.job_run, "run", finish)
+    monkeypatch.setattr("featx_cli.run.job_run.run", finish)
     assert main(["run", resource]) == 0
     assert "already" not in printed.getvalue() and " s, computed in f32" in printed.getvalue()
 
@@ -87,7 +87,7 @@ def test_too_few_images_for_the_bits_leave_a_way_out_that_exists(
     bits: int, way_out: str, resource: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     features = np.zeros((4, 8), np.float32)
-    monkeypatch.setattr(fit_deepbit.fetch, "network", Mock())
+    monkeypatch.setattr("featx_cli.fit_deepbit.fetch.network", Mock())
     monkeypatch.setattr(fit_deepbit, "_features", lambda *_: [features, features])
     assert main(["fit-deepbit", resource, f"--bits={bits}", "--output=none.onnx"]) == 2
     assert capsys.readouterr().err.endswith(f" directions: {way_out}\n")

@@ -51,7 +51,7 @@ def outcomes(
 ) -> list[tuple[Outcome, JobSpec | None, Environment | None]]:
     """Return what a driver reports: its outcome, and what it ran."""
     reported: list[tuple[Outcome, JobSpec | None, Environment | None]] = []
-    ran: list[tuple[JobSpec, Environment]] = []
+    ran: list[tuple[JobSpec | None, Environment | None]] = []
 
     def run(job: JobSpec, environment: Environment, _: object) -> Outcome:
         ran.append((job, environment))
