@@ -91,7 +91,7 @@ ready: .venv/ready ## install the Python packages into .venv
 
 .PHONY: java
 java: ready ## build the Java part, which executors run
-	@$(PYTHON) -m featx_cli.java_build
+	@$(PYTHON) -m featx_cli.java_build >/dev/null # prints the folder of the jars
 
 .venv/ready: pyproject.toml constraints.txt | $(UV)
 	@if ! command -v java >/dev/null || ! command -v mvn >/dev/null; then \

@@ -132,7 +132,7 @@ def advisories(
 
 
 def report(dependencies: Sequence[Dependency], post: Callable[[str, bytes], bytes]) -> int:
-    """Prints the advisories of dependencies; returns the exit code."""
+    """Print the advisories of dependencies; return the exit code."""
     try:
         known = advisories(dependencies, post)
     except (OSError, ValueError, KeyError) as error:
@@ -158,7 +158,7 @@ def _post(address: str, body: bytes) -> bytes:
 
 
 def main() -> int:
-    """Audits everything; returns the exit code."""
+    """Audit everything; return the exit code."""
     libraries, nameless = java_libraries(class_path.jars(Environment(jars=jars(), work=Path())))
     packages = python_packages()
     print(f"{len(packages)} Python packages, {len(libraries)} Java libraries")

@@ -237,7 +237,7 @@ class KeyRange(Document):
 
 
 class ShardResult(Document):
-    """The result of a shard: what an executor returns, and the content of the shard's mark."""
+    """The result of a shard: what an executor returns, and the content of the shard's marker."""
 
     index: Count
     file: str = Field(description="Name of the table's file.")
@@ -361,8 +361,8 @@ def part_file(index: int) -> str:
     return f"part-{index:05}.parquet"
 
 
-def mark_file(index: int) -> str:
-    """Return the name of a shard's mark."""
+def marker_file(index: int) -> str:
+    """Return the name of a shard's marker."""
     return f"{index:05}.json"
 
 
@@ -371,9 +371,9 @@ class FileNames(Document):
 
     index: Count
     part: str
-    mark: str
+    marker: str
 
     @classmethod
     def of(cls, index: int) -> FileNames:
         """Return the names of a shard's files."""
-        return cls(index=index, part=part_file(index), mark=mark_file(index))
+        return cls(index=index, part=part_file(index), marker=marker_file(index))

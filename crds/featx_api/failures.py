@@ -156,7 +156,11 @@ class QuarantineReason(StrEnum):
         member.meaning, member.advice = meaning, advice
         return member
 
-    DAMAGED = "Damaged", "The header is intact, but the pixels cannot be decoded.", "Upload the image again."
+    DAMAGED = (
+        "Damaged",
+        "The header is intact, but the pixels cannot be decoded.",
+        "Upload the image again, or convert it to JPEG or PNG.",
+    )
     EMPTY = "Empty", "The object has no bytes.", "Upload the image again."
     MISSING = "Missing", "The object was listed, but was gone when it was read.", "Upload the image again."
     NO_DETECTION = (

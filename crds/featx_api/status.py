@@ -44,9 +44,9 @@ class Condition(StatusModel):
         min_length=1,
         max_length=128,
         pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
-        description="Why, for programs.",
+        description="Machine-readable reason.",
     )
-    message: Message = Field("", description="Why, for people.")
+    message: Message = Field("", description="Human-readable explanation.")
     last_transition_time: datetime = Field(description="When status last changed.")
     observed_generation: Count = Field(0, description="Generation of the resource that it was observed for.")
 

@@ -1,4 +1,4 @@
-"""Command line of the cluster: `python -m examples.cluster up|down|status|exec|image|load-image|build-base`."""
+"""Command line of the cluster: `python -m examples.cluster up|down|status|exec|image|load-image|build-base|build`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ USAGE = """\
 
 
 def main() -> int:
-    """Runs one command; returns the exit code."""
+    """Run one command; return the exit code."""
     arguments = _parser().parse_args()
     try:
         return int(arguments.run(arguments) or 0)

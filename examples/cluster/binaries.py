@@ -80,7 +80,7 @@ MODULES = (
 
 
 def version(module: Module) -> str:
-    """Returns the version that the module's go.mod requires, for example `v1.34.4`; `v1` for a program of our own.
+    """Return the version that the module's go.mod requires, for example `v1.34.4`; `v1` for a program of our own.
 
     Raises:
         ClusterError: if go.mod does not require it.
@@ -95,7 +95,7 @@ def version(module: Module) -> str:
 
 
 def version_key(module: Module) -> str:
-    """Returns the name of the module's build: its version, and a digest of all inputs."""
+    """Return the name of the module's build: its version, and a digest of all inputs."""
     digest = hashlib.sha256(repr((sorted(module.programs.items()), module.version_variables)).encode())
     for path in sorted(module.source.iterdir()):
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
@@ -104,17 +104,17 @@ def version_key(module: Module) -> str:
 
 
 def folder_of(module: Module) -> Path:
-    """Returns the folder in the cache that holds the module's programs."""
+    """Return the folder in the cache that holds the module's programs."""
     return paths.cache() / version_key(module) / "bin"
 
 
 def folders() -> list[Path]:
-    """Returns the folders that PATH needs for all programs."""
+    """Return the folders that PATH needs for all programs."""
     return [folder_of(module) for module in MODULES]
 
 
 def path_of(program: str) -> str:
-    """Returns the path of a program that `build` has built."""
+    """Return the path of a program that `build` has built."""
     for module in MODULES:
         if program in module.programs:
             return str(folder_of(module) / program)
@@ -122,12 +122,12 @@ def path_of(program: str) -> str:
 
 
 def kubernetes_version() -> str:
-    """Returns the version of Kubernetes."""
+    """Return the version of Kubernetes."""
     return version(MODULES[0])
 
 
 def missing() -> list[tuple[Module, str]]:
-    """Returns the programs that are not in the cache yet, each with its module."""
+    """Return the programs that are not in the cache yet, each with its module."""
     return [
         (module, program)
         for module in MODULES
@@ -137,7 +137,7 @@ def missing() -> list[tuple[Module, str]]:
 
 
 def build() -> None:
-    """Builds missing programs. All of them take nine and a half minutes on two busy cores, once.
+    """Build missing programs. All of them take nine and a half minutes on two busy cores, once.
 
     Raises:
         ClusterError: if Go is not installed or a build fails.
@@ -146,7 +146,7 @@ def build() -> None:
     if todo and shutil.which("go") is None:
         raise ClusterError("building Kubernetes needs Go 1.26 or later: install it and put `go` on PATH")
     if todo:
-        print(f"Building {len(todo)} programs from Go modules into {paths.cache()} (once per version)", flush=True)
+        print(f"building {len(todo)} programs from Go modules into {paths.cache()} (once per version)", flush=True)
     for module, program in todo:
         started = time.monotonic()
         _build_program(module, program)
@@ -154,7 +154,7 @@ def build() -> None:
 
 
 def linker_flags(module: Module) -> str:
-    """Returns -ldflags for `go build`: no debug tables, and the version that the program reports."""
+    """Return -ldflags for `go build`: no debug tables, and the version that the program reports."""
     number = version(module)
     major, minor = number.removeprefix("v").split(".")[:2] if module.pinned else ("1", "0")
     values = (template.format(version=number, major=major, minor=minor) for template in module.version_variables)

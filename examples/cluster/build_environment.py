@@ -33,7 +33,7 @@ DOWNLOADS = {"/var/cache/apt/archives": "apt", "/root/.cache": "home-cache", "/r
 
 
 def volumes() -> list[str]:
-    """Returns the buildah options that mount everything."""
+    """Return the buildah options that mount everything."""
     mounts = {str(folder): f"{inside}:rw" for inside, folder in _downloads().items()}
     for file in (TRUST_BUNDLE, PIP_SETTINGS):
         if file.exists():
@@ -52,14 +52,14 @@ def volumes() -> list[str]:
 
 
 def prune_downloads() -> None:
-    """Removes what uv would not use again from its cache: a gigabyte each time PySpark is built."""
+    """Remove what uv would not use again from its cache: a gigabyte each time PySpark is built."""
     settings = {**os.environ, "UV_CACHE_DIR": str(_downloads()["/root/.cache"] / "uv")}
     with contextlib.suppress(FileNotFoundError):  # without uv there is nothing to remove
         subprocess.run([uv(), "cache", "prune", "--quiet"], env=settings, capture_output=True)
 
 
 def mmdebstrap_options() -> list[str]:
-    """Returns options for mmdebstrap: dpkg settings of the base image, and this machine's for stale mirrors."""
+    """Return options for mmdebstrap: dpkg settings of the base image, and this machine's for stale mirrors."""
     options = [f"--dpkgopt={option}" for option in SLIM]
     dump = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True).stdout
     checks = ("Acquire::Check-Valid-Until ", "Acquire::Check-Date ")

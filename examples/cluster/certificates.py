@@ -16,7 +16,7 @@ COREDNS = paths.KUBECONFIGS / "coredns.conf"
 
 
 def kubeadm_configuration() -> list[dict[str, object]]:
-    """Returns kubeadm's configuration documents."""
+    """Return kubeadm's configuration documents."""
     return [
         {
             "apiVersion": "kubeadm.k8s.io/v1beta4",
@@ -38,7 +38,7 @@ def kubeadm_configuration() -> list[dict[str, object]]:
 
 
 def make() -> None:
-    """Creates all certificates and kubeconfigs unless they exist.
+    """Create all certificates and kubeconfigs unless they exist.
 
     Raises:
         ClusterError: if kubeadm fails, with its output.

@@ -17,18 +17,18 @@ NAME = "featx"
 
 
 def is_v2() -> bool:
-    """Returns whether this machine uses cgroup v2."""
+    """Return whether this machine uses cgroup v2."""
     return (ROOT / "cgroup.controllers").exists()
 
 
 def groups() -> list[Path]:
-    """Returns the existing folders of our group, one per hierarchy."""
+    """Return the existing folders of our group, one per hierarchy."""
     places = [ROOT] if is_v2() else sorted(ROOT.iterdir())
     return [place / NAME for place in places if (place / NAME).is_dir()]
 
 
 def create() -> None:
-    """Creates the group in every hierarchy, ready for the kubelet's groups below it."""
+    """Create the group in every hierarchy, ready for the kubelet's groups below it."""
     if is_v2():
         controllers = (ROOT / "cgroup.controllers").read_text().split()
         (ROOT / NAME).mkdir(exist_ok=True)
@@ -49,7 +49,7 @@ def create() -> None:
 
 
 def processes() -> set[int]:
-    """Returns the pids of all processes in the group or below it."""
+    """Return the pids of all processes in the group or below it."""
     pids: set[int] = set()
     for group in groups():
         for listing in group.rglob("cgroup.procs"):
@@ -59,7 +59,7 @@ def processes() -> set[int]:
 
 
 def delete(timeout: float = 10.0) -> None:
-    """Kills all processes in the group and removes it with its subgroups; gives up after `timeout` seconds."""
+    """Kill all processes in the group and remove it with its subgroups; give up after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while groups():
         for pid in processes():

@@ -30,39 +30,39 @@ class Cluster(Protocol):
         """Name for people."""
 
     def up(self) -> None:
-        """Starts it, if it is ours to start. Raises ClusterError."""
+        """Start it, if it is ours to start. Raises ClusterError."""
 
     def down(self) -> None:
-        """Stops it, if it is ours to stop. Raises ClusterError."""
+        """Stop it, if it is ours to stop. Raises ClusterError."""
 
     def load(self, builds: Sequence[Build]) -> dict[str, str]:
-        """Builds images and makes them available; returns the name to use in a pod by tag. Raises ClusterError."""
+        """Build images and make them available; return the name to use in a pod by tag. Raises ClusterError."""
 
     def environment(self) -> dict[str, str]:
-        """Returns the variables that kubectl and helm need besides this process's own."""
+        """Return the variables that kubectl and helm need besides this process's own."""
 
     def command(self, arguments: Sequence[str]) -> list[str]:
-        """Returns the command line that runs a client where it can reach the cluster."""
+        """Return the command line that runs a client where it can reach the cluster."""
 
 
 class GivenCluster:
     """The cluster that KUBECONFIG names. Images reach it through the user's registry."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        """Reads KUBECONFIG and FEATX_IMAGE_PREFIX from `environment`."""
+        """Read KUBECONFIG and FEATX_IMAGE_PREFIX from `environment`."""
         self.name = f"the cluster of KUBECONFIG={environment['KUBECONFIG']}"
         self._kubeconfig = environment["KUBECONFIG"]
         self._prefix = environment.get(PREFIX_VARIABLE, "").rstrip("/")
 
     def up(self) -> None:
-        """Checks that the cluster responds."""
+        """Check that the cluster responds."""
         _run(["kubectl", "version"], self.environment())
 
     def down(self) -> None:
-        """Does nothing: the cluster is not ours to stop."""
+        """Do nothing: the cluster is not ours to stop."""
 
     def load(self, builds: Sequence[Build]) -> dict[str, str]:
-        """Builds images with Docker and pushes them to the user's registry; the tag changes with each push."""
+        """Build images with Docker and push them to the user's registry; the tag changes with each push."""
         if not self._prefix:
             raise ClusterError(
                 "KUBECONFIG is set, so images must be pushed to a registry that the cluster pulls from: set "
@@ -78,11 +78,11 @@ class GivenCluster:
         return names
 
     def environment(self) -> dict[str, str]:
-        """Returns KUBECONFIG."""
+        """Return KUBECONFIG."""
         return {"KUBECONFIG": self._kubeconfig}
 
     def command(self, arguments: Sequence[str]) -> list[str]:
-        """Returns the arguments as they are."""
+        """Return the arguments as they are."""
         return list(arguments)
 
 
@@ -92,24 +92,24 @@ class KindCluster:
     name = f"kind cluster {KIND_CLUSTER}"
 
     def up(self) -> None:
-        """Creates the cluster unless it exists."""
+        """Create the cluster unless it exists."""
         if KIND_CLUSTER not in _run(["kind", "get", "clusters"]).split():
             _run(["kind", "create", "cluster", "--name", KIND_CLUSTER, "--wait", "120s"])
         _run(["kubectl", "label", "nodes", "--all", "--overwrite", "featx.dev/node-pool=xeon"], self.environment())
 
     def down(self) -> None:
-        """Deletes the cluster."""
+        """Delete the cluster."""
         _run(["kind", "delete", "cluster", "--name", KIND_CLUSTER])
 
     def load(self, builds: Sequence[Build]) -> dict[str, str]:
-        """Builds images with Docker and copies them to the node."""
+        """Build images with Docker and copy them to the node."""
         for build in builds:
             _docker_build(build, build.tag)
             _run(["kind", "load", "docker-image", "--name", KIND_CLUSTER, build.tag])
         return {build.tag: build.tag for build in builds}
 
     def environment(self) -> dict[str, str]:
-        """Returns KUBECONFIG, a file of its own so that the user's default context stays as it is."""
+        """Return KUBECONFIG, a file of its own so that the user's default context stays as it is."""
         path = Path.home() / ".kube" / "featx-kind.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
@@ -117,12 +117,12 @@ class KindCluster:
         return {"KUBECONFIG": str(path)}
 
     def command(self, arguments: Sequence[str]) -> list[str]:
-        """Returns the arguments as they are: kind publishes its API server on loopback."""
+        """Return the arguments as they are: kind publishes its API server on loopback."""
         return list(arguments)
 
 
 def choose(environment: Mapping[str, str] = os.environ) -> Cluster:
-    """Returns the cluster to use on this machine.
+    """Return the cluster to use on this machine.
 
     Args:
         environment: environment variables; KUBECONFIG comes first.
@@ -137,7 +137,7 @@ def choose(environment: Mapping[str, str] = os.environ) -> Cluster:
 
 
 def kubectl(cluster: Cluster, *arguments: str, stdin: str = "") -> str:
-    """Runs kubectl on a cluster and returns its output.
+    """Run kubectl on a cluster and return its output.
 
     Raises:
         ClusterError: if it fails, with its error output.
@@ -146,7 +146,7 @@ def kubectl(cluster: Cluster, *arguments: str, stdin: str = "") -> str:
 
 
 def wait_for_rollout(cluster: Cluster, namespace: str, deployment: str) -> None:
-    """Waits until a deployment's pods run.
+    """Wait until a deployment's pods run.
 
     Raises:
         ClusterError: if they do not within two minutes, with the namespace's events.
@@ -160,7 +160,7 @@ def wait_for_rollout(cluster: Cluster, namespace: str, deployment: str) -> None:
 
 
 def pushed_name(prefix: str, tag: str, version: int) -> str:
-    """Returns the name to push an image by: `localhost/featx/job:dev` becomes `PREFIX/featx-job:dev-VERSION`."""
+    """Return the name to push an image by: `localhost/featx/job:dev` becomes `PREFIX/featx-job:dev-VERSION`."""
     repository, _, label = tag.removeprefix("localhost/").rpartition(":")
     return f"{prefix}/{repository.replace('/', '-')}:{label}-{version}"
 

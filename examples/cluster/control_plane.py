@@ -14,7 +14,7 @@ ETCD_PEERS = "http://127.0.0.1:2380"
 
 
 def etcd() -> Program:
-    """Returns etcd: one member, on loopback inside the namespace, without waiting for the disk."""
+    """Return etcd: one member, on loopback inside the namespace, without waiting for the disk."""
     paths.ETCD.mkdir(parents=True, exist_ok=True)
     paths.ETCD.chmod(0o700)
     arguments = [
@@ -32,7 +32,7 @@ def etcd() -> Program:
 
 
 def api_server() -> Program:
-    """Returns kube-apiserver. Pod Security admission is on by default."""
+    """Return kube-apiserver. Pod Security admission is on by default."""
     arguments = [
         path_of("kube-apiserver"),
         f"--advertise-address={network.NODE_ADDRESS}",
@@ -63,7 +63,7 @@ def api_server() -> Program:
 
 
 def controller_manager() -> Program:
-    """Returns kube-controller-manager, without leader election: it is the only one."""
+    """Return kube-controller-manager, without leader election: it is the only one."""
     kubeconfig = paths.KUBECONFIGS / "controller-manager.conf"
     arguments = [
         path_of("kube-controller-manager"),
@@ -82,7 +82,7 @@ def controller_manager() -> Program:
 
 
 def scheduler() -> Program:
-    """Returns kube-scheduler, likewise without leader election."""
+    """Return kube-scheduler, without leader election."""
     arguments = [
         path_of("kube-scheduler"),
         *_kubeconfig_flags(paths.KUBECONFIGS / "scheduler.conf"),

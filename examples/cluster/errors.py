@@ -12,7 +12,7 @@ class ClusterError(Exception):
 
 
 def log_tail(path: Path, lines: int = LINES_SHOWN) -> str:
-    """Returns the last `lines` lines of a log, indented, or a note that there is none."""
+    """Return the last `lines` lines of a log, indented, or a note that there is none."""
     try:
         text = path.read_text(errors="replace")
     except FileNotFoundError:

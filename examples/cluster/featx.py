@@ -18,11 +18,11 @@ ARGUMENTS = (f"VERSION={version()}",)
 OPERATOR = Build("localhost/featx/operator:dev", ROOT / "Dockerfile", ROOT, "operator", ARGUMENTS)
 JOB = Build("localhost/featx/job:dev", ROOT / "Dockerfile", ROOT, "job", ARGUMENTS)
 NAMESPACE = "featx-system"
-ALLOWED = {"nodePools": ["xeon"]}  # of examples/catalog.yaml
+ALLOWED = {"nodePools": ["xeon"]}  # the end-to-end tests use it
 
 
 def install(cluster: Cluster, images: Mapping[str, str], namespaces: Sequence[str]) -> None:
-    """Installs or upgrades the charts, and waits until the operator runs.
+    """Install or upgrade the charts, and wait until the operator runs.
 
     Args:
         cluster: the cluster.

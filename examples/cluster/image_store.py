@@ -45,13 +45,13 @@ class StoredImage:
 
 
 def find(tag: str) -> StoredImage | None:
-    """Returns the image with this tag, or None if there is none."""
+    """Return the image with this tag, or None if there is none."""
     outcome = subprocess.run(_storage_command("get-image-data", tag, "manifest"), capture_output=True)
     return StoredImage(tag, outcome.stdout) if outcome.returncode == 0 else None
 
 
 def write_archive(image: StoredImage, present: Set[str], output: IO[bytes]) -> None:
-    """Writes the image as an OCI archive, without layers that the reader has.
+    """Write the image as an OCI archive, without layers that the reader has.
 
     Args:
         image: the image.
@@ -82,7 +82,7 @@ def write_archive(image: StoredImage, present: Set[str], output: IO[bytes]) -> N
 
 
 def buildah(purpose: str, *arguments: str) -> None:
-    """Runs buildah on the store; its output goes to a log.
+    """Run buildah on the store; its output goes to a log.
 
     Raises:
         ClusterError: if it fails; the message names the log and ends with its last lines.
@@ -100,7 +100,7 @@ def buildah(purpose: str, *arguments: str) -> None:
 
 
 def prune() -> None:
-    """Removes steps of earlier builds that no image's last build used: each edit would leave gigabytes."""
+    """Remove steps of earlier builds that no image's last build used: each edit would leave gigabytes."""
     logs = "\n".join(log.read_text(errors="replace") for log in paths.LOGS.glob("image-*.log"))
     listing = _buildah("images", "--all", "--filter=dangling=true", "--no-trunc", "--format={{.ID}}").split()
     for step in unused_steps(listing, logs):
@@ -108,7 +108,7 @@ def prune() -> None:
 
 
 def unused_steps(steps: Sequence[str], logs: str) -> list[str]:
-    """Returns the steps that no log names, in the order given.
+    """Return the steps that no log names, in the order given.
 
     Args:
         steps: digests of images without a name, `sha256:…`.

@@ -36,25 +36,25 @@ class Build:
     arguments: tuple[str, ...] = ()
 
     def options(self) -> list[str]:
-        """The options that buildah and Docker take alike."""
+        """Return the options that buildah and Docker take alike."""
         target = [f"--target={self.target}"] if self.target else []
         return [f"--file={self.dockerfile}", *target, *(f"--build-arg={argument}" for argument in self.arguments)]
 
 
 def build(image: Build) -> None:
-    """Builds an image; unchanged steps are not run again.
+    """Build an image; unchanged steps are not run again.
 
     Raises:
         ClusterError: if a step fails; the message ends with the last lines of its log.
     """
     ensure_base()
-    print(f"Building image {image.tag}", flush=True)
+    print(f"building image {image.tag}", flush=True)
     options = ["--layers", "--network=host", "--pull=never", f"--tag={image.tag}", *image.options()]
     image_store.buildah(image.tag, "build", *options, *build_environment.volumes(), str(image.context))
 
 
 def load(tag: str) -> bool:
-    """Loads a built image into containerd; returns False if it was already there.
+    """Load a built image into containerd; return False if it was already there.
 
     Raises:
         ClusterError: if the image was not built, or the cluster is not up.
@@ -64,13 +64,13 @@ def load(tag: str) -> bool:
         raise ClusterError(f"image {tag} has not been built")
     if runtime.images().get(tag) == image.digest:
         return False
-    print(f"Loading image {tag} into containerd", flush=True)
+    print(f"loading image {tag} into containerd", flush=True)
     runtime.import_image(image)
     return True
 
 
 def load_archive(archive: Path) -> None:
-    """Loads the images of an archive (OCI, or written by `docker save`) into containerd.
+    """Load the images of an archive (OCI, or written by `docker save`) into containerd.
 
     Raises:
         ClusterError: if it is not an archive of images, or the cluster is not up.
@@ -79,7 +79,7 @@ def load_archive(archive: Path) -> None:
 
 
 def load_pause() -> None:
-    """Loads the image that holds a pod's namespaces open into containerd, unless it is there."""
+    """Load the image that holds a pod's namespaces open into containerd, unless it is there."""
     if runtime.PAUSE_IMAGE in runtime.images():
         return
     folder = Path(binaries.path_of("pause")).parent
@@ -90,14 +90,14 @@ def load_pause() -> None:
 
 
 def ensure_base() -> None:
-    """Builds the Debian base image unless it exists (20 s).
+    """Build the Debian base image unless it exists (20 s).
 
     Raises:
         ClusterError: if mmdebstrap fails; the message ends with the last lines of its log.
     """
     if image_store.find(BASE_IMAGE):
         return
-    print(f"Building the base image {BASE_IMAGE} from Debian's packages", flush=True)
+    print(f"building the base image {BASE_IMAGE} from Debian's packages", flush=True)
     folder = paths.cache() / "base"
     folder.mkdir(parents=True, exist_ok=True)
     root, log = folder / "rootfs.tar", folder / "mmdebstrap.log"

@@ -24,7 +24,7 @@ SAVED = paths.DATA / "kernel-settings.json"
 
 
 def save() -> None:
-    """Saves the current settings, unless a cluster that was not stopped has saved them before."""
+    """Save the current settings, unless a cluster that was not stopped has saved them before."""
     if SAVED.exists():
         return
     SAVED.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def save() -> None:
 
 
 def restore() -> None:
-    """Restores the saved settings."""
+    """Restore the saved settings."""
     if not SAVED.exists():
         return
     for path, value in json.loads(SAVED.read_text()).items():

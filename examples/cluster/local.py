@@ -47,7 +47,7 @@ class LocalCluster:
     name = "Featx's own node"
 
     def up(self) -> None:
-        """Starts what is not running; does nothing if the cluster is up.
+        """Start what is not running; do nothing if the cluster is up.
 
         Raises:
             ClusterError: if this machine lacks something, or a program does not start: the message names its log.
@@ -62,7 +62,7 @@ class LocalCluster:
             _start()
 
     def down(self) -> None:
-        """Stops everything and leaves no process, mount, namespace, interface or cgroup; logs and cache stay."""
+        """Stop everything and leave no process, mount, namespace, interface or cgroup; logs and cache stay."""
         _require_root()
         with _lock():
             for program in STOP_ORDER:
@@ -75,7 +75,7 @@ class LocalCluster:
             kernel_settings.restore()
 
     def load(self, builds: Sequence[images.Build]) -> dict[str, str]:
-        """Builds images and loads them into the node; returns the name to use in a pod, which is the tag here."""
+        """Build images and load them into the node; return the name to use in a pod, which is the tag here."""
         if not processes.running("containerd"):
             raise ClusterError("the cluster is not up: run `make cluster` first")
         with _lock("images"):
@@ -87,12 +87,12 @@ class LocalCluster:
         return {build.tag: build.tag for build in builds}
 
     def environment(self) -> dict[str, str]:
-        """Returns the variables for clients: KUBECONFIG, and a PATH with kubectl and helm of the right versions."""
+        """Return the variables for clients: KUBECONFIG, and a PATH with kubectl and helm of the right versions."""
         path = os.pathsep.join([*map(str, binaries.folders()), os.environ.get("PATH", "")])
         return {"KUBECONFIG": str(paths.ADMIN_KUBECONFIG), "PATH": path}
 
     def command(self, arguments: Sequence[str]) -> list[str]:
-        """Returns the command line that runs a client in the cluster's network namespace.
+        """Return the command line that runs a client in the cluster's network namespace.
 
         Run it in the root of the repository, where this package is found.
         """
@@ -102,7 +102,7 @@ class LocalCluster:
 
 
 def kubectl(*arguments: str) -> str:
-    """Runs kubectl on our own cluster and returns its output.
+    """Run kubectl on our own cluster and return its output.
 
     Raises:
         ClusterError: if it fails, with its error output.
@@ -122,7 +122,7 @@ def _start() -> None:
         processes.wait_until_ready(program)
         print(f"  {time.monotonic() - started:5.1f} s  {program.name}", flush=True)
 
-    print("Starting", flush=True)
+    print("starting the node", flush=True)
     kernel_settings.save()
     network.create()
     cgroups.create()
@@ -158,7 +158,7 @@ def _start() -> None:
 
 
 def _wait_for_node() -> None:
-    """Waits until a pod could run: the node is Ready, and the default service account exists."""
+    """Wait until a pod could run: the node is Ready, and the default service account exists."""
     for subject, condition in (
         (f"node/{certificates.NODE_NAME}", "condition=Ready"),
         ("serviceaccount/default", "create"),
@@ -171,7 +171,7 @@ def _wait_for_node() -> None:
 
 
 def _clear() -> None:
-    """Removes what an earlier cluster left, even one ended by SIGKILL, with its data; logs stay."""
+    """Remove what an earlier cluster left, even one ended by SIGKILL, with its data; logs stay."""
     with _lock("images"):  # an image that is being built has mounts too
         remove()
         for folder in (paths.RUN, paths.ETCD, paths.KUBELET, paths.POD_LOGS, paths.CNI):
@@ -197,12 +197,12 @@ def _require_space() -> None:
 
 @contextlib.contextmanager
 def _lock(purpose: str = "cluster") -> Iterator[None]:
-    """Lets only one process at a time work on the cluster, or on its images."""
+    """Let only one process at a time work on the cluster, or on its images."""
     paths.DATA.mkdir(parents=True, exist_ok=True)
     with (paths.DATA / f"{purpose}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"Waiting for another process that is working on the {purpose}", flush=True)
+            print(f"waiting for another process that is working on the {purpose}", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -31,12 +31,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def exists() -> bool:
-    """Returns whether the namespace exists; a file left over from before a reboot does not count."""
+    """Return whether the namespace exists; a file left over from before a reboot does not count."""
     return mounts.is_mount_point(NAMESPACE_FILE)
 
 
 def create() -> None:
-    """Creates the namespace with loopback, the node's address and a route to services, unless it exists.
+    """Create the namespace with loopback, the node's address and a route to services, unless it exists.
 
     Raises:
         ClusterError: if `unshare` or `ip` fail, with their error output.
@@ -58,14 +58,14 @@ def create() -> None:
 
 
 def delete() -> None:
-    """Deletes the namespace with every interface, address and rule inside."""
+    """Delete the namespace with every interface, address and rule inside."""
     if exists():
         mounts.unmount(NAMESPACE_FILE)
     NAMESPACE_FILE.unlink(missing_ok=True)
 
 
 def enter() -> None:
-    """Moves this thread, with every process and socket that it creates from now on, into the namespace.
+    """Move this thread, with every process and socket that it creates from now on, into the namespace.
 
     Raises:
         ClusterError: if the cluster is not up.
@@ -77,7 +77,7 @@ def enter() -> None:
 
 @contextlib.contextmanager
 def inside() -> Iterator[None]:
-    """Moves this thread into the namespace and back; processes and sockets created meanwhile stay in it."""
+    """Move this thread into the namespace and back; processes and sockets created meanwhile stay in it."""
     outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         _setns(NAMESPACE_FILE)
@@ -90,12 +90,12 @@ def inside() -> Iterator[None]:
 
 
 def is_inside() -> bool:
-    """Returns whether this process itself is in the namespace."""
+    """Return whether this process itself is in the namespace."""
     return os.getpid() in processes_inside()
 
 
 def processes_inside() -> list[int]:
-    """Returns the pids of all processes in the namespace."""
+    """Return the pids of all processes in the namespace."""
     if not exists():
         return []
     inode = NAMESPACE_FILE.stat().st_ino
@@ -109,7 +109,7 @@ def processes_inside() -> list[int]:
 
 
 def use_resolver(resolv_conf: Path) -> None:
-    """Gives this process its own /etc/resolv.conf, so that a client outside of pods resolves services by name.
+    """Give this process its own /etc/resolv.conf, so that a client outside of pods resolves services by name.
 
     Mounts made elsewhere stay visible; those made here end with the process and its children.
     """

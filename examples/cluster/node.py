@@ -16,7 +16,7 @@ NO_RESOLVER = paths.CONFIG / "empty-resolv.conf"
 
 
 def kubelet() -> Program:
-    """Returns the kubelet, and writes its settings."""
+    """Return the kubelet, and write its settings."""
     arguments = [
         path_of("kubelet"),
         f"--config={_write('kubelet.json', kubelet_configuration())}",
@@ -31,7 +31,7 @@ def kubelet() -> Program:
 
 
 def kubelet_configuration() -> dict[str, object]:
-    """Returns the KubeletConfiguration: the whole machine for pods, and no eviction before a disk is nearly full."""
+    """Return the KubeletConfiguration: the whole machine for pods, and no eviction before a disk is nearly full."""
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -59,7 +59,7 @@ def kubelet_configuration() -> dict[str, object]:
 
 
 def kube_proxy() -> Program:
-    """Returns kube-proxy, and writes its settings."""
+    """Return kube-proxy, and write its settings."""
     configuration: dict[str, object] = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -78,7 +78,7 @@ def kube_proxy() -> Program:
 
 
 def coredns() -> Program:
-    """Returns CoreDNS, and writes its settings. It resolves only names of the cluster: nothing leads out of it."""
+    """Return CoreDNS, and write its settings. It resolves only names of the cluster: nothing leads out of it."""
     text = f"""\
 . {{
     bind {network.NODE_ADDRESS}
@@ -96,7 +96,7 @@ def coredns() -> Program:
 
 
 def write_resolvers() -> None:
-    """Writes the resolv.conf of clients in the namespace, and an empty one that pods inherit."""
+    """Write the resolv.conf of clients in the namespace, and an empty one that pods inherit."""
     paths.write_settings(NO_RESOLVER, "")
     search = "search svc.cluster.local cluster.local"
     paths.write_settings(RESOLVER, f"{search}\nnameserver {network.NODE_ADDRESS}\noptions ndots:5\n")

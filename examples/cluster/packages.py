@@ -27,7 +27,7 @@ CNI_PLUGINS = ("ptp", "host-local", "portmap", "loopback")
 
 
 def cni_folder() -> Path | None:
-    """Returns the folder with the CNI plugins that we use, or None."""
+    """Return the folder with the CNI plugins that we use, or None."""
     for folder in CNI_FOLDERS:
         if all((folder / plugin).exists() for plugin in CNI_PLUGINS):
             return folder
@@ -35,7 +35,7 @@ def cni_folder() -> Path | None:
 
 
 def missing() -> list[str]:
-    """Returns the packages whose programs are missing on this machine."""
+    """Return the packages whose programs are missing on this machine."""
     # /usr/sbin is not on every user's PATH, not even on root's after `su`.
     path = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
     packages = [package for program, package in PROGRAMS.items() if shutil.which(program, path=path) is None]
@@ -43,7 +43,7 @@ def missing() -> list[str]:
 
 
 def install() -> None:
-    """Installs missing packages.
+    """Install missing packages.
 
     Raises:
         ClusterError: if this machine is not Debian, or apt-get fails.
@@ -56,7 +56,7 @@ def install() -> None:
             f"programs of these Debian packages are missing: {', '.join(packages)}. "
             "Install them, or set KUBECONFIG to use another cluster"
         )
-    print(f"Installing {', '.join(packages)} with apt-get", flush=True)
+    print(f"installing {', '.join(packages)} with apt-get", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update", "-qq"], ["install", "--yes", "-qq", "--no-install-recommends", *packages]):
         outcome = subprocess.run(

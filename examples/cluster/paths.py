@@ -30,17 +30,17 @@ CNI = DATA / "cni"
 
 
 def cache() -> Path:
-    """Returns the folder for binaries and images, `$XDG_CACHE_HOME/featx/kubernetes`."""
+    """Return the folder for binaries and images, `$XDG_CACHE_HOME/featx/kubernetes`."""
     return user_cache_path("featx") / "kubernetes"
 
 
 def containerd_root() -> Path:
-    """Returns containerd's store. It outlives the cluster, so that a second start imports no image again."""
+    """Return containerd's store. It outlives the cluster, so that a second start imports no image again."""
     return cache() / "containerd"
 
 
 def write_settings(path: Path, text: str) -> Path:
-    """Writes a settings file unless it is unchanged: kube-proxy exits when its file is written."""
+    """Write a settings file unless it is unchanged: kube-proxy exits when its file is written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.read_text() != text:
         path.write_text(text)

@@ -48,7 +48,7 @@ class Program:
 
 
 def start(program: Program) -> None:
-    """Starts the program in the cluster's network namespace unless it is running."""
+    """Start the program in the cluster's network namespace unless it is running."""
     if running(program.name) is not None:
         return
     paths.PIDS.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def start(program: Program) -> None:
 
 
 def wait_until_ready(program: Program, timeout: float = 60.0) -> None:
-    """Waits until the program is ready.
+    """Wait until the program is ready.
 
     Raises:
         ClusterError: if it exits or is not ready within `timeout` seconds; the message ends with the end of its log.
@@ -83,7 +83,7 @@ def wait_until_ready(program: Program, timeout: float = 60.0) -> None:
 
 
 def running(name: str) -> int | None:
-    """Returns the pid of the named program if the process that was started is still running."""
+    """Return the pid of the named program if the process that was started is still running."""
     try:
         record = json.loads(_pid_file(name).read_text())
     except (FileNotFoundError, ValueError):
@@ -93,12 +93,12 @@ def running(name: str) -> int | None:
 
 
 def recorded() -> list[str]:
-    """Returns the names of all programs that were started and not stopped, running or not."""
+    """Return the names of all programs that were started and not stopped, running or not."""
     return sorted(path.stem for path in paths.PIDS.glob("*.json"))
 
 
 def stop(name: str, grace: float = 5.0) -> None:
-    """Stops the named program, by force after `grace` seconds, and removes its pid file."""
+    """Stop the named program, by force after `grace` seconds, and remove its pid file."""
     for signal_number in (signal.SIGTERM, signal.SIGKILL):
         pid = running(name)
         if pid is None:
@@ -112,7 +112,7 @@ def stop(name: str, grace: float = 5.0) -> None:
 
 
 def start_time(pid: int) -> int | None:
-    """Returns the start time of a process in clock ticks since boot, or None if it is gone or a zombie."""
+    """Return the start time of a process in clock ticks since boot, or None if it is gone or a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -123,7 +123,7 @@ def start_time(pid: int) -> int | None:
 
 
 def command_line(pid: int) -> list[str]:
-    """Returns the command line of a process; empty if it is gone."""
+    """Return the command line of a process; empty if it is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
     except OSError:
@@ -131,7 +131,7 @@ def command_line(pid: int) -> list[str]:
 
 
 def http_ok(url: str) -> bool:
-    """Returns whether the URL, which is on this node, responds with 200."""
+    """Return whether the URL, which is on this node, responds with 200."""
     # Health ports have certificates that the programs sign themselves.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

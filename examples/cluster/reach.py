@@ -13,7 +13,7 @@ from examples.cluster.errors import ClusterError
 
 @contextmanager
 def reachable(namespace: str, service: str, port: int) -> Iterator[str]:
-    """Yields an address, `host:port`, at which this process reaches a Service while the block runs.
+    """Yield an address, `host:port`, at which this process reaches a Service while the block runs.
 
     Raises:
         ClusterError: kubectl cannot forward to it.

@@ -20,7 +20,7 @@ DEVICE_PLUGINS_SOCKET = Path("/var/lib/kubelet/device-plugins/kubelet.sock")
 
 
 def leftovers() -> list[str]:
-    """Returns one line per process, mount, namespace, interface and cgroup of the cluster; empty after `down`."""
+    """Return one line per process, mount, namespace, interface and cgroup of the cluster; empty after `down`."""
     return [
         *(f"process {pid}: {' '.join(processes.command_line(pid))[:120]}" for pid in sorted(_processes())),
         *(f"mount {point}" for point in mounts.below(_folders())),
@@ -31,7 +31,7 @@ def leftovers() -> list[str]:
 
 
 def remove(grace: float = 5.0) -> None:
-    """Stops leftover processes, by force after `grace` seconds; then removes mounts, namespace and cgroups."""
+    """Stop leftover processes, by force after `grace` seconds; then remove mounts, namespace and cgroups."""
     for signal_number in (signal.SIGTERM, signal.SIGKILL):
         for pid in _processes():
             with contextlib.suppress(ProcessLookupError):
@@ -47,7 +47,7 @@ def remove(grace: float = 5.0) -> None:
 
 
 def _processes() -> set[int]:
-    """Returns our pids: recorded, in our cgroup, in our network namespace, or serving our containerd."""
+    """Return our pids: recorded, in our cgroup, in our network namespace, or serving our containerd."""
     recorded = {pid for pid in map(processes.running, processes.recorded()) if pid is not None}
     shims = set()
     for folder in Path("/proc").iterdir():
@@ -81,7 +81,7 @@ def _interfaces() -> list[str]:
 
 
 def _remove_traces_in_shared_folders() -> None:
-    """Removes files that containerd and the kubelet always write outside our folders."""
+    """Remove files that containerd and the kubelet always write outside our folders."""
     results = Path("/var/lib/cni/results")
     for result in results.glob(f"{runtime.CNI_NETWORK}-*-eth0"):
         container = result.name.removeprefix(f"{runtime.CNI_NETWORK}-").removesuffix("-eth0")

@@ -18,7 +18,7 @@ CNI_NETWORK = "featx"
 
 
 def containerd() -> processes.Program:
-    """Returns containerd, and writes its settings."""
+    """Return containerd, and write its settings."""
     cni = paths.write_settings(paths.CONFIG / "cni" / "featx.conflist", json.dumps(cni_network(), indent=2))
     text = containerd_settings(cni.parent, packages.cni_folder() or packages.CNI_FOLDERS[0])
     settings = paths.write_settings(paths.CONFIG / "containerd.toml", text)
@@ -30,7 +30,7 @@ def containerd() -> processes.Program:
 
 
 def containerd_settings(cni_configuration: Path, cni_plugins: Path) -> str:
-    """Returns containerd's configuration file."""
+    """Return containerd's configuration file."""
     return f"""\
 version = 2
 root = "{paths.containerd_root()}"
@@ -60,7 +60,7 @@ conf_dir = "{cni_configuration}"
 
 
 def cni_network() -> dict[str, object]:
-    """Returns the pods' network.
+    """Return the pods' network.
 
     Each pod has its own link to the node (`ptp`) rather than a shared bridge. So traffic between pods is routed, and
     passes the iptables rules of services even if the kernel has no br_netfilter.
@@ -82,13 +82,13 @@ def cni_network() -> dict[str, object]:
 
 
 def images() -> dict[str, str]:
-    """Returns the manifest digest of each image in containerd, by name."""
+    """Return the manifest digest of each image in containerd, by name."""
     rows = [line.split() for line in ctr("images", "list").splitlines()[1:]]
     return {row[0]: row[2] for row in rows}
 
 
 def import_image(image: image_store.StoredImage) -> None:
-    """Loads an image from buildah's store into containerd: only the layers that it lacks.
+    """Load an image from buildah's store into containerd: only the layers that it lacks.
 
     Raises:
         ClusterError: if containerd refuses it, or is not running.
@@ -108,7 +108,7 @@ def import_image(image: image_store.StoredImage) -> None:
 
 
 def ctr(*arguments: str) -> str:
-    """Runs containerd's client and returns its output.
+    """Run containerd's client and return its output.
 
     Raises:
         ClusterError: if it fails, with its error output.
@@ -120,12 +120,12 @@ def ctr(*arguments: str) -> str:
 
 
 def ctr_succeeds(*arguments: str) -> bool:
-    """Runs containerd's client and returns whether it succeeded."""
+    """Run containerd's client and return whether it succeeded."""
     return subprocess.run(_ctr_command(*arguments), capture_output=True).returncode == 0
 
 
 def remove_containers() -> bool:
-    """Removes every container, running or not, and returns whether there were any; the kubelet must be stopped."""
+    """Remove every container, running or not, and return whether there were any; the kubelet must be stopped."""
     containers = ctr("containers", "list", "--quiet").split()
     if containers:
         tasks = ctr("tasks", "list", "--quiet").split()

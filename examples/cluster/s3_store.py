@@ -17,7 +17,7 @@ IMAGE = Build("localhost/featx/seaweedfs:4.48", FOLDER / "images" / "seaweedfs.D
 
 
 def deploy(cluster: Cluster, access_key: str, secret_key: str) -> str:
-    """Builds the server's image, starts it, and waits until it is ready; call it outside the cluster's network.
+    """Build the server's image, start it, and wait until it is ready; call it outside the cluster's network.
 
     Args:
         cluster: the cluster.

@@ -28,7 +28,7 @@ RESOURCE = Path("examples/catalog.yaml")
 
 
 def main() -> int:
-    """Runs all steps; returns the exit code."""
+    """Run all steps; return the exit code."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--images", type=Path, help="directory with your own images (make demo IMAGES=DIR)")
     arguments = parser.parse_args()
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def run(folder: Path | None) -> None:
-    """Sets everything up and runs the main job.
+    """Set everything up and runs the main job.
 
     Args:
         folder: The user's images, or None for images from packages.
@@ -71,7 +71,7 @@ def run(folder: Path | None) -> None:
 
 
 def inside(cluster: Cluster, file: Path, chosen: list[Path], nets: dict[str, Path]) -> None:
-    """Continues in the cluster's network, where the store and the API server can be reached.
+    """Continue in the cluster's network, where the store and the API server can be reached.
 
     Raises:
         CommandError: The job did not succeed; its output is on the terminal.
@@ -85,7 +85,7 @@ def inside(cluster: Cluster, file: Path, chosen: list[Path], nets: dict[str, Pat
 
 
 def pinned(nets: dict[str, Path]) -> Path:
-    """Returns the resource file, which pins the digests of both models.
+    """Return the resource file, which pins the digests of both models.
 
     TensorFlow folds constants during conversion, and the codes are fitted: another kind of CPU may round either
     differently. In that case it is a copy with the digests of the files built here.
@@ -103,7 +103,7 @@ def pinned(nets: dict[str, Path]) -> Path:
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Prints a step, and how long it took."""
+    """Print a step, and how long it took."""
     print(f"• {what}", flush=True)
     started = time.monotonic()
     yield

@@ -21,7 +21,7 @@ BITS = 64
 
 @cache
 def squeezenet_with_codes() -> Path:
-    """Returns the extractor's file: `models.squeezenet` with the layer `deepbit` of 64 units after `feature`.
+    """Return the extractor's file: `models.squeezenet` with the layer `deepbit` of 64 units after `feature`.
 
     The fit takes 20 seconds. It is cached for the same images, model and fitting code.
 

@@ -20,7 +20,7 @@ FEWEST = 40
 
 
 def of_folder(folder: Path) -> list[Path]:
-    """Returns the images in a folder and its subfolders, sorted by name.
+    """Return the images in a folder and its subfolders, sorted by name.
 
     Raises:
         CommandError: The folder does not exist, or contains no image.
@@ -34,7 +34,7 @@ def of_folder(folder: Path) -> list[Path]:
 
 
 def of_packages() -> list[Path]:
-    """Returns photographs from packages, at least `FEWEST`.
+    """Return photographs from packages, at least `FEWEST`.
 
     Raises:
         CommandError: The packages are not available.
@@ -62,7 +62,7 @@ def _opencv_doc() -> Path:
         raise CommandError(
             "apt-get, which fetches the demo's images, is not found; use your own images: make demo IMAGES=DIR"
         )
-    print("downloading the Debian package opencv-doc for its sample photographs (92 MB, once) …", flush=True)
+    print("downloading the Debian package opencv-doc for its sample photographs (once, 92 MB)", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["apt-get", "update", "-qq"], check=False, capture_output=True)
         fetched = subprocess.run(

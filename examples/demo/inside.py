@@ -28,7 +28,7 @@ ROWS_SHOWN = 8
 
 
 def main() -> int:
-    """Runs the job that standard input describes; returns the exit code."""
+    """Run the job that standard input describes; return the exit code."""
     task = yaml.safe_load(sys.stdin)
     resource = resource_file.read(Path(task["resource"]))
     source = resource.spec.source.s3
@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def upload(client: Minio, bucket: str, objects: dict[str, str]) -> None:
-    """Uploads files to a bucket of the demo's own, after removing everything that an earlier demo left there."""
+    """Upload files to a bucket of the demo's own, after removing everything that an earlier demo left there."""
     if client.bucket_exists(bucket):
         for stored in list(client.list_objects(bucket, recursive=True)):
             client.remove_object(bucket, str(stored.object_name))
@@ -56,7 +56,7 @@ def upload(client: Minio, bucket: str, objects: dict[str, str]) -> None:
 
 
 def run(resource: FeatureExtraction, file: str) -> bool:
-    """Recreates the resource and shows its progress until it ends; returns whether it succeeded."""
+    """Recreate the resource and show its progress until it ends; return whether it succeeded."""
     _kubectl("delete", "--ignore-not-found", "fx", resource.name)
     print(f"• kubectl apply -f {file}", flush=True)
     started = time.monotonic()
@@ -78,7 +78,7 @@ def run(resource: FeatureExtraction, file: str) -> bool:
 
 
 def show(client: Minio, resource: FeatureExtraction) -> None:
-    """Prints the first rows of the table, and its address."""
+    """Print the first rows of the table, and its address."""
     status = json.loads(_kubectl("get", "fx", resource.name, "-o", "json"))["status"]
     bucket, _, prefix = resource.spec.output.uri.removeprefix("s3://").partition("/")
     names = sorted(
@@ -108,9 +108,22 @@ def _line(status: dict[str, Any]) -> str:
     if progress.get("imagesTotal"):
         done, total = progress["imagesDone"], progress["imagesTotal"]
         bar = "█" * (30 * done // total)
-        return f"[{bar:30}] {done}/{total}  {progress.get('imagesPerSecond', 0):.1f} images/s"
+        return f"[{bar:30}] {done}/{total}  {_activity(status, progress)}"
     waiting = _condition(status, "Succeeded")
     return f"{waiting.get('reason', 'Pending')} {waiting.get('message', '')}".strip()
+
+
+def _activity(status: dict[str, Any], progress: dict[str, Any]) -> str:
+    """Return what a run does, or what it waits for."""
+    if progress.get("waiting"):
+        return str(progress["waiting"])
+    if progress["imagesDone"]:
+        return f"{progress.get('imagesPerSecond', 0):.1f} images/s"
+    executors = _condition(status, "ExecutorsReady")
+    if executors.get("status") == "True":
+        return "loading the models"
+    reason = executors.get("message") or executors.get("reason", "")
+    return f"waiting for executors: {reason}".removesuffix(": Waiting").removesuffix(": ")
 
 
 def _show_line(line: str) -> None:

@@ -41,7 +41,7 @@ POOLED_BEFORE = {2, 4, 6}
 
 @cache
 def coco_ssdlite() -> Path:
-    """Returns the detector's file: RGB, (x - 127.5) / 127.5, 300 x 300, 91 classes.
+    """Return the detector's file: RGB, (x - 127.5) / 127.5, 300 x 300, 91 classes.
 
     Raises:
         CommandError: The package's files do not have the pinned digests.
@@ -50,7 +50,7 @@ def coco_ssdlite() -> Path:
 
 
 def coco_of_tensorflow() -> Path:
-    """Returns the original detector, TensorFlow.js's model.json next to its weights; raises as above."""
+    """Return the original detector, TensorFlow.js's model.json next to its weights; raises as above."""
     model = import_tfjs.npm_file(DETECTOR)
     for name, sha256 in DETECTOR_SHA256.items():
         _check(model.parent / name, sha256)
@@ -59,7 +59,7 @@ def coco_of_tensorflow() -> Path:
 
 @cache
 def squeezenet() -> Path:
-    """Returns the extractor's file: BGR minus 104, 117, 123; the layer `feature` has 512 numbers.
+    """Return the extractor's file: BGR minus 104, 117, 123; the layer `feature` has 512 numbers.
 
     Raises:
         CommandError: The package's weights do not have the pinned digest.
@@ -70,18 +70,18 @@ def squeezenet() -> Path:
 
 
 def coco_detector() -> dict[str, Any]:
-    """Returns the `detector` part of a resource, with the model as a local file."""
+    """Return the `detector` part of a resource, with the model as a local file."""
     pixels = {"channels": "RGB", "mean": [127.5] * 3, "scale": 1 / 127.5}
     return {"model": named(coco_ssdlite()), "input": pixels}
 
 
 def squeezenet_extractor() -> dict[str, Any]:
-    """Returns the `extractor` part of a resource, with the model as a local file."""
+    """Return the `extractor` part of a resource, with the model as a local file."""
     return {"model": named(squeezenet()), "input": {"mean": [104, 117, 123]}, "layer": "feature"}
 
 
 def named(path: Path) -> dict[str, str]:
-    """Returns the `model` part of a resource for a local ONNX file."""
+    """Return the `model` part of a resource for a local ONNX file."""
     return {"onnx": path.as_uri(), "sha256": digest(path)}
 
 
@@ -92,12 +92,12 @@ def _check(path: Path, sha256: str) -> None:
 
 
 def digest(path: Path) -> str:
-    """Returns the sha256 of a file, in hex."""
+    """Return the sha256 of a file, in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def squeezenet_of(weights: Path) -> Network:
-    """Returns SqueezeNet v1.1 with the weights of a Keras file; its outputs are `feature` and `probability`."""
+    """Return SqueezeNet v1.1 with the weights of a Keras file; its outputs are `feature` and `probability`."""
     with h5py.File(weights) as file:
         net = _Net(file)
         last = net.convolution("conv1", INPUT, stride=2)
@@ -129,7 +129,7 @@ class _Net:
         return name
 
     def convolution(self, name: str, reads: str, stride: int = 1, pad: int = 0) -> str:
-        """Adds a convolution with its ReLU; Keras stores weights as (height, width, in, out)."""
+        """Add a convolution with its ReLU; Keras stores weights as (height, width, in, out)."""
         group = self._weights[name]
         weight = np.ascontiguousarray(np.asarray(group[f"{name}_W:0"], np.float32).transpose(3, 2, 0, 1))
         bias = np.asarray(group[f"{name}_b:0"], np.float32)

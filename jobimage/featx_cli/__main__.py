@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from importlib.metadata import version
 
@@ -17,14 +19,20 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: The command line without the program's name. Defaults to the process's own.
 
     Returns:
-        0; 1 if the run failed; 2 if the command can't be carried out; 130 if it was interrupted.
+        0; 1 if the run failed; 2 if the command can't be carried out; 130 if it was interrupted; 141 if the reader of
+        its output went away.
     """
     parsed = _parser().parse_args(arguments)
     try:
-        return int(parsed.run(parsed))
+        code = int(parsed.run(parsed))
+        sys.stdout.flush()
+        return code
     except CommandError as error:
         terminal.write(f"error: {error}", sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more as it exits
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         print("interrupted; run the same command again to resume", file=sys.stderr)
         return 130

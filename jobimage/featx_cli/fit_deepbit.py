@@ -27,13 +27,14 @@ from featx_job.source.open import open_source
 from featx_job.source.s3 import BucketSource
 from numpy.typing import NDArray
 
-from featx_cli import resource_file, run
+from featx_cli import resource_file, run, terminal
 from featx_cli.errors import CommandError
 
 if TYPE_CHECKING:
     from featx_retrieval.deepbit import Hash
 
 Features = NDArray[np.float32]
+BITS = (16, 32, 64, 128, 256)
 
 
 def register(commands: Any) -> None:
@@ -41,9 +42,7 @@ def register(commands: Any) -> None:
     parser = commands.add_parser("fit-deepbit", help="fit a DeepBit layer to the images of a resource's source")
     parser.add_argument("file", type=Path, help="YAML file with the resource; source, detector and extractor are used")
     parser.add_argument("--output", type=Path, required=True, help="ONNX file to write: the extractor with the layer")
-    parser.add_argument(
-        "--bits", type=int, default=64, choices=[16, 32, 64, 128, 256], help="number of bits of a code (default: 64)"
-    )
+    parser.add_argument("--bits", type=int, default=64, choices=BITS, help="number of bits of a code (default: 64)")
     parser.add_argument("--images", type=int, default=1000, help="number of source images to fit on (default: 1000)")
     run.add_arguments(parser)
     parser.set_defaults(run=_fit)
@@ -60,10 +59,11 @@ def _fit(parsed: argparse.Namespace) -> int:
             raise CommandError(f"spec.extractor: {error}") from None
         parsed.output.parent.mkdir(parents=True, exist_ok=True)
         parsed.output.write_bytes(data)
-        console.print(report, highlight=False)
+        terminal.show(console, report)
         digest, layer = hashlib.sha256(data).hexdigest(), resource.spec.extractor.layer
         text = EXTRACTOR.format(output=parsed.output, sha256=digest, layer=layer)
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        for line in text.splitlines():
+            terminal.show(console, line)
     return 0
 
 
@@ -87,7 +87,8 @@ def _fitted(
     try:
         layer = deepbit.fit(originals, bits, rotated)
     except deepbit.TooManyBits as error:
-        raise CommandError(f"{error}: use fewer --bits or more --images") from None
+        fewer = "fewer --bits or " if bits > min(BITS) else ""
+        raise CommandError(f"{error}: use {fewer}more --images") from None
     return hash_layer.append(network, extractor.layer, layer), _report(layer, bits, originals, rotated)
 
 

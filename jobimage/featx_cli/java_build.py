@@ -17,6 +17,8 @@ import sys
 import sysconfig
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from featx_api.contract import FEATX_JARS
@@ -51,34 +53,47 @@ def jars() -> Path:
     if not (JAVA_SOURCE / "pom.xml").exists():
         raise CommandError(f"no Java source is installed: set {FEATX_JARS} to the folder of the job image's jars")
     built = cache_folder() / "engine" / _digest(JAVA_SOURCE)
-    built.parent.mkdir(parents=True, exist_ok=True)
-    with (built.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one build serves everybody who waits for it
-        if not built.exists():
-            _build(built)
-            _clean_up(built.parent)
-        _build_class_archive(built)
-        os.utime(built)
+    if not (built.exists() and _archive(built).exists()):
+        with _lock(built):
+            if not built.exists():
+                _build(built)
+                _clean_up(built.parent)
+            if not _archive(built).exists():
+                _build_class_archive(built)
+    for path in [built, *built.glob(f"{_archive(built).stem}.*")]:
+        os.utime(path)
     return built
 
 
+@contextmanager
+def _lock(built: Path) -> Iterator[None]:
+    """Lets one process build, and the others that need the same build wait for it."""
+    built.parent.mkdir(parents=True, exist_ok=True)
+    with built.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stderr.write("waiting for another process that is building the Java part\n")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _archive(built: Path) -> Path:
+    return class_path.archive(Environment(jars=built, work=built))
+
+
 def _build_class_archive(built: Path) -> None:
-    """Builds the class-data-sharing archive of this environment, unless it exists."""
-    archive = class_path.archive(Environment(jars=built, work=built))
-    if not archive.exists():
-        sys.stderr.write("building the class-data-sharing archive (once, ~30 s) …\n")
-        command = [sys.executable, "-m", "featx_job.build_class_archive", str(built)]
-        outcome = subprocess.run(command, capture_output=True, text=True, check=False)
-        if outcome.returncode:
-            output = (outcome.stdout + outcome.stderr)[-4000:]
-            raise CommandError(f"the class-data-sharing archive could not be built:\n{output}")
-    for file in built.glob(f"{archive.stem}.*"):
-        os.utime(file)
+    sys.stderr.write("building the class-data-sharing archive (once, ~30 s)\n")
+    command = [sys.executable, "-m", "featx_job.build_class_archive", str(built)]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    if outcome.returncode:
+        output = (outcome.stdout + outcome.stderr)[-4000:]
+        raise CommandError(f"the class-data-sharing archive could not be built:\n{output}")
 
 
 def _clean_up(folder: Path) -> None:
     """Removes builds, and archives of environments, that were not used for a week."""
-    for path in [*folder.glob("*/classes-*.*"), *folder.glob("*/")]:
+    for path in [*folder.glob("*/classes-*.*"), *folder.glob("*/"), *folder.glob("*.lock")]:
         if path.stat().st_mtime < time.time() - UNUSED_SECONDS:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
@@ -94,7 +109,7 @@ def _build(built: Path) -> None:
     for tool, package in (("javac", "openjdk-17-jdk-headless"), ("mvn", "maven")):
         if not shutil.which(tool):
             raise CommandError(f"{tool} is not on PATH: install it first, on Debian with `apt-get install {package}`")
-    sys.stderr.write("building the Java part with Maven (once, ~1 min) …\n")
+    sys.stderr.write("building the Java part with Maven (once, ~1 min)\n")
     site = sysconfig.get_paths()["purelib"]
     with tempfile.TemporaryDirectory(dir=built.parent) as folder:
         source, target = Path(folder) / "java", Path(folder) / "jars"

@@ -10,7 +10,7 @@ from typing import Any
 from featx_job import failures, read_source
 from featx_job.failures import RunFailure
 
-from featx_cli import resource_file, run
+from featx_cli import resource_file, run, terminal
 from featx_cli.errors import CommandError
 
 
@@ -37,9 +37,9 @@ def _read(parsed: argparse.Namespace) -> int:
             return 0
         seconds = reading.seconds or 1.0  # 0 if there was nothing to read
         speed = f"{reading.bytes / seconds / 1e6:.0f} MB/s, {reading.images / seconds:.0f} images/s"
-        console.print(
+        terminal.show(
+            console,
             f"{reading.images} images, {reading.bytes / 1e6:.1f} MB in {reading.shards} shards, listed in "
-            f"{reading.planning:.1f} s and read in {reading.seconds:.1f} s ({speed}); {reading.unreadable} unreadable",
-            highlight=False,
+            f"{reading.listing:.1f} s and read in {reading.seconds:.1f} s ({speed}); {reading.unreadable} unreadable",
         )
     return 0

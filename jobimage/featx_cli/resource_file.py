@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from featx_api import KIND
+from featx_api import KIND, problems
 from featx_api.resource import FeatureExtraction
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from featx_cli.errors import CommandError
 
@@ -58,7 +59,7 @@ def validate(path: Path, document: dict[str, Any]) -> FeatureExtraction:
         return FeatureExtraction.model_validate(document)
     except ValidationError as error:
         lines = [
-            f"  {_field(problem['loc'])}{problem['msg'].removeprefix('Value error, ')}{_value(problem['input'])}"
+            f"  {_field(problem['loc'])}{problems.describe(FeatureExtraction, problem)}{_value(problem)}"
             for problem in error.errors()
         ]
         raise CommandError("\n".join([f"{path} is invalid:", *lines])) from None
@@ -68,5 +69,7 @@ def _field(location: tuple[int | str, ...]) -> str:
     return f"{'.'.join(map(str, location))}: " if location else ""
 
 
-def _value(value: Any) -> str:
-    return "" if isinstance(value, dict | list) or value is None else f" (it is {value!r})"
+def _value(problem: ErrorDetails) -> str:
+    value = problem["input"]
+    short = value is not None and not isinstance(value, dict | list) and problem["type"] != problems.UNKNOWN_FIELD
+    return f" (it is {value!r})" if short else ""

@@ -7,11 +7,11 @@ import json
 import os
 import shutil
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(parsed: argparse.Namespace) -> int:
     resource = resource_file.read(parsed.file)
     with local_environment(resource.name, parsed) as (environment, console):
-        started = time.monotonic()
+        started = datetime.now(UTC)
         outcome = run_with_bar(local_job(resource), environment, console)
-        _print_summary(outcome, time.monotonic() - started, log_file(resource.name), console)
+        _print_summary(outcome, started, log_file(resource.name), console)
     return 0 if outcome.result == "Succeeded" else 1
 
 
@@ -114,10 +114,13 @@ def run_with_bar(job: JobSpec, environment: Environment, console: Console) -> Ou
             speed = terminal.printable(progress.waiting or speed)
             bar.update(task, total=progress.images_total or None, completed=progress.images_done, speed=speed)
 
-        return job_run.run(job, environment, show)
+        outcome = job_run.run(job, environment, show)
+        if outcome.progress:
+            show(outcome.progress)  # a run that had already finished reported none
+        return outcome
 
 
-def _print_summary(outcome: Outcome, seconds: float, log: Path, console: Console) -> None:
+def _print_summary(outcome: Outcome, started: datetime, log: Path, console: Console) -> None:
     if outcome.failure:
         console.print(f"[red]{outcome.failure.class_}[/red]: ", end="")
         terminal.show(console, outcome.failure.message)
@@ -128,10 +131,11 @@ def _print_summary(outcome: Outcome, seconds: float, log: Path, console: Console
     if progress is not None:
         features = progress.images_done - progress.images_failed
         precision = f", computed in {progress.precision}" if progress.precision else ""
-        console.print(
-            f"{features} features, {progress.images_failed} in quarantine, {seconds:.1f} s{precision}", highlight=False
-        )
+        ended, duration = progress.last_update_time, (datetime.now(UTC) - started).total_seconds()
+        earlier = ended and ended < started.replace(microsecond=0)
+        when = f"already finished at {ended:%F %T} UTC" if earlier else f"{duration:.1f} s"
+        terminal.show(console, f"{features} features, {progress.images_failed} in quarantine, {when}{precision}")
         if not progress.images_total:
-            console.print("no images found in the source; wrote an empty table", highlight=False)
+            terminal.show(console, "no images found in the source; wrote an empty table")
     for table in outcome.outputs:
         terminal.show(console, f"{table.kind:10} {table.record_count:7} rows {table.bytes:11} bytes  {table.uri}")

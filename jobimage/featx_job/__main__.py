@@ -34,7 +34,7 @@ def main() -> ExitCode:
     if outcome.failure:
         LOG.error("%s: %s", outcome.failure.class_, outcome.failure.message)
         return ExitCode.RETRYABLE if outcome.retryable else ExitCode.PERMANENT
-    LOG.info("succeeded: %s", outcome.progress)
+    LOG.info("succeeded: %s images", outcome.progress.summary if outcome.progress else "no")
     return ExitCode.SUCCEEDED
 
 

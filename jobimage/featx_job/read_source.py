@@ -19,7 +19,7 @@ class Reading(NamedTuple):
 
     Attributes:
         shards: Number of shards of the source.
-        planning: Seconds to list the source and split it.
+        listing: Seconds to list the source and split it.
         images: Number of images that were read.
         bytes: Their size.
         unreadable: Number of images that could not be read.
@@ -27,7 +27,7 @@ class Reading(NamedTuple):
     """
 
     shards: int
-    planning: float
+    listing: float
     images: int
     bytes: int
     unreadable: int
@@ -50,9 +50,9 @@ def read(job: JobSpec, environment: Environment) -> Reading:
     hadoop = Hadoop(lambda: conf, execution.store_timeout_seconds)
     started = time.monotonic()
     shards = plan_shards(job.spec, environment, hadoop)
-    planning = time.monotonic() - started
+    listing = time.monotonic() - started
     if not len(shards):
-        return Reading(0, planning, 0, 0, 0, 0.0)
+        return Reading(0, listing, 0, 0, 0, 0.0)
     with Session(job, environment, sizes, conf) as session:
         result = session.read(shards)
-    return Reading(len(shards), planning, result.images, result.bytes, result.unreadable, round(result.seconds, 3))
+    return Reading(len(shards), listing, result.images, result.bytes, result.unreadable, round(result.seconds, 3))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, get_type_hints
 
+from featx_api import problems
 from pydantic import ValidationError
 
 from featx_operator.allowed import Tenants
@@ -101,7 +102,7 @@ def _parsed(name: str, text: str, kind: type) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{name}: {path or 'the text'}: {first['msg']}") from None
+        raise ValueError(f"{name}: {path or 'the text'}: {problems.describe(Tenants, first)}") from None
     except ValueError:
         raise ValueError(f"{name}={text!r}: must be {'a number' if kind is float else 'a whole number'}") from None
 

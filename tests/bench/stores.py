@@ -157,7 +157,7 @@ def measure(name: str, source: dict[str, Any], bare: Bare, environment: Environm
         "source": name,
         "held": IMAGES[name],
         "shards": result.shards,
-        "planning": round(result.planning, 2),
+        "planning": round(result.listing, 2),
         "featx": round(both[0], 1),
         "bare": round(both[1], 1),
         "share": round(both[0] / both[1], 2),

@@ -1,1 +1,1 @@
-"""The one door to each store that several parts of a run use: S3 and Hadoop."""
+"""One client per store that several parts of a run use: S3 and Hadoop."""

@@ -1,4 +1,4 @@
-"""The driver's door to HDFS and HBase: the JVM that later runs Spark, since their clients are written in Java.
+"""The driver's client for HDFS and HBase. It uses the JVM that later runs Spark, since their libraries are Java's.
 
 A run on other stores starts no JVM for this.
 """

@@ -1,4 +1,4 @@
-"""The way to Java, and the only file that uses private attributes of PySpark, which has no public way to its JVM.
+"""Access to the driver's JVM; the only file that uses PySpark's private attributes.
 
 `CHECKED` is the PySpark version whose private attributes were read; a test compares it with the one that is installed.
 All that talk to Java share one JVM: a Spark context that starts later runs in it too.

@@ -1,4 +1,4 @@
-"""The driver's door to S3: a bucket's objects, whichever library serves a call best, with one back-off.
+"""The driver's S3 client; all calls share one back-off.
 
 minio serves all calls but one. It spends 35 microseconds of Python on each key it lists, so long listings come from
 obstore, which parses answers without the interpreter (docs/bench/stores.md). obstore's paths are stricter than S3's
@@ -132,7 +132,7 @@ class Bucket:
     def _create(self, key: str, data: bytes) -> bool:
         # minio's put_object takes no condition, and obstore no key with an empty segment; a signed address takes both.
         address = self._minio.get_presigned_url("PUT", self.name, key, expires=timedelta(minutes=15))
-        # No retries: urllib3 would show the address, whose signature is as good as a key, in its log and errors.
+        # No retries: urllib3 would show the address, whose signature is usable like a key, in its log and errors.
         answer = self._http.request("PUT", address, body=data, headers={"If-None-Match": "*"}, retries=False)
         if answer.status == 200:
             return True

@@ -141,7 +141,7 @@ class Session:
         """
         java_job = self._java_job(folders)
         lines = self._write_lines("replaced.jsonl", (task.to_json() for task in tasks))
-        return _waiting(lambda: java_job.replace(lines), _nothing)
+        return _waiting(lambda: java_job.replace(lines), _ignore_progress)
 
     def read(self, shards: ShardList) -> ReadResult:
         """Read all shards without running nets.
@@ -154,7 +154,7 @@ class Session:
         """
         java_job = self._java_job(None)
         lines = self._write_lines("shards.jsonl", map(shards.line, range(len(shards))))
-        return _waiting(lambda: java_job.read(lines), _nothing)
+        return _waiting(lambda: java_job.read(lines), _ignore_progress)
 
     def observe_ranges(self, images: str, watched: NetFiles, on_wait: OnWait) -> Observation:
         """Return the values that the nets' layers take on images.
@@ -240,8 +240,8 @@ def _words(error: Exception) -> str:
     return " ".join(str(text).split())[:500]
 
 
-def _nothing() -> None:
-    """Called while a job runs whose caller has nothing else to do."""
+def _ignore_progress() -> None:
+    """Does nothing."""
 
 
 def _waiting(call: Callable[[], T], on_wait: OnWait) -> T:
@@ -271,7 +271,7 @@ def _failure(problem: BaseException) -> RunFailure:
     if isinstance(problem, Py4JJavaError):
         try:
             return failures.from_java(java.packages(), problem.java_exception)
-        except (Py4JError, OSError) as error:  # the JVM is gone since
+        except (Py4JError, OSError) as error:  # the JVM has exited in the meantime
             problem = error
     if isinstance(problem, Py4JError | OSError):
         return RunFailure(

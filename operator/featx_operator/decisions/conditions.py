@@ -48,12 +48,12 @@ def merged(
     """All conditions with the findings applied, in the API's order.
 
     Args:
-        before: The conditions of the resource; types without a finding stay unchanged.
+        before: The conditions of the resource; types without a finding keep their state.
         findings: What the conditions should be.
         now: Transition time of those whose status changes.
-        generation: The metadata.generation that the findings are about.
+        generation: The metadata.generation that all of them are about: `kubectl wait` ignores an older condition.
     """
-    by_type = {condition.type: condition for condition in before}
+    by_type = {condition.type: condition.model_copy(update={"observed_generation": generation}) for condition in before}
     for kind, finding in findings.items():
         last = by_type.get(kind)
         by_type[kind] = Condition(

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from featx_api import problems
 from featx_api.contract import DRIVER
+from featx_api.resource import FeatureExtraction
 from featx_api.status import FeatureExtractionStatus
 from pydantic import ValidationError
 
@@ -117,9 +119,8 @@ def _rejected(before: FeatureExtractionStatus, error: ValidationError, body: Bod
     """Reports a spec that the API server accepted but the models reject: the versions of CRD and operator differ."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
-    finding = Finding(
-        "False", reasons.SPEC_INVALID, f"{field}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": ")
-    )
+    message = f"{field}: {problems.describe(FeatureExtraction, first)}".removeprefix(": ")
+    finding = Finding("False", reasons.SPEC_INVALID, message)
     findings: Findings = {
         "Accepted": finding,
         "Succeeded": finding._replace(status="Unknown"),

@@ -80,7 +80,7 @@ def markdown(results: Results) -> str:
 def _table(pair: Results) -> str:
     lines = [
         f"## {pair['title']}\n",
-        f"{pair['images']} images, {pair['part']} a shard or partition.\n",
+        f"{pair['images']} images, {pair['part']} per shard or partition.\n",
         "| row | images/s | share of bare | whole job, s | CPU s/image | memory, MiB | cosine |",
         "|---|---|---|---|---|---|---|",
     ]

@@ -61,8 +61,8 @@ def test_int8_is_close_to_float32_and_every_attempt_uses_the_same_calibration(
     assert manifest["engine"]["quantization"]["cosine"] > 0.98
     (stored,) = output.glob("_featx/*/quantization.json")
     calibration = stored.read_bytes()
-    for mark in output.glob("_featx/*/done/*"):
-        mark.unlink()
+    for marker in output.glob("_featx/*/done/*"):
+        marker.unlink()
     for manifest_of_run in output.glob("_featx/*/manifest.json"):
         manifest_of_run.unlink()
     again = runner.run(spec(images, output, engine=engine, precision="int8", quantization=loose), "uid-int8", 2)

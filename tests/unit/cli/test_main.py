@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +97,12 @@ def test_an_error_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) 
     shown = capsys.readouterr().err
     assert "\x1b" not in shown
     assert r"\x1b[2J" in shown
+
+
+def test_a_reader_that_has_enough_causes_no_traceback(table: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "featx_cli", "duplicates", table, "--format", "csv"]
+    outcome = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (outcome.returncode, outcome.stderr) == (141, "")

@@ -1,4 +1,4 @@
-"""Every relative link in Markdown leads to a file of the tree and a heading of it, and code names no page in vain."""
+"""Every relative link in Markdown leads to a file of the tree and a heading of it; every page named in code exists."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def test_an_exception_whose_text_names_a_class_is_not_of_it() -> None:
     assert from_exception(ValueError("docs/AccessDenied.jpg: No space left")).class_ is FailureClass.INTERNAL
 
 
-def test_java_says_of_its_exceptions_what_class_they_are() -> None:
+def test_java_classifies_its_exceptions() -> None:
     description = json.dumps({"class": "SecretIncomplete", "message": "Secret a has no key b"})
     thrown = object()
     describe = {thrown: description}.__getitem__

@@ -66,7 +66,7 @@ def test_zero_is_an_integer_and_both_ends_are_representable(one: float, other: f
     assert (255 - zero) * scale >= max(high, 0) - scale
 
 
-def test_the_nets_own_outputs_come_first_among_those_that_are_with_all_outputs() -> None:
+def test_a_watched_net_lists_its_own_outputs_first() -> None:
     assert with_all_outputs(joined()).outputs == ("last", "left", "right", "pooled", "both")
 
 

@@ -44,7 +44,7 @@ def test_what_runs_may_choose_is_read_from_json() -> None:
     ("text", "names"),
     [
         ("yes", "the text"),
-        ('{"allowed": {"nodePool": ["a"]}}', "allowed.nodePool"),
+        ('{"allowed": {"nodePool": ["a"]}}', "allowed.nodePool: unknown field; did you mean nodePools"),
         ('{"allowed": {"podIdentity": "perhaps"}}', "allowed.podIdentity"),
         ('{"allowed": {"images": ["a*b"]}}', "allowed.images.0"),
         ('{"tenants": {"team-a": {"images": []}}}', "tenants.team-a.images"),

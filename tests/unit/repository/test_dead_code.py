@@ -1,4 +1,4 @@
-"""What only tests and benchmarks use is theirs: it is in no product package."""
+"""Product packages contain nothing that only tests use."""
 
 from __future__ import annotations
 

@@ -5,14 +5,16 @@ The resource itself is never deleted: a GitOps tool that misses it would apply i
 
 from __future__ import annotations
 
+from featx_operator.decisions import conditions
 from featx_operator.decisions.policies.stop import stop
-from featx_operator.decisions.run import Action, DeleteFiles, DeletePod, Plan, Run
+from featx_operator.decisions.run import Action, DeleteFiles, DeletePod, Plan, Run, whole
 from featx_operator.decisions.status import with_changes
 
 
 def after_end(run: Run) -> Plan:
     """Plans what is left to do for a finished run."""
-    status = with_changes(run.before, observed_generation=run.generation)
+    restamped = conditions.merged(run.before.conditions, {}, whole(run.now), run.generation)
+    status = with_changes(run.before, observed_generation=run.generation, conditions=restamped)
     stopping = stop(run.observed.alive())
     ttl = run.resource.spec.ttl_seconds_after_finished
     if ttl is None or run.before.completion_time is None:

@@ -30,7 +30,7 @@ def write_shards(root: Path, uid: str = "mine") -> None:
         (run / folder).mkdir(parents=True, exist_ok=True)
     for index in (0, 1):
         (run / "features" / f"part-0000{index}.parquet").write_bytes(b"rows")
-        mark = {
+        marker = {
             "index": index,
             "file": f"part-0000{index}.parquet",
             "features": 1,
@@ -42,7 +42,7 @@ def write_shards(root: Path, uid: str = "mine") -> None:
             "failureSha256": "",
             "keys": {"first": None, "last": None},
         }
-        (run / "done" / f"0000{index}.json").write_text(json.dumps(mark))
+        (run / "done" / f"0000{index}.json").write_text(json.dumps(marker))
     (run / "quarantine" / "part-00001.parquet").write_bytes(b"bad")
 
 

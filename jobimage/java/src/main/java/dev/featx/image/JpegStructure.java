@@ -11,7 +11,7 @@ import java.util.Arrays;
  * end marker (ITU-T T.81, annex B).
  *
  * @param width in pixels as stored, before any EXIF rotation; 0 without a frame header
- * @param height likewise
+ * @param height in pixels as stored; 0 without a frame header
  * @param orientation of the stored image
  * @param complete whether an end marker follows the image's data
  */

@@ -5,7 +5,10 @@ import org.opencv.core.Rect;
 /**
  * The part of an image passed to the extractor.
  *
- * @param x0 left edge of the box in pixels; the other edges likewise
+ * @param x0 left edge of the box in pixels
+ * @param y0 upper edge in pixels
+ * @param x1 right edge in pixels
+ * @param y1 lower edge in pixels
  * @param score from the detector, or null for the whole image
  * @param category the class, or null for the whole image
  * @param crop the box with its margin, in whole pixels

@@ -22,7 +22,7 @@ import org.apache.hadoop.conf.Configuration;
  */
 final class BucketObjects {
   private static final List<String> REFUSALS = List.of("ExpiredToken", "InvalidToken", "InvalidAccessKeyId");
-  // Keys stand in the answer too, with their angle brackets escaped.
+  // The response has the key too, with their angle brackets escaped.
   private static final Pattern CODE = Pattern.compile("<Code>(\\w+)</Code>");
   private static final int MOST_OF_AN_ERROR = 4096;
 
@@ -54,17 +54,17 @@ final class BucketObjects {
    *
    * @param key of the object
    * @param maxBytes a larger one's bytes are not fetched
-   * @throws IOException if it is gone, refused (both as Java's own exceptions), or the store does not answer
+   * @throws IOException if it is gone, refused (both as Java's own exceptions), or the store does not respond
    */
-  Fetched whole(String key, long maxBytes) throws IOException {
-    HttpURLConnection answer = asked(key);
-    if (answer.getResponseCode() != HttpURLConnection.HTTP_OK) {
-      throw refused(key, answer);
+  Fetched fetch(String key, long maxBytes) throws IOException {
+    HttpURLConnection response = open(key);
+    if (response.getResponseCode() != HttpURLConnection.HTTP_OK) {
+      throw toException(key, response);
     }
-    long size = answer.getContentLengthLong();
-    try (InputStream stream = answer.getInputStream()) {
+    long size = response.getContentLengthLong();
+    try (InputStream stream = response.getInputStream()) {
       if (size > maxBytes) {
-        answer.disconnect();
+        response.disconnect();
         return new Fetched(size, null);
       }
       // A gateway may send an object in chunks, without saying how many.
@@ -76,7 +76,7 @@ final class BucketObjects {
     }
   }
 
-  private HttpURLConnection asked(String key) throws IOException {
+  private HttpURLConnection open(String key) throws IOException {
     HttpURLConnection connection = (HttpURLConnection) addresses.of(key).openConnection();
     connection.setInstanceFollowRedirects(false); // a store does not send its clients elsewhere
     connection.setConnectTimeout(connectMillis);
@@ -84,12 +84,12 @@ final class BucketObjects {
     return connection;
   }
 
-  /** Returns what an answer means; the address is not in it, since its signature is as good as the key for a while. */
-  private IOException refused(String key, HttpURLConnection answer) throws IOException {
-    int status = answer.getResponseCode();
+  /** Returns the failure that a response means; without the address, whose signature is usable like a key for a while. */
+  private IOException toException(String key, HttpURLConnection response) throws IOException {
+    int status = response.getResponseCode();
     String name = "s3://" + bucket + "/" + key;
     String body;
-    try (InputStream stream = answer.getErrorStream()) {
+    try (InputStream stream = response.getErrorStream()) {
       body = stream == null ? "" : new String(stream.readNBytes(MOST_OF_AN_ERROR), StandardCharsets.UTF_8);
     }
     Matcher code = CODE.matcher(body);

@@ -85,7 +85,7 @@ public final class LocalFiles extends RawLocalFileSystem {
    * @param maxBytes larger files are not read
    * @throws IOException if the file does not exist or can't be read
    */
-  Fetched whole(Path path, long maxBytes) throws IOException {
+  Fetched fetch(Path path, long maxBytes) throws IOException {
     java.nio.file.Path name = unresolved(path);
     if (claims.contain(name)) {
       return ofClaim(name, maxBytes);

@@ -81,7 +81,7 @@ final class ObjectReader {
     FileSystem fileSystem = path.getFileSystem(conf);
     Path file = fileSystem.makeQualified(path);
     if (fileSystem instanceof LocalFiles local) {
-      return local.whole(file, maxBytes);
+      return local.fetch(file, maxBytes);
     }
     Fetched fetched = exactly(fileSystem, file, listed);
     if (fetched == null) {
@@ -115,7 +115,7 @@ final class ObjectReader {
 
   private Fetched fromBucket(String bucketAndKey) throws IOException {
     int slash = bucketAndKey.indexOf('/');
-    return bucket(bucketAndKey.substring(0, slash)).whole(bucketAndKey.substring(slash + 1), maxBytes);
+    return bucket(bucketAndKey.substring(0, slash)).fetch(bucketAndKey.substring(slash + 1), maxBytes);
   }
 
   private synchronized BucketObjects bucket(String name) throws IOException {

@@ -108,7 +108,7 @@ public final class Job {
    *
    * @param shardFile the images, as the line of a shard
    * @param detectorFile the detector's network file with all values as outputs, or null
-   * @param extractorFile likewise the extractor's
+   * @param extractorFile the extractor's network file with all values as outputs
    * @return see {@link Observation}
    * @throws IOException if a file can't be read
    */
@@ -122,9 +122,9 @@ public final class Job {
    *
    * @param shardFile the images, as the line of a shard
    * @param plainDetector network file of the detector in float32, or null
-   * @param plainExtractor likewise of the extractor
+   * @param plainExtractor network file of the extractor in float32
    * @param detectorFile network file of the detector to compare, or null
-   * @param extractorFile likewise of the extractor
+   * @param extractorFile network file of the extractor to compare
    * @return see {@link Comparison}
    * @throws IOException if a file can't be read
    */

@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
 
 /** Records lost executors: a job that fails because of them throws an exception with neither cause nor class (DAGScheduler). */
 final class LostExecutors extends SparkListener {
-  private static final Logger LOG = LoggerFactory.getLogger(Job.class);
+  private static final Logger LOG = LoggerFactory.getLogger(LostExecutors.class);
   private static final long MILLIS_FOR_EVENTS = 5_000;
   // Spark has Kubernetes' exit code only as text (ExecutorPodsLifecycleManager). It selects a hint, never the failure's class.
   private static final Pattern KILLED = Pattern.compile("\\bexited with exit code 137\\b");

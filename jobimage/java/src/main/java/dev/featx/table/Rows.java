@@ -27,7 +27,7 @@ public final class Rows {
    * @param feature of the crop
    * @param bits the binarized feature, packed, or null
    * @param width of the upright image in pixels
-   * @param height likewise
+   * @param height of the upright image in pixels
    */
   public record Feature(String key, Subject subject, float[] feature, byte[] bits, int width, int height) {}
 

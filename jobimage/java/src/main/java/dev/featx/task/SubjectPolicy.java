@@ -24,7 +24,7 @@ record SubjectPolicy(Set<Integer> classes, float threshold, float margin, float 
    *
    * @param detections best first
    * @param width of the image in pixels
-   * @param height likewise
+   * @param height of the image in pixels
    * @throws ImageProblem NoDetection, if no box is usable and the policy is to skip
    */
   Subject choose(List<Detection> detections, int width, int height) throws ImageProblem {

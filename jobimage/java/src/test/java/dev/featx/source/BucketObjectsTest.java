@@ -69,7 +69,7 @@ class BucketObjectsTest {
   @Test
   void anObjectIsReadCompletely() throws IOException {
     respond(200, CONTENT, CONTENT.length);
-    assertArrayEquals(CONTENT, objects.whole("a b//c.jpg", 10).bytes());
+    assertArrayEquals(CONTENT, objects.fetch("a b//c.jpg", 10).bytes());
   }
 
   @Test
@@ -81,7 +81,7 @@ class BucketObjectsTest {
       exchange.getResponseBody().write(CONTENT);
       exchange.close();
     });
-    assertArrayEquals(CONTENT, new BucketObjects("public", conf).whole("a b//c.jpg", 10).bytes());
+    assertArrayEquals(CONTENT, new BucketObjects("public", conf).fetch("a b//c.jpg", 10).bytes());
   }
 
   @Test
@@ -93,26 +93,26 @@ class BucketObjectsTest {
       exchange.getResponseBody().write(CONTENT);
       exchange.close();
     });
-    assertArrayEquals(CONTENT, objects.whole("a.jpg", 10).bytes());
+    assertArrayEquals(CONTENT, objects.fetch("a.jpg", 10).bytes());
   }
 
   @Test
   void anObjectMayArriveInChunks() throws IOException {
     respond(200, CONTENT, CHUNKS);
-    assertArrayEquals(CONTENT, objects.whole("a.jpg", 3).bytes());
+    assertArrayEquals(CONTENT, objects.fetch("a.jpg", 3).bytes());
   }
 
   @ParameterizedTest
   @CsvSource({"3", "0"})
   void anObjectAboveTheLimitIsNotRead(long length) throws IOException {
     respond(200, CONTENT, length);
-    assertEquals(new Fetched(3, null), objects.whole("a.jpg", 2));
+    assertEquals(new Fetched(3, null), objects.fetch("a.jpg", 2));
   }
 
   @Test
   void anInterruptedResponseIsRetryable() {
     respond(200, CONTENT, 4);
-    IOException problem = assertThrows(IOException.class, () -> objects.whole("a.jpg", 10));
+    IOException problem = assertThrows(IOException.class, () -> objects.fetch("a.jpg", 10));
     assertFalse(problem instanceof FileNotFoundException || problem instanceof AccessDeniedException);
   }
 
@@ -122,7 +122,7 @@ class BucketObjectsTest {
   void refusalsAreReportedWithoutTheSignature(int status, String code, String kind) {
     byte[] body = ("<Error><Code>" + code + "</Code></Error>").getBytes(StandardCharsets.UTF_8);
     respond(status, body, body.length);
-    IOException problem = assertThrows(IOException.class, () -> objects.whole("a.jpg", 10));
+    IOException problem = assertThrows(IOException.class, () -> objects.fetch("a.jpg", 10));
     assertEquals(kind, problem.getClass().getName());
     assertTrue(problem.getMessage().contains("s3://images/a.jpg"));
     assertFalse(problem.toString().contains("X-Amz"));
@@ -132,7 +132,7 @@ class BucketObjectsTest {
   void aKeyNamedLikeARefusalIsNotARefusal() {
     byte[] body = "<Error><Code>SlowDown</Code><Key>ExpiredToken.jpg</Key></Error>".getBytes(StandardCharsets.UTF_8);
     respond(503, body, body.length);
-    IOException problem = assertThrows(IOException.class, () -> objects.whole("ExpiredToken.jpg", 10));
+    IOException problem = assertThrows(IOException.class, () -> objects.fetch("ExpiredToken.jpg", 10));
     assertEquals(IOException.class, problem.getClass());
   }
 }

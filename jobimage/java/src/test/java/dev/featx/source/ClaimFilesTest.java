@@ -46,8 +46,8 @@ class ClaimFilesTest {
   @Test
   void aFileOfAClaimIsReadAtAnyPositionAndWritten() throws IOException {
     try (LocalFiles files = files(true)) {
-      assertArrayEquals(new byte[] {1, 2, 3}, files.whole(path(claim.resolve("inner/a.jpg")), 10).bytes());
-      assertEquals(new Fetched(3, null), files.whole(path(claim.resolve("inner/a.jpg")), 2));
+      assertArrayEquals(new byte[] {1, 2, 3}, files.fetch(path(claim.resolve("inner/a.jpg")), 10).bytes());
+      assertEquals(new Fetched(3, null), files.fetch(path(claim.resolve("inner/a.jpg")), 2));
       try (FSDataInputStream stream = files.open(path(claim.resolve("inner/a.jpg")))) {
         stream.seek(2);
         assertEquals(3, stream.read());
@@ -65,7 +65,7 @@ class ClaimFilesTest {
       }
       files.replace(written, path(claim.resolve("new/b")));
       assertArrayEquals(SECRET, Files.readAllBytes(claim.resolve("new/b")));
-      assertThrows(FileNotFoundException.class, () -> files.whole(path(claim.resolve("none/none")), 10));
+      assertThrows(FileNotFoundException.class, () -> files.fetch(path(claim.resolve("none/none")), 10));
       assertThrows(FileNotFoundException.class, () -> files.open(path(claim.resolve("none"))));
     }
   }
@@ -75,8 +75,8 @@ class ClaimFilesTest {
     Files.createSymbolicLink(claim.resolve("folder"), Path.of("inner"));
     Files.createSymbolicLink(claim.resolve("link"), Path.of("folder/../inner/a.jpg"));
     try (LocalFiles files = files(true)) {
-      assertEquals(3, files.whole(path(claim.resolve("link")), 10).size());
-      assertEquals(3, files.whole(path(claim.resolve("folder/a.jpg")), 10).size());
+      assertEquals(3, files.fetch(path(claim.resolve("link")), 10).size());
+      assertEquals(3, files.fetch(path(claim.resolve("folder/a.jpg")), 10).size());
     }
   }
 
@@ -87,7 +87,7 @@ class ClaimFilesTest {
     Files.createSymbolicLink(claim.resolve("link"), Path.of(target));
     org.apache.hadoop.fs.Path link = path(claim.resolve("link"));
     try (LocalFiles files = files(true)) {
-      assertRefused(() -> files.whole(link, 1000));
+      assertRefused(() -> files.fetch(link, 1000));
       assertRefused(() -> files.open(link));
       assertRefused(() -> files.create(link, true));
       assertRefused(() -> files.getFileStatus(link));
@@ -117,7 +117,7 @@ class ClaimFilesTest {
   @ValueSource(strings = {"secrets/token", "secrets/nothing", "claims-of-others/x"})
   void inAClusterNoOtherPathIsAllowedWhetherOrNotItExists(String other) throws IOException {
     try (LocalFiles files = files(true)) {
-      RunProblem problem = assertRefused(() -> files.whole(path(folder.resolve(other)), 1000));
+      RunProblem problem = assertRefused(() -> files.fetch(path(folder.resolve(other)), 1000));
       assertTrue(problem.getMessage().startsWith(folder.resolve(other) + " is not inside a mounted claim"));
       assertRefused(() -> files.create(path(folder.resolve(other)), true));
     }
@@ -127,8 +127,8 @@ class ClaimFilesTest {
   void onAUsersMachineOtherFilesAreNotRestrictedButClaimsAre() throws IOException {
     Files.createSymbolicLink(claim.resolve("link"), Path.of("../../secrets/token"));
     try (LocalFiles files = files(false)) {
-      assertArrayEquals(SECRET, files.whole(path(folder.resolve("secrets/token")), 1000).bytes());
-      assertRefused(() -> files.whole(path(claim.resolve("link")), 1000));
+      assertArrayEquals(SECRET, files.fetch(path(folder.resolve("secrets/token")), 1000).bytes());
+      assertRefused(() -> files.fetch(path(claim.resolve("link")), 1000));
     }
   }
 

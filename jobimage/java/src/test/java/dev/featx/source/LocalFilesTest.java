@@ -33,9 +33,9 @@ class LocalFilesTest {
     Path file = folder.resolve("a:b.jpg");
     Files.write(file, new byte[] {1, 2, 3});
     try (LocalFiles files = (LocalFiles) files("022")) {
-      assertArrayEquals(new byte[] {1, 2, 3}, files.whole(path(file), 10).bytes());
-      assertEquals(new Fetched(3, null), files.whole(path(file), 2));
-      assertThrows(FileNotFoundException.class, () -> files.whole(path(folder.resolve("none")), 10));
+      assertArrayEquals(new byte[] {1, 2, 3}, files.fetch(path(file), 10).bytes());
+      assertEquals(new Fetched(3, null), files.fetch(path(file), 2));
+      assertThrows(FileNotFoundException.class, () -> files.fetch(path(folder.resolve("none")), 10));
     }
   }
 

@@ -56,6 +56,6 @@ class SourceContractTest {
   void filesAreNamedAsTheDriverExpects() {
     Shard shard = new Shard(GoldenFiles.tree("file-names.json").get("index").asInt(), null);
     assertEquals(GoldenFiles.tree("file-names.json").get("part").asText(), shard.fileName());
-    assertEquals(GoldenFiles.tree("file-names.json").get("mark").asText(), shard.doneName());
+    assertEquals(GoldenFiles.tree("file-names.json").get("marker").asText(), shard.doneName());
   }
 }

@@ -1,0 +1,93 @@
+"""What the commands that run a job on this machine print around it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+import yaml
+from featx_api.contract import JobSpec, Outcome
+from featx_api.status import Progress
+from featx_cli import fit_deepbit, run
+from featx_cli.__main__ import main
+from featx_job import read_source
+from featx_job.environment import Environment
+from featx_job.read_source import Reading
+from rich.console import Console
+
+from tests.support.bad_resources import good
+
+OnProgress = Callable[[Progress], None]
+
+
+@pytest.fixture
+def resource(tmp_path: Path) -> str:
+    file = tmp_path / "resource.yaml"
+    file.write_text(yaml.safe_dump(good()))
+    return str(file)
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> io.StringIO:
+    """What a command prints to a pipe, on a machine that needs neither Java nor jars."""
+    output = io.StringIO()
+
+    @contextmanager
+    def local_environment(*_: Any) -> Iterator[tuple[Environment, Console]]:
+        yield Environment(jars=tmp_path, work=tmp_path), Console(file=output)
+
+    monkeypatch.setattr(run, "local_environment", local_environment)
+    return output
+
+
+def progress(written: datetime) -> Progress:
+    return Progress(images_done=77, images_total=77, images_per_second=5, precision="f32", last_update_time=written)
+
+
+def test_a_run_that_had_already_finished_says_so(
+    resource: str, printed: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = progress(datetime(2026, 11, 25, 12, tzinfo=UTC))
+    monkeypatch.setattr("featx_cli.run.job_run.run", lambda *_: Outcome(result="Succeeded", progress=earlier))
+    assert main(["run", resource]) == 0
+    assert "already finished at 2026-11-25 12:00:00 UTC" in printed.getvalue()
+    assert "77/77" in printed.getvalue() and "starting" not in printed.getvalue()
+
+
+def test_a_run_that_finishes_now_says_how_long_it_took(
+    resource: str, printed: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finish(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outcome:
+        return Outcome(result="Succeeded", progress=progress(datetime.now(UTC) + timedelta(seconds=1)))
+
+    monkeypatch.setattr("featx_cli.run.job_run.run", finish)
+    assert main(["run", resource]) == 0
+    assert "already" not in printed.getvalue() and " s, computed in f32" in printed.getvalue()
+
+
+def test_each_line_stays_one_line_in_a_pipe(
+    resource: str, printed: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_source, "read", lambda *_: Reading(100, 1.25, 1_000_000, 10**12, 0, 10_000.0))
+    assert main(["read", resource]) == 0
+    (line,) = printed.getvalue().splitlines()
+    assert line.endswith("; 0 unreadable")
+
+
+@pytest.mark.usefixtures("printed")
+@pytest.mark.parametrize(("bits", "way_out"), [(16, "use more --images"), (32, "use fewer --bits or more --images")])
+def test_too_few_images_for_the_bits_leave_a_way_out_that_exists(
+    bits: int, way_out: str, resource: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    features = np.zeros((4, 8), np.float32)
+    monkeypatch.setattr("featx_cli.fit_deepbit.fetch.network", Mock())
+    monkeypatch.setattr(fit_deepbit, "_features", lambda *_: [features, features])
+    assert main(["fit-deepbit", resource, f"--bits={bits}", "--output=none.onnx"]) == 2
+    assert capsys.readouterr().err.endswith(f" directions: {way_out}\n")
