@@ -85,7 +85,7 @@ def served(
             """Logs nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         connection = Connection(endpoint=f"http://127.0.0.1:{server.server_port}", region="us-east-1", **connected)
         try:
             yield Bucket(connection, "spec.source.s3", "bucket", patience)

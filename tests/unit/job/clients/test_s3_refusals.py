@@ -176,6 +176,36 @@ def test_an_object_that_a_store_does_not_remove_is_reported(code: str, failure: 
     assert raised.value.class_ == failure
 
 
+class Objects:
+    """Serves two requests that `move` makes of a few keys: copies and removals."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = set(keys)
+
+    def __call__(self, method: str, path: str, headers: dict[str, str]) -> Answer:
+        key = path.removeprefix("/bucket/")
+        if method == "POST":
+            self.keys.discard("source")
+            return 200, b"<DeleteResult></DeleteResult>"
+        if method == "PUT":
+            self.keys.add(key)
+            return 200, b'<CopyObjectResult><ETag>"abc"</ETag></CopyObjectResult>'
+        return (200, b"data") if key in self.keys else (404, error("NoSuchKey"))
+
+
+@pytest.mark.parametrize("before", ["source", "target"])
+def test_an_object_is_moved_whether_or_not_it_was_before(before: str) -> None:
+    objects = Objects(before)
+    with served(objects) as bucket:
+        bucket.move("source", "target")
+    assert objects.keys == {"target"}
+
+
+def test_an_object_that_is_nowhere_cannot_be_moved() -> None:
+    with served(Objects()) as bucket, pytest.raises(RunFailure, match="NoSuchKey"):
+        bucket.move("source", "target")
+
+
 def test_a_signed_address_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     paths: list[str] = []
