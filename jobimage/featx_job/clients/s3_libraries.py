@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import urllib3
 from featx_api.failures import FailureClass
 from minio import Minio
-from minio.credentials import Credentials
+from minio.credentials.credentials import Credentials
 from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsProvider, Provider, StaticProvider
 from obstore.store import S3Store
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from featx_job.clients.s3 import Bucket
@@ -41,7 +43,13 @@ def after_head(answer: Answer) -> Respond:
     return lambda method, *_: (200, b"data") if method == "HEAD" else answer
 
 
-def failure_of(call: str, respond: Respond, headers: dict[str, str] | None = None, **connected: object) -> RunFailure:
+def interrupted(keys: Keys, requests: range, body: bytes) -> Respond:
+    """Serve keys, but answer the requests of some numbers with `body`."""
+    numbers = count(1)
+    return lambda method, path, headers: (200, body) if next(numbers) in requests else keys(method, path, headers)
+
+
+def failure_of(call: str, respond: Respond, headers: dict[str, str] | None = None, **connected: Any) -> RunFailure:
     with served(respond, headers=headers, **connected) as bucket, pytest.raises(RunFailure) as raised:
         CALLS[call](bucket)
     return raised.value
@@ -118,25 +126,13 @@ def test_a_key_that_no_client_addresses_is_missing(key: str) -> None:
 
 @pytest.mark.parametrize("body", [error("InternalError"), HTML, b""])
 def test_a_page_that_is_no_listing_does_not_end_one(body: bytes) -> None:
-    keys, answers = Keys(MANY), list[int]()
-
-    def respond(*request: str) -> Answer:
-        answers.append(1)
-        return (200, body) if len(answers) == 2 else keys(*request)  # type: ignore[arg-type]
-
-    with served(respond) as bucket:
+    with served(interrupted(Keys(MANY), range(2, 3), body)) as bucket:
         assert [stored.key for stored in bucket.below("shop/")] == MANY
 
 
 @pytest.mark.parametrize("body", [error("InternalError"), HTML])
 def test_a_listing_that_breaks_off_for_good_fails(body: bytes) -> None:
-    keys, answers = Keys(MANY), list[int]()
-
-    def respond(*request: str) -> Answer:
-        answers.append(1)
-        return (200, body) if len(answers) > 1 else keys(*request)  # type: ignore[arg-type]
-
-    with served(respond) as bucket, pytest.raises(RunFailure) as raised:
+    with served(interrupted(Keys(MANY), range(2, 99), body)) as bucket, pytest.raises(RunFailure) as raised:
         list(bucket.below("shop/"))
     assert raised.value.class_ == "StoreUnreachable"
 
