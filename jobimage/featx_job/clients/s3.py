@@ -27,6 +27,7 @@ from featx_api.source import StoreAccess
 from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error, ServerError
+from minio.helpers import check_bucket_name
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
@@ -94,8 +95,14 @@ class Bucket:
             patience: Seconds to wait for an unresponsive store.
 
         Raises:
-            RunFailure: SecretIncomplete, if the CA bundle holds no certificates.
+            RunFailure: SecretIncomplete, if the CA bundle holds no certificates; BucketNotFound, if no bucket can have
+                the name.
         """
+        try:
+            check_bucket_name(name)
+        except ValueError:
+            message = f"{field}: {name} cannot be the name of a bucket; correct it"
+            raise RunFailure(FailureClass.BUCKET_NOT_FOUND, message) from None
         self.name, self._reached, self._field, self._patience = name, reached, field, patience
         self._provider = s3_libraries.identity_provider(reached, field)
         self._http = s3_libraries.http_client(reached, field)

@@ -124,6 +124,13 @@ def test_a_key_that_no_client_addresses_is_missing(key: str) -> None:
         assert bucket.read(key) is None
 
 
+@pytest.mark.parametrize("name", ["images..raw", "10.0.0.1", "ab"])
+def test_a_name_that_no_bucket_can_have_is_final(name: str) -> None:
+    with pytest.raises(RunFailure, match=name) as raised:
+        Bucket(Connection(region="us-east-1"), "spec.source.s3", name, patience=30)
+    assert raised.value.class_ == "BucketNotFound"
+
+
 @pytest.mark.parametrize("body", [error("InternalError"), HTML, b""])
 def test_a_page_that_is_no_listing_does_not_end_one(body: bytes) -> None:
     with served(interrupted(Keys(MANY), range(2, 3), body)) as bucket:
