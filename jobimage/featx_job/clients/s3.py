@@ -26,7 +26,7 @@ from featx_api.failures import FailureClass
 from featx_api.source import StoreAccess
 from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
-from minio.error import MinioException, S3Error, ServerError
+from minio.error import MinioException, S3Error
 from minio.helpers import check_bucket_name
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
@@ -278,8 +278,6 @@ class Bucket:
         match error:
             case S3Error():
                 return self._failed(error.response.status, error.code)
-            case ServerError():
-                return self._failed(error.status_code, None)
             case _Failed():
                 return self._failed(error.status, error.code)
             case urllib3.exceptions.HTTPError() | OSError():

@@ -103,6 +103,13 @@ def test_an_answer_that_is_not_a_stores_is_worth_another_attempt(
     assert failure_of(call, after_head(answer), pod_identity=pod_identity).class_ == "StoreUnreachable"
 
 
+@pytest.mark.parametrize("call", [call for call in CALLS if call != "create"])
+@pytest.mark.parametrize("status", [403, 404])
+def test_what_a_proxy_responds_is_not_quoted(call: str, status: int) -> None:
+    failure = failure_of(call, lambda *_: (status, HTML), {"Content-Type": "text/html"})
+    assert (failure.class_, "Sign in" in str(failure)) == ("StoreUnreachable", False)
+
+
 def test_a_conflict_without_a_body_is_worth_another_attempt() -> None:
     assert failure_of("stat", lambda *_: (409, b"")).class_ == "StoreUnreachable"
 
