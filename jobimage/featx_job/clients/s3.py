@@ -2,7 +2,8 @@
 
 minio serves all calls but one. It spends 35 microseconds of Python on each key it lists, so long listings come from
 obstore, which parses answers without the interpreter (docs/bench/stores.md). obstore's paths are stricter than S3's
-keys, and it does not ask for URL-encoded ones: a page that it may not show faithfully comes from minio after all.
+keys, and it does not ask for URL-encoded ones: a page that it may not show faithfully comes from minio after all. It
+also takes any answer without keys for a listing's end and hides S3's error codes: minio confirms ends and errors.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -25,7 +28,8 @@ from featx_api.source import StoreAccess
 from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
-from obstore.exceptions import BaseError, InvalidPathError, PermissionDeniedError, UnauthenticatedError
+from minio.helpers import check_bucket_name
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from featx_job.clients import s3_libraries
@@ -36,8 +40,11 @@ from featx_job.failures import RunFailure
 T = TypeVar("T")
 
 REFUSALS = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
+BUSY = {"InternalError", "OperationAborted", "RequestTimeout", "SlowDown", "TooManyRequests"}
+BUSY_STATUSES = {408, 429}  # and all from 500
 STATUSES = {401: "AccessDenied", 403: "AccessDenied", 404: "NoSuchBucket"}  # of an answer without a code
 CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
+CODE_ELEMENT = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
 MISSING = {"NoSuchKey", "NoSuchObject"}
 PAGE_KEYS = 1000  # as many as S3 puts into one answer
 FIRST_AFTER_SLASH = chr(ord("/") + 1)
@@ -73,7 +80,7 @@ class FolderPage(NamedTuple):
 
 
 class Unfaithful(Exception):
-    """A listing may show other keys than the bucket has."""
+    """obstore's listing failed, or may show other keys than the bucket has."""
 
 
 class Bucket:
@@ -89,17 +96,23 @@ class Bucket:
             patience: Seconds to wait for an unresponsive store.
 
         Raises:
-            RunFailure: SecretIncomplete, if the CA bundle holds no certificates.
+            RunFailure: SecretIncomplete, if the CA bundle holds no certificates; BucketNotFound, if no bucket can have
+                the name.
         """
+        try:
+            check_bucket_name(name)
+        except ValueError:
+            message = f"{field}: {name} cannot be the name of a bucket; correct it"
+            raise RunFailure(FailureClass.BUCKET_NOT_FOUND, message) from None
         self.name, self._reached, self._field, self._patience = name, reached, field, patience
-        self._provider = s3_libraries.identity_provider(reached)
+        self._provider = s3_libraries.identity_provider(reached, field)
         self._http = s3_libraries.http_client(reached, field)
         self._minio = s3_libraries.minio_client(reached, self._provider, self._http)
         self._lister: S3Store | None = None
 
     def stat(self, key: str) -> StoredObject | None:
         """An object's size and version, or None if it does not exist."""
-        return self._existing(lambda: _from_minio(self._minio.stat_object(self.name, key)))
+        return self._existing(key, lambda: _from_minio(self._minio.stat_object(self.name, key)))
 
     def read(self, key: str) -> bytes | None:
         """An object's content, or None if it does not exist."""
@@ -108,11 +121,11 @@ class Bucket:
             with self._minio.get_object(self.name, key) as response:
                 return bytes(response.read())
 
-        return self._existing(get)
+        return self._existing(key, get)
 
     def download(self, key: str, path: Path) -> bool:
         """Write an object to a file. Return False if the object does not exist."""
-        return self._existing(lambda: self._minio.fget_object(self.name, key, str(path))) is not None
+        return self._existing(key, lambda: self._minio.fget_object(self.name, key, str(path))) is not None
 
     def write(self, key: str, data: bytes) -> None:
         """Store an object, replacing an older one."""
@@ -141,26 +154,34 @@ class Bucket:
         if answer.status == 501:
             message = f"{self._field}: the store does not support conditional writes, which a Delta table's log needs"
             raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, f"{message}: use spec.output.format parquet")
-        raise _Status(answer.status)
+        code = CODE_ELEMENT.search(answer.data)
+        raise _Failed(answer.status, code[1].decode() if code else None)
 
     def move(self, source: str, target: str) -> None:
         """Copy an object inside the store and remove the old one; do nothing if it was moved before."""
 
         def copy() -> None:
             try:
-                self._minio.copy_object(self.name, target, CopySource(self.name, source))
+                with self._coded(source):
+                    self._minio.copy_object(self.name, target, CopySource(self.name, source))
             except S3Error as error:
                 if error.code not in MISSING:
                     raise
-                self._minio.stat_object(self.name, target)
+                with self._coded(target):
+                    self._minio.stat_object(self.name, target)
 
         self._call(copy)
         self.remove([source])
 
     def remove(self, keys: list[str]) -> None:
         """Remove objects; missing ones do not matter."""
-        objects = [DeleteObject(key) for key in keys]
-        self._call(lambda: list(self._minio.remove_objects(self.name, objects)))
+
+        def remove() -> None:
+            for error in self._minio.remove_objects(self.name, [DeleteObject(key) for key in keys]):
+                if error.code not in MISSING:
+                    raise _Failed(200, error.code)
+
+        self._call(remove)
 
     def folder(self, prefix: str) -> FolderPage:
         """The first page of what is directly below a prefix."""
@@ -181,44 +202,22 @@ class Bucket:
             after: Only keys after this one are listed.
         """
         while True:
-            try:
-                for page in self._pages(self._fast, prefix, after):
+            with suppress(Unfaithful):
+                for page in self._fast(prefix, after):
                     yield from page
                     after = page[-1].key
+            page = self._call(partial(self._exact, prefix, after))
+            yield from page
+            if len(page) < PAGE_KEYS:
                 return
-            except Unfaithful:
-                page = next(self._pages(self._exact, prefix, after), [])
-                yield from page
-                if len(page) < PAGE_KEYS:
-                    return
-                after = page[-1].key
-
-    def _pages(
-        self, listing: Callable[[str, str], Iterator[list[StoredObject]]], prefix: str, after: str
-    ) -> Iterator[list[StoredObject]]:
-        """Yield pages; after a failure the listing resumes at the last key, not at the first."""
-        pages: Iterator[list[StoredObject]] | None = None
-
-        def following() -> list[StoredObject]:
-            nonlocal pages
-            try:
-                pages = pages or listing(prefix, after)
-                return next(pages, [])
-            except BaseException:
-                pages = None
-                raise
-
-        while page := self._call(following):
-            yield page
             after = page[-1].key
 
-    def _exact(self, prefix: str, after: str) -> Iterator[list[StoredObject]]:
+    def _exact(self, prefix: str, after: str) -> list[StoredObject]:
         entries = self._minio.list_objects(self.name, prefix, recursive=True, start_after=after or None)
-        while page := [_from_minio(entry) for entry in islice(entries, PAGE_KEYS)]:
-            yield page
+        return [_from_minio(entry) for entry in islice(entries, PAGE_KEYS)]
 
     def _fast(self, prefix: str, after: str) -> Iterator[list[StoredObject]]:
-        """Yield pages of obstore's listing.
+        """Yield pages of obstore's listing. A key that ends with a slash loses it, which shows only if it is empty.
 
         Raises:
             Unfaithful: Before the first page that may differ from the bucket.
@@ -239,7 +238,7 @@ class Bucket:
                     yield inside
                 if len(inside) < len(page):
                     return
-        except InvalidPathError:
+        except (BaseError, OSError, ValueError):
             raise Unfaithful from None
 
     def _object_store(self) -> S3Store:
@@ -247,10 +246,24 @@ class Bucket:
             self._lister = s3_libraries.object_store_client(self._reached, self._provider, self.name)
         return self._lister
 
-    def _existing(self, call: Callable[[], T]) -> T | None:
+    @contextmanager
+    def _coded(self, key: str) -> Iterator[None]:
+        """Replace an error of HEAD, which has no body and so no code, by that of GET: is it the key or the bucket?"""
+        try:
+            yield
+        except S3Error as error:
+            if not error.response.data:
+                self._minio.get_object(self.name, key).close()
+            raise
+
+    def _existing(self, key: str, call: Callable[[], T]) -> T | None:
+        if not {".", ".."}.isdisjoint(key.split("/")):
+            return None  # minio refuses such keys, and so does Hadoop's S3A
+
         def existing() -> T | None:
             try:
-                return call()
+                with self._coded(key):
+                    return call()
             except S3Error as error:
                 if error.code in MISSING:
                     return None
@@ -264,28 +277,25 @@ class Bucket:
     def _explain(self, error: Exception) -> RunFailure | None:
         """Map what the libraries raise, by class and by S3's codes."""
         match error:
-            case S3Error() if error.response is None or error.response.status < 500:
-                return self._refused(_word(error.code))
             case S3Error():
-                return self._unreachable(_word(error.code))
-            case _Status() if error.status in STATUSES:
-                return self._refused(STATUSES[error.status])
-            case _Status() if error.status < 500:
-                return self._refused(f"status {error.status}")
-            case PermissionDeniedError() | UnauthenticatedError():
-                return self._refused("AccessDenied")
-            case _Status() | urllib3.exceptions.HTTPError() | OSError():
+                return self._failed(error.response.status, error.code)
+            case _Failed():
+                return self._failed(error.status, error.code)
+            case urllib3.exceptions.HTTPError() | OSError():
                 problem = _problem(error)
                 return self._untrusted(problem) if _is_untrusted(error) else self._unreachable(problem)
-            case MinioException() | BaseError():  # their texts quote what a server responded, which need not be a store
+            case MinioException():  # its text quotes what a server responded, which need not be a store
                 return self._unreachable(type(error).__name__)
-            case ParseError():
+            case ParseError() | ValueError():  # an answer that is cut, or not a store's
                 message = f"{self._field}.endpoint: {self._reached.url} does not respond as an S3 store does"
-                return RunFailure(FailureClass.STORE_ERROR, message)
-            case ValueError() if self._reached.pod_identity:
-                message = f"{self._field}.podIdentity: no cloud identity is available to the pod"
-                return RunFailure(FailureClass.ACCESS_DENIED, message)
+                return RunFailure(FailureClass.STORE_UNREACHABLE, message)
         return None
+
+    def _failed(self, status: int, code: str | None) -> RunFailure:
+        problem = _word(code) if code else STATUSES.get(status, f"status {status}")
+        if status >= 500 or status in BUSY_STATUSES or code in BUSY:
+            return self._unreachable(problem)
+        return self._refused(problem)
 
     def _unreachable(self, problem: str) -> RunFailure:
         message = f"{self._field}.endpoint: {self._reached.url} did not respond within {self._patience:.0f} s"
@@ -305,9 +315,9 @@ class Bucket:
         return RunFailure(FailureClass.STORE_ERROR, f"{self._field}: the store responded with {code}")
 
 
-def _word(code: str | None) -> str:
+def _word(code: str) -> str:
     """Return an error code, unless what responded is no store and sent something else."""
-    return code if code and CODE.fullmatch(code) else "an unknown error"
+    return code if CODE.fullmatch(code) else "an unknown error"
 
 
 def _problem(error: BaseException) -> str:
@@ -327,17 +337,17 @@ def _is_untrusted(error: BaseException | None) -> bool:
     return error is not None
 
 
-class _Status(Exception):
-    """The HTTP status of a failed request."""
+class _Failed(Exception):
+    """A failed request for which no library raises: its HTTP status and, if there is one, S3's code."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, code: str | None) -> None:
         super().__init__(f"status {status}")
-        self.status = status
+        self.status, self.code = status, code
 
 
 # Errors whose text names a server and what the operating system reports, but nothing that was received.
 UNREACHED = (
-    _Status,
+    _Failed,
     OSError,
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.TimeoutError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from datetime import UTC, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import urllib3
 from featx_api.failures import FailureClass
 from minio import Minio
+from minio.credentials.credentials import Credentials
 from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsProvider, Provider, StaticProvider
 from obstore.store import S3Store
 
@@ -18,16 +20,37 @@ from featx_job.failures import RunFailure
 
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 
+logging.getLogger("urllib3").setLevel(logging.INFO)  # at DEBUG it logs addresses, of which `create` signs some
 
-def identity_provider(reached: Connection) -> Provider | None:
+
+class PodIdentity(Provider):
+    """The chain of cloud identities that a pod may have."""
+
+    def __init__(self, field: str) -> None:
+        """Look for nothing yet; `field` is the path of the store in the spec."""
+        self._field, self._chain = field, ChainedProvider([EnvAWSProvider(), IamAwsProvider()])
+
+    def retrieve(self) -> Credentials:
+        """The credentials. Raises RunFailure."""
+        try:
+            return self._chain.retrieve()
+        except ValueError:
+            message = f"{self._field}.podIdentity: no cloud identity is available to the pod"
+            raise RunFailure(FailureClass.ACCESS_DENIED, message) from None
+
+
+def identity_provider(reached: Connection, field: str) -> Provider | None:
     """The keys or the chain of cloud identities that authenticate; None for anonymous access."""
     if reached.pod_identity:
-        return ChainedProvider([EnvAWSProvider(), IamAwsProvider()])
+        return PodIdentity(field)
     return StaticProvider(*reached.credentials) if reached.credentials else None
 
 
 def http_client(reached: Connection, field: str) -> urllib3.PoolManager:
-    """Connections whose calls end in seconds, so that waiting stays with `with_retry`."""
+    """Connections whose calls end in seconds, so that waiting stays with `with_retry`.
+
+    A redirect is a refusal: followed, it would turn a PUT into a GET, and send session tokens to another host.
+    """
     trusted = ssl.create_default_context()
     if reached.authority and reached.authority.is_file():
         try:
@@ -39,7 +62,9 @@ def http_client(reached: Connection, field: str) -> urllib3.PoolManager:
     return urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
         # A store does not send its clients elsewhere: what does is none, and may point into the cluster.
-        retries=urllib3.Retry(total=1, backoff_factor=0.2, redirect=False),
+        retries=urllib3.Retry(
+            total=1, redirect=0, raise_on_redirect=False, respect_retry_after_header=False, backoff_factor=0.2
+        ),
         maxsize=32,
         ssl_context=trusted,
     )

@@ -66,8 +66,13 @@ class Connection:
 
         Without credentials or a pod identity, requests are not signed.
         """
-        options = {"aws_region": self.region or DEFAULT_REGION, "aws_virtual_hosted_style_request": "false"}
-        options |= {"aws_endpoint_url": self.endpoint.rstrip("/")} if self.endpoint else {}
+        region = self.region or DEFAULT_REGION
+        options = {
+            "aws_region": region,
+            "aws_virtual_hosted_style_request": "false",
+            # Always given, as object_store would take one from the environment.
+            "aws_endpoint_url": (self.endpoint or f"https://s3.{region}.amazonaws.com").rstrip("/"),
+        }
         if self.credentials:
             options |= {
                 "aws_access_key_id": self.credentials.access_key,

@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from featx_api.executor_contract import ShardResult
+from featx_api.failures import FailureClass
 
 from featx_job.clients.hadoop import Hadoop
+from featx_job.failures import RunFailure
 from featx_job.table import delta_entries
 from featx_job.table.delta_entries import Committer, Entry, Snapshot
 from featx_job.table.storage import Storage
@@ -35,9 +37,15 @@ class DeltaLog:
         foreign_rows: Whether others have added rows, which may have the same keys as the run's.
     """
 
-    def __init__(self, storage: Storage, committer: Committer) -> None:
-        """Use the log of the table at a storage; nothing is read yet."""
-        self._storage, self.committer = storage, committer
+    def __init__(self, storage: Storage, committer: Committer, patience: float) -> None:
+        """Use the log of the table at a storage; nothing is read yet.
+
+        Args:
+            storage: The table's files.
+            committer: The run.
+            patience: Seconds to wait for an entry that exists, but is not shown.
+        """
+        self._storage, self.committer, self._patience = storage, committer, patience
         self.version = -1
         self.next_group = 0
         self.committed: dict[int, ShardResult] = {}
@@ -61,12 +69,19 @@ class DeltaLog:
         self.append(delta_entries.creation(self.committer, datetime.now(UTC)))
 
     def append(self, data: bytes) -> Entry:
-        """Write the next version, unless it exists. Return the version's entry, whoever wrote it."""
+        """Write the next version, unless it exists. Return the version's entry, whoever wrote it.
+
+        Raises:
+            RunFailure: OutputBusy, if the store neither accepts the entry nor shows another.
+        """
         path = delta_entries.entry_path(self.version + 1)
-        existing = None
+        existing, started = None, time.monotonic()
         while existing is None and not self._storage.create(path, data):
             existing = self._storage.read(path)
             if existing is None:
+                if time.monotonic() - started >= self._patience:
+                    message = f"spec.output.uri: the store neither accepts nor shows {path}; pause other writers to it"
+                    raise RunFailure(FailureClass.OUTPUT_BUSY, message)
                 time.sleep(PAUSE)  # a store may refuse the second writer before it shows the first one's entry
         entry = Entry(data if existing is None else existing)
         self._advance(entry)

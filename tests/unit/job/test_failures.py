@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from types import SimpleNamespace
 
+import pytest
 from featx_api.failures import FailureClass
 from featx_job.failures import RunFailure, from_exception, from_java
 
@@ -16,8 +18,9 @@ def test_what_nobody_foresaw_is_worth_another_attempt_and_is_one_line() -> None:
     assert "\n" not in str(failure)
 
 
-def test_a_disk_that_is_full_is_told_from_what_nobody_foresaw() -> None:
-    full = from_exception(OSError(errno.ENOSPC, "No space left on device", "/volume/table"))
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_or_quota_that_is_full_is_told_from_what_nobody_foresaw(number: int) -> None:
+    full = from_exception(OSError(number, os.strerror(number), "/volume/table"))
     assert (full.class_, full.retryable) == ("OutputFull", True)
     assert "/volume/table" in str(full)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
+from featx_api.failures import FailureClass
 from featx_api.source import SecretRef, StoreAccess
 from featx_job.clients import s3, s3_settings
+from featx_job.clients.retry import with_retry
 from featx_job.failures import RunFailure
 
 ACCESS = StoreAccess(endpoint="http://127.0.0.1:9", secret_ref=SecretRef(name="store"))
@@ -45,6 +48,33 @@ def test_a_store_that_recovers_is_waited_for(monkeypatch: pytest.MonkeyPatch, cl
     bucket(monkeypatch, faults).write("key", b"data")
     assert faults.left == -1
     assert clock[0] == 0.5 + 1 + 2 + 4
+
+
+def test_pauses_grow_up_to_ten_seconds(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+    faults = Faults(8)
+    patient = s3.Bucket(s3_settings.connection(ACCESS, FIELD, None, KEYS), FIELD, "bucket", patience=300)
+    monkeypatch.setattr("minio.Minio.put_object", faults.bucket_call)
+    patient.write("key", b"data")
+    assert clock[0] == 0.5 + 1 + 2 + 4 + 8 + 10 + 10 + 10
+
+
+def test_a_refusal_is_final_at_once(clock: list[float]) -> None:
+    calls: list[float] = []
+
+    def refused() -> None:
+        calls.append(clock[0])
+        raise ValueError("denied")
+
+    denied = RunFailure(FailureClass.ACCESS_DENIED, "spec.source.s3: denied")
+    with pytest.raises(RunFailure) as raised:
+        with_retry(refused, lambda _: denied, patience=30)
+    assert (raised.value, calls, clock[0]) == (denied, [0.0], 0.0)
+
+
+def test_a_failure_that_is_not_the_clients_is_not_explained(clock: list[float]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        with_retry(lambda: 1 // 0, lambda _: None, patience=30)
+    assert clock[0] == 0.0
 
 
 def test_an_unresponsive_store_fails_the_attempt_in_time(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
@@ -106,6 +136,16 @@ def test_every_client_uses_the_same_connection_settings() -> None:
         "secret_key": "hunter2",
         "session_token": "token",
     }
+
+
+@pytest.mark.parametrize(
+    ("identity", "skipped"),
+    [({}, "true"), ({"pod_identity": True}, "false"), ({"secret_ref": ACCESS.secret_ref}, "false")],
+)
+def test_only_anonymous_requests_are_unsigned(identity: dict[str, Any], skipped: str) -> None:
+    connection = s3_settings.connection(StoreAccess(**identity), FIELD, None, KEYS)
+    assert connection.for_object_store()["aws_skip_signature"] == skipped
+    assert connection.for_arrow().get("anonymous", False) is (skipped == "true")
 
 
 def test_a_command_line_without_keys_reads_anonymously() -> None:

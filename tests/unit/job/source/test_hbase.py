@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -57,5 +59,30 @@ def test_times_are_in_milliseconds_like_those_of_cells() -> None:
 
 @given(st.lists(st.lists(st.tuples(st.binary(max_size=4), st.binary(max_size=4)), min_size=1, max_size=3), max_size=9))
 def test_ranges_survive_being_stored(pairs: list[list[tuple[bytes, bytes]]]) -> None:
-    shards = RangeShards(tuple(tuple(Range(*pair) for pair in group) for group in pairs))
+    shards = RangeShards(
+        tuple(tuple(Range(*pair) for pair in group) for group in pairs), "hbase://zk/images/p:jpg", 7, 5
+    )
     assert from_bytes(to_bytes(shards)) == shards
+
+
+class Table:
+    """A table of one region, and Hadoop's connection to it."""
+
+    def table(self, _: str) -> Table:
+        return self
+
+    def with_retry(self, _: str, call: Callable[[], Any]) -> Any:
+        return call()
+
+    def regions(self) -> str:
+        return json.dumps([{"start": "", "stop": "", "bytes": 10}])
+
+    def sample(self, *_: object) -> str:
+        return json.dumps({"bytes": [10], "rows": [b"row".hex()]})
+
+
+def test_executors_skip_the_cells_that_earlier_runs_have_read() -> None:
+    table: Any = Table()
+    shards = hbase.HBaseTableSource(table, source(), "s3://out/table").shards(100, planned=7, since=5)
+    assert (shards.planned, shards.since) == (7, 5)
+    assert [json.loads(shards.line(index))["since"] for index in range(len(shards))] == [5]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ class Snapshots:
         return Snapshot(versions[-1], 2, [], schema, {}, [], list(files.values()))
 
     def write_checkpoint(self, version: int) -> None:
-        raise AssertionError("few commits need no checkpoint")
+        raise AssertionError(f"checkpoint of version {version}")
 
 
 class Run:
@@ -73,7 +74,7 @@ class Run:
 
     def __init__(self, root: Path, nets: dict[str, Any] | None = None, uid: str = "mine") -> None:
         files = RunFiles(LocalStorage(on_this_machine(root, "spec.output.uri")), uid, f"file://{root}")
-        self.log = DeltaLog(files.storage, Committer(uid, "catalog", "featx/1"))
+        self.log = DeltaLog(files.storage, Committer(uid, "catalog", "featx/1"), patience=30)
         self.publisher = DeltaPublisher(files, self.log, Snapshots(root), nets)
         self.output = RunOutput(files, self.publisher)
 
@@ -208,6 +209,46 @@ def test_a_merge_gives_up_after_some_conflicts_and_leaves_no_rewritten_file(tmp_
     assert (failure.value.class_, failure.value.retryable) == ("OutputBusy", True)
     assert rounds
     assert not list(tmp_path.glob("part-*-*-*.parquet"))
+
+
+def test_a_table_that_others_change_during_a_merge_is_checked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path, NETS)
+    foreign_entry(tmp_path, 0, delta_entries.creation(OTHER, NIGHT))
+    run.output.finished()
+    run.publisher.resume()
+    newest = Snapshots.newest
+    monkeypatch.setattr(Snapshots, "newest", lambda self: replace(newest(self), partitions=["day"]))
+    with pytest.raises(RunFailure, match="cannot be updated") as refused:
+        run.publisher.finalize(DONE, SHARDS, no_rewrite)
+    assert refused.value.class_ == "OutputExists"
+    assert not committed_files(tmp_path)
+
+
+@pytest.mark.parametrize(("commits", "written"), [(9, []), (10, [10]), (11, [11])])
+def test_a_checkpoint_is_written_once_the_last_one_is_ten_commits_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commits: int, written: list[int]
+) -> None:
+    run, checkpoints = Run(tmp_path), list[int]()
+    monkeypatch.setattr(Snapshots, "write_checkpoint", lambda _, version: checkpoints.append(version))
+    run.log.version = commits
+    run.output.files.storage.write(delta_entries.LAST_CHECKPOINT, b'{"version": 0}')
+    run.publisher.complete()
+    assert checkpoints == written
+
+
+def test_an_entry_that_is_neither_accepted_nor_shown_ends_the_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(LocalStorage, "create", lambda *_: now[0] > 1000)
+    with pytest.raises(RunFailure, match="neither accepts nor shows") as failure:
+        Run(tmp_path).log.create_table()
+    assert (failure.value.class_, failure.value.retryable) == ("OutputBusy", True)
+    assert 30 <= now[0] < 31
 
 
 def test_the_status_names_the_format_of_each_table(tmp_path: Path) -> None:
