@@ -90,7 +90,7 @@ LOCAL = {
 def refusal(world: World) -> str:
     """Reconciles a run that must not start; returns the message."""
     world.converge()
-    assert (world.created, world.config_maps) == ([], set())
+    assert (world.created, world.files) == ([], set())
     assert world.state("Accepted") == ("False", "NotAllowed")
     assert world.state("Stalled") == ("True", "NotAllowed")
     assert world.state("Reconciling") == ("False", "NotAllowed")
