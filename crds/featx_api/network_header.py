@@ -81,7 +81,9 @@ class Layer(Document):
     def _has_the_settings_of_its_operation(self) -> Self:
         names = SETTINGS.get(self.type, self.settings)
         if self.settings.keys() != set(names):
-            raise ValueError(f"layer {self.name}: {self.type} has settings {list(self.settings)}; must be {list(names)}")
+            raise ValueError(
+                f"layer {self.name}: {self.type} has settings {list(self.settings)}; must be {list(names)}"
+            )
         return self
 
 

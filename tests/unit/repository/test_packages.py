@@ -18,9 +18,7 @@ def test_import_contracts_know_every_package() -> None:
 
 def test_no_package_has_cycles() -> None:
     (contract,) = [
-        contract
-        for contract in PROJECT["tool"]["importlinter"]["contracts"]
-        if contract["type"] == "acyclic_siblings"
+        contract for contract in PROJECT["tool"]["importlinter"]["contracts"] if contract["type"] == "acyclic_siblings"
     ]
     assert set(contract["ancestors"]) == {package.name for package in PACKAGES}
 
