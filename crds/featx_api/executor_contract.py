@@ -67,7 +67,7 @@ class Document(BaseModel):
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """Parse JSON, converting no types. Raises ValidationError."""
-        return cls.model_validate_json(text, strict=True)
+        return cls.model_validate_json(text, strict=True, by_alias=True, by_name=False)
 
 
 class NetInput(Document):

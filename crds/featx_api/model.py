@@ -8,7 +8,7 @@ Python for `featx run`, side by side. What has been renamed is listed once (`Api
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
@@ -116,6 +116,20 @@ class ApiModel(BaseModel):
         for renamed in cls.renamed:
             renamed.add_to(schema)
         return reference
+
+    @classmethod
+    def from_wire(cls, data: Any) -> Self:
+        """Parses the camelCase form; Python's field names are unknown there, as to the API server.
+
+        Raises:
+            ValidationError: The data is not valid.
+        """
+        return cls.model_validate(data, by_alias=True, by_name=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Parses JSON; see `from_wire`."""
+        return cls.model_validate_json(text, by_alias=True, by_name=False)
 
     def to_wire(self) -> dict[str, Any]:
         """The camelCase form without unset fields, ready for JSON or YAML."""

@@ -6,13 +6,42 @@ value, since a net of hundreds of layers would otherwise list them hundreds of t
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.executor_contract import Count, Document, Values
 
 Shape = tuple[Count, ...]
+
+
+#: The settings of each operation that the engine bigdl supports; executors read them by these names.
+SETTINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Convolution": ("stride", "pad", "dilation", "groups"),
+    "FullyConnected": (),
+    "Affine": (),
+    "Relu": ("slope",),
+    "Clip": ("low", "high"),
+    "Pooling": ("method", "kernel", "stride", "pad", "roundUp"),
+    "Eltwise": ("method", "factors"),
+    "Concat": ("axis",),
+    "Softmax": ("axis",),
+    "Sigmoid": (),
+    "Power": ("power", "scale", "shift"),
+    "LocalResponse": ("size", "alpha", "beta", "k"),
+    "Normalize": ("epsilon",),
+    "Flatten": (),
+    "Reshape": ("dims",),
+    "Permute": ("order",),
+}
+
+
+def _settings_of(operation: str) -> dict[str, Any]:
+    """Return the part of a layer's JSON schema that holds for one operation."""
+    names = list(SETTINGS[operation])
+    settings = {"required": names, "maxProperties": len(names)}
+    return {"if": {"properties": {"type": {"const": operation}}}, "then": {"properties": {"settings": settings}}}
 
 
 class Array(Document):
@@ -39,12 +68,23 @@ class Input(Document):
 class Layer(Document):
     """A layer."""
 
+    model_config = ConfigDict(json_schema_extra={"allOf": [_settings_of(operation) for operation in SETTINGS]})
+
     name: str
     type: str = Field(description="Name of its operation (featx_job.nets.graph.operations).")
     inputs: tuple[str, ...] = Field(description="Names of the layers that it reads.")
     shape: Shape = Field(description="Of its output, without the batch axis.")
     settings: dict[str, Any] = Field(description="The operation's own.")
     weights: dict[str, Array]
+
+    @model_validator(mode="after")
+    def _has_the_settings_of_its_operation(self) -> Self:
+        names = SETTINGS.get(self.type, self.settings)
+        if self.settings.keys() != set(names):
+            raise ValueError(
+                f"layer {self.name}: {self.type} has settings {list(self.settings)}; must be {list(names)}"
+            )
+        return self
 
 
 class SingleShot(Document):

@@ -56,7 +56,7 @@ def validate(path: Path, document: dict[str, Any]) -> FeatureExtraction:
         CommandError: The resource is invalid; the message has one line per field.
     """
     try:
-        return FeatureExtraction.model_validate(document)
+        return FeatureExtraction.from_wire(document)
     except ValidationError as error:
         lines = [
             f"  {_field(problem['loc'])}{problems.describe(FeatureExtraction, problem)}{_value(problem)}"

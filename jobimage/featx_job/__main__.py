@@ -45,7 +45,7 @@ def _outcome(variables: Mapping[str, str]) -> Outcome:
         RunFailure: JobFileChanged.
     """
     path = Path(variables.get(FEATX_JOB, JOB_FILE))
-    job = JobSpec.model_validate_json(read_checked(path, FEATX_JOB_SHA256, variables))
+    job = JobSpec.from_json(read_checked(path, FEATX_JOB_SHA256, variables))
     environment = pod_environment(variables)
     assert environment.cluster is not None
     LOG.info("attempt %d of %s/%s", job.attempt, job.namespace, job.name)

@@ -69,7 +69,7 @@ def _job(folder: Path, engine: str) -> JobSpec:
         "output": {"uri": f"file://{folder}/{engine}"},
         "engine": engine,
     }
-    parsed = FeatureExtractionSpec.model_validate(spec)
+    parsed = FeatureExtractionSpec.from_wire(spec)
     return JobSpec(name="classes", namespace="featx", uid=engine, attempt=1, spec=parsed)
 
 

@@ -75,8 +75,8 @@ def _run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Out
     output = open_output(job, environment, hadoop)
     manifest = output.finished()
     if manifest is not None:
-        outputs = [OutputTable.model_validate(table) for table in manifest["outputs"]]
-        return Outcome(result="Succeeded", progress=Progress.model_validate(manifest["progress"]), outputs=outputs)
+        outputs = [OutputTable.from_wire(table) for table in manifest["outputs"]]
+        return Outcome(result="Succeeded", progress=Progress.from_wire(manifest["progress"]), outputs=outputs)
     nets = prepared.nets
     shards = output.files.shard_list(lambda: plan_shards(job.spec, environment, hadoop))
     tally = Tally(shards.images, len(shards), time.monotonic())

@@ -81,9 +81,9 @@ def resource_of(body: Body) -> FeatureExtraction:
     Raises:
         ValidationError: The models reject the spec.
     """
-    return FeatureExtraction.model_validate({key: body[key] for key in ("metadata", "spec")})
+    return FeatureExtraction.from_wire({key: body[key] for key in ("metadata", "spec")})
 
 
 def status_of(body: Body) -> FeatureExtractionStatus:
     """The status of a resource; all defaults before the first write."""
-    return FeatureExtractionStatus.model_validate(body.get("status") or {})
+    return FeatureExtractionStatus.from_wire(body.get("status") or {})

@@ -97,7 +97,7 @@ def allowed_secrets(settings: Settings, namespace: str) -> frozenset[str]:
 def _parsed(name: str, text: str, kind: type) -> Any:
     try:
         if kind is Tenants:
-            return Tenants.model_validate_json(text)
+            return Tenants.from_json(text)
         return kind(text) if kind in (str, int, float) else _names(text)
     except ValidationError as error:
         first = error.errors()[0]

@@ -237,5 +237,6 @@ BAD = [
         good()["spec"] | {"precision": "int8", "quantization": {"pictures": 64}},
         "use spec.quantization.images",
     ),
+    Bad("Python's name of a field", "spec.execution.shard_images", 32, "shard_images"),
     Bad("misspelt field", "spec.extractor.layr", "pool", "layr"),
 ]

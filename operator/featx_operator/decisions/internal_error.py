@@ -17,7 +17,7 @@ def stalled_of(body: Body) -> Condition | None:
     """The condition Stalled of a resource, or None if it has none or one that can't be read."""
     written = (body.get("status") or {}).get("conditions") or ()
     try:
-        return next((Condition.model_validate(item) for item in written if item.get("type") == "Stalled"), None)
+        return next((Condition.from_wire(item) for item in written if item.get("type") == "Stalled"), None)
     except ValidationError:
         return None
 

@@ -206,7 +206,7 @@ def progress_from(driver: str, annotation: str) -> Progress | None:
         logger.warning("%s reports progress of %d characters; the limit is %d", driver, len(annotation), PROGRESS_LIMIT)
         return None
     try:
-        return Progress.model_validate_json(printable(annotation))
+        return Progress.from_json(printable(annotation))
     except ValidationError as error:
         logger.warning("%s reports malformed progress: %s", driver, error.errors()[0]["msg"])
         return None

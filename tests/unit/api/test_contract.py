@@ -70,6 +70,10 @@ def test_every_constant_is_documented_by_a_sentence() -> None:
         assert re.match(r"#: [A-Z].*\.$", lines[number - 1]), name
 
 
+def test_the_termination_message_fits_what_the_kubelet_reads() -> None:
+    assert contract.TERMINATION_MESSAGE_LIMIT == 4096  # bytes; it cuts off the rest
+
+
 def test_the_images_create_the_contracts_user_and_folders() -> None:
     for path in ("Dockerfile", "tests/e2e/operator/scripted_driver/Dockerfile"):
         text = (ROOT / path).read_text()

@@ -25,7 +25,7 @@ JAVA = ROOT / "jobimage/java/src/main/java"
 
 # Documents that Java never receives, or with optional fields, whose absence would hide a misspelling.
 OPTIONAL = {"columns": {("features",), ("quarantine",)}}
-OPEN = {("ranges",)}  # maps keyed by layer name
+OPEN: set[tuple[str | int, ...]] = {("ranges",), ("layers", 0, "weights")}  # maps keyed by names of the net
 
 
 def document(path: Path) -> Any:
@@ -49,8 +49,10 @@ def test_a_golden_file_survives_a_round_trip_through_its_model(path: Path) -> No
     jsonschema.validate(document(path), json.loads((CONTRACT / f"{name}.schema.json").read_text()))
 
 
-def paths(node: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """The paths of all fields of a document."""
+def paths(node: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """The paths of all fields of a document, in lists too."""
+    if isinstance(node, list):
+        return [inner for index, item in enumerate(node) for inner in paths(item, (*path, index))]
     result = []
     for key, value in node.items() if isinstance(node, dict) else ():
         result += [(*path, key), *paths(value, (*path, key))]
@@ -70,6 +72,10 @@ def test_a_field_that_is_missing_or_unknown_is_refused(path: Path) -> None:
             continue
         with pytest.raises(ValidationError):
             DOCUMENTS[name].validate_json(json.dumps(changed), strict=True)
+
+
+def test_the_end_of_time_is_the_latest_timestamp_of_java() -> None:
+    assert executor_contract.END_OF_TIME == 9223372036854775807
 
 
 def test_golden_columns_and_names_are_the_ones_in_use() -> None:

@@ -31,23 +31,69 @@ def python_trees() -> Iterator[tuple[Path, ast.Module]]:
                 yield path, ast.parse(path.read_text())
 
 
-def members(tree: ast.AST, enum: str) -> Iterator[str]:
-    """Yields the members of an enum that code refers to, except in comparisons."""
-    if isinstance(tree, ast.Compare):
-        return
-    if isinstance(tree, ast.Attribute) and isinstance(tree.value, ast.Name) and tree.value.id == enum:
-        yield tree.attr
+def is_report(node: ast.AST) -> bool:
+    """Whether a member directly below this node is reported: by a reporter, or by who uses the value of a name."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id in REPORTERS
+    return isinstance(node, ast.Return | ast.Assign | ast.AnnAssign | ast.IfExp | ast.BoolOp) or (
+        isinstance(node, ast.keyword) and node.arg == "class_"
+    )
+
+
+def python_reports(tree: ast.AST, enum: str) -> Iterator[str]:
+    """Yields the members of an enum that code reports, not those that it compares or collects."""
     for child in ast.iter_child_nodes(tree):
-        yield from members(child, enum)
+        if is_report(tree) and isinstance(child, ast.Attribute) and ast.unparse(child.value) == enum:
+            yield child.attr
+        elif not isinstance(child, ast.Compare):
+            yield from python_reports(child, enum)
+
+
+def java_reports(text: str, enum: str) -> set[str]:
+    """The members of an enum that code, without comments and strings, reports."""
+    code = re.sub(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/', "", text, flags=re.DOTALL)
+    report = rf"\bnew (?:RunProblem|Rule|ImageProblem)\(\s*(?:[\w.]+,\s*)?{enum}\.([A-Z][A-Z0-9_]*)\b"
+    return set(re.findall(report, code))
 
 
 def used(enum: str) -> set[str]:
     """The members reported by Python or Java."""
-    names = {name for _, tree in python_trees() for name in members(tree, enum)} - {"named"}
+    names = {name for _, tree in python_trees() for name in python_reports(tree, enum)}
     for path in JAVA.rglob("*.java"):
         if path not in GENERATED:
-            names |= set(re.findall(rf"(?<![=!]= )\b{enum}\.([A-Z][A-Z0-9_]*)\b", path.read_text()))
+            names |= java_reports(path.read_text(), enum)
     return names
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "_PERMANENT = {FailureClass.STOPPED}",
+        "_ALL = (FailureClass.STOPPED, FailureClass.STOPPED)",
+        "_ALL = {FailureClass.STOPPED: 1}",
+        "if failure.class_ is FailureClass.STOPPED: pass",
+        "same = failure.class_ == FailureClass.STOPPED",
+        "advice = FailureClass.STOPPED.advice",
+        "log(FailureClass.STOPPED)",
+    ],
+)
+def test_a_mention_in_python_is_not_a_report(code: str) -> None:
+    assert list(python_reports(ast.parse(code), "FailureClass")) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "// new RunProblem(FailureClass.STOPPED, a)",
+        "/* see\n * new RunProblem(FailureClass.STOPPED, a)\n */",
+        'String a = "new RunProblem(FailureClass.STOPPED, a)";',
+        "if (a != FailureClass.STOPPED) {}",
+        "Set.of(FailureClass.STOPPED)",
+        "case FailureClass.STOPPED -> 1;",
+    ],
+)
+def test_a_mention_in_java_is_not_a_report(code: str) -> None:
+    assert java_reports(code, "FailureClass") == set()
 
 
 def test_code_reports_every_class_of_the_registry_and_no_other() -> None:

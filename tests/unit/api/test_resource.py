@@ -12,19 +12,19 @@ from tests.unit.api.test_crd import nodes
 
 
 def test_a_complete_resource_survives_a_round_trip() -> None:
-    resource = FeatureExtraction.model_validate(good())
-    assert FeatureExtraction.model_validate(resource.to_wire()) == resource
+    resource = FeatureExtraction.from_wire(good())
+    assert FeatureExtraction.from_wire(resource.to_wire()) == resource
 
 
 @pytest.mark.parametrize("bad", BAD, ids=[bad.id for bad in BAD])
 def test_a_bad_resource_is_refused_naming_the_field(bad: Bad) -> None:
     with pytest.raises(ValidationError) as refusal:
-        FeatureExtraction.model_validate(changed(bad.path, bad.value))
+        FeatureExtraction.from_wire(changed(bad.path, bad.value))
     assert bad.names in str(refusal.value)
 
 
 def test_secrets_and_claims_are_named_once_each() -> None:
-    spec = FeatureExtraction.model_validate(changed("spec.output", {"uri": "claim://disk/a"})).spec
+    spec = FeatureExtraction.from_wire(changed("spec.output", {"uri": "claim://disk/a"})).spec
     assert (spec.secret_names(), spec.claim_names()) == (["store"], ["disk"])
 
 
@@ -36,7 +36,7 @@ def test_every_claim_that_an_address_names_is_mounted() -> None:
         "extractor": {"model": model, "layer": "pool"},
         "output": {"uri": "claim://features.team-a/table"},
     }
-    spec = FeatureExtraction.model_validate(changed("spec", parts)).spec
+    spec = FeatureExtraction.from_wire(changed("spec", parts)).spec
     claims = ["detectors", "features.team-a", "nets", "older", "photos", "weights"]
     assert spec.claim_names() == claims
     assert spec.addresses() == {
@@ -62,7 +62,7 @@ def test_no_address_is_left_out() -> None:
     ]
     listed: set[str] = set()
     for parts in specs:
-        spec = FeatureExtraction.model_validate(changed("spec", good()["spec"] | parts)).spec
+        spec = FeatureExtraction.from_wire(changed("spec", good()["spec"] | parts)).spec
         listed |= spec.addresses().keys()
     patterns = {path for path, node in nodes(resource_schema()) if "://" in node.get("pattern", "")}
     assert listed == {path.removeprefix(".") for path in patterns if not path.endswith("endpoint")}
@@ -92,4 +92,4 @@ def test_ordinary_names_and_addresses_are_accepted(path: str, value: object) -> 
     if path.endswith("onnx"):
         model = resource["spec"]["extractor"]["model"]
         del model["prototxt"], model["weights"]
-    FeatureExtraction.model_validate(resource)
+    FeatureExtraction.from_wire(resource)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
+from featx_api import network_header
 from featx_job.nets.caffe import caffe_reader
+from featx_job.nets.graph import operations
 from featx_job.nets.graph.fold import fold
 from featx_job.nets.ssd.detection import split
 from numpy.typing import NDArray
+from pydantic.alias_generators import to_camel
 
 from tests.support.prepared_nets import file_of, load_detector, load_extractor
 from tests.support.tiny_models import tiny_extractor, tiny_ssd
@@ -73,3 +76,15 @@ def test_an_extractor_has_the_length_of_its_feature() -> None:
     assert (loaded.length, loaded.input_shape, header["outputs"]) == (20, (3, 48, 48), ["hash"])
     assert "detection" not in header
     assert "prob" not in {layer["name"] for layer in header["layers"]}
+
+
+def test_operations_have_the_settings_of_the_contract() -> None:
+    settings = {
+        operation.__name__: {
+            to_camel(name) for name, kind in get_type_hints(operation).items() if kind != operations.Array
+        }
+        for operation in get_args(operations.Operation)
+    }
+    unsupported = {"Identity", "PriorBox", "Priors", "DetectionOutput"}  # by the engine bigdl
+    expected = {operation: set(names) for operation, names in network_header.SETTINGS.items()}
+    assert {name: settings[name] for name in settings.keys() - unsupported} == expected

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.unit.operator.world import DiedError, World
 
 PROGRESS_SECONDS = 10
+MISSING = PodWaiting("FailedMount", 'MountVolume.SetUp failed for volume "s" : secret "store" not found')
 REACTIONS = st.sampled_from(
     ["converges", "converges", "converges", "reconciles once", "dies at 0", "dies at 1", "dies at 2", "is away"]
 )
@@ -86,7 +87,7 @@ class RunOfOneResource(RuleBasedStateMachine):
     def the_driver_can_not_start(self, missing_secret: bool, then: str) -> None:
         if self.world.driver.phase == "Pending":
             self.world.wait("ImagePullBackOff", "no such image")
-            self.world.mount_failure = PodWaiting("FailedMount", 'secret "store" not found') if missing_secret else None
+            self.world.mount_failure = MISSING if missing_secret else None
         self.then(then)
 
     @precondition(alive)

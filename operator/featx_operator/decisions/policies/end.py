@@ -43,7 +43,7 @@ def outcome_of(run: Run, driver: Pod) -> Outcome | None:
     if not driver.ended or driver.exit is None or not driver.exit.message:
         return None
     try:
-        outcome = Outcome.model_validate_json(driver.exit.message)
+        outcome = Outcome.from_json(driver.exit.message)
     except ValidationError:
         return None
     folder = run.resource.spec.output.uri.rstrip("/")

@@ -33,7 +33,14 @@ _REASONS = {
     "CreateContainerError": reasons.CONTAINER_CONFIG,
     "RunContainerError": reasons.CONTAINER_CONFIG,
 }
-_NOT_FOUND = re.compile(r'(secret|persistentvolumeclaim)s? "([^"]+)" not found')
+# Whole messages of the kubelet and the scheduler, by their reason; images and CSI drivers quote text of others.
+_NOT_FOUND = {
+    "FailedMount": re.compile(r'MountVolume\.SetUp failed for volume "[^"]+" ?: (secret) "([^"]+)" not found'),
+    "CreateContainerConfigError": re.compile(r'(secret) "([^"]+)" not found'),
+    "Unschedulable": re.compile(
+        r'(?:\d+/\d+ nodes are available: )?(persistentvolumeclaim) "([^"]+)" not found(?:\. .*)?', re.DOTALL
+    ),
+}
 _MISSING = {
     "secret": (
         reasons.SECRET_NOT_FOUND,
@@ -49,7 +56,8 @@ _MISSING = {
 def waiting_for(driver: Pod, mount_failure: PodWaiting | None) -> PodWaiting:
     """Why a pending driver does not run yet, with one of our reasons."""
     waiting = mount_failure or driver.waiting or PodWaiting(reasons.PENDING)
-    if match := _NOT_FOUND.search(waiting.message):
+    pattern = _NOT_FOUND.get(waiting.reason)
+    if match := pattern and pattern.fullmatch(waiting.message):
         reason, message = _MISSING[match[1]]
         return PodWaiting(reason, message.format(match[2]), waiting.at)
     default = reasons.STARTING if driver.scheduled else reasons.PENDING

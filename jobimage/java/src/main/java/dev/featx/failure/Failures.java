@@ -10,6 +10,7 @@ import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
+import java.security.cert.CertificateException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
@@ -18,6 +19,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLHandshakeException;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import org.apache.hadoop.hbase.DoNotRetryIOException;
 import org.apache.hadoop.hbase.client.RetriesExhaustedException;
 import org.apache.hadoop.hbase.regionserver.NoSuchColumnFamilyException;
@@ -42,6 +46,8 @@ public final class Failures {
   private static final Set<String> REFUSALS = Set.of("ExpiredToken", "InvalidToken", "InvalidAccessKeyId");
   // The JDK's texts for ENOSPC and EDQUOT, for which it has no classes.
   private static final Set<String> FULL = Set.of("No space left on device", "Disk quota exceeded");
+  // The classes that append these texts to the path of a local file, in parentheses.
+  private static final Set<String> FILES = Set.of("java.io.FileOutputStream", "java.io.RandomAccessFile");
   // The NameNode has no class for this (BlockManager.chooseTarget4NewBlock).
   private static final Pattern NO_DATANODE =
       Pattern.compile("File .* could only be written to \\d+ of the \\d+ (minReplication nodes|required nodes)\\b.*", Pattern.DOTALL);
@@ -67,6 +73,8 @@ public final class Failures {
           AccessControlException.class::isInstance),
       new Rule(FailureClass.ACCESS_DENIED, "Kerberos login failed; check spec.execution.kerberos and its Secret",
           KerberosAuthException.class::isInstance),
+      new Rule(FailureClass.UNTRUSTED_STORE, "the store's certificate is not trusted; add its CA as ca.crt to the store's Secret",
+          Failures::isUntrusted),
       new Rule(FailureClass.OUTPUT_FULL, "the quota is used up", QuotaExceededException.class::isInstance),
       new Rule(FailureClass.OUTPUT_FULL, "no space left", Failures::isFull),
       new Rule(FailureClass.STORE_UNREACHABLE, "HDFS is in safe mode", SafeModeException.class::isInstance),
@@ -147,8 +155,8 @@ public final class Failures {
         String code = answer.awsErrorDetails() == null ? null : answer.awsErrorDetails().errorCode();
         return "status " + answer.statusCode() + (code != null && CODE.matcher(code).matches() ? " " + code : "");
       }
-      if (cause instanceof KerberosAuthException) {
-        return cause.getClass().getName(); // Java quotes lines of krb5.conf
+      if (cause instanceof KerberosAuthException || cause instanceof SSLPeerUnverifiedException) {
+        return cause.getClass().getName(); // Java quotes lines of krb5.conf, and the certificate's names
       }
     }
     return link.toString();
@@ -186,6 +194,11 @@ public final class Failures {
             || answer.awsErrorDetails() != null && REFUSALS.contains(answer.awsErrorDetails().errorCode()));
   }
 
+  private static boolean isUntrusted(Throwable link) {
+    return link instanceof SSLPeerUnverifiedException
+        || link instanceof SSLHandshakeException && link.getCause() instanceof CertificateException;
+  }
+
   private static boolean isFull(Throwable link) {
     if (link instanceof FileSystemException failure) {
       return failure.getReason() != null && FULL.contains(failure.getReason());
@@ -195,8 +208,9 @@ public final class Failures {
       return false;
     }
     if (link instanceof FileNotFoundException) {
-      // FileOutputStream and RandomAccessFile append the reason to the path, in parentheses.
-      return FULL.stream().anyMatch(reason -> message.endsWith(" (" + reason + ")"));
+      StackTraceElement[] trace = link.getStackTrace();
+      boolean local = trace.length > 0 && FILES.contains(trace[0].getClassName());
+      return local && FULL.stream().anyMatch(reason -> message.endsWith(" (" + reason + ")"));
     }
     return link.getClass() == IOException.class && FULL.contains(message);
   }
@@ -222,7 +236,7 @@ public final class Failures {
     if (link instanceof AwsServiceException answer) {
       return answer.statusCode() >= 500;
     }
-    return link instanceof SocketException || link instanceof SdkClientException;
+    return link instanceof SocketException || link instanceof SSLException || link instanceof SdkClientException;
   }
 
   /** Spark gave up before its context could be queried; the throwing method identifies the failure, not its text. */
@@ -234,7 +248,7 @@ public final class Failures {
   }
 
   private static String line(String text, int limit) {
-    String line = text.strip().replaceAll("\\s+", " ");
+    String line = String.valueOf(text).strip().replaceAll("\\s+", " ");
     return line.length() <= limit ? line : line.substring(0, limit);
   }
 }

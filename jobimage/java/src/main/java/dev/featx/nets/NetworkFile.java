@@ -1,6 +1,5 @@
 package dev.featx.nets;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.jna.Memory;
 import dev.featx.contract.Contract;
 import java.io.IOException;
@@ -93,7 +92,7 @@ public final class NetworkFile {
   }
 
   /** Returns the layers in running order. */
-  public Iterable<JsonNode> layers() {
+  public Iterable<Layer> layers() {
     return header.layers();
   }
 
@@ -133,13 +132,8 @@ public final class NetworkFile {
     return header.detection();
   }
 
-  /** Returns the values of a layer's array. */
-  public float[] floats(JsonNode array) {
-    return floats(new NetworkHeader.Array(array.get("offset").asLong(), ints(array.get("shape"))));
-  }
-
   /** Returns the values of an array. */
-  float[] floats(NetworkHeader.Array array) {
+  public float[] floats(Layer.Array array) {
     int count = 1;
     for (int size : array.shape()) {
       count *= size;
@@ -155,13 +149,5 @@ public final class NetworkFile {
 
   private static IllegalArgumentException truncated(int length) {
     return new IllegalArgumentException("the network file is truncated after " + length + " bytes");
-  }
-
-  public static int[] ints(JsonNode array) {
-    int[] values = new int[array.size()];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = array.get(i).asInt();
-    }
-    return values;
   }
 }

@@ -1,7 +1,6 @@
 package dev.featx.nets;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -21,7 +20,7 @@ import java.util.Objects;
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record NetworkHeader(String name, Input input, List<String> outputs, List<int[]> outputShapes, Integer ownOutputs, OnnxModel onnx,
-    List<JsonNode> layers, Map<String, float[]> ranges, SingleShot detection) {
+    List<Layer> layers, Map<String, float[]> ranges, SingleShot detection) {
   NetworkHeader {
     Objects.requireNonNull(name, "name");
     Objects.requireNonNull(input, "input");
@@ -49,14 +48,6 @@ record NetworkHeader(String name, Input input, List<String> outputs, List<int[]>
   record OnnxModel(int offset, int length) {}
 
   /**
-   * A float32 array stored among the weights.
-   *
-   * @param offset in bytes, from the start of the weights
-   * @param shape of the array
-   */
-  record Array(long offset, int[] shape) {}
-
-  /**
    * The detection stage of an SSD.
    *
    * @param classes number of classes
@@ -71,5 +62,5 @@ record NetworkHeader(String name, Input input, List<String> outputs, List<int[]>
    * @param variances scale of the outputs
    */
   record SingleShot(int classes, int background, float nmsThreshold, int topK, int keepTopK, float confidenceThreshold,
-      boolean varianceInTarget, String scores, Array priors, Array variances) {}
+      boolean varianceInTarget, String scores, Layer.Array priors, Layer.Array variances) {}
 }

@@ -56,9 +56,7 @@ record SubjectPolicy(Set<Integer> classes, float threshold, float margin, float 
     int top = (int) Math.max(0, Math.floor(y0 - upwards));
     int right = (int) Math.min(width, Math.ceil(x1 + sideways));
     int bottom = (int) Math.min(height, Math.ceil(y1 + upwards));
-    left = Math.min(left, width - 1);
-    top = Math.min(top, height - 1);
-    return new Rect(left, top, Math.max(1, right - left), Math.max(1, bottom - top));
+    return new Rect(left, top, right - left, bottom - top);
   }
 
   private static float clip(float share) {

@@ -25,8 +25,12 @@ import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
+import java.security.cert.CertificateException;
 import java.util.List;
 import java.util.stream.Stream;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLHandshakeException;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import org.apache.hadoop.hbase.DoNotRetryIOException;
 import org.apache.hadoop.hbase.client.RetriesExhaustedException;
 import org.apache.hadoop.hbase.regionserver.NoSuchColumnFamilyException;
@@ -58,15 +62,26 @@ class FailuresTest {
         arguments(new AccessDeniedException("s3a://a/b", null, "Forbidden"), FailureClass.ACCESS_DENIED),
         arguments(new org.apache.hadoop.hbase.security.AccessDeniedException("no"), FailureClass.ACCESS_DENIED),
         arguments(response(403, "SignatureDoesNotMatch"), FailureClass.ACCESS_DENIED),
+        arguments(response(401, "Unauthorized"), FailureClass.ACCESS_DENIED),
         arguments(response(400, "ExpiredToken"), FailureClass.ACCESS_DENIED),
+        arguments(response(499, "Other"), FailureClass.INTERNAL),
+        arguments(response(500, "InternalError"), FailureClass.STORE_UNREACHABLE),
         arguments(response(503, "SlowDown"), FailureClass.STORE_UNREACHABLE),
+        arguments(untrusted("PKIX path building failed"), FailureClass.UNTRUSTED_STORE),
+        arguments(SdkClientException.create("Unable to execute HTTP request", untrusted("PKIX")), FailureClass.UNTRUSTED_STORE),
+        arguments(new SSLPeerUnverifiedException("Certificate for <store> doesn't match"), FailureClass.UNTRUSTED_STORE),
+        arguments(new SSLHandshakeException("Remote host terminated the handshake"), FailureClass.STORE_UNREACHABLE),
+        arguments(new SSLException("Connection reset"), FailureClass.STORE_UNREACHABLE),
+        arguments(new CertificateException("of something else"), FailureClass.INTERNAL),
         arguments(SdkClientException.create("Unable to execute HTTP request"), FailureClass.STORE_UNREACHABLE),
         arguments(new AccessControlException("Permission denied"), FailureClass.ACCESS_DENIED),
         arguments(new KerberosAuthException("Login failure"), FailureClass.ACCESS_DENIED),
         arguments(new DSQuotaExceededException(1, 2), FailureClass.OUTPUT_FULL),
         arguments(new IOException("No space left on device"), FailureClass.OUTPUT_FULL),
         arguments(new FileSystemException("/t/a", "/t/b", "No space left on device"), FailureClass.OUTPUT_FULL),
-        arguments(new FileNotFoundException("/t/a (Disk quota exceeded)"), FailureClass.OUTPUT_FULL),
+        arguments(opening("java.io.FileOutputStream", "/t/a (Disk quota exceeded)"), FailureClass.OUTPUT_FULL),
+        arguments(opening("java.io.RandomAccessFile", "/t/a (No space left on device)"), FailureClass.OUTPUT_FULL),
+        arguments(opening("java.io.FileOutputStream", "/t/a (No space left on device) (Is a directory)"), FailureClass.INTERNAL),
         arguments(new SafeModeException("Name node is in safe mode"), FailureClass.STORE_UNREACHABLE),
         arguments(remote(IOException.class, "File /t/a could only be written to 0 of the 1 minReplication nodes. There are"),
             FailureClass.STORE_UNREACHABLE),
@@ -86,6 +101,16 @@ class FailuresTest {
 
   private static Throwable response(int status, String code) {
     return S3Exception.builder().statusCode(status).awsErrorDetails(AwsErrorDetails.builder().errorCode(code).build()).build();
+  }
+
+  private static Throwable untrusted(String message) {
+    return new SSLHandshakeException(message).initCause(new CertificateException(message));
+  }
+
+  private static FileNotFoundException opening(String stream, String message) {
+    FileNotFoundException thrown = new FileNotFoundException(message);
+    thrown.setStackTrace(new StackTraceElement[] {new StackTraceElement(stream, "open0", "", 1)});
+    return thrown;
   }
 
   private static RemoteException remote(Class<?> kind, String message) {
@@ -123,6 +148,28 @@ class FailuresTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"No such file or directory: s3a://b/", "File does not exist: /t/", "/t/", ""})
+  void aMissingObjectNamedLikeAFullDiskIsNotOne(String before) {
+    for (String reason : List.of("No space left on device", "Disk quota exceeded")) {
+      FileNotFoundException missing = new FileNotFoundException(before + "a (" + reason + ")");
+      assertEquals(FailureClass.INTERNAL, Failures.of(missing).failureClass());
+    }
+  }
+
+  @Test
+  void anExceptionWithoutATextIsDescribed() throws IOException {
+    Throwable silent = new ConnectException() {
+      @Override
+      public String toString() {
+        return null;
+      }
+    };
+    for (Throwable thrown : List.of(silent, new RunProblem(FailureClass.STORE_UNREACHABLE, null), new ConnectException())) {
+      assertEquals("StoreUnreachable", new ObjectMapper().readTree(Failures.describe(thrown)).get("class").asText());
+    }
+  }
+
   @Test
   void aRunProblemOverridesItsCauses() {
     RunProblem problem = new RunProblem(FailureClass.MODEL_INVALID, "layer a", new OutOfMemoryError());
@@ -153,6 +200,7 @@ class FailuresTest {
         new com.fasterxml.jackson.core.JsonParseException(null, "Unrecognized token 'hunter2'"),
         new IOException("hunter2 not a SequenceFile"),
         new KerberosAuthException("Illegal config content: hunter2"),
+        new SSLPeerUnverifiedException("Certificate doesn't match any of the subject alternative names: [hunter2]"),
         new IOException("reading a", S3Exception.builder().statusCode(403).message("hunter2")
             .awsErrorDetails(AwsErrorDetails.builder().errorCode("hunter2 <b>").errorMessage("hunter2").build()).build()));
     for (Throwable thrown : quoting) {

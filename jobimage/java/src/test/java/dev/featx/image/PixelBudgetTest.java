@@ -48,6 +48,13 @@ class PixelBudgetTest {
   }
 
   @Test
+  void anImageThatJustFitsEntersImmediately() throws Exception {
+    PixelBudget budget = new PixelBudget(100);
+    budget.enter(0, 80);
+    budget.enter(1, 20);
+  }
+
+  @Test
   void anImageLargerThanTheBudgetEntersAlone() throws Exception {
     PixelBudget budget = new PixelBudget(100);
     budget.enter(0, 500);

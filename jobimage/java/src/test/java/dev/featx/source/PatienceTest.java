@@ -37,6 +37,12 @@ class PatienceTest {
   }
 
   @Test
+  void pausesGrow() {
+    problem(2, new IOException("no answer"));
+    assertEquals(3, calls.get()); // after 0, 0.5 and 1.5 s; the next would be after 3.5 s
+  }
+
+  @Test
   void aDiskThatStaysFullIsNotAnUnreachableStore() {
     assertEquals(FailureClass.OUTPUT_FULL, problem(0, new IOException("No space left on device")).failureClass());
   }

@@ -33,6 +33,8 @@ class SubjectPolicyTest {
   void onlySufficientlyLargeBoxesOfClassesOfInterestAreChosen() throws Exception {
     assertEquals(2, policy(Set.of(2), 0, 0, false).choose(List.of(BEST, SECOND), 400, 200).category());
     assertEquals(2, policy(Set.of(), 0, 0.2f, false).choose(List.of(BEST, SECOND), 400, 200).category());
+    float area = 0.125f; // of BEST
+    assertEquals(1, policy(Set.of(), 0, area, false).choose(List.of(BEST, SECOND), 400, 200).category());
   }
 
   @Test
@@ -47,6 +49,19 @@ class SubjectPolicyTest {
     Detection outside = new Detection(-0.5f, -0.5f, 0.5f, 1.5f, 0.9f, 1);
     Subject subject = policy(Set.of(), 0, 0, false).choose(List.of(outside), 400, 200);
     assertEquals(new Rect(0, 0, 200, 200), subject.crop());
+    assertEquals(List.of(0f, 0f, 200f, 200f), List.of(subject.x0(), subject.y0(), subject.x1(), subject.y1()));
+  }
+
+  @Test
+  void aMarginBeyondTheImageIsCutOff() throws Exception {
+    Detection corner = new Detection(0.125f, 0.25f, 0.375f, 0.75f, 0.9f, 1);
+    assertEquals(new Rect(0, 0, 250, 200), policy(Set.of(), 1, 0, false).choose(List.of(corner), 400, 200).crop());
+  }
+
+  @Test
+  void aCropHasAtLeastOnePixel() throws Exception {
+    Detection thin = new Detection(0.999f, 0.999f, 1f, 1f, 0.9f, 1);
+    assertEquals(new Rect(399, 199, 1, 1), policy(Set.of(), 0, 0, false).choose(List.of(thin), 400, 200).crop());
   }
 
   @Test

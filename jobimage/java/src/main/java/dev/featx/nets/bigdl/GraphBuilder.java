@@ -3,7 +3,6 @@ package dev.featx.nets.bigdl;
 import static dev.featx.nets.bigdl.BigDl.FLOAT;
 import static dev.featx.nets.bigdl.BigDl.NUMERIC;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.intel.analytics.bigdl.dllib.nn.Graph;
 import com.intel.analytics.bigdl.dllib.nn.Graph$;
 import com.intel.analytics.bigdl.dllib.nn.Input$;
@@ -15,6 +14,7 @@ import com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution;
 import com.intel.analytics.bigdl.dllib.utils.Node;
 import com.intel.analytics.bigdl.dllib.utils.intermediate.IRGraph;
 import com.intel.analytics.bigdl.dllib.utils.python.api.PythonBigDL;
+import dev.featx.nets.Layer;
 import dev.featx.nets.NetworkFile;
 import dev.featx.nets.Precision;
 import java.util.ArrayList;
@@ -40,8 +40,8 @@ final class GraphBuilder {
   private final Modules modules;
   private final Map<String, Node> nodes = new HashMap<>();
   private final Map<String, int[]> shapes = new HashMap<>();
-  private final Map<String, JsonNode> dilated = new HashMap<>();
-  private final Map<String, JsonNode> products = new HashMap<>();
+  private final Map<String, Layer> dilated = new HashMap<>();
+  private final Map<String, Layer> products = new HashMap<>();
 
   private GraphBuilder(NetworkFile file) {
     this.file = file;
@@ -95,26 +95,25 @@ final class GraphBuilder {
     return graph;
   }
 
-  private void add(JsonNode layer) {
-    String name = layer.get("name").asText();
-    JsonNode settings = layer.get("settings");
-    int[] shape = NetworkFile.ints(layer.get("shape"));
-    Node[] inputs = new Node[layer.get("inputs").size()];
-    for (int i = 0; i < inputs.length; i++) {
-      inputs[i] = nodes.get(layer.get("inputs").get(i).asText());
-      if (settings.has("factors") && settings.get("factors").size() > 0) {
-        inputs[i] = named(Modules.times(settings.get("factors").get(i).asDouble(), shape), name + "/factor" + i, inputs[i]);
+  private void add(Layer layer) {
+    String name = layer.name();
+    int[] shape = layer.shape();
+    Node[] inputs = layer.inputs().stream().map(nodes::get).toArray(Node[]::new);
+    if (layer.type().equals("Eltwise") && !layer.setting("factors").isEmpty()) {
+      for (int i = 0; i < inputs.length; i++) {
+        double factor = layer.setting("factors").get(i).asDouble();
+        inputs[i] = named(Modules.times(factor, shape), name + "/factor" + i, inputs[i]);
       }
     }
-    Node node = named(modules.of(layer, shapes.get(layer.get("inputs").get(0).asText())), name, inputs);
-    if (layer.get("type").asText().equals("LocalResponse") && settings.get("k").asDouble() != 1) {
-      double factor = Math.pow(settings.get("k").asDouble(), -settings.get("beta").asDouble());
+    Node node = named(modules.of(layer, shapes.get(layer.inputs().get(0))), name, inputs);
+    if (layer.type().equals("LocalResponse") && layer.number("k") != 1) {
+      double factor = Math.pow(layer.number("k"), -layer.number("beta"));
       node = named(Modules.times(factor, shape), name + "/k", node);
     }
     if (Modules.dilatesNatively(layer)) {
       dilated.put(name, layer);
     }
-    if (layer.get("type").asText().equals("FullyConnected")) {
+    if (layer.type().equals("FullyConnected")) {
       products.put(name, layer);
     }
     nodes.put(name, node);
@@ -148,7 +147,7 @@ final class GraphBuilder {
   private void multiply(Graph graph) {
     for (Object execution : (Object[]) graph.getSortedForwardExecutions()) {
       Node node = (Node) execution;
-      JsonNode layer = products.get(((AbstractModule) node.element()).getName());
+      Layer layer = products.get(((AbstractModule) node.element()).getName());
       if (layer != null) {
         node.element_$eq(modules.product(layer));
       }

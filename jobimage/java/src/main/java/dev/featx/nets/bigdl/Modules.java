@@ -5,7 +5,6 @@ import static dev.featx.nets.bigdl.BigDl.NCHW;
 import static dev.featx.nets.bigdl.BigDl.NUMERIC;
 import static dev.featx.nets.bigdl.BigDl.tensor;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.intel.analytics.bigdl.dllib.nn.BatchNormalization;
 import com.intel.analytics.bigdl.dllib.nn.CAddTable;
 import com.intel.analytics.bigdl.dllib.nn.CMaxTable;
@@ -30,6 +29,7 @@ import com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution$;
 import com.intel.analytics.bigdl.dllib.tensor.Tensor;
 import dev.featx.failure.FailureClass;
 import dev.featx.failure.RunProblem;
+import dev.featx.nets.Layer;
 import dev.featx.nets.NetworkFile;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -59,31 +59,30 @@ final class Modules {
    * @param layer as stored in the network file
    * @param input shape of its first input, without the batch axis
    */
-  AbstractModule of(JsonNode layer, int[] input) {
-    JsonNode settings = layer.get("settings");
-    int[] output = NetworkFile.ints(layer.get("shape"));
-    return switch (layer.get("type").asText()) {
-      case "Convolution" -> convolution(layer, settings, input, output);
+  AbstractModule of(Layer layer, int[] input) {
+    int[] output = layer.shape();
+    return switch (layer.type()) {
+      case "Convolution" -> convolution(layer, input, output);
       case "FullyConnected" -> fullyConnected();
       case "Affine" -> affine(layer, output);
-      case "Relu" -> relu(settings.get("slope").asDouble(), output);
+      case "Relu" -> relu(layer.number("slope"), output);
       case "Clip" -> relu(0, output); // the upper limit is that of the integers (Quantization)
-      case "Pooling" -> pooling(settings, output);
-      case "Eltwise" -> eltwise(settings.get("method").asText(), output);
-      case "Concat" -> new JoinTable(settings.get("axis").asInt() + 1, -1, FLOAT, NUMERIC);
+      case "Pooling" -> pooling(layer, output);
+      case "Eltwise" -> eltwise(layer.setting("method").asText(), output);
+      case "Concat" -> new JoinTable(layer.setting("axis").asInt() + 1, -1, FLOAT, NUMERIC);
       case "Softmax" -> new SoftMax(FLOAT, NUMERIC);
       case "Sigmoid" -> new OnBlas(new Sigmoid(FLOAT, NUMERIC), output);
       case "Power" ->
-          power(number(settings, "power"), number(settings, "scale"), number(settings, "shift"), output);
+          power(layer.number("power"), layer.number("scale"), layer.number("shift"), output);
       // BigDL's MKL-DNN layer ignores the constant k, so GraphBuilder scales the result.
-      case "LocalResponse" -> new SpatialCrossMapLRN(settings.get("size").asInt(),
-          number(settings, "alpha") / number(settings, "k"), number(settings, "beta"), 1.0, NCHW, FLOAT, NUMERIC);
-      case "Normalize" -> new ChannelNormalization(weights(layer, "scale"), (float) number(settings, "epsilon"));
+      case "LocalResponse" -> new SpatialCrossMapLRN(layer.setting("size").asInt(),
+          layer.number("alpha") / layer.number("k"), layer.number("beta"), 1.0, NCHW, FLOAT, NUMERIC);
+      case "Normalize" -> new ChannelNormalization(weights(layer, "scale"), (float) layer.number("epsilon"));
       case "Flatten", "Reshape" -> reshape(output);
-      case "Permute" -> permute(NetworkFile.ints(settings.get("order")), output);
+      case "Permute" -> permute(layer.ints("order"), output);
       default -> throw new RunProblem(FailureClass.MODEL_INVALID,
-          "model " + file.name() + ", layer " + layer.get("name").asText() + ": engine bigdl does not support "
-              + layer.get("type").asText());
+          "model " + file.name() + ", layer " + layer.name() + ": engine bigdl does not support "
+              + layer.type());
     };
   }
 
@@ -93,13 +92,12 @@ final class Modules {
   }
 
   /** Returns whether a layer is a dilated convolution that MKL-DNN supports: it is converted undilated, then replaced. */
-  static boolean dilatesNatively(JsonNode layer) {
-    if (!layer.get("type").asText().equals("Convolution")) {
+  static boolean dilatesNatively(Layer layer) {
+    if (!layer.type().equals("Convolution")) {
       return false;
     }
-    JsonNode settings = layer.get("settings");
-    int[] dilation = NetworkFile.ints(settings.get("dilation"));
-    int[] stride = NetworkFile.ints(settings.get("stride"));
+    int[] dilation = layer.ints("dilation");
+    int[] stride = layer.ints("stride");
     return dilation[0] > 1 && dilation[0] == dilation[1] && stride[0] == stride[1];
   }
 
@@ -109,28 +107,28 @@ final class Modules {
    * @param layer a layer for which {@link #dilatesNatively} is true
    * @param converted the converted module of its undilated convolution
    */
-  AbstractModule dilated(JsonNode layer, com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution converted) {
-    int[] dilation = NetworkFile.ints(layer.get("settings").get("dilation"));
+  AbstractModule dilated(Layer layer, com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution converted) {
+    int[] dilation = layer.ints("dilation");
     AbstractModule module = SpatialConvolution$.MODULE$.apply(converted.nInputPlane(), converted.nOutputPlane(),
         converted.kernelW(), converted.kernelH(), converted.strideW(), converted.strideH(), converted.padW(),
-        converted.padH(), converted.nGroup(), true, null, null, weight(layer), bias(layer), null, null, true, NCHW,
-        dilation[1], dilation[0]);
-    module.setName(layer.get("name").asText());
+        converted.padH(), converted.nGroup(), true, null, null, weight(layer, converted.nGroup()), bias(layer), null, null,
+        true, NCHW, dilation[1], dilation[0]);
+    module.setName(layer.name());
     module.evaluate();
     return module;
   }
 
-  private AbstractModule convolution(JsonNode layer, JsonNode settings, int[] input, int[] output) {
-    int[] weightShape = NetworkFile.ints(layer.get("weights").get("weight").get("shape"));
-    int[] stride = NetworkFile.ints(settings.get("stride"));
-    int[] pad = NetworkFile.ints(settings.get("pad"));
-    int[] dilation = NetworkFile.ints(settings.get("dilation"));
-    int groups = settings.get("groups").asInt();
+  private AbstractModule convolution(Layer layer, int[] input, int[] output) {
+    int[] weightShape = layer.weights().get("weight").shape();
+    int[] stride = layer.ints("stride");
+    int[] pad = layer.ints("pad");
+    int[] dilation = layer.ints("dilation");
+    int groups = layer.setting("groups").asInt();
     int height = weightShape[2];
     int width = weightShape[3];
     if (!dilatesNatively(layer) && (dilation[0] > 1 || dilation[1] > 1)) {
       if (groups != 1) {
-        throw new RunProblem(FailureClass.MODEL_INVALID, "model " + file.name() + ", layer " + layer.get("name").asText()
+        throw new RunProblem(FailureClass.MODEL_INVALID, "model " + file.name() + ", layer " + layer.name()
             + ": engine bigdl does not support grouped convolutions whose dilation differs between the axes");
       }
       SpatialDilatedConvolution dilated = new SpatialDilatedConvolution(input[0], output[0], width, height, stride[1],
@@ -145,15 +143,14 @@ final class Modules {
     return stride[0] == stride[1] ? plain : new OnBlas(plain, output);
   }
 
-  private Tensor weight(JsonNode layer) {
-    int[] shape = NetworkFile.ints(layer.get("weights").get("weight").get("shape"));
-    int groups = layer.get("settings").path("groups").asInt(1);
+  private Tensor weight(Layer layer, int groups) {
+    int[] shape = layer.weights().get("weight").shape();
     float[] values = weights(layer, "weight");
     return groups == 1 ? tensor(values, shape)
         : tensor(values, groups, shape[0] / groups, shape[1], shape[2], shape[3]);
   }
 
-  private Tensor bias(JsonNode layer) {
+  private Tensor bias(Layer layer) {
     float[] values = weights(layer, "bias");
     return tensor(values, values.length);
   }
@@ -164,14 +161,14 @@ final class Modules {
    * <p>BigDL would create such a module with three copies of its weights (argument, own, gradients), and two more in the
    * conversion: 2 GB for VGG16's fc6. It is therefore created for one input; the real number follows from its weights' shape.
    */
-  AbstractModule product(JsonNode layer) {
-    Tensor weight = weight(layer);
+  AbstractModule product(Layer layer) {
+    Tensor weight = weight(layer, 1);
     int units = weight.size(1);
     Tensor first = tensor(new float[units], units, 1);
     var module =
         new com.intel.analytics.bigdl.dllib.nn.mkldnn.Linear(1, units, null, null, first, bias(layer), null, null);
     module.weight().dense().set(weight);
-    module.setName(layer.get("name").asText());
+    module.setName(layer.name());
     module.evaluate();
     return module;
   }
@@ -183,7 +180,7 @@ final class Modules {
   }
 
   /** Creates a batch normalization with mean 0 and variance 1, which computes x * scale + shift. */
-  private AbstractModule affine(JsonNode layer, int[] output) {
+  private AbstractModule affine(Layer layer, int[] output) {
     float[] scale = weights(layer, "scale");
     int channels = scale.length;
     Tensor factors = tensor(scale, channels);
@@ -204,14 +201,14 @@ final class Modules {
         ? new ReLU(false, FLOAT, NUMERIC) : new OnBlas(new LeakyReLU(slope, false, FLOAT, NUMERIC), output);
   }
 
-  private static AbstractModule pooling(JsonNode settings, int[] output) {
-    int[] kernel = NetworkFile.ints(settings.get("kernel"));
-    int[] stride = NetworkFile.ints(settings.get("stride"));
-    int[] pad = NetworkFile.ints(settings.get("pad"));
-    boolean roundUp = settings.get("roundUp").asBoolean();
+  private static AbstractModule pooling(Layer layer, int[] output) {
+    int[] kernel = layer.ints("kernel");
+    int[] stride = layer.ints("stride");
+    int[] pad = layer.ints("pad");
+    boolean roundUp = layer.setting("roundUp").asBoolean();
     boolean matchesCaffe = stride[0] == stride[1];
     AbstractModule module;
-    if (settings.get("method").asText().equals("average")) {
+    if (layer.setting("method").asText().equals("average")) {
       matchesCaffe &= pad[0] == 0 && pad[1] == 0;
       module = new SpatialAveragePooling(kernel[1], kernel[0], stride[1], stride[0], pad[1], pad[0], false, roundUp, true,
           true, NCHW, FLOAT, NUMERIC);
@@ -262,11 +259,7 @@ final class Modules {
     return new OnBlas(new Transpose(swaps.toArray(Tuple2[]::new), FLOAT, NUMERIC), output);
   }
 
-  private float[] weights(JsonNode layer, String name) {
-    return file.floats(layer.get("weights").get(name));
-  }
-
-  private static double number(JsonNode settings, String name) {
-    return settings.get(name).asDouble();
+  private float[] weights(Layer layer, String name) {
+    return file.floats(layer.weights().get(name));
   }
 }

@@ -3,7 +3,6 @@ package dev.featx.nets.bigdl;
 import static dev.featx.nets.bigdl.Fusion.after;
 import static dev.featx.nets.bigdl.Fusion.before;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.intel.analytics.bigdl.dllib.nn.Graph;
 import com.intel.analytics.bigdl.dllib.nn.abstractnn.AbstractModule;
 import com.intel.analytics.bigdl.dllib.nn.mkldnn.BlasWrapper;
@@ -15,6 +14,7 @@ import com.intel.analytics.bigdl.dllib.nn.mkldnn.SpatialConvolution;
 import com.intel.analytics.bigdl.dllib.utils.Node;
 import dev.featx.failure.FailureClass;
 import dev.featx.failure.RunProblem;
+import dev.featx.nets.Layer;
 import dev.featx.nets.NetworkFile;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
@@ -33,7 +33,7 @@ import java.util.Map;
 final class Quantization {
   private final List<Node> nodes;
   private final Map<Node, String> names = new IdentityHashMap<>();
-  private final Map<String, JsonNode> layers = new HashMap<>();
+  private final Map<String, Layer> layers = new HashMap<>();
   private final NetworkFile file;
   private final Map<Node, SpatialConvolution> selected = new IdentityHashMap<>();
 
@@ -47,7 +47,7 @@ final class Quantization {
     this.file = file;
     this.nodes = List.of((Node[]) graph.getSortedForwardExecutions());
     nodes.forEach(node -> names.put(node, ((AbstractModule) node.element()).getName()));
-    file.layers().forEach(layer -> layers.put(layer.get("name").asText(), layer));
+    file.layers().forEach(layer -> layers.put(layer.name(), layer));
   }
 
   /** Sets the scales of all convolutions that can compute in integers; call it after fusion. */
@@ -74,8 +74,8 @@ final class Quantization {
    */
   void checkLimits() {
     for (Node node : nodes) {
-      JsonNode layer = layers.get(names.get(node));
-      if (layer != null && layer.get("type").asText().equals("Clip") && !isUnsigned(node)) {
+      Layer layer = layers.get(names.get(node));
+      if (layer != null && layer.type().equals("Clip") && !isUnsigned(node)) {
         throw new RunProblem(FailureClass.MODEL_INVALID, "model " + file.name() + ", layer " + names.get(node)
             + " (Clip): engine bigdl requires that the preceding layer computes in int8; use engine openvino");
       }
@@ -124,8 +124,8 @@ final class Quantization {
 
   /** Returns the range of a convolution's input, or null if it was not observed. */
   private float[] input(SpatialConvolution convolution) {
-    JsonNode layer = layers.get(convolution.getName());
-    return layer == null ? null : file.range(layer.get("inputs").get(0).asText());
+    Layer layer = layers.get(convolution.getName());
+    return layer == null ? null : file.range(layer.inputs().get(0));
   }
 
   /** Returns the range of a convolution's output: that of the fused ReLU, if any. */
@@ -143,7 +143,7 @@ final class Quantization {
   }
 
   private float[] largestOfChannels(SpatialConvolution convolution) {
-    float[] values = file.floats(layers.get(convolution.getName()).get("weights").get("weight"));
+    float[] values = file.floats(layers.get(convolution.getName()).weights().get("weight"));
     float[] largest = new float[convolution.nOutputPlane()];
     int length = values.length / largest.length;
     for (int i = 0; i < values.length; i++) {
