@@ -31,7 +31,9 @@ RUN apt-get install -y --no-install-recommends openjdk-17-jdk-headless maven lib
 RUN /uv/bin/uv pip install --quiet --constraint constraints.txt --requirements pyproject.toml --extra job
 COPY jobimage/java jobimage/java
 COPY jobimage/contract jobimage/contract
-RUN mvn --quiet --batch-mode -f jobimage/java/pom.xml -Dfeatx.site=/opt/featx/lib/python3.11/site-packages package \
+# Its tests are those of `make unit`.
+RUN mvn --quiet --batch-mode -f jobimage/java/pom.xml -Dfeatx.site=/opt/featx/lib/python3.11/site-packages \
+  -Dmaven.test.skip package \
  && mkdir /opt/featx/jars && cp jobimage/java/target/*.jar jobimage/java/target/dependency/*.jar /opt/featx/jars
 # Parts of Spark that no run of ours can reach: Hive, Mesos, YARN, streaming state, the R and pandas sides; and Hadoop's
 # client, of which FEATX_JARS has a later one.
