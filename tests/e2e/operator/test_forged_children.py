@@ -115,7 +115,11 @@ def test_a_driver_made_beforehand_with_a_success_of_its_own_is_replaced(start: S
     run = start("succeed 4", suspend=True).until("Suspended", "True")
     looks: dict[str, Any] = {"ownerReferences": [owner(run)], **({} if with_labels else {"labels": {}})}
     forged = create(forged_driver(run, **looks))
-    until_ended(f"{run.name}-1-driver")
+    # One with the run's labels is stopped, like every pod of a suspended run.
+    phase = ("get", "pod", f"{run.name}-1-driver", "--output=jsonpath={.status.phase}")
+    eventually(
+        lambda: kubectl(*phase, check=False).stdout in ("Succeeded", ""), "the forged driver to end or to be gone"
+    )
     run.change(suspend=False)
     assert_own_result(run, 4)
     assert driver_uid(run) == uid_of("pod", f"{run.name}-1-driver") != forged

@@ -27,7 +27,7 @@ FILES = [
     "file:///proc/self/environ",
     "file:///etc/featx/job/job.json",
     "file:///etc/passwd",
-    "file:///mnt/featx/claims/../../../etc/passwd",
+    "file:///mnt/featx/claims/of-others/passwords",
 ]
 SPARK_PORTS = {"UI": 4040, "scheduler": 7078, "blocks": 7079}
 
@@ -71,6 +71,13 @@ def test_a_model_address_reads_no_file_of_the_driver(
         assert secret not in said
     assert "claim://" in json.dumps(run.status), "the message names the way out"
     kubectl("delete", "fx", name)
+
+
+def test_an_address_that_climbs_is_rejected_at_once(store: Store, tiny: dict[str, Any]) -> None:
+    climbing = "file:///mnt/featx/claims/../../../etc/passwd"
+    body = resource("climbs", store, None, {**tiny, "model": {**tiny["model"], "prototxt": climbing}})
+    with pytest.raises(AssertionError, match="must not contain `..`"):
+        apply(body)
 
 
 def test_a_secret_without_the_label_is_not_mounted(store: Store, tiny: dict[str, Any]) -> None:
