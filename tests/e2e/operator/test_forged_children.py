@@ -98,7 +98,8 @@ def test_a_pod_in_another_served_namespace_changes_nothing(start: Start, owned: 
     name = f"{run.name}-1-driver"
     create(forged_driver(run, **looks), OTHER_NAMESPACE)
     try:
-        until_ended(name, OTHER_NAMESPACE)
+        if not owned:  # the garbage collector may be faster than the kubelet
+            until_ended(name, OTHER_NAMESPACE)
         assert_own_result(run, 3)
         assert driver_uid(run) == uid_of("pod", name) == real
         assert (run.status["attempt"], run.status["failedAttempts"]) == (1, 0)
