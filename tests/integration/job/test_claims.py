@@ -52,6 +52,7 @@ def spec(claims: Path, tmp_path: Path) -> Spec:
         "extractor": {"model": model, "layer": "pool"},
         "output": {"uri": "claim://tables/table"},
         "errors": {"maxFailedFraction": 1},
+        "execution": {"storeTimeoutSeconds": 3},  # a damaged Delta log is read again for as long as this
     }
 
 
