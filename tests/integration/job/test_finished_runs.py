@@ -220,9 +220,12 @@ def test_an_image_replaced_during_a_run_is_read_in_its_new_version(
     sources = {"bucket": {"s3": bucket}, "folder": {"files": {"uri": f"file://{tmp_path}/images"}}}
     spec = {"source": sources[kind], **tiny, "output": {"uri": f"file://{tmp_path}/table"}}
 
+    reports: list[Progress] = []
+
     def replace_image(progress: Progress) -> None:
-        # A run first reports progress after listing, before anything is read.
-        if not progress.images_done:
+        # A run first reports progress after listing, before anything is read; later reports may come while it is.
+        reports.append(progress)
+        if len(reports) == 1:
             put(*after)
 
     outcome = run.run(job(spec), runner.environment, replace_image)

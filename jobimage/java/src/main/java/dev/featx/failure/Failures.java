@@ -150,6 +150,9 @@ public final class Failures {
 
   /** Returns an exception's text, unless it may quote what a server responded or a file holds. */
   private static String described(Throwable link) {
+    if (link instanceof KerberosAuthException refused && refused.getPrincipal() != null) {
+      return "principal " + refused.getPrincipal(); // the resource names it
+    }
     for (Throwable cause : chain(link)) {
       if (cause instanceof AwsServiceException answer) {
         String code = answer.awsErrorDetails() == null ? null : answer.awsErrorDetails().errorCode();
