@@ -61,8 +61,11 @@ class LocalSource:
             return None
 
     def _object(self, key: str, name: str, parent: int) -> SourceObject | None:
-        """Return a file of a folder, or None for a folder, a dangling link or a special file."""
-        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        """Return a file of a folder, or None for a folder, a dangling link, a special file or one that is gone."""
+        try:
+            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:  # deleted or renamed since the folder was read, as programs that write files do
+            return None
         if stat.S_ISLNK(status.st_mode):
             return self.find(key)
         return _from_status(key, status) if stat.S_ISREG(status.st_mode) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from featx_job.failures import RunFailure
@@ -32,6 +33,24 @@ def test_a_name_that_is_not_utf_8_is_listed_and_does_not_fail_the_run(tmp_path: 
 def test_a_dangling_link_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nothing")
     assert list(LocalSource(on_this_machine(tmp_path, "spec.source.files.uri")).objects()) == []
+
+
+def test_a_file_that_vanishes_while_its_folder_is_listed_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    stat, seen = os.stat, list[str]()
+
+    def others_are_deleted(path: str, **options: Any) -> os.stat_result:
+        if path in ("a.jpg", "b.jpg") and not seen:
+            seen.append(path)
+            ({tmp_path / "a.jpg", tmp_path / "b.jpg"} - {tmp_path / path}).pop().unlink()
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", others_are_deleted)
+    objects = list(LocalSource(on_this_machine(tmp_path, "spec.source.files.uri")).objects())
+    assert [file.key for file in objects] == seen
 
 
 def test_a_missing_folder_is_reported_with_its_field(tmp_path: Path) -> None:
