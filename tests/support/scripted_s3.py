@@ -64,7 +64,7 @@ class Keys:
 def served(
     respond: Respond, patience: float = 0, headers: dict[str, str] | None = None, **connected: Any
 ) -> Iterator[Bucket]:
-    """A bucket whose server responds as told, with some headers, reached by a connection with some settings."""
+    """A bucket whose server sends given responses and headers, reached with given settings."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

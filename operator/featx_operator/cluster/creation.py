@@ -57,7 +57,7 @@ def create_attempt(api: ApiServer, resource: FeatureExtraction, attempt: int, se
 def check_secrets(api: ApiServer, resource: FeatureExtraction, allowed: frozenset[str]) -> None:
     """Checks that the owner of each Secret that the run names lets runs use it.
 
-    Whoever may create runs may not be allowed to read Secrets, but a run sends them to an endpoint of his choice. A
+    Whoever may create runs may not be allowed to read Secrets, but a run sends them to any endpoint that it names. A
     missing one is not waited for by the pod: whatever gets that name later would be mounted without this check.
 
     Raises:

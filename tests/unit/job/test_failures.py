@@ -19,7 +19,7 @@ def test_what_nobody_foresaw_is_worth_another_attempt_and_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_disk_or_quota_that_is_full_is_told_from_what_nobody_foresaw(number: int) -> None:
+def test_a_full_disk_or_quota_is_distinguished_from_unforeseen_errors(number: int) -> None:
     full = from_exception(OSError(number, os.strerror(number), "/volume/table"))
     assert (full.class_, full.retryable) == ("OutputFull", True)
     assert "/volume/table" in str(full)

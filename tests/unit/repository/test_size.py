@@ -20,7 +20,7 @@ def test_no_file_that_people_write_is_longer_than_the_limit() -> None:
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
 
 
-def test_no_line_of_java_is_longer_than_editors_are_told() -> None:
+def test_no_line_of_java_is_longer_than_editorconfig_says() -> None:
     section = (ROOT / ".editorconfig").read_text().split("[*.java]\n")[1].split("\n[")[0]
     (limit,) = re.findall(r"max_line_length = (\d+)", section)
     for path in (ROOT / "jobimage" / "java" / "src").rglob("*.java"):
