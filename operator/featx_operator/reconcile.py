@@ -14,7 +14,7 @@ from featx_api.status import FeatureExtractionStatus
 
 from featx_operator import manifests
 from featx_operator.cluster import children, events, resources
-from featx_operator.cluster.creation import RefusedError, create_attempt, refuse_adoption
+from featx_operator.cluster.creation import RefusedError, create_attempt, refuse_replacement
 from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.decisions.events import events_between
 from featx_operator.decisions.internal_error import stalled, stalled_of
@@ -235,6 +235,6 @@ def with_holder(observed: Observed, holder: Body | None, uid: str, attempt: int,
     if uid and pod.uid == uid:
         # The watch lags, or somebody has changed its labels. A uid can't be forged.
         return replace(observed, pods=(*observed.pods, pod))
-    if refusal := refuse_adoption("Pod", holder, run):
+    if refusal := refuse_replacement("Pod", holder, run):
         return replace(observed, refusal=refusal)
     return replace(observed, impostor=pod)

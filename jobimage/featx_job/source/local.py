@@ -42,7 +42,7 @@ class LocalSource:
         """Implements `ObjectSource`."""
         objects = []
         with self._folder.opened_folder() as opened:
-            for parent, folders, files, descriptor in os.fwalk(".", dir_fd=opened):
+            for parent, folders, files, descriptor in os.fwalk(".", dir_fd=opened, onerror=self._fail):
                 names = [name for name in (*folders, *files) if not name.startswith(".")]
                 folders[:] = [name for name in folders if not name.startswith(".")]
                 for name in names:
@@ -69,6 +69,14 @@ class LocalSource:
         if stat.S_ISLNK(status.st_mode):
             return self.find(key)
         return _from_status(key, status) if stat.S_ISREG(status.st_mode) else None
+
+    def _fail(self, error: OSError) -> None:
+        """Fail the run on a folder that can't be listed, unless it is gone: its images would be missing in silence."""
+        if isinstance(error, FileNotFoundError):
+            return
+        message = f"{self._folder.field}: a folder in {self._folder.path} cannot be listed ({error.strerror})"
+        denied = isinstance(error, PermissionError)
+        raise RunFailure(FailureClass.ACCESS_DENIED if denied else FailureClass.SOURCE_NOT_FOUND, message)
 
     def read(self, key: str) -> bytes:
         """Return a file's content: for tools that sample images, since executors read for themselves."""

@@ -103,7 +103,7 @@ def _create_or_replace(api: ApiServer, manifest: Body) -> None:
         existing = children.get(api, kind, namespace, name)
         if existing is None:
             continue  # deleted in the meantime
-        if refusal := refuse_adoption(kind, existing, owner):
+        if refusal := refuse_replacement(kind, existing, owner):
             raise RefusedError(refusal)
         if kind == "ConfigMap" and is_same(existing, manifest):
             return
@@ -131,7 +131,7 @@ def refusal_of(error: ApiError) -> Refusal:
     return Refusal(reasons.DRIVER_REFUSED, error.message)
 
 
-def refuse_adoption(kind: str, existing: Body, owner: str) -> Refusal | None:
+def refuse_replacement(kind: str, existing: Body, owner: str) -> Refusal | None:
     """Why an existing object can't belong to the resource with this uid, or None if it may be replaced."""
     name = f"{kind} {existing['metadata']['name']}"
     controller = controller_of(existing)

@@ -23,7 +23,7 @@ def begin(name: str, store: Store, noise: dict[str, bytes], extractor: dict[str,
 
 def in_the_middle(run: Run, store: Store) -> None:
     """Waits until some shards are done, by the store: the status is written seconds apart, and may skip this phase."""
-    eventually(lambda: store.shards_done(f"tables/{run.name}"), f"{run.name} is in the middle", 120)
+    eventually(lambda: store.shards_done(f"tables/{run.name}"), f"{run.name} is in the middle", 300)
 
 
 def test_a_wrong_model_digest_fails_the_run_before_any_executor_starts(

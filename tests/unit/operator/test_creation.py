@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from featx_operator.cluster.creation import refusal_of, refuse_adoption
+from featx_operator.cluster.creation import refusal_of, refuse_replacement
 from featx_operator.cluster.transport import ApiError
 
 
@@ -35,5 +35,5 @@ def test_a_refusal_is_classified_by_its_cause(status: int, message: str, reason:
 )
 def test_only_the_runs_own_children_may_be_replaced(owners: list[dict[str, Any]], reason: str | None) -> None:
     owned = [{"name": "catalog", **owner} for owner in owners]
-    refusal = refuse_adoption("Pod", {"metadata": {"name": "catalog-1-driver", "ownerReferences": owned}}, "u-1")
+    refusal = refuse_replacement("Pod", {"metadata": {"name": "catalog-1-driver", "ownerReferences": owned}}, "u-1")
     assert (refusal.reason if refusal else None) == reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -51,6 +52,31 @@ def test_a_file_that_vanishes_while_its_folder_is_listed_is_left_out(
     monkeypatch.setattr(os, "stat", others_are_deleted)
     objects = list(LocalSource(on_this_machine(tmp_path, "spec.source.files.uri")).objects())
     assert [file.key for file in objects] == seen
+
+
+@pytest.mark.parametrize(
+    ("code", "failure"), [(errno.EACCES, "AccessDenied"), (errno.EIO, "SourceNotFound"), (errno.ENOENT, None)]
+)
+def test_a_folder_that_cannot_be_opened_fails_the_run_unless_it_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, failure: str | None
+) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    open_ = os.open
+
+    def refuse(path: Any, *arguments: Any, **options: Any) -> int:
+        if path == "private":
+            raise OSError(code, os.strerror(code))
+        return open_(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    source = LocalSource(on_this_machine(tmp_path, "spec.source.files.uri"))
+    if failure is None:
+        assert [file.key for file in source.objects()] == ["a.jpg"]
+        return
+    with pytest.raises(RunFailure, match=r"^spec\.source\.files\.uri: .* cannot be listed") as refused:
+        list(source.objects())
+    assert refused.value.class_ == failure
 
 
 def test_a_missing_folder_is_reported_with_its_field(tmp_path: Path) -> None:
