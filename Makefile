@@ -9,7 +9,7 @@ UV := $(or $(shell command -v uv),$(CACHE)/uv/bin/uv)
 BIN := .venv/bin
 PYTHON := $(BIN)/python
 CAFFE := jobimage/featx_job/nets/caffe
-JAVA_FAILURES := jobimage/java/src/main/java/dev/featx/failure
+JAVA := jobimage/java/src/main/java/dev/featx
 CRDS := crds/featureextractions.featx.dev.yaml charts/featx-crds/templates/featureextractions.featx.dev.yaml
 WHAT ?= main
 export PATH := $(CURDIR)/$(BIN):$(PATH)# tests and protoc start programs of .venv by name
@@ -70,7 +70,8 @@ generate: ready ## write the generated files: CRD, JSON schemas, reference pages
 	for file in $(CRDS); do $(PYTHON) -m featx_api crd > $$file; done
 	for page in resource failures spark-conf; do $(PYTHON) -m featx_api $$page > docs/reference/$$page.md; done
 	$(PYTHON) -m featx_api.schemas jobimage/contract
-	for enum in FailureClass QuarantineReason; do $(PYTHON) -m featx_api $$enum.java > $(JAVA_FAILURES)/$$enum.java; done
+	for enum in failure/FailureClass failure/QuarantineReason image/ImageFormat; do \
+	  $(PYTHON) -m featx_api $${enum#*/}.java > $(JAVA)/$$enum.java; done
 	$(PYTHON) -m grpc_tools.protoc -I $(CAFFE) --python_out=$(CAFFE) --mypy_out=$(CAFFE) $(CAFFE)/caffe.proto
 	$(PYTHON) -m tools.version
 	$(PYTHON) -m tools.notice # at the end: it builds the Java part, which the generated enums belong to

@@ -16,6 +16,7 @@ RENDERERS = {
     "spark-conf": docs.spark_conf,
     "FailureClass.java": java.failure_class,
     "QuarantineReason.java": java.quarantine_reason,
+    "ImageFormat.java": java.image_format,
 }
 
 if __name__ == "__main__":

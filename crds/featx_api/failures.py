@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from featx_api.formats import listed
+
 
 class FailureClass(StrEnum):
     """Why a run, or one attempt of it, failed.
@@ -170,7 +172,7 @@ class QuarantineReason(StrEnum):
     )
     NOT_AN_IMAGE = (
         "NotAnImage",
-        "The bytes are not a JPEG, PNG, GIF, BMP, TIFF or WebP.",
+        f"The bytes are not {listed()}.",
         "Remove the object from the source, or convert it.",
     )
     OUTSIDE_CLAIM = (

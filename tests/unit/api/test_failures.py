@@ -19,6 +19,7 @@ GENERATED = {
     Path("docs/reference/failures.md"): docs.failures,
     JAVA / "failure/FailureClass.java": java.failure_class,
     JAVA / "failure/QuarantineReason.java": java.quarantine_reason,
+    JAVA / "image/ImageFormat.java": java.image_format,
 }
 REPORTERS = {"RunFailure", "AttemptFailure", "Failure"}
 
