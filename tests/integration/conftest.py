@@ -1,8 +1,16 @@
-"""The order of test files: a worker takes whole files, and the last one to finish decides how long all take."""
+"""What makes the tests of this folder fast: the order of their files, and JVMs that compile little.
+
+A worker takes whole files, and the last one to finish decides how long all take.
+"""
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+# Half of what short-lived JVMs compute is the optimizing compiler's own work. End-to-end tests run with it.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 # Minutes each, most of it waiting: for servers to start and restart, for outages, for killed drivers.
 FIRST = (
