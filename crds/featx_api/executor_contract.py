@@ -147,12 +147,23 @@ class HBaseTable(Document):
     snapshot: HBaseSnapshot | None
 
 
+StoredObject = Annotated[tuple[str, Count], Field(description="Key, and size in bytes as listed.")]
+
+
+class Samples(Document):
+    """Objects from across the source. If none of them can be read, neither can the source."""
+
+    base: str = Field(description="Prefix that makes a key an address of Hadoop; empty without objects.")
+    objects: tuple[StoredObject, ...]
+
+
 class ReadSettings(Document):
     """How a run's source is read."""
 
     max_bytes: int = Field(ge=1, description="Larger images go to quarantine unread.")
     hbase: HBaseTable | None
     patience: Patience
+    samples: Samples
 
 
 class TableSettings(Document):
@@ -177,7 +188,6 @@ class TaskSettings(Document):
     table: TableSettings | None = Field(description="Null if nothing is written.")
 
 
-StoredObject = Annotated[tuple[str, Count], Field(description="Key, and size in bytes as listed.")]
 RowRange = Annotated[
     tuple[str, str], Field(description="First row, and the row after the last, in hex; empty for an open end.")
 ]
