@@ -36,6 +36,10 @@ PRINCIPAL_SETTING: Final = "featx.kerberos.principal"
 KEYTAB_SETTING: Final = "featx.kerberos.keytab"
 #: Hadoop setting of a bucket: folder of the mounted Secret with its credentials.
 CREDENTIALS_SETTING: Final = "featx.credentials.dir"
+#: Hadoop setting of a bucket: whether its objects are encrypted with the SSE-C key of the mounted Secret.
+CUSTOMER_KEY_SETTING: Final = "featx.sse.customer.key"
+#: Hadoop settings of a bucket: start of the names of headers that requests for objects have.
+HEADER_SETTING: Final = "featx.header."
 
 #: Timestamp after every cell of HBase: Java's Long.MAX_VALUE.
 END_OF_TIME: Final = 2**63 - 1

@@ -183,8 +183,7 @@ class QuarantineReason(StrEnum):
     REFUSED = (
         "Refused",
         "The store refuses to return the object, but returns others.",
-        "Grant access to the object and its encryption key, or restore it from its archive; the message has the store's "
-        "error code.",
+        "Grant access to the object and its key, or restore it from its archive; the message has the store's code.",
     )
     TOO_LARGE = "TooLarge", "The object has more bytes than allowed.", "Raise `spec.limits.mebibytes`."
     TOO_MANY_PIXELS = "TooManyPixels", "The image has more pixels than allowed.", "Raise `spec.limits.megapixels`."

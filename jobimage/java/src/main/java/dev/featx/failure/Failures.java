@@ -202,33 +202,25 @@ public final class Failures {
     return chain;
   }
 
-  /**
-   * Returns why an object may be unreadable while its store is not, or empty for a store that does not respond.
-   *
-   * @return {@link QuarantineReason#REFUSED}, which retries do not change, or {@link QuarantineReason#UNREADABLE}, which may pass
-   */
-  public static Optional<QuarantineReason> ofOneObject(IOException thrown) {
-    List<Throwable> chain = chain(thrown);
-    if (chain.stream().anyMatch(Failures::refusesObject)) {
-      return Optional.of(QuarantineReason.REFUSED);
-    }
-    return chain.stream().anyMatch(Failures::failsOnObject) ? Optional.of(QuarantineReason.UNREADABLE) : Optional.empty();
+  /** Returns whether the store refused a request, which may be due to the object; retries do not change it. */
+  public static boolean isRefusedObject(IOException thrown) {
+    return chain(thrown).stream().anyMatch(Failures::refusesObject);
   }
 
-  /**
-   * Describes the failure of one object to its owner; the store's text is not quoted.
-   *
-   * @param reason as {@link #ofOneObject} returns it
-   */
-  public static String hint(QuarantineReason reason, IOException thrown) {
-    String problem = chain(thrown).stream().filter(link -> refusesObject(link) || failsOnObject(link)).findFirst()
+  /** Returns whether the store failed on a request, which may be due to the object, and may pass. */
+  public static boolean isFaultyObject(IOException thrown) {
+    return chain(thrown).stream().anyMatch(Failures::failsOnObject);
+  }
+
+  /** Returns whether an object is refused because its storage class is an archive. */
+  public static boolean isArchivedObject(IOException thrown) {
+    return thrown instanceof StoreResponse response && response.code().equals(ARCHIVED);
+  }
+
+  /** Describes a refused or faulty object by the store's code or the operating system's message, without other texts. */
+  public static String describeObject(IOException thrown) {
+    return chain(thrown).stream().filter(link -> refusesObject(link) || failsOnObject(link)).findFirst()
         .map(Failures::withoutNames).orElse("");
-    if (reason == QuarantineReason.UNREADABLE) {
-      return "the store cannot read this object, but reads others (" + problem + "); upload it again";
-    }
-    boolean archived = thrown instanceof StoreResponse response && response.code().equals(ARCHIVED);
-    return "the store refused this object, but returns others (" + problem + "); "
-        + (archived ? "restore it from its archive" : "grant access to it, and to its key if it is encrypted");
   }
 
   private static String withoutNames(Throwable link) {
@@ -236,7 +228,7 @@ public final class Failures {
       return response.described();
     }
     if (link instanceof FileSystemException failure && failure.getReason() != null) {
-      return failure.getReason(); // the operating system's
+      return failure.getReason();
     }
     return link instanceof AccessDeniedException ? "Permission denied" : link.getClass().getSimpleName();
   }

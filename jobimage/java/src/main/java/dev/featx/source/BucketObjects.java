@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.HttpURLConnection;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.conf.Configuration;
 
@@ -23,6 +24,7 @@ final class BucketObjects {
   private static final int MOST_OF_AN_ERROR = 4096;
 
   private final String bucket;
+  private final Map<String, String> headers;
   private final SignedAddresses addresses;
   private final int connectMillis;
   private final int readMillis;
@@ -35,7 +37,9 @@ final class BucketObjects {
    */
   BucketObjects(String bucket, Configuration conf) {
     this.bucket = bucket;
-    this.addresses = new SignedAddresses(new BucketSettings(bucket, conf));
+    BucketSettings settings = new BucketSettings(bucket, conf);
+    this.headers = settings.headers();
+    this.addresses = new SignedAddresses(settings, headers);
     this.connectMillis = (int) conf.getTimeDuration("fs.s3a.connection.establish.timeout", 5_000, TimeUnit.MILLISECONDS);
     this.readMillis = (int) conf.getTimeDuration("fs.s3a.connection.timeout", 60_000, TimeUnit.MILLISECONDS);
   }
@@ -89,6 +93,7 @@ final class BucketObjects {
 
   private HttpURLConnection open(String key) throws IOException {
     HttpURLConnection connection = (HttpURLConnection) addresses.of(key).openConnection();
+    headers.forEach(connection::setRequestProperty);
     connection.setInstanceFollowRedirects(false); // a store does not send its clients elsewhere
     connection.setConnectTimeout(connectMillis);
     connection.setReadTimeout(readMillis);

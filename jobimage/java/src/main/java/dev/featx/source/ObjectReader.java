@@ -38,8 +38,8 @@ final class ObjectReader {
 
     private final ImageProblem problem;
 
-    ObjectProblem(QuarantineReason reason, String message) {
-      this.problem = new ImageProblem(ImageProblem.Stage.READ, reason, message);
+    ObjectProblem(ImageProblem problem) {
+      this.problem = problem;
     }
   }
 
@@ -61,13 +61,27 @@ final class ObjectReader {
       } catch (FileNotFoundException e) {
         throw e;
       } catch (IOException e) {
-        QuarantineReason reason = Failures.ofOneObject(e).orElse(null);
-        boolean lasting = reason == QuarantineReason.REFUSED || reason == QuarantineReason.UNREADABLE && ++faults == MOST_FAULTS;
-        if (lasting && witnesses.contradict(object, ObjectReader.this::check)) {
-          throw new ObjectProblem(reason, Failures.hint(reason, e));
+        ImageProblem problem = problemOf(e);
+        if (problem != null && witnesses.contradict(object, ObjectReader.this::check)) {
+          throw new ObjectProblem(problem);
         }
         throw e;
       }
+    }
+
+    /** Returns the object's problem, if it is the object's, or null while the store may just be unresponsive. */
+    private ImageProblem problemOf(IOException thrown) {
+      if (Failures.isRefusedObject(thrown)) {
+        return new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.REFUSED,
+            "the store refused this object, but returns others (" + Failures.describeObject(thrown) + "); "
+                + (Failures.isArchivedObject(thrown) ? "restore it from its archive"
+                    : "grant access to it, and to its key if it is encrypted"));
+      }
+      if (Failures.isFaultyObject(thrown) && ++faults >= MOST_FAULTS) {
+        return new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE, "the store cannot read this object, but reads"
+            + " others (" + Failures.describeObject(thrown) + "); upload it again");
+      }
+      return null;
     }
   }
 
@@ -157,7 +171,8 @@ final class ObjectReader {
       if (e.getCause() instanceof IOException cause) {
         throw cause;
       }
-      throw new ObjectProblem(QuarantineReason.UNREADABLE, "the file system cannot read this name: " + e.getCause());
+      throw new ObjectProblem(new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE,
+          "the file system cannot read this name: " + e.getCause()));
     }
   }
 

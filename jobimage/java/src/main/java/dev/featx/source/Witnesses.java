@@ -49,7 +49,7 @@ final class Witnesses {
       } catch (FileNotFoundException e) {
         // Gone since it was listed, which says nothing about the store.
       } catch (IOException e) {
-        if (Failures.ofOneObject(e).isEmpty()) {
+        if (!Failures.isRefusedObject(e) && !Failures.isFaultyObject(e)) {
           return false; // the store does not respond, and the next sample would wait for it too
         }
       } catch (RunProblem e) {
