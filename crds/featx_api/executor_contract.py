@@ -36,6 +36,10 @@ PRINCIPAL_SETTING: Final = "featx.kerberos.principal"
 KEYTAB_SETTING: Final = "featx.kerberos.keytab"
 #: Hadoop setting of a bucket: folder of the mounted Secret with its credentials.
 CREDENTIALS_SETTING: Final = "featx.credentials.dir"
+#: Hadoop setting of a bucket: whether its objects are encrypted with the SSE-C key of the mounted Secret.
+CUSTOMER_KEY_SETTING: Final = "featx.sse.customer.key"
+#: Hadoop settings of a bucket: start of the names of headers that requests for objects have.
+HEADER_SETTING: Final = "featx.header."
 
 #: Timestamp after every cell of HBase: Java's Long.MAX_VALUE.
 END_OF_TIME: Final = 2**63 - 1
@@ -147,12 +151,23 @@ class HBaseTable(Document):
     snapshot: HBaseSnapshot | None
 
 
+StoredObject = Annotated[tuple[str, Count], Field(description="Key, and size in bytes as listed.")]
+
+
+class Samples(Document):
+    """Objects from across the source. If none of them can be read, neither can the source."""
+
+    base: str = Field(description="Prefix that makes a key an address of Hadoop; empty without objects.")
+    objects: tuple[StoredObject, ...]
+
+
 class ReadSettings(Document):
     """How a run's source is read."""
 
     max_bytes: int = Field(ge=1, description="Larger images go to quarantine unread.")
     hbase: HBaseTable | None
     patience: Patience
+    samples: Samples
 
 
 class TableSettings(Document):
@@ -177,7 +192,6 @@ class TaskSettings(Document):
     table: TableSettings | None = Field(description="Null if nothing is written.")
 
 
-StoredObject = Annotated[tuple[str, Count], Field(description="Key, and size in bytes as listed.")]
 RowRange = Annotated[
     tuple[str, str], Field(description="First row, and the row after the last, in hex; empty for an open end.")
 ]

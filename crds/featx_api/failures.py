@@ -180,7 +180,16 @@ class QuarantineReason(StrEnum):
         "A link on the file's path is absolute or leads out of the claim.",
         "Replace the link by the file.",
     )
+    REFUSED = (
+        "Refused",
+        "The store refuses to return the object, but returns others.",
+        "Grant access to the object and its key, or restore it from its archive; the message has the store's code.",
+    )
     TOO_LARGE = "TooLarge", "The object has more bytes than allowed.", "Raise `spec.limits.mebibytes`."
     TOO_MANY_PIXELS = "TooManyPixels", "The image has more pixels than allowed.", "Raise `spec.limits.megapixels`."
     TRUNCATED = "Truncated", "The file ends before its image does.", "Upload the image again."
-    UNREADABLE = "Unreadable", "The file system cannot read an object of this name.", "Rename the object."
+    UNREADABLE = (
+        "Unreadable",
+        "The store fails to read the object, or an object of this name, but reads others.",
+        "Upload the object again, or rename it.",
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
 from featx_api.names import FolderUri, HBaseFolder, ImageKey, KeyPrefix, ObjectName, TableUri, VolumePath
@@ -16,12 +17,27 @@ ONE_IDENTITY = "secretRef and podIdentity exclude each other: set one of them"
 ONE_WAY = "spec.source.hbase must have either quorum, to read the table, or snapshot, to read HBase's files"
 CHANGED_ALONE = "spec.source.changedSince and spec.source.keys exclude each other"
 PACKED_ALONE = "spec.source.packed requires s3, files or claim, and excludes spec.source.keys"
+KEY_ENCRYPTED = "sseCustomerKey requires secretRef, and https if endpoint is set: the key is sent with each request"
+IMAGES_ONLY = "spec.source.packed excludes spec.source.s3.headers and spec.source.s3.sseCustomerKey"
+OWN_HEADERS = (
+    "headers takes only names that begin with x-amz-, in lower case, without those of signatures, copies and keys: use "
+    "requesterPays, sseCustomerKey or secretRef for these"
+)
+_HEADER = "x-amz-[a-z0-9-]{1,64}"
+_OWN_HEADERS = (
+    "x-amz-(algorithm|content-sha256|copy-source.*|credential|date|expires|request-payer|security-token|"
+    "server-side-encryption.*|signature|signedheaders)"
+)
 #: UTF-8 bytes. The job file has one backslash or quote in two bytes, and a ConfigMap takes 1 MiB.
 KEYS_LIMIT = 384 * 1024
 KEYS_FIT = f"spec.source.keys must have at most {KEYS_LIMIT // 1024} KiB in all: split them over several resources"
 _NO_KEYS = "(!has(self.keys) || size(self.keys) == 0)"
 
 Endpoint = Annotated[str, Field(max_length=512, pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")]
+HeaderValue = Annotated[str, Field(max_length=256, pattern=r"^[!-~]([ -~]*[!-~])?$")]
+_PARTITION, _REGION, _ACCOUNT = "aws(-[a-z]+)*", "[a-z0-9-]+", "[0-9]{12}"
+_ACCESS_POINT = f"arn:({_PARTITION}):s3:({_REGION}):({_ACCOUNT}):accesspoint[/:]([a-z0-9]([a-z0-9-]{{1,48}})[a-z0-9])"
+_BUCKET = r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]"
 Row = Annotated[str, Field(max_length=1024, pattern=r"^(\\x[0-9A-Fa-f]{2}|[^\\\x00-\x1f\x7f])*$")]
 Salt = Annotated[str, Field(max_length=32, pattern=r"^(\\x[0-9A-Fa-f]{2}|[ -\[\]-~])*$")]
 
@@ -56,6 +72,14 @@ class StoreAccess(ApiModel):
         description="Authenticate with the pods' cloud identity (IRSA or node role) instead of a Secret; with `featx "
         "run`, with the AWS_* environment variables.",
     )
+    requester_pays: bool = Field(
+        False, description="Pay for requests to buckets whose owner has them paid by the requester."
+    )
+    addressing: Literal["path", "virtualHost"] = Field(
+        "path",
+        description="Where requests name the bucket: path for https://ENDPOINT/BUCKET/KEY, virtualHost for "
+        "https://BUCKET.ENDPOINT/KEY.",
+    )
 
     @model_validator(mode="after")
     def _one_identity(self) -> Self:
@@ -67,10 +91,63 @@ class StoreAccess(ApiModel):
 class S3Source(StoreAccess):
     """Images stored as objects in one bucket of an S3-compatible store."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule("!has(self.secretRef) || !self.podIdentity", ONE_IDENTITY),
+            Rule(
+                "!self.sseCustomerKey || (has(self.secretRef) && (!has(self.endpoint) || "
+                "self.endpoint.startsWith('https:')))",
+                KEY_ENCRYPTED,
+            ),
+        )
+    )
+
     bucket: str = Field(
-        min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.\-]*[a-z0-9]$", description="Name of the bucket."
+        min_length=3,
+        max_length=255,
+        pattern=f"^({_BUCKET}|{_ACCESS_POINT})$",
+        description="Name of the bucket, or the ARN or alias of an access point.",
     )
     prefix: KeyPrefix = Field("", description="Read only objects whose key begins with this.")
+    headers: dict[str, HeaderValue] = Field(
+        default={},
+        max_length=16,
+        description="More x-amz-* headers that the store requires in requests for images, such as "
+        "x-amz-expected-bucket-owner. They are no place for secrets.",
+        json_schema_extra=rules(
+            Rule(f"self.all(name, name.matches('^{_HEADER}$') && !name.matches('^{_OWN_HEADERS}$'))", OWN_HEADERS)
+        ),
+    )
+    sse_customer_key: bool = Field(
+        False,
+        description="The images are encrypted with a key that the store does not have (SSE-C). The Secret holds it as "
+        "SSE_CUSTOMER_KEY: 32 bytes in base64. All images that are read must be encrypted with it.",
+    )
+
+    @field_validator("headers")
+    @classmethod
+    def _headers_are_allowed(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name in headers:
+            if not re.fullmatch(_HEADER, name) or re.fullmatch(_OWN_HEADERS, name):
+                raise ValueError(OWN_HEADERS)
+        return headers
+
+    @model_validator(mode="after")
+    def _key_is_encrypted(self) -> Self:
+        if self.sse_customer_key and (not self.secret_ref or (self.endpoint or "https:").startswith("http:")):
+            raise ValueError(KEY_ENCRYPTED)
+        return self
+
+    def resolved(self) -> S3Source:
+        """The source with an access point's host in place of its ARN: requests name it as they name a bucket."""
+        match = re.fullmatch(_ACCESS_POINT, self.bucket)
+        if match is None:
+            return self
+        partition, region, account, name = match[1], match[3], match[4], match[5]
+        domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+        endpoint = self.endpoint or f"https://s3-accesspoint.{region}.{domain}"
+        changes = {"bucket": f"{name}-{account}", "endpoint": endpoint, "region": region, "addressing": "virtualHost"}
+        return self.model_copy(update=changes)
 
 
 class FilesSource(ApiModel):
@@ -191,6 +268,11 @@ class Source(ApiModel):
             ),
             Rule(f"!has(self.changedSince) || {_NO_KEYS}", CHANGED_ALONE),
             Rule(f"!has(self.packed) || (!has(self.hbase) && {_NO_KEYS})", PACKED_ALONE),
+            Rule(
+                "!has(self.packed) || !has(self.s3) || (!self.s3.sseCustomerKey && "
+                "(!has(self.s3.headers) || size(self.s3.headers) == 0))",
+                IMAGES_ONLY,
+            ),
         )
     )
 
@@ -222,6 +304,8 @@ class Source(ApiModel):
             raise ValueError(ONE_SOURCE)
         if self.packed and (self.hbase or self.keys):
             raise ValueError(PACKED_ALONE)
+        if self.packed and self.s3 and (self.s3.headers or self.s3.sse_customer_key):
+            raise ValueError(IMAGES_ONLY)
         if self.changed_since and self.keys:
             raise ValueError(CHANGED_ALONE)
         return self

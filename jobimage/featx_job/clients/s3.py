@@ -24,17 +24,18 @@ from xml.etree.ElementTree import ParseError  # which minio raises
 
 import urllib3
 from featx_api.failures import FailureClass
-from featx_api.source import StoreAccess
+from featx_api.source import S3Source, StoreAccess
 from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
 from minio.helpers import check_bucket_name
+from minio.sse import SseCustomerKey
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from featx_job.clients import s3_libraries
 from featx_job.clients.retry import with_retry
-from featx_job.clients.s3_settings import AUTHORITY, Connection, connection
+from featx_job.clients.s3_settings import AUTHORITY, Connection, connection, customer_key
 from featx_job.failures import RunFailure
 
 T = TypeVar("T")
@@ -86,7 +87,9 @@ class Unfaithful(Exception):
 class Bucket:
     """A bucket of an S3-compatible store. All methods wait for an unresponsive store, and raise RunFailure."""
 
-    def __init__(self, reached: Connection, field: str, name: str, patience: float) -> None:
+    def __init__(
+        self, reached: Connection, field: str, name: str, patience: float, customer_key: bytes | None = None
+    ) -> None:
         """Prepare; nothing is sent yet.
 
         Args:
@@ -94,42 +97,46 @@ class Bucket:
             field: Path of the store in the spec, for errors.
             name: Name of the bucket.
             patience: Seconds to wait for an unresponsive store.
+            customer_key: Key that the objects to read are encrypted with (SSE-C).
 
         Raises:
             RunFailure: SecretIncomplete, if the CA bundle holds no certificates; BucketNotFound, if no bucket can have
                 the name.
         """
+        called = name.removesuffix(s3_libraries.ALIAS)
         try:
-            check_bucket_name(name)
+            check_bucket_name(called)
         except ValueError:
             message = f"{field}: {name} cannot be the name of a bucket; correct it"
             raise RunFailure(FailureClass.BUCKET_NOT_FOUND, message) from None
         self.name, self._reached, self._field, self._patience = name, reached, field, patience
+        self._called = called  # in calls of minio
+        self._key = SseCustomerKey(customer_key) if customer_key else None
         self._provider = s3_libraries.identity_provider(reached, field)
         self._http = s3_libraries.http_client(reached, field)
-        self._minio = s3_libraries.minio_client(reached, self._provider, self._http)
+        self._minio = s3_libraries.minio_client(reached, self._provider, self._http, name)
         self._lister: S3Store | None = None
 
     def stat(self, key: str) -> StoredObject | None:
         """An object's size and version, or None if it does not exist."""
-        return self._existing(key, lambda: _from_minio(self._minio.stat_object(self.name, key)))
+        return self._existing(key, lambda: _from_minio(self._minio.stat_object(self._called, key, ssec=self._key)))
 
     def read(self, key: str) -> bytes | None:
         """An object's content, or None if it does not exist."""
 
         def get() -> bytes:
-            with self._minio.get_object(self.name, key) as response:
+            with self._minio.get_object(self._called, key, ssec=self._key) as response:
                 return bytes(response.read())
 
         return self._existing(key, get)
 
     def download(self, key: str, path: Path) -> bool:
         """Write an object to a file. Return False if the object does not exist."""
-        return self._existing(key, lambda: self._minio.fget_object(self.name, key, str(path))) is not None
+        return self._existing(key, lambda: self._minio.fget_object(self._called, key, str(path))) is not None
 
     def write(self, key: str, data: bytes) -> None:
         """Store an object, replacing an older one."""
-        self._call(lambda: self._minio.put_object(self.name, key, io.BytesIO(data), len(data)))
+        self._call(lambda: self._minio.put_object(self._called, key, io.BytesIO(data), len(data)))
 
     def create(self, key: str, data: bytes) -> bool:
         """Store an object unless the key exists; of several writers one succeeds.
@@ -144,7 +151,9 @@ class Bucket:
 
     def _create(self, key: str, data: bytes) -> bool:
         # minio's put_object takes no condition, and obstore no key with an empty segment; a signed address takes both.
-        address = self._minio.get_presigned_url("PUT", self.name, key, expires=timedelta(minutes=15))
+        address = self._minio.get_presigned_url(
+            "PUT", self._called, key, timedelta(minutes=15), extra_query_params={**self._reached.all_headers}
+        )
         # No retries: urllib3 would show the address, whose signature is usable like a key, in its log and errors.
         answer = self._http.request("PUT", address, body=data, headers={"If-None-Match": "*"}, retries=False)
         if answer.status == 200:
@@ -163,12 +172,12 @@ class Bucket:
         def copy() -> None:
             try:
                 with self._coded(source):
-                    self._minio.copy_object(self.name, target, CopySource(self.name, source))
+                    self._minio.copy_object(self._called, target, CopySource(self.name, source))
             except S3Error as error:
                 if error.code not in MISSING:
                     raise
                 with self._coded(target):
-                    self._minio.stat_object(self.name, target)
+                    self._minio.stat_object(self._called, target)
 
         self._call(copy)
         self.remove([source])
@@ -177,7 +186,7 @@ class Bucket:
         """Remove objects; missing ones do not matter."""
 
         def remove() -> None:
-            for error in self._minio.remove_objects(self.name, [DeleteObject(key) for key in keys]):
+            for error in self._minio.remove_objects(self._called, [DeleteObject(key) for key in keys]):
                 if error.code not in MISSING:
                     raise _Failed(200, error.code)
 
@@ -187,7 +196,7 @@ class Bucket:
         """The first page of what is directly below a prefix."""
 
         def listed() -> FolderPage:
-            entries = list(islice(self._minio.list_objects(self.name, prefix), PAGE_KEYS))
+            entries = list(islice(self._minio.list_objects(self._called, prefix), PAGE_KEYS))
             objects = [_from_minio(entry) for entry in entries if entry.size is not None]
             folders = [str(entry.object_name) for entry in entries if entry.size is None]
             return FolderPage(objects, folders, len(entries) == PAGE_KEYS)
@@ -213,7 +222,7 @@ class Bucket:
             after = page[-1].key
 
     def _exact(self, prefix: str, after: str) -> list[StoredObject]:
-        entries = self._minio.list_objects(self.name, prefix, recursive=True, start_after=after or None)
+        entries = self._minio.list_objects(self._called, prefix, recursive=True, start_after=after or None)
         return [_from_minio(entry) for entry in islice(entries, PAGE_KEYS)]
 
     def _fast(self, prefix: str, after: str) -> Iterator[list[StoredObject]]:
@@ -223,8 +232,8 @@ class Bucket:
             Unfaithful: Before the first page that may differ from the bucket.
         """
         folder = prefix[: prefix.rfind("/") + 1]
-        if self._reached.region is None or (folder != prefix and not after):
-            raise Unfaithful  # obstore neither finds a bucket's region nor starts in the middle of a folder
+        if self._reached.region is None or self._reached.headers or (folder != prefix and not after):
+            raise Unfaithful  # obstore neither finds a bucket's region, sends headers, nor starts inside a folder
         if after.endswith("/") or folder.startswith("/") or (not folder and after < FIRST_AFTER_SLASH):
             raise Unfaithful  # object_store strips slashes at the ends of keys
         try:
@@ -253,7 +262,7 @@ class Bucket:
             yield
         except S3Error as error:
             if not error.response.data:
-                self._minio.get_object(self.name, key).close()
+                self._minio.get_object(self._called, key, ssec=self._key).close()
             raise
 
     def _existing(self, key: str, call: Callable[[], T]) -> T | None:
@@ -369,6 +378,12 @@ def open_bucket(access: StoreAccess, field: str, name: str, secrets: Path | None
         RunFailure: SecretNotFound or SecretIncomplete.
     """
     return Bucket(connection(access, field, secrets, os.environ), field, name, patience)
+
+
+def open_source_bucket(source: S3Source, field: str, secrets: Path | None, patience: float) -> Bucket:
+    """The bucket of a source, with the key of its objects if they have one. Takes the same as `open_bucket`."""
+    reached, key = connection(source, field, secrets, os.environ), customer_key(source, field, secrets, os.environ)
+    return Bucket(reached, field, source.bucket, patience, key)
 
 
 def _version(entry: Any) -> str:

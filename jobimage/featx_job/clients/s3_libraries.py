@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import Mapping
 from datetime import UTC, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 from featx_api.failures import FailureClass
 from minio import Minio
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsProvider, Provider, StaticProvider
+from minio.helpers import BaseURL
 from obstore.store import S3Store
 
 from featx_job.clients.s3_settings import AUTHORITY, Connection
 from featx_job.failures import RunFailure
 
 CONNECT_SECONDS, READ_SECONDS = 5, 60
+ALIAS = "-s3alias"  # end of the aliases of access points
 
 logging.getLogger("urllib3").setLevel(logging.INFO)  # at DEBUG it logs addresses, of which `create` signs some
 
@@ -70,11 +73,43 @@ def http_client(reached: Connection, field: str) -> urllib3.PoolManager:
     )
 
 
-def minio_client(reached: Connection, provider: Provider | None, http: urllib3.PoolManager) -> Minio:
-    """The client of all calls but long listings."""
+class Client(Minio):
+    """minio with headers that each request has and signs; its own methods take some, each in another way."""
+
+    def __init__(self, headers: Mapping[str, str], *args: Any, **named: Any) -> None:
+        """Take further headers, and what minio takes."""
+        super().__init__(*args, **named)
+        self._headers = headers
+
+    def _build_headers(self, host: str, headers: Any = None, body: Any = None, creds: Any = None) -> Any:
+        return super()._build_headers(host, {**(headers or {}), **self._headers}, body, creds)
+
+
+class AliasUrl(BaseURL):
+    """Addresses of an access point by its alias, which minio refuses as the name of a bucket."""
+
+    def build(self, *, bucket_name: str | None = None, **named: Any) -> SplitResult:
+        """Build an address, with the alias in place of the name that minio accepts."""
+        return super().build(bucket_name=bucket_name and f"{bucket_name}{ALIAS}", **named)
+
+
+def minio_client(reached: Connection, provider: Provider | None, http: urllib3.PoolManager, bucket: str) -> Minio:
+    """The client of all calls but long listings of a bucket."""
     endpoint = urlsplit(reached.url)
     secure = endpoint.scheme == "https"
-    return Minio(endpoint.netloc, secure=secure, region=reached.region, http_client=http, credentials=provider)
+    client = Client(
+        reached.all_headers,
+        endpoint.netloc,
+        secure=secure,
+        region=reached.region,
+        http_client=http,
+        credentials=provider,
+    )
+    if bucket.endswith(ALIAS):
+        client._base_url = AliasUrl(f"{endpoint.scheme}://{endpoint.netloc}", reached.region)
+    if reached.virtual_host:
+        client._base_url.virtual_style_flag = True
+    return client
 
 
 def object_store_client(reached: Connection, provider: Provider | None, bucket: str) -> S3Store:
@@ -94,7 +129,7 @@ def object_store_client(reached: Connection, provider: Provider | None, bucket: 
 
     return S3Store(
         bucket,
-        config=reached.for_object_store(),  # type: ignore[arg-type] # the keys are object_store's
+        config=reached.for_object_store(bucket),  # type: ignore[arg-type] # the keys are object_store's
         client_options=options,  # type: ignore[arg-type]
         retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=READ_SECONDS)},
         credential_provider=identity if provider else None,  # the same chain as minio's

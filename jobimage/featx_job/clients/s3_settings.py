@@ -6,15 +6,22 @@ Each has its own words for an endpoint, a region and credentials: minio and obst
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from featx_api.executor_contract import CREDENTIALS_CLASS, CREDENTIALS_SETTING
+from featx_api.executor_contract import (
+    CREDENTIALS_CLASS,
+    CREDENTIALS_SETTING,
+    CUSTOMER_KEY_SETTING,
+    HEADER_SETTING,
+)
 from featx_api.failures import FailureClass
-from featx_api.source import StoreAccess
+from featx_api.source import S3Source, StoreAccess
 
 from featx_job.environment import mounted
 from featx_job.failures import RunFailure
@@ -23,6 +30,9 @@ AWS_ENDPOINT = "https://s3.amazonaws.com"
 DEFAULT_REGION = "us-east-1"  # signed by clients of stores that have no regions
 AUTHORITY = "ca.crt"  # as cert-manager calls it
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+CUSTOMER_KEY = "SSE_CUSTOMER_KEY"
+CUSTOMER_KEY_BYTES = 32
+REQUESTER_PAYS = "x-amz-request-payer"
 TOKEN = "AWS_SESSION_TOKEN"  # noqa: S105 - a variable's name
 
 
@@ -48,6 +58,9 @@ class Connection:
         credentials: Static keys; None for anonymous access or a pod identity.
         pod_identity: Whether the pod's cloud identity (IRSA or node role) authenticates the client.
         authority: CA bundle that the store's certificate is verified with, next to the system's.
+        virtual_host: Whether requests name the bucket in the host instead of the path.
+        requester_pays: Whether the requester pays.
+        headers: More headers of all requests.
     """
 
     endpoint: str | None = None
@@ -55,24 +68,39 @@ class Connection:
     credentials: Credentials | None = None
     pod_identity: bool = False
     authority: Path | None = None
+    virtual_host: bool = False
+    requester_pays: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def all_headers(self) -> dict[str, str]:
+        """Headers that are part of each request and its signature."""
+        return dict(self.headers) | ({REQUESTER_PAYS: "requester"} if self.requester_pays else {})
 
     @property
     def url(self) -> str:
         """URL of the store, for messages too."""
         return self.endpoint or AWS_ENDPOINT
 
-    def for_object_store(self) -> dict[str, str]:
-        """Options of Rust's object_store, as obstore and deltalake take them.
+    def for_object_store(self, bucket: str = "") -> dict[str, str]:
+        """Options of Rust's object_store, as obstore and deltalake take them, which know no further headers.
 
         Without credentials or a pod identity, requests are not signed.
+
+        Args:
+            bucket: Name of the bucket, which is part of a virtual host.
         """
         region = self.region or DEFAULT_REGION
+        address = (self.endpoint or f"https://s3.{region}.amazonaws.com").rstrip("/")
+        if self.virtual_host:
+            address = address.replace("://", f"://{bucket}.", 1)
         options = {
             "aws_region": region,
-            "aws_virtual_hosted_style_request": "false",
+            "aws_virtual_hosted_style_request": str(self.virtual_host).lower(),
             # Always given, as object_store would take one from the environment.
-            "aws_endpoint_url": (self.endpoint or f"https://s3.{region}.amazonaws.com").rstrip("/"),
+            "aws_endpoint_url": address,
         }
+        options |= {"aws_request_payer": "true"} if self.requester_pays else {}
         if self.credentials:
             options |= {
                 "aws_access_key_id": self.credentials.access_key,
@@ -114,6 +142,9 @@ def connection(access: StoreAccess, field: str, secrets: Path | None, environmen
         credentials=credentials(access, field, secrets, environment),
         pod_identity=access.pod_identity,
         authority=authority(access, secrets),
+        virtual_host=access.addressing == "virtualHost",
+        requester_pays=access.requester_pays,
+        headers=access.headers if isinstance(access, S3Source) else {},
     )
 
 
@@ -138,8 +169,33 @@ def credentials(
     access: StoreAccess, field: str, secrets: Path | None, environment: Mapping[str, str]
 ) -> Credentials | None:
     """A store's static keys, or None if it is read anonymously or by a pod identity. Takes the same as `connection`."""
-    if access.secret_ref is None:
+    return _keys(_values(access, KEYS, field, secrets, environment)) if access.secret_ref else None
+
+
+def customer_key(source: S3Source, field: str, secrets: Path | None, environment: Mapping[str, str]) -> bytes | None:
+    """The key that a source's objects are encrypted with (SSE-C), or None. Takes the same as `connection`.
+
+    Raises:
+        RunFailure: SecretNotFound or SecretIncomplete.
+    """
+    if not source.sse_customer_key or source.secret_ref is None:
         return None
+    text = _values(source, (CUSTOMER_KEY,), field, secrets, environment)[CUSTOMER_KEY]
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != CUSTOMER_KEY_BYTES:
+        message = f"{field}.secretRef.name: {CUSTOMER_KEY} of Secret {source.secret_ref.name} must be base64 of "
+        raise RunFailure(FailureClass.SECRET_INCOMPLETE, f"{message}{CUSTOMER_KEY_BYTES} bytes")
+    return key
+
+
+def _values(
+    access: StoreAccess, keys: tuple[str, ...], field: str, secrets: Path | None, environment: Mapping[str, str]
+) -> Mapping[str, str]:
+    """The values of a store's Secret, which include some keys."""
+    assert access.secret_ref is not None
     name = access.secret_ref.name
     if secrets is None:
         values = environment
@@ -148,11 +204,11 @@ def credentials(
         folder = mounted(secrets, name, f"{field}.secretRef.name")
         values = {path.name: path.read_text().strip() for path in folder.iterdir() if path.is_file()}
         hint = "add these keys to it"
-    missing = [key for key in KEYS if not values.get(key)]
+    missing = [key for key in keys if not values.get(key)]
     if missing:
         message = f"{field}.secretRef.name: Secret {name} has no {', '.join(missing)}; {hint}"
         raise RunFailure(FailureClass.SECRET_INCOMPLETE, message)
-    return _keys(values)
+    return values
 
 
 def authority(access: StoreAccess, secrets: Path | None) -> Path | None:
@@ -189,6 +245,13 @@ def for_s3a(bucket: str, access: StoreAccess, secrets: Path | None) -> dict[str,
         provider = CREDENTIALS_CLASS
         settings[CREDENTIALS_SETTING] = str(secrets / access.secret_ref.name)
     settings["aws.credentials.provider"] = provider
+    if access.addressing == "virtualHost":
+        settings["path.style.access"] = "false"
+    if access.requester_pays:
+        settings["requester.pays.enabled"] = "true"
+    if isinstance(access, S3Source):
+        settings |= {f"{HEADER_SETTING}{name}": value for name, value in access.headers.items()}
+        settings |= {CUSTOMER_KEY_SETTING: "true"} if access.sse_customer_key else {}
     return {f"fs.s3a.bucket.{bucket}.{name}": value for name, value in settings.items()}
 
 

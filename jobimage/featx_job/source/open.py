@@ -37,10 +37,10 @@ def open_source(
         RunFailure: SourceNotFound, PathNotAllowed, or the reason why the store can't be reached.
     """
     if spec.source.s3:
-        access = spec.source.s3
-        patience = spec.execution.store_timeout_seconds
-        bucket = s3.open_bucket(access, "spec.source.s3", access.bucket, environment.secrets, patience)
-        return BucketSource(bucket, access.prefix)
+        access, patience = spec.source.s3.resolved(), spec.execution.store_timeout_seconds
+        return BucketSource(
+            s3.open_source_bucket(access, "spec.source.s3", environment.secrets, patience), access.prefix
+        )
     if spec.source.claim:
         claim = spec.source.claim
         return LocalSource(local_files.locate(f"claim://{claim.name}/{claim.path}", "spec.source.claim", environment))

@@ -38,6 +38,7 @@ from featx_job.table.output import OutputFolders
 T = TypeVar("T")
 
 POLL_SECONDS = 0.2
+SAMPLES = 8  # twice as many objects decide whether a refusal is one object's or the source's
 
 OnDone = Callable[[ShardResult | None, str | None], None]
 OnWait = Callable[[], None]
@@ -118,7 +119,7 @@ class Session:
         Raises:
             RunFailure: Spark gave up, or an executor reported why it can't continue.
         """
-        java_job = self._java_job(folders)
+        java_job = self._java_job(folders, shards.samples(SAMPLES))
         lines = self._write_lines("shards.jsonl", map(shards.line, indices))
         nets = self.write_nets(files).result()
 
@@ -152,7 +153,7 @@ class Session:
         Raises:
             RunFailure: As `run`.
         """
-        java_job = self._java_job(None)
+        java_job = self._java_job(None, shards.samples(SAMPLES))
         lines = self._write_lines("shards.jsonl", map(shards.line, range(len(shards))))
         return _waiting(lambda: java_job.read(lines), _ignore_progress)
 
@@ -167,7 +168,7 @@ class Session:
         Raises:
             RunFailure: As `run`.
         """
-        java_job, line = self._java_job(None), self._write_lines("observed.jsonl", (images,))
+        java_job, line = self._java_job(None, (images,)), self._write_lines("observed.jsonl", (images,))
         nets = self.write_nets(watched, "watched").result()
         return _waiting(lambda: java_job.observe(line, nets), on_wait)
 
@@ -183,7 +184,7 @@ class Session:
         Raises:
             RunFailure: As `run`.
         """
-        java_job, line = self._java_job(None), self._write_lines("compared.jsonl", (images,))
+        java_job, line = self._java_job(None, (images,)), self._write_lines("compared.jsonl", (images,))
         plain, judged = self.write_nets(watched, "watched").result(), self.write_nets(files).result()
         return _waiting(lambda: java_job.compare(line, plain, judged), on_wait)
 
@@ -215,10 +216,10 @@ class Session:
             file.writelines(parts)
         return str(work / name)
 
-    def _java_job(self, folders: OutputFolders | None) -> JavaJob:
+    def _java_job(self, folders: OutputFolders | None, samples: Iterable[str] = ()) -> JavaJob:
         assert self._context is not None
         cores = settings.threads(self._job, self._environment)
-        return JavaJob(self._context, task_settings(self._job.spec, self._sizes, cores, folders))
+        return JavaJob(self._context, task_settings(self._job.spec, self._sizes, cores, folders, samples))
 
 
 @contextmanager

@@ -265,8 +265,9 @@ def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
         RunFailure: StoreConflict, if one bucket is reached in two ways.
     """
     reached: dict[str, StoreAccess] = {}
-    if spec.source.s3:
-        reached[spec.source.s3.bucket] = _access(spec.source.s3)
+    source = spec.source.s3.resolved() if spec.source.s3 else None
+    if source:
+        reached[source.bucket] = _access(source)
     if spec.output.uri.startswith("s3://"):
         bucket = spec.output.uri.removeprefix("s3://").split("/", 1)[0]
         access = _access(spec.store_of(spec.output.s3))
@@ -276,6 +277,8 @@ def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
                 f"spec.output.s3: bucket {bucket} is also the source, but with other settings; use the same for both",
             )
     settings = {f"{HADOOP}{key}": value for system in (FILES, S3A, HDFS, HBASE) for key, value in system.items()}
+    if source:
+        reached[source.bucket] = source
     for bucket, access in reached.items():
         s3a = for_s3a(bucket, access, environment.secrets)
         settings |= {f"{HADOOP}{name}": value for name, value in s3a.items()}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+
 from featx_api import executor_contract as executor
 from featx_api import nets
 from featx_api.spec import FeatureExtractionSpec
@@ -16,7 +19,11 @@ MEBIBYTE = 1024 * 1024
 
 
 def task_settings(
-    spec: FeatureExtractionSpec, sizes: Sizes, cores: int, folders: OutputFolders | None
+    spec: FeatureExtractionSpec,
+    sizes: Sizes,
+    cores: int,
+    folders: OutputFolders | None,
+    samples: Iterable[str] = (),
 ) -> executor.TaskSettings:
     """Return what all tasks of a run share.
 
@@ -25,6 +32,7 @@ def task_settings(
         sizes: Batch and streams of an executor.
         cores: Threads of an executor.
         folders: Where executors write; None if they write nothing.
+        samples: Shards with images from across the source, as lines.
     """
     patience = executor.Patience(seconds=spec.execution.store_timeout_seconds)
     return executor.TaskSettings(
@@ -42,9 +50,16 @@ def task_settings(
             max_bytes=spec.limits.mebibytes * MEBIBYTE,
             hbase=hbase.table_settings(spec.source.hbase, spec.output.uri) if spec.source.hbase else None,
             patience=patience,
+            samples=_samples(samples),
         ),
         table=_table(folders, patience) if folders else None,
     )
+
+
+def _samples(lines: Iterable[str]) -> executor.Samples:
+    listed = [line for line in map(json.loads, lines) if "objects" in line]
+    objects = tuple((key, size) for line in listed for key, size in line["objects"])
+    return executor.Samples(base=listed[0]["base"] if listed else "", objects=objects)
 
 
 def _detector(detector: nets.Detector) -> executor.DetectorSettings:

@@ -22,10 +22,13 @@ import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLPeerUnverifiedException;
+import org.apache.hadoop.fs.ChecksumException;
 import org.apache.hadoop.hbase.DoNotRetryIOException;
 import org.apache.hadoop.hbase.client.RetriesExhaustedException;
 import org.apache.hadoop.hbase.regionserver.NoSuchColumnFamilyException;
 import org.apache.hadoop.hbase.snapshot.SnapshotDoesNotExistException;
+import org.apache.hadoop.hdfs.BlockMissingException;
+import org.apache.hadoop.hdfs.CannotObtainBlockLengthException;
 import org.apache.hadoop.hdfs.protocol.QuotaExceededException;
 import org.apache.hadoop.hdfs.server.namenode.SafeModeException;
 import org.apache.hadoop.ipc.RemoteException;
@@ -43,7 +46,7 @@ import software.amazon.awssdk.core.exception.SdkClientException;
  */
 public final class Failures {
   private static final Set<Integer> REFUSED = Set.of(401, 403);
-  private static final Set<String> REFUSALS = Set.of("ExpiredToken", "InvalidToken", "InvalidAccessKeyId");
+  static final Set<String> REFUSALS = Set.of("ExpiredToken", "InvalidToken", "InvalidAccessKeyId");
   // The JDK's texts for ENOSPC and EDQUOT, for which it has no classes.
   private static final Set<String> FULL = Set.of("No space left on device", "Disk quota exceeded");
   // The classes that append these texts to the path of a local file, in parentheses.
@@ -52,6 +55,7 @@ public final class Failures {
   private static final Pattern NO_DATANODE =
       Pattern.compile("File .* could only be written to \\d+ of the \\d+ (minReplication nodes|required nodes)\\b.*", Pattern.DOTALL);
   private static final Pattern CODE = Pattern.compile("[A-Za-z0-9.]{1,64}");
+  private static final String ARCHIVED = "InvalidObjectState"; // of storage classes such as Glacier
   private static final String OWN = "dev.featx.";
   private static final int LONGEST_CAUSE = 300;
   private static final int LONGEST_MESSAGE = 2000;
@@ -69,6 +73,8 @@ public final class Failures {
           OutOfMemoryError.class::isInstance),
       new Rule(FailureClass.ACCESS_DENIED, "the store denied access; check the permissions of the Secret's user",
           Failures::isRefusal),
+      new Rule(FailureClass.BUCKET_NOT_FOUND, "the bucket does not exist",
+          link -> link instanceof StoreResponse response && response.lacksBucket()),
       new Rule(FailureClass.ACCESS_DENIED, "HDFS denied access; check the files' owner and spec.execution.hadoopUser",
           AccessControlException.class::isInstance),
       new Rule(FailureClass.ACCESS_DENIED, "Kerberos login failed; check spec.execution.kerberos and its Secret",
@@ -85,6 +91,8 @@ public final class Failures {
       new Rule(FailureClass.STORE_UNREACHABLE, "the store's host name cannot be resolved", UnknownHostException.class::isInstance),
       new Rule(FailureClass.STORE_UNREACHABLE, "the store did not respond in time", SocketTimeoutException.class::isInstance),
       new Rule(FailureClass.STORE_UNREACHABLE, "the store did not respond", Failures::isUnreachable),
+      new Rule(FailureClass.STORE_ERROR, "the store refused the request",
+          link -> link instanceof StoreResponse response && response.isRefusal()),
       new Rule(FailureClass.EXECUTOR_LOST, "executors failed repeatedly before Spark was up", Failures::isStoppedEarly));
 
   private Failures() {}
@@ -154,6 +162,9 @@ public final class Failures {
       return "principal " + refused.getPrincipal(); // the resource names it
     }
     for (Throwable cause : chain(link)) {
+      if (cause instanceof StoreResponse response) {
+        return response.getMessage();
+      }
       if (cause instanceof AwsServiceException answer) {
         String code = answer.awsErrorDetails() == null ? null : answer.awsErrorDetails().errorCode();
         return "status " + answer.statusCode() + (code != null && CODE.matcher(code).matches() ? " " + code : "");
@@ -191,8 +202,50 @@ public final class Failures {
     return chain;
   }
 
+  /** Returns whether the store refused a request, which may be due to the object; retries do not change it. */
+  public static boolean isRefusedObject(IOException thrown) {
+    return chain(thrown).stream().anyMatch(Failures::refusesObject);
+  }
+
+  /** Returns whether the store failed on a request, which may be due to the object, and may pass. */
+  public static boolean isFaultyObject(IOException thrown) {
+    return chain(thrown).stream().anyMatch(Failures::failsOnObject);
+  }
+
+  /** Returns whether an object is refused because its storage class is an archive. */
+  public static boolean isArchivedObject(IOException thrown) {
+    return thrown instanceof StoreResponse response && response.code().equals(ARCHIVED);
+  }
+
+  /** Describes a refused or faulty object by the store's code or the operating system's message, without other texts. */
+  public static String describeObject(IOException thrown) {
+    return chain(thrown).stream().filter(link -> refusesObject(link) || failsOnObject(link)).findFirst()
+        .map(Failures::withoutNames).orElse("");
+  }
+
+  private static String withoutNames(Throwable link) {
+    if (link instanceof StoreResponse response) {
+      return response.described();
+    }
+    if (link instanceof FileSystemException failure && failure.getReason() != null) {
+      return failure.getReason();
+    }
+    return link instanceof AccessDeniedException ? "Permission denied" : link.getClass().getSimpleName();
+  }
+
+  private static boolean refusesObject(Throwable link) {
+    return link instanceof StoreResponse response && response.isRefusal() || link instanceof AccessDeniedException
+        || link instanceof AccessControlException;
+  }
+
+  private static boolean failsOnObject(Throwable link) {
+    return link instanceof StoreResponse response && response.isFault() || link instanceof BlockMissingException
+        || link instanceof CannotObtainBlockLengthException || link instanceof ChecksumException
+        || link instanceof FileSystemException;
+  }
+
   private static boolean isRefusal(Throwable link) {
-    return link instanceof AccessDeniedException || link instanceof org.apache.hadoop.hbase.security.AccessDeniedException
+    return link instanceof StoreResponse response && response.isDenial() || link instanceof AccessDeniedException || link instanceof org.apache.hadoop.hbase.security.AccessDeniedException
         || link instanceof AwsServiceException answer && (REFUSED.contains(answer.statusCode())
             || answer.awsErrorDetails() != null && REFUSALS.contains(answer.awsErrorDetails().errorCode()));
   }
@@ -236,6 +289,9 @@ public final class Failures {
   }
 
   private static boolean isUnreachable(Throwable link) {
+    if (link instanceof StoreResponse response) {
+      return !response.isRefusal();
+    }
     if (link instanceof AwsServiceException answer) {
       return answer.statusCode() >= 500;
     }

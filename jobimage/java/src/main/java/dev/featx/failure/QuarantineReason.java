@@ -9,6 +9,7 @@ public enum QuarantineReason {
   NO_DETECTION("NoDetection"),
   NOT_AN_IMAGE("NotAnImage"),
   OUTSIDE_CLAIM("OutsideClaim"),
+  REFUSED("Refused"),
   TOO_LARGE("TooLarge"),
   TOO_MANY_PIXELS("TooManyPixels"),
   TRUNCATED("Truncated"),

@@ -1,6 +1,8 @@
 package dev.featx.security;
 
 import java.net.URI;
+import java.util.Map;
+import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider;
@@ -17,11 +19,34 @@ import software.amazon.awssdk.regions.providers.DefaultAwsRegionProviderChain;
  */
 public record BucketSettings(String bucket, Configuration conf) {
   private static final String PROVIDER = "aws.credentials.provider";
+  private static final String HEADER = "featx.header.";
+  private static final String REQUESTER_PAYS = "requester.pays.enabled";
   private static final String ANONYMOUS = "org.apache.hadoop.fs.s3a.AnonymousAWSCredentialsProvider";
 
   /** Returns this bucket's setting, or that of all buckets, or null. */
   public String get(String name) {
     return conf.getTrimmed("fs.s3a.bucket." + bucket + "." + name, conf.getTrimmed("fs.s3a." + name));
+  }
+
+  /** Returns whether requests name the bucket in the path, not in the host. */
+  public boolean pathStyle() {
+    return !"false".equals(get("path.style.access"));
+  }
+
+  /**
+   * Returns the headers of requests for objects, by their names.
+   *
+   * @throws dev.featx.failure.RunProblem SecretIncomplete, if the Secret lacks the objects' key
+   */
+  public Map<String, String> headers() {
+    Map<String, String> headers = new TreeMap<>(conf.getPropsWithPrefix("fs.s3a.bucket." + bucket + "." + HEADER));
+    if (Boolean.parseBoolean(get(REQUESTER_PAYS))) {
+      headers.put("x-amz-request-payer", "requester");
+    }
+    if (Boolean.parseBoolean(get(CustomerKey.SETTING))) {
+      headers.putAll(CustomerKey.of(get(MountedCredentials.FOLDER)).headers());
+    }
+    return headers;
   }
 
   /** Returns the store's endpoint, or null for AWS. */

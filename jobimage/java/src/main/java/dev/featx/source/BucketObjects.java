@@ -1,5 +1,6 @@
 package dev.featx.source;
 
+import dev.featx.failure.StoreResponse;
 import dev.featx.security.BucketSettings;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
@@ -7,11 +8,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.HttpURLConnection;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 
 /**
@@ -21,12 +19,12 @@ import org.apache.hadoop.conf.Configuration;
  * object's bytes do. An object is as large as it is now, not as it was listed.
  */
 final class BucketObjects {
-  private static final List<String> REFUSALS = List.of("ExpiredToken", "InvalidToken", "InvalidAccessKeyId");
-  // The response has the key too, with their angle brackets escaped.
-  private static final Pattern CODE = Pattern.compile("<Code>(\\w+)</Code>");
+  private static final int RANGE_NOT_SATISFIABLE = 416; // of an object without bytes
+  private static final String NO_BUCKET = "NoSuchBucket";
   private static final int MOST_OF_AN_ERROR = 4096;
 
   private final String bucket;
+  private final Map<String, String> headers;
   private final SignedAddresses addresses;
   private final int connectMillis;
   private final int readMillis;
@@ -39,7 +37,9 @@ final class BucketObjects {
    */
   BucketObjects(String bucket, Configuration conf) {
     this.bucket = bucket;
-    this.addresses = new SignedAddresses(new BucketSettings(bucket, conf));
+    BucketSettings settings = new BucketSettings(bucket, conf);
+    this.headers = settings.headers();
+    this.addresses = new SignedAddresses(settings, headers);
     this.connectMillis = (int) conf.getTimeDuration("fs.s3a.connection.establish.timeout", 5_000, TimeUnit.MILLISECONDS);
     this.readMillis = (int) conf.getTimeDuration("fs.s3a.connection.timeout", 60_000, TimeUnit.MILLISECONDS);
   }
@@ -54,7 +54,7 @@ final class BucketObjects {
    *
    * @param key of the object
    * @param maxBytes a larger one's bytes are not fetched
-   * @throws IOException if it is gone, refused (both as Java's own exceptions), or the store does not respond
+   * @throws IOException if it is gone (as Java's own exception), refused ({@link StoreResponse}), or the store does not respond
    */
   Fetched fetch(String key, long maxBytes) throws IOException {
     HttpURLConnection response = open(key);
@@ -76,8 +76,24 @@ final class BucketObjects {
     }
   }
 
+  /**
+   * Checks that an object can be read, by reading its first byte.
+   *
+   * @throws IOException as {@link #fetch}
+   */
+  void check(String key) throws IOException {
+    HttpURLConnection response = open(key);
+    response.setRequestProperty("Range", "bytes=0-0");
+    int status = response.getResponseCode();
+    if (status != HttpURLConnection.HTTP_OK && status != HttpURLConnection.HTTP_PARTIAL && status != RANGE_NOT_SATISFIABLE) {
+      throw toException(key, response);
+    }
+    response.disconnect();
+  }
+
   private HttpURLConnection open(String key) throws IOException {
     HttpURLConnection connection = (HttpURLConnection) addresses.of(key).openConnection();
+    headers.forEach(connection::setRequestProperty);
     connection.setInstanceFollowRedirects(false); // a store does not send its clients elsewhere
     connection.setConnectTimeout(connectMillis);
     connection.setReadTimeout(readMillis);
@@ -87,19 +103,13 @@ final class BucketObjects {
   /** Returns the failure that a response means; without the address, whose signature is usable like a key for a while. */
   private IOException toException(String key, HttpURLConnection response) throws IOException {
     int status = response.getResponseCode();
-    String name = "s3://" + bucket + "/" + key;
     String body;
-    try (InputStream stream = response.getErrorStream()) {
+    try (InputStream stream = status < HttpURLConnection.HTTP_BAD_REQUEST ? response.getInputStream() : response.getErrorStream()) {
       body = stream == null ? "" : new String(stream.readNBytes(MOST_OF_AN_ERROR), StandardCharsets.UTF_8);
     }
-    Matcher code = CODE.matcher(body);
-    if (status == HttpURLConnection.HTTP_NOT_FOUND) {
-      return new FileNotFoundException(name);
-    }
-    if (status == HttpURLConnection.HTTP_FORBIDDEN || status == HttpURLConnection.HTTP_UNAUTHORIZED
-        || code.find() && REFUSALS.contains(code.group(1))) {
-      return new AccessDeniedException(name, null, "the store responded with status " + status);
-    }
-    return new IOException("the store responded with status " + status + " for " + name);
+    String name = "s3://" + bucket + "/" + key;
+    StoreResponse problem = StoreResponse.of(status, body, name);
+    boolean missing = status == HttpURLConnection.HTTP_NOT_FOUND && !problem.code().equals(NO_BUCKET);
+    return missing ? new FileNotFoundException(name) : problem;
   }
 }

@@ -4,14 +4,16 @@ import dev.featx.failure.RunProblem;
 import java.io.BufferedOutputStream;
 import java.io.EOFException;
 import java.io.File;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.RandomAccessFile;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.SeekableByteChannel;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.apache.hadoop.conf.Configuration;
@@ -87,24 +89,16 @@ public final class LocalFiles extends RawLocalFileSystem {
    */
   Fetched fetch(Path path, long maxBytes) throws IOException {
     java.nio.file.Path name = unresolved(path);
-    if (claims.contain(name)) {
-      return ofClaim(name, maxBytes);
-    }
-    try (RandomAccessFile file = new RandomAccessFile(pathToFile(path), "r")) {
-      long size = file.length();
-      if (size > maxBytes) {
-        return new Fetched(size, null);
-      }
-      byte[] bytes = new byte[(int) size];
-      file.readFully(bytes);
-      return new Fetched(size, bytes);
-    }
-  }
-
-  private Fetched ofClaim(java.nio.file.Path name, long maxBytes) throws IOException {
-    try (SeekableByteChannel channel = claims.read(name)) {
+    try (SeekableByteChannel channel = claims.contain(name) ? claims.read(name) : Files.newByteChannel(pathToFile(path).toPath())) {
       long size = channel.size();
       return size > maxBytes ? new Fetched(size, null) : new Fetched(size, exactly(channel, (int) size));
+    } catch (NoSuchFileException e) {
+      throw (FileNotFoundException) new FileNotFoundException(name + " (No such file or directory)").initCause(e);
+    } catch (FileNotFoundException | EOFException | FileSystemException e) {
+      throw e;
+    } catch (IOException e) {
+      // The operating system's message, for which Java has no class.
+      throw (FileSystemException) new FileSystemException(name.toString(), null, e.getMessage()).initCause(e);
     }
   }
 

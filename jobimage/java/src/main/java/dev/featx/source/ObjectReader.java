@@ -1,9 +1,11 @@
 package dev.featx.source;
 
 import dev.featx.failure.FailureClass;
+import dev.featx.failure.Failures;
 import dev.featx.failure.QuarantineReason;
 import dev.featx.failure.RunProblem;
 import dev.featx.image.ImageProblem;
+import dev.featx.source.StoredObjects.StoredObject;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -16,44 +18,92 @@ import org.apache.hadoop.fs.Path;
 /**
  * Reads whole objects, from buckets with {@link BucketObjects} and otherwise through Hadoop's file systems.
  *
- * <p>A missing object is a problem of that image only. An unresponsive store is a problem of the run: reads are retried
- * ({@link Patience}) until the task fails, which Spark and then the operator retry.
+ * <p>An object that is missing, refused or damaged is a problem of that image only, as long as others can be read
+ * ({@link Witnesses}). An unresponsive store is a problem of the run: reads are retried ({@link Patience}) until the task fails,
+ * which Spark and then the operator retry.
  */
 final class ObjectReader {
   private static final String BUCKETS = "s3a://";
+  private static final int MOST_FAULTS = 3; // of an object while others can be read
 
   private final Configuration conf;
   private final long maxBytes;
   private final Patience patience;
+  private final Witnesses witnesses;
   private BucketObjects bucket;
 
-  /** A name that Hadoop's file system rejects. */
-  private static final class Unreadable extends RuntimeException {
+  /** Carries the problem of one object through {@link Patience}, which retries other failures. */
+  private static final class ObjectProblem extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    Unreadable(Throwable cause) {
-      super(cause);
+    private final ImageProblem problem;
+
+    ObjectProblem(ImageProblem problem) {
+      this.problem = problem;
     }
   }
 
-  ObjectReader(Configuration conf, long maxBytes, Patience patience) {
+  /** Reads one object, repeatedly if the store fails. */
+  private final class Reading implements Patience.Call<Fetched> {
+    private final StoredObject object;
+    private int faults;
+
+    Reading(StoredObject object) {
+      this.object = object;
+    }
+
+    @Override
+    public Fetched run() throws IOException, InterruptedException {
+      try {
+        Fetched fetched = readOnce(object);
+        witnesses.add(object);
+        return fetched;
+      } catch (FileNotFoundException e) {
+        throw e;
+      } catch (IOException e) {
+        ImageProblem problem = problemOf(e);
+        if (problem != null && witnesses.contradict(object, ObjectReader.this::check)) {
+          throw new ObjectProblem(problem);
+        }
+        throw e;
+      }
+    }
+
+    /** Returns the object's problem, if it is the object's, or null while the store may just be unresponsive. */
+    private ImageProblem problemOf(IOException thrown) {
+      if (Failures.isRefusedObject(thrown)) {
+        return new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.REFUSED,
+            "the store refused this object, but returns others (" + Failures.describeObject(thrown) + "); "
+                + (Failures.isArchivedObject(thrown) ? "restore it from its archive"
+                    : "grant access to it, and to its key if it is encrypted"));
+      }
+      if (Failures.isFaultyObject(thrown) && ++faults >= MOST_FAULTS) {
+        return new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE, "the store cannot read this object, but reads"
+            + " others (" + Failures.describeObject(thrown) + "); upload it again");
+      }
+      return null;
+    }
+  }
+
+  ObjectReader(Configuration conf, ReadSettings settings) {
     this.conf = conf;
-    this.maxBytes = maxBytes;
-    this.patience = patience;
+    this.maxBytes = settings.maxBytes();
+    this.patience = settings.patience();
+    this.witnesses = new Witnesses(settings.samples().stored());
   }
 
   /**
    * Returns an object's bytes.
    *
-   * @throws ImageProblem TooLarge, Missing or Unreadable
+   * @throws ImageProblem TooLarge, Missing, OutsideClaim, Refused or Unreadable
    * @throws IOException if the store does not respond or denies access
    */
-  byte[] read(StoredObjects.StoredObject object) throws ImageProblem, IOException, InterruptedException {
+  byte[] read(StoredObject object) throws ImageProblem, IOException, InterruptedException {
     if (object.size() > maxBytes) {
       throw ImageProblem.tooLarge(object.size(), maxBytes);
     }
     try {
-      Fetched fetched = patience.withRetry("reading " + object.uri(), () -> readOnce(object));
+      Fetched fetched = patience.withRetry("reading " + object.uri(), new Reading(object));
       if (fetched.bytes() == null) {
         throw ImageProblem.tooLarge(fetched.size(), maxBytes);
       }
@@ -66,15 +116,27 @@ final class ObjectReader {
       }
       throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.OUTSIDE_CLAIM,
           "a link on the file's path leads out of the claim; replace the link by the file");
-    } catch (Unreadable e) {
-      throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE,
-          "the file system cannot read this name: " + e.getCause());
+    } catch (ObjectProblem e) {
+      throw e.problem;
     }
   }
 
-  private Fetched readOnce(StoredObjects.StoredObject object) throws IOException, InterruptedException {
+  private Fetched readOnce(StoredObject object) throws IOException, InterruptedException {
     return object.uri().startsWith(BUCKETS) ? fromBucket(object.uri().substring(BUCKETS.length()))
         : fromFileSystem(new Path(object.uri()), object.size());
+  }
+
+  /** Reads the first byte of an object. */
+  private void check(StoredObject object) throws IOException, InterruptedException {
+    if (object.uri().startsWith(BUCKETS)) {
+      String[] bucketAndKey = object.uri().substring(BUCKETS.length()).split("/", 2);
+      bucket(bucketAndKey[0]).check(bucketAndKey[1]);
+      return;
+    }
+    Path path = new Path(object.uri());
+    try (FSDataInputStream stream = path.getFileSystem(conf).open(path)) {
+      stream.read();
+    }
   }
 
   private Fetched fromFileSystem(Path path, long listed) throws IOException, InterruptedException {
@@ -109,7 +171,8 @@ final class ObjectReader {
       if (e.getCause() instanceof IOException cause) {
         throw cause;
       }
-      throw new Unreadable(e.getCause());
+      throw new ObjectProblem(new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE,
+          "the file system cannot read this name: " + e.getCause()));
     }
   }
 

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.annotation.JsonFormat;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import com.fasterxml.jackson.databind.JsonNode;
+import java.io.Serializable;
 import java.util.List;
 
 /** A shard as the driver writes it: a line of JSON, whose kind determines where its images are. */
@@ -26,7 +27,7 @@ sealed interface ShardLine {
    * @param size in bytes
    */
   @JsonFormat(shape = JsonFormat.Shape.ARRAY)
-  record ListedObject(String key, long size) {
+  record ListedObject(String key, long size) implements Serializable {
     @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
     static ListedObject of(JsonNode pair) {
       if (pair.size() != 2 || !pair.get(0).isTextual() || !pair.get(1).isIntegralNumber()) {

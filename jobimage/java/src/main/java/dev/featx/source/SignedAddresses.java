@@ -7,6 +7,7 @@ import java.net.URL;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Map;
 import software.amazon.awssdk.auth.credentials.AwsCredentials;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.http.SdkHttpMethod;
@@ -27,10 +28,18 @@ final class SignedAddresses {
 
   private final AwsV4HttpSigner signer = AwsV4HttpSigner.create();
   private final AwsCredentialsProvider credentials; // null for anonymous access
+  private final Map<String, String> headers;
   private final String region;
   private final String base;
 
-  SignedAddresses(BucketSettings settings) {
+  /**
+   * Uses a bucket.
+   *
+   * @param settings its settings
+   * @param headers that requests have and sign
+   */
+  SignedAddresses(BucketSettings settings, Map<String, String> headers) {
+    this.headers = headers;
     this.credentials = settings.credentials();
     this.region = settings.region().id();
     this.base = base(settings);
@@ -38,7 +47,7 @@ final class SignedAddresses {
 
   /** Returns the address that all keys are appended to; without an endpoint it depends on AWS's partition. */
   private static String base(BucketSettings settings) {
-    S3Configuration style = S3Configuration.builder().pathStyleAccessEnabled(true).build();
+    S3Configuration style = S3Configuration.builder().pathStyleAccessEnabled(settings.pathStyle()).build();
     String key = "-";
     URL address = S3Utilities.builder().region(settings.region()).s3Configuration(style).build()
         .getUrl(get -> get.bucket(settings.bucket()).key(key).endpoint(settings.endpoint()));
@@ -52,7 +61,9 @@ final class SignedAddresses {
       return plain.toURL();
     }
     AwsCredentials identity = credentials.resolveCredentials();
-    SdkHttpRequest get = SdkHttpRequest.builder().method(SdkHttpMethod.GET).uri(plain).build();
+    SdkHttpRequest.Builder unsigned = SdkHttpRequest.builder().method(SdkHttpMethod.GET).uri(plain);
+    headers.forEach(unsigned::putHeader);
+    SdkHttpRequest get = unsigned.build();
     return signer.sign(signing -> signing.identity(identity).request(get)
         .putProperty(AwsV4HttpSigner.SERVICE_SIGNING_NAME, "s3")
         .putProperty(AwsV4HttpSigner.REGION_NAME, region)

@@ -26,7 +26,7 @@ record StoredObjects(List<StoredObject> objects) implements Images.Part {
 
   @Override
   public Images open(ReadSettings settings, Configuration conf) {
-    ObjectReader reader = new ObjectReader(conf, settings.maxBytes(), settings.patience());
+    ObjectReader reader = new ObjectReader(conf, settings);
     Iterator<StoredObject> remaining = objects.iterator();
     return new Images() {
       @Override

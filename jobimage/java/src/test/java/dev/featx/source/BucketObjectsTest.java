@@ -8,6 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.net.httpserver.HttpServer;
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.Failures;
+import dev.featx.failure.StoreResponse;
 import dev.featx.security.MountedCredentials;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -117,15 +120,50 @@ class BucketObjectsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"404,NoSuchKey,java.io.FileNotFoundException", "403,AccessDenied,java.nio.file.AccessDeniedException",
-      "400,ExpiredToken,java.nio.file.AccessDeniedException", "503,SlowDown,java.io.IOException"})
-  void refusalsAreReportedWithoutTheSignature(int status, String code, String kind) {
-    byte[] body = ("<Error><Code>" + code + "</Code></Error>").getBytes(StandardCharsets.UTF_8);
-    respond(status, body, body.length);
-    IOException problem = assertThrows(IOException.class, () -> objects.fetch("a.jpg", 10));
-    assertEquals(kind, problem.getClass().getName());
+  @CsvSource({"403,AccessDenied,ACCESS_DENIED", "403,InvalidObjectState,ACCESS_DENIED", "400,ExpiredToken,ACCESS_DENIED",
+      "404,NoSuchBucket,BUCKET_NOT_FOUND", "400,KeyTooLongError,STORE_ERROR", "301,PermanentRedirect,STORE_ERROR",
+      "503,SlowDown,STORE_UNREACHABLE", "400,RequestTimeout,STORE_UNREACHABLE", "500,InternalError,STORE_UNREACHABLE"})
+  void refusalsAreReportedWithoutTheSignature(int status, String code, FailureClass failureClass) {
+    respond(status, error(code), error(code).length);
+    IOException problem = assertThrows(StoreResponse.class, () -> objects.fetch("a.jpg", 10));
+    assertEquals(failureClass, Failures.of(problem).failureClass());
     assertTrue(problem.getMessage().contains("s3://images/a.jpg"));
-    assertFalse(problem.toString().contains("X-Amz"));
+    assertTrue(problem.getMessage().contains("status " + status + " " + code));
+    assertFalse(Failures.of(problem).toString().contains("X-Amz"));
+  }
+
+  @Test
+  void aMissingObjectIsNotAMissingBucket() {
+    respond(404, error("NoSuchKey"), error("NoSuchKey").length);
+    assertThrows(FileNotFoundException.class, () -> objects.fetch("a.jpg", 10));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"<html>hunter2</html>", "<Code>hunter2 hunter2</Code>", "''"})
+  void whatAProxyRespondsIsNotQuoted(String body) {
+    respond(403, body.getBytes(StandardCharsets.UTF_8), body.isEmpty() ? -1 : body.length());
+    IOException problem = assertThrows(StoreResponse.class, () -> objects.fetch("a.jpg", 10));
+    assertTrue(problem.getMessage().contains("status 403 for"));
+    assertFalse(problem.toString().contains("hunter2"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"200,true", "206,true", "416,true", "403,false", "503,false"})
+  void anObjectIsCheckedByItsFirstByte(int status, boolean readable) throws IOException {
+    server.createContext("/images/", exchange -> {
+      assertEquals("bytes=0-0", exchange.getRequestHeaders().getFirst("Range"));
+      exchange.sendResponseHeaders(status, -1);
+      exchange.close();
+    });
+    if (readable) {
+      objects.check("a.jpg");
+    } else {
+      assertThrows(StoreResponse.class, () -> objects.check("a.jpg"));
+    }
+  }
+
+  private static byte[] error(String code) {
+    return ("<Error><Code>" + code + "</Code></Error>").getBytes(StandardCharsets.UTF_8);
   }
 
   @Test
@@ -133,6 +171,6 @@ class BucketObjectsTest {
     byte[] body = "<Error><Code>SlowDown</Code><Key>ExpiredToken.jpg</Key></Error>".getBytes(StandardCharsets.UTF_8);
     respond(503, body, body.length);
     IOException problem = assertThrows(IOException.class, () -> objects.fetch("ExpiredToken.jpg", 10));
-    assertEquals(IOException.class, problem.getClass());
+    assertEquals(FailureClass.STORE_UNREACHABLE, Failures.of(problem).failureClass());
   }
 }

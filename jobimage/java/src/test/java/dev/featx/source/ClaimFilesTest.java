@@ -14,6 +14,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSDataOutputStream;
@@ -135,7 +136,8 @@ class ClaimFilesTest {
   @Test
   void anImageBehindSuchALinkIsARowOfTheQuarantine() throws IOException {
     Files.createSymbolicLink(claim.resolve("link.jpg"), Path.of("../../secrets/token"));
-    ObjectReader reader = new ObjectReader(conf(true), 1000, new Patience(1, what -> { }));
+    ObjectReader reader = new ObjectReader(conf(true),
+        new ReadSettings(1000, null, new Patience(1, what -> { }), new ReadSettings.Samples("", List.of())));
     FileSystem.closeAll();
     StoredObjects.StoredObject object = new StoredObjects.StoredObject("link.jpg", claim.resolve("link.jpg").toUri().toString(), 1);
     ImageProblem problem = assertThrows(ImageProblem.class, () -> reader.read(object));

@@ -27,6 +27,8 @@ class TaskContractTest {
     assertEquals(new Compilation(Engine.OPENVINO, "bf16", 8, 6, 4), settings.compilation());
     assertEquals(90, settings.table().patience().seconds());
     assertSame(NO_OBSERVER, settings.source().patience().observer());
+    assertEquals("s3a://images/", settings.source().samples().base());
+    assertEquals(2, settings.source().samples().objects().size());
   }
 
   @Test

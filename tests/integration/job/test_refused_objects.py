@@ -1,0 +1,155 @@
+"""One object that a store refuses or cannot read is a row; a store that refuses all of them fails the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from minio.sse import SseCustomerKey
+
+from tests.integration.job import drawings
+from tests.integration.job.runs import Runner, Spec, Tables, rows_of_bucket, rows_of_folder
+from tests.integration.job.store import Store, running
+
+IMAGES = 24
+
+
+def fill(store: Store, bucket: str) -> list[str]:
+    """Stores images in two folders, and returns their keys."""
+    images = {
+        f"images/{folder}/{number:02}.jpg": drawings.encoded(drawings.scene(seed=number))
+        for folder in ("2019", "2026")
+        for number in range(IMAGES // 2)
+    }
+    store.put(bucket, images)
+    return list(images)
+
+
+def deny(store: Store, bucket: str, key: str) -> None:
+    """Lets nobody read some objects, by a policy of the bucket."""
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:GetObject"],
+        "Resource": [f"arn:aws:s3:::{bucket}/{key}"],
+    }
+    store.client.set_bucket_policy(bucket, json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+
+
+def spec_of(store: Store, tiny: Spec, bucket: str, output: Path) -> Spec:
+    source = {"endpoint": store.endpoint, "bucket": bucket, "prefix": "images/", "secretRef": {"name": "reader"}}
+    return {
+        "source": {"s3": source},
+        **tiny,
+        "output": {"uri": f"file://{output}"},
+        "errors": {"maxFailedFraction": 1},
+        "execution": {"shardImages": 3},
+    }
+
+
+def keys(tables: Tables) -> list[str]:
+    return sorted(row["key"] for row in tables.rows)
+
+
+def message(tables: Tables, key: str) -> str:
+    (text,) = [row["message"] for row in tables.quarantine if row["key"] == key]
+    return str(text)
+
+
+def test_an_object_that_a_policy_denies_is_a_row(runner: Runner, store: Store, tiny: Spec, tmp_path: Path) -> None:
+    images = fill(store, "denied-one")
+    deny(store, "denied-one", "images/2019/00.jpg")
+    outcome = runner.run(spec_of(store, tiny, "denied-one", tmp_path / "table"), uid="one")
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_folder(tmp_path / "table")
+    assert keys(tables) == images[1:]
+    assert tables.reasons() == {"images/2019/00.jpg": ("read", "Refused")}
+    assert "status 403 AccessDenied" in message(tables, "images/2019/00.jpg")
+
+
+def test_whole_shards_may_be_denied_while_others_are_read(
+    runner: Runner, store: Store, tiny: Spec, tmp_path: Path
+) -> None:
+    images = fill(store, "denied-folder")
+    deny(store, "denied-folder", "images/2019/*")
+    outcome = runner.run(spec_of(store, tiny, "denied-folder", tmp_path / "table"), uid="folder")
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_folder(tmp_path / "table")
+    assert keys(tables) == images[IMAGES // 2 :]
+    assert tables.reasons() == dict.fromkeys(images[: IMAGES // 2], ("read", "Refused"))
+
+
+def test_a_store_that_denies_all_objects_fails_the_run_and_leaves_no_row(
+    runner: Runner, store: Store, tiny: Spec, tmp_path: Path
+) -> None:
+    images = fill(store, "denied-all")
+    deny(store, "denied-all", "images/*")
+    spec = spec_of(store, tiny, "denied-all", tmp_path / "table")
+    outcome = runner.run(spec, uid="all")
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("AccessDenied", False), outcome.failure
+    assert "403 AccessDenied" in outcome.failure.message
+    store.client.delete_bucket_policy("denied-all")
+    assert runner.run(spec, uid="all", attempt=2).failure is None
+    tables = rows_of_folder(tmp_path / "table")
+    assert (keys(tables), tables.quarantine) == (images, [])
+
+
+def test_an_object_encrypted_with_a_key_that_the_run_lacks_is_a_row(
+    runner: Runner, store: Store, tiny: Spec, tmp_path: Path
+) -> None:
+    images = fill(store, "locked")
+    headers = SseCustomerKey(os.urandom(32)).headers()
+    address = store.client.get_presigned_url("PUT", "locked", "images/2026/locked.jpg")
+    assert store.http.request("PUT", address, body=b"encrypted", headers=headers).status == 200
+    outcome = runner.run(spec_of(store, tiny, "locked", tmp_path / "table"), uid="locked")
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_folder(tmp_path / "table")
+    assert keys(tables) == images
+    assert tables.reasons() == {"images/2026/locked.jpg": ("read", "Refused")}
+    assert "status 400 InvalidArgument" in message(tables, "images/2026/locked.jpg")
+
+
+@pytest.fixture
+def own_store(tmp_path: Path) -> Iterator[Store]:
+    """A store of its own, whose disk the test may damage."""
+    (tmp_path / "store").mkdir()
+    with running(tmp_path / "store") as store:
+        yield store
+
+
+def test_an_object_whose_bytes_rotted_in_the_store_is_a_row_and_nothing_waits_for_it(
+    runner: Runner, own_store: Store, tiny: Spec, tmp_path: Path
+) -> None:
+    images = fill(own_store, "rotten")
+    marker = b"the bytes of one object, which a bad disk changes"
+    own_store.put("rotten", {"images/2026/rotten.jpg": marker})
+    own_store.kill()
+    (volume,) = [path for path in (tmp_path / "store" / "data").glob("*.dat") if marker in path.read_bytes()]
+    volume.write_bytes(volume.read_bytes().replace(marker, marker.upper()))
+    own_store.start()
+    started = time.monotonic()
+    patient = runner.with_store_timeout(120)
+    outcome = patient.run(spec_of(own_store, tiny, "rotten", tmp_path / "table"), uid="rotten")
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_folder(tmp_path / "table")
+    assert keys(tables) == images
+    assert tables.reasons() == {"images/2026/rotten.jpg": ("read", "Unreadable")}
+    assert time.monotonic() - started < 60
+
+
+def test_a_bucket_in_which_an_object_is_denied_is_written_to_as_before(
+    runner: Runner, store: Store, tiny: Spec, tmp_path: Path
+) -> None:
+    images = fill(store, "denied-and-written")
+    deny(store, "denied-and-written", "images/2026/03.jpg")
+    spec = spec_of(store, tiny, "denied-and-written", tmp_path)
+    spec["source"]["s3"]["secretRef"]["name"] = "store"
+    outcome = runner.run(spec | {"output": {"uri": "s3://denied-and-written/table"}}, uid="written")
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_bucket(store, "denied-and-written", "table")
+    assert keys(tables) == [key for key in images if key != "images/2026/03.jpg"]
