@@ -15,13 +15,13 @@ import pytest
 import skimage
 import yaml
 from featx_cli import import_tfjs
+from featx_cli import named_models as models
 from featx_job.nets.onnx import onnx_reader
 from featx_job.nets.prepare import prepare_detector
 from featx_job.nets.ssd.object_detection import INPUT
 from numpy.typing import NDArray
 from openvino import Core
 
-from examples.demo import models
 from tests.integration.nets.engine import Engine, Floats
 from tests.support.prepared_nets import file_of
 from tools.version import ROOT
