@@ -20,11 +20,7 @@ FIELDS = (
     ("source", "changedSince"),
     ("source", "hbase", "snapshot", "rootDir"),
     ("source", "hbase", "snapshot", "restoreDir"),
-    *(
-        (part, "model", name)
-        for part in ("detector", "extractor")
-        for name in ("onnx", "prototxt", "weights")
-    ),
+    *((part, "model", name) for part in ("detector", "extractor") for name in ("onnx", "prototxt", "weights")),
     ("output", "uri"),
 )
 FILE = "file://"
