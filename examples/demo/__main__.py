@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
+from featx_cli import named_models as models
 from featx_cli.errors import CommandError
 from featx_cli.java_build import cache_folder
 from featx_job.failures import RunFailure
 
 from examples.cluster import Cluster, ClusterError, choose, featx, s3_store
-from examples.demo import ACCESS_KEY, SECRET_KEY, codes, images, models
+from examples.demo import ACCESS_KEY, SECRET_KEY, codes, images
 
 RESOURCE = Path("examples/catalog.yaml")
 

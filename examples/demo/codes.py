@@ -10,11 +10,12 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+from featx_cli import named_models as models
 from featx_cli.errors import CommandError
 from featx_cli.java_build import cache_folder
 from featx_retrieval import deepbit, rotation
 
-from examples.demo import images, models
+from examples.demo import images
 
 BITS = 64
 

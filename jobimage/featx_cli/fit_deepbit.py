@@ -49,8 +49,9 @@ def register(commands: Any) -> None:
 
 
 def _fit(parsed: argparse.Namespace) -> int:
-    resource = resource_file.read(parsed.file)
-    with run.local_environment(resource.name, parsed) as (environment, console):
+    loaded = resource_file.load(parsed.file)
+    with run.local_environment(loaded.resource.name, parsed) as (environment, console):
+        resource = loaded.pinned(environment).resource
         try:
             data, report = _fitted(resource, environment, parsed.bits, parsed.images, console)
         except RunFailure as failure:

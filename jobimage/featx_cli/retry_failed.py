@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import collections
+import copy
 import sys
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from featx_cli import resource_file
 from featx_cli.errors import CommandError
@@ -30,16 +29,17 @@ def register(commands: Any) -> None:
 
 
 def _retry(parsed: argparse.Namespace) -> int:
-    resource = resource_file.read(parsed.file)
+    loaded = resource_file.load(parsed.file)
+    resource = loaded.resource
     output = resource.spec.output
     keys = _quarantined(output.uri, resource.spec.store_of(output.s3).endpoint, parsed.reason)
-    document = resource_file.document(parsed.file)
+    document = copy.deepcopy(loaded.document)
     document["metadata"] = {**document["metadata"], "name": f"{resource.name}{parsed.suffix}"}
     document["spec"]["source"]["keys"] = keys
     if output.mode == "create":
         document["spec"]["output"]["uri"] = f"{output.uri.rstrip('/')}{parsed.suffix}"
-    resource_file.validate(parsed.file, document)
-    yaml.safe_dump(document, sys.stdout, sort_keys=False, allow_unicode=True)
+    retry = resource_file.from_document(parsed.file, document, Path.cwd())
+    sys.stdout.write(retry.to_yaml())
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import shutil
-import tempfile
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from featx_api.contract import JobSpec, Outcome
+from featx_api.failures import FailureClass
 from featx_api.resource import FeatureExtraction
 from featx_api.status import Progress
 from featx_job import run as job_run
@@ -24,8 +25,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from featx_cli import java_build, resource_file, terminal
+from featx_cli import from_options, java_build, resource_file, terminal, work_folder
 from featx_cli.errors import CommandError
+from featx_cli.resource_file import LocalResource
 
 # Namespace of the uids of local runs: the same resource is the same run, so that a second command resumes it.
 RUNS = uuid.UUID("6b5f3a52-5d0e-4a86-8f0e-8f2c7f0c9a11")
@@ -34,7 +36,14 @@ RUNS = uuid.UUID("6b5f3a52-5d0e-4a86-8f0e-8f2c7f0c9a11")
 def register(commands: Any) -> None:
     """Adds the command to the parser."""
     parser = commands.add_parser("run", help="run a FeatureExtraction on this machine")
-    parser.add_argument("file", type=Path, help="YAML file with the resource")
+    parser.add_argument(
+        "file", type=Path, nargs="?", help="YAML file with the resource; - is standard input (default: see below)"
+    )
+    parser.add_argument("--write", type=Path, metavar="FILE", help="save the resource as a cluster accepts it")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the table that another run, or this one, has written"
+    )
+    from_options.add_arguments(parser)
     add_arguments(parser)
     parser.set_defaults(run=_run)
 
@@ -51,12 +60,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    resource = resource_file.read(parsed.file)
-    with local_environment(resource.name, parsed) as (environment, console):
+    loaded = _load(parsed)
+    name = loaded.resource.name
+    with local_environment(name, parsed) as (environment, console):
         started = datetime.now(UTC)
-        outcome = run_with_bar(local_job(resource), environment, console)
-        _print_summary(outcome, started, log_file(resource.name), console)
+        pinned = loaded.pinned(environment)
+        _show(pinned, parsed.write, console)
+        job = local_job(pinned.resource)
+        outcome = run_with_bar(job, environment, console, overwrite=parsed.overwrite)
+        if _is_in_the_way(outcome) and not parsed.overwrite and job_run.can_overwrite(job, environment):
+            outcome = _ask_to_overwrite(outcome, job, environment, console)
+        _print_summary(outcome, started, log_file(name), console)
     return 0 if outcome.result == "Succeeded" else 1
+
+
+def _load(parsed: argparse.Namespace) -> LocalResource:
+    given = [f"--{name}" for name in from_options.OPTIONS if getattr(parsed, name) is not None]
+    if parsed.file and given:
+        raise CommandError(f"{parsed.file} describes the run, so {', '.join(given)} cannot: change the file instead")
+    return resource_file.load(parsed.file) if parsed.file else from_options.resource(parsed, os.environ)
+
+
+def _is_in_the_way(outcome: Outcome) -> bool:
+    return outcome.failure is not None and outcome.failure.class_ == FailureClass.OUTPUT_EXISTS
+
+
+def _ask_to_overwrite(outcome: Outcome, job: JobSpec, environment: Environment, console: Console) -> Outcome:
+    """Runs the job over the table that is there if the user at the terminal agrees, and otherwise says how to."""
+    assert outcome.failure is not None
+    if not (sys.stdin.isatty() and console.is_terminal):
+        hint = f"{outcome.failure.message}; pass --overwrite to replace it"
+        return outcome.model_copy(update={"failure": outcome.failure.model_copy(update={"message": hint})})
+    terminal.show(console, outcome.failure.message)
+    console.print("Replace this table? [y/N] ", markup=False, highlight=False, end="")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        return outcome
+    return run_with_bar(job, environment, console, overwrite=True)
+
+
+def _show(loaded: LocalResource, write: Path | None, console: Console) -> None:
+    """Prints what the user has not written: the whole resource, or digests; and saves it if asked to."""
+    if loaded.origin == from_options.ORIGIN:
+        for line in loaded.to_yaml().splitlines():
+            terminal.show(console, line)
+    for part in loaded.unpinned:
+        digest = loaded.document["spec"][part]["model"]["sha256"]
+        terminal.show(console, f"spec.{part}.model.sha256: {digest} (computed; a cluster requires it)")
+    if write:
+        loaded.write(write)
+        terminal.show(console, f"saved as {write}")
 
 
 @contextmanager
@@ -79,8 +131,8 @@ def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[tuple[E
         )
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # a machine may be unable to resolve its own name
     jars = java_build.jars()
-    with tempfile.TemporaryDirectory(prefix="featx-") as work, terminal.redirected_to(log_file(name)) as screen:
-        environment = Environment(jars=jars, work=Path(work), secrets=parsed.secrets)
+    with work_folder.created() as work, terminal.redirected_to(log_file(name)) as screen:
+        environment = Environment(jars=jars, work=work, secrets=parsed.secrets)
         environment = replace(
             environment, claims=parsed.claims or environment.claims, cores=parsed.cores or environment.cores
         )
@@ -102,8 +154,15 @@ def local_job(resource: FeatureExtraction) -> JobSpec:
     return JobSpec(name=resource.name, namespace=os.environ.get("USER", "local"), uid=str(uid), attempt=1, spec=spec)
 
 
-def run_with_bar(job: JobSpec, environment: Environment, console: Console) -> Outcome:
-    """Runs a job with a progress bar."""
+def run_with_bar(job: JobSpec, environment: Environment, console: Console, *, overwrite: bool = False) -> Outcome:
+    """Runs a job with a progress bar.
+
+    Args:
+        job: The run.
+        environment: This machine.
+        console: Where the bar is shown.
+        overwrite: Whether to replace the table that is there.
+    """
     speed_column = TextColumn("{task.fields[speed]}", markup=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), speed_column)
     with Bar(*columns, TimeRemainingColumn(), console=console, transient=False) as bar:
@@ -114,7 +173,7 @@ def run_with_bar(job: JobSpec, environment: Environment, console: Console) -> Ou
             speed = terminal.printable(progress.waiting or speed)
             bar.update(task, total=progress.images_total or None, completed=progress.images_done, speed=speed)
 
-        outcome = job_run.run(job, environment, show)
+        outcome = job_run.run(job, environment, show, overwrite=overwrite)
         if outcome.progress:
             show(outcome.progress)  # a run that had already finished reported none
         return outcome

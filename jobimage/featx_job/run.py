@@ -32,21 +32,24 @@ from featx_job.source.shards import ShardList
 from featx_job.spark import calibration, memory, settings
 from featx_job.spark.memory import Sizes
 from featx_job.spark.session import Session
+from featx_job.table import earlier_output
 from featx_job.table.open import open_output
 from featx_job.table.output import RunOutput
 from featx_job.table.publisher import RewriteFiles
+from featx_job.table.run_lock import RunLock
 
 LOG = logging.getLogger(__name__)
 OnProgress = Callable[[Progress], None]
 
 
-def run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outcome:
+def run(job: JobSpec, environment: Environment, on_progress: OnProgress, *, overwrite: bool = False) -> Outcome:
     """Run a job to its end. Never raises: the outcome holds the failure.
 
     Args:
         job: The run, and the number of this attempt.
         environment: Where it runs.
         on_progress: Called with the progress several times a second; the caller limits what it passes on.
+        overwrite: Whether to replace what finished or other runs have written to the output.
     """
     last: list[Progress] = []
 
@@ -55,7 +58,7 @@ def run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outc
         on_progress(progress)
 
     try:
-        return _run(job, environment, remember)
+        return _run(job, environment, remember, overwrite)
     except RunFailure as failure:
         reason = failure
     except Exception as error:
@@ -69,14 +72,51 @@ def run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outc
     )
 
 
-def _run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outcome:
+def _run(job: JobSpec, environment: Environment, on_progress: OnProgress, overwrite: bool) -> Outcome:
     prepared = _Prepared(job, environment)
     hadoop = Hadoop(lambda: prepared.conf, job.spec.execution.store_timeout_seconds)
     output = open_output(job, environment, hadoop)
-    manifest = output.finished()
+    if overwrite:
+        _make_room(prepared, output, hadoop)
+    try:
+        manifest = output.finished()
+    except RunFailure as failure:
+        raise earlier_output.explained(failure, output.files, job) from None
     if manifest is not None:
         outputs = [OutputTable.from_wire(table) for table in manifest["outputs"]]
         return Outcome(result="Succeeded", progress=Progress.from_wire(manifest["progress"]), outputs=outputs)
+    with RunLock(output.files, job, environment.cluster is not None):
+        return _compute(job, environment, prepared, hadoop, output, on_progress)
+
+
+def _make_room(prepared: _Prepared, output: RunOutput, hadoop: Hadoop) -> None:
+    """Remove earlier runs' files, once models and source have shown no mistake: it must not cost the old table."""
+    files = earlier_output.replaceable_files(output.files)
+    if files:
+        prepared.check(hadoop)
+        LOG.info("removing %d files of earlier runs", len(files))
+        output.files.storage.remove(files)
+
+
+def can_overwrite(job: JobSpec, environment: Environment) -> bool:
+    """Return whether a run may replace what is in its output. Takes the same as `run`."""
+    prepared = _Prepared(job, environment)
+    hadoop = Hadoop(lambda: prepared.conf, job.spec.execution.store_timeout_seconds)
+    try:
+        return bool(earlier_output.replaceable_files(open_output(job, environment, hadoop).files))
+    except RunFailure:
+        return False
+
+
+def _compute(
+    job: JobSpec,
+    environment: Environment,
+    prepared: _Prepared,
+    hadoop: Hadoop,
+    output: RunOutput,
+    on_progress: OnProgress,
+) -> Outcome:
+    earlier_output.save_job(output.files, job)
     nets = prepared.nets
     shards = output.files.shard_list(lambda: plan_shards(job.spec, environment, hadoop))
     tally = Tally(shards.images, len(shards), time.monotonic())
@@ -107,6 +147,11 @@ class _Prepared:
     @cached_property
     def sizes(self) -> Sizes:
         return memory.sizes(self.nets.networks(), self._job.spec, settings.threads(self._job, self._environment))
+
+    def check(self, hadoop: Hadoop) -> None:
+        """Load the models and list the source. Raises RunFailure."""
+        _ = self.nets
+        plan_shards(self._job.spec, self._environment, hadoop)
 
     @cached_property
     def conf(self) -> settings.Conf:

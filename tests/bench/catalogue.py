@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 import yaml
 from featx_api import API_VERSION, KIND
+from featx_cli import named_models as models
 from numpy.typing import NDArray
 from pyarrow import dataset
 
-from examples.demo import models
 from tests.bench import machine, ranking
 from tests.bench.main_job import FOLDER
 from tests.support import models as caffe_models

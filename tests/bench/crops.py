@@ -11,9 +11,9 @@ import sys
 from typing import Any, NamedTuple
 
 import numpy as np
+from featx_cli import named_models as models
 from numpy.typing import NDArray
 
-from examples.demo import models
 from tests.bench import catalogue
 
 PERSON, CLASSES = 1, 90

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from featx_cli import named_models as models
 
-from examples.demo import models
 from tests.bench import catalogue
 from tests.bench.catalogue import Table
 

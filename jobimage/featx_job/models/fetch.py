@@ -91,11 +91,11 @@ def network(spec: FeatureExtractionSpec, model: Model, field: str, environment: 
     Raises:
         RunFailure: As `load`.
     """
-    name, uri = ("onnx", model.onnx) if model.onnx else ("weights", str(model.weights))
-    weights = _fetch(spec, model, uri, f"{field}.{name}", environment)
-    digest = hashlib.sha256(weights).hexdigest()
-    if digest != model.sha256:
-        message = f"{field}.sha256 is {model.sha256}, but {uri} has {digest}; correct one of them"
+    weights = _weights(spec, model, field, environment)
+    actual = hashlib.sha256(weights).hexdigest()
+    if actual != model.sha256:
+        uri = model.onnx or model.weights
+        message = f"{field}.sha256 is {model.sha256}, but {uri} has {actual}; correct one of them"
         raise RunFailure(FailureClass.MODEL_DIGEST_MISMATCH, message)
     if model.onnx:
         return _checked(field, lambda: onnx_reader.read(weights))
@@ -105,6 +105,16 @@ def network(spec: FeatureExtractionSpec, model: Model, field: str, environment: 
     except UnicodeDecodeError:
         raise RunFailure(FailureClass.MODEL_INVALID, f"{field}.prototxt: {model.prototxt} is not a text file") from None
     return _checked(field, lambda: caffe_reader.read(text, weights))
+
+
+def digest(spec: FeatureExtractionSpec, model: Model, field: str, environment: Environment) -> str:
+    """Return the SHA-256 digest of a model's weights, in hex. Takes and raises the same as `network`."""
+    return hashlib.sha256(_weights(spec, model, field, environment)).hexdigest()
+
+
+def _weights(spec: FeatureExtractionSpec, model: Model, field: str, environment: Environment) -> Part:
+    name, uri = ("onnx", model.onnx) if model.onnx else ("weights", str(model.weights))
+    return _fetch(spec, model, uri, f"{field}.{name}", environment)
 
 
 def _fetch(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, environment: Environment) -> Part:

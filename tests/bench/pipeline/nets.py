@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from featx_cli.named_models import coco_ssdlite, digest, squeezenet
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.graph.fold import fold
 from featx_job.nets.graph.network import Network
@@ -18,7 +19,6 @@ from featx_job.nets.onnx.onnx_writer import to_onnx
 from featx_job.nets.prepare import prepare_detector, prepare_extractor
 from featx_job.nets.ssd.detection import split
 
-from examples.demo.models import coco_ssdlite, digest, squeezenet
 from tests.support import architectures, models
 from tests.support.architectures import ScaledNet
 from tests.support.prepared_nets import file_of

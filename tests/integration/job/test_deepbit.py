@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from featx_cli import named_models as models
 from featx_job.nets.graph.operations import FullyConnected
 from featx_job.nets.onnx import onnx_reader
 
-from examples.demo import models
 from tests.integration.job.runs import Runner, rows_of_folder
 from tests.integration.nets.engine import Name
 from tests.support.images import write_photographs

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage
+from featx_cli import named_models as models
 
-from examples.demo import models
 from tests.integration.job.runs import Runner, Spec, rows_of_folder
 from tests.integration.nets.engine import Name
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import skimage
 import yaml
+from featx_cli import named_models as models
 
-from examples.demo import models
 from tests.integration.job.runs import Runner
 from tests.integration.job.store import ADMIN, Store
 

@@ -6,22 +6,25 @@ and decoding, all of which our import rewrites.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import skimage
+import yaml
 from featx_cli import import_tfjs
+from featx_cli import named_models as models
 from featx_job.nets.onnx import onnx_reader
 from featx_job.nets.prepare import prepare_detector
 from featx_job.nets.ssd.object_detection import INPUT
 from numpy.typing import NDArray
 from openvino import Core
 
-from examples.demo import models
 from tests.integration.nets.engine import Engine, Floats
 from tests.support.prepared_nets import file_of
+from tools.version import ROOT
 
 BOXES, SCORES = "Postprocessor/ExpandDims_1:0", "Postprocessor/Slice:0"
 PERSON, CAT, CUP = 1, 17, 47
@@ -31,6 +34,11 @@ PERSON, CAT, CUP = 1, 17, 47
 def detector() -> bytes:
     """The imported model, in ONNX."""
     return import_tfjs.import_ssd(models.coco_of_tensorflow())[0]
+
+
+def test_the_file_is_the_one_that_the_example_pins(detector: bytes) -> None:
+    example = yaml.safe_load((ROOT / "examples" / "catalog.yaml").read_text())
+    assert hashlib.sha256(detector).hexdigest() == example["spec"]["detector"]["model"]["sha256"]
 
 
 def test_raw_boxes_and_scores_match_tensorflow(

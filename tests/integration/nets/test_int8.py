@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from featx_api.executor_contract import SeenValues
+from featx_cli import named_models as demo
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.graph.network import Network
 from featx_job.nets.onnx import onnx_reader
@@ -15,7 +16,6 @@ from featx_job.nets.prepare import PreparedNet, prepare_detector, prepare_extrac
 from featx_job.nets.quantization import ObservedRanges
 from numpy.typing import NDArray
 
-from examples.demo import models as demo
 from tests.integration.nets.comparison import Floats, blobs
 from tests.integration.nets.engine import Engine, Name
 from tests.support import models

@@ -7,7 +7,7 @@ need not know about them.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from featx_job.nets.errors import ModelError
@@ -74,3 +74,22 @@ class Network:
                 needed.add(name)
                 pending.extend(layers[name].inputs)
         return replace(self, layers=tuple(layer for layer in self.layers if layer.name in needed), outputs=outputs)
+
+    def depth_first(self, ends: Sequence[str]) -> Network:
+        """Return the same graph in an order that only depends on its edges, not on the order of a file.
+
+        Converters write layers in an order that changes from process to process.
+
+        Args:
+            ends: Layers that, together, need all others; each comes after all that it needs, as late as possible.
+        """
+        layers, ordered = self.by_name(), dict[str, Layer]()
+        pending = list(reversed(ends))
+        while pending:
+            layer = layers[pending[-1]]
+            missing = [name for name in layer.inputs if name not in ordered and name != self.input]
+            if missing:
+                pending += reversed(missing)
+            else:
+                ordered.setdefault(pending.pop(), layer)
+        return replace(self, layers=tuple(ordered.values()))

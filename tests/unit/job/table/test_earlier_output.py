@@ -1,0 +1,130 @@
+"""A run names the fields that differ from the run before it, and replaces only what runs have written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from featx_api.contract import JobSpec
+from featx_api.failures import FailureClass
+from featx_job.failures import RunFailure
+from featx_job.local_files import on_this_machine
+from featx_job.table import earlier_output, run_lock
+from featx_job.table.run_files import RunFiles
+from featx_job.table.storage.local import LocalStorage
+
+from tests.support.bad_resources import changed
+
+
+def job(path: str = "spec.suspend", value: Any = False, uid: str = "mine", name: str = "good") -> JobSpec:
+    return JobSpec(name=name, namespace="team", uid=uid, attempt=1, spec=changed(path, value)["spec"])
+
+
+def files(root: Path, uid: str = "mine") -> RunFiles:
+    return RunFiles(LocalStorage(on_this_machine(root, "spec.output.uri")), uid, "file:///table")
+
+
+def write_run(root: Path, run: JobSpec, finished: bool = True) -> None:
+    earlier_output.save_job(files(root, run.uid), run)
+    (root / "_delta_log").mkdir(exist_ok=True)
+    (root / "_delta_log" / f"{0:020}.json").touch()
+    (root / f"part-00000-{run.uid}.parquet").touch()
+    if finished:
+        (root / "_featx" / run.uid / "manifest.json").write_text("{}")
+        (root / "_manifest.json").write_text("{}")
+        (root / "_SUCCESS").touch()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("spec.extractor.layer", "fc7", ["spec.extractor.layer"]),
+        ("spec.detector.classes", [2], ["spec.detector.classes"]),
+        ("spec.source", {"files": {"uri": "file:///a"}}, ["spec.source.files.uri"]),
+        ("spec.engine", "openvino", ["spec.engine"]),
+        ("spec.execution.cores", 1, []),
+        ("spec.suspend", True, []),
+    ],
+)
+def test_the_fields_that_decide_on_rows_are_compared(path: str, value: Any, expected: list[str]) -> None:
+    fields = earlier_output.changed_fields(job(), job(path, value))
+    assert [field for field in fields if not field.startswith("spec.source.s3")] == expected
+
+
+def test_a_refusal_names_what_differs(tmp_path: Path) -> None:
+    write_run(tmp_path, job("spec.extractor.layer", "fc7", uid="other"))
+    refusal = RunFailure(FailureClass.OUTPUT_EXISTS, "spec.output.uri: taken")
+    explained = earlier_output.explained(refusal, files(tmp_path), job())
+    assert str(explained) == "spec.output.uri: taken (it differs in spec.extractor.layer)"
+    assert explained.class_ == FailureClass.OUTPUT_EXISTS
+
+
+def test_another_failure_stays_as_it_is(tmp_path: Path) -> None:
+    write_run(tmp_path, job("spec.extractor.layer", "fc7", uid="other"))
+    failure = RunFailure(FailureClass.ACCESS_DENIED, "no")
+    assert earlier_output.explained(failure, files(tmp_path), job()) is failure
+
+
+def test_the_files_of_a_table_are_replaced_and_the_markers_of_a_finished_one_go_first(tmp_path: Path) -> None:
+    write_run(tmp_path, job(uid="other"))
+    paths = earlier_output.replaceable_files(files(tmp_path))
+    assert paths[:2] == ["_SUCCESS", "_manifest.json"]
+    assert {path for path in paths if not path.startswith("_")} == {"part-00000-other.parquet"}
+    assert paths[-1].startswith("_featx/other/")  # until the end they say that a run has written the rest
+
+
+def test_this_runs_own_finished_table_is_replaced_but_an_unfinished_one_is_resumed(tmp_path: Path) -> None:
+    write_run(tmp_path, job(), finished=False)
+    assert earlier_output.replaceable_files(files(tmp_path)) == []
+    write_run(tmp_path, job())
+    assert len(earlier_output.replaceable_files(files(tmp_path))) > 3
+
+
+def test_an_empty_output_has_nothing_to_replace(tmp_path: Path) -> None:
+    assert earlier_output.replaceable_files(files(tmp_path)) == []
+
+
+@pytest.mark.parametrize("name", ["holiday.jpg", "part-0/a.parquet", "notes/_featx/a", "sub/part-1.parquet"])
+def test_a_file_that_no_run_wrote_is_never_removed(name: str, tmp_path: Path) -> None:
+    write_run(tmp_path, job(uid="other"))
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).touch()
+    with pytest.raises(RunFailure, match=rf"spec\.output\.uri.*{name}") as refusal:
+        earlier_output.replaceable_files(files(tmp_path))
+    assert refusal.value.class_ == "OutputExists"
+
+
+def test_a_delta_table_that_no_run_wrote_is_never_removed(tmp_path: Path) -> None:
+    (tmp_path / "_delta_log").mkdir()
+    (tmp_path / "_delta_log" / f"{0:020}.json").touch()
+    (tmp_path / "part-00000-a.parquet").touch()
+    with pytest.raises(RunFailure, match="was not written by a run"):
+        earlier_output.replaceable_files(files(tmp_path))
+
+
+def test_a_table_that_runs_have_updated_is_never_removed(tmp_path: Path) -> None:
+    update = {"uri": "s3://features/table", "mode": "incremental"}
+    write_run(tmp_path, job("spec.output", update, uid="other"))
+    with pytest.raises(RunFailure, match="incremental"):
+        earlier_output.replaceable_files(files(tmp_path))
+
+
+def test_a_table_of_several_runs_of_an_older_version_is_never_removed(tmp_path: Path) -> None:
+    for uid in ("a", "b"):
+        write_run(tmp_path, job(uid=uid))
+        (tmp_path / "_featx" / uid / "job.json").write_text("{}")
+    with pytest.raises(RunFailure, match="several runs"):
+        earlier_output.replaceable_files(files(tmp_path))
+
+
+def test_a_table_that_another_run_is_writing_is_not_removed(tmp_path: Path) -> None:
+    write_run(tmp_path, job(uid="other"), finished=False)
+    path = tmp_path / run_lock.locks_folder("other") / "0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(asdict(run_lock.Holder.here(1))))
+    with pytest.raises(RunFailure, match="another run is writing") as refusal:
+        earlier_output.replaceable_files(files(tmp_path))
+    assert refusal.value.class_ == "OutputBusy"
