@@ -183,4 +183,9 @@ class QuarantineReason(StrEnum):
     TOO_LARGE = "TooLarge", "The object has more bytes than allowed.", "Raise `spec.limits.mebibytes`."
     TOO_MANY_PIXELS = "TooManyPixels", "The image has more pixels than allowed.", "Raise `spec.limits.megapixels`."
     TRUNCATED = "Truncated", "The file ends before its image does.", "Upload the image again."
+    UNSUPPORTED = (
+        "Unsupported",
+        "The image is of a rare kind that executors do not decode, or this executor lacks a library for its format.",
+        "Convert the image to JPEG or PNG, or install what the message names.",
+    )
     UNREADABLE = "Unreadable", "The file system cannot read an object of this name.", "Rename the object."
