@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from featx_api.model import ApiModel, Renamed, Rule, rules
-from featx_api.names import ImageName, LabelValue, Memory, ObjectName, Principal, TableUri
+from featx_api.names import Colour, ImageName, LabelValue, Memory, ObjectName, Principal, TableUri
 from featx_api.source import SecretRef, StoreAccess
 from featx_api.spark_conf import SparkValue, spark_conf_problem, spark_conf_rules
 
@@ -60,6 +60,17 @@ class Errors(ApiModel):
 
     max_failed_fraction: float = Field(
         0.1, ge=0, le=1, description="The run fails if more than this fraction of its images is in quarantine."
+    )
+
+
+class Decoding(ApiModel):
+    """How images are decoded, whatever their format."""
+
+    background: Colour = Field("#ffffff", description="Colour behind transparent pixels, as #rrggbb.")
+    damaged: Literal["quarantine", "keep"] = Field(
+        "quarantine",
+        description="What becomes of an image of which only a part can be decoded. quarantine rejects it. keep decodes "
+        "what is there, and adds a column `damaged` to the table, which is true in the rows of these images.",
     )
 
 

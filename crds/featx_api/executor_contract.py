@@ -45,6 +45,7 @@ HEADER_SETTING: Final = "featx.header."
 END_OF_TIME: Final = 2**63 - 1
 
 Count = Annotated[int, Field(ge=0)]
+Sample = Annotated[int, Field(ge=0, le=255)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Values = Annotated[tuple[float, float], Field(description="Lowest and highest value.")]
 
@@ -174,10 +175,20 @@ class TableSettings(Document):
     """Where a run's executors write. Folders are addresses of Hadoop."""
 
     features_folder: str
+    damaged: bool = Field(description="Whether the table has the column `damaged`.")
     logged: bool = Field(description="Whether a log names the table's files, so that each has a unique name.")
     quarantine_folder: str
     done_folder: str = Field(description="Where a finished shard is marked.")
     patience: Patience
+
+
+class Decoding(Document):
+    """How images are decoded."""
+
+    background: tuple[Sample, Sample, Sample] = Field(
+        description="Red, green and blue that show through transparent pixels."
+    )
+    keep_damaged: bool = Field(description="Whether a partly damaged image is decoded as far as possible.")
 
 
 class TaskSettings(Document):
@@ -185,6 +196,7 @@ class TaskSettings(Document):
 
     detector: DetectorSettings | None
     extractor: ExtractorSettings
+    decoding: Decoding
     max_pixels: int = Field(ge=1, description="Larger images go to quarantine undecoded.")
     shards_at_once: int = Field(ge=1, description="Shards that share an executor's memory.")
     compilation: Compilation
@@ -339,7 +351,7 @@ class Column(Document):
     """A column of a table."""
 
     name: str
-    type: Literal["string", "float", "integer", "binary", "floats"]
+    type: Literal["string", "float", "integer", "boolean", "binary", "floats"]
     nullable: bool
 
 
@@ -357,6 +369,8 @@ FEATURE_COLUMNS: Final = (
     Column(name="width", type="integer", nullable=False),
     Column(name="height", type="integer", nullable=False),
 )
+#: A further column of a table that keeps damaged images: whether only a part of the image was decoded.
+DAMAGED_COLUMN: Final = Column(name="damaged", type="boolean", nullable=True)
 #: Columns of the quarantine.
 QUARANTINE_COLUMNS: Final = tuple(
     Column(name=name, type="string", nullable=False) for name in ("key", "stage", "reason", "message")
@@ -367,6 +381,7 @@ class Columns(Document):
     """The columns of both tables."""
 
     features: tuple[Column, ...] = FEATURE_COLUMNS
+    damaged: Column = DAMAGED_COLUMN
     quarantine: tuple[Column, ...] = QUARANTINE_COLUMNS
 
 

@@ -193,3 +193,8 @@ class QuarantineReason(StrEnum):
         "The store fails to read the object, or an object of this name, but reads others.",
         "Upload the object again, or rename it.",
     )
+    UNSUPPORTED = (
+        "Unsupported",
+        "The image is of a rare kind that executors do not decode, or this executor lacks a library for its format.",
+        "Convert the image to JPEG or PNG, or install what the message names.",
+    )

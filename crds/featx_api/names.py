@@ -62,6 +62,8 @@ ImageName = Annotated[
 Memory = Annotated[
     str, Field(min_length=3, max_length=8, pattern=r"^((6[4-9]|[7-9][0-9]|[1-9][0-9]{2,5})Mi|[1-9][0-9]{0,2}Gi)$")
 ]
+#: A colour, such as #ffffff for white.
+Colour = Annotated[str, Field(min_length=7, max_length=7, pattern=r"^#[0-9A-Fa-f]{6}$")]
 Principal = Annotated[
     str,
     Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)?@[A-Za-z0-9_.\-]+$"),

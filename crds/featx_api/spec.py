@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from featx_api.execution import Errors, Execution, Limits, Output
+from featx_api.execution import Decoding, Errors, Execution, Limits, Output
 from featx_api.model import ApiModel, Rule, rules
 from featx_api.names import ObjectName, claim_of
 from featx_api.nets import Detector, Extractor, Model, Quantization
@@ -50,6 +50,7 @@ class FeatureExtractionSpec(ApiModel):
     )
     output: Output = Field(description="Where the table is written.")
     errors: Errors = Field(default=Errors(), description="How many images may fail.")
+    decoding: Decoding = Field(default=Decoding(), description="How images are decoded.")
     limits: Limits = Field(default=Limits(), description="Size limits for a single image.")
     execution: Execution = Field(default=Execution(), description="Resources and identities that the run uses.")
     suspend: bool = Field(False, description="Stops the run's pods. Set to false to resume.")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from featx_api import executor_contract as executor
 from featx_api import nets
+from featx_api.execution import Decoding
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.source import hbase
@@ -41,6 +42,7 @@ def task_settings(
             input=_input(spec.extractor.input),
             binarization=_binarization(spec.extractor.binarize) if spec.extractor.binarize else None,
         ),
+        decoding=_decoding(spec.decoding),
         max_pixels=spec.limits.megapixels * MEGAPIXEL,
         shards_at_once=shards_at_once(sizes),
         compilation=executor.Compilation(
@@ -52,7 +54,7 @@ def task_settings(
             patience=patience,
             samples=_samples(samples),
         ),
-        table=_table(folders, patience) if folders else None,
+        table=_table(folders, spec.decoding, patience) if folders else None,
     )
 
 
@@ -82,9 +84,15 @@ def _binarization(binarize: nets.Binarize) -> executor.Binarization:
     return executor.Binarization(threshold=binarize.threshold if binarize.method == "fixed" else None)
 
 
-def _table(folders: OutputFolders, patience: executor.Patience) -> executor.TableSettings:
+def _decoding(decoding: Decoding) -> executor.Decoding:
+    red, green, blue = bytes.fromhex(decoding.background[1:])
+    return executor.Decoding(background=(red, green, blue), keep_damaged=decoding.damaged == "keep")
+
+
+def _table(folders: OutputFolders, decoding: Decoding, patience: executor.Patience) -> executor.TableSettings:
     return executor.TableSettings(
         features_folder=folders.features,
+        damaged=decoding.damaged == "keep",
         logged=folders.logged,
         quarantine_folder=folders.quarantine,
         done_folder=folders.done,

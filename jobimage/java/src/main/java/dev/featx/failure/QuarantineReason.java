@@ -13,7 +13,8 @@ public enum QuarantineReason {
   TOO_LARGE("TooLarge"),
   TOO_MANY_PIXELS("TooManyPixels"),
   TRUNCATED("Truncated"),
-  UNREADABLE("Unreadable");
+  UNREADABLE("Unreadable"),
+  UNSUPPORTED("Unsupported");
 
   private final String label;
 

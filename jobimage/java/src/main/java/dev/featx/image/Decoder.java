@@ -2,23 +2,21 @@ package dev.featx.image;
 
 import com.intel.analytics.bigdl.opencv.OpenCV;
 import dev.featx.failure.QuarantineReason;
-import java.awt.Color;
-import java.awt.Graphics2D;
-import java.awt.image.BufferedImage;
-import java.awt.image.DataBufferByte;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
-import javax.imageio.ImageIO;
+import dev.featx.image.Transparency.Channels;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
 import org.opencv.core.CvException;
 import org.opencv.core.CvType;
 import org.opencv.core.Mat;
 import org.opencv.imgcodecs.Imgcodecs;
+import org.opencv.imgproc.Imgproc;
 
 /**
- * Decodes images to upright 8-bit BGR pixels, with BigDL's OpenCV 4.2, or {@link TurboJpeg} where it is faster.
+ * Decodes images to upright 8-bit BGR pixels: JPEG with {@link TurboJpeg}, BMP with BigDL's OpenCV, all others with libvips.
  *
- * <p>Grey, 16-bit and CMYK images are converted to BGR as by OpenCV's IMREAD_COLOR; a JPEG's EXIF orientation is applied; an
- * animated GIF yields its first frame (read by Java, since this OpenCV does not support GIF).
+ * <p>The reference is Pillow: grey, palette, 16-bit and CMYK images become RGB, transparent pixels show the background, and of
+ * several frames or pages the first is decoded. ICC profiles are ignored (docs/formats.md says why).
  */
 public final class Decoder {
   static {
@@ -34,15 +32,107 @@ public final class Decoder {
    *
    * @param bytes the encoded image
    * @param header its header, from {@link ImageHeader#of}
-   * @return a matrix of type CV_8UC3; the caller releases it
-   * @throws ImageProblem if it can't be decoded
+   * @param decoding the run's settings
+   * @throws ImageProblem if it can't be decoded, or only in part and damaged images are not kept
    */
-  public static Mat decode(byte[] bytes, ImageHeader header) throws ImageProblem {
-    if (header.format().equals("gif")) {
-      return firstFrame(bytes);
+  public static DecodedImage decode(byte[] bytes, ImageHeader header, Decoding decoding) throws ImageProblem {
+    DecodedImage stored = switch (header.format()) {
+      case JPEG -> JpegDecoder.decode(bytes, header, decoding);
+      case BMP -> bitmap(bytes, header, decoding);
+      case PNG -> portable(bytes, header, decoding);
+      case GIF, WEBP, TIFF, AVIF, HEIC, JPEG_2000 -> withVips(bytes, header, decoding, true);
+    };
+    return new DecodedImage(header.orientation().upright(stored.pixels()), stored.damaged());
+  }
+
+  private static DecodedImage portable(byte[] bytes, ImageHeader header, Decoding decoding) throws ImageProblem {
+    PngStructure structure = PngStructure.of(bytes);
+    if (Vips.library() == null && !structure.transparent()) {
+      return new DecodedImage(withOpenCv(structure.decodable(), header), false);
     }
-    Mat stored = header.format().equals("jpeg") ? TurboJpeg.decode(bytes, header) : null;
-    return header.orientation().upright(stored == null ? withOpenCv(bytes, header) : stored);
+    return withVips(structure.decodable(), header, decoding, structure.complete());
+  }
+
+  /** Decodes as far as possible if the whole image cannot be decoded and damaged ones are kept. */
+  private static DecodedImage withVips(byte[] bytes, ImageHeader header, Decoding decoding, boolean complete) throws ImageProblem {
+    Vips vips = ImageHeader.vips(header.format());
+    try {
+      return new DecodedImage(pixels(vips, bytes, header, decoding, false), false);
+    } catch (VipsImage.VipsException e) {
+      ImageProblem problem = complete && !Truncation.isCut(bytes, header.format()) ? damaged(header) : ImageHeader.truncated(bytes);
+      if (!decoding.keepDamaged()) {
+        throw problem;
+      }
+      try {
+        return new DecodedImage(pixels(vips, bytes, header, decoding, true), true);
+      } catch (VipsImage.VipsException nothingDecoded) {
+        throw problem;
+      }
+    }
+  }
+
+  private static Mat pixels(Vips vips, byte[] bytes, ImageHeader header, Decoding decoding, boolean lenient)
+      throws VipsImage.VipsException {
+    try (VipsImage image = VipsImage.open(vips, bytes, header.format(), lenient)) {
+      if (image.hasTooManyBands() || (long) image.width() * image.height() != header.pixels()) {
+        throw new VipsImage.VipsException();
+      }
+      Mat pixels = image.pixels();
+      if (image.isCmyk()) {
+        return Transparency.fromCmyk(pixels);
+      }
+      boolean premultiplied = header.format() == ImageFormat.TIFF && TiffDirectory.first(bytes, 0).hasPremultipliedAlpha();
+      return switch (pixels.channels()) {
+        case 1 -> converted(pixels, Imgproc.COLOR_GRAY2BGR);
+        case 2 -> Transparency.on(decoding.background(), pixels, Channels.GREY_ALPHA, premultiplied);
+        case 3 -> converted(pixels, Imgproc.COLOR_RGB2BGR);
+        default -> isPadded(header, bytes) ? converted(pixels, Imgproc.COLOR_RGBA2BGR)
+            : Transparency.on(decoding.background(), pixels, Channels.RGBA, premultiplied);
+      };
+    }
+  }
+
+  private static boolean isPadded(ImageHeader header, byte[] bytes) {
+    return header.format() == ImageFormat.TIFF && TiffDirectory.first(bytes, 0).hasPadding();
+  }
+
+  private static Mat converted(Mat pixels, int conversion) {
+    Imgproc.cvtColor(pixels, pixels, conversion);
+    return pixels;
+  }
+
+  private static DecodedImage bitmap(byte[] bytes, ImageHeader header, Decoding decoding) throws ImageProblem {
+    BmpHeader bitmap = BmpHeader.of(bytes);
+    boolean cut = bitmap.fileSize() > bytes.length;
+    if (cut && !decoding.keepDamaged()) {
+      throw ImageHeader.truncated(bytes);
+    }
+    byte[] whole = cut ? Arrays.copyOf(bytes, (int) Math.min(Integer.MAX_VALUE - 8, bitmap.fileSize())) : bytes;
+    return new DecodedImage(bitmap.hasByteMasks() ? masked(whole, bitmap, decoding) : withOpenCv(whole, header), cut);
+  }
+
+  /** Decodes four bytes per pixel in the order of their masks, of which OpenCV ignores alpha. */
+  private static Mat masked(byte[] bytes, BmpHeader bitmap, Decoding decoding) {
+    Mat pixels = new Mat(bitmap.height(), bitmap.width(), CvType.CV_8UC4);
+    ByteBuffer stored = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    byte[] row = new byte[4 * bitmap.width()];
+    int[] masks = bitmap.masks();
+    for (int y = 0; y < bitmap.height(); y++) {
+      int at = bitmap.offset() + (bitmap.topDown() ? y : bitmap.height() - 1 - y) * row.length;
+      for (int x = 0; x < row.length; x += 4) {
+        int pixel = stored.getInt(at + x);
+        for (int channel = 0; channel < 3; channel++) {
+          row[x + channel] = (byte) sample(pixel, masks[channel]);
+        }
+        row[x + 3] = (byte) (masks[3] == 0 ? 0xFF : sample(pixel, masks[3]));
+      }
+      pixels.put(y, 0, row);
+    }
+    return Transparency.on(decoding.background(), pixels, Channels.RGBA, false);
+  }
+
+  private static int sample(int pixel, int mask) {
+    return mask == 0 ? 0 : (pixel & mask) >>> Integer.numberOfTrailingZeros(mask);
   }
 
   /** Decodes without rotating: OpenCV reads the orientation only from the first APP1 segment, {@link JpegStructure} from all. */
@@ -52,34 +142,18 @@ public final class Decoder {
       encoded.put(0, 0, bytes);
       Mat image = Imgcodecs.imdecode(encoded, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION);
       if (image.empty()) {
-        throw damaged(header, "OpenCV cannot decode it");
+        throw damaged(header);
       }
       return image;
     } catch (CvException e) {
-      throw damaged(header, e.getMessage());
+      throw damaged(header);
     } finally {
       encoded.release();
     }
   }
 
-  private static Mat firstFrame(byte[] bytes) throws ImageProblem {
-    BufferedImage frame;
-    try {
-      frame = ImageIO.read(new ByteArrayInputStream(bytes));
-    } catch (IOException | RuntimeException e) {
-      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.DAMAGED, "GIF cannot be decoded");
-    }
-    BufferedImage opaque = new BufferedImage(frame.getWidth(), frame.getHeight(), BufferedImage.TYPE_3BYTE_BGR);
-    Graphics2D graphics = opaque.createGraphics();
-    graphics.drawImage(frame, 0, 0, Color.WHITE, null);
-    graphics.dispose();
-    Mat image = new Mat(frame.getHeight(), frame.getWidth(), CvType.CV_8UC3);
-    image.put(0, 0, ((DataBufferByte) opaque.getRaster().getDataBuffer()).getData());
-    return image;
-  }
-
-  private static ImageProblem damaged(ImageHeader header, String why) {
-    String message = header.format() + " of " + header.width() + "x" + header.height() + " pixels: " + why;
-    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.DAMAGED, message);
+  static ImageProblem damaged(ImageHeader header) {
+    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.DAMAGED, header.format().label() + " of " + header.width() + "x"
+        + header.height() + " pixels is damaged; upload it again, or set spec.decoding.damaged to keep");
   }
 }

@@ -1,125 +1,151 @@
 package dev.featx.image;
 
 import dev.featx.failure.QuarantineReason;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
-import java.util.Iterator;
-import java.util.Locale;
-import javax.imageio.ImageIO;
-import javax.imageio.ImageReader;
-import javax.imageio.stream.ImageInputStream;
+import java.util.Arrays;
+import java.util.stream.Collectors;
 
 /**
  * An image's format and size, read before decoding: a small file may decode to gigabytes.
  *
- * @param format such as jpeg, png, gif, webp
- * @param width in pixels
- * @param height in pixels
+ * @param format told by the first bytes, not by the name
+ * @param width in pixels as stored
+ * @param height in pixels as stored
  * @param orientation of the stored image
  */
-public record ImageHeader(String format, int width, int height, Orientation orientation) {
-  static {
-    ImageIO.setUseCache(false); // executors' disks are read-only
-  }
+public record ImageHeader(ImageFormat format, int width, int height, Orientation orientation) {
+  private static final int PIXEL = 3; // bytes as BGR
+  private static final int TILE_WIDTH = 322;
+  private static final int TILE_HEIGHT = 323;
+  private static final int MOST_TILE_PIXELS = 1 << 24;
 
   /** Creates the header of an image stored upright. */
-  ImageHeader(String format, int width, int height) {
+  ImageHeader(ImageFormat format, int width, int height) {
     this(format, width, height, Orientation.TOP_LEFT);
   }
 
   /**
    * Reads the header.
    *
-   * @throws ImageProblem NotAnImage or Truncated
+   * @throws ImageProblem NotAnImage, Truncated, or Unsupported if this executor lacks a library for the format
    */
   public static ImageHeader of(byte[] bytes) throws ImageProblem {
     if (bytes.length == 0) {
       throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.EMPTY, "the object has 0 bytes");
     }
-    if (JpegStructure.isJpeg(bytes)) {
-      return ofJpeg(bytes);
+    ImageFormat format = Signature.of(bytes);
+    if (format == null) {
+      throw notAnImage(bytes);
     }
-    if (isWebp(bytes)) {
-      return ofWebp(bytes);
+    ImageHeader header = switch (format) {
+      case JPEG -> ofJpeg(bytes);
+      case PNG -> ofPng(bytes);
+      case BMP -> ofBmp(bytes);
+      case WEBP -> ofWebp(bytes);
+      case TIFF -> ofTiff(bytes);
+      case GIF, AVIF, HEIC, JPEG_2000 -> withVips(bytes, format);
+    };
+    if (header.width <= 0 || header.height <= 0) {
+      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, format.label() + " without a size");
     }
-    try (ImageInputStream stream = ImageIO.createImageInputStream(new ByteArrayInputStream(bytes))) {
-      Iterator<ImageReader> readers = ImageIO.getImageReaders(stream);
-      if (!readers.hasNext()) {
-        throw notAnImage(bytes);
-      }
-      ImageReader reader = readers.next();
-      try {
-        reader.setInput(stream, true, true);
-        String format = reader.getFormatName().toLowerCase(Locale.ROOT);
-        ImageHeader header = new ImageHeader(format, reader.getWidth(0), reader.getHeight(0));
-        if (format.equals("png") && !endsAsPng(bytes)) {
-          throw truncated(bytes);
-        }
-        return header;
-      } finally {
-        reader.dispose();
-      }
-    } catch (IOException | RuntimeException e) {
-      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "the header is damaged");
-    }
+    return header;
+  }
+
+  /** Returns the number of pixels. */
+  public long pixels() {
+    return (long) width * height;
+  }
+
+  /** Returns the memory that decoding takes at its peak, counted in decoded pixels. */
+  public long pixelsInMemory() {
+    int bytes = switch (format) {
+      case JPEG, BMP -> PIXEL;
+      case PNG, WEBP, TIFF, GIF -> 3 * PIXEL; // four channels, and the library's own copy
+      case AVIF, HEIC, JPEG_2000 -> 6 * PIXEL; // planes of whole numbers beside both
+    };
+    return pixels() * bytes / PIXEL;
   }
 
   private static ImageHeader ofJpeg(byte[] bytes) throws ImageProblem {
     JpegStructure structure = JpegStructure.of(bytes);
+    if (structure.width() > 0 && structure.height() > 0) {
+      return new ImageHeader(ImageFormat.JPEG, structure.width(), structure.height(), structure.orientation());
+    }
     if (!structure.complete()) {
       throw truncated(bytes);
     }
-    if (structure.width() == 0 || structure.height() == 0) {
-      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "JPEG has no frame header");
+    if (structure.width() > 0) {
+      throw unsupported("a JPEG whose height is not in its frame header (a DNL marker defines it)");
     }
-    return new ImageHeader("jpeg", structure.width(), structure.height(), structure.orientation());
+    throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "JPEG has no frame header");
   }
 
-  private static boolean isWebp(byte[] bytes) {
-    return bytes.length > 30 && ascii(bytes, 0, 4).equals("RIFF") && ascii(bytes, 8, 4).equals("WEBP");
+  private static ImageHeader ofPng(byte[] bytes) throws ImageProblem {
+    PngStructure structure = PngStructure.of(bytes);
+    if (structure.width() == 0 && !structure.complete()) {
+      throw truncated(bytes);
+    }
+    return new ImageHeader(ImageFormat.PNG, structure.width(), structure.height(), structure.orientation());
   }
 
-  /** Reads the size from the three kinds of WebP (RFC 9649, sections 2.5 to 2.7). */
+  private static ImageHeader ofBmp(byte[] bytes) throws ImageProblem {
+    BmpHeader header = BmpHeader.of(bytes);
+    if (header == null) {
+      throw truncated(bytes);
+    }
+    return new ImageHeader(ImageFormat.BMP, header.width(), header.height());
+  }
+
   private static ImageHeader ofWebp(byte[] bytes) throws ImageProblem {
-    return switch (ascii(bytes, 12, 4)) {
-      case "VP8 " -> new ImageHeader("webp", little(bytes, 26, 2) & 0x3FFF, little(bytes, 28, 2) & 0x3FFF);
-      case "VP8L" -> {
-        int packed = little(bytes, 21, 4);
-        yield new ImageHeader("webp", (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1);
-      }
-      case "VP8X" -> new ImageHeader("webp", little(bytes, 24, 3) + 1, little(bytes, 27, 3) + 1);
-      default -> throw notAnImage(bytes);
-    };
-  }
-
-  private static boolean endsAsPng(byte[] bytes) {
-    for (int at = bytes.length - 8; at >= 8; at--) {
-      if (bytes[at] == 'I' && bytes[at + 1] == 'E' && bytes[at + 2] == 'N' && bytes[at + 3] == 'D') {
-        return true;
-      }
+    WebpStructure structure = WebpStructure.of(bytes);
+    if (structure.width() == 0 && !structure.complete()) {
+      throw truncated(bytes);
     }
-    return false;
+    return new ImageHeader(ImageFormat.WEBP, structure.width(), structure.height(), structure.orientation());
   }
 
-  private static ImageProblem truncated(byte[] bytes) {
+  private static ImageHeader ofTiff(byte[] bytes) throws ImageProblem {
+    TiffDirectory directory = TiffDirectory.first(bytes, 0);
+    ImageHeader header = withVips(bytes, ImageFormat.TIFF);
+    long tile = (long) directory.integer(TILE_WIDTH, 0) * directory.integer(TILE_HEIGHT, 0);
+    if (tile < 0 || tile > MOST_TILE_PIXELS && tile > header.pixels()) {
+      throw unsupported("a TIFF whose tiles are larger than the image"); // libtiff allocates a whole tile
+    }
+    return new ImageHeader(ImageFormat.TIFF, header.width, header.height, Orientation.of(bytes, null));
+  }
+
+  private static ImageHeader withVips(byte[] bytes, ImageFormat format) throws ImageProblem {
+    try (VipsImage image = VipsImage.open(vips(format), bytes, format, true)) {
+      if (image.hasTooManyBands()) {
+        throw unsupported(format.label() + " of " + image.bands() + " channels");
+      }
+      return new ImageHeader(format, image.width(), image.height());
+    } catch (VipsImage.VipsException e) {
+      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "the header of the " + format.label() + " is damaged");
+    }
+  }
+
+  /** Returns the library that decodes a format. */
+  static Vips vips(ImageFormat format) throws ImageProblem {
+    if (Vips.library() == null) {
+      throw unsupported(format.label() + ", which requires " + Vips.NAME + ": install " + Vips.PACKAGE);
+    }
+    return Vips.library();
+  }
+
+  static ImageProblem truncated(byte[] bytes) {
     return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.TRUNCATED,
         "the file ends after " + bytes.length + " bytes, before its image does; upload it again");
   }
 
+  /** Returns the problem of an intact image that executors do not decode. */
+  static ImageProblem unsupported(String what) {
+    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.UNSUPPORTED, what + "; convert it to JPEG or PNG");
+  }
+
   private static ImageProblem notAnImage(byte[] bytes) {
-    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE,
-        bytes.length + " bytes that are not a JPEG, PNG, GIF, BMP, TIFF or WebP");
-  }
-
-  private static String ascii(byte[] bytes, int at, int length) {
-    return new String(bytes, at, length, java.nio.charset.StandardCharsets.US_ASCII);
-  }
-
-  private static int little(byte[] bytes, int at, int length) {
-    int value = 0;
-    for (int i = length - 1; i >= 0; i--) {
-      value = value << 8 | bytes[at + i] & 0xFF;
-    }
-    return value;
+    Content content = Content.of(bytes);
+    String formats = Arrays.stream(ImageFormat.values()).map(ImageFormat::label).collect(Collectors.joining(", "));
+    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, bytes.length + " bytes"
+        + (content == null ? "" : " that seem to be " + content.label()) + "; decoded formats are " + formats);
   }
 }

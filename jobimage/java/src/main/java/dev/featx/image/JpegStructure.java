@@ -1,5 +1,6 @@
 package dev.featx.image;
 
+import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
@@ -18,9 +19,20 @@ import java.util.Arrays;
 record JpegStructure(int width, int height, Orientation orientation, boolean complete) {
   private static final int START = 0xD8;
   private static final int END = 0xD9;
-  private static final int SCAN = 0xDA;
   private static final int APP1 = 0xE1;
   private static final byte[] EXIF = "Exif\0\0".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] XMP = "http://ns.adobe.com/xap/1.0/\0".getBytes(StandardCharsets.US_ASCII);
+
+  /** Receives the segments of a file in order. */
+  interface Visitor {
+    /**
+     * Called for each marker that has a segment.
+     *
+     * @param marker its second byte
+     * @param at index of the segment's length
+     */
+    void segment(int marker, int at);
+  }
 
   /** Returns whether the bytes start like a JPEG. */
   static boolean isJpeg(byte[] bytes) {
@@ -29,9 +41,27 @@ record JpegStructure(int width, int height, Orientation orientation, boolean com
 
   /** Walks the markers of a file for which {@link #isJpeg} is true. */
   static JpegStructure of(byte[] bytes) {
-    int width = 0;
-    int height = 0;
-    Orientation orientation = Orientation.TOP_LEFT;
+    int[] size = new int[2];
+    ByteArrayOutputStream exif = new ByteArrayOutputStream(); // larger metadata continues in further segments
+    byte[][] xmp = new byte[1][];
+    boolean complete = walk(bytes, (marker, at) -> {
+      if (isFrame(marker) && at + 6 < bytes.length) {
+        size[0] = unsigned(bytes, at + 5);
+        size[1] = unsigned(bytes, at + 3);
+      }
+      int end = Math.min(bytes.length, at + unsigned(bytes, at));
+      if (marker == APP1 && end > at + 2 && Signature.startsWith(bytes, at + 2, EXIF)) {
+        exif.write(bytes, at + 2 + EXIF.length, Math.max(0, end - at - 2 - EXIF.length));
+      } else if (marker == APP1 && end > at + 2 && Signature.startsWith(bytes, at + 2, XMP)) {
+        xmp[0] = Arrays.copyOfRange(bytes, at + 2, end);
+      }
+    });
+    Orientation orientation = Orientation.of(exif.size() == 0 ? null : exif.toByteArray(), xmp[0]);
+    return new JpegStructure(size[0], size[1], orientation, complete);
+  }
+
+  /** Walks the markers, and returns whether there is an end marker. */
+  static boolean walk(byte[] bytes, Visitor visitor) {
     int at = 2;
     while (at + 1 < bytes.length) {
       if ((bytes[at] & 0xFF) != 0xFF) {
@@ -40,7 +70,7 @@ record JpegStructure(int width, int height, Orientation orientation, boolean com
       }
       int marker = bytes[at + 1] & 0xFF;
       if (marker == END) {
-        return new JpegStructure(width, height, orientation, true);
+        return true;
       }
       if (marker == 0xFF) {
         at++;
@@ -51,31 +81,19 @@ record JpegStructure(int width, int height, Orientation orientation, boolean com
       if (standalone || at + 1 >= bytes.length) {
         continue;
       }
-      if (isFrame(marker) && at + 6 < bytes.length) {
-        height = unsigned(bytes, at + 3);
-        width = unsigned(bytes, at + 5);
-      }
-      if (isExif(bytes, marker, at)) {
-        orientation = Orientation.of(bytes, at + 2 + EXIF.length, at + unsigned(bytes, at));
-      }
+      visitor.segment(marker, at);
       at += unsigned(bytes, at);
-      if (marker == SCAN && at >= bytes.length) {
-        break;
-      }
     }
-    return new JpegStructure(width, height, orientation, false);
+    return false;
   }
 
-  private static boolean isExif(byte[] bytes, int marker, int at) {
-    int end = at + 2 + EXIF.length; // APP1 segments may contain XMP instead
-    return marker == APP1 && end <= bytes.length && Arrays.equals(bytes, at + 2, end, EXIF, 0, EXIF.length);
-  }
-
-  private static boolean isFrame(int marker) {
+  /** Returns whether a marker starts a frame header. */
+  static boolean isFrame(int marker) {
     return marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
   }
 
-  private static int unsigned(byte[] bytes, int at) {
+  /** Reads a big-endian number of two bytes. */
+  static int unsigned(byte[] bytes, int at) {
     return (bytes[at] & 0xFF) << 8 | bytes[at + 1] & 0xFF;
   }
 }

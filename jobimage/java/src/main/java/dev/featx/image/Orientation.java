@@ -1,7 +1,8 @@
 package dev.featx.image;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.opencv.core.Core;
 import org.opencv.core.Mat;
 
@@ -21,8 +22,8 @@ enum Orientation {
   LEFT_BOTTOM(true, 0);
 
   private static final int TAG = 0x0112;
-  private static final int ENTRY = 12;
-  private static final int BIG_ENDIAN = 'M' << 8 | 'M';
+  private static final byte[] PREFIX = "Exif\0\0".getBytes(StandardCharsets.US_ASCII);
+  private static final Pattern XMP = Pattern.compile("tiff:Orientation(?:=\"|>)([0-9])");
 
   private final boolean transposed;
   private final Integer flip; // code for Core.flip
@@ -33,29 +34,26 @@ enum Orientation {
   }
 
   /**
-   * Reads the orientation from a TIFF structure in a JPEG's APP1 segment.
+   * Reads the orientation from an image's metadata, by the rules of Pillow's ImageOps.exif_transpose.
    *
-   * @param bytes the whole file
-   * @param at start of the structure
-   * @param end end of the segment
-   * @return TOP_LEFT if the tag is missing or invalid
+   * @param exif a TIFF structure, with or without the prefix of JPEG's segments; or null
+   * @param xmp a document that decides if EXIF has no orientation; or null
+   * @return TOP_LEFT if it is missing or invalid
    */
-  static Orientation of(byte[] bytes, int at, int end) {
-    ByteBuffer tiff = ByteBuffer.wrap(bytes, at, Math.max(0, Math.min(end, bytes.length) - at)).slice();
-    try {
-      tiff.order(tiff.getShort(0) == BIG_ENDIAN ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN);
-      int directory = tiff.getInt(4);
-      int entries = tiff.getShort(directory) & 0xFFFF;
-      for (int entry = directory + 2; entry < directory + 2 + entries * ENTRY; entry += ENTRY) {
-        if ((tiff.getShort(entry) & 0xFFFF) == TAG) {
-          int value = tiff.getShort(entry + 8) & 0xFFFF;
-          return value >= 1 && value <= values().length ? values()[value - 1] : TOP_LEFT;
-        }
-      }
-    } catch (IndexOutOfBoundsException e) {
-      return TOP_LEFT; // a damaged tag is no reason to lose the image
+  static Orientation of(byte[] exif, byte[] xmp) {
+    Integer value = exif == null ? null : inExif(exif);
+    if (value == null && xmp != null) {
+      Matcher matcher = XMP.matcher(new String(xmp, StandardCharsets.ISO_8859_1));
+      value = matcher.find() ? Integer.valueOf(matcher.group(1)) : null;
     }
-    return TOP_LEFT;
+    return value == null || value < 1 || value > values().length ? TOP_LEFT : values()[value - 1];
+  }
+
+  /** Returns the tag's value, 0 if it is no integer, or null without the tag. */
+  private static Integer inExif(byte[] exif) {
+    int start = Signature.startsWith(exif, 0, PREFIX) ? PREFIX.length : 0;
+    TiffDirectory directory = TiffDirectory.first(exif, start);
+    return directory == null ? null : directory.integer(TAG);
   }
 
   /**

@@ -28,8 +28,9 @@ public final class Rows {
    * @param bits the binarized feature, packed, or null
    * @param width of the upright image in pixels
    * @param height of the upright image in pixels
+   * @param damaged whether only a part of the image could be decoded; null in tables without damaged images
    */
-  public record Feature(String key, Subject subject, float[] feature, byte[] bits, int width, int height) {}
+  public record Feature(String key, Subject subject, float[] feature, byte[] bits, int width, int height, Boolean damaged) {}
 
   /**
    * A row of the quarantine.
@@ -49,6 +50,8 @@ public final class Rows {
         optional binary bits;
         required int32 width; required int32 height;
       }""");
+  static final MessageType FEATURES_WITH_DAMAGED = FEATURES.union(MessageTypeParser.parseMessageType(
+      "message featx_features { optional boolean damaged; }"));
   static final MessageType FAILURES = MessageTypeParser.parseMessageType("""
       message featx_quarantine {
         required binary key (STRING);
@@ -59,9 +62,17 @@ public final class Rows {
 
   private Rows() {}
 
-  /** Writes a file of features, possibly empty, and returns its SHA-256. */
-  public static String writeFeatures(Path file, Configuration conf, List<Feature> rows) throws IOException {
-    return write(file, conf, rows, FEATURES, (fields, row) -> {
+  /**
+   * Writes a file of features, possibly empty.
+   *
+   * @param file the file
+   * @param conf for Hadoop's file systems
+   * @param rows the rows
+   * @param damaged whether the table has the column `damaged`
+   * @return the file's SHA-256
+   */
+  public static String writeFeatures(Path file, Configuration conf, List<Feature> rows, boolean damaged) throws IOException {
+    return write(file, conf, rows, damaged ? FEATURES_WITH_DAMAGED : FEATURES, (fields, row) -> {
       Subject subject = row.subject();
       fields.text("key", row.key());
       fields.number("x0", subject.x0());
@@ -80,6 +91,9 @@ public final class Rows {
       }
       fields.whole("width", row.width());
       fields.whole("height", row.height());
+      if (damaged) {
+        fields.truth("damaged", row.damaged());
+      }
     });
   }
 
@@ -173,6 +187,10 @@ public final class Rows {
 
     void whole(String name, int value) {
       field(name, () -> consumer.addInteger(value));
+    }
+
+    void truth(String name, boolean value) {
+      field(name, () -> consumer.addBoolean(value));
     }
 
     /** Writes a list in Parquet's three levels. */

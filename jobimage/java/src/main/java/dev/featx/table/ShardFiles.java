@@ -53,7 +53,7 @@ public final class ShardFiles {
       throws IOException, InterruptedException {
     String name = settings.logged() ? shard.uniqueFileName() : shard.fileName();
     Path table = new Path(settings.featuresFolder(), name);
-    Written rows = place(table, file -> Rows.writeFeatures(file, conf, features));
+    Written rows = place(table, file -> Rows.writeFeatures(file, conf, features, settings.damaged()));
     Written quarantined = new Written(0, "");
     if (!failures.isEmpty()) {
       Path quarantine = new Path(settings.quarantineFolder(), shard.fileName());

@@ -7,10 +7,11 @@ import java.io.Serializable;
  * Where and how the shards of a run are written.
  *
  * @param featuresFolder folder of the shards' feature files
+ * @param damaged whether the table has the column `damaged`
  * @param logged whether a log names the table's files, in which case each file name is unique
  * @param quarantineFolder folder of the shards' quarantine files
  * @param doneFolder folder of the markers of finished shards
  * @param patience with stores that do not respond
  */
-public record TableSettings(String featuresFolder, boolean logged, String quarantineFolder, String doneFolder, Patience patience)
-    implements Serializable {}
+public record TableSettings(String featuresFolder, boolean damaged, boolean logged, String quarantineFolder, String doneFolder,
+    Patience patience) implements Serializable {}

@@ -2,6 +2,7 @@ package dev.featx.task;
 
 import dev.featx.failure.QuarantineReason;
 import dev.featx.failure.RunProblem;
+import dev.featx.image.DecodedImage;
 import dev.featx.image.Decoder;
 import dev.featx.image.ImageHeader;
 import dev.featx.image.ImageProblem;
@@ -51,7 +52,11 @@ public final class ShardTask {
   private final List<Rows.Failure> failures = new ArrayList<>();
 
   /** A decoded image waiting for its batch; the decoding thread has already prepared the detector's input. */
-  private record Decoded(String key, Mat pixels, float[] detectorInput, long held) {}
+  private record Decoded(String key, DecodedImage image, float[] detectorInput, long held) {
+    Mat pixels() {
+      return image.pixels();
+    }
+  }
 
   /** An image being read and decoded. */
   private record PendingImage(Image image, Future<Decoded> decoded) {}
@@ -136,15 +141,14 @@ public final class ShardTask {
       try {
         byte[] bytes = image.content().bytes();
         ImageHeader header = ImageHeader.of(bytes);
-        long pixels = (long) header.width() * header.height();
-        if (pixels > settings.maxPixels()) {
+        if (header.pixels() > settings.maxPixels()) {
           throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.TOO_MANY_PIXELS,
               String.format("image is %dx%d pixels, limit %d megapixels; raise spec.limits.megapixels, and"
                   + " spec.execution.memory with it", header.width(), header.height(), settings.maxPixels() / 1_000_000));
         }
-        budget.enter(order, pixels);
+        budget.enter(order, header.pixelsInMemory());
         entered = true;
-        return decoded(image.key(), bytes, header, pixels, budget);
+        return decoded(image.key(), bytes, header, budget);
       } finally {
         if (!entered) {
           budget.enter(order, 0);
@@ -153,18 +157,20 @@ public final class ShardTask {
     };
   }
 
-  private Decoded decoded(String key, byte[] bytes, ImageHeader header, long pixels, PixelBudget budget)
-      throws ImageProblem {
+  private Decoded decoded(String key, byte[] bytes, ImageHeader header, PixelBudget budget) throws ImageProblem {
+    long held = header.pixelsInMemory();
     try {
-      Mat image = Decoder.decode(bytes, header);
+      DecodedImage image = Decoder.decode(bytes, header, settings.decoding());
+      budget.leave(held - header.pixels()); // what the decoder took beside the pixels
+      held = header.pixels();
       float[] input = null;
       if (detector != null) {
         input = new float[detector.network().inputSize()];
-        settings.detector().input().write(image, detector.network().inputShape(), input, 0);
+        settings.detector().input().write(image.pixels(), detector.network().inputShape(), input, 0);
       }
-      return new Decoded(key, image, input, pixels);
+      return new Decoded(key, image, input, held);
     } catch (ImageProblem | RuntimeException e) {
-      budget.leave(pixels);
+      budget.leave(held);
       throw e;
     }
   }
@@ -262,8 +268,9 @@ public final class ShardTask {
       // Binarize the feature itself, or the layer that is the net's second output.
       byte[] bits = settings.extractor().binarization() == null ? null
           : settings.extractor().binarization().bits(valuesOf(outputs[outputs.length - 1], i, images.size()));
+      Boolean damaged = settings.decoding().keepDamaged() ? images.get(i).image().damaged() : null;
       features.add(
-          new Rows.Feature(images.get(i).key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows()));
+          new Rows.Feature(images.get(i).key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows(), damaged));
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.featx.task;
 
 import dev.featx.contract.Contract;
+import dev.featx.image.Decoding;
 import dev.featx.nets.Compilation;
 import dev.featx.source.Patience;
 import dev.featx.source.ReadSettings;
@@ -12,14 +13,15 @@ import java.io.Serializable;
  *
  * @param detector how to run the detector; null without one
  * @param extractor how to run the extractor
+ * @param decoding how to decode images
  * @param maxPixels larger images are not decoded
  * @param shardsAtOnce number of shards that share an executor's memory
  * @param compilation how to compile the nets
  * @param source how to read images
  * @param table where to write rows; null if nothing is written
  */
-public record TaskSettings(DetectorSettings detector, ExtractorSettings extractor, long maxPixels, int shardsAtOnce,
-    Compilation compilation, ReadSettings source, TableSettings table) implements Serializable {
+public record TaskSettings(DetectorSettings detector, ExtractorSettings extractor, Decoding decoding, long maxPixels,
+    int shardsAtOnce, Compilation compilation, ReadSettings source, TableSettings table) implements Serializable {
   /**
    * How to run the detector.
    *
@@ -38,7 +40,7 @@ public record TaskSettings(DetectorSettings detector, ExtractorSettings extracto
 
   /** Returns the same settings with another compilation. */
   TaskSettings with(Compilation other) {
-    return new TaskSettings(detector, extractor, maxPixels, shardsAtOnce, other, source, table);
+    return new TaskSettings(detector, extractor, decoding, maxPixels, shardsAtOnce, other, source, table);
   }
 
   /**

@@ -11,6 +11,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Locale;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 
@@ -25,9 +26,8 @@ class ImageHeaderTest {
   @Test
   void sizesAreReadInAllFormats() throws Exception {
     for (String format : new String[] {"jpeg", "png", "gif", "bmp", "tiff"}) {
-      ImageHeader header = ImageHeader.of(encoded(format, 37, 21));
-      String actual = header.format().startsWith("tif") ? "tiff" : header.format();
-      assertEquals(new ImageHeader(format, 37, 21), new ImageHeader(actual, header.width(), header.height()));
+      ImageFormat expected = ImageFormat.valueOf(format.toUpperCase(Locale.ROOT));
+      assertEquals(new ImageHeader(expected, 37, 21), ImageHeader.of(encoded(format, 37, 21)));
     }
   }
 
@@ -38,7 +38,7 @@ class ImageHeaderTest {
     bytes[26] = 0x2A;
     bytes[27] = 0x01;
     bytes[28] = 0x10;
-    assertEquals(new ImageHeader("webp", 0x12A, 0x10), ImageHeader.of(bytes));
+    assertEquals(new ImageHeader(ImageFormat.WEBP, 0x12A, 0x10), ImageHeader.of(bytes));
   }
 
   @Test
@@ -54,7 +54,8 @@ class ImageHeaderTest {
       byte[] whole = encoded(format, 64, 64);
       for (int length = 1; length < whole.length - 8; length += 7) {
         byte[] cut = Arrays.copyOf(whole, length);
-        assertThrows(ImageProblem.class, () -> ImageHeader.of(cut), format + " cut to " + length);
+        assertThrows(ImageProblem.class, () -> Decoder.decode(cut, ImageHeader.of(cut), Decoding.DEFAULT),
+            format + " cut to " + length);
       }
     }
   }

@@ -7,6 +7,7 @@ import dev.featx.contract.Contract;
 import dev.featx.contract.GoldenFiles;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.apache.parquet.schema.LogicalTypeAnnotation;
 import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.Type;
@@ -38,15 +39,21 @@ class TableContractTest {
   @Test
   void columnsMatchTheContract() {
     assertEquals(columns("features"), columns(Rows.FEATURES));
+    assertEquals(Stream.concat(columns("features").stream(), Stream.of(column(GoldenFiles.tree("columns.json").get("damaged")))).toList(),
+        columns(Rows.FEATURES_WITH_DAMAGED));
     assertEquals(columns("quarantine"), columns(Rows.FAILURES));
   }
 
   private static List<String> columns(String table) {
     List<String> columns = new ArrayList<>();
     for (JsonNode column : GoldenFiles.tree("columns.json").get(table)) {
-      columns.add(column.get("name").asText() + " " + column.get("type").asText() + (column.get("nullable").asBoolean() ? "?" : ""));
+      columns.add(column(column));
     }
     return columns;
+  }
+
+  private static String column(JsonNode column) {
+    return column.get("name").asText() + " " + column.get("type").asText() + (column.get("nullable").asBoolean() ? "?" : "");
   }
 
   private static List<String> columns(MessageType schema) {
@@ -63,6 +70,7 @@ class TableContractTest {
     return switch (field.asPrimitiveType().getPrimitiveTypeName()) {
       case FLOAT -> "float";
       case INT32 -> "integer";
+      case BOOLEAN -> "boolean";
       case BINARY -> field.getLogicalTypeAnnotation() == null ? "binary" : "string";
       default -> "unknown";
     };

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.featx.contract.GoldenFiles;
 import dev.featx.nets.Compilation;
@@ -23,6 +24,8 @@ class TaskContractTest {
     TaskSettings settings = GoldenFiles.assertParsed("task-settings.json", json -> TaskSettings.read(json, NO_OBSERVER));
     assertEquals(new SubjectPolicy(Set.of(3, 7), 0.6f, 0.2f, 0.05f, true), settings.detector().policy());
     assertArrayEquals(new float[] {104, 117, 123}, settings.detector().input().mean());
+    assertArrayEquals(new int[] {255, 128, 0}, settings.decoding().background());
+    assertTrue(settings.decoding().keepDamaged() && settings.table().damaged());
     assertEquals(0.25f, settings.extractor().binarization().threshold());
     assertEquals(new Compilation(Engine.OPENVINO, "bf16", 8, 6, 4), settings.compilation());
     assertEquals(90, settings.table().patience().seconds());

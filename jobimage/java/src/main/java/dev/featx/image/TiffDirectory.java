@@ -1,0 +1,127 @@
+package dev.featx.image;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * The first directory of a TIFF structure: that of a TIFF file's first page, or of EXIF metadata (TIFF 6.0, section 2).
+ *
+ * <p>Only integers are read. Of a tag that occurs twice the last counts, as for Pillow.
+ */
+final class TiffDirectory {
+  private static final int BIG_ENDIAN = 'M' << 8 | 'M';
+  private static final int LITTLE_ENDIAN = 'I' << 8 | 'I';
+  private static final int MAGIC = 42;
+  private static final int BIG_MAGIC = 43; // BigTIFF
+
+  private static final int STRIPS = 273;
+  private static final int TILES = 324;
+  private static final int EXTRA_SAMPLES = 338;
+  private static final int UNSPECIFIED = 0;
+  private static final int ASSOCIATED = 1;
+  private static final int UNASSOCIATED = 2;
+
+  private final Map<Integer, Long> integers = new HashMap<>();
+
+  private TiffDirectory() {}
+
+  /**
+   * Reads the directory.
+   *
+   * @param bytes contain the structure
+   * @param start of the structure
+   * @return null if there is none; entries after damaged ones are missing
+   */
+  static TiffDirectory first(byte[] bytes, int start) {
+    if (bytes.length - start < 8) {
+      return null;
+    }
+    ByteBuffer tiff = ByteBuffer.wrap(bytes, start, bytes.length - start).slice();
+    int order = tiff.getShort(0);
+    if (order != BIG_ENDIAN && order != LITTLE_ENDIAN) {
+      return null;
+    }
+    tiff.order(order == BIG_ENDIAN ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN);
+    int magic = tiff.getShort(2);
+    if (magic != MAGIC && magic != BIG_MAGIC) {
+      return null;
+    }
+    TiffDirectory directory = new TiffDirectory();
+    try {
+      directory.read(tiff, magic == BIG_MAGIC);
+    } catch (IndexOutOfBoundsException e) {
+      return directory; // a damaged directory is no reason to lose the image
+    }
+    return directory;
+  }
+
+  private void read(ByteBuffer tiff, boolean big) {
+    int at = big ? position(tiff.getLong(8)) : position(tiff.getInt(4));
+    long entries = big ? tiff.getLong(at) : tiff.getShort(at) & 0xFFFF;
+    int entry = at + (big ? 8 : 2);
+    for (long i = 0; i < entries; i++, entry += big ? 20 : 12) {
+      int tag = tiff.getShort(entry) & 0xFFFF;
+      try {
+        readEntry(tiff, big, entry, tag);
+      } catch (IndexOutOfBoundsException e) {
+        integers.remove(tag); // its value is outside the file
+      }
+    }
+  }
+
+  private void readEntry(ByteBuffer tiff, boolean big, int entry, int tag) {
+    int type = tiff.getShort(entry + 2) & 0xFFFF;
+    long count = big ? tiff.getLong(entry + 4) : tiff.getInt(entry + 4) & 0xFFFFFFFFL;
+    int value = entry + (big ? 12 : 8);
+    int size = type == 6 ? 1 : type == 3 || type == 8 ? 2 : type == 16 ? 8 : 4;
+    boolean inline = count <= (big ? 8 : 4) / size;
+    int first = inline ? value : big ? position(tiff.getLong(value)) : position(tiff.getInt(value));
+    if (count > 0) {
+      integers.put(tag, switch (type) {
+        case 6 -> (long) tiff.get(first);
+        case 3 -> tiff.getShort(first) & 0xFFFFL;
+        case 8 -> (long) tiff.getShort(first);
+        case 4, 13 -> tiff.getInt(first) & 0xFFFFFFFFL;
+        case 9 -> (long) tiff.getInt(first);
+        case 16 -> tiff.getLong(first);
+        default -> 0L; // Pillow compares a byte or text with an integer, and finds them different
+      });
+    }
+  }
+
+  private static int position(long offset) {
+    if (offset < 0 || offset > Integer.MAX_VALUE) {
+      throw new IndexOutOfBoundsException();
+    }
+    return (int) offset;
+  }
+
+  /** Returns the first value of a tag, 0 if it is no integer, or null without the tag. */
+  Integer integer(int tag) {
+    Long value = integers.get(tag);
+    return value == null ? null : (int) Math.max(Integer.MIN_VALUE, Math.min(Integer.MAX_VALUE, value));
+  }
+
+  /** Returns the first value of a tag, or a default without the tag. */
+  int integer(int tag, int absent) {
+    Integer value = integer(tag);
+    return value == null ? absent : value;
+  }
+
+  /** Returns whether colours are multiplied by alpha. */
+  boolean hasPremultipliedAlpha() {
+    return integer(EXTRA_SAMPLES, UNASSOCIATED) == ASSOCIATED;
+  }
+
+  /** Returns whether the channel after the colours means nothing. */
+  boolean hasPadding() {
+    return integer(EXTRA_SAMPLES, UNASSOCIATED) == UNSPECIFIED;
+  }
+
+  /** Returns whether the first strip or tile starts after the end of the file. */
+  boolean hasStripAfter(long end) {
+    return integer(STRIPS, 0) >= end || integer(TILES, 0) >= end;
+  }
+}

@@ -1,0 +1,88 @@
+package dev.featx.image;
+
+import org.opencv.core.CvType;
+import org.opencv.core.Mat;
+
+/** Converts decoded channels to BGR: one rule for all formats. */
+final class Transparency {
+  private static final int OPAQUE = 255;
+
+  /** The orders of channels that decoders yield. */
+  enum Channels {
+    GREY_ALPHA(0, 0, 0, 1),
+    RGBA(0, 1, 2, 3),
+    BGRA(2, 1, 0, 3);
+
+    private final int red;
+    private final int green;
+    private final int blue;
+    private final int alpha;
+
+    Channels(int red, int green, int blue, int alpha) {
+      this.red = red;
+      this.green = green;
+      this.blue = blue;
+      this.alpha = alpha;
+    }
+  }
+
+  private Transparency() {}
+
+  /**
+   * Places an image on a background.
+   *
+   * @param image with transparency; it is released
+   * @param channels their order
+   * @param premultiplied whether colours are already multiplied by alpha
+   * @param background red, green and blue
+   * @return CV_8UC3 as BGR
+   */
+  static Mat on(int[] background, Mat image, Channels channels, boolean premultiplied) {
+    Mat opaque = new Mat(image.rows(), image.cols(), CvType.CV_8UC3);
+    int step = image.channels();
+    byte[] from = new byte[image.cols() * step];
+    byte[] to = new byte[image.cols() * 3];
+    for (int row = 0; row < image.rows(); row++) {
+      image.get(row, 0, from);
+      for (int x = 0, at = 0; x < to.length; x += 3, at += step) {
+        int alpha = from[at + channels.alpha] & 0xFF;
+        to[x] = blended(from[at + channels.blue] & 0xFF, alpha, background[2], premultiplied);
+        to[x + 1] = blended(from[at + channels.green] & 0xFF, alpha, background[1], premultiplied);
+        to[x + 2] = blended(from[at + channels.red] & 0xFF, alpha, background[0], premultiplied);
+      }
+      opaque.put(row, 0, to);
+    }
+    image.release();
+    return opaque;
+  }
+
+  private static byte blended(int value, int alpha, int background, boolean premultiplied) {
+    int colour = premultiplied ? value * OPAQUE : value * alpha;
+    return (byte) Math.min(OPAQUE, (colour + background * (OPAQUE - alpha) + OPAQUE / 2) / OPAQUE);
+  }
+
+  /**
+   * Converts ink to light by the plain formula, without a profile, as Pillow does.
+   *
+   * @param image cyan, magenta, yellow and black, 255 for full ink; it is released
+   * @return CV_8UC3 as BGR
+   */
+  static Mat fromCmyk(Mat image) {
+    Mat converted = new Mat(image.rows(), image.cols(), CvType.CV_8UC3);
+    byte[] from = new byte[image.cols() * 4];
+    byte[] to = new byte[image.cols() * 3];
+    for (int row = 0; row < image.rows(); row++) {
+      image.get(row, 0, from);
+      for (int x = 0, at = 0; x < to.length; x += 3, at += 4) {
+        int light = OPAQUE - (from[at + 3] & 0xFF);
+        for (int channel = 0; channel < 3; channel++) {
+          int ink = (from[at + 2 - channel] & 0xFF) * light;
+          to[x + channel] = (byte) (light - (ink + OPAQUE / 2) / OPAQUE);
+        }
+      }
+      converted.put(row, 0, to);
+    }
+    image.release();
+    return converted;
+  }
+}

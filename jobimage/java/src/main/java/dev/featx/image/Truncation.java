@@ -1,0 +1,36 @@
+package dev.featx.image;
+
+import java.nio.ByteBuffer;
+
+/** Tells an image that was cut from one that is damaged, by what its container says of its length. */
+final class Truncation {
+  private static final int BOX = 8; // length and name
+  private static final int TRAILER = 0x3B; // of a GIF
+
+  private Truncation() {}
+
+  /** Returns whether a file that can't be decoded ends too early. */
+  static boolean isCut(byte[] bytes, ImageFormat format) {
+    return switch (format) {
+      case WEBP -> !WebpStructure.of(bytes).complete();
+      case GIF -> bytes[bytes.length - 1] != TRAILER;
+      case AVIF, HEIC -> hasCutBox(bytes);
+      case JPEG_2000 -> !Signature.startsWith(bytes, bytes.length - 2, "\u00FF\u00D9");
+      case TIFF -> TiffDirectory.first(bytes, 0).hasStripAfter(bytes.length);
+      case JPEG, PNG, BMP -> false; // their decoders know
+    };
+  }
+
+  private static boolean hasCutBox(byte[] bytes) {
+    ByteBuffer data = ByteBuffer.wrap(bytes);
+    long at = 0;
+    while (at + BOX <= bytes.length) {
+      long length = data.getInt((int) at) & 0xFFFFFFFFL;
+      if (length == 0) {
+        return false; // to the end of the file
+      }
+      at += Math.max(BOX, length);
+    }
+    return at != bytes.length;
+  }
+}
