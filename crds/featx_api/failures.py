@@ -160,7 +160,7 @@ class QuarantineReason(StrEnum):
 
     DAMAGED = (
         "Damaged",
-        "The header is intact, but the pixels cannot be decoded.",
+        "The header is intact, but the pixels cannot be decoded. Of an archive: what follows cannot be read.",
         "Upload the image again, or convert it to JPEG or PNG.",
     )
     EMPTY = "Empty", "The object has no bytes.", "Upload the image again."
@@ -182,5 +182,10 @@ class QuarantineReason(StrEnum):
     )
     TOO_LARGE = "TooLarge", "The object has more bytes than allowed.", "Raise `spec.limits.mebibytes`."
     TOO_MANY_PIXELS = "TooManyPixels", "The image has more pixels than allowed.", "Raise `spec.limits.megapixels`."
-    TRUNCATED = "Truncated", "The file ends before its image does.", "Upload the image again."
+    TRUNCATED = "Truncated", "The file ends before its image does, or an archive before its last member.", "Upload the image again."
+    UNSUPPORTED = (
+        "Unsupported",
+        "The file is not what `spec.source.packed` says, or has a form that is not read.",
+        "Do as the message says, or remove the file from the source.",
+    )
     UNREADABLE = "Unreadable", "The file system cannot read an object of this name.", "Rename the object."

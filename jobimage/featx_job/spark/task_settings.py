@@ -43,7 +43,7 @@ def task_settings(
             hbase=hbase.table_settings(spec.source.hbase, spec.output.uri) if spec.source.hbase else None,
             patience=patience,
         ),
-        table=_table(folders, patience) if folders else None,
+        table=_table(folders, spec, patience) if folders else None,
     )
 
 
@@ -67,11 +67,14 @@ def _binarization(binarize: nets.Binarize) -> executor.Binarization:
     return executor.Binarization(threshold=binarize.threshold if binarize.method == "fixed" else None)
 
 
-def _table(folders: OutputFolders, patience: executor.Patience) -> executor.TableSettings:
+def _table(
+    folders: OutputFolders, spec: FeatureExtractionSpec, patience: executor.Patience
+) -> executor.TableSettings:
     return executor.TableSettings(
         features_folder=folders.features,
         logged=folders.logged,
         quarantine_folder=folders.quarantine,
         done_folder=folders.done,
+        carry=spec.source.carry,
         patience=patience,
     )

@@ -12,6 +12,7 @@ public enum QuarantineReason {
   TOO_LARGE("TooLarge"),
   TOO_MANY_PIXELS("TooManyPixels"),
   TRUNCATED("Truncated"),
+  UNSUPPORTED("Unsupported"),
   UNREADABLE("Unreadable");
 
   private final String label;

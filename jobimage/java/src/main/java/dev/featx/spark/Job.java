@@ -183,7 +183,7 @@ public final class Job {
    */
   public void writeEmpty(String file) throws IOException {
     Authorities.trust(spark.hadoopConfiguration());
-    Rows.writeFeatures(new org.apache.hadoop.fs.Path(file), spark.hadoopConfiguration(), List.of());
+    Rows.writeFeatures(new org.apache.hadoop.fs.Path(file), spark.hadoopConfiguration(), settings.table().carry(), List.of());
   }
 
   private BroadcastNets nets(String detectorFile, String extractorFile) throws IOException {

@@ -3,9 +3,11 @@ package dev.featx.table;
 import dev.featx.image.ImageProblem;
 import dev.featx.image.Subject;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.parquet.hadoop.ParquetFileWriter;
@@ -14,8 +16,12 @@ import org.apache.parquet.hadoop.api.WriteSupport;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
 import org.apache.parquet.io.api.Binary;
 import org.apache.parquet.io.api.RecordConsumer;
+import org.apache.parquet.schema.LogicalTypeAnnotation;
 import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.MessageTypeParser;
+import org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName;
+import org.apache.parquet.schema.Type;
+import org.apache.parquet.schema.Types;
 
 /** The rows of both tables, and how they are written as Parquet files. */
 public final class Rows {
@@ -28,8 +34,10 @@ public final class Rows {
    * @param bits the binarized feature, packed, or null
    * @param width of the upright image in pixels
    * @param height of the upright image in pixels
+   * @param carried values of the source's columns
    */
-  public record Feature(String key, Subject subject, float[] feature, byte[] bits, int width, int height) {}
+  public record Feature(String key, Subject subject, float[] feature, byte[] bits, int width, int height,
+      Map<String, String> carried) {}
 
   /**
    * A row of the quarantine.
@@ -59,9 +67,13 @@ public final class Rows {
 
   private Rows() {}
 
-  /** Writes a file of features, possibly empty, and returns its SHA-256. */
-  public static String writeFeatures(Path file, Configuration conf, List<Feature> rows) throws IOException {
-    return write(file, conf, rows, FEATURES, (fields, row) -> {
+  /**
+   * Writes a file of features, possibly empty, and returns its SHA-256.
+   *
+   * @param carry columns of the source that are columns of the table
+   */
+  public static String writeFeatures(Path file, Configuration conf, List<String> carry, List<Feature> rows) throws IOException {
+    return write(file, conf, rows, withColumns(carry), (fields, row) -> {
       Subject subject = row.subject();
       fields.text("key", row.key());
       fields.number("x0", subject.x0());
@@ -80,7 +92,20 @@ public final class Rows {
       }
       fields.whole("width", row.width());
       fields.whole("height", row.height());
+      for (String column : carry) {
+        if (row.carried().containsKey(column)) {
+          fields.text(column, row.carried().get(column));
+        }
+      }
     });
+  }
+
+  private static MessageType withColumns(List<String> carry) {
+    List<Type> columns = new ArrayList<>(FEATURES.getFields());
+    for (String column : carry) {
+      columns.add(Types.optional(PrimitiveTypeName.BINARY).as(LogicalTypeAnnotation.stringType()).named(column));
+    }
+    return new MessageType(FEATURES.getName(), columns);
   }
 
   /** Writes a file of the quarantine and returns its SHA-256. */

@@ -49,9 +49,10 @@ public final class ShardTask {
   private final Configuration conf;
   private final List<Rows.Feature> features = new ArrayList<>();
   private final List<Rows.Failure> failures = new ArrayList<>();
+  private int skipped;
 
   /** A decoded image waiting for its batch; the decoding thread has already prepared the detector's input. */
-  private record Decoded(String key, Mat pixels, float[] detectorInput, long held) {}
+  private record Decoded(Image source, Mat pixels, float[] detectorInput, long held) {}
 
   /** An image being read and decoded. */
   private record PendingImage(Image image, Future<Decoded> decoded) {}
@@ -78,7 +79,7 @@ public final class ShardTask {
    */
   public ShardResult run(Shard shard) throws IOException, InterruptedException {
     process(shard);
-    return new ShardFiles(conf, settings.table()).commit(shard, features, failures, extractor.precision());
+    return new ShardFiles(conf, settings.table()).commit(shard, features, failures, skipped, extractor.precision());
   }
 
   /**
@@ -123,6 +124,7 @@ public final class ShardTask {
         }
       }
       runBatch(batch, budget);
+      skipped = images.skipped();
     } finally {
       pool.shutdownNow();
     }
@@ -144,7 +146,7 @@ public final class ShardTask {
         }
         budget.enter(order, pixels);
         entered = true;
-        return decoded(image.key(), bytes, header, pixels, budget);
+        return decoded(image, bytes, header, pixels, budget);
       } finally {
         if (!entered) {
           budget.enter(order, 0);
@@ -153,7 +155,7 @@ public final class ShardTask {
     };
   }
 
-  private Decoded decoded(String key, byte[] bytes, ImageHeader header, long pixels, PixelBudget budget)
+  private Decoded decoded(Image source, byte[] bytes, ImageHeader header, long pixels, PixelBudget budget)
       throws ImageProblem {
     try {
       Mat image = Decoder.decode(bytes, header);
@@ -162,7 +164,7 @@ public final class ShardTask {
         input = new float[detector.network().inputSize()];
         settings.detector().input().write(image, detector.network().inputShape(), input, 0);
       }
-      return new Decoded(key, image, input, pixels);
+      return new Decoded(source, image, input, pixels);
     } catch (ImageProblem | RuntimeException e) {
       budget.leave(pixels);
       throw e;
@@ -240,7 +242,7 @@ public final class ShardTask {
         subjects.add(detections == null ? Subject.wholeImage(pixels.cols(), pixels.rows())
             : settings.detector().policy().choose(detections.get(i), pixels.cols(), pixels.rows()));
       } catch (ImageProblem problem) {
-        failures.add(new Rows.Failure(batch.get(i).key(), problem));
+        failures.add(new Rows.Failure(batch.get(i).source().key(), problem));
         subjects.add(null);
       }
     }
@@ -262,8 +264,9 @@ public final class ShardTask {
       // Binarize the feature itself, or the layer that is the net's second output.
       byte[] bits = settings.extractor().binarization() == null ? null
           : settings.extractor().binarization().bits(valuesOf(outputs[outputs.length - 1], i, images.size()));
+      Image source = images.get(i).source();
       features.add(
-          new Rows.Feature(images.get(i).key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows()));
+          new Rows.Feature(source.key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows(), source.carried()));
     }
   }
 
