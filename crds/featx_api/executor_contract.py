@@ -179,6 +179,7 @@ class TableSettings(Document):
     logged: bool = Field(description="Whether a log names the table's files, so that each has a unique name.")
     quarantine_folder: str
     done_folder: str = Field(description="Where a finished shard is marked.")
+    carry: tuple[str, ...] = Field(description="Columns of the source that are columns of the table, as text.")
     patience: Patience
 
 
@@ -212,10 +213,13 @@ RowRange = Annotated[
 class PackedSettings(Document):
     """How files that hold many images are read."""
 
-    format: Literal["tar", "sequenceFile", "parquet", "delta"]
-    members: str = Field(description="Glob of the members of a tar that are images.")
-    name_column: str
-    content_column: str
+    format: Literal["auto", "tar", "zip", "tfrecord", "sequenceFile", "parquet", "delta"]
+    members: str | None = Field(
+        description="Glob of the images in a tar or zip; null for all whose content or ending is an image's."
+    )
+    name_column: str | None = Field(description="Null to choose one.")
+    content_column: str | None = Field(description="Null to choose one.")
+    carry: tuple[str, ...] = Field(description="Columns whose values become columns of the table.")
 
 
 class ObjectsLine(Document):
@@ -269,6 +273,7 @@ class ShardResult(Document):
     file: str = Field(description="Name of the table's file.")
     features: Count = Field(description="Rows of the table.")
     failures: Count = Field(description="Rows of the quarantine.")
+    skipped: Count = Field(description="Members of packed files that are not images.")
     bytes: Count = Field(description="Size of the table's file.")
     failure_bytes: Count = Field(description="Size of the quarantine's file; 0 without one.")
     sha256: str = Field(description="Digest of the table's file.")

@@ -160,7 +160,7 @@ class QuarantineReason(StrEnum):
 
     DAMAGED = (
         "Damaged",
-        "The header is intact, but the pixels cannot be decoded.",
+        "The header is intact, but the pixels cannot be decoded. Of an archive: what follows cannot be read.",
         "Upload the image again, or convert it to JPEG or PNG.",
     )
     EMPTY = "Empty", "The object has no bytes.", "Upload the image again."
@@ -187,7 +187,11 @@ class QuarantineReason(StrEnum):
     )
     TOO_LARGE = "TooLarge", "The object has more bytes than allowed.", "Raise `spec.limits.mebibytes`."
     TOO_MANY_PIXELS = "TooManyPixels", "The image has more pixels than allowed.", "Raise `spec.limits.megapixels`."
-    TRUNCATED = "Truncated", "The file ends before its image does.", "Upload the image again."
+    TRUNCATED = (
+        "Truncated",
+        "The file ends before its image does, or an archive before its last member.",
+        "Upload the file again.",
+    )
     UNREADABLE = (
         "Unreadable",
         "The store fails to read the object, or an object of this name, but reads others.",
@@ -195,6 +199,6 @@ class QuarantineReason(StrEnum):
     )
     UNSUPPORTED = (
         "Unsupported",
-        "The image is of a rare kind that executors do not decode, or this executor lacks a library for its format.",
-        "Convert the image to JPEG or PNG, or install what the message names.",
+        "The image is of a rare kind that executors do not decode, or the file is not what `spec.source.packed` says.",
+        "Do as the message says, convert the image to JPEG or PNG, or remove the file from the source.",
     )

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from featx_api.executor_contract import FEATURE_COLUMNS
 from featx_api.model import ApiModel, Rule, rules
 from featx_api.names import FolderUri, HBaseFolder, ImageKey, KeyPrefix, ObjectName, TableUri, VolumePath
 
@@ -28,6 +29,11 @@ _OWN_HEADERS = (
     "x-amz-(algorithm|content-sha256|copy-source.*|credential|date|expires|request-payer|security-token|"
     "server-side-encryption.*|signature|signedheaders)"
 )
+FORMATS_WITHOUT_COLUMNS = ("tar", "zip", "sequenceFile")
+TABLE_COLUMNS = [column.name for column in FEATURE_COLUMNS]
+CARRY_IS_NEW = f"spec.source.packed.carry must not name a column of the table: {', '.join(TABLE_COLUMNS)}"
+CARRY_IS_UNIQUE = "spec.source.packed.carry must not name a column twice, in whatever case"
+CARRY_HAS_COLUMNS = "spec.source.packed.carry requires a format with columns: parquet, delta, tfrecord or auto"
 #: UTF-8 bytes. The job file has one backslash or quote in two bytes, and a ConfigMap takes 1 MiB.
 KEYS_LIMIT = 384 * 1024
 KEYS_FIT = f"spec.source.keys must have at most {KEYS_LIMIT // 1024} KiB in all: split them over several resources"
@@ -39,6 +45,8 @@ _PARTITION, _REGION, _ACCOUNT = "aws(-[a-z]+)*", "[a-z0-9-]+", "[0-9]{12}"
 _ACCESS_POINT = f"arn:({_PARTITION}):s3:({_REGION}):({_ACCOUNT}):accesspoint[/:]([a-z0-9]([a-z0-9-]{{1,48}})[a-z0-9])"
 _BUCKET = r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]"
 Row = Annotated[str, Field(max_length=1024, pattern=r"^(\\x[0-9A-Fa-f]{2}|[^\\\x00-\x1f\x7f])*$")]
+#: Without the characters that Delta Lake refuses.
+ColumnName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^ ,;{}()=\x00-\x1f\x7f]+$")]
 Salt = Annotated[str, Field(max_length=32, pattern=r"^(\\x[0-9A-Fa-f]{2}|[ -\[\]-~])*$")]
 
 
@@ -232,22 +240,65 @@ class HBaseSource(ApiModel):
 class Packed(ApiModel):
     """Files that hold many images each."""
 
-    format: Literal["tar", "sequenceFile", "parquet", "delta"] = Field(
-        description="tar archives (*.tar, including WebDataset), SequenceFiles with BytesWritable values, *.parquet "
-        "files, or delta: the newest version of one Delta Lake table."
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                f"!has(self.carry) || size(self.carry) == 0 || !(self.format in {list(FORMATS_WITHOUT_COLUMNS)})",
+                CARRY_HAS_COLUMNS,
+            )
+        )
     )
-    members: str = Field(
-        "*.{jpg,jpeg,png,webp,bmp,gif,tif,tiff,JPG,JPEG,PNG}",
+
+    format: Literal["auto", "tar", "zip", "tfrecord", "sequenceFile", "parquet", "delta"] = Field(
+        "auto",
+        description="tar archives (including WebDataset; also compressed by gzip, zstd, bzip2, xz or lz4), zip archives, "
+        "TFRecord files of tf.train.Example, SequenceFiles with BytesWritable values, Parquet files (including Hugging "
+        "Face datasets), or delta: the newest version of one Delta Lake table. auto reads all but delta, by content.",
+    )
+    members: str | None = Field(
+        None,
         min_length=1,
         max_length=256,
-        description="Glob that selects the images of a tar archive by member name.",
+        description="tar and zip: glob that selects images by member name, whatever its case. Without it, members are "
+        "images if their content or their ending is an image's.",
     )
-    name_column: str = Field(
-        "key", min_length=1, max_length=256, description="Parquet and Delta: column of the image names."
+    name_column: str | None = Field(
+        None,
+        min_length=1,
+        max_length=256,
+        description="Parquet, Delta and TFRecord: column of the image names. Defaults to the path in an image struct, "
+        "or else to a column named key, __key__, image_id, id, file_name, filename, name or path. Rows without a name "
+        "are named by their number, from 0.",
     )
-    content_column: str = Field(
-        "image", min_length=1, max_length=256, description="Parquet and Delta: column of the encoded images."
+    content_column: str | None = Field(
+        None,
+        min_length=1,
+        max_length=256,
+        description="Parquet, Delta and TFRecord: column of the encoded images, bytes or a struct with bytes. Defaults "
+        "to the only such column, or to the one with a usual name, such as image.",
     )
+    carry: list[ColumnName] = Field(
+        default=[],
+        max_length=32,
+        description="Parquet, Delta and TFRecord: columns, such as labels, that become columns of the table, as text. "
+        "Null where a file lacks the column.",
+        json_schema_extra={"x-kubernetes-list-type": "set"}
+        | rules(
+            Rule(f"self.all(name, !(name.lowerAscii() in {TABLE_COLUMNS}))", CARRY_IS_NEW),
+            Rule("self.all(name, self.exists_one(other, other.lowerAscii() == name.lowerAscii()))", CARRY_IS_UNIQUE),
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _carry_columns(self) -> Self:
+        names = {name.lower() for name in self.carry}
+        if self.carry and self.format in FORMATS_WITHOUT_COLUMNS:
+            raise ValueError(CARRY_HAS_COLUMNS)
+        if names & set(TABLE_COLUMNS):
+            raise ValueError(CARRY_IS_NEW)
+        if len(names) < len(self.carry):
+            raise ValueError(CARRY_IS_UNIQUE)
+        return self
 
 
 class ClaimSource(ApiModel):
@@ -309,6 +360,11 @@ class Source(ApiModel):
         if self.changed_since and self.keys:
             raise ValueError(CHANGED_ALONE)
         return self
+
+    @property
+    def carry(self) -> tuple[str, ...]:
+        """Columns of packed files that become columns of the table."""
+        return tuple(self.packed.carry) if self.packed else ()
 
     @model_validator(mode="after")
     def _keys_fit(self) -> Self:

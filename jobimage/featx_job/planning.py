@@ -43,7 +43,7 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     if before:
         objects = earlier_runs.changed(objects, earlier_runs.known_versions(before, source.base))
     if spec.source.packed:
-        return packed_files.group_files(source.base, objects, spec.source.packed)
+        return packed_files.group_files(source.base, objects, spec.source.packed, only_changed=bool(before))
     return split_objects(source.base, objects, spec.execution.shard_images)
 
 

@@ -1,4 +1,4 @@
-"""Shards of files that each hold many images: tar archives, SequenceFiles, Parquet. Pure.
+"""Shards of files that each hold many images: archives, TFRecords, SequenceFiles, Parquet. Pure.
 
 How many images a file holds is unknown until it has been read. Files are never split, since archives are read from
 the start; small ones share a shard.
@@ -6,9 +6,13 @@ the start; small ones share a shard.
 
 from __future__ import annotations
 
+import logging
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import PurePosixPath
 from typing import Any
 
 from featx_api.executor_contract import PackedLine, PackedSettings
@@ -18,9 +22,19 @@ from featx_api.source import Packed
 from featx_job.failures import RunFailure
 from featx_job.source.objects import SourceObject
 
+LOG = logging.getLogger(__name__)
 SHARD_BYTES = 64 * 1024 * 1024
-ENDINGS = {"tar": ".tar", "parquet": ".parquet", "sequenceFile": "", "delta": ""}
 DELTA_LOG = "_delta_log"
+_COMPRESSED = r"(\.(gz|gzip|zst|zstd|bz2|xz|lz4|snappy|br|brotli))?$"
+# Executors go by content: endings only keep them from opening what is stored beside the files.
+_ENDINGS = {
+    "tar": re.compile(rf"\.(tar|tgz|tbz2?|txz|tzst){_COMPRESSED}", re.IGNORECASE),
+    "zip": re.compile(r"\.(zip|cbz)$", re.IGNORECASE),
+    "tfrecord": re.compile(r"\.tfrecords?([.-].*)?$", re.IGNORECASE),
+    "sequenceFile": re.compile(r"\.seq$", re.IGNORECASE),  # for auto
+    "parquet": re.compile(rf"\.(parquet|parq|pq){_COMPRESSED}", re.IGNORECASE),
+}
+_MOST_ENDINGS = 10
 
 
 @dataclass(frozen=True)
@@ -68,24 +82,37 @@ class PackedShards:
         return {"base": self.base, "groups": self.groups, "packed": self.settings.to_wire()}
 
 
-def group_files(base: str, files: Iterable[SourceObject], packed: Packed) -> PackedShards:
+def group_files(
+    base: str, files: Iterable[SourceObject], packed: Packed, *, only_changed: bool = False
+) -> PackedShards:
     """Return the shards of a source's files, skipping files of other formats.
 
     Args:
         base: Prefix that turns a key into the address that executors read.
         files: The source's files, in order.
         packed: Their format.
+        only_changed: Whether the files are only those that changed, so that none may be of the format.
 
     Raises:
-        RunFailure: SourceNotSupported, if Parquet files belong to a Delta table: its log decides which ones count.
+        RunFailure: SourceNotSupported, if Parquet files belong to a Delta table: its log decides which ones count; or if
+            there are files, but none of the format.
     """
     selected = []
+    others: Counter[str] = Counter()
     for file in files:
-        if packed.format == "parquet" and DELTA_LOG in file.key.split("/"):
+        if packed.format in ("auto", "parquet") and DELTA_LOG in file.key.split("/"):
             message = f"spec.source.packed.format: {file.key} belongs to a Delta table; set packed.format to delta"
             raise RunFailure(FailureClass.SOURCE_NOT_SUPPORTED, message)
         if _has_format(file.key, packed.format):
             selected.append(file)
+        else:
+            others[PurePosixPath(file.key).suffix or file.key.rsplit("/", 1)[-1]] += 1
+    if others and not selected and not only_changed:
+        seen = ", ".join(f"{count} {ending}" for ending, count in others.most_common(_MOST_ENDINGS))
+        message = f"spec.source.packed.format: no file of the source has an ending of {packed.format}; it has {seen}"
+        raise RunFailure(FailureClass.SOURCE_NOT_SUPPORTED, message)
+    if others:
+        LOG.info("%d files are left out, as their endings are not those of %s", others.total(), packed.format)
     return PackedShards(base, tuple(_groups(selected)), _settings(packed))
 
 
@@ -95,12 +122,18 @@ def _settings(packed: Packed) -> PackedSettings:
         members=packed.members,
         name_column=packed.name_column,
         content_column=packed.content_column,
+        carry=tuple(packed.carry),
     )
 
 
 def _has_format(key: str, format_: str) -> bool:
     # Writers of tables store markers and logs beside their files under such names.
-    return key.endswith(ENDINGS[format_]) and not any(part.startswith(("_", ".")) for part in key.split("/"))
+    if any(part.startswith(("_", ".")) for part in key.split("/")):
+        return False
+    if format_ in ("sequenceFile", "delta") or "." not in key.rsplit("/", 1)[-1]:
+        return True
+    patterns = _ENDINGS.values() if format_ == "auto" else [_ENDINGS[format_]]
+    return any(pattern.search(key) for pattern in patterns)
 
 
 def _groups(files: Iterable[SourceObject]) -> Iterator[tuple[SourceObject, ...]]:

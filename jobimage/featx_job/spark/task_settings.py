@@ -54,7 +54,7 @@ def task_settings(
             patience=patience,
             samples=_samples(samples),
         ),
-        table=_table(folders, spec.decoding, patience) if folders else None,
+        table=_table(folders, spec, patience) if folders else None,
     )
 
 
@@ -89,12 +89,13 @@ def _decoding(decoding: Decoding) -> executor.Decoding:
     return executor.Decoding(background=(red, green, blue), keep_damaged=decoding.damaged == "keep")
 
 
-def _table(folders: OutputFolders, decoding: Decoding, patience: executor.Patience) -> executor.TableSettings:
+def _table(folders: OutputFolders, spec: FeatureExtractionSpec, patience: executor.Patience) -> executor.TableSettings:
     return executor.TableSettings(
         features_folder=folders.features,
-        damaged=decoding.damaged == "keep",
+        damaged=spec.decoding.damaged == "keep",
         logged=folders.logged,
         quarantine_folder=folders.quarantine,
         done_folder=folders.done,
+        carry=spec.source.carry,
         patience=patience,
     )

@@ -31,16 +31,29 @@ _COLUMNS = tuple(
 
 @dataclass(frozen=True)
 class Committer:
-    """The author of commits: the run's uid and name, and Featx with its version."""
+    """The author of commits.
+
+    Attributes:
+        uid: The run's.
+        name: The run's.
+        engine: Featx with its version.
+        carry: Columns of the run's source that its table has, as text.
+    """
 
     uid: str
     name: str
     engine: str
+    carry: tuple[str, ...] = ()
 
     @property
     def table_id(self) -> str:
         """The id of a table that this run creates, the same for all its drivers."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"featx:{self.uid}"))
+
+
+def _columns(carry: Sequence[str]) -> list[tuple[str, Any, bool]]:
+    """Return each column's name, its type in Delta's JSON, and whether it may be null."""
+    return [*_COLUMNS, *((name, "string", True) for name in carry)]
 
 
 @dataclass(frozen=True)
@@ -85,7 +98,7 @@ def group_shards(number: int, shards: int) -> range:
 
 def creation(by: Committer, time: datetime) -> bytes:
     """Return the entry that creates a table without rows."""
-    fields = [{"name": name, "type": kind, "nullable": null, "metadata": {}} for name, kind, null in _COLUMNS]
+    fields = [{"name": name, "type": kind, "nullable": null, "metadata": {}} for name, kind, null in _columns(by.carry)]
     table = {
         "id": by.table_id,
         "name": by.name,
@@ -180,8 +193,13 @@ class Entry:
         return self._tags(_REWRITTEN)
 
 
-def why_not_updatable(table: Snapshot) -> str | None:
-    """Return the reason why Featx can't update a table, or None if it can."""
+def why_not_updatable(table: Snapshot, carry: Sequence[str] = ()) -> str | None:
+    """Return the reason why Featx can't update a table, or None if it can.
+
+    Args:
+        table: Its newest version.
+        carry: Columns of the run's source that the table must have.
+    """
     unsupported = sorted(set(table.features) - _SUPPORTED_FEATURES)
     if table.writer > 2 and (table.writer != 7 or unsupported):
         required = ", ".join(unsupported) or f"version {table.writer}"
@@ -191,8 +209,8 @@ def why_not_updatable(table: Snapshot) -> str | None:
     if table.partitions:
         return f"it is partitioned (by {', '.join(table.partitions)})"
     columns = {(field["name"], json.dumps(field["type"])) for field in json.loads(table.schema)["fields"]}
-    missing = [name for name, kind, _ in _COLUMNS if (name, json.dumps(kind)) not in columns]
-    if missing or len(columns) != len(_COLUMNS):
+    missing = [name for name, kind, _ in _columns(carry) if (name, json.dumps(kind)) not in columns]
+    if missing or len(columns) != len(_columns(carry)):
         return f"its columns differ from those that Featx writes ({', '.join(missing) or 'there are others'})"
     return None
 

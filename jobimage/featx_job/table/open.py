@@ -42,7 +42,7 @@ def open_output(job: JobSpec, environment: Environment, hadoop: Hadoop) -> RunOu
     files = RunFiles(storage, job.uid, job.spec.output.uri.rstrip("/"))
     if job.spec.output.format == "parquet":
         return RunOutput(files, ParquetPublisher(files))
-    committer = Committer(job.uid, job.name, f"featx/{version('featx')}")
+    committer = Committer(job.uid, job.name, f"featx/{version('featx')}", job.spec.source.carry)
     log = DeltaLog(storage, committer, job.spec.execution.store_timeout_seconds)
     snapshots = DeltaSnapshots(hadoop, storage.hadoop_uri, FIELD)
     nets = earlier_runs.identify_nets(job.spec) if job.spec.output.mode == "incremental" else None

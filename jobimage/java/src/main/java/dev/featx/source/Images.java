@@ -12,6 +12,11 @@ public interface Images extends AutoCloseable {
    */
   Image next() throws IOException, InterruptedException;
 
+  /** Returns the number of entries of the source so far that are not images. */
+  default int skipped() {
+    return 0;
+  }
+
   @Override
   void close();
 

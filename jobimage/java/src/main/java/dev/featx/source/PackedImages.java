@@ -1,50 +1,70 @@
 package dev.featx.source;
 
+import dev.featx.failure.Failures;
+import dev.featx.failure.QuarantineReason;
 import dev.featx.failure.RunProblem;
 import dev.featx.image.ImageProblem;
 import java.io.Closeable;
+import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.nio.file.FileSystems;
-import java.nio.file.PathMatcher;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Images packed into tar archives, SequenceFiles or Parquet files, which are read sequentially.
+ * Images packed into archives, SequenceFiles or Parquet files, which are read sequentially.
+ *
+ * <p>A file that cannot be read, or not to its end, is a row of the quarantine, beside the rows of the images before.
  *
  * @param files in the order of the rows
  * @param settings how to read them
  */
 record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings settings) implements Images.Part {
+  private static final Logger LOG = LoggerFactory.getLogger(PackedImages.class);
+
   /** Iterates over the images of a file. */
   interface Members extends Closeable {
-    /** Returns the next image, or null after the last one. */
+    /**
+     * Returns the next image, or null after the last one.
+     *
+     * @throws RunProblem SourceNotSupported, if the file's content is not what the resource says
+     * @throws IOException if the file is damaged, or its store fails
+     */
     Member next() throws IOException;
+
+    /** Returns the number of members so far that are not images. */
+    default int skipped() {
+      return 0;
+    }
   }
 
   /**
    * An image within a file.
    *
-   * @param name within the file
-   * @param bytes its content, or null if it exceeds the limit
+   * @param name within the file; empty if it has none
+   * @param place among the file's members, from 0
+   * @param bytes its content, or null if it exceeds the limit or has a problem
    * @param size in bytes
+   * @param problem why it cannot be read, or null
+   * @param carried values of other columns
    */
-  record Member(String name, byte[] bytes, long size) {}
+  record Member(String name, long place, byte[] bytes, long size, ImageProblem problem, Map<String, String> carried) {
+    static Member of(String name, long place, byte[] bytes, long size) {
+      return new Member(name, place, bytes, size, null, Map.of());
+    }
 
-  /** Opens files of one format. */
-  private interface Format {
-    Members open(Path file, Configuration conf, PackedSettings settings, long maxBytes) throws IOException;
-  }
+    static Member failed(String name, long place, ImageProblem problem) {
+      return new Member(name, place, null, 0, problem, Map.of());
+    }
 
-  private static final Map<PackedSettings.Format, Format> FORMATS = Map.of(PackedSettings.Format.TAR, TarMembers::new,
-      PackedSettings.Format.SEQUENCE_FILE, SequenceMembers::new, PackedSettings.Format.PARQUET, ParquetMembers::new,
-      PackedSettings.Format.DELTA, ParquetMembers::new);
-
-  /** Returns the matcher of the names of images. */
-  static PathMatcher matcher(PackedSettings settings) {
-    return FileSystems.getDefault().getPathMatcher("glob:" + settings.members());
+    /** Returns the image with values of other columns. */
+    Member with(Map<String, String> values) {
+      return new Member(name, place, bytes, size, problem, values);
+    }
   }
 
   @Override
@@ -55,9 +75,13 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
   private final class Unpacking implements Images {
     private final ReadSettings limits;
     private final Configuration conf;
-    private int file;
+    private int index;
     private int taken;
+    private int skippedBefore; // this file
+    private int skippedHere;
+    private PackedFile file;
     private Members members;
+    private Set<String> names = new HashSet<>();
 
     Unpacking(ReadSettings limits, Configuration conf) {
       this.limits = limits;
@@ -66,41 +90,131 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
 
     @Override
     public Image next() throws IOException, InterruptedException {
-      for (; file < files.size(); file++, taken = 0) {
-        StoredObjects.StoredObject current = files.get(file);
-        Member member = limits.patience().withRetry("reading " + current.uri(), () -> nextMember(current));
-        if (member != null) {
-          taken++;
-          return image(current.key() + "/" + member.name(), member);
+      while (index < files.size()) {
+        StoredObjects.StoredObject current = files.get(index);
+        try {
+          Member member = limits.patience().withRetry("reading " + current.uri(), () -> nextOrReopened(current));
+          if (member != null) {
+            taken++;
+            return image(current.key() + "/" + uniqueName(member), member);
+          }
+          finishFile();
+        } catch (Unusable e) {
+          finishFile();
+          return new Image(current.key(), 0, () -> {
+            throw e.problem;
+          });
         }
-        close();
       }
       return null;
     }
 
-    /** Returns the next member, after reopening the file if it failed. */
     private Member nextMember(StoredObjects.StoredObject current) throws IOException {
       try {
         if (members == null) {
-          members = FORMATS.get(settings.format()).open(new Path(current.uri()), conf, settings, limits.maxBytes());
+          file = null;
+          file = new PackedFile(current, conf, settings, limits.maxBytes());
+          members = PackedContent.open(file);
           for (int i = 0; i < taken; i++) {
             members.next();
           }
         }
         return members.next();
-      } catch (IOException | RunProblem e) {
+      } catch (IOException | RuntimeException e) {
+        ImageProblem problem = problem(e);
+        LOG.warn("{} cannot be read further: {} ({})", current.key(), problem.reason().label(), e.getClass().getName());
+        throw new Unusable(problem);
+      } finally {
+        skippedHere = members == null ? 0 : members.skipped();
+      }
+    }
+
+    /** Returns the next member; if the store failed, the next call opens the file again. */
+    private Member nextOrReopened(StoredObjects.StoredObject current) throws IOException {
+      try {
+        return nextMember(current);
+      } catch (IOException e) {
         close();
         throw e;
       }
     }
 
+    /**
+     * Returns why a file cannot be read any further.
+     *
+     * @throws IOException if its store is likely to recover
+     */
+    private ImageProblem problem(Exception thrown) throws IOException {
+      Exception cause = file == null ? thrown : file.storeFailure();
+      if (cause == null) {
+        return thrown instanceof RunProblem problem ? refused(problem) : damaged();
+      }
+      if (cause instanceof FileNotFoundException) {
+        return problem(QuarantineReason.MISSING, "the file was listed, but no longer exists");
+      }
+      RunProblem problem = Failures.of(cause);
+      if (problem.failureClass().retryable() && cause instanceof IOException failure) {
+        throw failure;
+      }
+      return refused(problem);
+    }
+
+    private ImageProblem damaged() {
+      String read = "; " + taken + " images before are read";
+      return file.isReadToEnd()
+          ? problem(QuarantineReason.TRUNCATED, "the file ends after " + file.getLength() + " bytes, before its content does"
+              + read + "; upload it again")
+          : problem(QuarantineReason.DAMAGED, "the file is damaged" + read + "; pack and upload it again");
+    }
+
+    private ImageProblem refused(RunProblem problem) {
+      QuarantineReason reason = switch (problem.failureClass()) {
+        case PATH_NOT_ALLOWED -> QuarantineReason.OUTSIDE_CLAIM;
+        case SOURCE_NOT_SUPPORTED -> QuarantineReason.UNSUPPORTED;
+        default -> QuarantineReason.UNREADABLE;
+      };
+      return problem(reason, problem.getMessage());
+    }
+
+    private ImageProblem problem(QuarantineReason reason, String message) {
+      return new ImageProblem(ImageProblem.Stage.READ, reason, message);
+    }
+
+    /** Returns a member's name, followed by its place if an earlier member has the same. */
+    private String uniqueName(Member member) {
+      String name = member.name().isEmpty() ? String.valueOf(member.place()) : member.name();
+      while (!names.add(name)) {
+        name += "#" + member.place();
+      }
+      return name;
+    }
+
     private Image image(String key, Member member) {
+      if (member.problem() != null) {
+        return new Image(key, 0, () -> {
+          throw member.problem();
+        });
+      }
       if (member.bytes() == null) {
         return new Image(key, 0, () -> {
           throw ImageProblem.tooLarge(member.size(), limits.maxBytes());
         });
       }
-      return new Image(key, member.size(), member::bytes);
+      return new Image(key, member.size(), member::bytes, member.carried());
+    }
+
+    private void finishFile() {
+      close();
+      index++;
+      taken = 0;
+      skippedBefore += skippedHere;
+      skippedHere = 0;
+      names = new HashSet<>();
+    }
+
+    @Override
+    public int skipped() {
+      return skippedBefore + skippedHere;
     }
 
     @Override
@@ -113,6 +227,18 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
         }
         members = null;
       }
+    }
+  }
+
+  /** A file that cannot be read any further, and that no retry can mend. */
+  private static final class Unusable extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final transient ImageProblem problem;
+
+    Unusable(ImageProblem problem) {
+      super(null, null, false, false);
+      this.problem = problem;
     }
   }
 }

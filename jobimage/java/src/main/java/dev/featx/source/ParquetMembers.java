@@ -1,24 +1,79 @@
 package dev.featx.source;
 
+import dev.featx.failure.QuarantineReason;
+import dev.featx.image.ImageProblem;
+import java.io.EOFException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.HashMap;
+import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.parquet.HadoopReadOptions;
+import org.apache.parquet.ParquetReadOptions;
 import org.apache.parquet.example.data.Group;
+import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.ParquetReader;
+import org.apache.parquet.hadoop.api.ReadSupport;
+import org.apache.parquet.hadoop.example.GroupReadSupport;
+import org.apache.parquet.hadoop.metadata.BlockMetaData;
+import org.apache.parquet.hadoop.metadata.CompressionCodecName;
 import org.apache.parquet.io.api.Binary;
+import org.apache.parquet.schema.MessageType;
 
-/** Images in a binary column of a Parquet file, named by another column. Other columns are not read. */
+/** Images in a column of a Parquet file: bytes, or a struct with bytes and path. Columns that are not needed are not read. */
 final class ParquetMembers implements PackedImages.Members {
-  private final ParquetReader<Group> reader;
-  private final String name;
-  private final String content;
-  private final long maxBytes;
+  private static final String MAGIC = "PAR1";
+  private static final String ENCRYPTED = "PARE";
 
-  ParquetMembers(Path file, Configuration conf, PackedSettings settings, long maxBytes) throws IOException {
-    this.name = settings.nameColumn();
-    this.content = settings.contentColumn();
-    this.maxBytes = maxBytes;
-    this.reader = ParquetColumns.reader(file, conf, name, content);
+  private final PackedFile file;
+  private final ParquetReader<Group> reader;
+  private final ParquetImages columns;
+  private long place = -1;
+  private boolean checked;
+
+  ParquetMembers(PackedFile file) throws IOException {
+    this.file = file;
+    checkEnd();
+    this.columns = ParquetImages.of(schema(), file);
+    Configuration conf = new Configuration(file.conf());
+    conf.set(ReadSupport.PARQUET_READ_SCHEMA, columns.schema().toString());
+    this.reader = new ParquetReader.Builder<Group>(file) {
+      @Override
+      protected ReadSupport<Group> getReadSupport() {
+        return new GroupReadSupport();
+      }
+    }.withConf(conf).withCodecFactory(new ParquetCodecs(conf)).build();
+  }
+
+  /** The file's end locates all else; a file that was cut has none. */
+  private void checkEnd() throws IOException {
+    byte[] end = new byte[MAGIC.length()];
+    try (FSDataInputStream stream = file.open()) {
+      stream.seek(Math.max(0, file.getLength() - end.length));
+      stream.readFully(end);
+    }
+    String magic = new String(end, StandardCharsets.ISO_8859_1);
+    if (magic.equals(ENCRYPTED)) {
+      throw PackedContent.unsupported(file, "it is encrypted; write it without");
+    }
+    if (!magic.equals(MAGIC)) {
+      throw new EOFException("the file ends before its footer");
+    }
+  }
+
+  private MessageType schema() throws IOException {
+    ParquetReadOptions options = HadoopReadOptions.builder(file.conf()).build();
+    try (ParquetFileReader footer = ParquetFileReader.open(file, options)) {
+      for (BlockMetaData block : footer.getFooter().getBlocks()) {
+        if (block.getColumns().stream().anyMatch(column -> column.getCodec() == CompressionCodecName.LZO)) {
+          throw PackedContent.unsupported(file, "it is compressed by LZO, which is not read here; write it with zstd");
+        }
+      }
+      return footer.getFileMetaData().getSchema();
+    }
   }
 
   @Override
@@ -27,12 +82,84 @@ final class ParquetMembers implements PackedImages.Members {
     if (row == null) {
       return null;
     }
-    String key = row.getFieldRepetitionCount(name) == 0 ? "" : row.getValueToString(row.getType().getFieldIndex(name), 0);
-    if (row.getFieldRepetitionCount(content) == 0) {
-      return new PackedImages.Member(key, new byte[0], 0); // a null counts as an empty image, which is quarantined
+    place++;
+    String name = columns.name() == null ? "" : text(row, columns.name());
+    Group holder = row;
+    String field = columns.content();
+    if (columns.field() != null) {
+      if (row.getFieldRepetitionCount(columns.content()) == 0) {
+        return empty(name);
+      }
+      holder = row.getGroup(columns.content(), 0);
+      field = columns.field();
+      name = columns.path() == null || !name.isEmpty() ? name : text(holder, columns.path());
     }
-    Binary bytes = row.getBinary(content, 0);
-    return new PackedImages.Member(key, bytes.length() <= maxBytes ? bytes.getBytes() : null, bytes.length());
+    if (!row.getType().getType(columns.content()).isPrimitive() && columns.field() == null) {
+      throw unsupported("lists; write one image per row, as Spark's explode does");
+    }
+    if (holder.getFieldRepetitionCount(field) == 0) {
+      return empty(name);
+    }
+    Binary bytes = holder.getBinary(field, 0);
+    checkContent(bytes);
+    return PackedImages.Member.of(name, place, bytes.length() <= file.maxBytes() ? bytes.getBytes() : null, bytes.length())
+        .with(carried(row));
+  }
+
+  private PackedImages.Member empty(String name) {
+    return PackedImages.Member.failed(name, place, new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.EMPTY,
+        "the row has no bytes in column " + columns.content() + "; a path alone is not followed: write the images into the file"));
+  }
+
+  /** Recognizes text in place of images by the first value. */
+  private void checkContent(Binary first) {
+    if (checked) {
+      return;
+    }
+    checked = true;
+    byte[] head = Arrays.copyOf(first.getBytes(), Math.min(first.length(), 64));
+    String start = new String(head, StandardCharsets.ISO_8859_1);
+    if (start.matches("(?s)(https?|s3a?|gs|hdfs)://.*")) {
+      throw unsupported("addresses of images, which are not fetched; download them first, for example with img2dataset");
+    }
+    if (isBase64(start)) {
+      throw unsupported("base64 text; decode it into a binary column first, as Spark's unbase64 does");
+    }
+    if (columns.schema().getType(columns.content()).getLogicalTypeAnnotation() != null) {
+      throw unsupported("text; set spec.source.packed.contentColumn to a column of encoded images");
+    }
+  }
+
+  private static boolean isBase64(String start) {
+    String text = start.startsWith("data:image/") ? start.substring(start.indexOf(',') + 1) : start;
+    text = text.replaceAll("\\s", "");
+    try {
+      return text.length() >= 16 && ImageSignature.matches(Base64.getDecoder().decode(text.substring(0, text.length() / 4 * 4)));
+    } catch (IllegalArgumentException e) {
+      return false;
+    }
+  }
+
+  private RuntimeException unsupported(String holds) {
+    return PackedContent.unsupported(file, "column " + columns.content() + " holds " + holds);
+  }
+
+  private Map<String, String> carried(Group row) {
+    Map<String, String> values = new HashMap<>();
+    for (String column : file.settings().carry()) {
+      if (columns.schema().containsField(column) && row.getFieldRepetitionCount(column) > 0) {
+        values.put(column, text(row, column));
+      }
+    }
+    return values;
+  }
+
+  /** Returns a value as text; empty if it is null. */
+  private static String text(Group row, String field) {
+    if (row.getFieldRepetitionCount(field) == 0) {
+      return "";
+    }
+    return row.getValueToString(row.getType().getFieldIndex(field), 0);
   }
 
   @Override

@@ -1,10 +1,6 @@
 package dev.featx.source;
 
-import dev.featx.failure.FailureClass;
-import dev.featx.failure.RunProblem;
 import java.io.IOException;
-import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.hbase.util.Bytes;
 import org.apache.hadoop.io.BytesWritable;
 import org.apache.hadoop.io.SequenceFile;
@@ -17,20 +13,21 @@ final class SequenceMembers implements PackedImages.Members {
   private final Writable key;
   private final BytesWritable value = new BytesWritable();
   private final long maxBytes;
+  private long place = -1;
 
-  SequenceMembers(Path file, Configuration conf, PackedSettings settings, long maxBytes) throws IOException {
-    this.reader = new SequenceFile.Reader(conf, SequenceFile.Reader.file(file));
+  SequenceMembers(PackedFile file) throws IOException {
+    this.reader = new SequenceFile.Reader(file.conf(), SequenceFile.Reader.stream(file.open()),
+        SequenceFile.Reader.length(file.getLength()));
     if (reader.getValueClass() != BytesWritable.class) {
       reader.close();
-      throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED,
-          file + " holds values of another class than BytesWritable, which images must have");
+      throw PackedContent.unsupported(file, "its values have another class than BytesWritable, which images must have");
     }
     if (!Writable.class.isAssignableFrom(reader.getKeyClass())) { // the file names it, and its constructor would run
       reader.close();
-      throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED, file + " holds keys that are not Writable");
+      throw PackedContent.unsupported(file, "its keys are not Writable");
     }
-    this.key = (Writable) ReflectionUtils.newInstance(reader.getKeyClass(), conf);
-    this.maxBytes = maxBytes;
+    this.key = (Writable) ReflectionUtils.newInstance(reader.getKeyClass(), file.conf());
+    this.maxBytes = file.maxBytes();
   }
 
   @Override
@@ -38,8 +35,9 @@ final class SequenceMembers implements PackedImages.Members {
     if (!reader.next(key, value)) {
       return null;
     }
+    place++;
     String name = key instanceof BytesWritable bytes ? Bytes.toStringBinary(bytes.copyBytes()) : key.toString();
-    return new PackedImages.Member(name, value.getLength() <= maxBytes ? value.copyBytes() : null, value.getLength());
+    return PackedImages.Member.of(name, place, value.getLength() <= maxBytes ? value.copyBytes() : null, value.getLength());
   }
 
   @Override

@@ -183,7 +183,8 @@ public final class Job {
    */
   public void writeEmpty(String file) throws IOException {
     Authorities.trust(spark.hadoopConfiguration());
-    Rows.writeFeatures(new org.apache.hadoop.fs.Path(file), spark.hadoopConfiguration(), List.of(), settings.table().damaged());
+    Rows.writeFeatures(new org.apache.hadoop.fs.Path(file), spark.hadoopConfiguration(), List.of(), settings.table().damaged(),
+        settings.table().carry());
   }
 
   private BroadcastNets nets(String detectorFile, String extractorFile) throws IOException {

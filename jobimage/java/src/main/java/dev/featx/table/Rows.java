@@ -3,9 +3,11 @@ package dev.featx.table;
 import dev.featx.image.ImageProblem;
 import dev.featx.image.Subject;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.parquet.hadoop.ParquetFileWriter;
@@ -14,8 +16,12 @@ import org.apache.parquet.hadoop.api.WriteSupport;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
 import org.apache.parquet.io.api.Binary;
 import org.apache.parquet.io.api.RecordConsumer;
+import org.apache.parquet.schema.LogicalTypeAnnotation;
 import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.MessageTypeParser;
+import org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName;
+import org.apache.parquet.schema.Type;
+import org.apache.parquet.schema.Types;
 
 /** The rows of both tables, and how they are written as Parquet files. */
 public final class Rows {
@@ -29,8 +35,10 @@ public final class Rows {
    * @param width of the upright image in pixels
    * @param height of the upright image in pixels
    * @param damaged whether only a part of the image could be decoded; null in tables without damaged images
+   * @param carried values of the source's columns
    */
-  public record Feature(String key, Subject subject, float[] feature, byte[] bits, int width, int height, Boolean damaged) {}
+  public record Feature(String key, Subject subject, float[] feature, byte[] bits, int width, int height, Boolean damaged,
+      Map<String, String> carried) {}
 
   /**
    * A row of the quarantine.
@@ -69,10 +77,12 @@ public final class Rows {
    * @param conf for Hadoop's file systems
    * @param rows the rows
    * @param damaged whether the table has the column `damaged`
+   * @param carry columns of the source that are columns of the table
    * @return the file's SHA-256
    */
-  public static String writeFeatures(Path file, Configuration conf, List<Feature> rows, boolean damaged) throws IOException {
-    return write(file, conf, rows, damaged ? FEATURES_WITH_DAMAGED : FEATURES, (fields, row) -> {
+  public static String writeFeatures(Path file, Configuration conf, List<Feature> rows, boolean damaged, List<String> carry)
+      throws IOException {
+    return write(file, conf, rows, withColumns(damaged ? FEATURES_WITH_DAMAGED : FEATURES, carry), (fields, row) -> {
       Subject subject = row.subject();
       fields.text("key", row.key());
       fields.number("x0", subject.x0());
@@ -94,7 +104,20 @@ public final class Rows {
       if (damaged) {
         fields.truth("damaged", row.damaged());
       }
+      for (String column : carry) {
+        if (row.carried().containsKey(column)) {
+          fields.text(column, row.carried().get(column));
+        }
+      }
     });
+  }
+
+  private static MessageType withColumns(MessageType table, List<String> carry) {
+    List<Type> columns = new ArrayList<>(table.getFields());
+    for (String column : carry) {
+      columns.add(Types.optional(PrimitiveTypeName.BINARY).as(LogicalTypeAnnotation.stringType()).named(column));
+    }
+    return new MessageType(table.getName(), columns);
   }
 
   /** Writes a file of the quarantine and returns its SHA-256. */

@@ -2,6 +2,7 @@ package dev.featx.table;
 
 import dev.featx.source.Patience;
 import java.io.Serializable;
+import java.util.List;
 
 /**
  * Where and how the shards of a run are written.
@@ -11,7 +12,8 @@ import java.io.Serializable;
  * @param logged whether a log names the table's files, in which case each file name is unique
  * @param quarantineFolder folder of the shards' quarantine files
  * @param doneFolder folder of the markers of finished shards
+ * @param carry columns of the source that are columns of the table, as text
  * @param patience with stores that do not respond
  */
 public record TableSettings(String featuresFolder, boolean damaged, boolean logged, String quarantineFolder, String doneFolder,
-    Patience patience) implements Serializable {}
+    List<String> carry, Patience patience) implements Serializable {}

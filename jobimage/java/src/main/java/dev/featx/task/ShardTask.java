@@ -50,9 +50,10 @@ public final class ShardTask {
   private final Configuration conf;
   private final List<Rows.Feature> features = new ArrayList<>();
   private final List<Rows.Failure> failures = new ArrayList<>();
+  private int skipped;
 
   /** A decoded image waiting for its batch; the decoding thread has already prepared the detector's input. */
-  private record Decoded(String key, DecodedImage image, float[] detectorInput, long held) {
+  private record Decoded(Image source, DecodedImage image, float[] detectorInput, long held) {
     Mat pixels() {
       return image.pixels();
     }
@@ -83,7 +84,7 @@ public final class ShardTask {
    */
   public ShardResult run(Shard shard) throws IOException, InterruptedException {
     process(shard);
-    return new ShardFiles(conf, settings.table()).commit(shard, features, failures, extractor.precision());
+    return new ShardFiles(conf, settings.table()).commit(shard, features, failures, skipped, extractor.precision());
   }
 
   /**
@@ -128,6 +129,7 @@ public final class ShardTask {
         }
       }
       runBatch(batch, budget);
+      skipped = images.skipped();
     } finally {
       pool.shutdownNow();
     }
@@ -148,7 +150,7 @@ public final class ShardTask {
         }
         budget.enter(order, header.pixelsInMemory());
         entered = true;
-        return decoded(image.key(), bytes, header, budget);
+        return decoded(image, bytes, header, budget);
       } finally {
         if (!entered) {
           budget.enter(order, 0);
@@ -157,7 +159,7 @@ public final class ShardTask {
     };
   }
 
-  private Decoded decoded(String key, byte[] bytes, ImageHeader header, PixelBudget budget) throws ImageProblem {
+  private Decoded decoded(Image source, byte[] bytes, ImageHeader header, PixelBudget budget) throws ImageProblem {
     long held = header.pixelsInMemory();
     try {
       DecodedImage image = Decoder.decode(bytes, header, settings.decoding());
@@ -168,7 +170,7 @@ public final class ShardTask {
         input = new float[detector.network().inputSize()];
         settings.detector().input().write(image.pixels(), detector.network().inputShape(), input, 0);
       }
-      return new Decoded(key, image, input, held);
+      return new Decoded(source, image, input, held);
     } catch (ImageProblem | RuntimeException e) {
       budget.leave(held);
       throw e;
@@ -246,7 +248,7 @@ public final class ShardTask {
         subjects.add(detections == null ? Subject.wholeImage(pixels.cols(), pixels.rows())
             : settings.detector().policy().choose(detections.get(i), pixels.cols(), pixels.rows()));
       } catch (ImageProblem problem) {
-        failures.add(new Rows.Failure(batch.get(i).key(), problem));
+        failures.add(new Rows.Failure(batch.get(i).source().key(), problem));
         subjects.add(null);
       }
     }
@@ -269,8 +271,9 @@ public final class ShardTask {
       byte[] bits = settings.extractor().binarization() == null ? null
           : settings.extractor().binarization().bits(valuesOf(outputs[outputs.length - 1], i, images.size()));
       Boolean damaged = settings.decoding().keepDamaged() ? images.get(i).image().damaged() : null;
-      features.add(
-          new Rows.Feature(images.get(i).key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows(), damaged));
+      Image source = images.get(i).source();
+      features.add(new Rows.Feature(source.key(), subjects.get(i), feature, bits, pixels.cols(), pixels.rows(), damaged,
+          source.carried()));
     }
   }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.featx.contract.Contract;
 import dev.featx.contract.GoldenFiles;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Shards and HBase tables are parsed exactly as in the golden files, which Python's tests read too. */
@@ -26,7 +27,7 @@ class SourceContractTest {
   void aShardOfPackedFilesIsParsedCompletely() {
     PackedImages part = (PackedImages) line("shard-line.packed.json").part();
     assertEquals("hdfs://namenode:8020/archives/a.tar", part.files().get(0).uri());
-    assertEquals(new PackedSettings(PackedSettings.Format.SEQUENCE_FILE, "*.{jpg,png}", "key", "image"), part.settings());
+    assertEquals(new PackedSettings(PackedSettings.Format.PARQUET, "*.{jpg,png}", "key", null, List.of("label", "split")), part.settings());
   }
 
   @Test

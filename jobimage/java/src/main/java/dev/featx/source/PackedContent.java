@@ -1,0 +1,131 @@
+package dev.featx.source;
+
+import dev.featx.failure.FailureClass;
+import dev.featx.failure.RunProblem;
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Set;
+import org.apache.commons.compress.archivers.tar.TarUtils;
+import org.apache.commons.compress.compressors.CompressorException;
+import org.apache.commons.compress.compressors.CompressorStreamFactory;
+import org.apache.hadoop.fs.FSDataInputStream;
+
+/** Tells the format of packed files by their content: names are often wrong, as of a gzip named .tar. */
+final class PackedContent {
+  private static final int BLOCK = 512; // of a tar
+  private static final int BUFFER = 1 << 20;
+  private static final int MOST_MEMORY_KIB = 256 << 10; // of a decompressor; xz -9 takes 64 MiB
+  private static final Set<String> COMPRESSIONS = Set.of(CompressorStreamFactory.GZIP, CompressorStreamFactory.BZIP2,
+      CompressorStreamFactory.XZ, CompressorStreamFactory.ZSTANDARD, CompressorStreamFactory.LZ4_FRAMED);
+
+  private PackedContent() {}
+
+  /**
+   * Opens the images of a file.
+   *
+   * @throws RunProblem SourceNotSupported, if its content is not what the resource says, or has no images
+   * @throws IOException if the file is damaged, or its store fails
+   */
+  static PackedImages.Members open(PackedFile file) throws IOException {
+    PackedSettings.Format format;
+    boolean compressed;
+    try (InputStream stream = file.open()) {
+      InputStream start = new BufferedInputStream(stream, BLOCK * 2);
+      PackedSettings.Format plain = formatOf(start);
+      compressed = plain == null && compressionOf(start) != null;
+      format = compressed ? formatOf(decompressed(start)) : plain;
+    }
+    check(file, format, compressed);
+    return switch (format) {
+      case TAR -> new TarMembers(file);
+      case ZIP -> new ZipMembers(file);
+      case TFRECORD -> new TfRecordMembers(file);
+      case SEQUENCE_FILE -> new SequenceMembers(file);
+      default -> new ParquetMembers(file);
+    };
+  }
+
+  private static void check(PackedFile file, PackedSettings.Format format, boolean compressed) {
+    PackedSettings.Format wanted = file.settings().format();
+    if (format == null) {
+      throw unsupported(file, (compressed ? "its compressed content is" : "it is") + " neither tar, zip, TFRecord, SequenceFile"
+          + " nor Parquet; exclude it with spec.source.exclude, or pack it again");
+    }
+    boolean table = wanted == PackedSettings.Format.DELTA && format == PackedSettings.Format.PARQUET;
+    if (wanted != PackedSettings.Format.AUTO && wanted != format && !table) {
+      throw unsupported(file, "its content is " + format.label() + "; set spec.source.packed.format to " + format.label()
+          + " or auto");
+    }
+    if (compressed && format != PackedSettings.Format.TAR && format != PackedSettings.Format.TFRECORD) {
+      throw unsupported(file, "it is a compressed " + format.label() + " file, which cannot be read from its end; decompress it");
+    }
+  }
+
+  /** Returns the problem of a file that cannot be read as the resource says. */
+  static RunProblem unsupported(PackedFile file, String message) {
+    return new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED, "spec.source.packed: " + file.key() + ": " + message);
+  }
+
+  /** Opens a file's bytes as they were before they were compressed, if they are; the stream supports marks. */
+  static InputStream bytes(PackedFile file) throws IOException {
+    FSDataInputStream stored = file.open();
+    InputStream stream = new BufferedInputStream(stored, BUFFER);
+    return formatOf(stream) == null && compressionOf(stream) != null ? decompressed(stream) : stream;
+  }
+
+  private static InputStream decompressed(InputStream stream) throws IOException {
+    try {
+      CompressorStreamFactory factory = new CompressorStreamFactory(true, MOST_MEMORY_KIB);
+      return new BufferedInputStream(factory.createCompressorInputStream(compressionOf(stream), stream), BUFFER);
+    } catch (CompressorException e) {
+      throw new IOException("the compressed stream has no valid start", e);
+    }
+  }
+
+  private static String compressionOf(InputStream stream) {
+    try {
+      String name = CompressorStreamFactory.detect(stream);
+      return COMPRESSIONS.contains(name) ? name : null;
+    } catch (CompressorException e) {
+      return null; // there is no compression
+    }
+  }
+
+  /** Returns the format of an uncompressed stream, which is not moved, or null. */
+  private static PackedSettings.Format formatOf(InputStream stream) throws IOException {
+    stream.mark(BLOCK);
+    byte[] start = stream.readNBytes(BLOCK);
+    stream.reset();
+    if (startsWith(start, "PAR1") || startsWith(start, "PARE")) {
+      return PackedSettings.Format.PARQUET;
+    }
+    if (startsWith(start, "SEQ") && start.length > 3 && start[3] <= 6) {
+      return PackedSettings.Format.SEQUENCE_FILE;
+    }
+    if (startsWith(start, "PK\3\4") || startsWith(start, "PK\5\6")) {
+      return PackedSettings.Format.ZIP;
+    }
+    if (start.length >= TfRecordMembers.HEADER && TfRecordMembers.isHeader(start)) {
+      return PackedSettings.Format.TFRECORD;
+    }
+    return start.length == BLOCK && (TarUtils.verifyCheckSum(start) || isZero(start)) ? PackedSettings.Format.TAR : null;
+  }
+
+  private static boolean startsWith(byte[] bytes, String magic) {
+    return bytes.length >= magic.length()
+        && Arrays.equals(bytes, 0, magic.length(), magic.getBytes(StandardCharsets.ISO_8859_1), 0, magic.length());
+  }
+
+  /** Returns whether a block has only zeros, as those at the end of a tar. */
+  static boolean isZero(byte[] block) {
+    for (byte value : block) {
+      if (value != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+}
