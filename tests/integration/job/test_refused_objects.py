@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from minio.sse import SseCustomerKey
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, rows_of_bucket, rows_of_folder
@@ -97,21 +95,6 @@ def test_a_store_that_denies_all_objects_fails_the_run_and_leaves_no_row(
     assert runner.run(spec, uid="all", attempt=2).failure is None
     tables = rows_of_folder(tmp_path / "table")
     assert (keys(tables), tables.quarantine) == (images, [])
-
-
-def test_an_object_encrypted_with_a_key_that_the_run_lacks_is_a_row(
-    runner: Runner, store: Store, tiny: Spec, tmp_path: Path
-) -> None:
-    images = fill(store, "locked")
-    headers = SseCustomerKey(os.urandom(32)).headers()
-    address = store.client.get_presigned_url("PUT", "locked", "images/2026/locked.jpg")
-    assert store.http.request("PUT", address, body=b"encrypted", headers=headers).status == 200
-    outcome = runner.run(spec_of(store, tiny, "locked", tmp_path / "table"), uid="locked")
-    assert outcome.failure is None, outcome.failure
-    tables = rows_of_folder(tmp_path / "table")
-    assert keys(tables) == images
-    assert tables.reasons() == {"images/2026/locked.jpg": ("read", "Refused")}
-    assert "status 400 InvalidArgument" in message(tables, "images/2026/locked.jpg")
 
 
 @pytest.fixture
