@@ -1,7 +1,9 @@
 package dev.featx.source;
 
+import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
@@ -13,6 +15,8 @@ import org.apache.hadoop.hbase.util.Bytes;
 /**
  * Images in the cells of an HBase table, in ranges of rows.
  *
+ * <p>A range of one row is an image that was requested by its key: without the row it is missing.
+ *
  * <p>HBase's asynchronous scanner prefetches a few megabytes, renews its lease while the nets are busy, and resumes after the
  * last row when a region moves, splits, or its server dies.
  *
@@ -22,7 +26,12 @@ import org.apache.hadoop.hbase.util.Bytes;
  */
 record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Part {
   /** From a row, inclusive (empty: the first), to another, exclusive (empty: the end). */
-  record Range(byte[] start, byte[] stop) {}
+  record Range(byte[] start, byte[] stop) {
+    /** Returns whether no other row than the first can be in the range. */
+    boolean isOneRow() {
+      return start.length > 0 && Arrays.equals(stop, Arrays.copyOf(start, start.length + 1));
+    }
+  }
 
   static HBaseRows of(List<ShardLine.RowRange> ranges, long since, int limit) {
     List<Range> rows = ranges.stream().map(range -> new Range(HBaseTable.bytes(range.start()), HBaseTable.bytes(range.stop()))).toList();
@@ -68,9 +77,21 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
           return image(row);
         }
         close();
+        Range finished = range;
         range = null;
+        if (taken == 0 && finished.isOneRow()) {
+          return missing(finished.start());
+        }
       }
       return null;
+    }
+
+    /** Returns the image of a row that was requested by its key, but has no cell to read. */
+    private static Image missing(byte[] row) {
+      return new Image(Bytes.toStringBinary(row), 0, () -> {
+        throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.MISSING,
+            "the row does not exist, or has no cell in spec.source.hbase.column between since and until");
+      });
     }
 
     /** Returns the row after the last one, from a new scanner if the old one failed. */
