@@ -80,14 +80,14 @@ def test_the_newest_version_in_the_requested_time_is_read(
         server.client.put("versions", {b"a": drawings.encoded(drawings.scene(width, 120))}, time=number * hour)
         server.client.flush("versions")
 
-    def width(name: str, **times: str) -> int:
+    def newest(name: str, **times: Any) -> int:
         assert runner.run(spec_of(server, tiny, tmp_path / name, "versions", **times), uid=name).failure is None
         (row,) = rows_of_folder(tmp_path / name).rows
         return int(row["width"])
 
-    assert width("newest") == 400
-    assert width("before", until="1970-01-01T03:00:00Z") == 300
-    assert width("between", since="1970-01-01T01:00:00Z", until="1970-01-01T02:00:00Z") == 200
+    assert newest("newest") == 400
+    assert newest("before", until="1970-01-01T03:00:00Z") == 300
+    assert newest("between", since="1970-01-01T01:00:00Z", until="1970-01-01T02:00:00Z") == 200
 
 
 @pytest.mark.parametrize("mob", [None, 100_000])
@@ -105,6 +105,23 @@ def test_cells_of_more_than_ten_megabytes_are_read(
     tables = rows_of_folder(tmp_path / "table")
     assert (keys(tables), tables.quarantine) == (["large-1", "large-2", "small"], [])
     assert tables.row("large-1")["feature"] == tables.row("large-2")["feature"]
+
+
+def test_a_cell_whose_own_file_is_lost_is_a_row_of_the_quarantine(
+    runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
+) -> None:
+    server.client.create("lost-files", mob=100)
+    for row in (b"1", b"2", b"3"):
+        server.client.put("lost-files", {row: IMAGE, row + b"-too": IMAGE} if row != b"2" else {row: IMAGE})
+        server.client.flush("lost-files")
+    _, second, _ = sorted(server.mob_files("lost-files"), key=lambda path: path.stat().st_mtime_ns)
+    second.unlink()
+    patient = runner.with_store_timeout(120)
+    outcome = patient.run(spec_of(server, tiny, tmp_path / "table", "lost-files"), uid="lost-files")
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_folder(tmp_path / "table")
+    assert keys(tables) == ["1", "1-too", "3", "3-too"]
+    assert tables.reasons() == {"2": ("read", "Unreadable")}
 
 
 def test_rows_of_any_bytes_have_keys_that_select_them_again(

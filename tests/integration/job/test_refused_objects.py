@@ -136,3 +136,18 @@ def test_a_bucket_in_which_an_object_is_denied_is_written_to_as_before(
     assert outcome.failure is None, outcome.failure
     tables = rows_of_bucket(store, "denied-and-written", "table")
     assert keys(tables) == [key for key in images if key != "images/2026/03.jpg"]
+
+
+def test_a_file_that_the_operating_system_cannot_read_is_a_row(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("a.jpg", "c.jpg"):
+        (folder / name).write_bytes(drawings.encoded(drawings.scene()))
+    (folder / "b.jpg").symlink_to("/sys/class/net/lo/speed")  # a file of 4096 bytes: reading it fails
+    spec = {"source": {"files": {"uri": f"file://{folder}"}}, **tiny, "output": {"uri": f"file://{tmp_path}/table"}}
+    outcome = runner.with_store_timeout(120).run(spec | {"errors": {"maxFailedFraction": 1}}, uid="disk")
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_folder(tmp_path / "table")
+    assert keys(tables) == ["a.jpg", "c.jpg"]
+    assert tables.reasons() == {"b.jpg": ("read", "Unreadable")}
+    assert "Invalid argument" in message(tables, "b.jpg")

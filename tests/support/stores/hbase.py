@@ -80,6 +80,11 @@ class HBase:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.region_port)) == 0
 
+    def mob_files(self, table: str) -> list[Path]:
+        """The files of cells that are stored on their own."""
+        folder = Path(self.root_dir.removeprefix("file://")) / "mobdir" / "data" / "default" / table
+        return [path for path in folder.rglob(f"*/{FAMILY}/*") if path.is_file() and not path.name.startswith(".")]
+
     @property
     def client(self) -> Client:
         """A client, created on first use."""

@@ -133,7 +133,7 @@ def test_an_encrypted_object_is_read_with_its_key(call: str, monkeypatch: pytest
     monkeypatch.setattr(
         f"minio.Minio.{call}_object".replace("read", "get"), lambda *_, ssec: sent.append(ssec) or 1 / 0
     )
-    source = S3Source(bucket="photos", secret_ref={"name": "store"}, sse_customer_key=True)  # type: ignore[arg-type]
+    source = S3Source(bucket="photos", secret_ref={"name": "store"}, sse_customer_key=True)
     secret = SECRET | {"SSE_CUSTOMER_KEY": base64.b64encode(KEY).decode()}
     key = s3_settings.customer_key(source, FIELD, None, secret)
     bucket = Bucket(s3_settings.connection(source, FIELD, None, secret), FIELD, "photos", 0, key)
@@ -144,7 +144,7 @@ def test_an_encrypted_object_is_read_with_its_key(call: str, monkeypatch: pytest
 
 @pytest.mark.parametrize("value", [None, "", "hunter2", base64.b64encode(b"too short").decode()])
 def test_a_secret_without_a_usable_key_is_named_without_its_value(value: str | None) -> None:
-    source = S3Source(bucket="photos", secret_ref={"name": "store"}, sse_customer_key=True)  # type: ignore[arg-type]
+    source = S3Source(bucket="photos", secret_ref={"name": "store"}, sse_customer_key=True)
     secret = SECRET if value is None else SECRET | {"SSE_CUSTOMER_KEY": value}
     with pytest.raises(RunFailure, match=r"spec\.source\.s3\.secretRef\.name: .*SSE_CUSTOMER_KEY") as raised:
         s3_settings.customer_key(source, FIELD, None, secret)

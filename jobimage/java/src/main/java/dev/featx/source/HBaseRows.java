@@ -25,6 +25,8 @@ import org.apache.hadoop.hbase.util.Bytes;
  * @param since older cells are skipped, whatever the table's setting
  */
 record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Part {
+  private static final int MOST_FAULTS = 3; // before rows are read one by one
+
   /** From a row, inclusive (empty: the first), to another, exclusive (empty: the end). */
   record Range(byte[] start, byte[] stop) {
     /** Returns whether no other row than the first can be in the range. */
@@ -53,6 +55,7 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
     private ResultScanner scanner;
     private byte[] last;
     private int taken;
+    private int faults; // in a row
 
     Scanning(ReadSettings settings, Configuration conf) {
       this.table = settings.hbase();
@@ -70,11 +73,10 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
           taken = 0;
         }
         boolean more = limit == 0 || taken < limit;
-        Result row = more ? patience.withRetry("reading rows of " + table.table(), this::nextRow) : null;
-        if (row != null) {
+        Image image = more ? patience.withRetry("reading rows of " + table.table(), this::nextImage) : null;
+        if (image != null) {
           taken++;
-          last = row.getRow();
-          return image(row);
+          return image;
         }
         close();
         Range finished = range;
@@ -94,26 +96,58 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
       });
     }
 
-    /** Returns the row after the last one, from a new scanner if the old one failed. */
-    private Result nextRow() throws IOException {
-      if (scanner == null) {
-        Scan scan = table.scan(range.start(), range.stop());
-        scan.setTimeRange(Math.max(since, table.since()), table.until());
-        if (last != null) {
-          scan.withStartRow(last, false);
-        }
-        scanner = table.scanner(conf, limit > 0 ? scan.setLimit(limit - taken) : scan);
-      }
+    /** Returns the image of the row after the last one, from a new scanner if the old one failed. */
+    private Image nextImage() throws IOException {
       try {
-        return scanner.next();
+        if (scanner == null) {
+          scanner = table.scanner(conf, limit > 0 ? rest().setLimit(limit - taken) : rest());
+        }
+        Result row = scanner.next();
+        faults = 0;
+        return row == null ? null : image(row);
       } catch (IOException e) {
         close();
-        throw e;
+        if (++faults < MOST_FAULTS) {
+          throw e;
+        }
+        return imageAlone();
       }
     }
 
+    /** Reads the next row alone. If its server cannot read the cell's own file (MOB), only that row is unreadable. */
+    private Image imageAlone() throws IOException {
+      try (ResultScanner one = table.scanner(conf, rest().setLimit(1))) {
+        Result row = one.next();
+        return row == null ? null : image(row);
+      } catch (IOException e) {
+        try (ResultScanner reference = table.scanner(conf, HBaseTable.withoutFiles(rest()).setLimit(1))) {
+          Result row = reference.next();
+          if (row == null) {
+            throw e;
+          }
+          last = row.getRow();
+          faults = 0;
+          return unreadable(last);
+        }
+      }
+    }
+
+    private Scan rest() throws IOException {
+      Scan scan = table.scan(range.start(), range.stop());
+      scan.setTimeRange(Math.max(since, table.since()), table.until());
+      return last == null ? scan : scan.withStartRow(last, false);
+    }
+
+    private static Image unreadable(byte[] row) {
+      return new Image(Bytes.toStringBinary(row), 0, () -> {
+        throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE,
+            "HBase cannot read the file of this cell (MOB), but finds the row; restore the file, or store the image again");
+      });
+    }
+
     private Image image(Result row) {
-      String key = Bytes.toStringBinary(row.getRow());
+      last = row.getRow();
+      String key = Bytes.toStringBinary(last);
       byte[] bytes = row.value();
       if (bytes.length > maxBytes) {
         long size = bytes.length;
