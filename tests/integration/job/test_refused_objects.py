@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from featx_job import read_source
+from featx_job.failures import RunFailure
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec, Tables, rows_of_bucket, rows_of_folder
+from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import Store, running
 
 IMAGES = 24
@@ -95,6 +97,34 @@ def test_a_store_that_denies_all_objects_fails_the_run_and_leaves_no_row(
     assert runner.run(spec, uid="all", attempt=2).failure is None
     tables = rows_of_folder(tmp_path / "table")
     assert (keys(tables), tables.quarantine) == (images, [])
+
+
+def test_a_requested_object_that_is_denied_is_a_row(runner: Runner, store: Store, tiny: Spec, tmp_path: Path) -> None:
+    images = fill(store, "denied-request")
+    deny(store, "denied-request", "images/2019/00.jpg")
+    spec = spec_of(store, tiny, "denied-request", tmp_path / "table")
+    spec["source"]["keys"] = [images[0], images[1], "images/none.jpg"]
+    assert runner.run(spec, uid="request").failure is None
+    tables = rows_of_folder(tmp_path / "table")
+    assert keys(tables) == [images[1]]
+    assert tables.reasons() == {images[0]: ("read", "Refused"), "images/none.jpg": ("read", "Missing")}
+    spec["source"]["keys"], spec["output"]["uri"] = [images[0]], f"file://{tmp_path}/alone"
+    outcome = runner.run(spec, uid="alone")
+    assert outcome.failure is not None and outcome.failure.class_ == "AccessDenied"
+
+
+def test_reading_without_nets_reports_a_store_that_denies_all_objects(
+    runner: Runner, store: Store, tiny: Spec, tmp_path: Path
+) -> None:
+    fill(store, "denied-reading")
+    spec = spec_of(store, tiny, "denied-reading", tmp_path / "unused")
+    deny(store, "denied-reading", "images/2019/*")
+    result = read_source.read(job(spec), runner.environment)
+    assert (result.images, result.unreadable) == (IMAGES // 2, IMAGES // 2)
+    deny(store, "denied-reading", "images/*")
+    with pytest.raises(RunFailure, match="403 AccessDenied") as raised:
+        read_source.read(job(spec), runner.environment)
+    assert raised.value.class_ == "AccessDenied"
 
 
 @pytest.fixture
