@@ -22,11 +22,18 @@ def as_go_writes(key: str) -> str:
     return "".join(letter if ord(letter) >= 32 else "\ufffd" for letter in key)
 
 
+def is_folder(key: str) -> bool:
+    """Whether a key is the marker of a folder."""
+    return key.endswith("/")
+
+
 class Keys:
     """Responds to ListObjectsV2 for some keys, in pages of a thousand."""
 
-    def __init__(self, keys: list[str], raw: Callable[[str], str] = as_go_writes) -> None:
-        self.keys, self._raw = sorted(keys, key=str.encode), raw
+    def __init__(
+        self, keys: list[str], raw: Callable[[str], str] = as_go_writes, empty: Callable[[str], bool] = is_folder
+    ) -> None:
+        self.keys, self._raw, self._empty = sorted(keys, key=str.encode), raw, empty
         self.queries: list[dict[str, str]] = []
 
     def __call__(self, method: str, path: str, headers: dict[str, str]) -> Answer:
@@ -49,7 +56,7 @@ class Keys:
         for name in page:
             body.append(
                 f"<Contents><Key>{encode(name)}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
-                f"<ETag>&quot;abc&quot;</ETag><Size>{0 if name.endswith('/') else 3}</Size></Contents>"
+                f"<ETag>&quot;abc&quot;</ETag><Size>{0 if self._empty(name) else 3}</Size></Contents>"
                 if entries[name]
                 else f"<CommonPrefixes><Prefix>{encode(name)}</Prefix></CommonPrefixes>"
             )

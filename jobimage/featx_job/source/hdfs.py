@@ -42,6 +42,11 @@ class HadoopSource:
         yield from sorted(listed, key=lambda each: os.fsencode(each.key))
 
     def find(self, key: str) -> SourceObject | None:
-        """Implements `ObjectSource`."""
-        size = self._hadoop.with_retry(FIELD, lambda: self._hadoop.folder(self._uri).size(key))
+        """Implements `ObjectSource`. Executors find out whether a refusal is this file's alone."""
+        try:
+            size = self._hadoop.with_retry(FIELD, lambda: self._hadoop.folder(self._uri).size(key))
+        except RunFailure as failure:
+            if failure.class_ is not FailureClass.ACCESS_DENIED:
+                raise
+            return None
         return SourceObject(key, size) if size >= 0 else None

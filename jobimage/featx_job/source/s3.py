@@ -13,6 +13,7 @@ from featx_job.source import s3_listing
 from featx_job.source.objects import SourceObject
 
 FIELD = "spec.source.s3"
+REFUSALS = (FailureClass.ACCESS_DENIED, FailureClass.STORE_ERROR)  # that may be one object's
 
 
 class BucketSource:
@@ -40,8 +41,13 @@ class BucketSource:
             yield SourceObject(*stored)
 
     def find(self, key: str) -> SourceObject | None:
-        """Implements `ObjectSource`."""
-        stored = self._bucket.stat(key)
+        """Implements `ObjectSource`. Executors find out whether a refusal is this object's alone."""
+        try:
+            stored = self._bucket.stat(key)
+        except RunFailure as failure:
+            if failure.class_ not in REFUSALS:
+                raise
+            return None
         return SourceObject(*stored) if stored else None
 
     def read(self, key: str) -> bytes:

@@ -62,6 +62,7 @@ HDFS = {
     "ipc.client.connect.max.retries": "3",
     "ipc.client.connect.max.retries.on.timeouts": "3",
     "ipc.client.connect.timeout": "5000",
+    "dfs.client.retry.window.base": "300",  # ms, before another search for a block that no DataNode has
     # A writer asks whether its file's last block has arrived; by default it first asks after 0.4 s.
     "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "20",
     "dfs.client.block.write.locateFollowingBlock.retries": "10",

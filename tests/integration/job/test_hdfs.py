@@ -12,7 +12,7 @@ from featx_api.status import Progress
 from featx_job import run
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_folder, rows_of_hdfs
+from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_folder, rows_of_hdfs, run_alone
 from tests.support.stores import hdfs
 from tests.support.stores.hdfs import Hdfs
 
@@ -78,6 +78,44 @@ def test_a_finished_run_is_not_repeated_and_other_runs_cannot_use_its_output(
     assert again.result == "Succeeded" and files.files("/tables/twice") == before
     other = runner.run(spec, uid="another's")
     assert other.failure is not None and other.failure.class_ == "OutputExists"
+
+
+@pytest.mark.parametrize("loss", ["missing", "corrupt"])
+def test_a_file_whose_block_is_lost_is_a_row_and_nothing_waits_for_it(
+    loss: str, runner: Runner, files: Hdfs, tiny: Spec
+) -> None:
+    lost = drawings.encoded(drawings.scene(seed=77)) + loss.encode()
+    for name in ("a.jpg", "c.jpg"):
+        files.put(f"/images/{loss}/{name}", drawings.encoded(drawings.scene()))
+    files.put(f"/images/{loss}/b.jpg", lost)
+    replica = files.replica(lost)
+    if loss == "missing":
+        replica.unlink()
+    else:
+        replica.write_bytes(lost[:100] + bytes(100) + lost[200:])
+    patient, started = runner.with_store_timeout(120), time.monotonic()
+    outcome = patient.run(spec_of(files, tiny, f"tables/{loss}", f"images/{loss}"), uid=loss)
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_hdfs(files, f"/tables/{loss}")
+    assert sorted(row["key"] for row in tables.rows) == ["a.jpg", "c.jpg"]
+    assert tables.reasons() == {"b.jpg": ("read", "Unreadable")}
+    assert time.monotonic() - started < 100
+
+
+def test_a_file_that_its_owner_reads_alone_is_a_row(files: Hdfs, tiny: Spec, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        files.put(f"/images/private/{name}", drawings.encoded(drawings.scene()))
+    files.permit("/images/private/b.jpg", "600")
+    spec = spec_of(files, tiny, "unused", "images/private") | {"output": {"uri": f"file://{tmp_path}/table"}}
+    spec["execution"]["hadoopUser"] = "somebody"
+    outcome = run_alone(spec, "private", tmp_path)
+    assert outcome["result"] == "Succeeded", outcome
+    tables = rows_of_folder(tmp_path / "table")
+    assert [row["key"] for row in tables.rows] == ["a.jpg"]
+    assert tables.reasons() == {"b.jpg": ("read", "Refused")}
+    files.permit("/images/private/a.jpg", "600")
+    spec["output"]["uri"] = f"file://{tmp_path}/none"
+    assert run_alone(spec, "none", tmp_path)["failure"]["class"] == "AccessDenied"
 
 
 def test_an_image_that_grew_after_listing_is_read_completely(runner: Runner, files: Hdfs, tiny: Spec) -> None:

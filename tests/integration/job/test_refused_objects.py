@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from minio.sse import SseCustomerKey
+from featx_job import read_source
+from featx_job.failures import RunFailure
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec, Tables, rows_of_bucket, rows_of_folder
+from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import Store, running
 
 IMAGES = 24
@@ -99,19 +99,32 @@ def test_a_store_that_denies_all_objects_fails_the_run_and_leaves_no_row(
     assert (keys(tables), tables.quarantine) == (images, [])
 
 
-def test_an_object_encrypted_with_a_key_that_the_run_lacks_is_a_row(
+def test_a_requested_object_that_is_denied_is_a_row(runner: Runner, store: Store, tiny: Spec, tmp_path: Path) -> None:
+    images = fill(store, "denied-request")
+    deny(store, "denied-request", "images/2019/00.jpg")
+    spec = spec_of(store, tiny, "denied-request", tmp_path / "table")
+    spec["source"]["keys"] = [images[0], images[1], "images/none.jpg"]
+    assert runner.run(spec, uid="request").failure is None
+    tables = rows_of_folder(tmp_path / "table")
+    assert keys(tables) == [images[1]]
+    assert tables.reasons() == {images[0]: ("read", "Refused"), "images/none.jpg": ("read", "Missing")}
+    spec["source"]["keys"], spec["output"]["uri"] = [images[0]], f"file://{tmp_path}/alone"
+    outcome = runner.run(spec, uid="alone")
+    assert outcome.failure is not None and outcome.failure.class_ == "AccessDenied"
+
+
+def test_reading_without_nets_reports_a_store_that_denies_all_objects(
     runner: Runner, store: Store, tiny: Spec, tmp_path: Path
 ) -> None:
-    images = fill(store, "locked")
-    headers = SseCustomerKey(os.urandom(32)).headers()
-    address = store.client.get_presigned_url("PUT", "locked", "images/2026/locked.jpg")
-    assert store.http.request("PUT", address, body=b"encrypted", headers=headers).status == 200
-    outcome = runner.run(spec_of(store, tiny, "locked", tmp_path / "table"), uid="locked")
-    assert outcome.failure is None, outcome.failure
-    tables = rows_of_folder(tmp_path / "table")
-    assert keys(tables) == images
-    assert tables.reasons() == {"images/2026/locked.jpg": ("read", "Refused")}
-    assert "status 400 InvalidArgument" in message(tables, "images/2026/locked.jpg")
+    fill(store, "denied-reading")
+    spec = spec_of(store, tiny, "denied-reading", tmp_path / "unused")
+    deny(store, "denied-reading", "images/2019/*")
+    result = read_source.read(job(spec), runner.environment)
+    assert (result.images, result.unreadable) == (IMAGES // 2, IMAGES // 2)
+    deny(store, "denied-reading", "images/*")
+    with pytest.raises(RunFailure, match="403 AccessDenied") as raised:
+        read_source.read(job(spec), runner.environment)
+    assert raised.value.class_ == "AccessDenied"
 
 
 @pytest.fixture
@@ -153,3 +166,18 @@ def test_a_bucket_in_which_an_object_is_denied_is_written_to_as_before(
     assert outcome.failure is None, outcome.failure
     tables = rows_of_bucket(store, "denied-and-written", "table")
     assert keys(tables) == [key for key in images if key != "images/2026/03.jpg"]
+
+
+def test_a_file_that_the_operating_system_cannot_read_is_a_row(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("a.jpg", "c.jpg"):
+        (folder / name).write_bytes(drawings.encoded(drawings.scene()))
+    (folder / "b.jpg").symlink_to("/sys/class/net/lo/speed")  # a file of 4096 bytes: reading it fails
+    spec = {"source": {"files": {"uri": f"file://{folder}"}}, **tiny, "output": {"uri": f"file://{tmp_path}/table"}}
+    outcome = runner.with_store_timeout(120).run(spec | {"errors": {"maxFailedFraction": 1}}, uid="disk")
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_folder(tmp_path / "table")
+    assert keys(tables) == ["a.jpg", "c.jpg"]
+    assert tables.reasons() == {"b.jpg": ("read", "Unreadable")}
+    assert "Invalid argument" in message(tables, "b.jpg")

@@ -36,6 +36,7 @@ ALWAYS: dict[str, Any] = {
     "hbase.master.wait.on.regionservers.mintostart": 1,
     "hbase.master.wait.on.regionservers.interval": 100,
     "hbase.localcluster.assign.random.ports": "false",
+    "hbase.server.keyvalue.maxsize": 0,  # cells of more than 10 MB
 }
 
 
@@ -79,6 +80,11 @@ class HBase:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.region_port)) == 0
 
+    def mob_files(self, table: str) -> list[Path]:
+        """The files of cells that are stored on their own."""
+        folder = Path(self.root_dir.removeprefix("file://")) / "mobdir" / "data" / "default" / table
+        return [path for path in folder.rglob(f"*/{FAMILY}/*") if path.is_file() and not path.name.startswith(".")]
+
     @property
     def client(self) -> Client:
         """A client, created on first use."""
@@ -103,15 +109,27 @@ class Client:
         self._hbase = self._jvm.org.apache.hadoop.hbase
         conf = self._hbase.HBaseConfiguration.create()
         conf.set("hbase.zookeeper.quorum", quorum)
+        conf.set("hbase.client.keyvalue.maxsize", "0")
         if kdc is not None:
             for name, value in kdc.hbase_settings().items():
                 conf.set(name, value)
             kdc.login(self._gateway, conf, SERVICES["hbase"])
         self._connection = self._hbase.client.ConnectionFactory.createConnection(conf)
 
-    def create(self, table: str, splits: Sequence[bytes] = ()) -> None:
-        """Creates a table with one column family, which has one more region than splits."""
-        family = self._hbase.client.ColumnFamilyDescriptorBuilder.of(FAMILY)
+    def create(self, table: str, splits: Sequence[bytes] = (), versions: int = 1, mob: int | None = None) -> None:
+        """Creates a table with one column family, which has one more region than splits.
+
+        Args:
+            table: Its name.
+            splits: First rows of all regions but the first.
+            versions: Cells that a column keeps.
+            mob: Size in bytes from which cells are stored in files of their own (MOB).
+        """
+        described = self._hbase.client.ColumnFamilyDescriptorBuilder.newBuilder(bytearray(FAMILY.encode()))
+        described.setMaxVersions(versions)
+        if mob is not None:
+            described.setMobEnabled(True).setMobThreshold(mob)
+        family = described.build()
         builder = self._hbase.client.TableDescriptorBuilder.newBuilder(self._name(table))
         rows = self._gateway.new_array(self._gateway.jvm.byte, len(splits), 1)
         for index, row in enumerate(splits):
@@ -119,12 +137,14 @@ class Client:
         admin = self._connection.getAdmin()
         admin.createTable(builder.setColumnFamily(family).build(), rows if splits else None)
 
-    def put(self, table: str, cells: Mapping[bytes, bytes], time: int | None = None) -> None:
+    def put(
+        self, table: str, cells: Mapping[bytes, bytes], time: int | None = None, qualifier: str = QUALIFIER
+    ) -> None:
         """Stores images by row, with a timestamp in milliseconds if given."""
         puts = self._jvm.java.util.ArrayList()
         for row, data in cells.items():
             put = self._hbase.client.Put(bytearray(row))
-            column = (bytearray(FAMILY.encode()), bytearray(QUALIFIER.encode()))
+            column = (bytearray(FAMILY.encode()), bytearray(qualifier.encode()))
             given = (*column, bytearray(data)) if time is None else (*column, time, bytearray(data))
             puts.add(put.addColumn(*given))
         self._connection.getTable(self._name(table)).put(puts)
@@ -150,6 +170,25 @@ class Client:
     def split(self, table: str, row: bytes) -> None:
         """Splits a region."""
         self._connection.getAdmin().split(self._name(table), bytearray(row))
+
+    def delete(self, table: str, row: bytes) -> None:
+        """Deletes a row."""
+        self._connection.getTable(self._name(table)).delete(self._hbase.client.Delete(bytearray(row)))
+
+    def reopen(self, table: str) -> None:
+        """Closes each region and opens it again, as when it moves to another server."""
+        admin = self._connection.getAdmin()
+        for region in list(admin.getRegions(self._name(table))):
+            admin.unassign(region.getRegionName(), True)
+            admin.assign(region.getRegionName())
+
+    def merge(self, table: str) -> None:
+        """Merges the first two regions."""
+        admin = self._connection.getAdmin()
+        names = self._gateway.new_array(self._gateway.jvm.byte, 2, 1)
+        for index, region in enumerate(list(admin.getRegions(self._name(table)))[:2]):
+            names[index] = region.getEncodedNameAsBytes()
+        admin.mergeRegionsAsync(names, True).get()
 
     def close(self) -> None:
         """Stops the client's JVM."""

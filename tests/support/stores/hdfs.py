@@ -69,6 +69,13 @@ class Hdfs:
         location = self._call("GET", path, "OPEN", noredirect="true")
         return urllib3.request("GET", location["Location"], timeout=10).data
 
+    def replica(self, data: bytes) -> Path:
+        """The file in which a DataNode stores a block with this content."""
+        (found,) = [
+            path for path in self._folder.rglob("blk_*") if path.suffix != ".meta" and path.read_bytes() == data
+        ]
+        return found
+
     def files(self, path: str) -> list[str]:
         """The paths of all files below a folder."""
         paths: list[str] = []
@@ -76,6 +83,10 @@ class Hdfs:
             inner = f"{path.rstrip('/')}/{entry['pathSuffix']}"
             paths += self.files(inner) if entry["type"] == "DIRECTORY" else [inner]
         return paths
+
+    def permit(self, path: str, permission: str) -> None:
+        """Sets a file's permission, in octal."""
+        self._call("PUT", path, "SETPERMISSION", permission=permission)
 
     def forbid(self, path: str) -> None:
         """Creates a folder that only superusers may change."""

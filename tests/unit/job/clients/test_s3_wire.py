@@ -20,6 +20,12 @@ AWKWARD = [
     "shop/\\x.jpg",
     "/slash.jpg",
     "shop/deep/a.jpg",
+    "shop/new\nline.jpg",
+    "shop/carriage\r\tab.jpg",
+    "shop/\x7fdelete.jpg",
+    "shop/\ufffe.jpg",
+    "shop/<&>\"'.jpg",
+    "shop/ blank .jpg ",
 ]
 
 
@@ -51,6 +57,12 @@ def test_listings_that_libraries_misread_are_requested_url_encoded() -> None:
 def test_folder_markers_are_distinguished_from_empty_objects() -> None:
     with served(Keys(["shop/a/", "shop/b.jpg"])) as bucket:
         assert [stored.key for stored in bucket.below("shop/")] == ["shop/a/", "shop/b.jpg"]
+
+
+def test_a_key_that_ends_with_a_slash_is_an_image_if_it_has_content() -> None:
+    keys = ["shop/a.jpg/", "shop/b/", "shop//", "shop/c/d.jpg"]
+    with served(Keys(keys, empty=lambda key: key == "shop/b/")) as bucket:
+        assert {stored.key for stored in everything(bucket, "shop/")} == set(keys) - {"shop/b/"}
 
 
 def test_a_prefix_may_end_in_the_middle_of_a_name() -> None:

@@ -41,7 +41,7 @@ class Bucket:
                 is_folder = folders and bool(slash)
                 entries[f"{prefix}{name}/" if is_folder else key] = is_folder
         first = list(entries)[:PAGE]
-        objects = [StoredObject(name, 1, "") for name in first if not entries[name]]
+        objects = [StoredObject(name, 1 - name.endswith("/"), "") for name in first if not entries[name]]
         return FolderPage(objects, [name for name in first if entries[name]], len(first) < len(entries))
 
     def listed(self, prefix: str = "") -> list[str]:

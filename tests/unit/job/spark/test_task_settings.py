@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from featx_api.executor_contract import HBaseTable, TaskSettings
+from featx_api.executor_contract import HBaseTable, ObjectsLine, RangesLine, TaskSettings
 from featx_api.spec import FeatureExtractionSpec
 from featx_job.source import hbase
 from featx_job.spark.memory import Sizes
@@ -64,17 +64,31 @@ def golden(name: str) -> Any:
     return json.loads((GOLDEN / name).read_text())
 
 
-def settings(spec: dict[str, Any], sizes: Sizes, cores: int, folders: OutputFolders | None) -> TaskSettings:
-    return task_settings(FeatureExtractionSpec.model_validate(spec), sizes, cores, folders)
+SAMPLES = [
+    ObjectsLine(index=0, base="s3a://images/", objects=(listed,)).to_json()
+    for listed in (("shoes/1.jpg", 20480), ("shoes/9.jpg", 512))
+]
+
+
+def settings(
+    spec: dict[str, Any], sizes: Sizes, cores: int, folders: OutputFolders | None, samples: list[str]
+) -> TaskSettings:
+    return task_settings(FeatureExtractionSpec.model_validate(spec), sizes, cores, folders, samples)
 
 
 def test_every_field_that_executors_need_is_passed() -> None:
-    written = settings(EVERYTHING, Sizes(batch=8, streams=4, heap=1000, pod=3000), 6, FOLDERS)
+    written = settings(EVERYTHING, Sizes(batch=8, streams=4, heap=1000, pod=3000), 6, FOLDERS, SAMPLES)
     assert json.loads(written.to_json()) == golden("task-settings.json")
 
 
 def test_unset_sections_are_null() -> None:
-    written = settings(LEAST, Sizes(batch=4, streams=1, heap=1000, pod=3000), 1, None)
+    written = settings(
+        LEAST,
+        Sizes(batch=4, streams=1, heap=1000, pod=3000),
+        1,
+        None,
+        [RangesLine(index=0, ranges=(), since=0, limit=8).to_json()],
+    )
     assert json.loads(written.to_json()) == golden("task-settings.least.json")
 
 

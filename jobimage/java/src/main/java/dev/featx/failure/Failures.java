@@ -245,7 +245,8 @@ public final class Failures {
   }
 
   private static boolean isRefusal(Throwable link) {
-    return link instanceof StoreResponse response && response.isDenial() || link instanceof AccessDeniedException || link instanceof org.apache.hadoop.hbase.security.AccessDeniedException
+    return link instanceof StoreResponse response && response.isDenial() || link instanceof AccessDeniedException
+        || link instanceof org.apache.hadoop.hbase.security.AccessDeniedException
         || link instanceof AwsServiceException answer && (REFUSED.contains(answer.statusCode())
             || answer.awsErrorDetails() != null && REFUSALS.contains(answer.awsErrorDetails().errorCode()));
   }

@@ -111,7 +111,14 @@ public final class HBaseRegions {
     ObjectNode sample = JSON.createObjectNode();
     ArrayNode rows = sample.putArray("rows");
     ArrayNode bytes = sample.putArray("bytes");
-    read(table.scan(first, end).setLimit(count), rows, bytes);
+    try {
+      read(table.scan(first, end).setLimit(count), rows, bytes);
+    } catch (IOException e) {
+      // A cell may be unreadable. One row shows that the range is not empty, and is too few to split it by.
+      rows.removeAll();
+      bytes.removeAll();
+      read(HBaseTable.withoutFiles(table.scan(first, end)).setLimit(1), rows, bytes);
+    }
     if (table.snapshot() != null) {
       lastOfSnapshot(first, end, rows);
     } else {

@@ -1,7 +1,9 @@
 package dev.featx.source;
 
+import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
@@ -13,6 +15,8 @@ import org.apache.hadoop.hbase.util.Bytes;
 /**
  * Images in the cells of an HBase table, in ranges of rows.
  *
+ * <p>A range of one row is an image that was requested by its key: without the row it is missing.
+ *
  * <p>HBase's asynchronous scanner prefetches a few megabytes, renews its lease while the nets are busy, and resumes after the
  * last row when a region moves, splits, or its server dies.
  *
@@ -21,8 +25,15 @@ import org.apache.hadoop.hbase.util.Bytes;
  * @param since older cells are skipped, whatever the table's setting
  */
 record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Part {
+  private static final int MOST_FAULTS = 3; // before rows are read one by one
+
   /** From a row, inclusive (empty: the first), to another, exclusive (empty: the end). */
-  record Range(byte[] start, byte[] stop) {}
+  record Range(byte[] start, byte[] stop) {
+    /** Returns whether no other row than the first can be in the range. */
+    boolean isOneRow() {
+      return start.length > 0 && Arrays.equals(stop, Arrays.copyOf(start, start.length + 1));
+    }
+  }
 
   static HBaseRows of(List<ShardLine.RowRange> ranges, long since, int limit) {
     List<Range> rows = ranges.stream().map(range -> new Range(HBaseTable.bytes(range.start()), HBaseTable.bytes(range.stop()))).toList();
@@ -44,6 +55,7 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
     private ResultScanner scanner;
     private byte[] last;
     private int taken;
+    private int faults; // in a row
 
     Scanning(ReadSettings settings, Configuration conf) {
       this.table = settings.hbase();
@@ -61,38 +73,81 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
           taken = 0;
         }
         boolean more = limit == 0 || taken < limit;
-        Result row = more ? patience.withRetry("reading rows of " + table.table(), this::nextRow) : null;
-        if (row != null) {
+        Image image = more ? patience.withRetry("reading rows of " + table.table(), this::nextImage) : null;
+        if (image != null) {
           taken++;
-          last = row.getRow();
-          return image(row);
+          return image;
         }
         close();
+        Range finished = range;
         range = null;
+        if (taken == 0 && finished.isOneRow()) {
+          return missing(finished.start());
+        }
       }
       return null;
     }
 
-    /** Returns the row after the last one, from a new scanner if the old one failed. */
-    private Result nextRow() throws IOException {
-      if (scanner == null) {
-        Scan scan = table.scan(range.start(), range.stop());
-        scan.setTimeRange(Math.max(since, table.since()), table.until());
-        if (last != null) {
-          scan.withStartRow(last, false);
-        }
-        scanner = table.scanner(conf, limit > 0 ? scan.setLimit(limit - taken) : scan);
-      }
+    /** Returns the image of a row that was requested by its key, but has no cell to read. */
+    private static Image missing(byte[] row) {
+      return new Image(Bytes.toStringBinary(row), 0, () -> {
+        throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.MISSING,
+            "the row does not exist, or has no cell in spec.source.hbase.column between since and until");
+      });
+    }
+
+    /** Returns the image of the row after the last one, from a new scanner if the old one failed. */
+    private Image nextImage() throws IOException {
       try {
-        return scanner.next();
+        if (scanner == null) {
+          scanner = table.scanner(conf, limit > 0 ? rest().setLimit(limit - taken) : rest());
+        }
+        Result row = scanner.next();
+        faults = 0;
+        return row == null ? null : image(row);
       } catch (IOException e) {
         close();
-        throw e;
+        if (++faults < MOST_FAULTS) {
+          throw e;
+        }
+        return imageAlone();
       }
     }
 
+    /** Reads the next row alone. If its server cannot read the cell's own file (MOB), only that row is unreadable. */
+    private Image imageAlone() throws IOException {
+      try (ResultScanner one = table.scanner(conf, rest().setLimit(1))) {
+        Result row = one.next();
+        return row == null ? null : image(row);
+      } catch (IOException e) {
+        try (ResultScanner reference = table.scanner(conf, HBaseTable.withoutFiles(rest()).setLimit(1))) {
+          Result row = reference.next();
+          if (row == null) {
+            throw e;
+          }
+          last = row.getRow();
+          faults = 0;
+          return unreadable(last);
+        }
+      }
+    }
+
+    private Scan rest() throws IOException {
+      Scan scan = table.scan(range.start(), range.stop());
+      scan.setTimeRange(Math.max(since, table.since()), table.until());
+      return last == null ? scan : scan.withStartRow(last, false);
+    }
+
+    private static Image unreadable(byte[] row) {
+      return new Image(Bytes.toStringBinary(row), 0, () -> {
+        throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE,
+            "HBase cannot read the file of this cell (MOB), but finds the row; restore the file, or store the image again");
+      });
+    }
+
     private Image image(Result row) {
-      String key = Bytes.toStringBinary(row.getRow());
+      last = row.getRow();
+      String key = Bytes.toStringBinary(last);
       byte[] bytes = row.value();
       if (bytes.length > maxBytes) {
         long size = bytes.length;

@@ -16,6 +16,7 @@ import org.apache.hadoop.hbase.client.AsyncConnection;
 import org.apache.hadoop.hbase.client.ConnectionFactory;
 import org.apache.hadoop.hbase.client.ResultScanner;
 import org.apache.hadoop.hbase.client.Scan;
+import org.apache.hadoop.hbase.mob.MobConstants;
 import org.apache.hadoop.hbase.util.Bytes;
 
 /**
@@ -85,6 +86,12 @@ record HBaseTable(String quorum, String znode, String table, String family, Stri
   Scan scan(byte[] start, byte[] stop) throws IOException {
     return new Scan().withStartRow(start).withStopRow(stop).addColumn(familyBytes(), qualifierBytes()).setCacheBlocks(false)
         .setMaxResultSize(READ_AHEAD).setTimeRange(since, until);
+  }
+
+  /** Returns the same scan without the values of cells that have files of their own (MOB). */
+  static Scan withoutFiles(Scan scan) {
+    scan.setAttribute(MobConstants.MOB_SCAN_RAW, Bytes.toBytes(true));
+    return scan;
   }
 
   /** Opens a scanner of the table or its snapshot. */

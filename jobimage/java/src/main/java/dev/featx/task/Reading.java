@@ -1,5 +1,6 @@
 package dev.featx.task;
 
+import dev.featx.failure.RunProblem;
 import dev.featx.source.Image;
 import dev.featx.source.Images;
 import dev.featx.source.Shard;
@@ -43,6 +44,9 @@ public final class Reading {
     } catch (ExecutionException e) {
       if (e.getCause() instanceof IOException cause) {
         throw cause;
+      }
+      if (e.getCause() instanceof RunProblem problem) {
+        throw problem;
       }
       return new ReadResult(0, 0, 1, 0);
     }

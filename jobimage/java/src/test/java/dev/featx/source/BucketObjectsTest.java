@@ -11,6 +11,8 @@ import com.sun.net.httpserver.HttpServer;
 import dev.featx.failure.FailureClass;
 import dev.featx.failure.Failures;
 import dev.featx.failure.StoreResponse;
+import dev.featx.failure.RunProblem;
+import dev.featx.security.BucketSettings;
 import dev.featx.security.MountedCredentials;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -20,6 +22,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Base64;
+import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -97,6 +101,46 @@ class BucketObjectsTest {
       exchange.close();
     });
     assertArrayEquals(CONTENT, objects.fetch("a.jpg", 10).bytes());
+  }
+
+  @Test
+  void headersArePartOfTheSignature() throws IOException {
+    conf.set("fs.s3a.bucket.images.featx.header.x-amz-expected-bucket-owner", "123456789012");
+    conf.set("fs.s3a.bucket.images.requester.pays.enabled", "true");
+    conf.set("fs.s3a.bucket.images.featx.sse.customer.key", "true");
+    Files.writeString(secret.resolve("SSE_CUSTOMER_KEY"), Base64.getEncoder().encodeToString(new byte[32]) + "\n");
+    server.createContext("/images/", exchange -> {
+      Map<String, String> expected = Map.of("x-amz-expected-bucket-owner", "123456789012", "x-amz-request-payer", "requester",
+          "x-amz-server-side-encryption-customer-algorithm", "AES256", "x-amz-server-side-encryption-customer-key",
+          Base64.getEncoder().encodeToString(new byte[32]), "x-amz-server-side-encryption-customer-key-md5",
+          "cLxl/ZXmVClMyBvR+l3bkQ==");
+      expected.forEach((name, value) -> assertEquals(value, exchange.getRequestHeaders().getFirst(name)));
+      String query = exchange.getRequestURI().getQuery();
+      expected.keySet().forEach(name -> assertTrue(query.contains(name)));
+      exchange.sendResponseHeaders(200, CONTENT.length);
+      exchange.getResponseBody().write(CONTENT);
+      exchange.close();
+    });
+    assertArrayEquals(CONTENT, new BucketObjects("images", conf).fetch("a.jpg", 10).bytes());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"hunter2", "''"})
+  void aSecretWithoutAUsableKeyIsNamedWithoutItsValue(String value) throws IOException {
+    conf.set("fs.s3a.bucket.images.featx.sse.customer.key", "true");
+    Files.writeString(secret.resolve("SSE_CUSTOMER_KEY"), value);
+    RunProblem problem = assertThrows(RunProblem.class, () -> new BucketObjects("images", conf));
+    assertEquals(FailureClass.SECRET_INCOMPLETE, problem.failureClass());
+    assertTrue(problem.getMessage().contains("SSE_CUSTOMER_KEY"));
+    assertFalse(problem.getMessage().contains("hunter2"));
+  }
+
+  @Test
+  void aBucketMayBePartOfTheHost() throws IOException {
+    conf.set("fs.s3a.bucket.images.path.style.access", "false");
+    conf.set("fs.s3a.endpoint", "https://store.test:8333");
+    String address = new SignedAddresses(new BucketSettings("images", conf), Map.of()).of("a b/c.jpg").toString();
+    assertTrue(address.startsWith("https://images.store.test:8333/a%20b/c.jpg?"), address);
   }
 
   @Test
