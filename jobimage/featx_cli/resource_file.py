@@ -169,15 +169,8 @@ def validate(path: Path, document: dict[str, Any]) -> FeatureExtraction:
     try:
         return FeatureExtraction.from_wire(document)
     except ValidationError as error:
-        lines = [
-            f"  {_field(problem['loc'])}{problems.describe(FeatureExtraction, problem)}{_value(problem)}"
-            for problem in error.errors()
-        ]
+        lines = [f"  {problems.line(FeatureExtraction, problem)}{_value(problem)}" for problem in error.errors()]
         raise CommandError("\n".join([f"{path} is invalid:", *lines])) from None
-
-
-def _field(location: tuple[int | str, ...]) -> str:
-    return f"{'.'.join(map(str, location))}: " if location else ""
 
 
 def _value(problem: ErrorDetails) -> str:

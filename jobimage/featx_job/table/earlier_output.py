@@ -18,7 +18,7 @@ from featx_job.table import delta_entries, run_lock
 from featx_job.table.output import QUARANTINE, SUCCESS
 from featx_job.table.run_files import RUNS, TABLE_MANIFEST, RunFiles
 
-JOB = "job.json"
+RECORD = "run.json"
 # What decides on a run's rows: a local run that differs in nothing else is the same run.
 COMPARED = {"source", "detector", "extractor", "engine", "precision", "quantization", "output"}
 MOST_FIELDS = 6  # in a message
@@ -28,7 +28,7 @@ _FOLDERS = (f"{RUNS}/", f"{QUARANTINE}/", f"{delta_entries.FOLDER}/")
 
 def save_job(files: RunFiles, job: JobSpec) -> None:
     """Store a run's job, for later runs with the same output."""
-    files.save(JOB, job.model_dump_json(by_alias=True, exclude_none=True).encode())
+    files.save(RECORD, job.model_dump_json(by_alias=True, exclude_none=True).encode())
 
 
 def explained(failure: RunFailure, files: RunFiles, job: JobSpec) -> RunFailure:
@@ -97,7 +97,7 @@ def _jobs(files: RunFiles) -> dict[str, JobSpec | None]:
     jobs: dict[str, JobSpec | None] = {}
     for uid in dict.fromkeys(parts[1] for parts in listed if len(parts) > 2):
         try:
-            jobs[uid] = JobSpec.from_json(files.storage.read(f"{RUNS}/{uid}/{JOB}") or b"")
+            jobs[uid] = JobSpec.from_json(files.storage.read(f"{RUNS}/{uid}/{RECORD}") or b"")
         except ValidationError:  # an older version's, or another's
             jobs[uid] = None
     return jobs

@@ -55,7 +55,7 @@ def test_a_run_that_had_already_finished_says_so(
     resource: str, printed: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     earlier = progress(datetime(2026, 11, 25, 12, tzinfo=UTC))
-    monkeypatch.setattr("featx_cli.run.job_run.run", lambda *_: Outcome(result="Succeeded", progress=earlier))
+    monkeypatch.setattr("featx_cli.run.job_run.run", lambda *_, **__: Outcome(result="Succeeded", progress=earlier))
     assert main(["run", resource]) == 0
     assert "already finished at 2026-11-25 12:00:00 UTC" in printed.getvalue()
     assert "77/77" in printed.getvalue() and "starting" not in printed.getvalue()
@@ -64,7 +64,7 @@ def test_a_run_that_had_already_finished_says_so(
 def test_a_run_that_finishes_now_says_how_long_it_took(
     resource: str, printed: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def finish(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Outcome:
+    def finish(job: JobSpec, environment: Environment, on_progress: OnProgress, overwrite: bool) -> Outcome:
         return Outcome(result="Succeeded", progress=progress(datetime.now(UTC) + timedelta(seconds=1)))
 
     monkeypatch.setattr("featx_cli.run.job_run.run", finish)

@@ -115,7 +115,7 @@ def test_a_table_that_runs_have_updated_is_never_removed(tmp_path: Path) -> None
 def test_a_table_of_several_runs_of_an_older_version_is_never_removed(tmp_path: Path) -> None:
     for uid in ("a", "b"):
         write_run(tmp_path, job(uid=uid))
-        (tmp_path / "_featx" / uid / "job.json").write_text("{}")
+        (tmp_path / "_featx" / uid / "run.json").write_text("{}")
     with pytest.raises(RunFailure, match="several runs"):
         earlier_output.replaceable_files(files(tmp_path))
 
