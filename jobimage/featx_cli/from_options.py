@@ -16,6 +16,7 @@ from featx_api.resource import NAME_LIMIT
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph.network import Network
+from featx_job.nets.graph.operations import Softmax
 from featx_job.nets.onnx import onnx_reader
 
 from featx_cli import local_addresses, named_models
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file next to its .caffemodel",
     )
     made.add_argument("--weights", metavar="FILE", help="weights of a .prototxt file that lie elsewhere")
-    made.add_argument("--layer", help="layer whose output is the feature (default: the model's output)")
+    made.add_argument("--layer", help="layer whose output is the feature (default: the one output of the model)")
     made.add_argument(
         "--detector",
         metavar="MODEL",
@@ -142,17 +143,21 @@ def _beside(prototxt: Path | None, option: str, model: str) -> str:
 
 
 def _last_layer(model: Mapping[str, str], shown: str) -> str:
-    """The one output of a model on this machine."""
+    """The one output of a model on this machine; class probabilities are no feature."""
     paths = {name: Path(address.removeprefix(local_addresses.FILE)) for name, address in model.items()}
     try:
         network = _read(paths)
     except (ModelError, UnicodeDecodeError, OSError) as error:
         problem = error.strerror if isinstance(error, OSError) else "is not a text file"
         raise CommandError(f"--model {shown}: {error if isinstance(error, ModelError) else problem}") from None
-    if len(network.outputs) == 1:
-        return network.outputs[0]
-    names = ", ".join(network.outputs[:SHOWN_LAYERS])
-    raise CommandError(f"--layer is missing: {shown} has {len(network.outputs)} outputs, such as {names}")
+    last, *others = network.outputs
+    if others:
+        names = ", ".join(network.outputs[:SHOWN_LAYERS])
+        raise CommandError(f"--layer is missing: {shown} has {len(network.outputs)} outputs, such as {names}")
+    if isinstance(network.by_name()[last].operation, Softmax):
+        names = ", ".join(layer.name for layer in network.layers[-SHOWN_LAYERS - 1 : -1])
+        raise CommandError(f"--layer is missing: {shown} ends in class probabilities; the layers before are {names}")
+    return last
 
 
 def _read(paths: Mapping[str, Path]) -> Network:
