@@ -27,22 +27,27 @@ _MODEL: Final = (
     "package:NAME==VERSION/path"
 )
 _HBASE: Final = "must be a folder: hdfs://namenode:8020/path; for `featx run` also a path"
+_GLOB: Final = "must be a glob with one {…} at most, such as *.{jpg,png}"
 _TEXT: Final = "must not contain control characters"
 
 #: What a value with a pattern must be, by field; the fields above it tell two of one name apart.
 FORMS: Final[Mapping[str, str]] = {
+    "background": "must be a colour, such as #ffffff",
     "bucket": "must be the name of a bucket: 3 to 63 lower-case letters, digits, - and ., such as my-images",
+    "carry": "must be the name of a column, without blanks and any of ,;{}()=",
     "claim.name": _NAME,
     "claim.path": _TEXT,
     "changedSince": _TABLE,
     "column": "must be family:qualifier, such as p:jpg",
     "driverMemory": _MEMORY,
     "endpoint": "must be the URL of a server, without a path, such as https://s3.example.com:9000",
+    "exclude": _GLOB,
     "files.uri": "must be the address of a folder: hdfs://namenode:8020/path or claim://CLAIM/path; for `featx run` "
     "also a path or package:NAME==VERSION/path; a bucket is spec.source.s3",
     "hadoopUser": _LABEL,
     "hbase.prefix": _ROW,
     "image": "must be the name of a container image, such as registry.example.com/team/featx-job:1.0",
+    "include": _GLOB,
     "keys": _TEXT,
     "memory": _MEMORY,
     "nodePool": _LABEL,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import sys
 import uuid
@@ -131,7 +130,6 @@ def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[tuple[E
             "java is not on PATH: install Java 17, on Debian with `apt-get install openjdk-17-jdk-headless`"
         )
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # a machine may be unable to resolve its own name
-    _name_files_in_utf8()
     jars = java_build.jars()
     with work_folder.created() as work, terminal.redirected_to(log_file(name)) as screen:
         environment = Environment(jars=jars, work=work, secrets=parsed.secrets)
@@ -139,13 +137,6 @@ def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[tuple[E
             environment, claims=parsed.claims or environment.claims, cores=parsed.cores or environment.cores
         )
         yield environment, Console(file=screen)
-
-
-def _name_files_in_utf8() -> None:
-    """Has the JVM name files in UTF-8, as Python does in any locale: with LC_ALL=C it can't even name `größe`."""
-    chosen = next((value for name in ("LC_ALL", "LC_CTYPE", "LANG") if (value := os.environ.get(name))), "C")
-    if not re.search(r"utf-?8", chosen, re.IGNORECASE):
-        os.environ["LC_ALL"] = "C.UTF-8"
 
 
 def log_file(name: str) -> Path:
