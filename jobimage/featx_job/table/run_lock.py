@@ -1,8 +1,8 @@
 """Keeps two processes from doing the same run at once: the second one would compute all of it, in silence.
 
 The holder of a run is the newest of the numbered files below `_featx/UID/locks`. To take over from one that is dead, a
-process creates the next number, which exactly one of several can. In a cluster the operator knows which attempt counts,
-so it takes over at once. Elsewhere a holder on the same machine is dead if its process is, and one on another machine
+process creates the next number, which exactly one of several can. A later attempt takes over at once, and in a cluster
+so does another driver of the same attempt: the operator knows which one counts. Elsewhere a holder on the same machine is dead if its process is, and one on another machine
 if its file stays the same for a while: no clocks are compared.
 """
 
@@ -126,7 +126,7 @@ class RunLock:
             self._storage.remove([f"{self._folder}/{number}.json" for number in numbers])
 
     def _may_replace(self, holder: Holder) -> bool:
-        if self._in_cluster:
+        if self._in_cluster or holder.attempt < self._me.attempt:
             return holder.attempt <= self._me.attempt
         return not is_alive(self._storage, self._folder, holder)
 

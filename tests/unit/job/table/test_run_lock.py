@@ -156,6 +156,11 @@ def test_of_several_that_find_a_dead_holder_one_takes_over(tmp_path: Path) -> No
     assert sorted(future.result() for future in taken) == [False] * 7 + [True]
 
 
+def test_a_later_attempt_takes_over_from_a_live_process(tmp_path: Path) -> None:
+    with lock(tmp_path), lock(tmp_path, attempt=2):
+        wait_until(lambda: (tmp_path / FOLDER / "1.json").exists())
+
+
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_in_a_cluster_the_operators_next_driver_takes_over_at_once(tmp_path: Path, attempt: int) -> None:
     with lock(tmp_path, in_cluster=True), lock(tmp_path, attempt, in_cluster=True):
