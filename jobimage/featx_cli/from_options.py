@@ -119,7 +119,7 @@ def _model(
     model: str, weights: str | None, option: str, names: Mapping[str, Callable[[], Part]], here: Path
 ) -> tuple[Part, Path | None]:
     """The part of a resource for a model, and its file if it is on this machine."""
-    if model in names and not Path(model).exists():
+    if model in names and not Path(model).is_file():
         return names[model](), None
     address = local_addresses.to_address(model, here)
     file = Path(address.removeprefix(local_addresses.FILE)) if address.startswith(local_addresses.FILE) else None

@@ -143,6 +143,8 @@ def document(path: Path) -> dict[str, Any]:
     Raises:
         CommandError: The file can't be read, is not YAML, or has none or several.
     """
+    if path.is_dir():
+        raise CommandError(f"{path} is a folder, but must be a YAML file; a folder of images is passed with --images")
     try:
         text = sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
         documents = [document for document in yaml.safe_load_all(text) if isinstance(document, dict)]

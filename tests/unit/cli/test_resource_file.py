@@ -109,3 +109,8 @@ def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr("sys.stdin", Mock(buffer=io.BytesIO(yaml.safe_dump(model_without_digest(tmp_path)).encode())))
     monkeypatch.chdir(tmp_path)
     assert resource_file.read(Path("-")).spec.extractor.model.onnx == f"file://{tmp_path}/net.onnx"
+
+
+def test_a_folder_in_place_of_a_file_is_pointed_to_its_option(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"is a folder.*passed with --images"):
+        resource_file.read(tmp_path)

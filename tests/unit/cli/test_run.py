@@ -23,7 +23,7 @@ from featx_job.environment import Environment
 from featx_job.read_source import Reading
 from rich.console import Console
 
-from tests.support.bad_resources import good
+from tests.support.bad_resources import changed, good
 
 OnProgress = Callable[[Progress], None]
 
@@ -154,3 +154,37 @@ def test_a_file_and_options_that_describe_a_run_exclude_each_other(
 ) -> None:
     assert main(["run", resource, "--output", "elsewhere", "--layer", "pool"]) == 2
     assert "--layer, --output cannot: change the file instead" in capsys.readouterr().err
+
+
+INSIDE = [
+    ({"files": {"uri": "."}}, "features"),
+    ({"files": {"uri": "photos/"}}, "photos"),
+    ({"s3": {"bucket": "shop"}}, "s3://shop/features"),
+    ({"s3": {"bucket": "shop", "prefix": "a/"}}, "s3://shop/a/features"),
+]
+OUTSIDE = [
+    ({"files": {"uri": "photos"}}, "photos-features"),
+    ({"files": {"uri": "photos"}}, "."),
+    ({"s3": {"bucket": "shop", "prefix": "a/"}}, "s3://shop/ab"),
+    ({"files": {"uri": "."}, "keys": ["a.jpg"]}, "features"),
+]
+
+
+@pytest.mark.usefixtures("printed")
+@pytest.mark.parametrize(
+    ("source", "output", "code"), [*((*case, 2) for case in INSIDE), *((*case, 0) for case in OUTSIDE)]
+)
+def test_a_run_never_reads_what_it_writes(
+    source: dict[str, Any],
+    output: str,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("featx_cli.run.job_run.run", lambda *_, **__: Outcome(result="Succeeded"))
+    document = changed("spec.source", source)
+    document["spec"]["output"] = {"uri": output}
+    (tmp_path / "resource.yaml").write_text(yaml.safe_dump(document))
+    assert main(["run", str(tmp_path / "resource.yaml")]) == code
+    assert ("spec.output.uri" in capsys.readouterr().err) == (code == 2)
