@@ -66,7 +66,9 @@ def resource(options: argparse.Namespace, environment: Mapping[str, str]) -> Loc
     """
     missing = [f"--{name}" for name in ("images", "model", "output") if not getattr(options, name)]
     if missing:
-        raise CommandError(f"{' and '.join(missing)} missing: pass a FILE, or --images, --model and --output")
+        raise CommandError(
+            f"missing: {', '.join(missing)}; without a FILE, --images, --model and --output are required"
+        )
     here = Path.cwd()
     spec: Part = {"source": _source(options, environment, here)}
     if options.detector:

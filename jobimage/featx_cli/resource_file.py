@@ -103,7 +103,9 @@ def load(path: Path) -> LocalResource:
     Raises:
         CommandError: See `document` and `validate`.
     """
-    return from_document(path, document(path), Path.cwd() if path == STDIN else path.absolute().parent)
+    if path == STDIN:
+        return from_document(Path("standard input"), document(path), Path.cwd())
+    return from_document(path, document(path), path.absolute().parent)
 
 
 def from_document(origin: Path, document: dict[str, Any], folder: Path) -> LocalResource:

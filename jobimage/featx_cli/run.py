@@ -37,9 +37,7 @@ RUNS = uuid.UUID("6b5f3a52-5d0e-4a86-8f0e-8f2c7f0c9a11")
 def register(commands: Any) -> None:
     """Adds the command to the parser."""
     parser = commands.add_parser("run", help="run a FeatureExtraction on this machine")
-    parser.add_argument(
-        "file", type=Path, nargs="?", help="YAML file with the resource; - is standard input (default: see below)"
-    )
+    parser.add_argument("file", type=Path, nargs="?", help="YAML file with the resource; - is standard input")
     parser.add_argument("--write", type=Path, metavar="FILE", help="save the resource as a cluster accepts it")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the table that another run, or this one, has written"

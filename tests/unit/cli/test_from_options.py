@@ -99,8 +99,8 @@ def test_a_table_in_a_bucket_of_local_images_has_an_access_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "--images and --model and --output missing: pass a FILE, or"),
-        (["--images", ".", "--model", "squeezenet"], "--output missing"),
+        ([], "missing: --images, --model, --output; without a FILE"),
+        (["--images", ".", "--model", "squeezenet"], "missing: --output; without a FILE"),
         (["--images", "nowhere", "--model", "squeezenet", "--output", "o"], "--images nowhere: no such folder"),
         (
             ["--images", "nets/tiny_extractor.prototxt", "--model", "squeezenet", "--output", "o"],
