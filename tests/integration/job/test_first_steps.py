@@ -79,7 +79,7 @@ def test_images_and_a_model_are_enough_and_the_resource_is_printed_and_saved(pro
     assert "already finished" in shown
 
 
-def test_a_changed_resource_names_its_changes_and_replaces_the_table_only_when_told(project: Path) -> None:
+def test_a_changed_resource_names_its_changes_and_replaces_the_table_only_on_request(project: Path) -> None:
     assert run(project, *OPTIONS, "--output", "out")[0] == 0
     before = rows_of_folder(project / "out").rows
     changed = [*OPTIONS[:-1], "hash", "--output", "out"]

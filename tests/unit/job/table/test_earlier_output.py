@@ -128,3 +128,22 @@ def test_a_table_that_another_run_is_writing_is_not_removed(tmp_path: Path) -> N
     with pytest.raises(RunFailure, match="another run is writing") as refusal:
         earlier_output.replaceable_files(files(tmp_path))
     assert refusal.value.class_ == "OutputBusy"
+
+
+def test_the_lock_of_the_run_itself_is_neither_in_the_way_nor_removed(tmp_path: Path) -> None:
+    write_run(tmp_path, job(uid="other"))
+    path = tmp_path / run_lock.locks_folder("mine") / "0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    paths = earlier_output.replaceable_files(files(tmp_path))
+    assert "_SUCCESS" in paths
+    assert not [path for path in paths if "locks" in path]
+
+
+def test_a_run_that_has_only_begun_is_seen_by_its_lock(tmp_path: Path) -> None:
+    path = tmp_path / run_lock.locks_folder("other") / "0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(asdict(run_lock.Holder.here(1))))
+    write_run(tmp_path, job())
+    with pytest.raises(RunFailure, match="another run is writing"):
+        earlier_output.replaceable_files(files(tmp_path))
