@@ -67,8 +67,8 @@ def replaceable_files(files: RunFiles) -> list[str]:
     jobs = _jobs(files)
     if paths and not jobs:
         raise _kept(files, "it was not written by a run")
-    if len(jobs) > 1 and not all(jobs.values()):
-        raise _kept(files, "several runs have written to it")
+    if not all(jobs.values()):
+        raise _kept(files, "a run of an older version has written to it")
     if any(job and job.spec.output.mode == "incremental" for job in jobs.values()):
         raise _kept(files, "a run with spec.output.mode: incremental has written to it")
     for uid in _uids(paths) - {files.uid}:
