@@ -13,11 +13,21 @@ from typing import Any
 import yaml
 
 from featx_api import GROUP, KIND, PLURAL, SHORT_NAME, VERSION
+from featx_api.model import MISSING, Rule
 from featx_api.resource import FeatureExtraction
 
 Schema = dict[str, Any]
 
-_DROPPED = {"title", "$defs", "readOnly", "const", "additionalProperties", "exclusiveMinimum", "exclusiveMaximum"}
+_DROPPED = {
+    MISSING,
+    "title",
+    "$defs",
+    "readOnly",
+    "const",
+    "additionalProperties",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+}
 
 PRINTER_COLUMNS = [
     ("Succeeded", "string", '.status.conditions[?(@.type=="Succeeded")].status', 0),
@@ -61,7 +71,12 @@ def structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
     if "properties" in node:
         result["properties"] = {name: structural(part, definitions) for name, part in node["properties"].items()}
         computed = {name for name, part in node["properties"].items() if part.get("readOnly")}
-        result["required"] = [name for name in node.get("required", []) if name not in computed]
+        # The API server only says "Required value": a rule can say how to get it.
+        explained = {name: part[MISSING] for name, part in node["properties"].items() if MISSING in part}
+        absent = [Rule(f"has(self.{name})", message).to_json_schema() for name, message in explained.items()]
+        if absent:
+            result["x-kubernetes-validations"] = [*result.get("x-kubernetes-validations", []), *absent]
+        result["required"] = [name for name in node.get("required", []) if name not in computed | explained.keys()]
         if not result["required"]:
             del result["required"]
     if "description" in result:

@@ -97,7 +97,11 @@ class FailureClass(StrEnum):
     INTERNAL = "Internal", True, "Read the driver's log, and report it if it recurs."
     JVM_LOST = "JvmLost", True, "Raise `spec.execution.driverMemory`: the driver's JVM died."
     OUT_OF_MEMORY = "OutOfMemory", True, "Raise `spec.execution.memory`."
-    OUTPUT_BUSY = "OutputBusy", True, "Pause other writers to the table."
+    OUTPUT_BUSY = (
+        "OutputBusy",
+        True,
+        "Wait for the other run that the message names, or pause other writers to the table.",
+    )
     OUTPUT_FULL = "OutputFull", True, "Free space or raise the quota at `spec.output.uri`."
     SPARK_NOT_STARTED = "SparkNotStarted", True, "Read the driver's log; check `spec.execution.sparkConf`."
     STOPPED = "Stopped", True, "Nothing, unless it recurs: the driver pod was asked to stop."

@@ -8,11 +8,14 @@ Python for `featx run`, side by side. What has been renamed is listed once (`Api
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
+
+#: In the JSON schema of a required field, the message for resources without it.
+MISSING: Final = "x-featx-missing"
 
 
 class Rule(NamedTuple):

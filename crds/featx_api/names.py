@@ -20,12 +20,14 @@ PARENT: Final = "a path must not contain `..` between slashes: write it without"
 # Neither control characters, which terminals interpret, nor those that change the direction of text.
 _CONTROL: Final = r"\x00-\x1f\x7f-\x9f\x{2028}-\x{202e}\x{2066}-\x{2069}"
 _TEXT: Final = rf"[^{_CONTROL}]"
+# Of a path, which may hold blanks but not end with one: nobody would see it.
+_PATH: Final = rf"{_TEXT}*[^{_CONTROL} \xa0]"
 _LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 # In an address, the limit of 253 characters must be part of the pattern: three labels have 191 at most.
 _CLAIM: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?){0,2}"
 _BUCKET: Final = r"[a-z0-9]([a-z0-9.\-]{0,61}[a-z0-9])?"
-_HDFS: Final = rf"hdfs://[A-Za-z0-9.\-_:]+/{_TEXT}+"
-_PACKAGE: Final = rf"package:[A-Za-z0-9._\-]+==[A-Za-z0-9._+!\-]+/{_TEXT}+"
+_HDFS: Final = rf"hdfs://[A-Za-z0-9.\-_:]+/{_PATH}"
+_PACKAGE: Final = rf"package:[A-Za-z0-9._\-]+==[A-Za-z0-9._+!\-]+/{_PATH}"
 _HOST_PART: Final = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _IMAGE_PART: Final = "[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*"
 
@@ -81,12 +83,12 @@ VolumePath = Annotated[
 ]
 TableUri = Annotated[
     str,
-    _address(f"s3://{_BUCKET}/{_TEXT}+", f"file:///{_TEXT}+", f"claim://{_CLAIM}/{_TEXT}+", _HDFS),
+    _address(f"s3://{_BUCKET}/{_PATH}", f"file:///{_PATH}", f"claim://{_CLAIM}/{_PATH}", _HDFS),
     AfterValidator(_without_parents),
 ]
 FolderUri = Annotated[
     str,
-    _address(f"file:///{_TEXT}*", f"claim://{_CLAIM}/{_TEXT}*", _HDFS, _PACKAGE),
+    _address(f"file:///({_PATH})?", f"claim://{_CLAIM}/({_PATH})?", _HDFS, _PACKAGE),
     AfterValidator(_without_parents),
 ]
 ModelUri = Annotated[
@@ -94,7 +96,7 @@ ModelUri = Annotated[
     _address(f"s3://{_BUCKET}/{_TEXT}+", f"file:///{_TEXT}+", f"claim://{_CLAIM}/{_TEXT}+", _PACKAGE),
     AfterValidator(_without_parents),
 ]
-HBaseFolder = Annotated[str, _address(_HDFS, f"file:///{_TEXT}+"), AfterValidator(_without_parents)]
+HBaseFolder = Annotated[str, _address(_HDFS, f"file:///{_PATH}"), AfterValidator(_without_parents)]
 
 
 def claim_of(uri: str) -> str | None:

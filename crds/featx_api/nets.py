@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from featx_api.model import ApiModel, Renamed, Rule, rules
+from featx_api.model import MISSING, ApiModel, Renamed, Rule, rules
 from featx_api.names import ModelUri
 from featx_api.source import StoreAccess
 
@@ -34,7 +34,9 @@ class Model(ApiModel):
         min_length=64,
         max_length=64,
         pattern=r"^[0-9a-f]{64}$",
-        description="SHA-256 digest of onnx or weights. It is checked before any executor starts.",
+        description="SHA-256 digest of onnx or weights. It is checked before any executor starts. `featx run` computes "
+        "it if it is missing.",
+        json_schema_extra={MISSING: "sha256 is missing: `sha256sum FILE` prints it, and so does `featx run`"},
     )
     s3: StoreAccess | None = Field(None, description="How to reach s3:// addresses. Defaults to source.s3.")
 

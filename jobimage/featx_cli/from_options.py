@@ -16,6 +16,7 @@ from featx_api.resource import NAME_LIMIT
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph.network import Network
+from featx_job.nets.graph.operations import Softmax
 from featx_job.nets.onnx import onnx_reader
 
 from featx_cli import local_addresses, named_models
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file next to its .caffemodel",
     )
     made.add_argument("--weights", metavar="FILE", help="weights of a .prototxt file that lie elsewhere")
-    made.add_argument("--layer", help="layer whose output is the feature (default: the model's output)")
+    made.add_argument("--layer", help="layer whose output is the feature (default: the one output of the model)")
     made.add_argument(
         "--detector",
         metavar="MODEL",
@@ -65,7 +66,9 @@ def resource(options: argparse.Namespace, environment: Mapping[str, str]) -> Loc
     """
     missing = [f"--{name}" for name in ("images", "model", "output") if not getattr(options, name)]
     if missing:
-        raise CommandError(f"{' and '.join(missing)} missing: pass a FILE, or --images, --model and --output")
+        raise CommandError(
+            f"missing: {', '.join(missing)}; without a FILE, --images, --model and --output are required"
+        )
     here = Path.cwd()
     spec: Part = {"source": _source(options, environment, here)}
     if options.detector:
@@ -118,7 +121,7 @@ def _model(
     model: str, weights: str | None, option: str, names: Mapping[str, Callable[[], Part]], here: Path
 ) -> tuple[Part, Path | None]:
     """The part of a resource for a model, and its file if it is on this machine."""
-    if model in names and not Path(model).exists():
+    if model in names and not Path(model).is_file():
         return names[model](), None
     address = local_addresses.to_address(model, here)
     file = Path(address.removeprefix(local_addresses.FILE)) if address.startswith(local_addresses.FILE) else None
@@ -142,17 +145,21 @@ def _beside(prototxt: Path | None, option: str, model: str) -> str:
 
 
 def _last_layer(model: Mapping[str, str], shown: str) -> str:
-    """The one output of a model on this machine."""
+    """The one output of a model on this machine; class probabilities are no feature."""
     paths = {name: Path(address.removeprefix(local_addresses.FILE)) for name, address in model.items()}
     try:
         network = _read(paths)
     except (ModelError, UnicodeDecodeError, OSError) as error:
         problem = error.strerror if isinstance(error, OSError) else "is not a text file"
         raise CommandError(f"--model {shown}: {error if isinstance(error, ModelError) else problem}") from None
-    if len(network.outputs) == 1:
-        return network.outputs[0]
-    names = ", ".join(network.outputs[:SHOWN_LAYERS])
-    raise CommandError(f"--layer is missing: {shown} has {len(network.outputs)} outputs, such as {names}")
+    last, *others = network.outputs
+    if others:
+        names = ", ".join(network.outputs[:SHOWN_LAYERS])
+        raise CommandError(f"--layer is missing: {shown} has {len(network.outputs)} outputs, such as {names}")
+    if isinstance(network.by_name()[last].operation, Softmax):
+        names = ", ".join(layer.name for layer in network.layers[-SHOWN_LAYERS - 1 : -1])
+        raise CommandError(f"--layer is missing: {shown} ends in class probabilities; the layers before are {names}")
+    return last
 
 
 def _read(paths: Mapping[str, Path]) -> Network:

@@ -103,7 +103,9 @@ def load(path: Path) -> LocalResource:
     Raises:
         CommandError: See `document` and `validate`.
     """
-    return from_document(path, document(path), Path.cwd() if path == STDIN else path.absolute().parent)
+    if path == STDIN:
+        return from_document(Path("standard input"), document(path), Path.cwd())
+    return from_document(path, document(path), path.absolute().parent)
 
 
 def from_document(origin: Path, document: dict[str, Any], folder: Path) -> LocalResource:
@@ -143,6 +145,8 @@ def document(path: Path) -> dict[str, Any]:
     Raises:
         CommandError: The file can't be read, is not YAML, or has none or several.
     """
+    if path.is_dir():
+        raise CommandError(f"{path} is a folder, but must be a YAML file; a folder of images is passed with --images")
     try:
         text = sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
         documents = [document for document in yaml.safe_load_all(text) if isinstance(document, dict)]
@@ -169,15 +173,8 @@ def validate(path: Path, document: dict[str, Any]) -> FeatureExtraction:
     try:
         return FeatureExtraction.from_wire(document)
     except ValidationError as error:
-        lines = [
-            f"  {_field(problem['loc'])}{problems.describe(FeatureExtraction, problem)}{_value(problem)}"
-            for problem in error.errors()
-        ]
+        lines = [f"  {problems.line(FeatureExtraction, problem)}{_value(problem)}" for problem in error.errors()]
         raise CommandError("\n".join([f"{path} is invalid:", *lines])) from None
-
-
-def _field(location: tuple[int | str, ...]) -> str:
-    return f"{'.'.join(map(str, location))}: " if location else ""
 
 
 def _value(problem: ErrorDetails) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from featx_api.contract import JobSpec, Outcome
 from featx_api.failures import FailureClass
 from featx_api.resource import FeatureExtraction
+from featx_api.spec import FeatureExtractionSpec
 from featx_api.status import Progress
 from featx_job import run as job_run
 from featx_job.environment import Environment
@@ -36,9 +37,7 @@ RUNS = uuid.UUID("6b5f3a52-5d0e-4a86-8f0e-8f2c7f0c9a11")
 def register(commands: Any) -> None:
     """Adds the command to the parser."""
     parser = commands.add_parser("run", help="run a FeatureExtraction on this machine")
-    parser.add_argument(
-        "file", type=Path, nargs="?", help="YAML file with the resource; - is standard input (default: see below)"
-    )
+    parser.add_argument("file", type=Path, nargs="?", help="YAML file with the resource; - is standard input")
     parser.add_argument("--write", type=Path, metavar="FILE", help="save the resource as a cluster accepts it")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace the table that another run, or this one, has written"
@@ -78,7 +77,20 @@ def _load(parsed: argparse.Namespace) -> LocalResource:
     given = [f"--{name}" for name in from_options.OPTIONS if getattr(parsed, name) is not None]
     if parsed.file and given:
         raise CommandError(f"{parsed.file} describes the run, so {', '.join(given)} cannot: change the file instead")
-    return resource_file.load(parsed.file) if parsed.file else from_options.resource(parsed, os.environ)
+    loaded = resource_file.load(parsed.file) if parsed.file else from_options.resource(parsed, os.environ)
+    _check_output(loaded.resource.spec)
+    return loaded
+
+
+def _check_output(spec: FeatureExtractionSpec) -> None:
+    """Refuses an output inside the source: what a run writes would be read as images, by this run and by all others."""
+    source, output = spec.source, spec.output.uri
+    if source.s3:
+        inside = output.startswith(f"s3://{source.s3.bucket}/{source.s3.prefix}")
+    else:
+        inside = source.files is not None and f"{output}/".startswith(f"{source.files.uri.rstrip('/')}/")
+    if inside and not source.keys:
+        raise CommandError(f"spec.output.uri: {output} is inside the source; choose a folder outside it")
 
 
 def _is_in_the_way(outcome: Outcome) -> bool:

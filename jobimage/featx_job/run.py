@@ -77,16 +77,22 @@ def _run(job: JobSpec, environment: Environment, on_progress: OnProgress, overwr
     hadoop = Hadoop(lambda: prepared.conf, job.spec.execution.store_timeout_seconds)
     output = open_output(job, environment, hadoop)
     if overwrite:
-        _make_room(prepared, output, hadoop)
-    try:
-        manifest = output.finished()
-    except RunFailure as failure:
-        raise earlier_output.explained(failure, output.files, job) from None
-    if manifest is not None:
+        earlier_output.replaceable_files(output.files)  # a folder that must stay as it is gets no lock either
+    elif (manifest := _finished(job, output)) is not None:
         outputs = [OutputTable.from_wire(table) for table in manifest["outputs"]]
         return Outcome(result="Succeeded", progress=Progress.from_wire(manifest["progress"]), outputs=outputs)
     with RunLock(output.files, job, environment.cluster is not None):
+        if overwrite:
+            _make_room(prepared, output, hadoop)
         return _compute(job, environment, prepared, hadoop, output, on_progress)
+
+
+def _finished(job: JobSpec, output: RunOutput) -> dict[str, Any] | None:
+    """Return the manifest if the run has finished. Raises RunFailure: OutputExists, with the fields that differ."""
+    try:
+        return output.finished()
+    except RunFailure as failure:
+        raise earlier_output.explained(failure, output.files, job) from None
 
 
 def _make_room(prepared: _Prepared, output: RunOutput, hadoop: Hadoop) -> None:

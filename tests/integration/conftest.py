@@ -20,6 +20,7 @@ FIRST = (
     "test_outages",
     "test_kerberos",
     "test_faults",
+    "test_first_steps",
     "test_deepbit",
     "test_incremental_output",
     "test_real_models",

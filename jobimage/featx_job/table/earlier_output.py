@@ -6,7 +6,7 @@ Each run stores its job beside its shard list, so that a run over changed settin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from featx_api.contract import JobSpec
@@ -18,7 +18,7 @@ from featx_job.table import delta_entries, run_lock
 from featx_job.table.output import QUARANTINE, SUCCESS
 from featx_job.table.run_files import RUNS, TABLE_MANIFEST, RunFiles
 
-JOB = "job.json"
+RECORD = "run.json"
 # What decides on a run's rows: a local run that differs in nothing else is the same run.
 COMPARED = {"source", "detector", "extractor", "engine", "precision", "quantization", "output"}
 MOST_FIELDS = 6  # in a message
@@ -28,7 +28,7 @@ _FOLDERS = (f"{RUNS}/", f"{QUARANTINE}/", f"{delta_entries.FOLDER}/")
 
 def save_job(files: RunFiles, job: JobSpec) -> None:
     """Store a run's job, for later runs with the same output."""
-    files.save(JOB, job.model_dump_json(by_alias=True, exclude_none=True).encode())
+    files.save(RECORD, job.model_dump_json(by_alias=True, exclude_none=True).encode())
 
 
 def explained(failure: RunFailure, files: RunFiles, job: JobSpec) -> RunFailure:
@@ -59,18 +59,19 @@ def replaceable_files(files: RunFiles) -> list[str]:
         RunFailure: OutputExists, if anything but runs that created a table has written to the output; OutputBusy, if
             another run is writing to it.
     """
-    paths = [file.path for file in files.storage.files("")]
+    own_locks = f"{run_lock.locks_folder(files.uid)}/"
+    paths = [file.path for file in files.storage.files("") if not file.path.startswith(own_locks)]
     for path in paths:
         if not (path.startswith(_FOLDERS) or path in (TABLE_MANIFEST, SUCCESS) or _TABLE_FILE.fullmatch(path)):
             raise _kept(files, f"{path} in it was not written by a run")
     jobs = _jobs(files)
     if paths and not jobs:
         raise _kept(files, "it was not written by a run")
-    if len(jobs) > 1 and not all(jobs.values()):
-        raise _kept(files, "several runs have written to it")
+    if not all(jobs.values()):
+        raise _kept(files, "a run of an older version has written to it")
     if any(job and job.spec.output.mode == "incremental" for job in jobs.values()):
         raise _kept(files, "a run with spec.output.mode: incremental has written to it")
-    for uid in jobs.keys() - {files.uid}:
+    for uid in _uids(paths) - {files.uid}:
         if run_lock.holder_of(files.storage, uid):
             raise RunFailure(
                 FailureClass.OUTPUT_BUSY, f"spec.output.uri: another run is writing to {files.uri}; wait for it"
@@ -93,14 +94,21 @@ def _kept(files: RunFiles, reason: str) -> RunFailure:
 
 def _jobs(files: RunFiles) -> dict[str, JobSpec | None]:
     """Return the jobs of all runs that have written to the output, by uid; None for one that has stored none."""
-    listed = [file.path.split("/") for file in files.storage.files(RUNS)]
+    locks = f"/{run_lock.LOCKS}/"
+    paths = [file.path for file in files.storage.files(RUNS) if locks not in file.path]
     jobs: dict[str, JobSpec | None] = {}
-    for uid in dict.fromkeys(parts[1] for parts in listed if len(parts) > 2):
+    for uid in sorted(_uids(paths)):
         try:
-            jobs[uid] = JobSpec.from_json(files.storage.read(f"{RUNS}/{uid}/{JOB}") or b"")
+            jobs[uid] = JobSpec.from_json(files.storage.read(f"{RUNS}/{uid}/{RECORD}") or b"")
         except ValidationError:  # an older version's, or another's
             jobs[uid] = None
     return jobs
+
+
+def _uids(paths: Iterable[str]) -> set[str]:
+    """Return the uids of the runs that have files among these paths."""
+    parts = (path.split("/") for path in paths)
+    return {part[1] for part in parts if part[0] == RUNS and len(part) > 2}
 
 
 def _compared(job: JobSpec) -> dict[str, Any]:

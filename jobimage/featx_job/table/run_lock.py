@@ -1,9 +1,9 @@
 """Keeps two processes from doing the same run at once: the second one would compute all of it, in silence.
 
 The holder of a run is the newest of the numbered files below `_featx/UID/locks`. To take over from one that is dead, a
-process creates the next number, which exactly one of several can. In a cluster the operator knows which attempt counts,
-so it takes over at once. Elsewhere a holder on the same machine is dead if its process is, and one on another machine
-if its file stays the same for a while: no clocks are compared.
+process creates the next number, which exactly one of several can. A later attempt takes over at once, and in a cluster
+so does another driver of the same attempt: the operator knows which one counts. Elsewhere a holder on the same machine
+is dead if its process is, and one on another machine if its file stays the same for a while: no clocks are compared.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ SILENT_SECONDS = 3 * BEAT_SECONDS  # after which a holder on another machine is 
 POLL_SECONDS = 0.5
 
 LOG = logging.getLogger(__name__)
+_RELEASED: set[str] = set()  # tokens of this process's own locks, which may stay behind
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,9 @@ class RunLock:
         self._ended.set()
         if not self._in_cluster:
             self._thread.join(BEAT_SECONDS)  # a beat that is under way would write the file once more
-        try:
-            self._storage.remove([self._path])
-        except RunFailure as failure:
-            LOG.warning("the lock %s stays behind: %s", self._path, failure)
+        _RELEASED.add(self._me.token)
+        if not (isinstance(error, RunFailure) and error.class_ == FailureClass.STORE_UNREACHABLE):
+            self._remove([self._path])  # an unresponsive store would be waited for once more
 
     def _try(self) -> None:
         numbers = _numbers(self._storage, self._folder)
@@ -120,13 +120,25 @@ class RunLock:
             return  # given back in between
         if holder and not self._may_replace(holder):
             raise RunFailure(FailureClass.OUTPUT_BUSY, f"spec.output.uri: {self._files.uri} {_busy(holder)}")
-        path = f"{self._folder}/{numbers[-1] + 1 if numbers else 0}.json"
-        if _create(self._storage, path, self._me):
+        number = numbers[-1] + 1 if numbers else 0
+        path = f"{self._folder}/{number}.json"
+        if not _create(self._storage, path, self._me):
+            return  # another one was faster
+        if _numbers(self._storage, self._folder)[-1:] != [number]:
+            self._remove([path])  # another one has taken over from the holder, whose lock was gone already
+        else:
             self._path = path
-            self._storage.remove([f"{self._folder}/{number}.json" for number in numbers])
+            self._remove([f"{self._folder}/{number}.json" for number in numbers])
+
+    def _remove(self, paths: list[str]) -> None:
+        """Remove locks that count no more: whoever may write to a bucket need not be allowed to remove anything."""
+        try:
+            self._storage.remove(paths)
+        except RunFailure as failure:
+            LOG.warning("a lock stays behind, without effect: %s", failure)
 
     def _may_replace(self, holder: Holder) -> bool:
-        if self._in_cluster:
+        if self._in_cluster or holder.attempt < self._me.attempt:
             return holder.attempt <= self._me.attempt
         return not is_alive(self._storage, self._folder, holder)
 
@@ -166,6 +178,8 @@ def is_alive(storage: Storage, folder: str, holder: Holder) -> bool:
         folder: Of the locks.
         holder: The newest holder.
     """
+    if holder.token in _RELEASED:
+        return False
     if holder.is_here:
         return _birth(holder.pid) == holder.birth
     deadline = time.monotonic() + SILENT_SECONDS

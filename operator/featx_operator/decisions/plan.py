@@ -117,10 +117,7 @@ def _terminating(run: Run, again: float | None = None) -> Plan:
 
 def _rejected(before: FeatureExtractionStatus, error: ValidationError, body: Body, now: datetime) -> Plan:
     """Reports a spec that the API server accepted but the models reject: the versions of CRD and operator differ."""
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
-    message = f"{field}: {problems.describe(FeatureExtraction, first)}".removeprefix(": ")
-    finding = Finding("False", reasons.SPEC_INVALID, message)
+    finding = Finding("False", reasons.SPEC_INVALID, problems.line(FeatureExtraction, error.errors()[0]))
     findings: Findings = {
         "Accepted": finding,
         "Succeeded": finding._replace(status="Unknown"),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
-from featx_api.problems import describe
+from featx_api.problems import FORMS, describe, line
 from featx_api.resource import FeatureExtraction
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from tests.support.bad_resources import ABSENT, changed
+from tests.support.bad_resources import ABSENT, BAD, Bad, changed
+
+TIME = "must be a time, such as 2026-11-26T00:00:00Z"
 
 
 def problems(path: str, value: Any) -> list[str]:
@@ -30,12 +34,59 @@ def problems(path: str, value: Any) -> list[str]:
         ("spec.output.uri", ABSENT, "is missing"),
         ("spec.output", "s3://features/table", "must be an object with fields"),
         ("spec.engine", "caffe", "must be 'bigdl' or 'openvino'"),
-        ("spec.execution.cores", "many", "must be a valid integer, unable to parse string as an integer"),
+        ("spec.execution.cores", "many", "must be an integer"),
+        ("spec.suspend", "perhaps", "must be true or false"),
+        ("spec.limits.megapixels", 1.5, "must be an integer"),
+        ("spec.errors.maxFailedFraction", "few", "must be a number"),
+        ("spec.detector.input.mean", [1, 2], "must have at least 3 items, not 2"),
+        ("spec.source.hbase", {"quorum": "zk", "table": "t", "column": "p:j", "since": "monday"}, TIME),
+        ("spec.extractor.model.sha256", ABSENT, "is missing: `sha256sum FILE` prints it, and so does `featx run`"),
+        ("spec.execution.memory", "3000", "must be a size from 64Mi to 999Gi, such as 3Gi"),
+        ("spec.execution.memory", "9999999Gi", "must be a size from 64Mi to 999Gi, such as 3Gi"),
+        ("spec.execution.image", "featx/job:1\n", "must not contain control characters"),
+        ("spec.output.uri", "s3://features/\u202eelbat", "must not contain control characters"),
         ("spec.extractor.layer", "", "must have at least 1 character"),
     ],
 )
 def test_a_problem_is_described_in_the_words_of_the_resource(path: str, value: Any, expected: str) -> None:
     assert problems(path, value) == [expected]
+
+
+def patterns(schema: dict[str, Any], definitions: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The paths of all fields below a JSON schema whose value must match a pattern."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rsplit("/", 1)[1]]
+    if "pattern" in schema:
+        yield path
+    for name, part in schema.get("properties", {}).items():
+        yield from patterns(part, definitions, (*path, name))
+    for part in [*schema.get("anyOf", []), *([schema["items"]] if "items" in schema else [])]:
+        yield from patterns(part, definitions, path)
+
+
+SCHEMA = FeatureExtraction.model_json_schema(by_alias=True)
+PATTERNS = sorted(set(patterns(SCHEMA["properties"]["spec"], SCHEMA["$defs"], ("spec",))))
+
+
+@pytest.mark.parametrize("path", PATTERNS, ids=".".join)
+def test_a_field_with_a_pattern_has_words_for_it(path: tuple[str, ...]) -> None:
+    assert len(PATTERNS) > 40
+    problem = {"type": "string_pattern_mismatch", "loc": path, "input": "?", "msg": "Pattern", "ctx": {"pattern": "a"}}
+    described = describe(FeatureExtraction, cast(ErrorDetails, problem))
+    assert described.startswith("must ")
+    assert described == next(FORMS[key] for key in (".".join(path[-2:]), path[-1]) if key in FORMS)
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.id)
+def test_a_problem_never_shows_a_pattern_and_names_its_field_once(bad: Bad) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        FeatureExtraction.from_wire(changed(bad.path, bad.value))
+    for problem in refusal.value.errors():
+        shown = line(FeatureExtraction, problem)
+        assert shown.startswith(("spec", "metadata"))
+        assert not re.search(r"pattern|\^|\[a-z|Input|Value error|validation", shown)
+        field = ".".join(map(str, problem["loc"]))
+        assert not field or shown.count(f"{field} ") + shown.count(f"{field}:") <= 1
 
 
 @pytest.mark.parametrize("path", ["spec.suspend", "spec.limits", "spec.source.keys", "spec.execution.sparkConf"])

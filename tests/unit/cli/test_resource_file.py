@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
 from featx_cli import resource_file
 from featx_cli.__main__ import main
 from featx_cli.errors import CommandError
+from featx_job.environment import Environment
 
 from tests.support.bad_resources import changed, good
 
@@ -50,3 +55,62 @@ def test_each_bad_field_is_reported_in_a_line_with_its_value(tmp_path: Path) -> 
 def test_a_missing_file_is_reported_in_one_line_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "/no/such/file.yaml"]) == 2
     assert capsys.readouterr().err == "error: /no/such/file.yaml: No such file or directory\n"
+
+
+def model_without_digest(tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "net.onnx").write_bytes(b"weights")
+    document = changed("spec.extractor.model", {"onnx": "net.onnx"})
+    document["spec"]["source"] = {"files": {"uri": "my photos"}}
+    return document
+
+
+def test_paths_start_at_the_folder_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, model_without_digest(tmp_path))
+    monkeypatch.chdir("/")
+    spec = resource_file.read(path).spec
+    assert spec.source.files is not None
+    assert spec.source.files.uri == f"file://{tmp_path}/my photos"
+    assert spec.extractor.model.onnx == f"file://{tmp_path}/net.onnx"
+
+
+def test_a_missing_digest_is_computed_and_written(tmp_path: Path) -> None:
+    loaded = resource_file.load(written(tmp_path, model_without_digest(tmp_path)))
+    assert loaded.unpinned == ("extractor",)
+    pinned = loaded.pinned(Environment(jars=tmp_path, work=tmp_path))
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert pinned.resource.spec.extractor.model.sha256 == digest
+    pinned.write(tmp_path / "new" / "pinned.yaml")
+    again = resource_file.load(tmp_path / "new" / "pinned.yaml")
+    assert (again.resource, again.unpinned) == (pinned.resource, ())
+
+
+def test_a_digest_that_is_given_is_kept_even_if_it_is_all_zeros(tmp_path: Path) -> None:
+    document = changed("spec.extractor.model.sha256", "0" * 64)
+    assert resource_file.load(written(tmp_path, document)).unpinned == ()
+
+
+def test_a_model_that_is_missing_is_named_before_anything_runs(tmp_path: Path) -> None:
+    path = written(tmp_path, model_without_digest(tmp_path))
+    (tmp_path / "net.onnx").unlink()
+    with pytest.raises(CommandError, match=r"ModelNotFound: spec\.extractor\.model\.onnx: .*net\.onnx"):
+        resource_file.load(path).pinned(Environment(jars=tmp_path, work=tmp_path))
+
+
+def test_a_file_that_holds_something_else_is_not_overwritten(tmp_path: Path) -> None:
+    loaded = resource_file.load(written(tmp_path, good()))
+    (tmp_path / "other.yaml").write_text("mine")
+    with pytest.raises(CommandError, match=r"--write .*other\.yaml: the file exists"):
+        loaded.write(tmp_path / "other.yaml")
+    loaded.write(tmp_path / "saved.yaml")
+    loaded.write(tmp_path / "saved.yaml")
+
+
+def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("sys.stdin", Mock(buffer=io.BytesIO(yaml.safe_dump(model_without_digest(tmp_path)).encode())))
+    monkeypatch.chdir(tmp_path)
+    assert resource_file.read(Path("-")).spec.extractor.model.onnx == f"file://{tmp_path}/net.onnx"
+
+
+def test_a_folder_in_place_of_a_file_is_pointed_to_its_option(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"is a folder.*passed with --images"):
+        resource_file.read(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from featx_job.nets.errors import ModelError
 from featx_job.nets.onnx import onnx_reader
 from featx_job.nets.onnx.onnx_writer import to_onnx
 from featx_job.nets.ssd.object_detection import BOXES, INPUT, SCORES, with_detection_output
+from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 CLASSES, MAPS = 3, (8, 4, 2)
@@ -20,9 +22,9 @@ def graph(score_maps: int = len(MAPS)) -> GraphProto:
     """A trunk of three convolutions; each has a head for boxes and one for scores, as the API arranges them."""
     numbers = np.random.default_rng(0)
     nodes: list[NodeProto] = []
-    weights: dict[str, np.ndarray] = {}
+    weights: dict[str, NDArray[Any]] = {}
 
-    def node(kind: str, inputs: list[str], output: str, **attributes: object) -> str:
+    def node(kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 

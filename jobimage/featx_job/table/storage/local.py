@@ -90,8 +90,8 @@ class LocalStorage:
             with self._root.opened_folder(folder) as opened:
                 for parent, _, names, descriptor in os.fwalk(".", dir_fd=opened):
                     for name in names:
-                        status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                        if stat.S_ISREG(status.st_mode) and not name.startswith("."):
+                        status = None if name.startswith(".") else _status(name, descriptor)
+                        if status and stat.S_ISREG(status.st_mode):
                             path = os.path.normpath(f"{folder.strip('/') or '.'}/{parent}/{name}")
                             yield StoredFile(path, status.st_size)
         except FileNotFoundError:
@@ -127,8 +127,12 @@ def _write_hidden(folder: int, name: str, data: bytes) -> str:
 
 
 def _exists(name: str, folder: int) -> bool:
+    return _status(name, folder) is not None
+
+
+def _status(name: str, folder: int) -> os.stat_result | None:
+    """Return a file's status, or None if it is gone: others write to the folder too."""
     try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
-        return False
-    return True
+        return None

@@ -112,11 +112,10 @@ def test_a_table_that_runs_have_updated_is_never_removed(tmp_path: Path) -> None
         earlier_output.replaceable_files(files(tmp_path))
 
 
-def test_a_table_of_several_runs_of_an_older_version_is_never_removed(tmp_path: Path) -> None:
-    for uid in ("a", "b"):
-        write_run(tmp_path, job(uid=uid))
-        (tmp_path / "_featx" / uid / "job.json").write_text("{}")
-    with pytest.raises(RunFailure, match="several runs"):
+def test_a_table_whose_run_has_stored_no_settings_is_never_removed(tmp_path: Path) -> None:
+    write_run(tmp_path, job(uid="other"))
+    (tmp_path / "_featx" / "other" / "run.json").unlink()
+    with pytest.raises(RunFailure, match="older version"):  # which may have updated a table of somebody else's
         earlier_output.replaceable_files(files(tmp_path))
 
 
@@ -128,3 +127,22 @@ def test_a_table_that_another_run_is_writing_is_not_removed(tmp_path: Path) -> N
     with pytest.raises(RunFailure, match="another run is writing") as refusal:
         earlier_output.replaceable_files(files(tmp_path))
     assert refusal.value.class_ == "OutputBusy"
+
+
+def test_the_lock_of_the_run_itself_is_neither_in_the_way_nor_removed(tmp_path: Path) -> None:
+    write_run(tmp_path, job(uid="other"))
+    path = tmp_path / run_lock.locks_folder("mine") / "0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    paths = earlier_output.replaceable_files(files(tmp_path))
+    assert "_SUCCESS" in paths
+    assert not [path for path in paths if "locks" in path]
+
+
+def test_a_run_that_has_only_begun_is_seen_by_its_lock(tmp_path: Path) -> None:
+    path = tmp_path / run_lock.locks_folder("other") / "0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(asdict(run_lock.Holder.here(1))))
+    write_run(tmp_path, job())
+    with pytest.raises(RunFailure, match="another run is writing"):
+        earlier_output.replaceable_files(files(tmp_path))

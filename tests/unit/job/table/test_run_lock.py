@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from featx_api.contract import JobSpec
+from featx_api.failures import FailureClass
 from featx_job.failures import RunFailure
 from featx_job.local_files import on_this_machine
 from featx_job.table import run_lock
@@ -154,6 +155,42 @@ def test_of_several_that_find_a_dead_holder_one_takes_over(tmp_path: Path) -> No
         wait_until(lambda: sum(future.done() for future in taken) == 7)
         holding.set()
     assert sorted(future.result() for future in taken) == [False] * 7 + [True]
+
+
+def test_an_unresponsive_store_is_not_waited_for_again_and_its_lock_has_no_effect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(RunFailure, match="silent"), lock(tmp_path):
+        monkeypatch.setattr(LocalStorage, "remove", lambda *_: pytest.fail("the store is silent"))
+        raise RunFailure(FailureClass.STORE_UNREACHABLE, "silent")
+    monkeypatch.undo()
+    assert len(locks(tmp_path)) == 1
+    with lock(tmp_path):
+        pass
+
+
+def test_who_may_not_remove_anything_can_still_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RunFailure(FailureClass.ACCESS_DENIED, "no")
+
+    monkeypatch.setattr(LocalStorage, "remove", refuse)
+    for number in range(3):
+        with lock(tmp_path):
+            assert len(locks(tmp_path)) == number + 1
+
+
+def test_a_store_that_cannot_create_exclusively_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, "no hard links")
+
+    monkeypatch.setattr(LocalStorage, "create", refuse)
+    with lock(tmp_path), pytest.raises(RunFailure, match="written by this run already"), lock(tmp_path):
+        pass
+
+
+def test_a_later_attempt_takes_over_from_a_live_process(tmp_path: Path) -> None:
+    with lock(tmp_path), lock(tmp_path, attempt=2):
+        wait_until(lambda: (tmp_path / FOLDER / "1.json").exists())
 
 
 @pytest.mark.parametrize("attempt", [1, 2])

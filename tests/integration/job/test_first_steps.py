@@ -1,0 +1,139 @@
+"""`featx run` as people type it: without YAML, with relative paths, twice at once, killed, and changed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.integration.job import drawings
+from tests.integration.job.runs import rows_of_folder
+from tests.integration.job.store import ADMIN, Store
+from tests.support.tiny_models import write_tiny_extractor
+
+COMMAND = [sys.executable, "-m", "featx_cli", "run"]
+OPTIONS = ["--images", "meine Bilder/größe ☃ 100% #1", "--model", "net/tiny_extractor.prototxt", "--layer", "pool"]
+FAST, MANY = 3, 300
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A working directory with images, a model, and a folder for temporary files of its own."""
+    for name in ("net", "tmp", "meine Bilder/größe ☃ 100% #1/unter ordner"):
+        (tmp_path / name).mkdir(parents=True)
+    write_tiny_extractor(tmp_path / "net")
+    add_images(tmp_path, FAST)
+    return tmp_path
+
+
+def add_images(project: Path, count: int) -> None:
+    folder = project / "meine Bilder/größe ☃ 100% #1/unter ordner"
+    data = drawings.encoded(drawings.scene())
+    for number in range(count):
+        (folder / f"bild {number} ü.jpg").write_bytes(data)
+
+
+def started(project: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    environment = {**os.environ, "TMPDIR": str(project / "tmp"), "COLUMNS": "250", **(variables or {})}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=project,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(project: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> tuple[int, str]:
+    process = started(project, *arguments, variables=variables)
+    out, errors = process.communicate(timeout=240)
+    return process.returncode, out + errors
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
+def test_images_and_a_model_are_enough_and_the_resource_is_printed_and_saved(project: Path, locale: str) -> None:
+    code, shown = run(
+        project, *OPTIONS, "--output", "out/täble 1", "--write", "saved.yaml", variables={"LC_ALL": locale}
+    )
+    assert code == 0, shown
+    assert f"{FAST} features, 0 in quarantine" in shown
+    rows = rows_of_folder(project / "out/täble 1").rows
+    assert sorted(row["key"] for row in rows) == [f"unter ordner/bild {number} ü.jpg" for number in range(FAST)]
+    saved = yaml.safe_load((project / "saved.yaml").read_text())
+    assert yaml.safe_load(shown.partition("\nspec.extractor.model.sha256: ")[0]) == saved
+    assert saved["spec"]["extractor"]["model"]["sha256"] in shown
+    again, shown = run(project, "saved.yaml")
+    assert again == 0, shown
+    assert "already finished" in shown
+
+
+def test_a_changed_resource_names_its_changes_and_replaces_the_table_only_on_request(project: Path) -> None:
+    assert run(project, *OPTIONS, "--output", "out")[0] == 0
+    before = rows_of_folder(project / "out").rows
+    changed = [*OPTIONS[:-1], "hash", "--output", "out"]
+    code, shown = run(project, *changed)
+    assert code == 1
+    assert "OutputExists: spec.output.uri" in shown
+    assert "it differs in spec.extractor.layer" in shown and "--overwrite" in shown
+    assert rows_of_folder(project / "out").rows == before
+    code, shown = run(project, *OPTIONS[:-1], "none", "--output", "out", "--overwrite")
+    assert code == 1 and "ModelInvalid" in shown
+    assert rows_of_folder(project / "out").rows == before
+    code, shown = run(project, *changed, "--overwrite")
+    assert code == 0, shown
+    assert {len(row["feature"]) for row in rows_of_folder(project / "out").rows} == {20}
+
+
+def test_a_second_process_notices_the_first_and_a_killed_one_is_resumed_and_cleaned_up(project: Path) -> None:
+    add_images(project, MANY)
+    arguments = [*OPTIONS, "--output", "out"]
+    first = started(project, *arguments)
+    wait_for(project, first, "_featx/*/done/*.json")
+    os.killpg(first.pid, signal.SIGSTOP)  # however slow the machine is, it is not done before the second one starts
+    code, shown = run(project, *arguments)
+    assert code == 1, shown
+    assert re.search(rf"OutputBusy: spec\.output\.uri: .*/out .*process {first.pid} on ", shown)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    assert len(list((project / "tmp").glob("featx-run-*"))) == 1
+    code, shown = run(project, *arguments)
+    assert code == 0, shown
+    assert list((project / "tmp").glob("featx-run-*")) == []
+    assert len(rows_of_folder(project / "out").rows) == MANY
+    assert list((project / "out").glob("_featx/*/locks/*")) == []
+
+
+def wait_for(project: Path, process: subprocess.Popen[str], pattern: str) -> None:
+    deadline = time.monotonic() + 120
+    while not list((project / "out").glob(pattern)):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_bucket_is_read_and_written_with_aws_variables(project: Path, store: Store) -> None:
+    images = {f"photos of 2026/bild {number} ü.jpg": drawings.encoded(drawings.scene()) for number in range(FAST)}
+    store.put("first-steps", {**images, "photos of 2026.jpg": b"next to the folder"})
+    variables = {
+        "AWS_ACCESS_KEY_ID": ADMIN[0],
+        "AWS_SECRET_ACCESS_KEY": ADMIN[1],
+        "AWS_ENDPOINT_URL": store.endpoint,
+    }
+    addresses = ["--images", "s3://first-steps/photos of 2026", "--output", "s3://first-steps/out/table 1"]
+    code, shown = run(project, *addresses, *OPTIONS[2:], variables=variables)
+    assert code == 0, shown
+    assert f"{FAST} features, 0 in quarantine" in shown
+    assert ADMIN[1] not in shown
+    assert "out/table 1/_SUCCESS" in store.keys("first-steps", "out/")
+    assert [key for key in store.keys("first-steps", "out/") if "/locks/" in key] == []
