@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from featx_api.executor_contract import FEATURE_COLUMNS, KeyRange, ReplacementResult, RewrittenFile, ShardResult
+from featx_api.executor_contract import (
+    DAMAGED_COLUMN,
+    FEATURE_COLUMNS,
+    Column,
+    KeyRange,
+    ReplacementResult,
+    RewrittenFile,
+    ShardResult,
+)
 
 FOLDER = "_delta_log"
 LAST_CHECKPOINT = f"{FOLDER}/_last_checkpoint"
@@ -24,9 +32,6 @@ MAX_GROUPS, MIN_GROUP_SHARDS, CHECKPOINT_INTERVAL = 100, 8, 10
 _SHARD, _REWRITTEN = "featx.shard", "featx.rewritten"  # tags of files
 _SUPPORTED_FEATURES = {"appendOnly", "invariants"}  # writer features that are part of writer version 2
 _LIST = {"type": "array", "elementType": "float", "containsNull": False}
-_COLUMNS = tuple(
-    (column.name, _LIST if column.type == "floats" else column.type, column.nullable) for column in FEATURE_COLUMNS
-)
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,11 @@ def group_shards(number: int, shards: int) -> range:
     return range(min(number * size, shards), min((number + 1) * size, shards))
 
 
-def creation(by: Committer, time: datetime) -> bytes:
+def creation(by: Committer, time: datetime, columns: Sequence[Column] = FEATURE_COLUMNS) -> bytes:
     """Return the entry that creates a table without rows."""
-    fields = [{"name": name, "type": kind, "nullable": null, "metadata": {}} for name, kind, null in _COLUMNS]
+    fields = [
+        {"name": column.name, "type": _type(column), "nullable": column.nullable, "metadata": {}} for column in columns
+    ]
     table = {
         "id": by.table_id,
         "name": by.name,
@@ -180,8 +187,12 @@ class Entry:
         return self._tags(_REWRITTEN)
 
 
-def why_not_updatable(table: Snapshot) -> str | None:
-    """Return the reason why Featx can't update a table, or None if it can."""
+def _type(column: Column) -> Any:
+    return _LIST if column.type == "floats" else column.type
+
+
+def why_not_updatable(table: Snapshot, columns: Sequence[Column] = FEATURE_COLUMNS) -> str | None:
+    """Return the reason why a run that writes these columns can't update a table, or None if it can."""
     unsupported = sorted(set(table.features) - _SUPPORTED_FEATURES)
     if table.writer > 2 and (table.writer != 7 or unsupported):
         required = ", ".join(unsupported) or f"version {table.writer}"
@@ -190,9 +201,13 @@ def why_not_updatable(table: Snapshot) -> str | None:
         return "it is append-only (delta.appendOnly), but rows of changed images must be replaced"
     if table.partitions:
         return f"it is partitioned (by {', '.join(table.partitions)})"
-    columns = {(field["name"], json.dumps(field["type"])) for field in json.loads(table.schema)["fields"]}
-    missing = [name for name, kind, _ in _COLUMNS if (name, json.dumps(kind)) not in columns]
-    if missing or len(columns) != len(_COLUMNS):
+    existing = {field["name"]: field["type"] for field in json.loads(table.schema)["fields"]}
+    missing = [column.name for column in columns if existing.get(column.name) != _type(column)]
+    if missing == [DAMAGED_COLUMN.name] or existing.keys() - {column.name for column in columns} == {
+        DAMAGED_COLUMN.name
+    }:
+        return f"a table has the column {DAMAGED_COLUMN.name} from its first run on (spec.decoding.damaged)"
+    if missing or len(existing) != len(columns):
         return f"its columns differ from those that Featx writes ({', '.join(missing) or 'there are others'})"
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from featx_api.contract import JobSpec
+from featx_api.executor_contract import DAMAGED_COLUMN, FEATURE_COLUMNS
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job import local_files
@@ -43,7 +44,8 @@ def open_output(job: JobSpec, environment: Environment, hadoop: Hadoop) -> RunOu
     if job.spec.output.format == "parquet":
         return RunOutput(files, ParquetPublisher(files))
     committer = Committer(job.uid, job.name, f"featx/{version('featx')}")
-    log = DeltaLog(storage, committer, job.spec.execution.store_timeout_seconds)
+    columns = (*FEATURE_COLUMNS, *((DAMAGED_COLUMN,) if job.spec.decoding.damaged == "keep" else ()))
+    log = DeltaLog(storage, committer, job.spec.execution.store_timeout_seconds, columns)
     snapshots = DeltaSnapshots(hadoop, storage.hadoop_uri, FIELD)
     nets = earlier_runs.identify_nets(job.spec) if job.spec.output.mode == "incremental" else None
     return RunOutput(files, DeltaPublisher(files, log, snapshots, nets))

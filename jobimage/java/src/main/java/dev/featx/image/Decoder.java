@@ -64,7 +64,7 @@ public final class Decoder {
         throw problem;
       }
       try {
-        return new DecodedImage(pixels(vips, bytes, header, decoding, true), true);
+        return new DecodedImage(pixels(vips, Truncation.padded(bytes, header.format()), header, decoding, true), true);
       } catch (VipsImage.VipsException nothingDecoded) {
         throw problem;
       }
@@ -85,7 +85,7 @@ public final class Decoder {
       return switch (pixels.channels()) {
         case 1 -> converted(pixels, Imgproc.COLOR_GRAY2BGR);
         case 2 -> Transparency.on(decoding.background(), pixels, Channels.GREY_ALPHA, premultiplied);
-        case 3 -> converted(pixels, Imgproc.COLOR_RGB2BGR);
+        case 3 -> hasLuma(header, bytes) ? Transparency.fromYcc(pixels) : converted(pixels, Imgproc.COLOR_RGB2BGR);
         default -> isPadded(header, bytes) ? converted(pixels, Imgproc.COLOR_RGBA2BGR)
             : Transparency.on(decoding.background(), pixels, Channels.RGBA, premultiplied);
       };
@@ -94,6 +94,14 @@ public final class Decoder {
 
   private static boolean isPadded(ImageHeader header, byte[] bytes) {
     return header.format() == ImageFormat.TIFF && TiffDirectory.first(bytes, 0).hasPadding();
+  }
+
+  private static boolean hasLuma(ImageHeader header, byte[] bytes) {
+    return switch (header.format()) {
+      case TIFF -> TiffDirectory.first(bytes, 0).hasLuma();
+      case JPEG_2000 -> Jpeg2000.hasLuma(bytes);
+      default -> false;
+    };
   }
 
   private static Mat converted(Mat pixels, int conversion) {

@@ -1,10 +1,12 @@
 package dev.featx.image;
 
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 
 /** Tells an image that was cut from one that is damaged, by what its container says of its length. */
 final class Truncation {
   private static final int BOX = 8; // length and name
+  private static final int LONGEST = 1 << 30;
   private static final int TRAILER = 0x3B; // of a GIF
 
   private Truncation() {}
@@ -16,9 +18,19 @@ final class Truncation {
       case GIF -> bytes[bytes.length - 1] != TRAILER;
       case AVIF, HEIC -> hasCutBox(bytes);
       case JPEG_2000 -> !Signature.startsWith(bytes, bytes.length - 2, "\u00FF\u00D9");
-      case TIFF -> TiffDirectory.first(bytes, 0).hasStripAfter(bytes.length);
+      case TIFF -> isCut(TiffDirectory.first(bytes, 0), bytes.length);
       case JPEG, PNG, BMP -> false; // their decoders know
     };
+  }
+
+  /** Returns a file with zeros in place of missing pixels, if its decoder reads nothing of one that is cut. */
+  static byte[] padded(byte[] bytes, ImageFormat format) {
+    long end = format == ImageFormat.TIFF ? TiffDirectory.first(bytes, 0).end() : 0;
+    return end > bytes.length && end <= LONGEST ? Arrays.copyOf(bytes, (int) end) : bytes;
+  }
+
+  private static boolean isCut(TiffDirectory directory, int length) {
+    return directory == null || directory.isEmpty() || directory.end() > length;
   }
 
   private static boolean hasCutBox(byte[] bytes) {
