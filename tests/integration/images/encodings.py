@@ -134,7 +134,7 @@ def _tiff(photo: Image.Image, modes: dict[str, Image.Image]) -> Iterator[Encodin
         photo, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
     assert lab is not None
-    yield Encoding("Lab", "TIFF", encoded(lab, "TIFF"), 40)  # another white point than Pillow's
+    yield Encoding("Lab", "TIFF", encoded(lab, "TIFF"), 60)  # another white point than Pillow's
     yield Encoding("BigTIFF", "TIFF", encoded(photo, "TIFF", big_tiff=True))
     yield Encoding("two pages", "TIFF", encoded(photo, "TIFF", save_all=True, append_images=[modes["RGBA"]]))
 
@@ -169,7 +169,7 @@ def _avif(photo: Image.Image, modes: dict[str, Image.Image]) -> Iterator[Encodin
     yield Encoding("4:4:4", "AVIF", encoded(photo, "AVIF", subsampling="4:4:4"), 1)
     # libheif repeats a chroma sample, Pillow's libavif interpolates.
     for subsampling in ("4:2:2", "4:2:0"):
-        yield Encoding(subsampling, "AVIF", encoded(photo, "AVIF", subsampling=subsampling), 40)
+        yield Encoding(subsampling, "AVIF", encoded(photo, "AVIF", subsampling=subsampling), 60)
     yield Encoding("with alpha", "AVIF", encoded(modes["RGBA"], "AVIF", subsampling="4:4:4"), 1)
 
 

@@ -118,13 +118,18 @@ def test_bombs_are_known_by_their_header(decoder: Decoder) -> None:
     png = encoded(PHOTO, "PNG")
     header = b"IHDR" + struct.pack(">II", side, side) + png[24:29]
     gif, bmp = encoded(PHOTO.quantize(4), "GIF"), encoded(PHOTO, "BMP")
+    frame = gif.index(b",\0\0\0\0") + 5
     webp = b"RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + 2 * (16_382).to_bytes(3, "little") + b"\0" * 8
     j2k = encoded(PHOTO, "JPEG2000", no_jp2=True)
     bombs = {
         "PNG": png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:],
-        "GIF": gif[:6] + struct.pack("<HH", side, side) + gif[10:],
+        "GIF": gif[:6]
+        + struct.pack("<HH", side, side)
+        + gif[10:frame]
+        + struct.pack("<HH", side, side)
+        + gif[frame + 4 :],
         "BMP": bmp[:18] + struct.pack("<ii", side, side) + bmp[26:],
-        "JPEG 2000": j2k[:8] + struct.pack(">II", side, side) + j2k[16:],
+        "JPEG 2000": j2k[:8] + struct.pack(">6I", side, side, 0, 0, side, side) + j2k[32:],
     }
     for name, data in bombs.items():
         assert decoder.size(data) == (side, side), name

@@ -31,7 +31,7 @@ record BmpHeader(int width, int height, boolean topDown, int offset, int bits, i
   static BmpHeader of(byte[] bytes) {
     ByteBuffer data = wrap(bytes);
     int size = data.getInt(FILE_HEADER);
-    int offset = data.getInt(10);
+    int offset = Math.max(0, data.getInt(10));
     if (size == OS2) {
       return new BmpHeader(data.getShort(18) & 0xFFFF, data.getShort(20) & 0xFFFF, false, offset, data.getShort(24), NONE, new int[4]);
     }

@@ -5,7 +5,6 @@ import dev.featx.failure.QuarantineReason;
 import dev.featx.image.Transparency.Channels;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import org.opencv.core.CvException;
 import org.opencv.core.CvType;
 import org.opencv.core.Mat;
@@ -81,6 +80,9 @@ public final class Decoder {
       if (image.isCmyk()) {
         return Transparency.fromCmyk(pixels);
       }
+      if (header.format() == ImageFormat.GIF && pixels.channels() == 3) {
+        GifCanvas.fill(pixels, bytes);
+      }
       boolean premultiplied = header.format() == ImageFormat.TIFF && TiffDirectory.first(bytes, 0).hasPremultipliedAlpha();
       return switch (pixels.channels()) {
         case 1 -> converted(pixels, Imgproc.COLOR_GRAY2BGR);
@@ -112,10 +114,10 @@ public final class Decoder {
   private static DecodedImage bitmap(byte[] bytes, ImageHeader header, Decoding decoding) throws ImageProblem {
     BmpHeader bitmap = BmpHeader.of(bytes);
     boolean cut = bitmap.fileSize() > bytes.length;
-    if (cut && !decoding.keepDamaged()) {
+    byte[] whole = Truncation.padded(bytes, bitmap.fileSize());
+    if (cut && (!decoding.keepDamaged() || whole == bytes)) {
       throw ImageHeader.truncated(bytes);
     }
-    byte[] whole = cut ? Arrays.copyOf(bytes, (int) Math.min(Integer.MAX_VALUE - 8, bitmap.fileSize())) : bytes;
     return new DecodedImage(bitmap.hasByteMasks() ? masked(whole, bitmap, decoding) : withOpenCv(whole, header), cut);
   }
 

@@ -6,7 +6,7 @@ import java.util.Arrays;
 /** Tells an image that was cut from one that is damaged, by what its container says of its length. */
 final class Truncation {
   private static final int BOX = 8; // length and name
-  private static final int LONGEST = 1 << 30;
+  private static final int MOST_PADDING = 64 << 20; // bytes of the heap
   private static final int TRAILER = 0x3B; // of a GIF
 
   private Truncation() {}
@@ -25,8 +25,12 @@ final class Truncation {
 
   /** Returns a file with zeros in place of missing pixels, if its decoder reads nothing of one that is cut. */
   static byte[] padded(byte[] bytes, ImageFormat format) {
-    long end = format == ImageFormat.TIFF ? TiffDirectory.first(bytes, 0).end() : 0;
-    return end > bytes.length && end <= LONGEST ? Arrays.copyOf(bytes, (int) end) : bytes;
+    return format == ImageFormat.TIFF ? padded(bytes, TiffDirectory.first(bytes, 0).end()) : bytes;
+  }
+
+  /** Returns a file with zeros up to a length, or as it is if more is missing than a file may lack. */
+  static byte[] padded(byte[] bytes, long length) {
+    return length > bytes.length && length - bytes.length <= MOST_PADDING ? Arrays.copyOf(bytes, (int) length) : bytes;
   }
 
   private static boolean isCut(TiffDirectory directory, int length) {
