@@ -64,7 +64,7 @@ LABEL org.opencontainers.image.title="Featx operator" org.opencontainers.image.v
       org.opencontainers.image.description="Runs FeatureExtraction resources as Spark jobs"
 
 FROM python AS job
-RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jre-headless libgomp1 libturbojpeg0 \
+RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jre-headless libgomp1 libturbojpeg0 libvips42 \
  && rm -rf /var/lib/apt/lists/* && mkdir -p /var/featx && chown 10001:10001 /var/featx
 COPY --from=job-build /opt/featx /opt/featx
 ENV PATH=/opt/featx/bin:$PATH PYTHONUNBUFFERED=1 FEATX_JARS=/opt/featx/jars \

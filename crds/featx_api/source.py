@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from featx_api.executor_contract import FEATURE_COLUMNS
+from featx_api.executor_contract import DAMAGED_COLUMN, FEATURE_COLUMNS
 from featx_api.model import ApiModel, Rule, rules
 from featx_api.names import FolderUri, HBaseFolder, ImageKey, KeyPrefix, ObjectName, TableUri, VolumePath
 
@@ -39,7 +39,7 @@ _ALLOWED_HEADERS = " && ".join(
     )
 )
 FORMATS_WITHOUT_COLUMNS = ("tar", "zip", "sequenceFile")
-TABLE_COLUMNS = [column.name for column in FEATURE_COLUMNS]
+TABLE_COLUMNS = [column.name for column in (*FEATURE_COLUMNS, DAMAGED_COLUMN)]
 CARRY_IS_NEW = f"spec.source.packed.carry must not name a column of the table: {', '.join(TABLE_COLUMNS)}"
 CARRY_IS_UNIQUE = "spec.source.packed.carry must not name a column twice, in whatever case"
 CARRY_HAS_COLUMNS = "spec.source.packed.carry requires a format with columns: parquet, delta, tfrecord or auto"

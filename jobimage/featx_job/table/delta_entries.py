@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from featx_api.executor_contract import FEATURE_COLUMNS, KeyRange, ReplacementResult, RewrittenFile, ShardResult
+from featx_api.executor_contract import (
+    DAMAGED_COLUMN,
+    FEATURE_COLUMNS,
+    Column,
+    KeyRange,
+    ReplacementResult,
+    RewrittenFile,
+    ShardResult,
+)
 
 FOLDER = "_delta_log"
 LAST_CHECKPOINT = f"{FOLDER}/_last_checkpoint"
@@ -24,9 +32,6 @@ MAX_GROUPS, MIN_GROUP_SHARDS, CHECKPOINT_INTERVAL = 100, 8, 10
 _SHARD, _REWRITTEN = "featx.shard", "featx.rewritten"  # tags of files
 _SUPPORTED_FEATURES = {"appendOnly", "invariants"}  # writer features that are part of writer version 2
 _LIST = {"type": "array", "elementType": "float", "containsNull": False}
-_COLUMNS = tuple(
-    (column.name, _LIST if column.type == "floats" else column.type, column.nullable) for column in FEATURE_COLUMNS
-)
 
 
 @dataclass(frozen=True)
@@ -37,23 +42,16 @@ class Committer:
         uid: The run's.
         name: The run's.
         engine: Featx with its version.
-        carry: Columns of the run's source that its table has, as text.
     """
 
     uid: str
     name: str
     engine: str
-    carry: tuple[str, ...] = ()
 
     @property
     def table_id(self) -> str:
         """The id of a table that this run creates, the same for all its drivers."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"featx:{self.uid}"))
-
-
-def _columns(carry: Sequence[str]) -> list[tuple[str, Any, bool]]:
-    """Return each column's name, its type in Delta's JSON, and whether it may be null."""
-    return [*_COLUMNS, *((name, "string", True) for name in carry)]
 
 
 @dataclass(frozen=True)
@@ -96,9 +94,11 @@ def group_shards(number: int, shards: int) -> range:
     return range(min(number * size, shards), min((number + 1) * size, shards))
 
 
-def creation(by: Committer, time: datetime) -> bytes:
+def creation(by: Committer, time: datetime, columns: Sequence[Column] = FEATURE_COLUMNS) -> bytes:
     """Return the entry that creates a table without rows."""
-    fields = [{"name": name, "type": kind, "nullable": null, "metadata": {}} for name, kind, null in _columns(by.carry)]
+    fields = [
+        {"name": column.name, "type": _type(column), "nullable": column.nullable, "metadata": {}} for column in columns
+    ]
     table = {
         "id": by.table_id,
         "name": by.name,
@@ -193,13 +193,12 @@ class Entry:
         return self._tags(_REWRITTEN)
 
 
-def why_not_updatable(table: Snapshot, carry: Sequence[str] = ()) -> str | None:
-    """Return the reason why Featx can't update a table, or None if it can.
+def _type(column: Column) -> Any:
+    return _LIST if column.type == "floats" else column.type
 
-    Args:
-        table: Its newest version.
-        carry: Columns of the run's source that the table must have.
-    """
+
+def why_not_updatable(table: Snapshot, columns: Sequence[Column] = FEATURE_COLUMNS) -> str | None:
+    """Return the reason why a run that writes these columns can't update a table, or None if it can."""
     unsupported = sorted(set(table.features) - _SUPPORTED_FEATURES)
     if table.writer > 2 and (table.writer != 7 or unsupported):
         required = ", ".join(unsupported) or f"version {table.writer}"
@@ -208,9 +207,13 @@ def why_not_updatable(table: Snapshot, carry: Sequence[str] = ()) -> str | None:
         return "it is append-only (delta.appendOnly), but rows of changed images must be replaced"
     if table.partitions:
         return f"it is partitioned (by {', '.join(table.partitions)})"
-    columns = {(field["name"], json.dumps(field["type"])) for field in json.loads(table.schema)["fields"]}
-    missing = [name for name, kind, _ in _columns(carry) if (name, json.dumps(kind)) not in columns]
-    if missing or len(columns) != len(_columns(carry)):
+    existing = {field["name"]: field["type"] for field in json.loads(table.schema)["fields"]}
+    missing = [column.name for column in columns if existing.get(column.name) != _type(column)]
+    if missing == [DAMAGED_COLUMN.name] or existing.keys() - {column.name for column in columns} == {
+        DAMAGED_COLUMN.name
+    }:
+        return f"a table has the column {DAMAGED_COLUMN.name} from its first run on (spec.decoding.damaged)"
+    if missing or len(existing) != len(columns):
         return f"its columns differ from those that Featx writes ({', '.join(missing) or 'there are others'})"
     return None
 

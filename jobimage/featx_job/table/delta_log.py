@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from featx_api.executor_contract import ShardResult
+from featx_api.executor_contract import FEATURE_COLUMNS, Column, ShardResult
 from featx_api.failures import FailureClass
 
 from featx_job.clients.hadoop import Hadoop
@@ -29,6 +30,7 @@ class DeltaLog:
 
     Attributes:
         committer: The run.
+        columns: The columns that the run writes.
         version: Newest version seen; -1 if none.
         next_group: Number of the run's next transaction.
         committed: Shards that the run's transactions have added, by index.
@@ -37,14 +39,22 @@ class DeltaLog:
         foreign_rows: Whether others have added rows, which may have the same keys as the run's.
     """
 
-    def __init__(self, storage: Storage, committer: Committer, patience: float) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        committer: Committer,
+        patience: float,
+        columns: Sequence[Column] = FEATURE_COLUMNS,
+    ) -> None:
         """Use the log of the table at a storage; nothing is read yet.
 
         Args:
             storage: The table's files.
             committer: The run.
             patience: Seconds to wait for an entry that exists, but is not shown.
+            columns: The columns that the run writes.
         """
+        self.columns = columns
         self._storage, self.committer, self._patience = storage, committer, patience
         self.version = -1
         self.next_group = 0
@@ -66,7 +76,7 @@ class DeltaLog:
 
     def create_table(self) -> None:
         """Write the first entry, unless another run has."""
-        self.append(delta_entries.creation(self.committer, datetime.now(UTC)))
+        self.append(delta_entries.creation(self.committer, datetime.now(UTC), self.columns))
 
     def append(self, data: bytes) -> Entry:
         """Write the next version, unless it exists. Return the version's entry, whoever wrote it.

@@ -83,7 +83,7 @@ class DeltaPublisher:
             self._check_updatable(self._snapshots.newest())
 
     def _check_updatable(self, table: Snapshot) -> None:
-        reason = delta_entries.why_not_updatable(table, self._log.committer.carry)
+        reason = delta_entries.why_not_updatable(table, self._log.columns)
         if reason:
             message = f"spec.output.uri: {self._files.uri} cannot be updated: {reason}; choose another address"
             raise RunFailure(FailureClass.OUTPUT_EXISTS, message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from featx_api.contract import JobSpec
+from featx_api.executor_contract import DAMAGED_COLUMN, FEATURE_COLUMNS, Column
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job import local_files
@@ -42,11 +43,21 @@ def open_output(job: JobSpec, environment: Environment, hadoop: Hadoop) -> RunOu
     files = RunFiles(storage, job.uid, job.spec.output.uri.rstrip("/"))
     if job.spec.output.format == "parquet":
         return RunOutput(files, ParquetPublisher(files))
-    committer = Committer(job.uid, job.name, f"featx/{version('featx')}", job.spec.source.carry)
-    log = DeltaLog(storage, committer, job.spec.execution.store_timeout_seconds)
+    committer = Committer(job.uid, job.name, f"featx/{version('featx')}")
+    log = DeltaLog(storage, committer, job.spec.execution.store_timeout_seconds, _columns(job.spec))
     snapshots = DeltaSnapshots(hadoop, storage.hadoop_uri, FIELD)
     nets = earlier_runs.identify_nets(job.spec) if job.spec.output.mode == "incremental" else None
     return RunOutput(files, DeltaPublisher(files, log, snapshots, nets))
+
+
+def _columns(spec: FeatureExtractionSpec) -> tuple[Column, ...]:
+    """Return the columns of a run's table; what the source carries is text."""
+    damaged = (DAMAGED_COLUMN,) if spec.decoding.damaged == "keep" else ()
+    return (
+        *FEATURE_COLUMNS,
+        *damaged,
+        *(Column(name=name, type="string", nullable=True) for name in spec.source.carry),
+    )
 
 
 def open_storage(

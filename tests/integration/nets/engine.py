@@ -54,6 +54,11 @@ class Engine:
         """The JVM, through py4j."""
         return self._gateway.jvm
 
+    @property
+    def gateway(self) -> JavaGateway:
+        """The connection to the JVM."""
+        return self._gateway
+
     def forward(self, network: bytes, images: Floats, batch: int = 8) -> list[Floats]:
         """The net's outputs, each (n, values per image), for images (n, channels, height, width)."""
         slices = [images[start : start + batch] for start in range(0, len(images), batch)]

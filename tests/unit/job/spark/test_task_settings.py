@@ -41,6 +41,7 @@ EVERYTHING = {
     },
     "engine": "openvino",
     "precision": "bf16",
+    "decoding": {"background": "#FF8000", "damaged": "keep"},
     "limits": {"megapixels": 40, "mebibytes": 32},
     "output": {"uri": "s3://out/table"},
     "execution": {"storeTimeoutSeconds": 90},

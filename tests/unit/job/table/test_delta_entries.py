@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from featx_api.executor_contract import KeyRange, ReplacementResult, RewrittenFile, ShardResult
+from featx_api.executor_contract import (
+    DAMAGED_COLUMN,
+    FEATURE_COLUMNS,
+    KeyRange,
+    ReplacementResult,
+    RewrittenFile,
+    ShardResult,
+)
 from featx_job.table import delta_entries
 from featx_job.table.delta_entries import Committer, Entry, Snapshot
 from hypothesis import given
@@ -108,6 +115,17 @@ def test_every_file_that_shares_a_key_overlaps(old: list[list[str]], new: list[l
 def test_a_table_that_featx_created_can_be_updated() -> None:
     assert delta_entries.why_not_updatable(table()) is None
     assert delta_entries.why_not_updatable(table(writer=7, features=["appendOnly", "invariants"])) is None
+
+
+def test_a_table_has_the_column_of_damaged_images_from_its_first_run_on() -> None:
+    columns = (*FEATURE_COLUMNS, DAMAGED_COLUMN)
+    (metadata,) = (
+        action["metaData"] for action in actions(delta_entries.creation(BY, NIGHT, columns)) if "metaData" in action
+    )
+    with_column = table(schema=metadata["schemaString"])
+    assert delta_entries.why_not_updatable(with_column, columns) is None
+    assert "spec.decoding.damaged" in (delta_entries.why_not_updatable(with_column) or "")
+    assert "spec.decoding.damaged" in (delta_entries.why_not_updatable(table(), columns) or "")
 
 
 @pytest.mark.parametrize(

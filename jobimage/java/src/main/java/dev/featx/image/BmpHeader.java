@@ -3,6 +3,7 @@ package dev.featx.image;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * The header of a BMP.
@@ -30,7 +31,7 @@ record BmpHeader(int width, int height, boolean topDown, int offset, int bits, i
   static BmpHeader of(byte[] bytes) {
     ByteBuffer data = wrap(bytes);
     int size = data.getInt(FILE_HEADER);
-    int offset = data.getInt(10);
+    int offset = Math.max(0, data.getInt(10));
     if (size == OS2) {
       return new BmpHeader(data.getShort(18) & 0xFFFF, data.getShort(20) & 0xFFFF, false, offset, data.getShort(24), NONE, new int[4]);
     }
@@ -43,6 +44,9 @@ record BmpHeader(int width, int height, boolean topDown, int offset, int bits, i
     // A header of 40 bytes is followed by three masks; longer ones contain three or four.
     for (int i = 0; i < (size >= 56 ? 4 : 3) && compression == MASKS && bytes.length >= FILE_HEADER + 56; i++) {
       masks[i] = data.getInt(FILE_HEADER + 40 + 4 * i);
+    }
+    if (IntStream.of(masks).allMatch(mask -> mask == 0)) {
+      masks = new int[] {0xFF0000, 0xFF00, 0xFF, 0xFF000000};
     }
     return new BmpHeader(data.getInt(18), Math.abs(height), height < 0, offset, data.getShort(28), compression, masks);
   }

@@ -5,7 +5,6 @@ import dev.featx.failure.QuarantineReason;
 import dev.featx.image.Transparency.Channels;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import org.opencv.core.CvException;
 import org.opencv.core.CvType;
 import org.opencv.core.Mat;
@@ -64,7 +63,7 @@ public final class Decoder {
         throw problem;
       }
       try {
-        return new DecodedImage(pixels(vips, bytes, header, decoding, true), true);
+        return new DecodedImage(pixels(vips, Truncation.padded(bytes, header.format()), header, decoding, true), true);
       } catch (VipsImage.VipsException nothingDecoded) {
         throw problem;
       }
@@ -81,11 +80,14 @@ public final class Decoder {
       if (image.isCmyk()) {
         return Transparency.fromCmyk(pixels);
       }
+      if (header.format() == ImageFormat.GIF && pixels.channels() == 3) {
+        GifCanvas.fill(pixels, bytes);
+      }
       boolean premultiplied = header.format() == ImageFormat.TIFF && TiffDirectory.first(bytes, 0).hasPremultipliedAlpha();
       return switch (pixels.channels()) {
         case 1 -> converted(pixels, Imgproc.COLOR_GRAY2BGR);
         case 2 -> Transparency.on(decoding.background(), pixels, Channels.GREY_ALPHA, premultiplied);
-        case 3 -> converted(pixels, Imgproc.COLOR_RGB2BGR);
+        case 3 -> hasLuma(header, bytes) ? Transparency.fromYcc(pixels) : converted(pixels, Imgproc.COLOR_RGB2BGR);
         default -> isPadded(header, bytes) ? converted(pixels, Imgproc.COLOR_RGBA2BGR)
             : Transparency.on(decoding.background(), pixels, Channels.RGBA, premultiplied);
       };
@@ -96,6 +98,14 @@ public final class Decoder {
     return header.format() == ImageFormat.TIFF && TiffDirectory.first(bytes, 0).hasPadding();
   }
 
+  private static boolean hasLuma(ImageHeader header, byte[] bytes) {
+    return switch (header.format()) {
+      case TIFF -> TiffDirectory.first(bytes, 0).hasLuma();
+      case JPEG_2000 -> Jpeg2000.hasLuma(bytes);
+      default -> false;
+    };
+  }
+
   private static Mat converted(Mat pixels, int conversion) {
     Imgproc.cvtColor(pixels, pixels, conversion);
     return pixels;
@@ -104,10 +114,10 @@ public final class Decoder {
   private static DecodedImage bitmap(byte[] bytes, ImageHeader header, Decoding decoding) throws ImageProblem {
     BmpHeader bitmap = BmpHeader.of(bytes);
     boolean cut = bitmap.fileSize() > bytes.length;
-    if (cut && !decoding.keepDamaged()) {
+    byte[] whole = Truncation.padded(bytes, bitmap.fileSize());
+    if (cut && (!decoding.keepDamaged() || whole == bytes)) {
       throw ImageHeader.truncated(bytes);
     }
-    byte[] whole = cut ? Arrays.copyOf(bytes, (int) Math.min(Integer.MAX_VALUE - 8, bitmap.fileSize())) : bytes;
     return new DecodedImage(bitmap.hasByteMasks() ? masked(whole, bitmap, decoding) : withOpenCv(whole, header), cut);
   }
 

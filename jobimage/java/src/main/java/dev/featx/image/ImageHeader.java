@@ -104,8 +104,8 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
   }
 
   private static ImageHeader ofTiff(byte[] bytes) throws ImageProblem {
-    TiffDirectory directory = TiffDirectory.first(bytes, 0);
     ImageHeader header = withVips(bytes, ImageFormat.TIFF);
+    TiffDirectory directory = TiffDirectory.first(bytes, 0);
     long tile = (long) directory.integer(TILE_WIDTH, 0) * directory.integer(TILE_HEIGHT, 0);
     if (tile < 0 || tile > MOST_TILE_PIXELS && tile > header.pixels()) {
       throw unsupported("a TIFF whose tiles are larger than the image"); // libtiff allocates a whole tile
@@ -120,6 +120,9 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
       }
       return new ImageHeader(format, image.width(), image.height());
     } catch (VipsImage.VipsException e) {
+      if (Truncation.isCut(bytes, format)) {
+        throw truncated(bytes);
+      }
       throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "the header of the " + format.label() + " is damaged");
     }
   }

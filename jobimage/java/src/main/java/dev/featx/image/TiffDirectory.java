@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The first directory of a TIFF structure: that of a TIFF file's first page, or of EXIF metadata (TIFF 6.0, section 2).
@@ -16,14 +17,23 @@ final class TiffDirectory {
   private static final int MAGIC = 42;
   private static final int BIG_MAGIC = 43; // BigTIFF
 
+  private static final int COMPRESSION = 259;
+  private static final int OLD_JPEG = 6;
+  private static final int JPEG = 7;
+  private static final int PHOTOMETRIC = 262;
+  private static final int YCC = 6;
   private static final int STRIPS = 273;
+  private static final int STRIP_SIZES = 279;
   private static final int TILES = 324;
+  private static final int TILE_SIZES = 325;
+  private static final Set<Integer> POSITIONS = Set.of(STRIPS, STRIP_SIZES, TILES, TILE_SIZES);
   private static final int EXTRA_SAMPLES = 338;
   private static final int UNSPECIFIED = 0;
   private static final int ASSOCIATED = 1;
   private static final int UNASSOCIATED = 2;
 
   private final Map<Integer, Long> integers = new HashMap<>();
+  private final Map<Integer, long[]> positions = new HashMap<>();
 
   private TiffDirectory() {}
 
@@ -79,16 +89,27 @@ final class TiffDirectory {
     boolean inline = count <= (big ? 8 : 4) / size;
     int first = inline ? value : big ? position(tiff.getLong(value)) : position(tiff.getInt(value));
     if (count > 0) {
-      integers.put(tag, switch (type) {
-        case 6 -> (long) tiff.get(first);
-        case 3 -> tiff.getShort(first) & 0xFFFFL;
-        case 8 -> (long) tiff.getShort(first);
-        case 4, 13 -> tiff.getInt(first) & 0xFFFFFFFFL;
-        case 9 -> (long) tiff.getInt(first);
-        case 16 -> tiff.getLong(first);
-        default -> 0L; // Pillow compares a byte or text with an integer, and finds them different
-      });
+      integers.put(tag, integer(tiff, type, first));
     }
+    if (POSITIONS.contains(tag) && count <= tiff.capacity()) {
+      long[] values = new long[(int) count];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = integer(tiff, type, first + i * size);
+      }
+      positions.put(tag, values);
+    }
+  }
+
+  private static long integer(ByteBuffer tiff, int type, int at) {
+    return switch (type) {
+      case 6 -> tiff.get(at);
+      case 3 -> tiff.getShort(at) & 0xFFFFL;
+      case 8 -> tiff.getShort(at);
+      case 4, 13 -> tiff.getInt(at) & 0xFFFFFFFFL;
+      case 9 -> tiff.getInt(at);
+      case 16 -> tiff.getLong(at);
+      default -> 0; // Pillow compares a byte or text with an integer, and finds them different
+    };
   }
 
   private static int position(long offset) {
@@ -96,6 +117,11 @@ final class TiffDirectory {
       throw new IndexOutOfBoundsException();
     }
     return (int) offset;
+  }
+
+  /** Returns whether there are no entries: it may be after the end of the file. */
+  boolean isEmpty() {
+    return integers.isEmpty();
   }
 
   /** Returns the first value of a tag, 0 if it is no integer, or null without the tag. */
@@ -115,13 +141,28 @@ final class TiffDirectory {
     return integer(EXTRA_SAMPLES, UNASSOCIATED) == ASSOCIATED;
   }
 
+  /** Returns whether pixels are luma and chroma that are not compressed as JPEG, whose decoder converts them. */
+  boolean hasLuma() {
+    return integer(PHOTOMETRIC, 0) == YCC && integer(COMPRESSION, 1) != JPEG && integer(COMPRESSION, 1) != OLD_JPEG;
+  }
+
   /** Returns whether the channel after the colours means nothing. */
   boolean hasPadding() {
     return integer(EXTRA_SAMPLES, UNASSOCIATED) == UNSPECIFIED;
   }
 
-  /** Returns whether the first strip or tile starts after the end of the file. */
-  boolean hasStripAfter(long end) {
-    return integer(STRIPS, 0) >= end || integer(TILES, 0) >= end;
+  /** Returns the index after the last byte of the first page's pixels, or 0 if the directory does not say. */
+  long end() {
+    return Math.max(end(STRIPS, STRIP_SIZES), end(TILES, TILE_SIZES));
+  }
+
+  private long end(int offsets, int sizes) {
+    long[] starts = positions.getOrDefault(offsets, new long[0]);
+    long[] lengths = positions.getOrDefault(sizes, new long[0]);
+    long end = 0;
+    for (int i = 0; i < Math.min(starts.length, lengths.length); i++) {
+      end = Math.max(end, starts[i] + lengths[i]);
+    }
+    return end;
   }
 }

@@ -62,6 +62,35 @@ final class Transparency {
   }
 
   /**
+   * Converts luma and chroma of full range (JFIF) that the decoder left as they are.
+   *
+   * @param image luma, blue and red chroma; it is released
+   * @return CV_8UC3 as BGR
+   */
+  static Mat fromYcc(Mat image) {
+    Mat converted = new Mat(image.rows(), image.cols(), CvType.CV_8UC3);
+    byte[] row = new byte[image.cols() * 3];
+    for (int y = 0; y < image.rows(); y++) {
+      image.get(y, 0, row);
+      for (int x = 0; x < row.length; x += 3) {
+        int luma = row[x] & 0xFF;
+        int blue = (row[x + 1] & 0xFF) - 128;
+        int red = (row[x + 2] & 0xFF) - 128;
+        row[x] = clipped(luma + 1.772 * blue);
+        row[x + 1] = clipped(luma - 0.344136 * blue - 0.714136 * red);
+        row[x + 2] = clipped(luma + 1.402 * red);
+      }
+      converted.put(y, 0, row);
+    }
+    image.release();
+    return converted;
+  }
+
+  private static byte clipped(double value) {
+    return (byte) Math.max(0, Math.min(OPAQUE, Math.round(value)));
+  }
+
+  /**
    * Converts ink to light by the plain formula, without a profile, as Pillow does.
    *
    * @param image cyan, magenta, yellow and black, 255 for full ink; it is released

@@ -1,0 +1,1 @@
+"""Images in all formats, decoded as executors do, compared with Pillow."""
