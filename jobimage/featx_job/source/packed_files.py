@@ -73,6 +73,11 @@ class PackedShards:
         files = list(self.files())
         return self._line(0, files[:1]), self._line(0, files[len(files) // 2 :][:1])
 
+    def check_line(self) -> str:
+        """Return a shard of the first, the middle and the last file, to be checked before the run."""
+        files = list(self.files())
+        return self._line(0, list(dict.fromkeys((files[0], files[len(files) // 2], files[-1]))))
+
     def _line(self, index: int, files: Sequence[SourceObject]) -> str:
         objects = tuple((file.key, file.size) for file in files)
         return PackedLine(index=index, base=self.base, objects=objects, packed=self.settings).to_json()

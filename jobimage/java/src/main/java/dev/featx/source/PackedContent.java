@@ -66,7 +66,7 @@ final class PackedContent {
 
   /** Returns the problem of a file that cannot be read as the resource says. */
   static RunProblem unsupported(PackedFile file, String message) {
-    return new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED, "spec.source.packed: " + file.key() + ": " + message);
+    return new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED, file.key() + ": " + message);
   }
 
   /** Opens a file's bytes as they were before they were compressed, if they are; the stream supports marks. */
@@ -111,12 +111,21 @@ final class PackedContent {
     if (start.length >= TfRecordMembers.HEADER && TfRecordMembers.isHeader(start)) {
       return PackedSettings.Format.TFRECORD;
     }
-    return start.length == BLOCK && (TarUtils.verifyCheckSum(start) || isZero(start)) ? PackedSettings.Format.TAR : null;
+    return start.length == BLOCK && (isTarHeader(start) || isZero(start)) ? PackedSettings.Format.TAR : null;
   }
 
   private static boolean startsWith(byte[] bytes, String magic) {
     return bytes.length >= magic.length()
         && Arrays.equals(bytes, 0, magic.length(), magic.getBytes(StandardCharsets.ISO_8859_1), 0, magic.length());
+  }
+
+  /** Returns whether a block starts a member of a tar. */
+  static boolean isTarHeader(byte[] block) {
+    try {
+      return TarUtils.verifyCheckSum(block);
+    } catch (IllegalArgumentException e) {
+      return false; // its checksum is not a number
+    }
   }
 
   /** Returns whether a block has only zeros, as those at the end of a tar. */
