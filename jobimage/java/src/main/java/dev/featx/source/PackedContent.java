@@ -38,6 +38,9 @@ final class PackedContent {
       compressed = plain == null && compressionOf(start) != null;
       format = compressed ? formatOf(decompressed(start)) : plain;
     }
+    if (format == null && hasNoEnding(file)) {
+      return new NotPacked();
+    }
     check(file, format, compressed);
     return switch (format) {
       case TAR -> new TarMembers(file);
@@ -46,6 +49,30 @@ final class PackedContent {
       case SEQUENCE_FILE -> new SequenceMembers(file);
       default -> new ParquetMembers(file);
     };
+  }
+
+  /** A file without an ending that is none of a data set's files, such as a LICENSE. */
+  private static final class NotPacked implements PackedImages.Members {
+    @Override
+    public PackedImages.Member next() {
+      return null;
+    }
+
+    @Override
+    public int skipped() {
+      return 1;
+    }
+
+    @Override
+    public void close() {
+      // Nothing is open.
+    }
+  }
+
+  private static boolean hasNoEnding(PackedFile file) {
+    PackedSettings.Format wanted = file.settings().format();
+    boolean usual = wanted == PackedSettings.Format.SEQUENCE_FILE || wanted == PackedSettings.Format.TFRECORD; // part-00000
+    return !usual && file.key().indexOf('.', file.key().lastIndexOf('/') + 1) < 0;
   }
 
   private static void check(PackedFile file, PackedSettings.Format format, boolean compressed) {

@@ -51,6 +51,9 @@ public final class PackedFiles {
     PackedFile file = null;
     try {
       file = new PackedFile(object, conf, settings, maxBytes);
+      if (file.getLength() == 0) {
+        return null;
+      }
       try (PackedImages.Members members = PackedContent.open(file)) {
         members.next();
       }

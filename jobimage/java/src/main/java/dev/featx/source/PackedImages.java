@@ -114,12 +114,17 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
         if (members == null) {
           file = null;
           file = new PackedFile(current, conf, settings, limits.maxBytes());
+          if (file.getLength() == 0) {
+            throw new Unusable(new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.EMPTY, "the file has 0 bytes"));
+          }
           members = PackedContent.open(file);
           for (int i = 0; i < taken; i++) {
             members.next();
           }
         }
         return members.next();
+      } catch (Unusable e) {
+        throw e;
       } catch (IOException | RuntimeException e) {
         ImageProblem problem = problem(e);
         LOG.warn("{} cannot be read further: {} ({})", current.key(), problem.reason().label(), e.getClass().getName());
