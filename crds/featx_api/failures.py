@@ -182,7 +182,11 @@ class QuarantineReason(StrEnum):
     )
     TOO_LARGE = "TooLarge", "The object has more bytes than allowed.", "Raise `spec.limits.mebibytes`."
     TOO_MANY_PIXELS = "TooManyPixels", "The image has more pixels than allowed.", "Raise `spec.limits.megapixels`."
-    TRUNCATED = "Truncated", "The file ends before its image does, or an archive before its last member.", "Upload the image again."
+    TRUNCATED = (
+        "Truncated",
+        "The file ends before its image does, or an archive before its last member.",
+        "Upload the image again.",
+    )
     UNSUPPORTED = (
         "Unsupported",
         "The file is not what `spec.source.packed` says, or has a form that is not read.",

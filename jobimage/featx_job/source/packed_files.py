@@ -99,8 +99,8 @@ def group_files(
         only_changed: Whether the files are only those that changed, so that none may be of the format.
 
     Raises:
-        RunFailure: SourceNotSupported, if Parquet files belong to a Delta table: its log decides which ones count; or if
-            there are files, but none of the format.
+        RunFailure: SourceNotSupported, if Parquet files belong to a Delta table: its log decides which ones count; or
+            if there are files, but none of the format.
     """
     selected = []
     others: Counter[str] = Counter()

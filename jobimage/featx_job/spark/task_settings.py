@@ -67,9 +67,7 @@ def _binarization(binarize: nets.Binarize) -> executor.Binarization:
     return executor.Binarization(threshold=binarize.threshold if binarize.method == "fixed" else None)
 
 
-def _table(
-    folders: OutputFolders, spec: FeatureExtractionSpec, patience: executor.Patience
-) -> executor.TableSettings:
+def _table(folders: OutputFolders, spec: FeatureExtractionSpec, patience: executor.Patience) -> executor.TableSettings:
     return executor.TableSettings(
         features_folder=folders.features,
         logged=folders.logged,

@@ -104,7 +104,9 @@ def test_a_hugging_face_dataset_is_read_without_settings_and_its_labels_are_carr
 def test_parquet_is_read_in_every_codec(tables: Callable[..., Tables], codec: str) -> None:
     columns = {"id": list(range(len(IMAGES))), "picture": arrow.array(IMAGES.values(), BINARY)}
     result = tables({"data.parq": table_file(columns, compression=codec), "part-0": table_file(columns)})
-    assert keys(result) == sorted(f"{file}/{number}" for file in ("data.parq", "part-0") for number in range(len(IMAGES)))
+    assert keys(result) == sorted(
+        f"{file}/{number}" for file in ("data.parq", "part-0") for number in range(len(IMAGES))
+    )
 
 
 ODD_COLUMNS = {
@@ -128,7 +130,9 @@ def test_a_column_that_holds_something_else_is_named_before_the_run(run: Callabl
 
 def test_a_file_with_other_columns_is_one_row_of_the_quarantine(tables: Callable[..., Tables]) -> None:
     good, odd = table_file({"image": arrow.array([FIRST], BINARY)}), table_file({"text": [1]})
-    result = tables({"a.parquet": good, "b.parquet": odd, "c.parquet": good, "d.parquet": good[:-20], "e.parquet": good})
+    result = tables(
+        {"a.parquet": good, "b.parquet": odd, "c.parquet": good, "d.parquet": good[:-20], "e.parquet": good}
+    )
     assert keys(result) == ["a.parquet/0", "c.parquet/0", "e.parquet/0"]
     assert result.reasons() == {"b.parquet": ("read", "Unsupported"), "d.parquet": ("read", "Truncated")}
 
@@ -159,7 +163,17 @@ def test_members_are_images_by_content_or_ending_and_each_has_a_key(tables: Call
     }
     appended = tar(members | hidden, links) + tar({"dot.jpg": FIRST, "noending": FIRST})
     result = tables({"a.tar": appended})
-    names = ["./dot.jpg", "noending", "U.JFIF", "bigé ?#.jpg", "hard.jpg", "a/soft.jpg", "chain.jpg", "dot.jpg", "noending#15"]
+    names = [
+        "./dot.jpg",
+        "noending",
+        "U.JFIF",
+        "bigé ?#.jpg",
+        "hard.jpg",
+        "a/soft.jpg",
+        "chain.jpg",
+        "dot.jpg",
+        "noending#15",
+    ]
     assert keys(result) == sorted(f"a.tar/{name}" for name in names)
     assert result.reasons() == {f"a.tar/{name}": ("read", "Missing") for name in ("out.jpg", "gone.jpg")}
 

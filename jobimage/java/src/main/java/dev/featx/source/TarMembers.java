@@ -182,7 +182,7 @@ final class TarMembers implements PackedImages.Members {
 
     @Override
     protected boolean isEOFRecord(byte[] record) {
-      endMark = record != null && PackedContent.isZero(record);
+      endMark |= record != null && PackedContent.isZero(record);
       return super.isEOFRecord(record);
     }
 
