@@ -86,11 +86,11 @@ def test_a_hugging_face_dataset_is_read_without_settings_and_its_labels_are_carr
     tables: Callable[..., Tables], tmp_path: Path
 ) -> None:
     image = hugging_face(["a.jpg", None, "a.jpg", "b.jpg"], [FIRST, FIRST, FIRST, None])
-    columns = {"image": image, "label": [7, 8, None, 9], "score": [0.5] * 4, "caption": ["ä", "b", "c", "d"]}
+    columns = {"image": image, "label": [7, 8, None, 9], "weight": [0.5] * 4, "caption": ["ä", "b", "c", "d"]}
     files = {"data/train-00000-of-00001.parquet": table_file(columns), "README.md": b"# Cats", ".gitattributes": b"x"}
-    result = tables(files, carry=["label", "score", "caption", "absent"])
+    result = tables(files, carry=["label", "weight", "caption", "absent"])
     file = "data/train-00000-of-00001.parquet"
-    carried = {row["key"]: (row["label"], row["score"], row["caption"], row["absent"]) for row in result.rows}
+    carried = {row["key"]: (row["label"], row["weight"], row["caption"], row["absent"]) for row in result.rows}
     assert carried == {
         f"{file}/a.jpg": ("7", "0.5", "ä", None),
         f"{file}/1": ("8", "0.5", "b", None),
