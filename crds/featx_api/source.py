@@ -258,9 +258,10 @@ class Packed(ApiModel):
 
     format: Literal["auto", "tar", "zip", "tfrecord", "sequenceFile", "parquet", "delta"] = Field(
         "auto",
-        description="tar archives (including WebDataset; also compressed by gzip, zstd, bzip2, xz or lz4), zip archives, "
-        "TFRecord files of tf.train.Example, SequenceFiles with BytesWritable values, Parquet files (including Hugging "
-        "Face datasets), or delta: the newest version of one Delta Lake table. auto reads all but delta, by content.",
+        description="tar archives (including WebDataset; also compressed by gzip, zstd, bzip2, xz or lz4), zip "
+        "archives, TFRecord files of tf.train.Example, SequenceFiles with BytesWritable values, Parquet files "
+        "(including Hugging Face datasets), or delta: the newest version of one Delta Lake table. auto reads all but "
+        "delta, by content.",
     )
     members: str | None = Field(
         None,

@@ -14,10 +14,13 @@ from featx_job.source import packed_files
 from featx_job.source.hbase import HBaseTableSource
 from featx_job.source.objects import ObjectSource, SourceObject, select
 from featx_job.source.open import open_source
+from featx_job.source.packed_files import PackedShards
 from featx_job.source.shards import ShardList, split_objects
 from featx_job.table import earlier_runs
 from featx_job.table.open import open_storage
 from featx_job.table.storage import Storage
+
+MEBIBYTE = 1024 * 1024
 
 
 def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> ShardList:
@@ -43,8 +46,17 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     if before:
         objects = earlier_runs.changed(objects, earlier_runs.known_versions(before, source.base))
     if spec.source.packed:
-        return packed_files.group_files(source.base, objects, spec.source.packed, only_changed=bool(before))
+        shards = packed_files.group_files(source.base, objects, spec.source.packed, only_changed=bool(before))
+        _check_files(spec, shards, hadoop)
+        return shards
     return split_objects(source.base, objects, spec.execution.shard_images)
+
+
+def _check_files(spec: FeatureExtractionSpec, shards: PackedShards, hadoop: Hadoop) -> None:
+    """Refuse a source whose first, middle and last file all have another form, before anything is computed."""
+    if len(shards):
+        line, limit = shards.check_line(), spec.limits.mebibytes * MEBIBYTE
+        hadoop.with_retry("spec.source.packed", lambda: hadoop.packed_files().check(line, limit))
 
 
 def _earlier_tables(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> Storage | None:

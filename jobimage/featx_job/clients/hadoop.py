@@ -40,6 +40,10 @@ class Hadoop:
         """A Delta Lake table (dev.featx.table.DeltaTable)."""
         return self._java().table.DeltaTable(uri, self._settings())
 
+    def packed_files(self) -> Any:
+        """Files that hold many images (dev.featx.source.PackedFiles)."""
+        return self._java().source.PackedFiles(self._settings())
+
     def table(self, source: str) -> Any:
         """An HBase table (dev.featx.source.HBaseRegions), from the JSON of `HBaseTable`."""
         return self._java().source.HBaseRegions(source, self._settings())

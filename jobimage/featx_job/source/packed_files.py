@@ -73,6 +73,11 @@ class PackedShards:
         files = list(self.files())
         return self._line(0, files[:1]), self._line(0, files[len(files) // 2 :][:1])
 
+    def check_line(self) -> str:
+        """Return a shard of the first, the middle and the last file, to be checked before the run."""
+        files = list(self.files())
+        return self._line(0, list(dict.fromkeys((files[0], files[len(files) // 2], files[-1]))))
+
     def _line(self, index: int, files: Sequence[SourceObject]) -> str:
         objects = tuple((file.key, file.size) for file in files)
         return PackedLine(index=index, base=self.base, objects=objects, packed=self.settings).to_json()
@@ -94,8 +99,8 @@ def group_files(
         only_changed: Whether the files are only those that changed, so that none may be of the format.
 
     Raises:
-        RunFailure: SourceNotSupported, if Parquet files belong to a Delta table: its log decides which ones count; or if
-            there are files, but none of the format.
+        RunFailure: SourceNotSupported, if Parquet files belong to a Delta table: its log decides which ones count; or
+            if there are files, but none of the format.
     """
     selected = []
     others: Counter[str] = Counter()

@@ -150,10 +150,10 @@ def test_a_folder_that_is_not_a_delta_table_is_reported(runner: Runner, tiny: Sp
 def test_a_missing_column_is_named(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     parquet.write_table(arrow.table({"key": ["a"], "photo": [b"x"]}), tmp_path / "in" / "part-0.parquet")
-    outcome = runner.run(spec_of(tmp_path, tiny, format="parquet"), uid="no-column")
+    outcome = runner.run(spec_of(tmp_path, tiny, format="parquet", contentColumn="image"), uid="no-column")
     assert outcome.failure is not None
     assert (outcome.failure.class_, outcome.retryable) == ("SourceNotSupported", False)
-    assert "has no column image" in outcome.failure.message
+    assert "has no column image; its columns are key (string), photo (binary)" in outcome.failure.message
 
 
 @pytest.fixture(scope="module")

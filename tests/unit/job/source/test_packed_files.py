@@ -7,21 +7,39 @@ from typing import Any
 
 import pytest
 from featx_api.source import Packed, Source
+from featx_job.failures import RunFailure
 from featx_job.source import packed_files
 from featx_job.source.objects import SourceObject
 from featx_job.source.shards import from_bytes, to_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
+ARCHIVES = [
+    "a/b.TAR.gz",
+    "a/b.tar",
+    "a/c",
+    "a/d.zip",
+    "a/e.tfrecord-00000-of-00002",
+    "a/f.pq",
+    "a/part-0.parquet",
+    "a/readme.md",
+]
 TAR = Packed(format="tar")
 
 
 @pytest.mark.parametrize(
     ("kind", "selected"),
-    [("tar", ["a/b.tar"]), ("parquet", ["a/part-0.parquet"]), ("sequenceFile", ["a/b.tar", "a/c", "a/part-0.parquet"])],
+    [
+        ("tar", ["a/b.TAR.gz", "a/b.tar", "a/c"]),
+        ("zip", ["a/c", "a/d.zip"]),
+        ("tfrecord", ["a/c", "a/e.tfrecord-00000-of-00002"]),
+        ("parquet", ["a/c", "a/f.pq", "a/part-0.parquet"]),
+        ("sequenceFile", ARCHIVES),
+        ("auto", [key for key in ARCHIVES if key != "a/readme.md"]),
+    ],
 )
 def test_files_of_the_format_are_selected_and_markers_and_logs_are_not(kind: Any, selected: list[str]) -> None:
-    keys = ["_SUCCESS", "_spark_metadata/0", "_temporary/x.parquet", "a/.b.tar", "a/b.tar", "a/c", "a/part-0.parquet"]
+    keys = ["_SUCCESS", "_spark_metadata/0", "_temporary/x.parquet", "a/.b.tar", *ARCHIVES]
     shards = packed_files.group_files("file:///", [SourceObject(key, 1) for key in keys], Packed(format=kind))
     assert [file.key for group in shards.groups for file in group] == selected
 
@@ -36,6 +54,27 @@ def test_each_file_is_in_one_shard_and_small_ones_share(sizes: list[int]) -> Non
     )
     assert from_bytes(to_bytes(shards)) == shards
     assert json.loads(shards.line(0))["packed"]["format"] == "tar" if sizes else len(shards) == 0
+
+
+def test_a_source_with_other_files_only_is_refused_unless_those_are_just_what_changed() -> None:
+    files = [SourceObject(key, 1) for key in ("a.jpg", "b.jpg", "c.txt")]
+    with pytest.raises(RunFailure, match="has 2 .jpg, 1 .txt"):
+        packed_files.group_files("file:///", files, TAR)
+    assert len(packed_files.group_files("file:///", files, TAR, only_changed=True)) == 0
+
+
+@pytest.mark.parametrize(
+    ("packed", "message"),
+    [
+        ({"format": "tar", "carry": ["label"]}, "requires a format with columns"),
+        ({"carry": ["Key"]}, "must not name a column of the table"),
+        ({"carry": ["label", "Label"]}, "must not name a column twice"),
+        ({"carry": ["a b"]}, "pattern"),
+    ],
+)
+def test_carried_columns_must_fit_the_table(packed: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Packed.model_validate(packed)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def shard(index: int, names: list[str]) -> ShardResult:
         file=f"part-{index}.parquet",
         features=len(names),
         failures=1,
+        skipped=0,
         bytes=10,
         failure_bytes=3,
         precision="f32",
@@ -140,3 +141,17 @@ def test_a_table_has_the_column_of_damaged_images_from_its_first_run_on() -> Non
 )
 def test_a_table_with_unsupported_features_can_not(changes: dict[str, Any], reason: str) -> None:
     assert reason in (delta_entries.why_not_updatable(table(**changes)) or "")
+
+
+def test_carried_columns_are_nullable_text_and_a_table_without_them_is_not_updated() -> None:
+    by = dataclasses.replace(BY, carry=("label",))
+    metadata = next(action["metaData"] for action in actions(delta_entries.creation(by, NIGHT)) if "metaData" in action)
+    assert json.loads(metadata["schemaString"])["fields"][-1] == {
+        "name": "label",
+        "type": "string",
+        "nullable": True,
+        "metadata": {},
+    }
+    assert "label" in (delta_entries.why_not_updatable(table(), ["label"]) or "")
+    assert delta_entries.why_not_updatable(table(schema=metadata["schemaString"]), ["label"]) is None
+    assert delta_entries.why_not_updatable(table(schema=metadata["schemaString"])) is not None

@@ -38,6 +38,9 @@ final class PackedContent {
       compressed = plain == null && compressionOf(start) != null;
       format = compressed ? formatOf(decompressed(start)) : plain;
     }
+    if (format == null && hasNoEnding(file)) {
+      return new NotPacked();
+    }
     check(file, format, compressed);
     return switch (format) {
       case TAR -> new TarMembers(file);
@@ -46,6 +49,30 @@ final class PackedContent {
       case SEQUENCE_FILE -> new SequenceMembers(file);
       default -> new ParquetMembers(file);
     };
+  }
+
+  /** A file without an ending that is none of a data set's files, such as a LICENSE. */
+  private static final class NotPacked implements PackedImages.Members {
+    @Override
+    public PackedImages.Member next() {
+      return null;
+    }
+
+    @Override
+    public int skipped() {
+      return 1;
+    }
+
+    @Override
+    public void close() {
+      // Nothing is open.
+    }
+  }
+
+  private static boolean hasNoEnding(PackedFile file) {
+    PackedSettings.Format wanted = file.settings().format();
+    boolean usual = wanted == PackedSettings.Format.SEQUENCE_FILE || wanted == PackedSettings.Format.TFRECORD; // part-00000
+    return !usual && file.key().indexOf('.', file.key().lastIndexOf('/') + 1) < 0;
   }
 
   private static void check(PackedFile file, PackedSettings.Format format, boolean compressed) {
@@ -66,7 +93,7 @@ final class PackedContent {
 
   /** Returns the problem of a file that cannot be read as the resource says. */
   static RunProblem unsupported(PackedFile file, String message) {
-    return new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED, "spec.source.packed: " + file.key() + ": " + message);
+    return new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED, file.key() + ": " + message);
   }
 
   /** Opens a file's bytes as they were before they were compressed, if they are; the stream supports marks. */
@@ -111,12 +138,21 @@ final class PackedContent {
     if (start.length >= TfRecordMembers.HEADER && TfRecordMembers.isHeader(start)) {
       return PackedSettings.Format.TFRECORD;
     }
-    return start.length == BLOCK && (TarUtils.verifyCheckSum(start) || isZero(start)) ? PackedSettings.Format.TAR : null;
+    return start.length == BLOCK && (isTarHeader(start) || isZero(start)) ? PackedSettings.Format.TAR : null;
   }
 
   private static boolean startsWith(byte[] bytes, String magic) {
     return bytes.length >= magic.length()
         && Arrays.equals(bytes, 0, magic.length(), magic.getBytes(StandardCharsets.ISO_8859_1), 0, magic.length());
+  }
+
+  /** Returns whether a block starts a member of a tar. */
+  static boolean isTarHeader(byte[] block) {
+    try {
+      return TarUtils.verifyCheckSum(block);
+    } catch (IllegalArgumentException e) {
+      return false; // its checksum is not a number
+    }
   }
 
   /** Returns whether a block has only zeros, as those at the end of a tar. */

@@ -2,6 +2,7 @@ package dev.featx.source;
 
 import dev.featx.failure.FailureClass;
 import dev.featx.failure.Failures;
+import dev.featx.failure.RunProblem;
 import java.io.EOFException;
 import java.io.IOException;
 import org.apache.hadoop.conf.Configuration;
@@ -87,6 +88,33 @@ final class PackedFile implements InputFile {
   /** Returns the last exception of the store, or null if it delivered all that was requested. */
   IOException storeFailure() {
     return storeFailure;
+  }
+
+  /**
+   * Returns the exception of the store after which a file could not be read, or null if the file is to blame.
+   *
+   * @param file null if it was not even found
+   * @param thrown by the store, a decoder or {@link PackedContent}
+   */
+  static Exception storeFailure(PackedFile file, Exception thrown) {
+    return file == null && !(thrown instanceof RunProblem) ? thrown : file == null ? null : file.storeFailure;
+  }
+
+  /**
+   * Returns why a file is refused by its store, or by us, for as long as nobody changes something; null if it is damaged.
+   *
+   * @throws IOException the store's, if it may recover
+   */
+  static RunProblem refusal(PackedFile file, Exception thrown) throws IOException {
+    Exception failure = storeFailure(file, thrown);
+    if (failure == null) {
+      return thrown instanceof RunProblem problem ? problem : null;
+    }
+    RunProblem problem = Failures.of(failure);
+    if (problem.failureClass().retryable() && failure instanceof IOException passing) {
+      throw passing;
+    }
+    return problem;
   }
 
   /** Returns whether a decoder asked for bytes after the file's last one. */

@@ -1,10 +1,10 @@
 package dev.featx.source;
 
-import dev.featx.failure.Failures;
 import dev.featx.failure.QuarantineReason;
 import dev.featx.failure.RunProblem;
 import dev.featx.image.ImageProblem;
 import java.io.Closeable;
+import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.HashSet;
@@ -114,12 +114,17 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
         if (members == null) {
           file = null;
           file = new PackedFile(current, conf, settings, limits.maxBytes());
+          if (file.getLength() == 0) {
+            throw new Unusable(new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.EMPTY, "the file has 0 bytes"));
+          }
           members = PackedContent.open(file);
           for (int i = 0; i < taken; i++) {
             members.next();
           }
         }
         return members.next();
+      } catch (Unusable e) {
+        throw e;
       } catch (IOException | RuntimeException e) {
         ImageProblem problem = problem(e);
         LOG.warn("{} cannot be read further: {} ({})", current.key(), problem.reason().label(), e.getClass().getName());
@@ -145,39 +150,29 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
      * @throws IOException if its store is likely to recover
      */
     private ImageProblem problem(Exception thrown) throws IOException {
-      Exception cause = file == null ? thrown : file.storeFailure();
-      if (cause == null) {
-        return thrown instanceof RunProblem problem ? refused(problem) : damaged();
+      if (PackedFile.storeFailure(file, thrown) instanceof FileNotFoundException) {
+        return new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.MISSING, "the file was listed, but no longer exists");
       }
-      if (cause instanceof FileNotFoundException) {
-        return problem(QuarantineReason.MISSING, "the file was listed, but no longer exists");
-      }
-      RunProblem problem = Failures.of(cause);
-      if (problem.failureClass().retryable() && cause instanceof IOException failure) {
-        throw failure;
-      }
-      return refused(problem);
+      RunProblem refusal = PackedFile.refusal(file, thrown);
+      return refusal == null ? damaged(thrown) : refused(refusal);
     }
 
-    private ImageProblem damaged() {
-      String read = "; " + taken + " images before are read";
-      return file.isReadToEnd()
-          ? problem(QuarantineReason.TRUNCATED, "the file ends after " + file.getLength() + " bytes, before its content does"
-              + read + "; upload it again")
-          : problem(QuarantineReason.DAMAGED, "the file is damaged" + read + "; pack and upload it again");
+    private ImageProblem damaged(Exception thrown) {
+      String read = "; the " + taken + " images before are read; ";
+      return thrown instanceof EOFException || file.isReadToEnd()
+          ? new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.TRUNCATED, "the file ends after " + file.getLength()
+              + " bytes, before its content does" + read + "upload it again")
+          : new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.DAMAGED, "the file is damaged" + read
+              + "pack and upload it again");
     }
 
     private ImageProblem refused(RunProblem problem) {
-      QuarantineReason reason = switch (problem.failureClass()) {
-        case PATH_NOT_ALLOWED -> QuarantineReason.OUTSIDE_CLAIM;
-        case SOURCE_NOT_SUPPORTED -> QuarantineReason.UNSUPPORTED;
-        default -> QuarantineReason.UNREADABLE;
+      String message = problem.getMessage();
+      return switch (problem.failureClass()) {
+        case PATH_NOT_ALLOWED -> new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.OUTSIDE_CLAIM, message);
+        case SOURCE_NOT_SUPPORTED -> new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNSUPPORTED, message);
+        default -> new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE, message);
       };
-      return problem(reason, problem.getMessage());
-    }
-
-    private ImageProblem problem(QuarantineReason reason, String message) {
-      return new ImageProblem(ImageProblem.Stage.READ, reason, message);
     }
 
     /** Returns a member's name, followed by its place if an earlier member has the same. */

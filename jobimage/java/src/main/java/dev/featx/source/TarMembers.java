@@ -10,7 +10,6 @@ import java.util.Arrays;
 import java.util.Deque;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
-import org.apache.commons.compress.archivers.tar.TarUtils;
 
 /**
  * Images in a tar archive, compressed or not, including those in archives that were appended to it.
@@ -148,7 +147,7 @@ final class TarMembers implements PackedImages.Members {
         return false; // padding shorter than a block
       }
       if (!PackedContent.isZero(block)) {
-        if (!TarUtils.verifyCheckSum(block)) {
+        if (!PackedContent.isTarHeader(block)) {
           throw new IOException("what follows the archive's end is not another archive");
         }
         bytes.reset();
@@ -183,7 +182,7 @@ final class TarMembers implements PackedImages.Members {
 
     @Override
     protected boolean isEOFRecord(byte[] record) {
-      endMark = record != null && PackedContent.isZero(record);
+      endMark |= record != null && PackedContent.isZero(record);
       return super.isEOFRecord(record);
     }
 
