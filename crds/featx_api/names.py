@@ -20,13 +20,14 @@ PARENT: Final = "a path must not contain `..` between slashes: write it without"
 # Neither control characters, which terminals interpret, nor those that change the direction of text.
 _CONTROL: Final = r"\x00-\x1f\x7f-\x9f\x{2028}-\x{202e}\x{2066}-\x{2069}"
 _TEXT: Final = rf"[^{_CONTROL}]"
-_PATH: Final = rf"[^{_CONTROL} \xa0]"
+# Of a path, which may hold blanks but not end with one: nobody would see it.
+_PATH: Final = rf"{_TEXT}*[^{_CONTROL} \xa0]"
 _LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 # In an address, the limit of 253 characters must be part of the pattern: three labels have 191 at most.
 _CLAIM: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?){0,2}"
 _BUCKET: Final = r"[a-z0-9]([a-z0-9.\-]{0,61}[a-z0-9])?"
-_HDFS: Final = rf"hdfs://[A-Za-z0-9.\-_:]+/{_PATH}+"
-_PACKAGE: Final = rf"package:[A-Za-z0-9._\-]+==[A-Za-z0-9._+!\-]+/{_PATH}+"
+_HDFS: Final = rf"hdfs://[A-Za-z0-9.\-_:]+/{_PATH}"
+_PACKAGE: Final = rf"package:[A-Za-z0-9._\-]+==[A-Za-z0-9._+!\-]+/{_PATH}"
 _HOST_PART: Final = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _IMAGE_PART: Final = "[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*"
 
@@ -70,8 +71,12 @@ Principal = Annotated[
 
 #: The beginning of an S3 key.
 KeyPrefix = Annotated[str, Field(max_length=1024, pattern=f"^{_TEXT}*$")]
-#: The key of an image. Control characters would take six bytes each in the job file.
-ImageKey = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$")]
+#: The key of an image: 1,024 bytes, which take up to four characters each (`featx_job.source.keys`).
+ImageKey = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
+#: A glob with one `{...}` at most: several could stand for any number of globs.
+Glob = Annotated[
+    str, Field(min_length=1, max_length=256, pattern=rf"^[^{_CONTROL}{{}}]*(\{{[^{_CONTROL}{{}}]*\}}[^{_CONTROL}{{}}]*)?$")
+]
 #: A folder inside a volume.
 VolumePath = Annotated[
     str,
@@ -80,12 +85,12 @@ VolumePath = Annotated[
 ]
 TableUri = Annotated[
     str,
-    _address(f"s3://{_BUCKET}/{_PATH}+", f"file:///{_PATH}+", f"claim://{_CLAIM}/{_PATH}+", _HDFS),
+    _address(f"s3://{_BUCKET}/{_PATH}", f"file:///{_PATH}", f"claim://{_CLAIM}/{_PATH}", _HDFS),
     AfterValidator(_without_parents),
 ]
 FolderUri = Annotated[
     str,
-    _address(f"file:///{_PATH}*", f"claim://{_CLAIM}/{_PATH}*", _HDFS, _PACKAGE),
+    _address(f"file:///({_PATH})?", f"claim://{_CLAIM}/({_PATH})?", _HDFS, _PACKAGE),
     AfterValidator(_without_parents),
 ]
 ModelUri = Annotated[
@@ -93,7 +98,7 @@ ModelUri = Annotated[
     _address(f"s3://{_BUCKET}/{_TEXT}+", f"file:///{_TEXT}+", f"claim://{_CLAIM}/{_TEXT}+", _PACKAGE),
     AfterValidator(_without_parents),
 ]
-HBaseFolder = Annotated[str, _address(_HDFS, f"file:///{_PATH}+"), AfterValidator(_without_parents)]
+HBaseFolder = Annotated[str, _address(_HDFS, f"file:///{_PATH}"), AfterValidator(_without_parents)]
 
 
 def claim_of(uri: str) -> str | None:

@@ -79,7 +79,7 @@ def _run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Out
         return Outcome(result="Succeeded", progress=Progress.from_wire(manifest["progress"]), outputs=outputs)
     nets = prepared.nets
     shards = output.files.shard_list(lambda: plan_shards(job.spec, environment, hadoop))
-    tally = Tally(shards.images, len(shards), time.monotonic())
+    tally = Tally(shards.images, len(shards), time.monotonic(), sum(shards.skipped.values()))
     for shard in output.publisher.resume():
         tally.add(shard, earlier=True)
     on_progress(_now(tally))
@@ -89,6 +89,7 @@ def _run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Out
     outputs, progress = output.tables(done), _now(tally)
     quality = calibration.quality(output.files) if job.spec.precision == "int8" else None
     manifest = _manifest(job, nets, progress, outputs, quality) | {"files": output.file_entries(done)}
+    manifest["source"]["skipped"] = _skipped(shards, tally)
     output.publish(manifest)
     clean_up(job.spec, hadoop)
     return Outcome(result="Succeeded", progress=progress, outputs=outputs)
@@ -164,6 +165,13 @@ def _no_executors(_: list[ReplacementTask]) -> list[ReplacementResult]:
 
 def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
     progress = _now(tally)
+    source = job.spec.source
+    everything = job.spec.output.mode == "create" and source.changed_since is None
+    if source.hbase and everything and progress.files_skipped and not progress.images_done:
+        message = f"spec.source.hbase: the globs select none of {progress.files_skipped:,} rows of {source.hbase.table}"
+        raise RunFailure(
+            FailureClass.SOURCE_EMPTY, f"{message}; correct spec.source.include or spec.source.exclude"
+        )
     limit = job.spec.errors.max_failed_fraction
     if progress.images_total and progress.images_failed > limit * progress.images_total:
         output.publish_quarantine()
@@ -176,6 +184,13 @@ def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
 
 def _now(tally: Tally) -> Progress:
     return tally.progress(time.monotonic(), datetime.now(UTC))
+
+
+def _skipped(shards: ShardList, tally: Tally) -> dict[str, int]:
+    """Return the number of files that were left out by cause, and of rows and members as `notSelected`."""
+    counts = dict(shards.skipped)
+    read = sum(shard.skipped for shard in tally.done.values())
+    return counts | ({"notSelected": read} if read else {})
 
 
 def _manifest(

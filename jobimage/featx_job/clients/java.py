@@ -6,6 +6,7 @@ All that talk to Java share one JVM: a Spark context that starts later runs in i
 
 from __future__ import annotations
 
+import locale
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,8 @@ CHECKED = "3.5.9"
 # Spark's UI listens on SPARK_LOCAL_IP and has no setting of its own. Driver and executors find each other by
 # spark.driver.host and spark.driver.bindAddress, which take precedence everywhere else.
 LOOPBACK = "127.0.0.1"
+# Java encodes the names of files by the locale. In POSIX's, which cron and containers have, it can name none outside ASCII.
+LOCALE = "C.UTF-8"
 
 
 def start(settings: Mapping[str, str]) -> None:
@@ -28,7 +31,7 @@ def start(settings: Mapping[str, str]) -> None:
     Raises:
         RuntimeError: The JVM does not start.
     """
-    os.environ["SPARK_LOCAL_IP"] = LOOPBACK
+    _prepare_environment()
     SparkContext._ensure_initialized(conf=spark_conf(settings))
 
 
@@ -42,8 +45,15 @@ def start_spark(settings: Mapping[str, str]) -> SparkContext:
         RuntimeError: The JVM does not start.
         py4j.protocol.Py4JError: Spark does not start.
     """
-    os.environ["SPARK_LOCAL_IP"] = LOOPBACK
+    _prepare_environment()
     return SparkContext(conf=spark_conf(settings))
+
+
+def _prepare_environment() -> None:
+    """Set the variables that the JVM is to inherit."""
+    os.environ["SPARK_LOCAL_IP"] = LOOPBACK
+    if not is_running() and locale.getencoding().upper() not in ("UTF-8", "UTF8"):
+        os.environ["LC_ALL"] = LOCALE
 
 
 def is_running() -> bool:

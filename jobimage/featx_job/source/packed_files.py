@@ -7,7 +7,7 @@ the start; small ones share a shard.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -16,7 +16,7 @@ from featx_api.failures import FailureClass
 from featx_api.source import Packed
 
 from featx_job.failures import RunFailure
-from featx_job.source.objects import SourceObject
+from featx_job.source.objects import SkippedCounts, SourceObject
 
 SHARD_BYTES = 64 * 1024 * 1024
 ENDINGS = {"tar": ".tar", "parquet": ".parquet", "sequenceFile": "", "delta": ""}
@@ -31,11 +31,13 @@ class PackedShards:
         base: Prefix that turns a key into the address that executors read.
         groups: The files of each shard.
         settings: How to read them.
+        skipped: Number of files that were left out, by cause.
     """
 
     base: str
     groups: tuple[tuple[SourceObject, ...], ...]
     settings: PackedSettings
+    skipped: SkippedCounts = field(default_factory=dict)
 
     @property
     def images(self) -> None:
@@ -65,7 +67,7 @@ class PackedShards:
 
     def to_json(self) -> dict[str, Any]:
         """Implements `ShardList`."""
-        return {"base": self.base, "groups": self.groups, "packed": self.settings.to_wire()}
+        return {"base": self.base, "groups": self.groups, "packed": self.settings.to_wire(), "skipped": dict(self.skipped)}
 
 
 def group_files(base: str, files: Iterable[SourceObject], packed: Packed) -> PackedShards:

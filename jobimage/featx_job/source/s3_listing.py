@@ -51,5 +51,5 @@ def everything(bucket: Lister, prefix: str) -> Iterator[StoredObject]:
 
 
 def _images(objects: Iterable[StoredObject]) -> Iterator[StoredObject]:
-    # Some tools mark a folder by an empty object of its name.
-    return (stored for stored in objects if stored.key and not stored.key.endswith("/"))
+    # Consoles and tools mark a folder by an empty object of its name.
+    return (stored for stored in objects if stored.size or not stored.key.endswith("/"))

@@ -40,11 +40,19 @@ def task_settings(
         ),
         source=executor.ReadSettings(
             max_bytes=spec.limits.mebibytes * MEBIBYTE,
-            hbase=hbase.table_settings(spec.source.hbase, spec.output.uri) if spec.source.hbase else None,
+            hbase=_hbase(spec),
             patience=patience,
         ),
         table=_table(folders, patience) if folders else None,
     )
+
+
+def _hbase(spec: FeatureExtractionSpec) -> executor.HBaseTable | None:
+    source = spec.source
+    if source.hbase is None:
+        return None
+    globs = ([], []) if source.keys else (source.include, source.exclude)
+    return hbase.table_settings(source.hbase, spec.output.uri, *globs)
 
 
 def _detector(detector: nets.Detector) -> executor.DetectorSettings:

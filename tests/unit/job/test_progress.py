@@ -18,6 +18,7 @@ def done(index: int, features: int = 8, failures: int = 2, precision: str = "f32
         file="",
         features=features,
         failures=failures,
+        skipped=0,
         bytes=1000,
         failure_bytes=10 if failures else 0,
         precision=precision,

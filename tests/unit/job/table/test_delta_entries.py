@@ -25,6 +25,7 @@ def shard(index: int, names: list[str]) -> ShardResult:
         file=f"part-{index}.parquet",
         features=len(names),
         failures=1,
+        skipped=0,
         bytes=10,
         failure_bytes=3,
         precision="f32",

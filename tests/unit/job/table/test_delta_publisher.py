@@ -34,6 +34,7 @@ def shard(index: int, file: str = "part", row: str | None = None) -> ShardResult
         file=f"{file}-{index}.parquet",
         features=1,
         failures=0,
+        skipped=0,
         bytes=10,
         failure_bytes=0,
         precision="f32",

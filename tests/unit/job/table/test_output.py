@@ -35,6 +35,7 @@ def write_shards(root: Path, uid: str = "mine") -> None:
             "file": f"part-0000{index}.parquet",
             "features": 1,
             "failures": index,
+            "skipped": 0,
             "bytes": 4,
             "failureBytes": 3 * index,
             "precision": "f32",

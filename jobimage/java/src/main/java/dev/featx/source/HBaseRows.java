@@ -4,6 +4,7 @@ import dev.featx.image.ImageProblem;
 import java.io.IOException;
 import java.util.Iterator;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.hbase.client.Result;
 import org.apache.hadoop.hbase.client.ResultScanner;
@@ -39,14 +40,19 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
     private final Configuration conf;
     private final long maxBytes;
     private final Patience patience;
+    private final Pattern include;
+    private final Pattern exclude;
     private final Iterator<Range> remaining = ranges.iterator();
     private Range range;
     private ResultScanner scanner;
     private byte[] last;
     private int taken;
+    private int skipped;
 
     Scanning(ReadSettings settings, Configuration conf) {
       this.table = settings.hbase();
+      this.include = Pattern.compile(table.include(), Pattern.DOTALL);
+      this.exclude = Pattern.compile(table.exclude(), Pattern.DOTALL);
       this.conf = conf;
       this.maxBytes = settings.maxBytes();
       this.patience = settings.patience();
@@ -62,15 +68,29 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
         }
         boolean more = limit == 0 || taken < limit;
         Result row = more ? patience.withRetry("reading rows of " + table.table(), this::nextRow) : null;
-        if (row != null) {
+        if (row == null) {
+          close();
+          range = null;
+          continue;
+        }
+        last = row.getRow();
+        if (isSelected(last)) {
           taken++;
-          last = row.getRow();
           return image(row);
         }
-        close();
-        range = null;
+        skipped++;
       }
       return null;
+    }
+
+    private boolean isSelected(byte[] row) {
+      String key = ImageKeys.folded(ImageKeys.of(row));
+      return include.matcher(key).matches() && !exclude.matcher(key).matches();
+    }
+
+    @Override
+    public int skipped() {
+      return skipped;
     }
 
     /** Returns the row after the last one, from a new scanner if the old one failed. */

@@ -12,6 +12,11 @@ public interface Images extends AutoCloseable {
    */
   Image next() throws IOException, InterruptedException;
 
+  /** Returns how many images that it has passed were not selected, and so not returned. */
+  default int skipped() {
+    return 0;
+  }
+
   @Override
   void close();
 

@@ -74,7 +74,7 @@ final class ObjectReader {
 
   private Fetched readOnce(StoredObjects.StoredObject object) throws IOException, InterruptedException {
     return object.uri().startsWith(BUCKETS) ? fromBucket(object.uri().substring(BUCKETS.length()))
-        : fromFileSystem(new Path(object.uri()), object.size());
+        : fromFileSystem(object.path(), object.size());
   }
 
   private Fetched fromFileSystem(Path path, long listed) throws IOException, InterruptedException {

@@ -82,7 +82,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
     private Member nextMember(StoredObjects.StoredObject current) throws IOException {
       try {
         if (members == null) {
-          members = FORMATS.get(settings.format()).open(new Path(current.uri()), conf, settings, limits.maxBytes());
+          members = FORMATS.get(settings.format()).open(current.path(), conf, settings, limits.maxBytes());
           for (int i = 0; i < taken; i++) {
             members.next();
           }

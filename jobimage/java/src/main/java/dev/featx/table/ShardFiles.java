@@ -46,11 +46,12 @@ public final class ShardFiles {
    * @param shard the shard
    * @param features rows of the table
    * @param failures rows of the quarantine
+   * @param skipped images that were not selected
    * @param precision in which features were computed
    * @return the result, as in the marker
    */
-  public ShardResult commit(Shard shard, List<Rows.Feature> features, List<Rows.Failure> failures, Precision precision)
-      throws IOException, InterruptedException {
+  public ShardResult commit(Shard shard, List<Rows.Feature> features, List<Rows.Failure> failures, int skipped,
+      Precision precision) throws IOException, InterruptedException {
     String name = settings.logged() ? shard.uniqueFileName() : shard.fileName();
     Path table = new Path(settings.featuresFolder(), name);
     Written rows = place(table, file -> Rows.writeFeatures(file, conf, features));
@@ -63,8 +64,8 @@ public final class ShardFiles {
     for (Rows.Feature row : features) {
       keys = keys.with(row.key());
     }
-    ShardResult result = new ShardResult(shard.index(), name, features.size(), failures.size(), rows.bytes(), quarantined.bytes(),
-        rows.sha256(), quarantined.sha256(), precision.word(), keys);
+    ShardResult result = new ShardResult(shard.index(), name, features.size(), failures.size(), skipped, rows.bytes(),
+        quarantined.bytes(), rows.sha256(), quarantined.sha256(), precision.word(), keys);
     place(new Path(settings.doneFolder(), shard.doneName()), file -> {
       try (OutputStream stream = file.getFileSystem(conf).create(file, true)) {
         stream.write(result.toJson().getBytes(StandardCharsets.UTF_8));

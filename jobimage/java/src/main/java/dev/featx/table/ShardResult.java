@@ -10,6 +10,7 @@ import java.io.Serializable;
  * @param file name of the shard's file in the table
  * @param features rows in the table
  * @param failures rows in the quarantine
+ * @param skipped images of the source that were not selected
  * @param bytes size of the table's file
  * @param failureBytes size of the quarantine's file, 0 without one
  * @param sha256 digest of the table's file
@@ -17,8 +18,8 @@ import java.io.Serializable;
  * @param precision in which features were computed
  * @param keys range of the rows' keys
  */
-public record ShardResult(int index, String file, int features, int failures, long bytes, long failureBytes, String sha256,
-    String failureSha256, String precision, KeyRange keys) implements Serializable {
+public record ShardResult(int index, String file, int features, int failures, int skipped, long bytes, long failureBytes,
+    String sha256, String failureSha256, String precision, KeyRange keys) implements Serializable {
   /** Returns the result as JSON. */
   public String toJson() {
     return Contract.write(this);

@@ -49,6 +49,7 @@ public final class ShardTask {
   private final Configuration conf;
   private final List<Rows.Feature> features = new ArrayList<>();
   private final List<Rows.Failure> failures = new ArrayList<>();
+  private int skipped;
 
   /** A decoded image waiting for its batch; the decoding thread has already prepared the detector's input. */
   private record Decoded(String key, Mat pixels, float[] detectorInput, long held) {}
@@ -78,7 +79,7 @@ public final class ShardTask {
    */
   public ShardResult run(Shard shard) throws IOException, InterruptedException {
     process(shard);
-    return new ShardFiles(conf, settings.table()).commit(shard, features, failures, extractor.precision());
+    return new ShardFiles(conf, settings.table()).commit(shard, features, failures, skipped, extractor.precision());
   }
 
   /**
@@ -123,6 +124,7 @@ public final class ShardTask {
         }
       }
       runBatch(batch, budget);
+      skipped = images.skipped();
     } finally {
       pool.shutdownNow();
     }
