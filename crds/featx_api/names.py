@@ -75,7 +75,8 @@ KeyPrefix = Annotated[str, Field(max_length=1024, pattern=f"^{_TEXT}*$")]
 ImageKey = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
 #: A glob with one `{...}` at most: several could stand for any number of globs.
 Glob = Annotated[
-    str, Field(min_length=1, max_length=256, pattern=rf"^[^{_CONTROL}{{}}]*(\{{[^{_CONTROL}{{}}]*\}}[^{_CONTROL}{{}}]*)?$")
+    str,
+    Field(min_length=1, max_length=256, pattern=rf"^[^{_CONTROL}{{}}]*(\{{[^{_CONTROL}{{}}]*\}}[^{_CONTROL}{{}}]*)?$"),
 ]
 #: A folder inside a volume.
 VolumePath = Annotated[

@@ -176,8 +176,8 @@ class Packed(ApiModel):
 
 _GLOB_ADVICE = (
     "`*` and `?` stay within a folder, `**/` is any number of folders, `[a-z]` a set, `{jpg,png}` a choice (one per "
-    "glob). Case does not matter. A glob without a slash (*.jpg) matches names in any folder, one that ends with a slash "
-    "(drafts/) everything in such a folder, and any other (2024/**/*.jpg) a path from the source's folder."
+    "glob). Case does not matter. A glob without a slash (*.jpg) matches names in any folder, one that ends with a "
+    "slash (drafts/) everything in such a folder, and any other (2024/**/*.jpg) a path from the source's folder."
 )
 
 

@@ -169,9 +169,7 @@ def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
     everything = job.spec.output.mode == "create" and source.changed_since is None
     if source.hbase and everything and progress.files_skipped and not progress.images_done:
         message = f"spec.source.hbase: the globs select none of {progress.files_skipped:,} rows of {source.hbase.table}"
-        raise RunFailure(
-            FailureClass.SOURCE_EMPTY, f"{message}; correct spec.source.include or spec.source.exclude"
-        )
+        raise RunFailure(FailureClass.SOURCE_EMPTY, f"{message}; correct spec.source.include or spec.source.exclude")
     limit = job.spec.errors.max_failed_fraction
     if progress.images_total and progress.images_failed > limit * progress.images_total:
         output.publish_quarantine()

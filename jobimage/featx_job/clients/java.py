@@ -18,7 +18,7 @@ CHECKED = "3.5.9"
 # Spark's UI listens on SPARK_LOCAL_IP and has no setting of its own. Driver and executors find each other by
 # spark.driver.host and spark.driver.bindAddress, which take precedence everywhere else.
 LOOPBACK = "127.0.0.1"
-# Java encodes the names of files by the locale. In POSIX's, which cron and containers have, it can name none outside ASCII.
+# Java encodes the names of files by the locale. In POSIX's, which cron and containers have, it only has names in ASCII.
 LOCALE = "C.UTF-8"
 
 

@@ -77,28 +77,28 @@ def _split_at_stars(part: str) -> list[list[str]]:
     """Return the characters and sets between stars."""
     pieces = [list[str]()]
     while part:
-        token = _token(part)
-        part = part[len(token) :]
-        if token == "*":
+        atom = _first_atom(part)
+        part = part[len(atom) :]
+        if atom == "*":
             pieces.append([])
         else:
-            pieces[-1].append(token)
+            pieces[-1].append(atom)
     return pieces
 
 
-def _token(part: str) -> str:
+def _first_atom(part: str) -> str:
     end = part.find("]", 3 if part.startswith("[!") else 2)
     return part[: end + 1] if part.startswith("[") and end > 0 else part[0]
 
 
-def _between_stars(tokens: list[str]) -> str:
-    return "".join("[^/]" if token == "?" else _set(token) if len(token) > 1 else _literal(token) for token in tokens)
+def _between_stars(atoms: list[str]) -> str:
+    return "".join("[^/]" if atom == "?" else _set(atom) if len(atom) > 1 else _literal(atom) for atom in atoms)
 
 
-def _set(token: str) -> str:
+def _set(atom: str) -> str:
     """Return a set that never matches a slash."""
-    excluded = token.startswith("[!")
-    members = token[2:-1] if excluded else token[1:-1]
+    excluded = atom.startswith("[!")
+    members = atom[2:-1] if excluded else atom[1:-1]
     items = []
     while members:
         if len(members) > 2 and members[1] == "-":

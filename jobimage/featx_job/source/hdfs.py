@@ -47,7 +47,7 @@ class HadoopSource:
         """Implements `ObjectSource`."""
         return self._uri
 
-    def objects(self, *, in_hidden_folders: bool = False) -> Iterator[SourceObject]:  # noqa: ARG002 - all are listed
+    def objects(self, *, in_hidden_folders: bool = False) -> Iterator[SourceObject]:
         """Implements `ObjectSource`."""
         folder = self._hadoop.folder(self._uri)
         if not self._hadoop.with_retry(FIELD, folder.exists):

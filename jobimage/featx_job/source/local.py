@@ -63,14 +63,17 @@ class LocalSource:
                 closed = set() if in_hidden_folders else {name for name in folders if is_hidden(_key(name))}
                 for name in (*folders, *files):
                     path = os.path.normpath(f"{parent}/{name}")
-                    listed = SourceObject(f"{_key(path)}/", 0) if name in closed else self._object(path, name, descriptor)
+                    listed = (
+                        SourceObject(f"{_key(path)}/", 0) if name in closed else self._object(path, name, descriptor)
+                    )
                     objects += [listed] if listed else []
                 folders[:] = [name for name in folders if name not in closed]
         yield from by_key(objects)
 
     def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`."""
-        return self._find(_path(key))
+        path = _path(key)
+        return None if "\0" in path else self._find(path)
 
     def _find(self, path: str) -> SourceObject | None:
         if self._folder.leads_out(path):
@@ -78,7 +81,7 @@ class LocalSource:
         try:
             with self._folder.open(path) as file:
                 return _from_status(path, os.fstat(file.fileno()))
-        except (OSError, ValueError):  # no such file, or a name with a zero byte
+        except OSError:
             return None
 
     def _object(self, path: str, name: str, parent: int) -> SourceObject | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-
 #: Number of files that were left out of a source, by cause (`featx_job.source.selection`).
 SkippedCounts = Mapping[str, int]
 

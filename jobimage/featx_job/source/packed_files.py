@@ -67,7 +67,12 @@ class PackedShards:
 
     def to_json(self) -> dict[str, Any]:
         """Implements `ShardList`."""
-        return {"base": self.base, "groups": self.groups, "packed": self.settings.to_wire(), "skipped": dict(self.skipped)}
+        return {
+            "base": self.base,
+            "groups": self.groups,
+            "packed": self.settings.to_wire(),
+            "skipped": dict(self.skipped),
+        }
 
 
 def group_files(base: str, files: Iterable[SourceObject], packed: Packed) -> PackedShards:

@@ -46,7 +46,7 @@ class BucketSource:
         """Implements `ObjectSource`."""
         return f"s3://{self._bucket.name}/{self._prefix}"
 
-    def objects(self, *, in_hidden_folders: bool = False) -> Iterator[SourceObject]:  # noqa: ARG002 - all are listed
+    def objects(self, *, in_hidden_folders: bool = False) -> Iterator[SourceObject]:
         """Implements `ObjectSource`; folders are listed in parallel (`s3_listing`)."""
         listed = s3_listing.everything(self._bucket, self._prefix)
         yield from by_key(SourceObject(keys.from_text(stored.key), stored.size, stored.version) for stored in listed)

@@ -141,8 +141,8 @@ class Skipped:
         message = f"{field_}: no file of {description} is selected: {causes}"
         return RunFailure(
             FailureClass.SOURCE_EMPTY,
-            f"{message}. The commonest endings there are {endings}; correct spec.source.include, spec.source.exclude or "
-            "the folder",
+            f"{message}. The commonest endings there are {endings}; correct spec.source.include, spec.source.exclude "
+            "or the folder",
         )
 
 
@@ -150,7 +150,9 @@ def ending(key: str) -> str:
     """Return the ending of a file's name for messages, such as `.jpg`, in lower case."""
     name = key.rstrip("/").rpartition("/")[2]
     stem, dot, last = name.rpartition(".")
-    return shortened(f".{last.lower()}", 16) if dot and stem and last else "no ending" if not dot else shortened(name, 16)
+    return (
+        shortened(f".{last.lower()}", 16) if dot and stem and last else "no ending" if not dot else shortened(name, 16)
+    )
 
 
 def selected(objects: Iterable[SourceObject], selection: Selection, skipped: Skipped) -> Iterator[SourceObject]:

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 GOLDEN = Path(__file__).parents[4] / "jobimage/contract/golden/image-keys.json"
-TRICKY = st.lists(st.sampled_from([b"\\", b"x", b"4", b"f", b"\xff", b"\xe2\x82\xac", b"\xe2", b"\n", b"/"])).map(b"".join)
+TRICKY = st.lists(st.sampled_from([b"\\", b"x", b"4", b"f", b"\xff", b"\xe2\x82\xac", b"\xe2", b"\n", b"/"])).map(
+    b"".join
+)
 
 
 @pytest.mark.parametrize(("name", "key"), ImageKeys.from_json(GOLDEN.read_text()).keys)

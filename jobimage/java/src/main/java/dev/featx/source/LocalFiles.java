@@ -139,6 +139,9 @@ public final class LocalFiles extends RawLocalFileSystem {
    * @throws IOException if the file does not exist or can't be read
    */
   Fetched fetch(Path path, long maxBytes) throws IOException {
+    if (path.toUri().getPath().indexOf('\0') >= 0) {
+      throw new FileNotFoundException("no file system has names with a zero byte");
+    }
     try (SeekableByteChannel channel = channel(unresolved(path))) {
       long size = channel.size();
       return size > maxBytes ? new Fetched(size, null) : new Fetched(size, exactly(channel, (int) size));
