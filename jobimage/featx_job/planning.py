@@ -7,22 +7,26 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.clients.hadoop import Hadoop
 from featx_job.environment import Environment
+from featx_job.failures import RunFailure
 from featx_job.source import keys, packed_files
 from featx_job.source.hbase import HBaseTableSource
 from featx_job.source.objects import ObjectSource, SourceObject, with_keys
 from featx_job.source.open import open_source
+from featx_job.source.packed_files import PackedShards
 from featx_job.source.selection import Selection, Skipped, selected
-from featx_job.source.shards import ShardList, split_objects
+from featx_job.source.shards import ObjectShards, RangeShards, ShardList, split_objects
 from featx_job.table import earlier_runs
 from featx_job.table.open import open_storage
 from featx_job.table.storage import Storage
 
 LOG = logging.getLogger(__name__)
+LISTED_AGAIN = 1_000_000  # files, which take some seconds
 
 
 def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> ShardList:
@@ -71,6 +75,51 @@ def _files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hadoop, sk
     for key in {file.key for file in files} - {file.key for file in of_format}:
         skipped.add(key, "otherFormat")
     return of_format
+
+
+class SourceChanges(NamedTuple):
+    """What happened to a source while a run read it.
+
+    Attributes:
+        added: Number of files that came after the source was listed, and are not in the table.
+        removed: Number of files that are gone. Those that were gone when they were to be read are in quarantine.
+        changed: Number of files with another version. The run may have read either.
+    """
+
+    added: int
+    removed: int
+    changed: int
+
+
+def changes(
+    spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop, shards: ShardList, output: str
+) -> SourceChanges | None:
+    """Return how a source differs from what the run has listed, or None if it is too large or can't be listed again.
+
+    Args:
+        spec: The run's.
+        environment: Where it runs.
+        hadoop: Connection to HDFS.
+        shards: The run's, of all files of its source.
+        output: Address of the run's output as executors see it, which may be below the source.
+    """
+    since = spec.source.changed_since or spec.output.mode == "incremental"
+    if since or spec.source.keys or isinstance(shards, RangeShards) or not len(shards):
+        return None
+    assert isinstance(shards, ObjectShards | PackedShards)
+    before = {file.key: file.version for file in shards.files()}
+    if len(before) > LISTED_AGAIN:
+        return None
+    try:
+        source = open_source(spec, environment, hadoop)
+        assert not isinstance(source, HBaseTableSource)
+        files = _files(spec, source, hadoop, Skipped())
+    except RunFailure as failure:
+        LOG.warning("could not list the source again: %s", failure)
+        return None
+    after = {file.key: file.version for file in files if not f"{source.base}{file.key}".startswith(f"{output}/")}
+    changed = sum(1 for key in before.keys() & after.keys() if before[key] != after[key])
+    return SourceChanges(len(after.keys() - before.keys()), len(before.keys() - after.keys()), changed)
 
 
 def _earlier_tables(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> Storage | None:

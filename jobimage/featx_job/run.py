@@ -25,7 +25,7 @@ from featx_job.environment import Environment
 from featx_job.failures import RunFailure
 from featx_job.models import fetch
 from featx_job.models.fetch import Nets
-from featx_job.planning import plan_shards
+from featx_job.planning import changes, plan_shards
 from featx_job.progress import Tally
 from featx_job.source.open import clean_up
 from featx_job.source.shards import ShardList
@@ -87,9 +87,14 @@ def _run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Out
     session = Session(job, environment, prepared.sizes, prepared.conf)
     done = _process(job, session, shards, nets, output, tally, on_progress)
     outputs, progress = output.tables(done), _now(tally)
+    changed = changes(job.spec, environment, hadoop, shards, output.files.storage.hadoop_uri)
+    if changed is not None:
+        LOG.info("while the run read the source, it changed: %s", changed)
+        progress = progress.model_copy(update={"files_added": changed.added})
     quality = calibration.quality(output.files) if job.spec.precision == "int8" else None
     manifest = _manifest(job, nets, progress, outputs, quality) | {"files": output.file_entries(done)}
     manifest["source"]["skipped"] = _skipped(shards, tally)
+    manifest["source"]["changesDuringRun"] = changed._asdict() if changed else None
     output.publish(manifest)
     clean_up(job.spec, hadoop)
     return Outcome(result="Succeeded", progress=progress, outputs=outputs)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from featx_api.failures import FailureClass
-
 from featx_job.clients.hadoop import Hadoop
-from featx_job.failures import RunFailure
 from featx_job.source import keys
-from featx_job.source.objects import SourceObject, by_key
+from featx_job.source.objects import SourceObject, by_key, not_found
 
 FIELD = "spec.source.files.uri"
 
@@ -51,7 +48,7 @@ class HadoopSource:
         """Implements `ObjectSource`."""
         folder = self._hadoop.folder(self._uri)
         if not self._hadoop.with_retry(FIELD, folder.exists):
-            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{FIELD}: folder {self._uri} not found")
+            raise not_found(FIELD, self._uri)
         files = json.loads(self._hadoop.with_retry(FIELD, folder.everything))
         yield from by_key(SourceObject(keys.from_text(name), size, str(modified)) for name, size, modified in files)
 

@@ -11,7 +11,7 @@ from featx_api.failures import FailureClass
 from featx_job.failures import RunFailure
 from featx_job.local_files import LocalPath
 from featx_job.source import keys
-from featx_job.source.objects import SourceObject, by_key
+from featx_job.source.objects import SourceObject, by_key, not_found
 from featx_job.source.selection import is_hidden
 
 
@@ -31,8 +31,7 @@ class LocalSource:
             RunFailure: SourceNotFound or PathNotAllowed.
         """
         if not folder.is_folder():
-            message = f"{folder.field}: folder {folder.path} not found"
-            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, message)
+            raise not_found(folder.field, str(folder.path))
         self._folder = folder
 
     @property

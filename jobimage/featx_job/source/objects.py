@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
+
+from featx_api.failures import FailureClass
+
+from featx_job.failures import RunFailure
+
+_ENCODED = re.compile("%[0-9A-Fa-f]{2}")
 
 #: Number of files that were left out of a source, by cause (`featx_job.source.selection`).
 SkippedCounts = Mapping[str, int]
@@ -55,6 +62,14 @@ class ObjectSource(Protocol):
 
     def find(self, key: str) -> SourceObject | None:
         """Return the object with this key, or None if there is none. Raises RunFailure."""
+
+
+def not_found(field: str, address: str) -> RunFailure:
+    """Return the failure of a source whose folder does not exist."""
+    literal = (
+        "; addresses are not decoded: write the characters that %XX stands for" if _ENCODED.search(address) else ""
+    )
+    return RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{field}: folder {address} not found{literal}")
 
 
 def by_key(objects: Iterable[SourceObject]) -> list[SourceObject]:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from featx_api.contract import Outcome
+from featx_api.status import Progress
+from featx_job import run
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec, rows_of_bucket, rows_of_folder
+from tests.integration.job.runs import Runner, Spec, job, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import Store
 
 IMAGE = drawings.encoded(drawings.scene())
@@ -105,3 +107,30 @@ def test_an_archive_of_another_format_is_counted_and_named(runner: Runner, tiny:
     assert outcome.failure is not None
     assert outcome.failure.class_ == "SourceEmpty"
     assert ".rar (1)" in outcome.failure.message
+
+
+def test_files_that_come_and_go_while_a_run_reads_are_counted_at_its_end(
+    runner: Runner, tiny: Spec, tmp_path: Path
+) -> None:
+    images = tmp_path / "in"
+    images.mkdir()
+    for number in range(4):
+        (images / f"{number}.jpg").write_bytes(IMAGE)
+
+    def change(progress: Progress) -> None:
+        if progress.images_done == 0:
+            (images / "new.jpg").write_bytes(IMAGE)
+            (images / ".hidden.jpg").write_bytes(IMAGE)
+            (images / "0.jpg").unlink(missing_ok=True)
+            (images / "1.jpg").write_bytes(IMAGE + b"\0")
+
+    spec = {"source": {"files": {"uri": f"file://{images}"}}, **tiny, "errors": {"maxFailedFraction": 1}}
+    spec["output"] = {"uri": f"file://{images}/table"}  # below the source
+    outcome = run.run(job(spec, "moving"), runner.environment, change)
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_folder(images / "table")
+    assert tables.reasons() == {"0.jpg": ("read", "Missing")}
+    assert outcome.progress is not None
+    assert outcome.progress.files_added == 1
+    manifest = json.loads((images / "table" / "_manifest.json").read_text())
+    assert manifest["source"]["changesDuringRun"] == {"added": 1, "removed": 1, "changed": 1}

@@ -108,3 +108,7 @@ def test_a_missing_folder_is_reported_with_its_field(tmp_path: Path) -> None:
     with pytest.raises(RunFailure, match=r"^spec\.source\.files\.uri: .*nowhere") as refused:
         LocalSource(on_this_machine(tmp_path / "nowhere", "spec.source.files.uri"))
     assert (refused.value.class_, refused.value.retryable) == ("SourceNotFound", False)
+    assert "%XX" not in str(refused.value)
+    (tmp_path / "my photos").mkdir()
+    with pytest.raises(RunFailure, match=r"my%20photos not found; addresses are not decoded"):
+        LocalSource(on_this_machine(tmp_path / "my%20photos", "spec.source.files.uri"))
