@@ -51,7 +51,8 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     files = _files(spec, source, hadoop, skipped)
     if skipped.total and not files:
         raise skipped.to_failure(source.field, source.address)
-    LOG.info("%d files were left out: %s", skipped.total, dict(skipped.counts))
+    if skipped.total:
+        LOG.info("%d files were left out: %s", skipped.total, dict(skipped.counts))
     if before:
         files = list(earlier_runs.changed(files, earlier_runs.known_versions(before, source.base)))
     if spec.source.packed:

@@ -59,7 +59,8 @@ def _path(glob: str) -> str:
         return "/".join(first)
     *middle, last = later
     regex = "".join(f"{name}/" for name in first)
-    regex += "".join(f"(?>(?:[^/]*/)*?{''.join(f'{name}/' for name in run)})" for run in middle if run)
+    # Not `(?:[^/]*/)*?`: Java has a stack frame for each round of a loop over more than one letter.
+    regex += "".join(f"(?>(?:.*?/)??{''.join(f'{name}/' for name in run)})" for run in middle if run)
     # The last run is that many names at the end, whatever is before it.
     return regex + (f"(?:.*/)?{'/'.join(last)}" if last else ".+")
 
