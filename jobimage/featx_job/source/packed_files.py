@@ -71,7 +71,7 @@ class PackedShards:
             "base": self.base,
             "groups": self.groups,
             "packed": self.settings.to_wire(),
-            "skipped": dict(self.skipped),
+            "skipped": dict(sorted(self.skipped.items())),
         }
 
 

@@ -113,7 +113,7 @@ class Skipped:
 
     Attributes:
         counts: Number of files by cause. A hidden folder counts once, as it need not be opened.
-        endings: Number of files by ending; only while the source is listed.
+        endings: Number of files by ending, without hidden and system files; only while the source is listed.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -127,7 +127,8 @@ class Skipped:
     def add(self, key: str, cause: Cause) -> None:
         """Count a file."""
         self.counts[cause] += 1
-        self.endings[ending(key)] += 1
+        if cause != "hidden":
+            self.endings[ending(key)] += 1
 
     def to_failure(self, field_: str, description: str) -> RunFailure:
         """Return the failure of a source of which nothing is left.
@@ -136,14 +137,12 @@ class Skipped:
             field_: Path of the source in the spec.
             description: The source, as users know it.
         """
-        causes = "; ".join(f"{count:,} {_MEANING[cause]}" for cause, count in self.counts.most_common())
+        causes = "; ".join(f"{count:,} {_MEANING[cause]}" for cause, count in sorted(self.counts.items()))
         endings = ", ".join(f"{name} ({count:,})" for name, count in self.endings.most_common(MOST_ENDINGS))
-        message = f"{field_}: no file of {description} is selected: {causes}"
-        return RunFailure(
-            FailureClass.SOURCE_EMPTY,
-            f"{message}. The commonest endings there are {endings}; correct spec.source.include, spec.source.exclude "
-            "or the folder",
-        )
+        there = f"; the commonest endings there are {endings}" if endings else ""
+        hint = "correct spec.source.include, spec.source.exclude or the folder"
+        message = f"{field_}: no file of {description} is selected: {causes}{there}; {hint}"
+        return RunFailure(FailureClass.SOURCE_EMPTY, message)
 
 
 def ending(key: str) -> str:

@@ -98,7 +98,7 @@ class ObjectShards:
             "base": self.base,
             "imagesPerShard": self.images_per_shard,
             "objects": self.objects,
-            "skipped": dict(self.skipped),
+            "skipped": dict(sorted(self.skipped.items())),
         }
 
 

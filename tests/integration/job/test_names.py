@@ -106,9 +106,9 @@ def test_objects_of_any_name_become_rows(runner: Runner, store: Store, tiny: Spe
     spec = {"source": {"s3": source}, **tiny, "output": {"uri": "s3://names/table"}}
     assert runner.run(spec, uid="names").failure is None
     assert_rows(rows_of_bucket(store, "names", "table"), written)
-    again = {**spec, "source": {"s3": source, "keys": written}, "output": {"uri": "s3://names/again"}}
+    again = {**spec, "source": {"s3": source, "keys": written}, "output": {"uri": "s3://names/my tables/ü"}}
     assert runner.run(again, uid="again").failure is None
-    assert_rows(rows_of_bucket(store, "names", "again"), written)
+    assert_rows(rows_of_bucket(store, "names", "my tables/ü"), written)
 
 
 def test_files_of_any_name_in_hdfs_become_rows(runner: Runner, tiny: Spec, tmp_path: Path) -> None:

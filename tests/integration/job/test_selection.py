@@ -95,7 +95,7 @@ def test_globs_that_select_nothing_fail_the_run_with_what_is_there(
     assert message.startswith(
         "spec.source.s3: no file of s3://" if kind == "s3" else "spec.source.files.uri: no file of "
     )
-    assert "6 match no glob of spec.source.include; 6 are hidden or system files" in message
+    assert "6 are hidden or system files; 6 match no glob of spec.source.include" in message
     assert ".jpg (5)" in message and ".png (1)" in message and ".txt (1)" in message
 
 
