@@ -37,10 +37,10 @@ _HIDDEN = re.compile(
 )
 MOST_ENDINGS = 10
 _MEANING = {
-    "hidden": "are hidden or system files",
-    "excluded": "match spec.source.exclude",
-    "notIncluded": "match no glob of spec.source.include",
-    "otherFormat": "do not have the ending of spec.source.packed.format",
+    "hidden": "hidden and system files",
+    "excluded": "matching spec.source.exclude",
+    "notIncluded": "matching no glob of spec.source.include",
+    "otherFormat": "of another format than spec.source.packed.format",
 }
 
 
@@ -137,11 +137,11 @@ class Skipped:
             field_: Path of the source in the spec.
             description: The source, as users know it.
         """
-        causes = "; ".join(f"{count:,} {_MEANING[cause]}" for cause, count in sorted(self.counts.items()))
+        causes = ", ".join(f"{_MEANING[cause]}: {count:,}" for cause, count in sorted(self.counts.items()))
         endings = ", ".join(f"{name} ({count:,})" for name, count in self.endings.most_common(MOST_ENDINGS))
         there = f"; the commonest endings there are {endings}" if endings else ""
         hint = "correct spec.source.include, spec.source.exclude or the folder"
-        message = f"{field_}: no file of {description} is selected: {causes}{there}; {hint}"
+        message = f"{field_}: no file of {description} is selected ({causes}){there}; {hint}"
         return RunFailure(FailureClass.SOURCE_EMPTY, message)
 
 

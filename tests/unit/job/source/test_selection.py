@@ -84,8 +84,9 @@ def test_a_source_of_which_nothing_is_left_says_what_it_holds() -> None:
     assert (failure.class_, failure.retryable) == ("SourceEmpty", False)
     message = str(failure)
     assert message.startswith(
-        "spec.source.s3: no file of s3://shop/images/ is selected: 1 are hidden or system files; 1,224 match no glob of "
-        "spec.source.include; the commonest endings there are .png (1,200), .txt (3), no ending (1), .e0 (1), .e1 (1)"
+        "spec.source.s3: no file of s3://shop/images/ is selected (hidden and system files: 1, matching no glob of "
+        "spec.source.include: 1,224); the commonest endings there are .png (1,200), .txt (3), no ending (1), "
+        ".e0 (1), .e1 (1)"
     )
     assert message.count(" .e") == 7
 
