@@ -79,6 +79,7 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
           return image(row);
         }
         skipped++;
+        Patience.checkNotKilled(); // a shard may hold any number of them
       }
       return null;
     }
