@@ -92,9 +92,8 @@ def _run(job: JobSpec, environment: Environment, on_progress: OnProgress) -> Out
         LOG.info("while the run read the source, it changed: %s", changed)
         progress = progress.model_copy(update={"files_added": changed.added})
     quality = calibration.quality(output.files) if job.spec.precision == "int8" else None
-    manifest = _manifest(job, nets, progress, outputs, quality) | {"files": output.file_entries(done)}
-    manifest["source"]["skipped"] = _skipped(shards, tally)
-    manifest["source"]["changesDuringRun"] = changed._asdict() if changed else None
+    source = {"skipped": _skipped(shards, tally), "changesDuringRun": changed._asdict() if changed else None}
+    manifest = _manifest(job, nets, progress, outputs, quality, source) | {"files": output.file_entries(done)}
     output.publish(manifest)
     clean_up(job.spec, hadoop)
     return Outcome(result="Succeeded", progress=progress, outputs=outputs)
@@ -202,6 +201,7 @@ def _manifest(
     progress: Progress,
     outputs: list[OutputTable],
     quality: Comparison | None,
+    source: dict[str, Any],
 ) -> dict[str, Any]:
     """Return what is needed to explain and to reproduce the table."""
     spec = job.spec
@@ -212,7 +212,7 @@ def _manifest(
         "attempt": job.attempt,
         "featxVersion": version("featx"),
         "completionTime": datetime.now(UTC).isoformat(timespec="seconds"),
-        "source": {"description": spec.source.to_wire(), "images": progress.images_total},
+        "source": {"description": spec.source.to_wire(), "images": progress.images_total, **source},
         "detector": spec.detector.to_wire() if spec.detector else None,
         "extractor": {**spec.extractor.to_wire(), "length": nets.extractor.length},
         "engine": {
