@@ -68,11 +68,12 @@ def _files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hadoop, sk
     if spec.source.keys:
         return list(with_keys(source, spec.source.keys))
     selection = Selection(tuple(spec.source.include), tuple(spec.source.exclude), source.root)
-    listed = source.objects(in_hidden_folders=selection.opens_hidden_folders)
+    listed = list(source.objects(in_hidden_folders=selection.opens_hidden_folders))
     files = list(selected(listed, selection, skipped))
     if packed is None:
         return files
-    of_format = list(packed_files.group_files(source.base, files, packed).files())
+    logs = [file for file in listed if packed_files.DELTA_LOG in file.key.split("/")]  # hidden, but refused there
+    of_format = list(packed_files.group_files(source.base, [*logs, *files], packed).files())
     for key in {file.key for file in files} - {file.key for file in of_format}:
         skipped.add(key, "otherFormat")
     return of_format
