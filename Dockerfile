@@ -64,6 +64,8 @@ LABEL org.opencontainers.image.title="Featx operator" org.opencontainers.image.v
       org.opencontainers.image.description="Runs FeatureExtraction resources as Spark jobs"
 
 FROM python AS job
+# Java encodes the names of files by the locale; Debian's is POSIX, in which only ASCII can be read.
+ENV LC_ALL=C.UTF-8
 RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jre-headless libgomp1 libturbojpeg0 libvips42 \
  && rm -rf /var/lib/apt/lists/* && mkdir -p /var/featx && chown 10001:10001 /var/featx
 COPY --from=job-build /opt/featx /opt/featx

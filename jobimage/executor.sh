@@ -11,8 +11,9 @@ while IFS='=' read -r -d '' name value; do
 done < <(env -0)
 
 # The same jars in the same order as featx_job/spark/class_path.py has them: the class archive fits no other. The featx jars come
-# first: they hold the same Hadoop version's S3 client, and Featx's classes.
-export LC_ALL=C
+# first: they hold the same Hadoop version's S3 client, and Featx's classes. The locale decides on the order, and on how
+# Java encodes the names of files.
+export LC_ALL=C.UTF-8
 site=${SPARK_HOME%/pyspark}
 jars=("$FEATX_JARS"/*.jar "$site"/bigdl/share/{dllib,core}/lib/*.jar "$SPARK_HOME"/jars/*.jar)
 class_path=$(IFS=:; echo "${jars[*]}")

@@ -150,6 +150,8 @@ class HBaseTable(Document):
         description="Cells of this time or later are skipped, in milliseconds; `END_OF_TIME` for none."
     )
     snapshot: HBaseSnapshot | None
+    include: str = Field(description="Regular expression of the folded keys of the images.")
+    exclude: str = Field(description="Regular expression of the folded keys that are left out anyway.")
 
 
 StoredObject = Annotated[tuple[str, Count], Field(description="Key, and size in bytes as listed.")]
@@ -273,7 +275,7 @@ class ShardResult(Document):
     file: str = Field(description="Name of the table's file.")
     features: Count = Field(description="Rows of the table.")
     failures: Count = Field(description="Rows of the quarantine.")
-    skipped: Count = Field(description="Members of packed files that are not images.")
+    skipped: Count = Field(description="Rows of the source, or members of archives, that were not selected.")
     bytes: Count = Field(description="Size of the table's file.")
     failure_bytes: Count = Field(description="Size of the quarantine's file; 0 without one.")
     sha256: str = Field(description="Digest of the table's file.")
@@ -411,3 +413,9 @@ class FileNames(Document):
     def of(cls, index: int) -> FileNames:
         """Return the names of a shard's files."""
         return cls(index=index, part=part_file(index), marker=marker_file(index))
+
+
+class ImageKeys(Document):
+    """Names of images and the keys that stand for them, on both sides (featx_job.source.keys)."""
+
+    keys: tuple[tuple[str, str], ...] = Field(description="Name in hexadecimal, and key.")

@@ -65,6 +65,11 @@ class FailureClass(StrEnum):
     )
     SECRET_INCOMPLETE = "SecretIncomplete", False, "Add the missing keys to the Secret that the message names."
     SECRET_NOT_FOUND = "SecretNotFound", False, "Create the Secret in the resource's namespace, or correct its name."
+    SOURCE_EMPTY = (
+        "SourceEmpty",
+        False,
+        "Correct `spec.source.include`, `spec.source.exclude` or the folder: the message names what is there instead.",
+    )
     SOURCE_NOT_FOUND = "SourceNotFound", False, "Correct the folder, table, column family or snapshot in the message."
     SOURCE_NOT_SUPPORTED = (
         "SourceNotSupported",

@@ -73,8 +73,13 @@ Principal = Annotated[
 
 #: The beginning of an S3 key.
 KeyPrefix = Annotated[str, Field(max_length=1024, pattern=f"^{_TEXT}*$")]
-#: The key of an image. Control characters would take six bytes each in the job file.
-ImageKey = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$")]
+#: The key of an image: 1,024 bytes, which take up to four characters each (`featx_job.source.keys`).
+ImageKey = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
+#: A glob with one `{...}` at most: several could stand for any number of globs.
+Glob = Annotated[
+    str,
+    Field(min_length=1, max_length=256, pattern=rf"^[^{_CONTROL}{{}}]*(\{{[^{_CONTROL}{{}}]*\}}[^{_CONTROL}{{}}]*)?$"),
+]
 #: A folder inside a volume.
 VolumePath = Annotated[
     str,

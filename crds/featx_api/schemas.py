@@ -14,6 +14,7 @@ from featx_api.executor_contract import (
     Comparison,
     FileNames,
     HBaseTable,
+    ImageKeys,
     Observation,
     ReadResult,
     ReplacementResult,
@@ -37,6 +38,7 @@ DOCUMENTS: Final[dict[str, TypeAdapter[Any]]] = {
     "comparison": TypeAdapter(Comparison),
     "columns": TypeAdapter(Columns),
     "file-names": TypeAdapter(FileNames),
+    "image-keys": TypeAdapter(ImageKeys),
     "network-header": TypeAdapter(NetworkHeader),
 }
 

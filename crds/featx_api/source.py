@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from featx_api.executor_contract import DAMAGED_COLUMN, FEATURE_COLUMNS
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.names import FolderUri, HBaseFolder, ImageKey, KeyPrefix, ObjectName, TableUri, VolumePath
+from featx_api.names import FolderUri, Glob, HBaseFolder, ImageKey, KeyPrefix, ObjectName, TableUri, VolumePath
 
 ONE_SOURCE = "spec.source must have exactly one of s3, hbase, files, claim"
 ONE_IDENTITY = "secretRef and podIdentity exclude each other: set one of them"
@@ -46,6 +46,7 @@ CARRY_HAS_COLUMNS = "spec.source.packed.carry requires a format with columns: pa
 #: UTF-8 bytes. The job file has one backslash or quote in two bytes, and a ConfigMap takes 1 MiB.
 KEYS_LIMIT = 384 * 1024
 KEYS_FIT = f"spec.source.keys must have at most {KEYS_LIMIT // 1024} KiB in all: split them over several resources"
+MOST_GLOBS = 64
 _NO_KEYS = "(!has(self.keys) || size(self.keys) == 0)"
 
 Endpoint = Annotated[str, Field(max_length=512, pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")]
@@ -309,6 +310,13 @@ class Packed(ApiModel):
         return self
 
 
+_GLOB_ADVICE = (
+    "`*` and `?` stay within a folder, `**/` is any number of folders, `[a-z]` a set, `{jpg,png}` a choice (one per "
+    "glob). Case does not matter. A glob without a slash (*.jpg) matches names in any folder, one that ends with a "
+    "slash (drafts/) everything in such a folder, and any other (2024/**/*.jpg) a path from the source's folder."
+)
+
+
 class ClaimSource(ApiModel):
     """Images stored as files on a PersistentVolumeClaim in the same namespace."""
 
@@ -349,6 +357,20 @@ class Source(ApiModel):
         "images. `featx retry-failed` fills in the keys of a quarantine.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"}
         | rules(Rule(f"self.map(key, size(bytes(key))).sum() <= {KEYS_LIMIT}", KEYS_FIT)),
+    )
+    include: list[Glob] = Field(
+        default=[],
+        max_length=MOST_GLOBS,
+        description="Globs of the files to read; of HBase, of the row keys. Empty means all, but hidden and system "
+        f"files, which only a glob that names them lets in (.thumbnails/). {_GLOB_ADVICE} Does not apply to "
+        "source.keys.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    exclude: list[Glob] = Field(
+        default=[],
+        max_length=MOST_GLOBS,
+        description="Globs of files, or row keys, to leave out although source.include selects them.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     changed_since: TableUri | None = Field(
         None,

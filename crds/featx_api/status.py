@@ -62,6 +62,18 @@ class Progress(StatusModel):
     )
     images_done: Count = Field(0, description="Finished images, including those in quarantine.")
     images_failed: Count = Field(0, description="Images in quarantine.")
+    files_skipped: Count = Field(
+        0,
+        description="Files that were left out: hidden and system files, and those that source.include, source.exclude "
+        "or source.packed.format do not select; of an HBase table, rows. The manifest has the number for each cause. A "
+        "hidden folder counts once.",
+    )
+    files_added: Count = Field(
+        0,
+        description="Files that came while the run read its source, and are not in the table. Counted at the end, "
+        "unless the source is an HBase table or has more than a million files. The manifest also has those that are "
+        "gone or changed.",
+    )
     images_per_second: float = Field(
         0.0, ge=0, le=LARGEST, allow_inf_nan=False, description="Mean over the current attempt."
     )

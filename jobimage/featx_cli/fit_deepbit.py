@@ -25,6 +25,7 @@ from featx_job.nets.errors import ModelError
 from featx_job.source.local import LocalSource
 from featx_job.source.open import open_source
 from featx_job.source.s3 import BucketSource
+from featx_job.source.selection import Selection, Skipped, selected
 from numpy.typing import NDArray
 
 from featx_cli import resource_file, run, terminal
@@ -139,6 +140,8 @@ def _sample(resource: FeatureExtraction, environment: Environment, images: int) 
             "spec.source: only s3, claim and local files can be sampled: copy a few thousand images to one of these"
         )
     largest = resource.spec.limits.mebibytes * 1024 * 1024
-    listed = [image for image in source.objects() if image.size <= largest]
+    selection = Selection(tuple(resource.spec.source.include), tuple(resource.spec.source.exclude), source.root)
+    files = source.objects(in_hidden_folders=selection.opens_hidden_folders)
+    listed = [image for image in selected(files, selection, Skipped()) if image.size <= largest]
     for image in listed[:: max(1, len(listed) // images)][:images]:
         yield source.read(image.key)

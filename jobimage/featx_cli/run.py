@@ -206,6 +206,10 @@ def _print_summary(outcome: Outcome, started: datetime, log: Path, console: Cons
         earlier = ended and ended < started.replace(microsecond=0)
         when = f"already finished at {ended:%F %T} UTC" if earlier else f"{duration:.1f} s"
         terminal.show(console, f"{features} features, {progress.images_failed} in quarantine, {when}{precision}")
+        if progress.files_skipped:
+            terminal.show(console, f"{progress.files_skipped:,} files left out (hidden, or not selected)")
+        if progress.files_added:
+            terminal.show(console, f"{progress.files_added:,} files came during the run and are not in the table")
         if not progress.images_total:
             terminal.show(console, "no images found in the source; wrote an empty table")
     for table in outcome.outputs:

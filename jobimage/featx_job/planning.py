@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
 
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.clients.hadoop import Hadoop
 from featx_job.environment import Environment
-from featx_job.source import packed_files
+from featx_job.failures import RunFailure
+from featx_job.source import keys, packed_files
 from featx_job.source.hbase import HBaseTableSource
-from featx_job.source.objects import ObjectSource, SourceObject, select
+from featx_job.source.objects import ObjectSource, SourceObject, with_keys
 from featx_job.source.open import open_source
 from featx_job.source.packed_files import PackedShards
-from featx_job.source.shards import ShardList, split_objects
+from featx_job.source.selection import Selection, Skipped, selected
+from featx_job.source.shards import ObjectShards, RangeShards, ShardList, split_objects
 from featx_job.table import earlier_runs
 from featx_job.table.open import open_storage
 from featx_job.table.storage import Storage
 
 MEBIBYTE = 1024 * 1024
+LOG = logging.getLogger(__name__)
+LISTED_AGAIN = 1_000_000  # files, which take some seconds
 
 
 def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> ShardList:
@@ -41,15 +48,83 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     if isinstance(source, HBaseTableSource):
         planned, since = int(time.time() * 1000), earlier_runs.cells_since(before, source.base)
         return source.shards(spec.execution.shard_images, spec.source.keys, planned, since)
-    of_table = spec.source.packed is not None and spec.source.packed.format == "delta"
-    objects = _delta_files(spec, source, hadoop) if of_table else select(source, spec.source.keys)
+    skipped = Skipped()
+    files = _files(spec, source, hadoop, skipped)
+    if skipped.total and not files:
+        raise skipped.to_failure(source.field, source.address)
+    if skipped.total:
+        LOG.info("%d files were left out: %s", skipped.total, dict(skipped.counts))
     if before:
-        objects = earlier_runs.changed(objects, earlier_runs.known_versions(before, source.base))
+        files = list(earlier_runs.changed(files, earlier_runs.known_versions(before, source.base)))
     if spec.source.packed:
-        shards = packed_files.group_files(source.base, objects, spec.source.packed, only_changed=bool(before))
+        shards = replace(packed_files.group_files(source.base, files, spec.source.packed), skipped=skipped.counts)
         _check_files(spec, shards, hadoop)
         return shards
-    return split_objects(source.base, objects, spec.execution.shard_images)
+    return split_objects(source.base, files, spec.execution.shard_images, skipped.counts)
+
+
+def _files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hadoop, skipped: Skipped) -> list[SourceObject]:
+    """Return the files that the spec selects, and count the others."""
+    packed = spec.source.packed
+    if packed and packed.format == "delta":
+        return list(_delta_files(spec, source, hadoop))
+    if spec.source.keys:
+        return list(with_keys(source, spec.source.keys))
+    selection = Selection(tuple(spec.source.include), tuple(spec.source.exclude), source.root)
+    listed = list(source.objects(in_hidden_folders=selection.opens_hidden_folders))
+    files = list(selected(listed, selection, skipped))
+    if packed is None:
+        return files
+    logs = [file for file in listed if packed_files.DELTA_LOG in file.key.split("/")]  # hidden, but refused there
+    of_format = list(packed_files.group_files(source.base, [*logs, *files], packed).files())
+    for key in {file.key for file in files} - {file.key for file in of_format}:
+        skipped.add(key, "otherFormat")
+    return of_format
+
+
+class SourceChanges(NamedTuple):
+    """What happened to a source while a run read it.
+
+    Attributes:
+        added: Number of files that came after the source was listed, and are not in the table.
+        removed: Number of files that are gone. Those that were gone when they were to be read are in quarantine.
+        changed: Number of files with another version. The run may have read either.
+    """
+
+    added: int
+    removed: int
+    changed: int
+
+
+def changes(
+    spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop, shards: ShardList, output: str
+) -> SourceChanges | None:
+    """Return how a source differs from what the run has listed, or None if it is too large or can't be listed again.
+
+    Args:
+        spec: The run's.
+        environment: Where it runs.
+        hadoop: Connection to HDFS.
+        shards: The run's, of all files of its source.
+        output: Address of the run's output as executors see it, which may be below the source.
+    """
+    since = spec.source.changed_since or spec.output.mode == "incremental"
+    if since or spec.source.keys or isinstance(shards, RangeShards) or not len(shards):
+        return None
+    assert isinstance(shards, ObjectShards | PackedShards)
+    before = {file.key: file.version for file in shards.files()}
+    if len(before) > LISTED_AGAIN:
+        return None
+    try:
+        source = open_source(spec, environment, hadoop)
+        assert not isinstance(source, HBaseTableSource)
+        files = _files(spec, source, hadoop, Skipped())
+    except RunFailure as failure:
+        LOG.warning("could not list the source again: %s", failure)
+        return None
+    after = {file.key: file.version for file in files if not f"{source.base}{file.key}".startswith(f"{output}/")}
+    changed = sum(1 for key in before.keys() & after.keys() if before[key] != after[key])
+    return SourceChanges(len(after.keys() - before.keys()), len(before.keys() - after.keys()), changed)
 
 
 def _check_files(spec: FeatureExtractionSpec, shards: PackedShards, hadoop: Hadoop) -> None:
@@ -73,4 +148,4 @@ def _delta_files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hado
     folder = f"{spec.source.s3.prefix.strip('/')}/" if spec.source.s3 else ""
     table = hadoop.delta_table(source.base + folder.rstrip("/"))
     for path, size, modified in sorted(json.loads(hadoop.with_retry("spec.source", table.files))):
-        yield SourceObject(folder + path, size, str(modified))
+        yield SourceObject(keys.from_text(folder + path), size, str(modified))

@@ -19,11 +19,13 @@ class Tally:
         images: All images of the run; None if they are counted as they are read.
         shards: All shards of the run.
         started: When this attempt's executors began, in seconds of any clock.
+        skipped: Files that were left out when the source was listed.
     """
 
     images: int | None
     shards: int
     started: float
+    skipped: int = 0
     done: dict[int, ShardResult] = field(default_factory=dict)
     earlier: int = 0
 
@@ -55,6 +57,7 @@ class Tally:
             images_total=total if self.images is not None or len(self.done) == self.shards else 0,
             images_done=done,
             images_failed=sum(shard.failures for shard in self.done.values()),
+            files_skipped=self.skipped + sum(shard.skipped for shard in self.done.values()),
             images_per_second=round(rate, 2),
             eta_seconds=round(left / rate) if rate > 0 else None,
             shards_done=len(self.done),

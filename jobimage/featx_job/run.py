@@ -25,7 +25,7 @@ from featx_job.environment import Environment
 from featx_job.failures import RunFailure
 from featx_job.models import fetch
 from featx_job.models.fetch import Nets
-from featx_job.planning import plan_shards
+from featx_job.planning import changes, plan_shards
 from featx_job.progress import Tally
 from featx_job.source.open import clean_up
 from featx_job.source.shards import ShardList
@@ -125,7 +125,7 @@ def _compute(
     earlier_output.save_job(output.files, job)
     nets = prepared.nets
     shards = output.files.shard_list(lambda: plan_shards(job.spec, environment, hadoop))
-    tally = Tally(shards.images, len(shards), time.monotonic())
+    tally = Tally(shards.images, len(shards), time.monotonic(), sum(shards.skipped.values()))
     for shard in output.publisher.resume():
         tally.add(shard, earlier=True)
     on_progress(_now(tally))
@@ -133,8 +133,13 @@ def _compute(
     session = Session(job, environment, prepared.sizes, prepared.conf)
     done = _process(job, session, shards, nets, output, tally, on_progress)
     outputs, progress = output.tables(done), _now(tally)
+    changed = changes(job.spec, environment, hadoop, shards, output.files.storage.hadoop_uri)
+    if changed is not None:
+        LOG.info("while the run read the source, it changed: %s", changed)
+        progress = progress.model_copy(update={"files_added": changed.added})
     quality = calibration.quality(output.files) if job.spec.precision == "int8" else None
-    manifest = _manifest(job, nets, progress, outputs, quality) | {"files": output.file_entries(done)}
+    source = {"skipped": _skipped(shards, tally), "changesDuringRun": changed._asdict() if changed else None}
+    manifest = _manifest(job, nets, progress, outputs, quality, source) | {"files": output.file_entries(done)}
     output.publish(manifest)
     clean_up(job.spec, hadoop)
     return Outcome(result="Succeeded", progress=progress, outputs=outputs)
@@ -215,6 +220,11 @@ def _no_executors(_: list[ReplacementTask]) -> list[ReplacementResult]:
 
 def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
     progress = _now(tally)
+    source = job.spec.source
+    everything = job.spec.output.mode == "create" and source.changed_since is None
+    if source.hbase and everything and progress.files_skipped and not progress.images_done:
+        message = f"spec.source.hbase: the globs select none of {progress.files_skipped:,} rows of {source.hbase.table}"
+        raise RunFailure(FailureClass.SOURCE_EMPTY, f"{message}; correct spec.source.include or spec.source.exclude")
     limit = job.spec.errors.max_failed_fraction
     if progress.images_total and progress.images_failed > limit * progress.images_total:
         output.publish_quarantine()
@@ -229,12 +239,20 @@ def _now(tally: Tally) -> Progress:
     return tally.progress(time.monotonic(), datetime.now(UTC))
 
 
+def _skipped(shards: ShardList, tally: Tally) -> dict[str, int]:
+    """Return the number of files that were left out by cause, and of rows and members as `notSelected`."""
+    counts = dict(shards.skipped)
+    read = sum(shard.skipped for shard in tally.done.values())
+    return counts | ({"notSelected": read} if read else {})
+
+
 def _manifest(
     job: JobSpec,
     nets: Nets,
     progress: Progress,
     outputs: list[OutputTable],
     quality: Comparison | None,
+    source: dict[str, Any],
 ) -> dict[str, Any]:
     """Return what is needed to explain and to reproduce the table."""
     spec = job.spec
@@ -245,7 +263,7 @@ def _manifest(
         "attempt": job.attempt,
         "featxVersion": version("featx"),
         "completionTime": datetime.now(UTC).isoformat(timespec="seconds"),
-        "source": {"description": spec.source.to_wire(), "images": progress.images_total},
+        "source": {"description": spec.source.to_wire(), "images": progress.images_total, **source},
         "detector": spec.detector.to_wire() if spec.detector else None,
         "extractor": {**spec.extractor.to_wire(), "length": nets.extractor.length},
         "engine": {

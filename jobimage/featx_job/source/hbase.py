@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -14,20 +13,25 @@ from featx_api.executor_contract import END_OF_TIME, HBaseSnapshot, HBaseTable
 from featx_api.source import HBaseSource
 
 from featx_job.clients.hadoop import Hadoop
-from featx_job.source import key_ranges
+from featx_job.source import globs, key_ranges
 from featx_job.source.key_ranges import Range, Region
+from featx_job.source.keys import to_bytes
 from featx_job.source.shards import RangeShards
 
 FIELD = "spec.source.hbase"
 SAMPLE_ROWS = 20  # per region, to learn how large rows are and which digits their keys use
 
 
-def table_settings(source: HBaseSource, output: str) -> HBaseTable:
+def table_settings(
+    source: HBaseSource, output: str, include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> HBaseTable:
     """Return the table's settings for executors.
 
     Args:
         source: The source in the spec.
         output: The run's output URI. It is unique to the run, so links to a snapshot are named after it.
+        include: Globs of the keys of images; empty for all.
+        exclude: Globs of the keys that are left out anyway.
     """
     family, qualifier = source.column.split(":", 1)
     snapshot = None
@@ -43,6 +47,8 @@ def table_settings(source: HBaseSource, output: str) -> HBaseTable:
         since=_milliseconds(source.since) if source.since else 0,
         until=_milliseconds(source.until) if source.until else END_OF_TIME,
         snapshot=snapshot,
+        include=globs.matcher(include or ["**"]).pattern,
+        exclude=globs.matcher(exclude).pattern,
     )
 
 
@@ -81,7 +87,7 @@ class HBaseTableSource:
         java = self._hadoop.table(self._settings)
         regions = json.loads(self._hadoop.with_retry(FIELD, java.regions))
         if keys:
-            rows = sorted({row_bytes(key) for key in keys})
+            rows = sorted({to_bytes(key) for key in keys})
             groups = tuple(batched((Range(row, row + b"\0") for row in rows), images))
             return RangeShards(groups, self.base, planned)
         wanted = key_ranges.clip(
@@ -107,15 +113,9 @@ class HBaseTableSource:
 
 def row_ranges(source: HBaseSource) -> list[Range]:
     """Return the row ranges that a source selects."""
-    prefix = key_ranges.with_prefix(row_bytes(source.prefix))
-    selected = prefix.intersection(Range(row_bytes(source.start_row), row_bytes(source.stop_row)))
-    return key_ranges.salted(selected, [row_bytes(salt) for salt in source.salts]) if selected else []
-
-
-def row_bytes(row: str) -> bytes:
-    r"""Return the bytes of a row in the notation of the HBase shell, with \xNN for a byte (Bytes.toBytesBinary)."""
-    parts = re.split(r"\\x([0-9A-Fa-f]{2})", row)
-    return b"".join(bytes.fromhex(part) if index % 2 else part.encode() for index, part in enumerate(parts))
+    prefix = key_ranges.with_prefix(to_bytes(source.prefix))
+    selected = prefix.intersection(Range(to_bytes(source.start_row), to_bytes(source.stop_row)))
+    return key_ranges.salted(selected, [to_bytes(salt) for salt in source.salts]) if selected else []
 
 
 def batched(ranges: Iterable[Range], count: int) -> Iterator[tuple[Range, ...]]:

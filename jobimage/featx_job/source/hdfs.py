@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 
 from featx_api.failures import FailureClass
 
 from featx_job.clients.hadoop import Hadoop
 from featx_job.failures import RunFailure
-from featx_job.source.objects import SourceObject
+from featx_job.source import keys
+from featx_job.source.objects import SourceObject, by_key, not_found
 
 FIELD = "spec.source.files.uri"
 
 
 class HadoopSource:
-    """`ObjectSource` of the files below a folder, without hidden ones; keys are paths relative to it."""
+    """`ObjectSource` of the files below a folder; keys are paths relative to it."""
 
     def __init__(self, hadoop: Hadoop, uri: str) -> None:
-        """Uses a folder.
+        """Use a folder.
 
         Args:
             hadoop: Reaches it.
@@ -30,21 +30,38 @@ class HadoopSource:
     @property
     def base(self) -> str:
         """Implements `ObjectSource`."""
-        return f"{self._uri}/"
+        return keys.from_text(f"{self._uri}/")
 
-    def objects(self) -> Iterator[SourceObject]:
+    @property
+    def root(self) -> str:
+        """Implements `ObjectSource`."""
+        return ""
+
+    @property
+    def field(self) -> str:
+        """Implements `ObjectSource`."""
+        return FIELD
+
+    @property
+    def address(self) -> str:
+        """Implements `ObjectSource`."""
+        return self._uri
+
+    def objects(self, *, in_hidden_folders: bool = False) -> Iterator[SourceObject]:
         """Implements `ObjectSource`."""
         folder = self._hadoop.folder(self._uri)
         if not self._hadoop.with_retry(FIELD, folder.exists):
-            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{FIELD}: folder {self._uri} not found")
-        found = json.loads(self._hadoop.with_retry(FIELD, lambda: folder.files("")))
-        listed = (SourceObject(key, size, str(modified)) for key, size, modified in found)
-        yield from sorted(listed, key=lambda each: os.fsencode(each.key))
+            raise not_found(FIELD, self._uri)
+        files = json.loads(self._hadoop.with_retry(FIELD, folder.everything))
+        yield from by_key(SourceObject(keys.from_text(name), size, str(modified)) for name, size, modified in files)
 
     def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`. Executors find out whether a refusal is this file's alone."""
+        name = keys.to_text(key)
+        if not keys.is_utf8(name):
+            return None  # HDFS has no such names
         try:
-            size = self._hadoop.with_retry(FIELD, lambda: self._hadoop.folder(self._uri).size(key))
+            size = self._hadoop.with_retry(FIELD, lambda: self._hadoop.folder(self._uri).size(name))
         except RunFailure as failure:
             if failure.class_ is not FailureClass.ACCESS_DENIED:
                 raise

@@ -10,11 +10,13 @@ from featx_api.failures import FailureClass
 
 from featx_job.failures import RunFailure
 from featx_job.local_files import LocalPath
-from featx_job.source.objects import SourceObject
+from featx_job.source import keys
+from featx_job.source.objects import SourceObject, by_key, not_found
+from featx_job.source.selection import is_hidden
 
 
 class LocalSource:
-    """`ObjectSource` of the files below a folder, except hidden ones; keys are paths relative to it.
+    """`ObjectSource` of the files below a folder; keys are paths relative to it.
 
     A link that leads out of a claim is listed without being followed: executors put it in quarantine.
     """
@@ -29,46 +31,67 @@ class LocalSource:
             RunFailure: SourceNotFound or PathNotAllowed.
         """
         if not folder.is_folder():
-            message = f"{folder.field}: folder {folder.path} not found"
-            raise RunFailure(FailureClass.SOURCE_NOT_FOUND, message)
+            raise not_found(folder.field, str(folder.path))
         self._folder = folder
 
     @property
     def base(self) -> str:
         """Implements `ObjectSource`."""
-        return f"file://{self._folder.resolved()}/"
+        return keys.from_bytes(os.fsencode(f"file://{self._folder.resolved()}/"))
 
-    def objects(self) -> Iterator[SourceObject]:
+    @property
+    def root(self) -> str:
         """Implements `ObjectSource`."""
+        return ""
+
+    @property
+    def field(self) -> str:
+        """Implements `ObjectSource`."""
+        return self._folder.field
+
+    @property
+    def address(self) -> str:
+        """Implements `ObjectSource`."""
+        return self._folder.address
+
+    def objects(self, *, in_hidden_folders: bool = False) -> Iterator[SourceObject]:
+        """Implements `ObjectSource`. Hidden folders are not opened if they need not be: some, nobody may open."""
         objects = []
         with self._folder.opened_folder() as opened:
             for parent, folders, files, descriptor in os.fwalk(".", dir_fd=opened, onerror=self._fail):
-                names = [name for name in (*folders, *files) if not name.startswith(".")]
-                folders[:] = [name for name in folders if not name.startswith(".")]
-                for name in names:
-                    if listed := self._object(os.path.normpath(f"{parent}/{name}"), name, descriptor):
-                        objects.append(listed)
-        yield from sorted(objects, key=lambda file: os.fsencode(file.key))
+                closed = set() if in_hidden_folders else {name for name in folders if is_hidden(_key(name))}
+                for name in (*folders, *files):
+                    path = os.path.normpath(f"{parent}/{name}")
+                    listed = (
+                        SourceObject(f"{_key(path)}/", 0) if name in closed else self._object(path, name, descriptor)
+                    )
+                    objects += [listed] if listed else []
+                folders[:] = [name for name in folders if name not in closed]
+        yield from by_key(objects)
 
     def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`."""
-        if self._folder.leads_out(key):
-            return SourceObject(key, 1)
+        path = _path(key)
+        return None if "\0" in path else self._find(path)
+
+    def _find(self, path: str) -> SourceObject | None:
+        if self._folder.leads_out(path):
+            return SourceObject(_key(path), 1)
         try:
-            with self._folder.open(key) as file:
-                return _from_status(key, os.fstat(file.fileno()))
+            with self._folder.open(path) as file:
+                return _from_status(path, os.fstat(file.fileno()))
         except OSError:
             return None
 
-    def _object(self, key: str, name: str, parent: int) -> SourceObject | None:
+    def _object(self, path: str, name: str, parent: int) -> SourceObject | None:
         """Return a file of a folder, or None for a folder, a dangling link, a special file or one that is gone."""
         try:
             status = os.stat(name, dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:  # deleted or renamed since the folder was read, as programs that write files do
             return None
         if stat.S_ISLNK(status.st_mode):
-            return self.find(key)
-        return _from_status(key, status) if stat.S_ISREG(status.st_mode) else None
+            return self._find(path)
+        return _from_status(path, status) if stat.S_ISREG(status.st_mode) else None
 
     def _fail(self, error: OSError) -> None:
         """Fail the run on a folder that can't be listed, unless it is gone: its images would be missing in silence."""
@@ -81,12 +104,20 @@ class LocalSource:
     def read(self, key: str) -> bytes:
         """Return a file's content: for tools that sample images, since executors read for themselves."""
         try:
-            with self._folder.open(key) as file:
+            with self._folder.open(_path(key)) as file:
                 return file.read()
         except OSError as error:
             message = f"{self._folder.field}: {self._folder.path / key} cannot be read ({error.strerror})"
             raise RunFailure(FailureClass.SOURCE_NOT_FOUND, message) from None
 
 
-def _from_status(key: str, status: os.stat_result) -> SourceObject:
-    return SourceObject(key, status.st_size, str(status.st_mtime_ns))
+def _key(path: str) -> str:
+    return keys.from_bytes(os.fsencode(path))
+
+
+def _path(key: str) -> str:
+    return os.fsdecode(keys.to_bytes(key))
+
+
+def _from_status(path: str, status: os.stat_result) -> SourceObject:
+    return SourceObject(_key(path), status.st_size, str(status.st_mtime_ns))

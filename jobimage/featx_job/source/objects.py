@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
+
+from featx_api.failures import FailureClass
+
+from featx_job.failures import RunFailure
+
+_ENCODED = re.compile("%[0-9A-Fa-f]{2}")
+
+#: Number of files that were left out of a source, by cause (`featx_job.source.selection`).
+SkippedCounts = Mapping[str, int]
 
 
 class SourceObject(NamedTuple):
     """An object of the source.
 
     Attributes:
-        key: Its name in the table.
+        key: Its name in the table (`featx_job.source.keys`).
         size: In bytes.
         version: Changes with the content: a store's ETag, or a file's modification time. Empty if unknown.
     """
@@ -22,32 +31,56 @@ class SourceObject(NamedTuple):
 
 
 class ObjectSource(Protocol):
-    """A source that lists its objects.
-
-    Every object counts as an image until it has been read: none is skipped because of its name.
-    """
+    """A source that lists its objects, whatever their names are: `featx_job.source.selection` decides which count."""
 
     @property
     def base(self) -> str:
-        """Prefix that turns a key into the address that executors read, such as s3a://bucket/."""
+        """Prefix that turns a key into the address that executors read, such as s3a://bucket/, written like keys."""
 
-    def objects(self) -> Iterator[SourceObject]:
-        """Yield the objects in key order. Raises RunFailure."""
+    @property
+    def root(self) -> str:
+        """The part of all keys that is the source's folder; ends with a slash unless it is empty."""
+
+    @property
+    def field(self) -> str:
+        """Path of the source in the spec."""
+
+    @property
+    def address(self) -> str:
+        """The source's address as users know it."""
+
+    def objects(self, *, in_hidden_folders: bool = False) -> Iterator[SourceObject]:
+        """Yield all objects in key order.
+
+        Args:
+            in_hidden_folders: Whether those in hidden folders are needed. Otherwise a source may yield the folder in
+                their place, whose key ends with a slash.
+
+        Raises:
+            RunFailure: The source can't be listed.
+        """
 
     def find(self, key: str) -> SourceObject | None:
         """Return the object with this key, or None if there is none. Raises RunFailure."""
 
 
-def select(source: ObjectSource, keys: Sequence[str]) -> Iterator[SourceObject]:
-    """Yield the selected objects of a source in key order.
+def not_found(field: str, address: str) -> RunFailure:
+    """Return the failure of a source whose folder does not exist."""
+    literal = (
+        "; addresses are not decoded: write the characters that %XX stands for" if _ENCODED.search(address) else ""
+    )
+    return RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{field}: folder {address} not found{literal}")
+
+
+def by_key(objects: Iterable[SourceObject]) -> list[SourceObject]:
+    """Return objects in the order of their keys' bytes, as stores list them."""
+    return sorted(objects, key=lambda file: file.key.encode())
+
+
+def with_keys(source: ObjectSource, keys: Sequence[str]) -> Iterator[SourceObject]:
+    """Yield the objects of a source that have these keys, in key order.
 
     A missing object is listed as well, so that its reader reports it missing: no requested image gets lost.
-
-    Args:
-        source: The source.
-        keys: Of the objects to select; empty selects all.
     """
-    if not keys:
-        yield from source.objects()
-    for key in sorted(set(keys), key=os.fsencode):
+    for key in sorted(set(keys), key=str.encode):
         yield source.find(key) or SourceObject(key, 1)

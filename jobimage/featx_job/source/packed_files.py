@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import PurePosixPath
 from typing import Any
 
 from featx_api.executor_contract import PackedLine, PackedSettings
@@ -20,7 +18,7 @@ from featx_api.failures import FailureClass
 from featx_api.source import Packed
 
 from featx_job.failures import RunFailure
-from featx_job.source.objects import SourceObject
+from featx_job.source.objects import SkippedCounts, SourceObject
 
 LOG = logging.getLogger(__name__)
 SHARD_BYTES = 64 * 1024 * 1024
@@ -45,11 +43,13 @@ class PackedShards:
         base: Prefix that turns a key into the address that executors read.
         groups: The files of each shard.
         settings: How to read them.
+        skipped: Number of files that were left out, by cause.
     """
 
     base: str
     groups: tuple[tuple[SourceObject, ...], ...]
     settings: PackedSettings
+    skipped: SkippedCounts = field(default_factory=dict)
 
     @property
     def images(self) -> None:
@@ -84,40 +84,32 @@ class PackedShards:
 
     def to_json(self) -> dict[str, Any]:
         """Implements `ShardList`."""
-        return {"base": self.base, "groups": self.groups, "packed": self.settings.to_wire()}
+        return {
+            "base": self.base,
+            "groups": self.groups,
+            "packed": self.settings.to_wire(),
+            "skipped": dict(sorted(self.skipped.items())),
+        }
 
 
-def group_files(
-    base: str, files: Iterable[SourceObject], packed: Packed, *, only_changed: bool = False
-) -> PackedShards:
+def group_files(base: str, files: Iterable[SourceObject], packed: Packed) -> PackedShards:
     """Return the shards of a source's files, skipping files of other formats.
 
     Args:
         base: Prefix that turns a key into the address that executors read.
         files: The source's files, in order.
         packed: Their format.
-        only_changed: Whether the files are only those that changed, so that none may be of the format.
 
     Raises:
-        RunFailure: SourceNotSupported, if Parquet files belong to a Delta table: its log decides which ones count; or
-            if there are files, but none of the format.
+        RunFailure: SourceNotSupported, if Parquet files belong to a Delta table: its log decides which ones count.
     """
     selected = []
-    others: Counter[str] = Counter()
     for file in files:
         if packed.format in ("auto", "parquet") and DELTA_LOG in file.key.split("/"):
             message = f"spec.source.packed.format: {file.key} belongs to a Delta table; set packed.format to delta"
             raise RunFailure(FailureClass.SOURCE_NOT_SUPPORTED, message)
         if _has_format(file.key, packed.format):
             selected.append(file)
-        else:
-            others[PurePosixPath(file.key).suffix or file.key.rsplit("/", 1)[-1]] += 1
-    if others and not selected and not only_changed:
-        seen = ", ".join(f"{count} {ending}" for ending, count in others.most_common(_MOST_ENDINGS))
-        message = f"spec.source.packed.format: no file of the source has an ending of {packed.format}; it has {seen}"
-        raise RunFailure(FailureClass.SOURCE_NOT_SUPPORTED, message)
-    if others:
-        LOG.info("%d files are left out, as their endings are not those of %s", others.total(), packed.format)
     return PackedShards(base, tuple(_groups(selected)), _settings(packed))
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from featx_api.failures import FailureClass
 
 from featx_job.clients.s3 import Bucket
 from featx_job.failures import RunFailure
-from featx_job.source import s3_listing
-from featx_job.source.objects import SourceObject
+from featx_job.source import keys, s3_listing
+from featx_job.source.objects import SourceObject, by_key
 
 FIELD = "spec.source.s3"
 REFUSALS = (FailureClass.ACCESS_DENIED, FailureClass.STORE_ERROR)  # that may be one object's
@@ -33,26 +32,40 @@ class BucketSource:
         """Implements `ObjectSource`."""
         return f"s3a://{self._bucket.name}/"
 
-    def objects(self) -> Iterator[SourceObject]:
+    @property
+    def root(self) -> str:
+        """Implements `ObjectSource`."""
+        return keys.from_text(self._prefix[: self._prefix.rfind("/") + 1])
+
+    @property
+    def field(self) -> str:
+        """Implements `ObjectSource`."""
+        return FIELD
+
+    @property
+    def address(self) -> str:
+        """Implements `ObjectSource`."""
+        return f"s3://{self._bucket.name}/{self._prefix}"
+
+    def objects(self, *, in_hidden_folders: bool = False) -> Iterator[SourceObject]:
         """Implements `ObjectSource`; folders are listed in parallel (`s3_listing`)."""
-        objects = list(s3_listing.everything(self._bucket, self._prefix))
-        objects.sort(key=lambda listed: os.fsencode(listed.key))
-        for stored in objects:
-            yield SourceObject(*stored)
+        listed = s3_listing.everything(self._bucket, self._prefix)
+        yield from by_key(SourceObject(keys.from_text(stored.key), stored.size, stored.version) for stored in listed)
 
     def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`. Executors find out whether a refusal is this object's alone."""
+        name = keys.to_text(key)
         try:
-            stored = self._bucket.stat(key)
+            stored = self._bucket.stat(name) if keys.is_utf8(name) else None
         except RunFailure as failure:
             if failure.class_ not in REFUSALS:
                 raise
             return None
-        return SourceObject(*stored) if stored else None
+        return SourceObject(key, stored.size, stored.version) if stored else None
 
     def read(self, key: str) -> bytes:
         """Return an object's content: for tools that sample images, since executors read for themselves."""
-        data = self._bucket.read(key)
+        data = self._bucket.read(keys.to_text(key))
         if data is None:
             raise RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{FIELD}: {self.base}{key} no longer exists")
         return data

@@ -9,13 +9,13 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from featx_api.executor_contract import ObjectsLine, PackedSettings, RangesLine
 
 from featx_job.source.key_ranges import Range
-from featx_job.source.objects import SourceObject
+from featx_job.source.objects import SkippedCounts, SourceObject
 from featx_job.source.packed_files import PackedShards
 
 
@@ -35,6 +35,10 @@ class ShardList(Protocol):
     def samples(self, images: int) -> tuple[str, str]:
         """Return two samples of images from across the source, as lines; they differ if there are enough images."""
 
+    @property
+    def skipped(self) -> SkippedCounts:
+        """Number of files that were left out when the source was listed, by cause."""
+
     def to_json(self) -> dict[str, Any]:
         """Return the list as it is stored beside the output (`to_bytes`)."""
 
@@ -47,11 +51,13 @@ class ObjectShards:
         base: Prefix that turns a key into the address that executors read.
         objects: All images, in order.
         images_per_shard: Size of a shard; the last one may be smaller.
+        skipped: Number of files that were left out, by cause.
     """
 
     base: str
     objects: tuple[SourceObject, ...]
     images_per_shard: int
+    skipped: SkippedCounts = field(default_factory=dict)
 
     @property
     def images(self) -> int:
@@ -92,6 +98,7 @@ class ObjectShards:
             "base": self.base,
             "imagesPerShard": self.images_per_shard,
             "objects": self.objects,
+            "skipped": dict(sorted(self.skipped.items())),
         }
 
 
@@ -110,6 +117,11 @@ class RangeShards:
     base: str = ""
     planned: int = 0
     since: int = 0
+
+    @property
+    def skipped(self) -> SkippedCounts:
+        """Implements `ShardList`: rows are left out as they are read."""
+        return {}
 
     @property
     def images(self) -> None:
@@ -144,9 +156,11 @@ class RangeShards:
         return {"ranges": [_hexadecimal(group) for group in self.ranges], "base": self.base, **times}
 
 
-def split_objects(base: str, objects: Iterable[SourceObject], images_per_shard: int) -> ObjectShards:
+def split_objects(
+    base: str, objects: Iterable[SourceObject], images_per_shard: int, skipped: SkippedCounts | None = None
+) -> ObjectShards:
     """Return the shards of listed objects, in their order."""
-    return ObjectShards(base, tuple(objects), images_per_shard)
+    return ObjectShards(base, tuple(objects), images_per_shard, skipped or {})
 
 
 def to_bytes(shards: ShardList) -> bytes:
@@ -162,9 +176,10 @@ def from_bytes(data: bytes) -> ShardList:
         return RangeShards(ranges, content["base"], content["planned"], content["since"])
     if "groups" in content:
         groups = tuple(tuple(SourceObject(*file) for file in group) for group in content["groups"])
-        return PackedShards(content["base"], groups, PackedSettings.model_validate(content["packed"]))
+        settings = PackedSettings.model_validate(content["packed"])
+        return PackedShards(content["base"], groups, settings, content.get("skipped", {}))
     objects = tuple(SourceObject(*image) for image in content["objects"])
-    return ObjectShards(content["base"], objects, content["imagesPerShard"])
+    return ObjectShards(content["base"], objects, content["imagesPerShard"], content.get("skipped", {}))
 
 
 def _hexadecimal(ranges: Sequence[Range]) -> tuple[tuple[str, str], ...]:

@@ -50,7 +50,7 @@ def task_settings(
         ),
         source=executor.ReadSettings(
             max_bytes=spec.limits.mebibytes * MEBIBYTE,
-            hbase=hbase.table_settings(spec.source.hbase, spec.output.uri) if spec.source.hbase else None,
+            hbase=_hbase(spec),
             patience=patience,
             samples=_samples(samples),
         ),
@@ -62,6 +62,14 @@ def _samples(lines: Iterable[str]) -> executor.Samples:
     listed = [line for line in map(json.loads, lines) if "objects" in line]
     objects = tuple((key, size) for line in listed for key, size in line["objects"])
     return executor.Samples(base=listed[0]["base"] if listed else "", objects=objects)
+
+
+def _hbase(spec: FeatureExtractionSpec) -> executor.HBaseTable | None:
+    source = spec.source
+    if source.hbase is None:
+        return None
+    globs = ([], []) if source.keys else (source.include, source.exclude)
+    return hbase.table_settings(source.hbase, spec.output.uri, *globs)
 
 
 def _detector(detector: nets.Detector) -> executor.DetectorSettings:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -68,3 +71,42 @@ def noise() -> dict[str, bytes]:
         pixels = generator.integers(0, 255, (64, 48, 3), dtype=np.uint8)
         images[f"{index:03}.jpg"] = cv2.imencode(".jpg", pixels)[1].tobytes()
     return images
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """The folder behind the claim `photos`; pods run as a user who owns nothing in it."""
+    path = Path(tempfile.mkdtemp(prefix="featx-volume-"))
+    path.chmod(0o777)
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "featx-e2e-photos"},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteMany"],
+            "storageClassName": "featx-e2e",
+            "hostPath": {"path": str(path), "type": "Directory"},
+            "claimRef": {"namespace": NAMESPACE, "name": "photos"},
+        },
+    }
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "photos"},
+        "spec": {
+            "accessModes": ["ReadWriteMany"],
+            "storageClassName": "featx-e2e",
+            "volumeName": "featx-e2e-photos",
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }
+    for body in (volume, claim):
+        kubectl("apply", "--filename=-", stdin=body)
+    try:
+        yield path
+    finally:
+        kubectl("delete", "fx", "claims", "names-claim", "--ignore-not-found")
+        kubectl("delete", "pvc", "photos", "--wait=false")
+        kubectl("delete", "pv", "featx-e2e-photos", "--wait=false")
+        shutil.rmtree(path, ignore_errors=True)

@@ -4,58 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.e2e.names import ENDPOINT, NAMESPACE, STORE_SECRET
-from tests.e2e.run.harness import Store, apply, kubectl, resource
+from tests.e2e.names import ENDPOINT, STORE_SECRET
+from tests.e2e.run.harness import Store, apply, resource
 from tests.integration.job.runs import rows_of_folder
 from tests.support import images
 
 FILES = images.paths(6)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """The folder behind the claim `photos`; pods run as a user who owns nothing in it."""
-    path = Path(tempfile.mkdtemp(prefix="featx-volume-"))
-    path.chmod(0o777)
-    volume = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": "featx-e2e-photos"},
-        "spec": {
-            "capacity": {"storage": "1Gi"},
-            "accessModes": ["ReadWriteMany"],
-            "storageClassName": "featx-e2e",
-            "hostPath": {"path": str(path), "type": "Directory"},
-            "claimRef": {"namespace": NAMESPACE, "name": "photos"},
-        },
-    }
-    claim = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "photos"},
-        "spec": {
-            "accessModes": ["ReadWriteMany"],
-            "storageClassName": "featx-e2e",
-            "volumeName": "featx-e2e-photos",
-            "resources": {"requests": {"storage": "1Gi"}},
-        },
-    }
-    for body in (volume, claim):
-        kubectl("apply", "--filename=-", stdin=body)
-    try:
-        yield path
-    finally:
-        kubectl("delete", "fx", "claims", "--ignore-not-found")
-        kubectl("delete", "pvc", "photos", "--wait=false")
-        kubectl("delete", "pv", "featx-e2e-photos", "--wait=false")
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def test_images_on_a_claim_become_a_table_on_the_same_claim(store: Store, resnet: dict[str, Any], folder: Path) -> None:

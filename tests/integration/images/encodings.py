@@ -52,7 +52,7 @@ def encodings(photo: Image.Image) -> Iterator[Encoding]:
 
 def orientations(photo: Image.Image) -> Iterator[Encoding]:
     """The photograph with each value of the EXIF orientation, in each container that holds one."""
-    lossless = {"WEBP": {"lossless": True}, "AVIF": {"subsampling": "4:4:4"}}
+    lossless: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "AVIF": {"subsampling": "4:4:4"}}
     for value in range(10):
         exif = Image.Exif()
         exif[ORIENTATION] = value

@@ -93,6 +93,32 @@ def test_a_large_region_is_split_into_shards_of_about_the_requested_size(
     assert max(rows) <= 2 * 16
 
 
+def test_globs_select_rows_by_their_keys_and_the_others_are_counted(
+    runner: Runner, server: HBase, catalog: dict[str, bytes], tiny: Spec, tmp_path: Path
+) -> None:
+    spec = spec_of(server, tiny, tmp_path / "table")
+    spec["source"] |= {"include": ["IMG-00[0-4]?", "\\x00*"], "exclude": ["*-003?"]}
+    outcome = runner.run(spec, uid="globs")
+    assert outcome.failure is None, outcome.failure
+    expected = [row for row in catalog if row < "img-0050" and not row.startswith("img-003")]
+    assert keys(rows_of_folder(tmp_path / "table")) == sorted([*expected, "\\x00\\xFF"])
+    assert outcome.progress is not None
+    assert outcome.progress.files_skipped == ROWS + 2 - len(expected) - 1
+    manifest = json.loads((tmp_path / "table" / "_manifest.json").read_text())
+    assert manifest["source"]["skipped"] == {"notSelected": outcome.progress.files_skipped}
+
+
+def test_globs_that_select_no_row_fail_the_run(
+    runner: Runner, server: HBase, catalog: dict[str, bytes], tiny: Spec, tmp_path: Path
+) -> None:
+    spec = spec_of(server, tiny, tmp_path / "table")
+    spec["source"] |= {"include": ["*.jpg"]}
+    outcome = runner.run(spec, uid="none")
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("SourceEmpty", False)
+    assert f"none of {ROWS + 2} rows of catalog" in outcome.failure.message
+
+
 @pytest.mark.parametrize(
     ("settings", "first", "last"),
     [

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import urllib3
 from py4j.java_gateway import JavaGateway
@@ -94,7 +95,7 @@ class Hdfs:
 
     def _call(self, method: str, path: str, operation: str, **options: str) -> dict[str, Any]:
         fields = {"op": operation, "user.name": getpass.getuser(), **options}
-        url = f"http://127.0.0.1:{self._http}/webhdfs/v1{path}"
+        url = f"http://127.0.0.1:{self._http}/webhdfs/v1{quote(path)}"
         response = urllib3.request(
             method, url + "?" + "&".join(f"{key}={value}" for key, value in fields.items()), timeout=10, retries=False
         )

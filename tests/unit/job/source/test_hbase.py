@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from featx_api.executor_contract import END_OF_TIME
 from featx_api.source import HBaseSource
-from featx_job.source import hbase
+from featx_job.source import hbase, keys
 from featx_job.source.key_ranges import Range
 from featx_job.source.shards import RangeShards, from_bytes, to_bytes
 from hypothesis import given
@@ -23,7 +23,7 @@ def source(**given: Any) -> HBaseSource:
 @given(st.binary(max_size=12))
 def test_any_row_can_be_written(row: bytes) -> None:
     written = "".join(f"\\x{byte:02X}" if byte < 32 or byte > 126 or byte == 92 else chr(byte) for byte in row)
-    assert hbase.row_bytes(written) == row
+    assert keys.to_bytes(written) == row
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,31 @@ def test_a_name_that_is_not_utf_8_is_listed_and_does_not_fail_the_run(tmp_path: 
     assert len(json.loads(shards.line(0))["objects"]) == 2
 
 
+def test_a_hidden_folder_is_not_opened_unless_its_files_are_needed(tmp_path: Path) -> None:
+    for name in ("lost+found", ".git/objects"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in (".git/objects/a", ".DS_Store", "b.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    source = LocalSource(on_this_machine(tmp_path, "spec.source.files.uri"))
+    assert [file.key for file in source.objects()] == [".DS_Store", ".git/", "b.jpg", "lost+found/"]
+    assert [file.key for file in source.objects(in_hidden_folders=True)] == [".DS_Store", ".git/objects/a", "b.jpg"]
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.jpg", b"a\nb.jpg", rb"\x41.jpg", "größe.jpg".encode(), b" "])
+def test_a_file_is_found_by_its_key_whatever_its_name(tmp_path: Path, name: bytes) -> None:
+    (tmp_path / os.fsdecode(name)).write_bytes(b"bytes")
+    source = LocalSource(on_this_machine(tmp_path, "spec.source.files.uri"))
+    (listed,) = source.objects()
+    assert source.find(listed.key) == listed
+    assert source.read(listed.key) == b"bytes"
+    assert listed.key.encode().isascii() or listed.key == "größe.jpg"
+
+
+@pytest.mark.parametrize("key", ["gone.jpg", "\\x00.jpg", "x" * 5000, "a/../../b", ""])
+def test_a_key_without_a_file_finds_nothing(tmp_path: Path, key: str) -> None:
+    assert LocalSource(on_this_machine(tmp_path, "spec.source.files.uri")).find(key) is None
+
+
 def test_a_dangling_link_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nothing")
     assert list(LocalSource(on_this_machine(tmp_path, "spec.source.files.uri")).objects()) == []
@@ -83,3 +108,7 @@ def test_a_missing_folder_is_reported_with_its_field(tmp_path: Path) -> None:
     with pytest.raises(RunFailure, match=r"^spec\.source\.files\.uri: .*nowhere") as refused:
         LocalSource(on_this_machine(tmp_path / "nowhere", "spec.source.files.uri"))
     assert (refused.value.class_, refused.value.retryable) == ("SourceNotFound", False)
+    assert "%XX" not in str(refused.value)
+    (tmp_path / "my photos").mkdir()
+    with pytest.raises(RunFailure, match=r"my%20photos not found; addresses are not decoded"):
+        LocalSource(on_this_machine(tmp_path / "my%20photos", "spec.source.files.uri"))

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from featx_api.source import Packed, Source
-from featx_job.failures import RunFailure
 from featx_job.source import packed_files
 from featx_job.source.objects import SourceObject
 from featx_job.source.shards import from_bytes, to_bytes
@@ -54,13 +53,6 @@ def test_each_file_is_in_one_shard_and_small_ones_share(sizes: list[int]) -> Non
     )
     assert from_bytes(to_bytes(shards)) == shards
     assert json.loads(shards.line(0))["packed"]["format"] == "tar" if sizes else len(shards) == 0
-
-
-def test_a_source_with_other_files_only_is_refused_unless_those_are_just_what_changed() -> None:
-    files = [SourceObject(key, 1) for key in ("a.jpg", "b.jpg", "c.txt")]
-    with pytest.raises(RunFailure, match="has 2 .jpg, 1 .txt"):
-        packed_files.group_files("file:///", files, TAR)
-    assert len(packed_files.group_files("file:///", files, TAR, only_changed=True)) == 0
 
 
 @pytest.mark.parametrize(

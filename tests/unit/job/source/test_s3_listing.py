@@ -19,8 +19,8 @@ PAGE = 1000
 class Bucket:
     """Keys, and how often they were asked for."""
 
-    def __init__(self, keys: set[str]) -> None:
-        self.keys, self.asked = sorted(keys), 0
+    def __init__(self, keys: set[str], sizes: dict[str, int] | None = None) -> None:
+        self.keys, self.asked, self.sizes = sorted(keys), 0, sizes or {}
 
     def folder(self, prefix: str) -> FolderPage:
         return self._page(prefix, folders=True, after="")
@@ -41,7 +41,7 @@ class Bucket:
                 is_folder = folders and bool(slash)
                 entries[f"{prefix}{name}/" if is_folder else key] = is_folder
         first = list(entries)[:PAGE]
-        objects = [StoredObject(name, 1 - name.endswith("/"), "") for name in first if not entries[name]]
+        objects = [StoredObject(name, self.sizes.get(name, 1), "") for name in first if not entries[name]]
         return FolderPage(objects, [name for name in first if entries[name]], len(first) < len(entries))
 
     def listed(self, prefix: str = "") -> list[str]:
@@ -53,8 +53,9 @@ def test_all_keys_below_a_prefix_are_listed_once(keys: set[str], prefix: str) ->
     assert Bucket(keys).listed(prefix) == sorted(key for key in keys if key.startswith(prefix))
 
 
-def test_marks_of_folders_are_no_images() -> None:
-    assert Bucket({"shop/", "shop/a.jpg", "shop/b/"}).listed() == ["shop/a.jpg"]
+def test_empty_marks_of_folders_are_no_images_but_other_objects_may_have_such_names() -> None:
+    keys = {"shop/", "shop/a.jpg", "shop/b/", "shop/c/"}
+    assert Bucket(keys, {"shop/": 0, "shop/b/": 0}).listed() == ["shop/a.jpg", "shop/c/"]
 
 
 def test_a_flat_bucket_is_listed_straight_on() -> None:

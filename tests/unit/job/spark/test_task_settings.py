@@ -116,6 +116,7 @@ def renamed(model: Any, path: list[str]) -> Any:
         "limits.megapixels",
         "limits.mebibytes",
         "execution.store_timeout_seconds",
+        *("source.include", "source.exclude", "source.keys"),
         *(f"source.hbase.{name}" for name in ("quorum", "znode", "table", "column", "since", "until", "snapshot")),
     ],
 )
@@ -134,5 +135,5 @@ def test_snapshot_links_are_created_in_a_folder_of_the_run() -> None:
     }
     source = FeatureExtractionSpec.model_validate({**LEAST, "source": {"hbase": spec}}).source.hbase
     assert source is not None
-    written: HBaseTable = hbase.table_settings(source, "s3://out/table")
+    written: HBaseTable = hbase.table_settings(source, "s3://out/table", ["shop/**/*.JPG"])
     assert json.loads(written.to_json()) == golden("hbase-table.json")

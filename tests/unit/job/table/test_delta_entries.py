@@ -11,6 +11,7 @@ import pytest
 from featx_api.executor_contract import (
     DAMAGED_COLUMN,
     FEATURE_COLUMNS,
+    Column,
     KeyRange,
     ReplacementResult,
     RewrittenFile,
@@ -144,14 +145,15 @@ def test_a_table_with_unsupported_features_can_not(changes: dict[str, Any], reas
 
 
 def test_carried_columns_are_nullable_text_and_a_table_without_them_is_not_updated() -> None:
-    by = dataclasses.replace(BY, carry=("label",))
-    metadata = next(action["metaData"] for action in actions(delta_entries.creation(by, NIGHT)) if "metaData" in action)
+    columns = (*FEATURE_COLUMNS, Column(name="label", type="string", nullable=True))
+    created = actions(delta_entries.creation(BY, NIGHT, columns))
+    metadata = next(action["metaData"] for action in created if "metaData" in action)
     assert json.loads(metadata["schemaString"])["fields"][-1] == {
         "name": "label",
         "type": "string",
         "nullable": True,
         "metadata": {},
     }
-    assert "label" in (delta_entries.why_not_updatable(table(), ["label"]) or "")
-    assert delta_entries.why_not_updatable(table(schema=metadata["schemaString"]), ["label"]) is None
+    assert "label" in (delta_entries.why_not_updatable(table(), columns) or "")
+    assert delta_entries.why_not_updatable(table(schema=metadata["schemaString"]), columns) is None
     assert delta_entries.why_not_updatable(table(schema=metadata["schemaString"])) is not None

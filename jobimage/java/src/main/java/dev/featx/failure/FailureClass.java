@@ -17,6 +17,7 @@ public enum FailureClass {
   PRECISION_UNSUPPORTED("PrecisionUnsupported", false),
   SECRET_INCOMPLETE("SecretIncomplete", false),
   SECRET_NOT_FOUND("SecretNotFound", false),
+  SOURCE_EMPTY("SourceEmpty", false),
   SOURCE_NOT_FOUND("SourceNotFound", false),
   SOURCE_NOT_SUPPORTED("SourceNotSupported", false),
   STORE_CONFLICT("StoreConflict", false),

@@ -52,7 +52,7 @@ final class BucketObjects {
   /**
    * Returns an object.
    *
-   * @param key of the object
+   * @param key of the image
    * @param maxBytes a larger one's bytes are not fetched
    * @throws IOException if it is gone (as Java's own exception), refused ({@link StoreResponse}), or the store does not respond
    */

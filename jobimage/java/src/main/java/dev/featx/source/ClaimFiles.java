@@ -69,16 +69,17 @@ record ClaimFiles(Path folder, boolean only) {
     claim.relativize(path).forEach(pending::add);
     Path resolved = claim;
     for (int links = 0; !pending.isEmpty();) {
-      String name = pending.remove().toString();
+      Path part = pending.remove(); // its text may lack bytes that are not UTF-8
+      String name = part.toString();
       if (name.equals("..")) {
         if (resolved.equals(claim)) {
           throw refused(path);
         }
         resolved = resolved.getParent();
       } else if (!name.isEmpty() && !name.equals(".")) {
-        Path target = target(resolved.resolve(name));
+        Path target = target(resolved.resolve(part));
         if (target == null) {
-          resolved = resolved.resolve(name);
+          resolved = resolved.resolve(part);
         } else if (target.isAbsolute() || ++links > MOST_LINKS) {
           throw refused(path);
         } else {

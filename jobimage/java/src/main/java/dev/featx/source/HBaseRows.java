@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.hbase.client.Result;
 import org.apache.hadoop.hbase.client.ResultScanner;
@@ -50,15 +51,20 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
     private final Configuration conf;
     private final long maxBytes;
     private final Patience patience;
+    private final Pattern include;
+    private final Pattern exclude;
     private final Iterator<Range> remaining = ranges.iterator();
     private Range range;
     private ResultScanner scanner;
     private byte[] last;
     private int taken;
     private int faults; // in a row
+    private int skipped;
 
     Scanning(ReadSettings settings, Configuration conf) {
       this.table = settings.hbase();
+      this.include = Pattern.compile(table.include(), Pattern.DOTALL);
+      this.exclude = Pattern.compile(table.exclude(), Pattern.DOTALL);
       this.conf = conf;
       this.maxBytes = settings.maxBytes();
       this.patience = settings.patience();
@@ -74,18 +80,33 @@ record HBaseRows(List<Range> ranges, int limit, long since) implements Images.Pa
         }
         boolean more = limit == 0 || taken < limit;
         Image image = more ? patience.withRetry("reading rows of " + table.table(), this::nextImage) : null;
-        if (image != null) {
+        if (image == null) {
+          close();
+          Range finished = range;
+          range = null;
+          if (taken == 0 && finished.isOneRow()) {
+            return missing(finished.start());
+          }
+          continue;
+        }
+        if (isSelected(last)) {
           taken++;
           return image;
         }
-        close();
-        Range finished = range;
-        range = null;
-        if (taken == 0 && finished.isOneRow()) {
-          return missing(finished.start());
-        }
+        skipped++;
+        Patience.checkNotKilled(); // a shard may hold any number of them
       }
       return null;
+    }
+
+    private boolean isSelected(byte[] row) {
+      String key = ImageKeys.folded(ImageKeys.of(row));
+      return include.matcher(key).matches() && !exclude.matcher(key).matches();
+    }
+
+    @Override
+    public int skipped() {
+      return skipped;
     }
 
     /** Returns the image of a row that was requested by its key, but has no cell to read. */

@@ -30,9 +30,11 @@ import org.apache.hadoop.hbase.util.Bytes;
  * @param since older cells are skipped, in milliseconds like the cells' timestamps; 0 for no limit
  * @param until exclusive upper bound of timestamps; Long.MAX_VALUE for no limit
  * @param snapshot read instead of the table, or null
+ * @param include regular expression of the keys of images ({@link ImageKeys#folded})
+ * @param exclude regular expression of the keys that are left out anyway
  */
 record HBaseTable(String quorum, String znode, String table, String family, String qualifier, long since, long until,
-    HBaseSnapshot snapshot) implements Serializable {
+    HBaseSnapshot snapshot, String include, String exclude) implements Serializable {
   private static final ConcurrentHashMap<String, AsyncConnection> CONNECTIONS = new ConcurrentHashMap<>();
   private static final int READ_AHEAD = 4 << 20; // bytes that a scanner buffers
 

@@ -7,6 +7,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Predicate;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSDataOutputStream;
@@ -51,7 +52,7 @@ public final class HadoopFolder {
 
   /** Returns a file's content, or null if the file does not exist. */
   public byte[] read(String path) throws IOException {
-    try (FSDataInputStream stream = files().open(new Path(root, path))) {
+    try (FSDataInputStream stream = files().open(below(path))) {
       return stream.readAllBytes();
     } catch (FileNotFoundException e) {
       return null;
@@ -61,7 +62,7 @@ public final class HadoopFolder {
   /** Returns a file's size in bytes, or -1 if the file does not exist. */
   public long size(String path) throws IOException {
     try {
-      return files().getFileStatus(new Path(root, path)).getLen();
+      return files().getFileStatus(below(path)).getLen();
     } catch (FileNotFoundException e) {
       return -1;
     }
@@ -69,13 +70,13 @@ public final class HadoopFolder {
 
   /** Writes a file, replacing an existing one. */
   public void write(String path, byte[] data) throws IOException {
-    Path target = new Path(root, path);
+    Path target = below(path);
     rename(hidden(target, data), target, Options.Rename.OVERWRITE);
   }
 
   /** Writes a file, or returns false if it exists. Exactly one of several concurrent writers succeeds. */
   public boolean create(String path, byte[] data) throws IOException {
-    Path target = new Path(root, path);
+    Path target = below(path);
     Path hidden = hidden(target, data);
     try {
       rename(hidden, target, Options.Rename.NONE);
@@ -88,15 +89,24 @@ public final class HadoopFolder {
 
   /** Returns the files below a folder that are not hidden, as JSON: [[path, size, milliseconds of the last change]]. */
   public String files(String folder) throws IOException {
+    return list(folder, path -> !path.startsWith(".") && !path.contains("/."));
+  }
+
+  /** Returns all files below this folder, also hidden ones, as {@link #files} does. */
+  public String everything() throws IOException {
+    return list("", path -> true);
+  }
+
+  private String list(String folder, Predicate<String> wanted) throws IOException {
     ArrayNode array = new ObjectMapper().createArrayNode();
-    Path start = folder.isEmpty() ? root : new Path(root, folder);
+    Path start = folder.isEmpty() ? root : below(folder);
     String base = files().makeQualified(root).toUri().getPath();
     try {
       RemoteIterator<LocatedFileStatus> files = files().listFiles(start, true);
       while (files.hasNext()) {
         LocatedFileStatus file = files.next();
         String path = file.getPath().toUri().getPath().substring(base.length() + 1);
-        if (!path.startsWith(".") && !path.contains("/.")) {
+        if (wanted.test(path)) {
           array.addArray().add(path).add(file.getLen()).add(file.getModificationTime());
         }
       }
@@ -108,10 +118,10 @@ public final class HadoopFolder {
 
   /** Moves a file, replacing an existing one; does nothing if it has been moved before. */
   public void move(String source, String target) throws IOException {
-    Path to = new Path(root, target);
+    Path to = below(target);
     files().mkdirs(to.getParent());
     try {
-      rename(new Path(root, source), to, Options.Rename.OVERWRITE);
+      rename(below(source), to, Options.Rename.OVERWRITE);
     } catch (FileNotFoundException e) {
       if (!files().exists(to)) {
         throw e;
@@ -121,7 +131,12 @@ public final class HadoopFolder {
 
   /** Removes a file if it exists. */
   public void remove(String path) throws IOException {
-    files().delete(new Path(root, path), false);
+    files().delete(below(path), false);
+  }
+
+  /** Returns a path below this folder, which may hold colons: Hadoop takes the start of a relative path for a scheme. */
+  private Path below(String path) {
+    return new Path(root + "/" + path);
   }
 
   private Path hidden(Path target, byte[] data) throws IOException {

@@ -12,7 +12,7 @@ public interface Images extends AutoCloseable {
    */
   Image next() throws IOException, InterruptedException;
 
-  /** Returns the number of entries of the source so far that are not images. */
+  /** Returns how many images that it has passed were not selected, and so not returned. */
   default int skipped() {
     return 0;
   }

@@ -11,15 +11,19 @@ import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.SeekableByteChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.BufferedFSInputStream;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSDataOutputStream;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.permission.FsPermission;
@@ -32,6 +36,8 @@ import org.apache.hadoop.util.Progressable;
  * file it creates. Every path is resolved by {@link ClaimFiles}, whoever uses it: readers of Parquet and tar, Delta, HBase.
  */
 public final class LocalFiles extends RawLocalFileSystem {
+  private static final int CHUNK = 1 << 20;
+
   private ClaimFiles claims = new ClaimFiles(null, false);
 
   @Override
@@ -43,20 +49,66 @@ public final class LocalFiles extends RawLocalFileSystem {
   /** Returns a path's file, without links if it is in a claim. Throws {@link RunProblem}: PathNotAllowed. */
   @Override
   public File pathToFile(Path path) {
-    return claims.resolve(super.pathToFile(path).toPath()).toFile();
+    return claims.resolve(unresolved(path)).toFile();
   }
 
+  /** Returns a path's file, whatever bytes its name has ({@link ImageKeys#path}). */
   private java.nio.file.Path unresolved(Path path) {
-    return super.pathToFile(path).toPath();
+    String file = super.pathToFile(path).getPath();
+    if (StandardCharsets.US_ASCII.newEncoder().canEncode(file)) {
+      return java.nio.file.Path.of(file);
+    }
+    // Java encodes text by the locale, but takes the bytes of an address as they are.
+    StringBuilder address = new StringBuilder("file://");
+    for (byte value : ImageKeys.pathBytes(file)) {
+      address.append(value == '/' ? "/" : String.format("%%%02X", value));
+    }
+    return java.nio.file.Path.of(URI.create(address.toString()));
   }
 
   @Override
   public FSDataInputStream open(Path path, int bufferSize) throws IOException {
     java.nio.file.Path file = unresolved(path);
-    if (!claims.contain(file)) {
+    if (!claims.contain(file) && isText(file)) {
       return super.open(path, bufferSize);
     }
-    return new FSDataInputStream(new BufferedFSInputStream(new ClaimStream(claims.read(file)), bufferSize));
+    return new FSDataInputStream(new BufferedFSInputStream(new ClaimStream(channel(file)), bufferSize));
+  }
+
+  @Override
+  public FileStatus getFileStatus(Path path) throws IOException {
+    java.nio.file.Path file = unresolved(path);
+    if (isText(file)) {
+      return super.getFileStatus(path);
+    }
+    try {
+      BasicFileAttributes about = Files.readAttributes(claims.resolve(file), BasicFileAttributes.class);
+      long changed = about.lastModifiedTime().toMillis();
+      return new FileStatus(about.size(), about.isDirectory(), 1, getDefaultBlockSize(path), changed, path);
+    } catch (NoSuchFileException e) {
+      throw missing(file, e);
+    }
+  }
+
+  /** Returns whether java.io.File, which Hadoop uses, can name a file. */
+  private static boolean isText(java.nio.file.Path file) {
+    try {
+      return file.equals(java.nio.file.Path.of(file.toString()));
+    } catch (InvalidPathException e) {
+      return false;
+    }
+  }
+
+  private SeekableByteChannel channel(java.nio.file.Path file) throws IOException {
+    try {
+      return claims.contain(file) ? claims.read(file) : Files.newByteChannel(claims.resolve(file));
+    } catch (NoSuchFileException e) {
+      throw missing(file, e);
+    }
+  }
+
+  private static FileNotFoundException missing(java.nio.file.Path file, NoSuchFileException cause) {
+    return (FileNotFoundException) new FileNotFoundException(file + " (No such file or directory)").initCause(cause);
   }
 
   @Override
@@ -88,12 +140,13 @@ public final class LocalFiles extends RawLocalFileSystem {
    * @throws IOException if the file does not exist or can't be read
    */
   Fetched fetch(Path path, long maxBytes) throws IOException {
+    if (path.toUri().getPath().indexOf('\0') >= 0) {
+      throw new FileNotFoundException("no file system has names with a zero byte");
+    }
     java.nio.file.Path name = unresolved(path);
-    try (SeekableByteChannel channel = claims.contain(name) ? claims.read(name) : Files.newByteChannel(pathToFile(path).toPath())) {
+    try (SeekableByteChannel channel = channel(name)) {
       long size = channel.size();
       return size > maxBytes ? new Fetched(size, null) : new Fetched(size, exactly(channel, (int) size));
-    } catch (NoSuchFileException e) {
-      throw (FileNotFoundException) new FileNotFoundException(name + " (No such file or directory)").initCause(e);
     } catch (FileNotFoundException | EOFException | FileSystemException e) {
       throw e;
     } catch (IOException e) {
@@ -104,7 +157,8 @@ public final class LocalFiles extends RawLocalFileSystem {
 
   private static byte[] exactly(SeekableByteChannel channel, int size) throws IOException {
     ByteBuffer bytes = ByteBuffer.allocate(size);
-    while (bytes.hasRemaining()) {
+    while (bytes.position() < size) {
+      bytes.limit(Math.min(size, bytes.position() + CHUNK)); // Java copies through as much memory outside the heap
       if (channel.read(bytes) < 0) {
         throw new EOFException("the file became shorter while it was read");
       }

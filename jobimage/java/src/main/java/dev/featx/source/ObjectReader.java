@@ -123,7 +123,7 @@ final class ObjectReader {
 
   private Fetched readOnce(StoredObject object) throws IOException, InterruptedException {
     return object.uri().startsWith(BUCKETS) ? fromBucket(object.uri().substring(BUCKETS.length()))
-        : fromFileSystem(new Path(object.uri()), object.size());
+        : fromFileSystem(object.path(), object.size());
   }
 
   /** Reads the first byte of an object. */
@@ -133,7 +133,7 @@ final class ObjectReader {
       bucket(bucketAndKey[0]).check(bucketAndKey[1]);
       return;
     }
-    Path path = new Path(object.uri());
+    Path path = object.path();
     try (FSDataInputStream stream = path.getFileSystem(conf).open(path)) {
       stream.read();
     }

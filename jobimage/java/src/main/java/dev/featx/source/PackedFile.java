@@ -40,7 +40,7 @@ final class PackedFile implements InputFile {
    */
   PackedFile(StoredObjects.StoredObject object, Configuration conf, PackedSettings settings, long maxBytes) throws IOException {
     this.key = object.key();
-    this.path = new Path(object.uri());
+    this.path = object.path();
     this.conf = conf;
     this.settings = settings;
     this.maxBytes = maxBytes;

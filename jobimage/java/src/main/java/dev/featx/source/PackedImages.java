@@ -7,6 +7,7 @@ import java.io.Closeable;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -96,7 +97,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
           Member member = limits.patience().withRetry("reading " + current.uri(), () -> nextOrReopened(current));
           if (member != null) {
             taken++;
-            return image(current.key() + "/" + uniqueName(member), member);
+            return image(current.key() + "/" + ImageKeys.of(uniqueName(member).getBytes(StandardCharsets.UTF_8)), member);
           }
           finishFile();
         } catch (Unusable e) {

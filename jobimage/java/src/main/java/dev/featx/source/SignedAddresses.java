@@ -4,9 +4,8 @@ import dev.featx.security.BucketSettings;
 import java.net.MalformedURLException;
 import java.net.URI;
 import java.net.URL;
-import java.net.URLEncoder;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.Map;
 import software.amazon.awssdk.auth.credentials.AwsCredentials;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
@@ -24,6 +23,7 @@ import software.amazon.awssdk.services.s3.S3Utilities;
  * same address (docs/bench/stores.md). A small object is read in less than that.
  */
 final class SignedAddresses {
+  private static final HexFormat HEX = HexFormat.of().withUpperCase();
   private static final Duration VALID = Duration.ofMinutes(15); // an address is used at once
 
   private final AwsV4HttpSigner signer = AwsV4HttpSigner.create();
@@ -54,9 +54,9 @@ final class SignedAddresses {
     return address.toString().substring(0, address.toString().length() - key.length());
   }
 
-  /** Returns an object's address. */
+  /** Returns the address of the object that an image's key names. */
   URL of(String key) throws MalformedURLException {
-    URI plain = URI.create(base + encode(key));
+    URI plain = URI.create(base + encode(ImageKeys.bytes(key)));
     if (credentials == null) {
       return plain.toURL();
     }
@@ -75,9 +75,17 @@ final class SignedAddresses {
         .putProperty(AwsV4HttpSigner.DOUBLE_URL_ENCODE, false)).request().getUri().toURL();
   }
 
-  /** Returns a key with all letters encoded that S3 encodes before it checks a signature. */
-  private static String encode(String key) {
-    return URLEncoder.encode(key, StandardCharsets.UTF_8).replace("+", "%20").replace("*", "%2A").replace("%7E", "~")
-        .replace("%2F", "/");
+  /** Returns a name with all bytes encoded that S3 encodes before it checks a signature. */
+  private static String encode(byte[] name) {
+    StringBuilder encoded = new StringBuilder();
+    for (byte value : name) {
+      if (value >= 'a' && value <= 'z' || value >= 'A' && value <= 'Z' || value >= '-' && value <= '9' || value == '_'
+          || value == '~') {
+        encoded.append((char) value);
+      } else {
+        encoded.append('%').append(HEX.toHexDigits(value));
+      }
+    }
+    return encoded.toString();
   }
 }

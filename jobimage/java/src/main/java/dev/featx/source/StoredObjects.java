@@ -3,6 +3,7 @@ package dev.featx.source;
 import java.util.Iterator;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
 
 /**
  * Images in objects or files listed by the driver; the decoding threads read them.
@@ -14,10 +15,15 @@ record StoredObjects(List<StoredObject> objects) implements Images.Part {
    * One object.
    *
    * @param key of the image in the table
-   * @param uri for Hadoop's file systems
+   * @param uri where it is, written like the key ({@link ImageKeys})
    * @param size in bytes, as listed
    */
-  record StoredObject(String key, String uri, long size) {}
+  record StoredObject(String key, String uri, long size) {
+    /** Returns where it is, for Hadoop's file systems. */
+    Path path() {
+      return new Path(ImageKeys.path(uri));
+    }
+  }
 
   static StoredObjects of(String base, List<ShardLine.ListedObject> listed) {
     return new StoredObjects(

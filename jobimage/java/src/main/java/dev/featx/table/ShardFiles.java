@@ -46,7 +46,7 @@ public final class ShardFiles {
    * @param shard the shard
    * @param features rows of the table
    * @param failures rows of the quarantine
-   * @param skipped members of packed files that are not images
+   * @param skipped images that were not selected
    * @param precision in which features were computed
    * @return the result, as in the marker
    */

@@ -10,7 +10,7 @@ import java.io.Serializable;
  * @param file name of the shard's file in the table
  * @param features rows in the table
  * @param failures rows in the quarantine
- * @param skipped members of packed files that are not images
+ * @param skipped images of the source that were not selected
  * @param bytes size of the table's file
  * @param failureBytes size of the quarantine's file, 0 without one
  * @param sha256 digest of the table's file

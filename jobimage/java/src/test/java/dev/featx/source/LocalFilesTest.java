@@ -6,10 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.permission.FsPermission;
 import org.junit.jupiter.api.Test;
@@ -37,6 +39,32 @@ class LocalFilesTest {
       assertEquals(new Fetched(3, null), files.fetch(path(file), 2));
       assertThrows(FileNotFoundException.class, () -> files.fetch(path(folder.resolve("none")), 10));
     }
+  }
+
+  @Test
+  void aFileIsReadWhateverBytesItsNameHas() throws IOException {
+    for (String key : new String[] {"a b%20.jpg", "caf\\xE9.jpg", "größe\\x0A#?+.jpg", "\uD83D\uDE00.jpg", "\\xFF\\xFE/\\x80.jpg"}) {
+      Path file = Path.of(URI.create(folder.toUri() + percent(ImageKeys.bytes(key))));
+      Files.createDirectories(file.getParent());
+      Files.write(file, new byte[] {1, 2, 3});
+      org.apache.hadoop.fs.Path path = new StoredObjects.StoredObject(key, "file://" + folder + "/" + key, 3).path();
+      try (LocalFiles files = (LocalFiles) files("022"); FSDataInputStream stream = files.open(path)) {
+        assertArrayEquals(new byte[] {1, 2, 3}, files.fetch(path, 10).bytes(), key);
+        assertArrayEquals(new byte[] {1, 2, 3}, stream.readAllBytes(), key);
+        assertEquals(3, files.getFileStatus(path).getLen(), key);
+        Files.delete(file);
+        assertThrows(FileNotFoundException.class, () -> files.fetch(path, 10), key);
+        assertThrows(FileNotFoundException.class, () -> files.getFileStatus(path), key);
+      }
+    }
+  }
+
+  private static String percent(byte[] name) {
+    StringBuilder address = new StringBuilder();
+    for (byte value : name) {
+      address.append(value == '/' ? "/" : String.format("%%%02X", value));
+    }
+    return address.toString();
   }
 
   @Test

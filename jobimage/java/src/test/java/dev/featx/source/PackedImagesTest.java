@@ -117,7 +117,7 @@ class PackedImagesTest {
     conf.setBoolean("fs.file.impl.disable.cache", true);
     StoredObjects.StoredObject object = new StoredObjects.StoredObject("a.tar", "file://" + file, content.length);
     List<String> keys = new ArrayList<>();
-    ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(seconds, what -> {}));
+    ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(seconds, what -> {}), new ReadSettings.Samples("", List.of()));
     try (Images images = new PackedImages(List.of(object), AUTO).open(settings, conf)) {
       for (Image image = images.next(); image != null; image = images.next()) {
         try {
@@ -187,7 +187,7 @@ class PackedImagesTest {
     Files.write(file, damaged);
     StoredObjects.StoredObject object = new StoredObjects.StoredObject("damaged.tar", "file://" + file, damaged.length);
     int images = 0;
-    ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(1, what -> {}));
+    ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(1, what -> {}), new ReadSettings.Samples("", List.of()));
     try (Images read = new PackedImages(List.of(object), AUTO).open(settings, new Configuration())) {
       while (read.next() != null) {
         images++;
