@@ -58,7 +58,7 @@ def test_each_file_is_in_one_shard_and_small_ones_share(sizes: list[int]) -> Non
 
 def test_a_source_with_other_files_only_is_refused_unless_those_are_just_what_changed() -> None:
     files = [SourceObject(key, 1) for key in ("a.jpg", "b.jpg", "c.txt")]
-    with pytest.raises(RunFailure, match="has 2 .jpg, 1 .txt"):
+    with pytest.raises(RunFailure, match=r"has 2 \.jpg, 1 \.txt"):
         packed_files.group_files("file:///", files, TAR)
     assert len(packed_files.group_files("file:///", files, TAR, only_changed=True)) == 0
 
