@@ -74,7 +74,7 @@ def keys(tables: Tables) -> list[str]:
 def table_file(columns: dict[str, Any], **settings: Any) -> bytes:
     sink = arrow.BufferOutputStream()
     parquet.write_table(arrow.table(columns), sink, **settings)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def hugging_face(paths: list[str | None], images: list[bytes | None]) -> Any:
@@ -141,7 +141,12 @@ def zstd(data: bytes) -> bytes:
     return bytes(arrow.compress(data, codec="zstd", asbytes=True))
 
 
-COMPRESSIONS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstd}
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": zstd,
+}
 
 
 @pytest.mark.parametrize("ending", COMPRESSIONS)
