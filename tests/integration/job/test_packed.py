@@ -173,6 +173,21 @@ def test_images_are_read_from_a_sequence_file(
     assert features(rows_of_folder(tmp_path / "table"), "images") == plain
 
 
+def test_the_images_before_a_cut_in_a_sequence_file_are_rows(
+    runner: Runner, tiny: Spec, hadoop: JavaGateway, tmp_path: Path
+) -> None:
+    whole, cut = tmp_path / "in" / "a", tmp_path / "in" / "b"
+    write_sequence_file(hadoop, whole, "NONE")
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    (tmp_path / "in" / "c").write_bytes(b"SEQ\x06" + b"x" * 100)
+    outcome = runner.with_store_timeout(60).run(spec_of(tmp_path, tiny, format="sequenceFile"), uid="cut-sequence")
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_folder(tmp_path / "table")
+    assert 0 < len(features(tables, "b")) < len(IMAGES) == len(features(tables, "a"))
+    assert tables.reasons()["b"] == ("read", "Truncated")
+    assert tables.reasons()["c"][1] in {"Truncated", "Damaged"}
+
+
 def write_sequence_file(jvm_gateway: JavaGateway, path: Path, compression: str) -> None:
     hadoop = jvm_gateway.jvm.org.apache.hadoop
     io_, writer = hadoop.io, hadoop.io.SequenceFile.Writer

@@ -40,12 +40,20 @@ final class PackedFile implements InputFile {
    */
   PackedFile(StoredObjects.StoredObject object, Configuration conf, PackedSettings settings, long maxBytes) throws IOException {
     this.key = object.key();
-    this.path = object.path();
+    this.path = path(object);
     this.conf = conf;
     this.settings = settings;
     this.maxBytes = maxBytes;
     this.fileSystem = path.getFileSystem(conf);
     this.length = fileSystem.getFileStatus(path).getLen();
+  }
+
+  private static Path path(StoredObjects.StoredObject object) {
+    try {
+      return object.path();
+    } catch (IllegalArgumentException e) {
+      throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED, "the file system cannot read this name; rename the file");
+    }
   }
 
   /** Opens the file at its start. */

@@ -10,15 +10,58 @@ import org.apache.parquet.hadoop.CodecFactory;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
 import org.brotli.dec.BrotliInputStream;
 
-/** Parquet's codecs and Brotli, which Parquet leaves to a native library that no registry has for Linux. */
+/**
+ * Parquet's codecs and Brotli, which Parquet leaves to a native library that no registry has for Linux.
+ *
+ * <p>Memory for a page is allocated as its header says, which may be damaged: no page is larger than its column.
+ */
 final class ParquetCodecs extends CodecFactory {
-  ParquetCodecs(Configuration conf) {
+  private final long mostBytes;
+
+  /**
+   * Creates codecs.
+   *
+   * @param mostBytes of a page, uncompressed
+   */
+  ParquetCodecs(Configuration conf, long mostBytes) {
     super(conf, 0);
+    this.mostBytes = mostBytes;
   }
 
   @Override
   protected BytesDecompressor createDecompressor(CompressionCodecName codec) {
-    return codec == CompressionCodecName.BROTLI ? new Brotli() : super.createDecompressor(codec);
+    return new Bounded(codec == CompressionCodecName.BROTLI ? new Brotli() : super.createDecompressor(codec));
+  }
+
+  private final class Bounded extends BytesDecompressor {
+    private final BytesDecompressor codec;
+
+    Bounded(BytesDecompressor codec) {
+      this.codec = codec;
+    }
+
+    @Override
+    public BytesInput decompress(BytesInput bytes, int size) throws IOException {
+      check(size);
+      return codec.decompress(bytes, size);
+    }
+
+    @Override
+    public void decompress(ByteBuffer input, int compressedSize, ByteBuffer output, int size) throws IOException {
+      check(size);
+      codec.decompress(input, compressedSize, output, size);
+    }
+
+    private void check(int size) throws IOException {
+      if (size < 0 || size > mostBytes) {
+        throw new IOException("a page is larger than its column");
+      }
+    }
+
+    @Override
+    public void release() {
+      codec.release();
+    }
   }
 
   private static final class Brotli extends BytesDecompressor {

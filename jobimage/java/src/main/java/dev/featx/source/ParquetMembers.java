@@ -19,7 +19,9 @@ import org.apache.parquet.hadoop.ParquetReader;
 import org.apache.parquet.hadoop.api.ReadSupport;
 import org.apache.parquet.hadoop.example.GroupReadSupport;
 import org.apache.parquet.hadoop.metadata.BlockMetaData;
+import org.apache.parquet.hadoop.metadata.ColumnChunkMetaData;
 import org.apache.parquet.hadoop.metadata.CompressionCodecName;
+import org.apache.parquet.io.ParquetDecodingException;
 import org.apache.parquet.io.api.Binary;
 import org.apache.parquet.schema.MessageType;
 
@@ -31,6 +33,7 @@ final class ParquetMembers implements PackedImages.Members {
   private final PackedFile file;
   private final ParquetReader<Group> reader;
   private final ParquetImages columns;
+  private long largestColumn;
   private long place = -1;
   private boolean checked;
 
@@ -45,7 +48,7 @@ final class ParquetMembers implements PackedImages.Members {
       protected ReadSupport<Group> getReadSupport() {
         return new GroupReadSupport();
       }
-    }.withConf(conf).withCodecFactory(new ParquetCodecs(conf)).build();
+    }.withConf(conf).withCodecFactory(new ParquetCodecs(conf, largestColumn)).build();
   }
 
   /** The file's end locates all else; a file that was cut has none. */
@@ -68,12 +71,20 @@ final class ParquetMembers implements PackedImages.Members {
     ParquetReadOptions options = HadoopReadOptions.builder(file.conf()).build();
     try (ParquetFileReader footer = ParquetFileReader.open(file, options)) {
       for (BlockMetaData block : footer.getFooter().getBlocks()) {
-        if (block.getColumns().stream().anyMatch(column -> column.getCodec() == CompressionCodecName.LZO)) {
-          throw PackedContent.unsupported(file, "it is compressed by LZO, which is not read here; write it with zstd");
-        }
+        block.getColumns().forEach(this::check);
       }
       return footer.getFileMetaData().getSchema();
     }
+  }
+
+  private void check(ColumnChunkMetaData column) {
+    if (column.getCodec() == CompressionCodecName.LZO) {
+      throw PackedContent.unsupported(file, "it is compressed by LZO, which is not read here; write it with zstd");
+    }
+    if (column.getTotalSize() < 0 || column.getTotalSize() > file.getLength()) {
+      throw new ParquetDecodingException("a column is larger than the file");
+    }
+    largestColumn = Math.max(largestColumn, column.getTotalUncompressedSize());
   }
 
   @Override
