@@ -134,7 +134,12 @@ final class ObjectReader {
       return;
     }
     Path path = object.path();
-    try (FSDataInputStream stream = path.getFileSystem(conf).open(path)) {
+    FileSystem fileSystem = path.getFileSystem(conf);
+    if (fileSystem instanceof LocalFiles local) {
+      local.fetch(fileSystem.makeQualified(path), maxBytes);
+      return;
+    }
+    try (FSDataInputStream stream = fileSystem.open(path)) {
       stream.read();
     }
   }

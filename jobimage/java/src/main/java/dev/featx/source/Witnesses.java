@@ -1,5 +1,6 @@
 package dev.featx.source;
 
+import dev.featx.failure.FailureClass;
 import dev.featx.failure.Failures;
 import dev.featx.failure.RunProblem;
 import dev.featx.source.StoredObjects.StoredObject;
@@ -53,7 +54,9 @@ final class Witnesses {
           return false; // the store does not respond, and the next sample would wait for it too
         }
       } catch (RunProblem e) {
-        return false;
+        if (e.failureClass() != FailureClass.PATH_NOT_ALLOWED) { // which is a problem of this link
+          return false;
+        }
       }
     }
     return false;

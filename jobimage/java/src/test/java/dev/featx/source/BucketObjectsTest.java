@@ -113,7 +113,7 @@ class BucketObjectsTest {
       Map<String, String> expected = Map.of("x-amz-expected-bucket-owner", "123456789012", "x-amz-request-payer", "requester",
           "x-amz-server-side-encryption-customer-algorithm", "AES256", "x-amz-server-side-encryption-customer-key",
           Base64.getEncoder().encodeToString(new byte[32]), "x-amz-server-side-encryption-customer-key-md5",
-          "cLxl/ZXmVClMyBvR+l3bkQ==");
+          "cLyPS3KoaSFGi/joRB3OUQ==");
       expected.forEach((name, value) -> assertEquals(value, exchange.getRequestHeaders().getFirst(name)));
       String query = exchange.getRequestURI().getQuery();
       expected.keySet().forEach(name -> assertTrue(query.contains(name)));

@@ -146,6 +146,21 @@ class ClaimFilesTest {
     assertFalse(problem.getMessage().contains("secrets"));
   }
 
+  @Test
+  void aLinkThatLeadsOutSaysNothingAboutOtherFiles() throws Exception {
+    Files.createSymbolicLink(claim.resolve("link.jpg"), Path.of("../../secrets/token"));
+    Files.write(claim.resolve("good.jpg"), new byte[] {1});
+    try (LocalFiles files = files(true)) {
+      Witnesses witnesses = new Witnesses(List.of(object("link.jpg"), object("none.jpg"), object("good.jpg")));
+      assertTrue(witnesses.contradict(object("bad.jpg"), other -> files.fetch(new org.apache.hadoop.fs.Path(other.uri()), 10)));
+      assertFalse(witnesses.contradict(object("good.jpg"), other -> files.fetch(new org.apache.hadoop.fs.Path(other.uri()), 10)));
+    }
+  }
+
+  private StoredObjects.StoredObject object(String name) {
+    return new StoredObjects.StoredObject(name, claim.resolve(name).toUri().toString(), 1);
+  }
+
   private static RunProblem assertRefused(Executable call) {
     RunProblem problem = assertThrows(RunProblem.class, call);
     assertEquals(FailureClass.PATH_NOT_ALLOWED, problem.failureClass());
