@@ -36,6 +36,17 @@ def _encode(image: Image.Image, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def other(pixels: Pixels, kind: str, **options: object) -> bytes:
+    """The image in a format that OpenCV does not write."""
+    return _encode(_rgb(pixels), kind, **options)
+
+
+def transparent(pixels: Pixels, kind: str, **options: object) -> bytes:
+    """The image, fully transparent, over black."""
+    image = Image.new("RGBA", (pixels.shape[1], pixels.shape[0]), (0, 0, 0, 0))
+    return _encode(image, kind, **options)
+
+
 def _rgb(pixels: Pixels) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels[:, :, ::-1]))
 

@@ -14,6 +14,8 @@ from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder
 
 SCENE = drawings.scene(seed=3)
 JPEG = drawings.encoded(SCENE)
+ODD = Path(__file__).parents[3] / "jobimage/java/src/test/resources/images"
+PHONE = (ODD / "h_heic.heic").read_bytes()
 PNG = drawings.encoded(SCENE, ".png")
 THUMBNAIL = drawings.with_thumbnail(SCENE)
 
@@ -29,7 +31,17 @@ USABLE = {
     "animated.gif": drawings.animation([SCENE, drawings.scene(seed=4)]),
     "bitmap.bmp": drawings.encoded(SCENE, ".bmp"),
     "trailing.jpg": JPEG + b"\0" * 500,
+    "endless.jpg": JPEG[:-2],
+    "lossless.webp": drawings.other(SCENE, "WEBP", lossless=True),
+    "pages.tiff": drawings.other(SCENE, "TIFF", compression="tiff_lzw"),
+    "photo.avif": drawings.other(SCENE, "AVIF"),
+    "scan.jp2": drawings.other(SCENE, "JPEG2000"),
+    "phone.heic": PHONE,
+    "transparent.png": drawings.transparent(SCENE, "PNG"),
+    "transparent.webp": drawings.transparent(SCENE, "WEBP", lossless=True),
+    "white.png": drawings.encoded(np.full_like(SCENE, 255), ".png"),
 }
+SIZES = {"phone.heic": (96, 64)}
 UNUSABLE = {
     "empty.jpg": (b"", ("decode", "Empty")),
     "text.jpg": (b"this is not an image, despite its name", ("decode", "NotAnImage")),
@@ -83,7 +95,7 @@ def test_a_run_with_bad_images_succeeds_and_counts_them(outcome: Outcome) -> Non
 @pytest.mark.parametrize("name", USABLE)
 def test_usable_images_become_rows(tables: Tables, name: str) -> None:
     row = tables.row(name)
-    assert (row["width"], row["height"]) == (160, 120)
+    assert (row["width"], row["height"]) == SIZES.get(name, (160, 120))
     assert np.isfinite(row["feature"]).all()
 
 
@@ -111,12 +123,47 @@ def test_a_rotated_image_yields_the_feature_of_the_upright_one(tables: Tables) -
 
 def test_encodings_of_one_image_yield_nearly_the_same_feature(tables: Tables) -> None:
     plain = np.array(tables.row("plain.png")["feature"])
-    for name in ("deep.png", "bitmap.bmp"):
+    for name in ("deep.png", "bitmap.bmp", "lossless.webp", "pages.tiff", "scan.jp2"):
         assert np.allclose(tables.row(name)["feature"], plain, rtol=1e-5)
     assert tables.row("thumbnail.jpg")["feature"] == tables.row("plain.jpg")["feature"]
+    assert tables.row("endless.jpg")["feature"] == tables.row("plain.jpg")["feature"]
     assert tables.row("trailing.jpg")["feature"] == tables.row("plain.jpg")["feature"]
     gif = np.array(tables.row("animated.gif")["feature"])
     assert np.abs(gif - plain).max() < 0.2 * np.abs(plain).max()  # 256 colours, of the first frame
+
+
+def test_transparent_pixels_are_white_unless_the_resource_says_otherwise(
+    runner: Runner, tiny: Spec, tables: Tables, tmp_path: Path
+) -> None:
+    white = tables.row("white.png")["feature"]
+    assert tables.row("transparent.png")["feature"] == white
+    assert tables.row("transparent.webp")["feature"] == white
+    folder = tmp_path / "black"
+    folder.mkdir()
+    (folder / "transparent.png").write_bytes(USABLE["transparent.png"])
+    outcome = runner.run(spec_of(folder, tiny, decoding={"background": "#000000"}), uid="black")
+    assert outcome.failure is None
+    assert rows_of_folder(Path(f"{folder}-table")).row("transparent.png")["feature"] != white
+
+
+@pytest.mark.parametrize("format_", ["delta", "parquet"])
+def test_damaged_images_are_kept_and_marked_if_the_resource_says_so(
+    runner: Runner, tiny: Spec, tmp_path: Path, format_: str
+) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    for name, data in {"whole.jpg": JPEG, "cut.jpg": JPEG[: len(JPEG) // 2], "text.jpg": b"text"}.items():
+        (folder / name).write_bytes(data)
+    output = {"uri": f"file://{folder}-table", "format": format_}
+    outcome = runner.run(spec_of(folder, tiny, decoding={"damaged": "keep"}, output=output), uid=f"kept-{format_}")
+    assert outcome.failure is None
+    tables = rows_of_folder(Path(f"{folder}-table"))
+    assert {row["key"]: row["damaged"] for row in tables.rows} == {"whole.jpg": False, "cut.jpg": True}
+    assert tables.reasons() == {"text.jpg": ("decode", "NotAnImage")}
+
+
+def test_a_table_has_no_column_for_damaged_images_by_default(tables: Tables) -> None:
+    assert "damaged" not in tables.features.column_names
 
 
 def test_a_higher_limit_admits_a_large_image(runner: Runner, tiny: Spec, tmp_path: Path) -> None:

@@ -151,7 +151,8 @@ public final class Decoder {
     try {
       encoded.put(0, 0, bytes);
       Mat image = Imgcodecs.imdecode(encoded, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION);
-      if (image.empty()) {
+      if (image.empty() || image.total() != header.pixels()) {
+        image.release();
         throw damaged(header);
       }
       return image;

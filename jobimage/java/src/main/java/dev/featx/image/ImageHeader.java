@@ -123,7 +123,8 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
       if (Truncation.isCut(bytes, format)) {
         throw truncated(bytes);
       }
-      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, "the header of the " + format.label() + " is damaged");
+      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE,
+          "the header of the " + format.label() + " is damaged");
     }
   }
 

@@ -45,7 +45,7 @@ record JpegStructure(int width, int height, Orientation orientation, boolean com
     ByteArrayOutputStream exif = new ByteArrayOutputStream(); // larger metadata continues in further segments
     byte[][] xmp = new byte[1][];
     boolean complete = walk(bytes, (marker, at) -> {
-      if (isFrame(marker) && at + 6 < bytes.length) {
+      if (isFrame(marker) && size[0] == 0 && at + 6 < bytes.length) { // decoders refuse a second frame
         size[0] = unsigned(bytes, at + 5);
         size[1] = unsigned(bytes, at + 3);
       }

@@ -75,6 +75,7 @@ record PngStructure(int width, int height, boolean transparent, Orientation orie
       }
       at = start + length + Integer.BYTES;
     }
+    complete |= Signature.startsWith(bytes, bytes.length - END.length, END); // or a part is missing before it
     decodable.writeBytes(END);
     return new PngStructure(width, height, transparent, Orientation.of(exif, xmp), complete, decodable.toByteArray());
   }

@@ -71,6 +71,6 @@ final class Signature {
 
   /** Returns whether bytes hold a prefix at an offset. */
   static boolean startsWith(byte[] bytes, int at, byte[] prefix) {
-    return bytes.length - at >= prefix.length && Arrays.equals(bytes, at, at + prefix.length, prefix, 0, prefix.length);
+    return at >= 0 && bytes.length - at >= prefix.length && Arrays.equals(bytes, at, at + prefix.length, prefix, 0, prefix.length);
   }
 }
