@@ -1,8 +1,8 @@
 """The work queue of resource keys: each key is queued at most once, and never processed by two workers at a time.
 
 It follows client-go's workqueue: a key added while it is being processed is processed again afterwards. Delays are per
-key, and the earliest wins. Failures back off per key, so a poisoned resource never blocks another. Namespaces take turns,
-so one with thousands of resources delays no other, nor the heartbeat, without which the operator would be restarted.
+key, and the earliest wins. Failures back off per key, so a poisoned resource never blocks another. Namespaces take
+turns: one with thousands of resources delays no other, nor the heartbeat, without which the operator is restarted.
 """
 
 from __future__ import annotations

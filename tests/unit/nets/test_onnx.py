@@ -257,7 +257,7 @@ def test_weights_that_depend_on_the_image_are_refused() -> None:
 
 @pytest.mark.parametrize("where", ["weights", "constant", "inner graph", "sparse constant"])
 def test_no_tensor_is_read_from_another_file(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """ONNX would read it below the current folder, through links too, and it would become weights: features show them."""
+    """ONNX would read it below the current folder, through links too, and features show what weights are."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "token").write_bytes(bytes(24))
     tensor = TensorProto(name="stolen", data_type=TensorProto.UINT8, dims=[24], data_location=TensorProto.EXTERNAL)
