@@ -11,6 +11,11 @@ from featx_api.model import ApiModel, Rule, rules
 from featx_api.spec import FeatureExtractionSpec
 from featx_api.status import FeatureExtractionStatus
 
+#: What a run computes; and a Secret that its executors mount, which its owner has labelled before the driver started.
+FIXED = (
+    *("source", "detector", "extractor", "engine", "precision", "quantization", "output"),
+    "execution.kerberos",
+)
 NAME_LIMIT = 48  # leaves room for -ATTEMPT-driver in a label's 63 characters
 
 
@@ -31,10 +36,7 @@ class FeatureExtraction(ApiModel):
             Rule(
                 f"size(self.metadata.name) <= {NAME_LIMIT}", f"metadata.name must have at most {NAME_LIMIT} characters"
             ),
-            *(
-                _fixed_once_started(f"spec.{part}")
-                for part in ("source", "detector", "extractor", "engine", "precision", "quantization", "output")
-            ),
+            *(_fixed_once_started(f"spec.{part}") for part in FIXED),
         )
     )
 

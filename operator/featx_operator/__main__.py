@@ -58,7 +58,7 @@ async def operate(settings: Settings) -> None:
             settings=handlers.operator_settings(settings),
             standalone=True,
             namespaces=settings.namespaces,
-            liveness_endpoint=f"http://0.0.0.0:{settings.probe_port}/healthz" if settings.probe_port else None,
+            liveness_endpoint=f"http://127.0.0.1:{settings.probe_port}/healthz" if settings.probe_port else None,
         )
     )
     acting = asyncio.create_task(act())

@@ -1,14 +1,15 @@
 """The work queue of resource keys: each key is queued at most once, and never processed by two workers at a time.
 
 It follows client-go's workqueue: a key added while it is being processed is processed again afterwards. Delays are per
-key, and the earliest wins. Failures back off per key, so a poisoned resource never blocks another.
+key, and the earliest wins. Failures back off per key, so a poisoned resource never blocks another. Namespaces take
+turns: one with thousands of resources delays no other, nor the heartbeat, without which the operator is restarted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 
 from featx_api.text import shortened
@@ -26,7 +27,7 @@ class Queue:
     """Keys to reconcile. Use it from one event loop only."""
 
     def __init__(self) -> None:
-        self._ready: deque[Key] = deque()
+        self._ready: OrderedDict[str, deque[Key]] = OrderedDict()  # by namespace, the next one first
         self._queued: set[Key] = set()
         self._processing: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
@@ -41,8 +42,7 @@ class Queue:
             return
         self._queued.add(key)
         if key not in self._processing:
-            self._ready.append(key)
-            self._wakeup.set()
+            self._make_ready(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Queues a key after a delay, unless it is due sooner already."""
@@ -62,7 +62,10 @@ class Queue:
         while not self._ready:
             self._wakeup.clear()
             await self._wakeup.wait()
-        key = self._ready.popleft()
+        namespace, keys = self._ready.popitem(last=False)
+        key = keys.popleft()
+        if keys:
+            self._ready[namespace] = keys  # after all others
         self._queued.discard(key)
         self._processing.add(key)
         return key
@@ -71,8 +74,7 @@ class Queue:
         """Marks a key as processed; if it was added in the meantime, it becomes ready again."""
         self._processing.discard(key)
         if key in self._queued:
-            self._ready.append(key)
-            self._wakeup.set()
+            self._make_ready(key)
 
     def retry(self, key: Key) -> float:
         """Queues a key that failed, doubling the delay each time; returns the delay in seconds."""
@@ -89,6 +91,10 @@ class Queue:
     def reset_failures(self, key: Key) -> None:
         """Resets a key's back-off after a success."""
         self._failures.pop(key, None)
+
+    def _make_ready(self, key: Key) -> None:
+        self._ready.setdefault(key.namespace, deque()).append(key)
+        self._wakeup.set()
 
     def __len__(self) -> int:
         return len(self._queued)

@@ -67,7 +67,8 @@ class Settings:
     #: Name of this replica in the Lease and in Events. The chart sets the pod's name.
     identity: str = socket.gethostname()
 
-    #: Port of the liveness endpoint, on all addresses. 0 disables it.
+    #: Port of the liveness endpoint, on loopback: whoever reached it could hold as many connections as the operator has
+    #: memory for. 0 disables it.
     probe_port: int = 8080
 
     #: `json` or `text`.

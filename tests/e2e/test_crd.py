@@ -103,6 +103,7 @@ def test_as_many_keys_as_fit_are_accepted() -> None:
         ("spec.detector.scoreThreshold", 0.9),
         ("spec.extractor.layer", "fc7"),
         ("spec.output.uri", "s3://features/other"),
+        ("spec.execution.kerberos", {"principal": "features@EXAMPLE.COM", "secretRef": {"name": "payroll"}}),
     ],
 )
 def test_what_a_run_computes_cannot_change_once_it_has_started(path: str, value: object) -> None:

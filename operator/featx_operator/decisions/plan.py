@@ -64,11 +64,8 @@ def _next_step(run: Run) -> Plan:
             return decision
     if run.before.start_time is None:
         return allowance.refused(run) or _record_start(run)
-    if leftovers := [pod for pod in run.observed.alive() if pod.attempt != run.attempt]:
-        actions = stop(leftovers)
-        # Never two drivers at a time. Executors without a driver are harmless, and on a lost node may never end.
-        if actions or any(pod.role == DRIVER for pod in leftovers):
-            return Plan(actions, run.before)
+    if actions := stop(pod for pod in run.observed.alive() if pod.attempt != run.attempt):
+        return Plan(actions, run.before)
     driver = run.driver
     if driver is None:
         return _without_driver(run)
@@ -93,6 +90,10 @@ def _record_start(run: Run) -> Plan:
 def _without_driver(run: Run) -> Plan:
     if run.before.driver and run.before.driver.pod_uid:
         return retry.failed(run, end.lost(run.before.driver.pod_name))
+    # Never two drivers at a time. Executors without a driver are harmless, and on a lost node may never end. A driver
+    # of a later attempt is forged. One of an earlier attempt may be, and never end: so it only blocks the next driver.
+    if earlier := next((pod for pod in run.observed.alive() if pod.role == DRIVER and pod.attempt < run.attempt), None):
+        return _terminating(run, text=f"{earlier.name} of an earlier attempt has not ended yet")
     if impostor := run.observed.impostor:
         return _replacing(run, impostor)
     if decision := allowance.refused(run) or refusal.refused(run) or retry.wait(run):
@@ -107,9 +108,9 @@ def _replacing(run: Run, impostor: Pod) -> Plan:
     return _terminating(run, REPLACE_SECONDS)
 
 
-def _terminating(run: Run, again: float | None = None) -> Plan:
+def _terminating(run: Run, again: float | None = None, text: str = "") -> Plan:
     findings: Findings = {
-        "DriverReady": Finding("False", reasons.TERMINATING),
+        "DriverReady": Finding("False", reasons.TERMINATING, text),
         "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),
     }
     return Plan((), run.report(findings), requeue_after=again)

@@ -28,7 +28,7 @@ from tests.e2e.rights.cluster import (
     resource,
 )
 
-POLICIES = ("policy-executors", "policy-changes", "policy-mounts")
+POLICIES = ("policy-executors", "policy-changes", "policy-mounts", "policy-pods")
 PROGRESS = {"metadata": {"annotations": {"featx.dev/progress": "{}"}}}
 
 
@@ -64,6 +64,9 @@ def requester(cluster: None) -> Callable[[str], Requester]:
     eventually(lambda: "featx-executors" in thief.create(no_shape).text, "policy-executors in force")
     eventually(lambda: "featx-mounts" in thief.create(no_resource).text, "policy-mounts in force")
     eventually(lambda: "featx-changes" in thief.patch("other-1-driver", PROGRESS).text, "policy-changes in force")
+    forged = ("annotate", "pod", "other-1-driver", "--dry-run=server", "--overwrite", "featx.dev/progress={}")
+    refused = lambda: kubectl(*forged, f"--namespace={GUARDED}", check=False).stderr  # noqa: E731
+    eventually(lambda: "featx-pods" in refused(), "policy-pods in force")
     eventually(lambda: thief.create(executor(GUARDED)).accepted, "a good executor")
     return holders.__getitem__
 

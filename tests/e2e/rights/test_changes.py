@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -139,6 +140,30 @@ def test_a_driver_changes_nothing_else(pod: str, change: dict[str, Any], request
     assert "ValidatingAdmissionPolicy 'featx-changes" in refused.text
     without_policies = requester(OPEN).patch(pod, change)
     assert without_policies.accepted, without_policies.text
+
+
+OF_ANYBODY: list[tuple[str, dict[str, Any]]] = [
+    ("progress", PROGRESS),
+    ("role removed", {"metadata": {"labels": {"featx.dev/role": None}}}),
+    ("run", {"metadata": {"labels": {"featx.dev/name": "other"}}}),
+    ("image", {"spec": {"containers": [{"name": "driver", "image": "evil.test/image"}]}}),
+    ("deadline", {"spec": {"activeDeadlineSeconds": 1}}),
+]
+
+
+@pytest.mark.parametrize("change", [case[1] for case in OF_ANYBODY], ids=[case[0] for case in OF_ANYBODY])
+def test_whoever_may_patch_pods_changes_nothing_in_those_of_runs(change: dict[str, Any], thief: Requester) -> None:
+    def patched(namespace: str) -> subprocess.CompletedProcess[str]:
+        where = (f"--namespace={namespace}", "--dry-run=server")
+        return kubectl("patch", "pod", OTHER, *where, f"--patch={json.dumps(change)}", check=False)
+
+    assert "ValidatingAdmissionPolicy 'featx-pods" in patched(GUARDED).stderr
+    assert patched(OPEN).returncode == 0
+
+
+def test_labels_annotations_and_owners_of_a_runs_pods_may_be_changed(thief: Requester) -> None:
+    change = {"metadata": {"annotations": {"a": "b"}, "labels": {"team": "a"}, "ownerReferences": None}}
+    kubectl("patch", "pod", OTHER, f"--namespace={GUARDED}", "--dry-run=server", f"--patch={json.dumps(change)}")
 
 
 def test_a_driver_deletes_no_pod_but_its_executors(thief: Requester, victims: list[str]) -> None:

@@ -108,6 +108,20 @@ def test_a_driver_creates_no_executor_of_a_run_that_does_not_name_its_secrets(th
     assert accepted.accepted, accepted.text
 
 
+def test_a_driver_does_not_pass_for_the_driver_of_a_run_with_a_shorter_name(thief: Requester) -> None:
+    """The run `my-catalog` has attempt `1`, and no run `my` has attempt `catalog-1`."""
+    run = "my-catalog"
+    create(resource(GUARDED, run), driver(GUARDED, f"{run}-1-driver"))
+    holder = Requester(GUARDED, bound_token(GUARDED, f"{run}-1-driver"))
+    pod = executor(GUARDED, run=run)
+    accepted = holder.create(pod)
+    assert accepted.accepted, accepted.text
+    attacks.volume("secret-1", secret={"secretName": "payroll"})(pod)
+    attacks.volume("claim-1", persistentVolumeClaim={"claimName": "payroll"})(pod)
+    pod["metadata"]["labels"] |= {"featx.dev/name": "my", "featx.dev/attempt": "catalog-1"}
+    assert "metadata.labels" in holder.create(pod).text
+
+
 SHA256 = "0" * 64
 CLAIMS: dict[str, dict[str, Any]] = {
     "source-claim": {"source": {"claim": {"name": "pictures"}}},

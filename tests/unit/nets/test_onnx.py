@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -252,6 +253,34 @@ def test_weights_that_depend_on_the_image_are_refused() -> None:
     model = Model()
     model("Conv", reads=["image", model("Relu")], kernel_shape=[3, 3])
     assert "must be constant, but depends on the image" in refused(model)
+
+
+@pytest.mark.parametrize("where", ["weights", "constant", "inner graph", "sparse constant"])
+def test_no_tensor_is_read_from_another_file(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX would read it below the current folder, through links too, and features show what weights are."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "token").write_bytes(bytes(24))
+    tensor = TensorProto(name="stolen", data_type=TensorProto.UINT8, dims=[24], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="token")
+    model = Model()
+    if where == "weights":
+        model.constants.append(tensor)
+    elif where == "constant":
+        model("Constant", reads=[], value=tensor)
+    elif where == "sparse constant":
+        indices = numpy_helper.from_array(np.arange(24), "indices")
+        model("Constant", reads=[], sparse_value=onnx.SparseTensorProto(values=tensor, indices=indices, dims=[24]))
+    else:
+        inner = helper.make_graph(
+            [helper.make_node("Constant", [], ["read"], value=tensor)],
+            "inner",
+            [],
+            [helper.make_tensor_value_info("read", TensorProto.UINT8, [24])],
+        )
+        model("If", np.array(True), reads=[], then_branch=inner, else_branch=inner)
+    model("Relu", reads=["image"])
+    with pytest.raises(ModelError, match="the weights stolen are in another file"):
+        onnx_reader.read(model.data())
 
 
 def test_an_input_of_any_size_is_refused() -> None:

@@ -93,7 +93,7 @@ def test_the_operator_neither_lists_secrets_nor_changes_what_exists() -> None:
 
 def test_policies_fail_closed_and_deny() -> None:
     policies = sorted(TEMPLATES.glob("policy-*.yaml"))
-    assert len(policies) == 3
+    assert len(policies) == 4
     for path in policies:
         text = path.read_text()
         assert "failurePolicy: Fail" in text

@@ -161,6 +161,33 @@ def test_no_driver_is_created_while_a_forged_one_terminates(api: FakeApiServer) 
     assert operator.status["driver"]["podUid"] == api.objects[DRIVER]["metadata"]["uid"]
 
 
+@pytest.mark.parametrize("attempt", ["9", "1"], ids=["later attempt", "earlier attempt"])
+def test_a_forged_driver_that_never_ends_hides_no_failure_and_is_reported(api: FakeApiServer, attempt: str) -> None:
+    operator = Operator(api)
+    operator.reconcile()
+    name = f"catalog-{attempt}-driver"
+    if attempt == "1":  # of an attempt that has ended
+        del api.objects[DRIVER]
+        operator.catch_up()
+        operator.reconcile()
+        assert operator.status["attempt"] == 2
+    forged = forged_driver(name=name, labels=labels(attempt=attempt)) | {"status": {"phase": "Running"}}
+    api.put(f"{PODS}/{name}", forged, create=True)
+    api.held.add(f"{PODS}/{name}")
+    if attempt == "9":
+        del api.objects[DRIVER]
+    operator.catch_up()
+    operator.reconcile()
+    assert (operator.status["attempt"], operator.status["failure"]["class"]) == (2, "DriverLost")
+    operator.advance(60)
+    operator.reconcile()
+    if attempt == "9":
+        assert f"{PODS}/catalog-2-driver" in api.objects
+    else:
+        assert operator.state("DriverReady") == ("False", "Terminating")
+        assert "catalog-1-driver of an earlier attempt has not ended yet" in str(operator.status["conditions"])
+
+
 def test_a_driver_whose_labels_and_owner_are_removed_stays_the_only_one(api: FakeApiServer) -> None:
     operator = Operator(api)
     operator.reconcile()

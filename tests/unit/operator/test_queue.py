@@ -54,6 +54,19 @@ def test_a_key_is_processed_only_once_per_add() -> None:
     run_in_loop(scenario)
 
 
+def test_namespaces_take_turns_however_many_keys_one_has() -> None:
+    async def scenario(queue: Queue) -> None:
+        many = [Key("crowded", str(number)) for number in range(1000)]
+        for key in (*many, ONE, TWO):
+            queue.add(key)
+        assert [await queue.take() for _ in range(5)] == [many[0], ONE, many[1], TWO, many[2]]
+        queue.add(ONE)
+        queue.done(ONE)
+        assert [await queue.take() for _ in range(3)] == [many[3], ONE, many[4]]
+
+    run_in_loop(scenario)
+
+
 def test_the_earliest_delay_wins_and_an_add_cancels_it() -> None:
     async def scenario(queue: Queue) -> None:
         queue.add_after(ONE, 3600)

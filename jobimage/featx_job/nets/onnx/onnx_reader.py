@@ -7,13 +7,14 @@ The batch size is 0 in that arithmetic, which means "unchanged" to a Reshape.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from featx_job.nets.errors import ModelError
@@ -64,10 +65,23 @@ def parse(data: Part) -> ModelProto:
         raise ModelError("the file is not an ONNX model") from None
     if not model.graph.node or not model.opset_import:
         raise ModelError("the file is not an ONNX model, or is empty")
-    for tensor in model.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+    for tensor in _tensors(model.graph):
+        if tensor.data_location == TensorProto.EXTERNAL:
             raise ModelError(f"the weights {tensor.name} are in another file: save the model as one file")
     return model
+
+
+def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
+    """Yield all stored tensors, those of nodes and of their inner graphs too: ONNX would read the files they name."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for attribute in (attribute for node in graph.node for attribute in node.attribute):
+        yield from (attribute.t, *attribute.tensors)
+        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+            yield from (sparse.values, sparse.indices)
+        for inner in (attribute.g, *attribute.graphs):
+            yield from _tensors(inner)
 
 
 def constant(model: ModelProto, name: str) -> NDArray[Any]:
