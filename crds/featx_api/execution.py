@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from featx_api.model import ApiModel, Renamed, Rule, rules
 from featx_api.names import Colour, ImageName, LabelValue, Memory, ObjectName, Principal, TableUri
-from featx_api.source import SecretRef, StoreAccess
+from featx_api.s3 import SecretRef, StoreAccess
 from featx_api.spark_conf import SparkValue, spark_conf_problem, spark_conf_rules
 
 DELTA_ONLY = "spec.output.mode: incremental requires spec.output.format: delta"

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import MISSING, ApiModel, Renamed, Rule, rules
 from featx_api.names import ModelUri
-from featx_api.source import StoreAccess
+from featx_api.s3 import StoreAccess
 
 
 class Model(ApiModel):

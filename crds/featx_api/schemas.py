@@ -10,7 +10,6 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from featx_api.executor_contract import (
-    Columns,
     Comparison,
     FileNames,
     HBaseTable,
@@ -24,6 +23,7 @@ from featx_api.executor_contract import (
     TaskSettings,
 )
 from featx_api.network_header import NetworkHeader
+from featx_api.table_contract import Columns
 
 #: Every document, by the name of its schema and golden files.
 DOCUMENTS: Final[dict[str, TypeAdapter[Any]]] = {

@@ -10,7 +10,8 @@ from featx_api.execution import Decoding, Errors, Execution, Limits, Output
 from featx_api.model import ApiModel, Rule, rules
 from featx_api.names import ObjectName, claim_of
 from featx_api.nets import Detector, Extractor, Model, Quantization
-from featx_api.source import Source, StoreAccess
+from featx_api.s3 import StoreAccess
+from featx_api.source import Source
 
 BF16_ENGINE = "spec.precision: bf16 requires spec.engine: openvino; bigdl computes in f32 or int8"
 INT8_ONLY = "spec.quantization requires spec.precision: int8"

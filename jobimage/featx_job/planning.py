@@ -41,6 +41,14 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     Raises:
         RunFailure: SourceNotFound, or why the store can't be reached.
     """
+    shards = list_shards(spec, environment, hadoop)
+    if isinstance(shards, PackedShards):
+        _check_files(spec, shards, hadoop)
+    return shards
+
+
+def list_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> ShardList:
+    """Return the shards of a run without opening a file. Arguments and failures are those of `plan_shards`."""
     source = open_source(spec, environment, hadoop)
     before: list[ShardList] = []
     if tables := _earlier_tables(spec, environment, hadoop):
@@ -57,9 +65,7 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     if before:
         files = list(earlier_runs.changed(files, earlier_runs.known_versions(before, source.base)))
     if spec.source.packed:
-        shards = replace(packed_files.group_files(source.base, files, spec.source.packed), skipped=skipped.counts)
-        _check_files(spec, shards, hadoop)
-        return shards
+        return replace(packed_files.group_files(source.base, files, spec.source.packed), skipped=skipped.counts)
     return split_objects(source.base, files, spec.execution.shard_images, skipped.counts)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from featx_api.source import S3Source
+from featx_api.s3 import S3Source
 from featx_job.clients import s3, s3_settings
 from featx_job.local_files import on_this_machine
 from featx_job.source.s3 import BucketSource

@@ -24,7 +24,7 @@ from xml.etree.ElementTree import ParseError  # which minio raises
 
 import urllib3
 from featx_api.failures import FailureClass
-from featx_api.source import S3Source, StoreAccess
+from featx_api.s3 import S3Source, StoreAccess
 from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error

@@ -21,7 +21,7 @@ from featx_api.executor_contract import (
     HEADER_SETTING,
 )
 from featx_api.failures import FailureClass
-from featx_api.source import S3Source, StoreAccess
+from featx_api.s3 import S3Source, StoreAccess
 
 from featx_job.environment import mounted
 from featx_job.failures import RunFailure

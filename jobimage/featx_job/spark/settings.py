@@ -20,7 +20,7 @@ from featx_api.executor_contract import (
     PRINCIPAL_SETTING,
 )
 from featx_api.failures import FailureClass
-from featx_api.source import StoreAccess
+from featx_api.s3 import StoreAccess
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.clients.s3_settings import authority, for_s3a
@@ -277,7 +277,8 @@ def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
                 FailureClass.STORE_CONFLICT,
                 f"spec.output.s3: bucket {bucket} is also the source, but with other settings; use the same for both",
             )
-    settings = {f"{HADOOP}{key}": value for system in (FILES, S3A, HDFS, HBASE) for key, value in system.items()}
+    defaults = {f"{HADOOP}{key}": value for system in (FILES, S3A, HDFS, HBASE) for key, value in system.items()}
+    settings = {key: settings_of(spec, key, value) for key, value in defaults.items()}
     if source:
         reached[source.bucket] = source
     for bucket, access in reached.items():

@@ -14,15 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from featx_api.executor_contract import (
-    DAMAGED_COLUMN,
-    FEATURE_COLUMNS,
-    Column,
-    KeyRange,
-    ReplacementResult,
-    RewrittenFile,
-    ShardResult,
-)
+from featx_api.executor_contract import KeyRange, ReplacementResult, RewrittenFile, ShardResult
+from featx_api.table_contract import DAMAGED_COLUMN, FEATURE_COLUMNS, Column
 
 FOLDER = "_delta_log"
 LAST_CHECKPOINT = f"{FOLDER}/_last_checkpoint"

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from featx_api.executor_contract import FEATURE_COLUMNS, Column, ShardResult
+from featx_api.executor_contract import ShardResult
 from featx_api.failures import FailureClass
+from featx_api.table_contract import FEATURE_COLUMNS, Column
 
 from featx_job.clients.hadoop import Hadoop
 from featx_job.failures import RunFailure

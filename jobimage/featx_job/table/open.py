@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from featx_api.contract import JobSpec
-from featx_api.executor_contract import DAMAGED_COLUMN, FEATURE_COLUMNS, Column
 from featx_api.spec import FeatureExtractionSpec
+from featx_api.table_contract import DAMAGED_COLUMN, FEATURE_COLUMNS, Column
 
 from featx_job import local_files
 from featx_job.clients import s3

@@ -65,8 +65,9 @@ def requester(cluster: None) -> Callable[[str], Requester]:
     eventually(lambda: "featx-mounts" in thief.create(no_resource).text, "policy-mounts in force")
     eventually(lambda: "featx-changes" in thief.patch("other-1-driver", PROGRESS).text, "policy-changes in force")
     forged = ("annotate", "pod", "other-1-driver", "--dry-run=server", "--overwrite", "featx.dev/progress={}")
-    refused = lambda: kubectl(*forged, f"--namespace={GUARDED}", check=False).stderr  # noqa: E731
-    eventually(lambda: "featx-pods" in refused(), "policy-pods in force")
+    eventually(
+        lambda: "featx-pods" in kubectl(*forged, f"--namespace={GUARDED}", check=False).stderr, "policy-pods in force"
+    )
     eventually(lambda: thief.create(executor(GUARDED)).accepted, "a good executor")
     return holders.__getitem__
 

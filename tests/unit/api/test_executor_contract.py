@@ -13,8 +13,9 @@ from typing import Any
 import jsonschema
 import pytest
 from featx_api import executor_contract
-from featx_api.executor_contract import Columns, FileNames, ShardResult, TaskSettings
+from featx_api.executor_contract import FileNames, ShardResult, TaskSettings
 from featx_api.schemas import DOCUMENTS, schemas
+from featx_api.table_contract import Columns
 from pydantic import ValidationError
 
 ROOT = Path(__file__).parents[3]

@@ -14,7 +14,7 @@ import pytest
 from featx_api.contract import JobSpec
 from featx_api.nets import Model
 from featx_api.resource import FeatureExtraction
-from featx_api.source import StoreAccess
+from featx_api.s3 import StoreAccess
 from featx_job import run
 from featx_job.clients import s3
 from featx_job.clients.s3_settings import connection

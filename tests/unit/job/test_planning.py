@@ -10,7 +10,7 @@ from featx_api.spec import FeatureExtractionSpec
 from featx_job.clients.hadoop import Hadoop
 from featx_job.environment import Environment
 from featx_job.failures import RunFailure
-from featx_job.planning import SourceChanges, changes, plan_shards
+from featx_job.planning import SourceChanges, changes, list_shards
 from featx_job.source.packed_files import PackedShards
 from featx_job.source.shards import ObjectShards, ShardList
 
@@ -33,7 +33,7 @@ def write(folder: Path, *names: str) -> None:
 
 
 def planned(folder: Path, **source: Any) -> ShardList:
-    return plan_shards(spec_of(folder, **source), Environment(jars=folder, work=folder), Hadoop(dict, 0))
+    return list_shards(spec_of(folder, **source), Environment(jars=folder, work=folder), Hadoop(dict, 0))
 
 
 def keys(shards: ShardList) -> list[str]:

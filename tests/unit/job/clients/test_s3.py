@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import urllib3
 from featx_api.failures import FailureClass
-from featx_api.source import SecretRef, StoreAccess
+from featx_api.s3 import SecretRef, StoreAccess
 from featx_job.clients import s3, s3_settings
 from featx_job.clients.retry import with_retry
 from featx_job.failures import RunFailure

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from featx_api.source import S3Source
+from featx_api.s3 import S3Source
 from featx_job.clients import s3_settings
 from featx_job.clients.s3 import Bucket
 from featx_job.clients.s3_settings import Connection, Credentials

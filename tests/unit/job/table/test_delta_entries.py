@@ -8,15 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from featx_api.executor_contract import (
-    DAMAGED_COLUMN,
-    FEATURE_COLUMNS,
-    Column,
-    KeyRange,
-    ReplacementResult,
-    RewrittenFile,
-    ShardResult,
-)
+from featx_api.executor_contract import KeyRange, ReplacementResult, RewrittenFile, ShardResult
+from featx_api.table_contract import DAMAGED_COLUMN, FEATURE_COLUMNS, Column
 from featx_job.table import delta_entries
 from featx_job.table.delta_entries import Committer, Entry, Snapshot
 from hypothesis import given
