@@ -44,6 +44,7 @@ OPENED = (
 )
 
 HADOOP = "spark.hadoop."
+BLOCK_PAUSE = f"{HADOOP}dfs.client.retry.window.base"  # ms, before another search for a block that no DataNode has
 FILES = {"fs.file.impl": LOCAL_FILES_CLASS}
 S3A = {
     "fs.s3a.path.style.access": "true",
@@ -62,7 +63,6 @@ HDFS = {
     "ipc.client.connect.max.retries": "3",
     "ipc.client.connect.max.retries.on.timeouts": "3",
     "ipc.client.connect.timeout": "5000",
-    "dfs.client.retry.window.base": "300",  # ms, before another search for a block that no DataNode has
     # A writer asks whether its file's last block has arrived; by default it first asks after 0.4 s.
     "dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "20",
     "dfs.client.block.write.locateFollowingBlock.retries": "10",
@@ -277,8 +277,8 @@ def stores(spec: FeatureExtractionSpec, environment: Environment) -> Conf:
                 FailureClass.STORE_CONFLICT,
                 f"spec.output.s3: bucket {bucket} is also the source, but with other settings; use the same for both",
             )
-    defaults = {f"{HADOOP}{key}": value for system in (FILES, S3A, HDFS, HBASE) for key, value in system.items()}
-    settings = {key: settings_of(spec, key, value) for key, value in defaults.items()}
+    settings = {f"{HADOOP}{key}": value for system in (FILES, S3A, HDFS, HBASE) for key, value in system.items()}
+    settings[BLOCK_PAUSE] = settings_of(spec, BLOCK_PAUSE, "300")
     if source:
         reached[source.bucket] = source
     for bucket, access in reached.items():

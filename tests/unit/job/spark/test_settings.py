@@ -81,7 +81,7 @@ def test_the_users_settings_never_replace_featxs(tmp_path: Path) -> None:
     ours = settings.conf(job(), environment(tmp_path), SIZES)
     theirs = dict.fromkeys(ours, "theirs")
     free = {"spark.task.maxFailures", "spark.executor.failuresValidityInterval"}
-    free |= {"spark.kubernetes.executor.request.cores"}
+    free |= {"spark.kubernetes.executor.request.cores", "spark.hadoop.dfs.client.retry.window.base"}
     run = job()
     execution = run.spec.execution.model_copy(update={"spark_conf": theirs})
     run = run.model_copy(update={"spec": run.spec.model_copy(update={"execution": execution})})
