@@ -31,12 +31,9 @@ cluster-down: ready ## stop the local cluster and clean up
 
 ##@ Test
 
-# The end-to-end tests mostly wait for pods. The integration tests compute beside them, with what CPU time is left: a
-# starved operator loses its Lease.
+# One after the other: beside the integration tests, a starved operator loses its Lease and pods miss their time limits.
 .PHONY: test
-test: lint unit ## run all of the targets below; this is what CI runs
-	@echo "running integration and end-to-end tests side by side; each shows its output when it has finished"
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target PRIORITY="nice -n 19" integration e2e
+test: lint unit integration e2e ## run all of the targets below; this is what CI runs
 
 # .pre-commit-config.yaml runs the same commands; tests/unit/repository holds the two together.
 .PHONY: lint
@@ -52,7 +49,7 @@ unit: ready java ## run the tests that need no server
 
 .PHONY: integration
 integration: ready java ## run the tests with real S3, HBase, HDFS, Spark and BigDL on this machine
-	$(PRIORITY) $(PYTHON) -m pytest tests/integration -n 3 --dist loadfile --no-loadscope-reorder
+	$(PYTHON) -m pytest tests/integration -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: e2e
 e2e: ready java ## run the tests on a real node; starts a cluster, and stops it unless it was already up
