@@ -104,8 +104,9 @@ def test_a_principal_missing_from_the_keytab_is_named(
 
 def test_the_missing_keytab_of_a_secret_is_named(runner: Runner, secrets: Path, tiny: Spec, tmp_path: Path) -> None:
     (secrets / "login").mkdir()
+    (tmp_path / "images").mkdir()
     spec = {
-        "source": {"files": {"uri": f"file://{tmp_path}"}},
+        "source": {"files": {"uri": f"file://{tmp_path}/images"}},
         **tiny,
         "output": {"uri": f"file://{tmp_path}/table"},
         "execution": execution(),

@@ -100,15 +100,15 @@ def test_objects_of_any_name_become_rows(runner: Runner, store: Store, tiny: Spe
     names = [f"in/my photos/{name}" for name in NAMES if "\\" not in name]
     names.append(f"in/{'é' * 100}/" * 5 + "n" * 4)
     assert len(names[-1].encode()) == 1024
-    store.put("names", dict.fromkeys(names, IMAGE))
-    source = {"endpoint": store.endpoint, "bucket": "names", "prefix": "in/", "secretRef": {"name": "store"}}
+    store.put("any-names", dict.fromkeys(names, IMAGE))
+    source = {"endpoint": store.endpoint, "bucket": "any-names", "prefix": "in/", "secretRef": {"name": "store"}}
     written = sorted(map(keys.from_text, names))
-    spec = {"source": {"s3": source}, **tiny, "output": {"uri": "s3://names/table"}}
+    spec = {"source": {"s3": source}, **tiny, "output": {"uri": "s3://any-names/table"}}
     assert runner.run(spec, uid="names").failure is None
-    assert_rows(rows_of_bucket(store, "names", "table"), written)
-    again = {**spec, "source": {"s3": source, "keys": written}, "output": {"uri": "s3://names/my tables/ü"}}
+    assert_rows(rows_of_bucket(store, "any-names", "table"), written)
+    again = {**spec, "source": {"s3": source, "keys": written}, "output": {"uri": "s3://any-names/my tables/ü"}}
     assert runner.run(again, uid="again").failure is None
-    assert_rows(rows_of_bucket(store, "names", "my tables/ü"), written)
+    assert_rows(rows_of_bucket(store, "any-names", "my tables/ü"), written)
 
 
 def test_files_of_any_name_in_hdfs_become_rows(runner: Runner, tiny: Spec, tmp_path: Path) -> None:

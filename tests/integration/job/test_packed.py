@@ -65,8 +65,8 @@ def features(tables: Tables, file: str) -> dict[str, Any]:
 def test_images_are_read_from_archives_that_also_contain_labels(
     runner: Runner, store: Store, tiny: Spec, plain: dict[str, Any]
 ) -> None:
-    labelled = {name: data for image, data in IMAGES.items() for name in (image, image.replace("jpg", "json"))}
-    labelled |= {"large.jpg": bytes(2 << 20), "broken.jpg": b"no image"}
+    labels = {name.replace("jpg", "json"): b'{"label": "shoe"}' for name in IMAGES}
+    labelled = labels | IMAGES | {"large.jpg": bytes(2 << 20), "broken.jpg": b"no image"}
     store.put("packed", {"in/a.tar": archive(labelled), "in/b.tar": archive(IMAGES), "in/readme.txt": b"text"})
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
     spec = spec_of(Path("/"), tiny, format="tar") | {"output": {"uri": "s3://packed/table"}}

@@ -255,8 +255,9 @@ def test_tfrecords_are_read_and_their_labels_carried(tables: Callable[..., Table
 
 def test_a_source_without_files_of_the_format_says_what_it_has(run: Callable[..., Any]) -> None:
     outcome = run({"a.jpg": FIRST, "b.jpg": FIRST, "c.txt": b"x"}, format="tar")
-    assert outcome.failure.class_ == "SourceNotSupported"
-    assert "2 .jpg, 1 .txt" in outcome.failure.message
+    assert outcome.failure.class_ == "SourceEmpty"
+    assert "of another format than spec.source.packed.format: 3" in outcome.failure.message
+    assert ".jpg (2), .txt (1)" in outcome.failure.message
 
 
 def test_content_of_another_format_than_the_resource_says_is_named(run: Callable[..., Any]) -> None:
