@@ -6,7 +6,6 @@ the start; small ones share a shard.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,6 @@ from featx_api.source import Packed
 from featx_job.failures import RunFailure
 from featx_job.source.objects import SkippedCounts, SourceObject
 
-LOG = logging.getLogger(__name__)
 SHARD_BYTES = 64 * 1024 * 1024
 DELTA_LOG = "_delta_log"
 _COMPRESSED = r"(\.(gz|gzip|zst|zstd|bz2|xz|lz4|snappy|br|brotli))?$"
@@ -32,7 +30,6 @@ _ENDINGS = {
     "sequenceFile": re.compile(r"\.seq$", re.IGNORECASE),  # for auto
     "parquet": re.compile(rf"\.(parquet|parq|pq){_COMPRESSED}", re.IGNORECASE),
 }
-_MOST_ENDINGS = 10
 
 
 @dataclass(frozen=True)
