@@ -17,6 +17,7 @@ RENDERERS = {
     "FailureClass.java": java.failure_class,
     "QuarantineReason.java": java.quarantine_reason,
     "ImageFormat.java": java.image_format,
+    "HiddenFiles.java": java.hidden_files,
 }
 
 if __name__ == "__main__":

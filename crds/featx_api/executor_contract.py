@@ -377,6 +377,13 @@ class FileNames(Document):
         return cls(index=index, part=part_file(index), marker=marker_file(index))
 
 
+class HiddenFiles(Document):
+    """Names of files, and whether they are hidden or system files, on both sides (featx_job.source.selection)."""
+
+    hidden: tuple[str, ...]
+    shown: tuple[str, ...]
+
+
 class ImageKeys(Document):
     """Names of images and the keys that stand for them, on both sides (featx_job.source.keys)."""
 

@@ -13,6 +13,7 @@ from featx_api.executor_contract import (
     Comparison,
     FileNames,
     HBaseTable,
+    HiddenFiles,
     ImageKeys,
     Observation,
     ReadResult,
@@ -38,6 +39,7 @@ DOCUMENTS: Final[dict[str, TypeAdapter[Any]]] = {
     "comparison": TypeAdapter(Comparison),
     "columns": TypeAdapter(Columns),
     "file-names": TypeAdapter(FileNames),
+    "hidden-files": TypeAdapter(HiddenFiles),
     "image-keys": TypeAdapter(ImageKeys),
     "network-header": TypeAdapter(NetworkHeader),
 }

@@ -17,13 +17,12 @@ ONE_SOURCE = "spec.source must have exactly one of s3, hbase, files, claim"
 ONE_WAY = "spec.source.hbase must have either quorum, to read the table, or snapshot, to read HBase's files"
 CHANGED_ALONE = "spec.source.changedSince and spec.source.keys exclude each other"
 PACKED_ALONE = "spec.source.packed requires s3, files or claim, and excludes spec.source.keys"
-IMAGES_ONLY = "spec.source.packed excludes spec.source.s3.headers and spec.source.s3.sseCustomerKey"
 # The API server refuses rules whose cost depends on the length of a map's keys, such as matches.
-FORMATS_WITHOUT_COLUMNS = ("tar", "zip", "sequenceFile")
+FORMAT_WITHOUT_COLUMNS = "sequenceFile"
 TABLE_COLUMNS = [column.name for column in (*FEATURE_COLUMNS, DAMAGED_COLUMN)]
 CARRY_IS_NEW = f"spec.source.packed.carry must not name a column of the table: {', '.join(TABLE_COLUMNS)}"
 CARRY_IS_UNIQUE = "spec.source.packed.carry must not name a column twice, in whatever case"
-CARRY_HAS_COLUMNS = "spec.source.packed.carry requires a format with columns: parquet, delta, tfrecord or auto"
+CARRY_HAS_COLUMNS = "spec.source.packed.carry requires a format with columns: all but sequenceFile"
 #: UTF-8 bytes. The job file has one backslash or quote in two bytes, and a ConfigMap takes 1 MiB.
 KEYS_LIMIT = 384 * 1024
 KEYS_FIT = f"spec.source.keys must have at most {KEYS_LIMIT // 1024} KiB in all: split them over several resources"
@@ -121,7 +120,7 @@ class Packed(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             Rule(
-                f"!has(self.carry) || size(self.carry) == 0 || !(self.format in {list(FORMATS_WITHOUT_COLUMNS)})",
+                f"!has(self.carry) || size(self.carry) == 0 || self.format != '{FORMAT_WITHOUT_COLUMNS}'",
                 CARRY_HAS_COLUMNS,
             )
         )
@@ -159,8 +158,9 @@ class Packed(ApiModel):
     carry: list[ColumnName] = Field(
         default=[],
         max_length=32,
-        description="Parquet, Delta and TFRecord: columns, such as labels, that become columns of the table, as text. "
-        "Null where a file lacks the column.",
+        description="Columns, such as labels, that become columns of the table, as text. Null where a file lacks the "
+        "column. tar and zip: endings of the members beside an image that have its name up to the first dot, as in "
+        "WebDataset: json, txt, cls.",
         json_schema_extra={"x-kubernetes-list-type": "set"}
         | rules(
             Rule(f"self.all(name, !(name.lowerAscii() in {TABLE_COLUMNS}))", CARRY_IS_NEW),
@@ -171,7 +171,7 @@ class Packed(ApiModel):
     @model_validator(mode="after")
     def _carry_columns(self) -> Self:
         names = {name.lower() for name in self.carry}
-        if self.carry and self.format in FORMATS_WITHOUT_COLUMNS:
+        if self.carry and self.format == FORMAT_WITHOUT_COLUMNS:
             raise ValueError(CARRY_HAS_COLUMNS)
         if names & set(TABLE_COLUMNS):
             raise ValueError(CARRY_IS_NEW)
@@ -205,11 +205,6 @@ class Source(ApiModel):
             ),
             Rule(f"!has(self.changedSince) || {_NO_KEYS}", CHANGED_ALONE),
             Rule(f"!has(self.packed) || (!has(self.hbase) && {_NO_KEYS})", PACKED_ALONE),
-            Rule(
-                "!has(self.packed) || !has(self.s3) || (!self.s3.sseCustomerKey && "
-                "(!has(self.s3.headers) || size(self.s3.headers) == 0))",
-                IMAGES_ONLY,
-            ),
         )
     )
 
@@ -255,8 +250,6 @@ class Source(ApiModel):
             raise ValueError(ONE_SOURCE)
         if self.packed and (self.hbase or self.keys):
             raise ValueError(PACKED_ALONE)
-        if self.packed and self.s3 and (self.s3.headers or self.s3.sse_customer_key):
-            raise ValueError(IMAGES_ONLY)
         if self.changed_since and self.keys:
             raise ValueError(CHANGED_ALONE)
         return self

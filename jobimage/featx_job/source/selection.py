@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Literal
 
 from featx_api.failures import FailureClass
+from featx_api.hidden_files import SYSTEM_END, SYSTEM_NAMES, SYSTEM_STARTS
 from featx_api.text import shortened
 
 from featx_job.failures import RunFailure
@@ -22,17 +23,12 @@ from featx_job.source.objects import SourceObject
 
 Cause = Literal["hidden", "excluded", "notIncluded", "otherFormat"]
 
-#: What operating systems, NAS devices, Hadoop, Spark and Featx leave beside images.
-SYSTEM_NAMES = (
-    *("Thumbs.db", "ehthumbs.db", "desktop.ini", "$RECYCLE.BIN", "System Volume Information", "lost+found"),
-    *("Icon\\x0D", "__MACOSX", "@eaDir", "#recycle"),
-    *("_SUCCESS", "_temporary", "_metadata", "_common_metadata", "_spark_metadata", "_delta_log", "_featx"),
-)
 _LOWER_NAMES = frozenset(name.lower() for name in SYSTEM_NAMES)
-# Part of a path; `_$folder$` ends Hadoop's marks of folders in buckets. S3 allows parts that are one dot or two.
+_STARTS = "|".join(map(re.escape, SYSTEM_STARTS))
+# Part of a path. S3 allows parts that are one dot or two.
 _HIDDEN = re.compile(
     rf"(?:^|/)(?:\.(?!\.?(?:/|$))[^/]*|(?:{'|'.join(map(re.escape, SYSTEM_NAMES))})(?=/|$)"
-    r"|_(?:committed|started)_[^/]*|[^/]*_\$folder\$(?=/|$))",
+    rf"|(?:{_STARTS})[^/]*|[^/]*{re.escape(SYSTEM_END)}(?=/|$))",
     re.IGNORECASE,
 )
 MOST_ENDINGS = 10
@@ -48,7 +44,7 @@ def is_hidden(key: str) -> bool:
     """Return whether a file or folder is a hidden or system one, or in such a folder."""
     lower = f"/{key.lower()}"
     # Nearly all keys are ruled out this way, in a tenth of the time.
-    if "/." in lower or "/_" in lower or "_$folder$" in lower or not _LOWER_NAMES.isdisjoint(lower.split("/")):
+    if "/." in lower or "/_" in lower or SYSTEM_END in lower or not _LOWER_NAMES.isdisjoint(lower.split("/")):
         return _HIDDEN.search(key) is not None
     return False
 

@@ -5,8 +5,11 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Set;
 
-/** The format of an image, told by its first bytes. */
-final class Signature {
+/** Recognizes images by their first bytes: the one place, for files and for members of archives. */
+public final class Signature {
+  /** As many bytes of a file as decide. */
+  public static final int LENGTH = 64;
+
   private static final byte[] JPEG_2000 = {0, 0, 0, 12, 'j', 'P', ' ', ' ', '\r', '\n', (byte) 0x87, '\n'};
   private static final byte[] JPEG_2000_STREAM = {(byte) 0xFF, 0x4F, (byte) 0xFF, 0x51};
   private static final Set<String> AVIF = Set.of("avif", "avis");
@@ -16,7 +19,7 @@ final class Signature {
   private Signature() {}
 
   /** Returns the format, or null if it is none that executors decode. */
-  static ImageFormat of(byte[] bytes) {
+  public static ImageFormat of(byte[] bytes) {
     if (JpegStructure.isJpeg(bytes)) {
       return ImageFormat.JPEG;
     }

@@ -13,7 +13,8 @@ import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.conf.Configuration;
 
 /**
- * Fetches whole objects of a bucket, each by one plain GET of a signed address ({@link SignedAddresses}).
+ * Fetches objects of a bucket, each by a plain GET of a signed address ({@link SignedAddresses}): images whole, and files that
+ * hold many images as streams ({@link BucketStream}).
  *
  * <p>S3A is built for seeking in large files. Its stream and the SDK's machinery around a request cost more than a small
  * object's bytes do. An object is as large as it is now, not as it was listed.
@@ -89,6 +90,51 @@ final class BucketObjects {
       throw toException(key, response);
     }
     response.disconnect();
+  }
+
+  /**
+   * Returns an object's size.
+   *
+   * @throws IOException as {@link #fetch}
+   */
+  long size(String key) throws IOException {
+    HttpURLConnection response = open(key);
+    response.setRequestProperty("Range", "bytes=0-0");
+    int status = response.getResponseCode();
+    try {
+      if (status == RANGE_NOT_SATISFIABLE) {
+        return 0;
+      }
+      if (status == HttpURLConnection.HTTP_OK) {
+        return response.getContentLengthLong();
+      }
+      if (status != HttpURLConnection.HTTP_PARTIAL) {
+        throw toException(key, response);
+      }
+      String range = response.getHeaderField("Content-Range");
+      return Long.parseLong(range.substring(range.lastIndexOf('/') + 1));
+    } finally {
+      response.disconnect();
+    }
+  }
+
+  /**
+   * Requests an object from a position to its end.
+   *
+   * @param version the ETag that it must have, or null
+   * @throws IOException as {@link #fetch}
+   */
+  HttpURLConnection openAt(String key, long position, String version) throws IOException {
+    HttpURLConnection response = open(key);
+    response.setRequestProperty("Range", "bytes=" + position + "-");
+    if (version != null) {
+      response.setRequestProperty("If-Match", version);
+    }
+    int status = response.getResponseCode();
+    if (status != HttpURLConnection.HTTP_PARTIAL && !(status == HttpURLConnection.HTTP_OK && position == 0)) {
+      throw toException(key, response);
+    }
+    return response;
   }
 
   private HttpURLConnection open(String key) throws IOException {

@@ -9,6 +9,7 @@ import dev.featx.source.StoredObjects.StoredObject;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.util.List;
 import java.util.concurrent.ExecutionException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
@@ -16,7 +17,7 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * Reads whole objects, from buckets with {@link BucketObjects} and otherwise through Hadoop's file systems.
+ * Reads objects, from buckets with {@link BucketObjects} and otherwise through Hadoop's file systems.
  *
  * <p>An object that is missing, refused or damaged is a problem of that image only, as long as others can be read
  * ({@link Witnesses}). An unresponsive store is a problem of the run: reads are retried ({@link Patience}) until the task fails,
@@ -61,27 +62,13 @@ final class ObjectReader {
       } catch (FileNotFoundException e) {
         throw e;
       } catch (IOException e) {
-        ImageProblem problem = problemOf(e);
-        if (problem != null && witnesses.contradict(object, ObjectReader.this::check)) {
+        faults += Failures.isFaultyObject(e) ? 1 : 0;
+        ImageProblem problem = problemOf(object, e, faults);
+        if (problem != null) {
           throw new ObjectProblem(problem);
         }
         throw e;
       }
-    }
-
-    /** Returns the object's problem, if it is the object's, or null while the store may just be unresponsive. */
-    private ImageProblem problemOf(IOException thrown) {
-      if (Failures.isRefusedObject(thrown)) {
-        return new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.REFUSED,
-            "the store refused this object, but returns others (" + Failures.describeObject(thrown) + "); "
-                + (Failures.isArchivedObject(thrown) ? "restore it from its archive"
-                    : "grant access to it, and to its key if it is encrypted"));
-      }
-      if (Failures.isFaultyObject(thrown) && ++faults >= MOST_FAULTS) {
-        return new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE, "the store cannot read this object, but reads"
-            + " others (" + Failures.describeObject(thrown) + "); upload it again");
-      }
-      return null;
     }
   }
 
@@ -90,6 +77,11 @@ final class ObjectReader {
     this.maxBytes = settings.maxBytes();
     this.patience = settings.patience();
     this.witnesses = new Witnesses(settings.samples().stored());
+  }
+
+  /** Creates a reader that neither waits for a store nor judges it. */
+  ObjectReader(Configuration conf, long maxBytes) {
+    this(conf, new ReadSettings(maxBytes, null, new Patience(0, what -> {}), new ReadSettings.Samples("", List.of())));
   }
 
   /**
@@ -121,16 +113,71 @@ final class ObjectReader {
     }
   }
 
+  /** Records that an object was read, so that another one's failure is not the store's. */
+  void add(StoredObject object) {
+    witnesses.add(object);
+  }
+
+  /**
+   * Returns an object's problem, or null if it may be the store's.
+   *
+   * @param thrown by the store
+   * @param faults of the store on this object so far, this one included
+   */
+  ImageProblem problemOf(StoredObject object, IOException thrown, int faults) throws InterruptedException {
+    boolean refused = Failures.isRefusedObject(thrown);
+    boolean faulty = Failures.isFaultyObject(thrown) && faults >= MOST_FAULTS;
+    if (!(refused || faulty) || !witnesses.contradict(object, this::check)) {
+      return null;
+    }
+    String described = Failures.describeObject(thrown);
+    return refused
+        ? new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.REFUSED, "the store refused this object, but returns others ("
+            + described + "); " + (Failures.isArchivedObject(thrown) ? "restore it from its archive"
+                : "grant access to it, and to its key if it is encrypted"))
+        : new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE, "the store cannot read this object, but reads others ("
+            + described + "); upload it again");
+  }
+
+  /** Returns an object's current size in bytes. */
+  long size(StoredObject object) throws IOException {
+    if (object.uri().startsWith(BUCKETS)) {
+      return bucketOf(object).size(keyOf(object));
+    }
+    Path path = hadoopPath(object);
+    return path.getFileSystem(conf).getFileStatus(path).getLen();
+  }
+
+  /**
+   * Opens an object at its start.
+   *
+   * @param size as {@link #size} returns it
+   */
+  FSDataInputStream open(StoredObject object, long size) throws IOException {
+    if (object.uri().startsWith(BUCKETS)) {
+      return new FSDataInputStream(new BucketStream(bucketOf(object), keyOf(object), size));
+    }
+    Path path = hadoopPath(object);
+    return path.getFileSystem(conf).open(path);
+  }
+
+  private static Path hadoopPath(StoredObject object) {
+    try {
+      return object.path();
+    } catch (IllegalArgumentException e) {
+      throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED, "the file system cannot read this name; rename the file");
+    }
+  }
+
   private Fetched readOnce(StoredObject object) throws IOException, InterruptedException {
-    return object.uri().startsWith(BUCKETS) ? fromBucket(object.uri().substring(BUCKETS.length()))
+    return object.uri().startsWith(BUCKETS) ? bucketOf(object).fetch(keyOf(object), maxBytes)
         : fromFileSystem(object.path(), object.size());
   }
 
   /** Reads the first byte of an object. */
   private void check(StoredObject object) throws IOException, InterruptedException {
     if (object.uri().startsWith(BUCKETS)) {
-      String[] bucketAndKey = object.uri().substring(BUCKETS.length()).split("/", 2);
-      bucket(bucketAndKey[0]).check(bucketAndKey[1]);
+      bucketOf(object).check(keyOf(object));
       return;
     }
     Path path = object.path();
@@ -181,12 +228,12 @@ final class ObjectReader {
     }
   }
 
-  private Fetched fromBucket(String bucketAndKey) throws IOException {
-    int slash = bucketAndKey.indexOf('/');
-    return bucket(bucketAndKey.substring(0, slash)).fetch(bucketAndKey.substring(slash + 1), maxBytes);
+  private static String keyOf(StoredObject object) {
+    return object.uri().substring(object.uri().indexOf('/', BUCKETS.length()) + 1);
   }
 
-  private synchronized BucketObjects bucket(String name) throws IOException {
+  private synchronized BucketObjects bucketOf(StoredObject object) throws IOException {
+    String name = object.uri().substring(BUCKETS.length(), object.uri().indexOf('/', BUCKETS.length()));
     if (bucket == null || !bucket.bucket().equals(name)) {
       bucket = new BucketObjects(name, conf);
     }

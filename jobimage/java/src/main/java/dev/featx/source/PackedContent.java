@@ -8,14 +8,13 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Set;
-import org.apache.commons.compress.archivers.tar.TarUtils;
 import org.apache.commons.compress.compressors.CompressorException;
 import org.apache.commons.compress.compressors.CompressorStreamFactory;
 import org.apache.hadoop.fs.FSDataInputStream;
 
-/** Tells the format of packed files by their content: names are often wrong, as of a gzip named .tar. */
+/** Recognizes the format of packed files by their content: names are often wrong, as of a gzip named .tar. */
 final class PackedContent {
-  private static final int BLOCK = 512; // of a tar
+  private static final int BLOCK = TarHeader.BLOCK;
   private static final int BUFFER = 1 << 20;
   private static final int MOST_MEMORY_KIB = 256 << 10; // of a decompressor; xz -9 takes 64 MiB
   private static final Set<String> COMPRESSIONS = Set.of(CompressorStreamFactory.GZIP, CompressorStreamFactory.BZIP2,
@@ -138,30 +137,11 @@ final class PackedContent {
     if (start.length >= TfRecordMembers.HEADER && TfRecordMembers.isHeader(start)) {
       return PackedSettings.Format.TFRECORD;
     }
-    return start.length == BLOCK && (isTarHeader(start) || isZero(start)) ? PackedSettings.Format.TAR : null;
+    return start.length == BLOCK && (TarHeader.isHeader(start) || TarHeader.isZero(start)) ? PackedSettings.Format.TAR : null;
   }
 
   private static boolean startsWith(byte[] bytes, String magic) {
     return bytes.length >= magic.length()
         && Arrays.equals(bytes, 0, magic.length(), magic.getBytes(StandardCharsets.ISO_8859_1), 0, magic.length());
-  }
-
-  /** Returns whether a block starts a member of a tar. */
-  static boolean isTarHeader(byte[] block) {
-    try {
-      return TarUtils.verifyCheckSum(block);
-    } catch (IllegalArgumentException e) {
-      return false; // its checksum is not a number
-    }
-  }
-
-  /** Returns whether a block has only zeros, as those at the end of a tar. */
-  static boolean isZero(byte[] block) {
-    for (byte value : block) {
-      if (value != 0) {
-        return false;
-      }
-    }
-    return true;
   }
 }

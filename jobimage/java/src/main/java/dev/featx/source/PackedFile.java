@@ -8,8 +8,6 @@ import java.io.IOException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSInputStream;
-import org.apache.hadoop.fs.FileSystem;
-import org.apache.hadoop.fs.Path;
 import org.apache.parquet.hadoop.util.HadoopStreams;
 import org.apache.parquet.io.InputFile;
 import org.apache.parquet.io.SeekableInputStream;
@@ -21,49 +19,34 @@ import org.apache.parquet.io.SeekableInputStream;
  * through this class, which records the exceptions of the store.
  */
 final class PackedFile implements InputFile {
-  private final String key;
-  private final Path path;
-  private final FileSystem fileSystem;
+  private final StoredObjects.StoredObject object;
+  private final ObjectReader store;
   private final Configuration conf;
   private final PackedSettings settings;
   private final long maxBytes;
-  private final long length;
+  private long length = -1;
   private IOException storeFailure;
   private boolean readToEnd;
 
   /**
-   * Finds the file; nothing is read yet.
+   * Creates a handle; nothing is read yet.
    *
    * @param object the file as listed
+   * @param store from which it is read
    * @param maxBytes larger images are not read
-   * @throws IOException if the store fails
    */
-  PackedFile(StoredObjects.StoredObject object, Configuration conf, PackedSettings settings, long maxBytes) throws IOException {
-    this.key = object.key();
-    this.path = path(object);
+  PackedFile(StoredObjects.StoredObject object, ObjectReader store, Configuration conf, PackedSettings settings, long maxBytes) {
+    this.object = object;
+    this.store = store;
     this.conf = conf;
     this.settings = settings;
     this.maxBytes = maxBytes;
-    this.fileSystem = path.getFileSystem(conf);
-    this.length = fileSystem.getFileStatus(path).getLen();
-  }
-
-  private static Path path(StoredObjects.StoredObject object) {
-    try {
-      return object.path();
-    } catch (IllegalArgumentException e) {
-      throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED, "the file system cannot read this name; rename the file");
-    }
   }
 
   /** Opens the file at its start. */
   FSDataInputStream open() throws IOException {
-    try {
-      return new FSDataInputStream(new Recorded(fileSystem.open(path)));
-    } catch (IOException e) {
-      storeFailure = e;
-      throw e;
-    }
+    long size = getLength();
+    return new FSDataInputStream(new Recorded(recording(() -> store.open(object, size))));
   }
 
   @Override
@@ -72,13 +55,16 @@ final class PackedFile implements InputFile {
   }
 
   @Override
-  public long getLength() {
+  public long getLength() throws IOException {
+    if (length < 0) {
+      length = recording(() -> store.size(object));
+    }
     return length;
   }
 
   /** Returns the key of the file in the table. */
   String key() {
-    return key;
+    return object.key();
   }
 
   Configuration conf() {
@@ -99,33 +85,23 @@ final class PackedFile implements InputFile {
   }
 
   /**
-   * Returns the exception of the store after which a file could not be read, or null if the file is to blame.
-   *
-   * @param file null if it was not even found
-   * @param thrown by the store, a decoder or {@link PackedContent}
-   */
-  static Exception storeFailure(PackedFile file, Exception thrown) {
-    return file == null && !(thrown instanceof RunProblem) ? thrown : file == null ? null : file.storeFailure;
-  }
-
-  /**
    * Returns why a file is refused by its store, or by us, for as long as nobody changes something; null if it is damaged.
    *
+   * @param thrown by the store, a decoder or {@link PackedContent}
    * @throws IOException the store's, if it may recover
    */
-  static RunProblem refusal(PackedFile file, Exception thrown) throws IOException {
-    Exception failure = storeFailure(file, thrown);
-    if (failure == null) {
+  RunProblem refusal(Exception thrown) throws IOException {
+    if (storeFailure == null) {
       return thrown instanceof RunProblem problem ? problem : null;
     }
-    RunProblem problem = Failures.of(failure);
-    if (problem.failureClass().retryable() && failure instanceof IOException passing) {
-      throw passing;
+    RunProblem problem = Failures.of(storeFailure);
+    if (problem.failureClass().retryable()) {
+      throw storeFailure;
     }
     return problem;
   }
 
-  /** Returns whether a decoder asked for bytes after the file's last one. */
+  /** Returns whether a decoder requested bytes after the file's last one. */
   boolean isReadToEnd() {
     return readToEnd;
   }
@@ -152,10 +128,10 @@ final class PackedFile implements InputFile {
   }
 
   private final class Recorded extends FSInputStream {
-    private final FSDataInputStream store;
+    private final FSDataInputStream stored;
 
-    Recorded(FSDataInputStream store) {
-      this.store = store;
+    Recorded(FSDataInputStream stored) {
+      this.stored = stored;
     }
 
     @Override
@@ -166,37 +142,37 @@ final class PackedFile implements InputFile {
 
     @Override
     public int read(byte[] bytes, int start, int count) throws IOException {
-      int read = recording(() -> store.read(bytes, start, count));
+      int read = recording(() -> stored.read(bytes, start, count));
       readToEnd |= read < 0;
       return read;
     }
 
     @Override
     public int available() throws IOException {
-      return recording(store::available);
+      return recording(stored::available);
     }
 
     @Override
     public void seek(long position) throws IOException {
       recording(() -> {
-        store.seek(position);
+        stored.seek(position);
         return null;
       });
     }
 
     @Override
     public long getPos() throws IOException {
-      return recording(store::getPos);
+      return recording(stored::getPos);
     }
 
     @Override
     public boolean seekToNewSource(long position) throws IOException {
-      return recording(() -> store.seekToNewSource(position));
+      return recording(() -> stored.seekToNewSource(position));
     }
 
     @Override
     public void close() throws IOException {
-      store.close();
+      stored.close();
     }
   }
 }

@@ -34,9 +34,10 @@ public final class PackedFiles {
     Authorities.trust(conf);
     KerberosLogin.ensure(conf);
     PackedImages images = (PackedImages) Shard.read(line).part();
+    ObjectReader store = new ObjectReader(conf, maxBytes);
     RunProblem first = null;
     for (StoredObjects.StoredObject object : images.files()) {
-      RunProblem problem = problem(object, images.settings(), maxBytes);
+      RunProblem problem = problem(new PackedFile(object, store, conf, images.settings(), maxBytes));
       if (problem == null) {
         return;
       }
@@ -47,19 +48,16 @@ public final class PackedFiles {
     }
   }
 
-  private RunProblem problem(StoredObjects.StoredObject object, PackedSettings settings, long maxBytes) throws IOException {
-    PackedFile file = null;
+  private static RunProblem problem(PackedFile file) throws IOException {
     try {
-      file = new PackedFile(object, conf, settings, maxBytes);
-      if (file.getLength() == 0) {
-        return null;
-      }
-      try (PackedImages.Members members = PackedContent.open(file)) {
-        members.next();
+      if (file.getLength() > 0) {
+        try (PackedImages.Members members = PackedContent.open(file)) {
+          members.next();
+        }
       }
       return null;
     } catch (IOException | RuntimeException e) {
-      return PackedFile.storeFailure(file, e) instanceof FileNotFoundException ? null : PackedFile.refusal(file, e);
+      return file.storeFailure() instanceof FileNotFoundException ? null : file.refusal(e);
     }
   }
 }

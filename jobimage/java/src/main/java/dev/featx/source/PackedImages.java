@@ -1,5 +1,6 @@
 package dev.featx.source;
 
+import dev.featx.failure.Failures;
 import dev.featx.failure.QuarantineReason;
 import dev.featx.failure.RunProblem;
 import dev.featx.image.ImageProblem;
@@ -26,6 +27,11 @@ import org.slf4j.LoggerFactory;
  */
 record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings settings) implements Images.Part {
   private static final Logger LOG = LoggerFactory.getLogger(PackedImages.class);
+  private static final int MOST_IMAGES = 1_000_000; // of a file: names and problems of all of them are in memory
+  /** Most characters of a value that is carried into the table. */
+  static final int LONGEST_VALUE = 1 << 20;
+
+  private static final int LONGEST_NAME = 4096; // bytes, as of paths in Linux
 
   /** Iterates over the images of a file. */
   interface Members extends Closeable {
@@ -46,7 +52,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
   /**
    * An image within a file.
    *
-   * @param name within the file; empty if it has none
+   * @param name within the file, written as a key ({@link ImageKeys}); empty if it has none
    * @param place among the file's members, from 0
    * @param bytes its content, or null if it exceeds the limit or has a problem
    * @param size in bytes
@@ -76,8 +82,10 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
   private final class Unpacking implements Images {
     private final ReadSettings limits;
     private final Configuration conf;
+    private final ObjectReader store;
     private int index;
     private int taken;
+    private int faults; // of the store on this file
     private int skippedBefore; // this file
     private int skippedHere;
     private PackedFile file;
@@ -87,6 +95,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
     Unpacking(ReadSettings limits, Configuration conf) {
       this.limits = limits;
       this.conf = conf;
+      this.store = new ObjectReader(conf, limits);
     }
 
     @Override
@@ -97,7 +106,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
           Member member = limits.patience().withRetry("reading " + current.uri(), () -> nextOrReopened(current));
           if (member != null) {
             taken++;
-            return image(current.key() + "/" + ImageKeys.of(uniqueName(member).getBytes(StandardCharsets.UTF_8)), member);
+            return image(current.key() + "/" + uniqueName(member), member);
           }
           finishFile();
         } catch (Unusable e) {
@@ -110,24 +119,35 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
       return null;
     }
 
-    private Member nextMember(StoredObjects.StoredObject current) throws IOException {
+    private Member nextMember(StoredObjects.StoredObject current) throws IOException, InterruptedException {
       try {
         if (members == null) {
-          file = null;
-          file = new PackedFile(current, conf, settings, limits.maxBytes());
+          file = new PackedFile(current, store, conf, settings, limits.maxBytes());
           if (file.getLength() == 0) {
             throw new Unusable(new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.EMPTY, "the file has 0 bytes"));
           }
           members = PackedContent.open(file);
+          store.add(current);
           for (int i = 0; i < taken; i++) {
             members.next();
           }
         }
-        return members.next();
+        Member next = members.next();
+        if (next != null && taken == MOST_IMAGES) {
+          throw PackedContent.unsupported(file, "it holds more images than the limit, " + MOST_IMAGES + "; split it");
+        }
+        return next;
       } catch (Unusable e) {
         throw e;
+      } catch (OutOfMemoryError e) {
+        if (!hasRoom()) {
+          throw e;
+        }
+        // A library has tried to allocate what a damaged or hostile file says.
+        throw new Unusable(new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNSUPPORTED,
+            "reading it takes more memory than an executor has; write it in smaller parts"));
       } catch (IOException | RuntimeException e) {
-        ImageProblem problem = problem(e);
+        ImageProblem problem = problem(current, e);
         LOG.warn("{} cannot be read further: {} ({})", current.key(), problem.reason().label(), e.getClass().getName());
         throw new Unusable(problem);
       } finally {
@@ -135,8 +155,14 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
       }
     }
 
+    /** Returns whether a quarter of the heap is free, so that only a single allocation has failed. */
+    private static boolean hasRoom() {
+      Runtime heap = Runtime.getRuntime();
+      return heap.totalMemory() - heap.freeMemory() < heap.maxMemory() / 4 * 3;
+    }
+
     /** Returns the next member; if the store failed, the next call opens the file again. */
-    private Member nextOrReopened(StoredObjects.StoredObject current) throws IOException {
+    private Member nextOrReopened(StoredObjects.StoredObject current) throws IOException, InterruptedException {
       try {
         return nextMember(current);
       } catch (IOException e) {
@@ -148,17 +174,25 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
     /**
      * Returns why a file cannot be read any further.
      *
-     * @throws IOException if its store is likely to recover
+     * @throws IOException the store's, if it is not this file's alone
      */
-    private ImageProblem problem(Exception thrown) throws IOException {
-      if (PackedFile.storeFailure(file, thrown) instanceof FileNotFoundException) {
+    private ImageProblem problem(StoredObjects.StoredObject current, Exception thrown) throws IOException, InterruptedException {
+      IOException failure = file.storeFailure();
+      if (failure instanceof FileNotFoundException) {
         return new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.MISSING, "the file was listed, but no longer exists");
       }
-      RunProblem refusal = PackedFile.refusal(file, thrown);
-      return refusal == null ? damaged(thrown) : refused(refusal);
+      if (failure != null) {
+        faults += Failures.isFaultyObject(failure) ? 1 : 0;
+        ImageProblem problem = store.problemOf(current, failure, faults);
+        if (problem == null) {
+          throw failure;
+        }
+        return problem;
+      }
+      return thrown instanceof RunProblem refusal ? refused(refusal) : damaged(thrown);
     }
 
-    private ImageProblem damaged(Exception thrown) {
+    private ImageProblem damaged(Exception thrown) throws IOException {
       String read = "; the " + taken + " images before are read; ";
       return thrown instanceof EOFException || file.isReadToEnd()
           ? new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.TRUNCATED, "the file ends after " + file.getLength()
@@ -168,41 +202,62 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
     }
 
     private ImageProblem refused(RunProblem problem) {
-      String message = problem.getMessage();
       return switch (problem.failureClass()) {
-        case PATH_NOT_ALLOWED -> new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.OUTSIDE_CLAIM, message);
-        case SOURCE_NOT_SUPPORTED -> new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNSUPPORTED, message);
-        default -> new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE, message);
+        case PATH_NOT_ALLOWED -> new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.OUTSIDE_CLAIM, problem.getMessage());
+        case SOURCE_NOT_SUPPORTED -> new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNSUPPORTED, problem.getMessage());
+        default -> throw problem; // such as a Secret without the key that objects are encrypted with
       };
     }
 
     /** Returns a member's name, followed by its place if an earlier member has the same. */
     private String uniqueName(Member member) {
-      String name = member.name().isEmpty() ? String.valueOf(member.place()) : member.name();
+      boolean unnamed = member.name().isEmpty() || isTooLong(member.name());
+      String name = unnamed ? String.valueOf(member.place()) : member.name();
       while (!names.add(name)) {
         name += "#" + member.place();
       }
       return name;
     }
 
+    private static boolean isTooLong(String name) {
+      return name.length() > LONGEST_NAME / 4 && name.getBytes(StandardCharsets.UTF_8).length > LONGEST_NAME;
+    }
+
     private Image image(String key, Member member) {
-      if (member.problem() != null) {
+      ImageProblem problem = problemOf(member);
+      if (problem != null) {
         return new Image(key, 0, () -> {
-          throw member.problem();
-        });
-      }
-      if (member.bytes() == null) {
-        return new Image(key, 0, () -> {
-          throw ImageProblem.tooLarge(member.size(), limits.maxBytes());
+          throw problem;
         });
       }
       return new Image(key, member.size(), member::bytes, member.carried());
+    }
+
+    private ImageProblem problemOf(Member member) {
+      if (isTooLong(member.name())) {
+        return new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNSUPPORTED,
+            "its name has more bytes than the limit, " + LONGEST_NAME + "; shorten it");
+      }
+      if (member.problem() != null) {
+        return member.problem();
+      }
+      if (member.bytes() == null) {
+        return ImageProblem.tooLarge(member.size(), limits.maxBytes());
+      }
+      for (Map.Entry<String, String> column : member.carried().entrySet()) {
+        if (column.getValue().length() > LONGEST_VALUE) {
+          return new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.TOO_LARGE, "its column " + column.getKey() + " has "
+              + column.getValue().length() + " characters, limit " + LONGEST_VALUE + "; remove it from spec.source.packed.carry");
+        }
+      }
+      return null;
     }
 
     private void finishFile() {
       close();
       index++;
       taken = 0;
+      faults = 0;
       skippedBefore += skippedHere;
       skippedHere = 0;
       names = new HashSet<>();

@@ -4,6 +4,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.util.function.LongConsumer;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.parquet.bytes.BytesInput;
 import org.apache.parquet.hadoop.CodecFactory;
@@ -17,14 +18,17 @@ import org.brotli.dec.BrotliInputStream;
  */
 final class ParquetCodecs extends CodecFactory {
   private final long mostBytes;
+  private final LongConsumer limit;
 
   /**
    * Creates codecs.
    *
    * @param mostBytes of a page, uncompressed
+   * @param limit refuses pages of some size
    */
-  ParquetCodecs(Configuration conf, long mostBytes) {
+  ParquetCodecs(Configuration conf, long mostBytes, LongConsumer limit) {
     super(conf, 0);
+    this.limit = limit;
     this.mostBytes = mostBytes;
   }
 
@@ -56,6 +60,7 @@ final class ParquetCodecs extends CodecFactory {
       if (size < 0 || size > mostBytes) {
         throw new IOException("a page is larger than its column");
       }
+      limit.accept(size);
     }
 
     @Override

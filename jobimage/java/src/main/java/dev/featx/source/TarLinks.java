@@ -10,8 +10,10 @@ import java.util.Map;
 
 /** Links of a tar archive, and the members that they lead to. */
 final class TarLinks {
-  private static final int MOST_LINKS = 40; // as many as Linux follows
+  private static final int MOST_FOLLOWED = 40; // as many as Linux follows
+  private static final int MOST_LINKS = 200_000; // of an archive: all of them are in memory
 
+  private final PackedFile file;
   private final Map<String, String> targets = new HashMap<>();
   private final List<Link> links = new ArrayList<>();
   private final Map<String, List<Link>> byTarget = new HashMap<>();
@@ -21,12 +23,20 @@ final class TarLinks {
    *
    * @param name within the archive
    * @param place of the member in the archive
+   * @param sample that it belongs to
    */
-  record Link(String name, long place) {}
+  record Link(String name, long place, SampleColumns.Sample sample) {}
 
-  void add(String name, long place, String target, boolean symbolic) {
-    targets.put(normalized(name), symbolic ? resolved(name, target) : normalized(target));
-    links.add(new Link(name, place));
+  TarLinks(PackedFile file) {
+    this.file = file;
+  }
+
+  void add(Link link, String target, boolean symbolic) {
+    if (links.size() == MOST_LINKS) {
+      throw PackedContent.unsupported(file, "it has more links than the limit, " + MOST_LINKS + "; pack the files themselves");
+    }
+    targets.put(normalized(link.name()), symbolic ? resolved(link.name(), target) : normalized(target));
+    links.add(link);
   }
 
   boolean isEmpty() {
@@ -37,7 +47,7 @@ final class TarLinks {
   void resolve() {
     for (Link link : links) {
       String target = targets.get(normalized(link.name()));
-      for (int i = 0; i < MOST_LINKS && targets.containsKey(target); i++) {
+      for (int i = 0; i < MOST_FOLLOWED && targets.containsKey(target); i++) {
         target = targets.get(target);
       }
       byTarget.computeIfAbsent(target, name -> new ArrayList<>()).add(link);

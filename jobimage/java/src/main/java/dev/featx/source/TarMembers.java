@@ -2,192 +2,122 @@ package dev.featx.source;
 
 import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
-import java.io.EOFException;
+import dev.featx.image.Signature;
 import java.io.IOException;
-import java.io.InputStream;
-import java.util.ArrayDeque;
 import java.util.Arrays;
-import java.util.Deque;
-import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
-import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 
 /**
  * Images in a tar archive, compressed or not, including those in archives that were appended to it.
  *
  * <p>An archive is read from its start, so the images that links lead to are read in a second pass, if there are links.
  */
-final class TarMembers implements PackedImages.Members {
-  private static final int BLOCK = 512;
-
-  private final PackedFile file;
-  private final MemberSelection selection;
-  private final TarLinks links = new TarLinks();
-  private final Deque<PackedImages.Member> pending = new ArrayDeque<>();
-  private InputStream bytes;
-  private Archive archive;
+final class TarMembers extends ArchiveMembers {
+  private final TarLinks links;
+  private TarReader archive;
   private boolean resolvingLinks;
   private long place = -1;
-  private int skipped;
 
   TarMembers(PackedFile file) throws IOException {
-    this.file = file;
-    this.selection = MemberSelection.of(file.settings());
-    start();
-  }
-
-  private void start() throws IOException {
-    bytes = PackedContent.bytes(file);
-    archive = new Archive(bytes);
+    super(file);
+    this.links = new TarLinks(file);
+    this.archive = new TarReader(file);
   }
 
   @Override
-  public PackedImages.Member next() throws IOException {
-    while (pending.isEmpty()) {
-      TarArchiveEntry entry = archive.getNextTarEntry();
-      if (entry != null) {
+  boolean advance() throws IOException {
+    TarReader.Entry entry = archive.next();
+    if (entry != null) {
+      if (!resolvingLinks) {
         take(entry);
-      } else if (archive.hasEndMark() && startNextArchive()) {
-        continue;
-      } else if (!archive.hasEndMark()) {
-        throw new EOFException("the archive has no end mark");
-      } else if (!resolvingLinks && !links.isEmpty()) {
-        resolvingLinks = true;
-        links.resolve();
-        bytes.close();
-        start();
-      } else {
-        addDanglingLinks();
-        return pending.poll();
+      } else if (entry.isRegular()) {
+        addTargetOf(entry);
       }
+      return true;
     }
-    return pending.remove();
+    columns.end(ready);
+    if (!resolvingLinks && !links.isEmpty()) {
+      resolvingLinks = true;
+      links.resolve();
+      archive.close();
+      archive = new TarReader(file);
+      return true;
+    }
+    addDanglingLinks();
+    return false;
   }
 
-  private void take(TarArchiveEntry entry) throws IOException {
-    String name = entry.getName();
-    if (resolvingLinks) {
-      if (isRegular(entry)) {
-        addTargetOf(name, entry);
-      }
-      return;
-    }
+  private void take(TarReader.Entry entry) throws IOException {
     place++;
-    if (entry.isDirectory()) {
+    if (entry.first()) {
+      columns.end(ready);
+    }
+    if (entry.isFolder()) {
       return;
     }
-    if (MemberSelection.isHidden(name) || !(isRegular(entry) || entry.isLink() || entry.isSymbolicLink())) {
-      skipped++;
-    } else if (isRegular(entry)) {
-      add(new TarLinks.Link(name, place), entry);
-    } else {
-      links.add(name, place, entry.getLinkName(), entry.isSymbolicLink());
-    }
-  }
-
-  private void addTargetOf(String name, TarArchiveEntry entry) throws IOException {
-    byte[] read = null;
-    for (TarLinks.Link link : links.removeTo(name)) {
-      read = read == null ? content(entry) : read;
-      addContent(link, entry.getRealSize(), read);
-    }
-  }
-
-  private void add(TarLinks.Link member, TarArchiveEntry entry) throws IOException {
-    byte[] head = archive.readNBytes((int) Math.min(MemberSelection.HEAD, entry.getRealSize()));
-    if (!selection.isImage(member.name(), head)) {
-      skipped++;
+    if (HiddenFiles.isHidden(entry.name()) || !(entry.isRegular() || entry.isHardLink() || entry.isSymbolicLink())) {
+      skip();
       return;
     }
-    pending.add(PackedImages.Member.of(member.name(), member.place(), rest(head, entry), entry.getRealSize()));
-  }
-
-  private void addContent(TarLinks.Link link, long size, byte[] content) {
-    byte[] head = content == null ? new byte[0] : Arrays.copyOf(content, Math.min(content.length, MemberSelection.HEAD));
-    if (selection.isImage(link.name(), head)) {
-      pending.add(PackedImages.Member.of(link.name(), link.place(), content, size));
+    SampleColumns.Sample sample = columns.enter(entry.name(), ready);
+    if (entry.isRegular()) {
+      add(entry);
     } else {
-      skipped++;
+      links.add(new TarLinks.Link(entry.name(), place, sample), entry.link(), entry.isSymbolicLink());
     }
   }
 
-  private byte[] content(TarArchiveEntry entry) throws IOException {
-    return rest(archive.readNBytes((int) Math.min(MemberSelection.HEAD, entry.getRealSize())), entry);
+  private void add(TarReader.Entry entry) throws IOException {
+    byte[] head = archive.read(Signature.LENGTH);
+    String column = columns.columnOf(entry.name());
+    if (selection.isImage(entry.name(), head)) {
+      columns.add(PackedImages.Member.of(entry.name(), place, rest(head, entry, file.maxBytes()), entry.size()), ready);
+    } else if (column != null) {
+      columns.add(column, rest(head, entry, PackedImages.LONGEST_VALUE), entry.size());
+    } else {
+      skip();
+    }
+  }
+
+  private void addTargetOf(TarReader.Entry entry) throws IOException {
+    byte[] head = null;
+    byte[] content = null;
+    for (TarLinks.Link link : links.removeTo(entry.name())) {
+      if (head == null) {
+        head = archive.read(Signature.LENGTH);
+        content = rest(head, entry, file.maxBytes());
+      }
+      if (selection.isImage(link.name(), head)) {
+        ready.add(link.sample().complete(PackedImages.Member.of(link.name(), link.place(), content, entry.size())));
+      } else {
+        skip();
+      }
+    }
   }
 
   /** Returns a member's content, given its start, or null if it is too large. */
-  private byte[] rest(byte[] head, TarArchiveEntry entry) throws IOException {
-    if (entry.getRealSize() > file.maxBytes()) {
+  private byte[] rest(byte[] head, TarReader.Entry entry, long limit) throws IOException {
+    if (entry.size() > limit) {
       return null;
     }
-    byte[] content = Arrays.copyOf(head, (int) entry.getRealSize());
-    if (head.length + archive.readNBytes(content, head.length, content.length - head.length) < content.length) {
-      throw new EOFException("the archive ends in a member");
-    }
+    byte[] rest = archive.read((int) entry.size());
+    byte[] content = Arrays.copyOf(head, head.length + rest.length);
+    System.arraycopy(rest, 0, content, head.length, rest.length);
     return content;
   }
 
   private void addDanglingLinks() {
     for (TarLinks.Link link : links.removeAll()) {
       if (selection.isNamedAsImage(link.name())) {
-        pending.add(PackedImages.Member.failed(link.name(), link.place(), new ImageProblem(ImageProblem.Stage.READ,
+        ready.add(PackedImages.Member.failed(link.name(), link.place(), new ImageProblem(ImageProblem.Stage.READ,
             QuarantineReason.MISSING, "it is a link to a file that the archive does not contain; pack the file itself")));
       } else {
-        skipped++;
+        skip();
       }
     }
-  }
-
-  /** Returns whether another archive follows the end of this one, after blocks of zeros, and starts it. */
-  private boolean startNextArchive() throws IOException {
-    byte[] block = new byte[BLOCK];
-    while (true) {
-      bytes.mark(BLOCK);
-      int read = bytes.readNBytes(block, 0, BLOCK);
-      if (read < BLOCK) {
-        return false; // padding shorter than a block
-      }
-      if (!PackedContent.isZero(block)) {
-        if (!PackedContent.isTarHeader(block)) {
-          throw new IOException("what follows the archive's end is not another archive");
-        }
-        bytes.reset();
-        archive = new Archive(bytes);
-        return true;
-      }
-    }
-  }
-
-  private static boolean isRegular(TarArchiveEntry entry) {
-    return entry.isFile() && !entry.isLink() && !entry.isSymbolicLink() && !entry.isCharacterDevice() && !entry.isBlockDevice()
-        && !entry.isFIFO();
-  }
-
-  @Override
-  public int skipped() {
-    return skipped;
   }
 
   @Override
   public void close() throws IOException {
-    bytes.close();
-  }
-
-  /** Knows whether an archive ended with its mark or was cut. */
-  private static final class Archive extends TarArchiveInputStream {
-    private boolean endMark;
-
-    Archive(InputStream bytes) {
-      super(bytes, BLOCK, "UTF-8"); // records of one block: an archive that follows may start at any block
-    }
-
-    @Override
-    protected boolean isEOFRecord(byte[] record) {
-      endMark |= record != null && PackedContent.isZero(record);
-      return super.isEOFRecord(record);
-    }
-
-    boolean hasEndMark() {
-      return endMark;
-    }
+    archive.close();
   }
 }

@@ -1,7 +1,11 @@
 package dev.featx.source;
 
+import com.intel.analytics.shaded.protobuf_v_3_5_1.ByteString;
+import com.intel.analytics.shaded.protobuf_v_3_5_1.CodedInputStream;
+import com.intel.analytics.shaded.protobuf_v_3_5_1.UnsafeByteOperations;
 import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
+import dev.featx.image.Signature;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -9,12 +13,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.zip.CRC32C;
 import org.tensorflow.example.BytesList;
-import org.tensorflow.example.Example;
 import org.tensorflow.example.Feature;
 
 /**
@@ -28,7 +32,10 @@ final class TfRecordMembers implements PackedImages.Members {
   static final int HEADER = 12;
 
   private static final int CHECKSUM = 4;
-  private static final long OTHER_FEATURES = 16 << 20; // most bytes of a record beside its image
+  private static final long OTHER_FEATURES = 16 << 20; // most bytes of a record beside its image, and of numbers
+  private static final int MOST_FEATURES = 10_000; // of a record
+  private static final int FIELD_1 = 10; // tags of protobuf, for a field with a length
+  private static final int FIELD_2 = 18;
   private static final List<String> CONTENT =
       List.of("image/encoded", "image_raw", "image", "encoded", "jpeg", "jpg", "png", "image_bytes", "bytes");
   private static final List<String> NAMES =
@@ -83,7 +90,13 @@ final class TfRecordMembers implements PackedImages.Members {
       return failed("", QuarantineReason.DAMAGED, "the record does not have its checksum; write it again");
     }
     try {
-      return member(Example.parseFrom(ByteBuffer.wrap(record, 0, (int) size)).getFeatures().getFeatureMap());
+      Map<String, Feature> features = new LinkedHashMap<>();
+      for (Map.Entry<String, ByteString> feature : split(record, (int) size).entrySet()) {
+        if (!chosen || isNeeded(feature.getKey())) {
+          features.put(feature.getKey(), parse(feature.getKey(), feature.getValue()));
+        }
+      }
+      return member(features);
     } catch (IOException e) {
       if (!chosen) {
         throw PackedContent.unsupported(file, "its first record is not a tf.train.Example");
@@ -92,13 +105,69 @@ final class TfRecordMembers implements PackedImages.Members {
     }
   }
 
+  private boolean isNeeded(String feature) {
+    return feature.equals(content) || feature.equals(name) || file.settings().carry().contains(feature);
+  }
+
+  /**
+   * Returns the features of a tf.train.Example before they are parsed, which takes up to a hundred times their bytes: an
+   * Example has Features, and these have entries of a map.
+   */
+  private Map<String, ByteString> split(byte[] record, int size) throws IOException {
+    Map<String, ByteString> features = new LinkedHashMap<>();
+    CodedInputStream message = UnsafeByteOperations.unsafeWrap(record, 0, size).newCodedInput();
+    message.enableAliasing(true);
+    for (int tag = message.readTag(); tag != 0; tag = message.readTag()) {
+      if (tag != FIELD_1) {
+        message.skipField(tag);
+        continue;
+      }
+      int end = message.pushLimit(message.readRawVarint32());
+      for (int inner = message.readTag(); inner != 0; inner = message.readTag()) {
+        if (inner == FIELD_1) {
+          int entryEnd = message.pushLimit(message.readRawVarint32());
+          addEntry(features, message);
+          message.popLimit(entryEnd);
+        } else {
+          message.skipField(inner);
+        }
+        if (features.size() > MOST_FEATURES) {
+          throw PackedContent.unsupported(file, "a record has more features than the limit, " + MOST_FEATURES);
+        }
+      }
+      message.popLimit(end);
+    }
+    return features;
+  }
+
+  private static void addEntry(Map<String, ByteString> features, CodedInputStream entry) throws IOException {
+    String key = "";
+    ByteString value = ByteString.EMPTY;
+    for (int tag = entry.readTag(); tag != 0; tag = entry.readTag()) {
+      switch (tag) {
+        case FIELD_1 -> key = entry.readStringRequireUtf8();
+        case FIELD_2 -> value = entry.readBytes();
+        default -> entry.skipField(tag);
+      }
+    }
+    features.put(key, value);
+  }
+
+  private Feature parse(String feature, ByteString value) throws IOException {
+    boolean bytesList = value.isEmpty() || value.byteAt(0) == FIELD_1;
+    if (!bytesList && value.size() > OTHER_FEATURES) {
+      throw PackedContent.unsupported(file, "a record's numbers have more bytes than the limit, " + OTHER_FEATURES);
+    }
+    return Feature.parseFrom(value);
+  }
+
   private PackedImages.Member member(Map<String, Feature> features) {
     if (!chosen) {
       chooseFeatures(features);
       chosen = true;
     }
     Feature named = name == null ? null : features.get(name);
-    String key = named == null ? "" : text(named);
+    String key = named == null ? "" : ImageKeys.of(nameBytes(named));
     Feature feature = features.get(content);
     if (feature == null || feature.getBytesList().getValueCount() == 0) {
       return failed(key, QuarantineReason.EMPTY, "the record has no bytes in feature " + content);
@@ -128,7 +197,7 @@ final class TfRecordMembers implements PackedImages.Members {
 
   private String onlyImage(Map<String, Feature> features) {
     List<String> images = features.entrySet().stream().filter(entry -> holdsBytes(entry.getValue())
-        && ImageSignature.matches(entry.getValue().getBytesList().getValue(0).toByteArray())).map(Map.Entry::getKey).toList();
+        && Signature.of(entry.getValue().getBytesList().getValue(0).toByteArray()) != null).map(Map.Entry::getKey).toList();
     if (images.size() != 1) {
       throw unsupported("no feature can be chosen as the image; set spec.source.packed.contentColumn", features);
     }
@@ -155,6 +224,11 @@ final class TfRecordMembers implements PackedImages.Members {
       }
     }
     return values;
+  }
+
+  private static byte[] nameBytes(Feature named) {
+    BytesList values = named.getBytesList();
+    return values.getValueCount() == 1 ? values.getValue(0).toByteArray() : text(named).getBytes(StandardCharsets.UTF_8);
   }
 
   /** Returns a feature's value as text; several in brackets. */

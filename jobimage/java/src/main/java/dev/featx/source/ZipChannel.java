@@ -15,11 +15,22 @@ final class ZipChannel implements SeekableByteChannel {
   private long bufferStart;
   private int buffered;
   private long position;
+  private long budget = Long.MAX_VALUE;
   private boolean open = true;
 
   ZipChannel(FSDataInputStream stream, long size) {
     this.stream = stream;
     this.size = size;
+  }
+
+  /** Sets how many bytes may be read from now on. */
+  void limit(long bytes) {
+    budget = bytes;
+  }
+
+  /** Returns whether more was requested. */
+  boolean isLimitReached() {
+    return budget < 0;
   }
 
   @Override
@@ -39,6 +50,10 @@ final class ZipChannel implements SeekableByteChannel {
     }
     int offset = (int) (position - bufferStart);
     int count = Math.min(target.remaining(), buffered - offset);
+    budget -= count;
+    if (budget < 0) {
+      throw new IOException("more bytes than the limit");
+    }
     target.put(buffer, offset, count);
     position += count;
     return count;

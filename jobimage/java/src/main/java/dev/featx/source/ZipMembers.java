@@ -2,13 +2,18 @@ package dev.featx.source;
 
 import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
+import dev.featx.image.Signature;
 import java.io.BufferedInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Enumeration;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.zip.CRC32;
+import org.apache.commons.compress.archivers.zip.UnicodePathExtraField;
 import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
 import org.apache.commons.compress.archivers.zip.ZipArchiveInputStream;
 import org.apache.commons.compress.archivers.zip.ZipFile;
@@ -16,36 +21,40 @@ import org.apache.commons.compress.archivers.zip.ZipFile;
 /**
  * Images in a zip archive, in the order in which they are stored.
  *
- * <p>An archive's directory is at its end. If that is damaged or missing, its members are read one after the other, as far as
- * they go.
+ * <p>An archive's directory is at its end. If that is damaged or missing, or too large for the heap, its members are read one
+ * after the other, as far as they go.
  */
-final class ZipMembers implements PackedImages.Members {
-  private static final String NAMES = "UTF-8";
-  private static final int MOST_LINKS = 40; // as many as Linux follows
+final class ZipMembers extends ArchiveMembers {
+  private static final String NAMES = "UTF-8"; // for commons-compress; keys are made of the bytes
+  private static final long MOST_DIRECTORY = 32 << 20; // bytes; in the heap it takes ten times as many
+  private static final int MOST_FOLLOWED = 40; // links, as many as Linux follows
+  private static final int LONGEST_LINK = 4096;
 
-  private final PackedFile file;
-  private final MemberSelection selection;
   private final ZipFile zip;
   private final Enumeration<ZipArchiveEntry> entries;
   private final ZipArchiveInputStream sequential;
+  private final Map<String, ZipArchiveEntry> byName = new HashMap<>();
+  private boolean large;
   private long place = -1;
-  private int skipped;
 
   ZipMembers(PackedFile file) throws IOException {
-    this.file = file;
-    this.selection = MemberSelection.of(file.settings());
+    super(file);
     this.zip = directory();
-    this.entries = zip == null ? null : zip.getEntriesInPhysicalOrder();
+    this.entries = zip == null ? Collections.emptyEnumeration() : zip.getEntriesInPhysicalOrder();
     this.sequential =
         zip != null ? null : new ZipArchiveInputStream(new BufferedInputStream(file.open(), 1 << 20), NAMES, true, false);
   }
 
-  /** Opens the archive by its directory; null if that is damaged or missing. */
+  /** Opens the archive by its directory; null if that is damaged, missing or too large. */
   private ZipFile directory() throws IOException {
     ZipChannel channel = new ZipChannel(file.open(), file.getLength());
+    channel.limit(MOST_DIRECTORY);
     try {
-      return new ZipFile(channel, file.key(), NAMES, true, true);
+      ZipFile opened = new ZipFile(channel, file.key(), NAMES, true, true);
+      channel.limit(Long.MAX_VALUE);
+      return opened;
     } catch (IOException | RuntimeException e) {
+      large = channel.isLimitReached();
       channel.close();
       if (file.storeFailure() != null) {
         throw e;
@@ -55,83 +64,122 @@ final class ZipMembers implements PackedImages.Members {
   }
 
   @Override
-  public PackedImages.Member next() throws IOException {
-    while (true) {
-      if (zip != null && !entries.hasMoreElements()) {
-        return null;
-      }
-      ZipArchiveEntry entry = zip != null ? entries.nextElement() : sequential.getNextZipEntry();
-      if (entry == null) {
+  boolean advance() throws IOException {
+    ZipArchiveEntry entry = sequential != null ? sequential.getNextZipEntry() : entries.hasMoreElements() ? entries.nextElement() : null;
+    if (entry == null) {
+      if (sequential != null && !large) {
         throw new EOFException("the archive's directory is missing");
       }
-      place++;
-      if (!entry.isDirectory()) {
-        PackedImages.Member member = MemberSelection.isHidden(entry.getName()) ? null : member(entry);
-        if (member != null) {
-          return member;
-        }
-        skipped++;
+      return false;
+    }
+    place++;
+    if (!entry.isDirectory()) {
+      String name = nameOf(entry);
+      if (HiddenFiles.isHidden(name)) {
+        skip();
+      } else {
+        columns.enter(name, ready);
+        take(name, entry);
       }
     }
+    return true;
   }
 
-  /** Returns a member, or null if it is not an image. */
-  private PackedImages.Member member(ZipArchiveEntry entry) throws IOException {
-    if (zip == null) {
-      return read(entry, entry, sequential);
+  /** Returns a member's name, written as a key: nobody knows the encoding of a name that is not said to be UTF-8. */
+  static String nameOf(ZipArchiveEntry entry) {
+    byte[] raw = entry.getRawName();
+    if (!entry.getGeneralPurposeBit().usesUTF8ForNames()
+        && entry.getExtraField(UnicodePathExtraField.UPATH_ID) instanceof UnicodePathExtraField unicode
+        && unicode.getNameCRC32() == checksum(raw)) {
+      return ImageKeys.of(unicode.getUnicodeName());
     }
-    ZipArchiveEntry target = entry;
+    return ImageKeys.of(raw);
+  }
+
+  private void take(String name, ZipArchiveEntry entry) throws IOException {
+    if (zip == null) {
+      take(name, entry, sequential);
+      return;
+    }
     try {
-      for (int i = 0; i < MOST_LINKS && target != null && target.isUnixSymlink(); i++) {
-        target = zip.getEntry(TarLinks.resolved(target.getName(), zip.getUnixSymlink(target)));
-      }
-      if (target == null || target.isUnixSymlink()) {
-        return failed(entry, QuarantineReason.MISSING,
-            "it is a link to a file that the archive does not contain; pack the file itself");
-      }
-      if (!zip.canReadEntryData(target)) {
-        return failed(entry, QuarantineReason.UNSUPPORTED,
-            "it is encrypted, or compressed by a method that is not read here; pack it without");
-      }
-      try (InputStream content = zip.getInputStream(target)) {
-        return read(entry, target, content);
+      ZipArchiveEntry target = targetOf(name, entry);
+      if (target == null) {
+        fail(name, QuarantineReason.MISSING, "it is a link to a file that the archive does not contain; pack the file itself");
+      } else if (!zip.canReadEntryData(target)) {
+        fail(name, QuarantineReason.UNSUPPORTED, "it is encrypted, or compressed by a method that is not read here; pack it without");
+      } else {
+        try (InputStream content = zip.getInputStream(target)) {
+          take(name, target, content);
+        }
       }
     } catch (IOException | RuntimeException e) {
       if (file.storeFailure() != null) {
         throw e;
       }
-      return failed(entry, QuarantineReason.DAMAGED, "its compressed bytes are damaged; pack it again");
+      fail(name, QuarantineReason.DAMAGED, "its compressed bytes are damaged; pack it again");
     }
   }
 
-  private PackedImages.Member read(ZipArchiveEntry entry, ZipArchiveEntry target, InputStream content) throws IOException {
-    byte[] head = content.readNBytes(MemberSelection.HEAD);
-    if (!selection.isImage(entry.getName(), head)) {
-      return null;
+  /** Returns the member at the end of a chain of links, or null if the archive lacks it. */
+  private ZipArchiveEntry targetOf(String name, ZipArchiveEntry entry) throws IOException {
+    ZipArchiveEntry target = entry;
+    String at = name;
+    for (int i = 0; i < MOST_FOLLOWED && target != null && target.isUnixSymlink(); i++) {
+      try (InputStream content = zip.getInputStream(target)) {
+        at = TarLinks.resolved(at, ImageKeys.of(content.readNBytes(LONGEST_LINK)));
+      }
+      if (byName.isEmpty()) {
+        Collections.list(zip.getEntries()).forEach(one -> byName.put(nameOf(one), one));
+      }
+      target = byName.get(at);
     }
-    byte[] rest = content.readNBytes((int) Math.min(Integer.MAX_VALUE - 16, file.maxBytes() + 1));
-    long size = head.length + (long) rest.length;
-    if (size > file.maxBytes()) {
-      return PackedImages.Member.of(entry.getName(), place, null, Math.max(size, target.getSize()));
+    return target == null || target.isUnixSymlink() ? null : target;
+  }
+
+  private void take(String name, ZipArchiveEntry entry, InputStream content) throws IOException {
+    byte[] head = content.readNBytes(Signature.LENGTH);
+    String column = columns.columnOf(name);
+    boolean image = selection.isImage(name, head);
+    if (!image && column == null) {
+      skip();
+      return;
     }
-    byte[] bytes = Arrays.copyOf(head, (int) size);
+    long limit = image ? file.maxBytes() : PackedImages.LONGEST_VALUE;
+    byte[] rest = content.readNBytes((int) Math.min(Integer.MAX_VALUE - 16, limit + 1));
+    byte[] bytes = Arrays.copyOf(head, head.length + rest.length);
     System.arraycopy(rest, 0, bytes, head.length, rest.length);
+    if (bytes.length > limit) {
+      long size = Math.max(bytes.length, entry.getSize());
+      bytes = null;
+      if (image) {
+        columns.add(PackedImages.Member.of(name, place, null, size), ready);
+      } else {
+        columns.add(column, null, size);
+      }
+    } else if (entry.getCrc() >= 0 && entry.getCrc() != checksum(bytes)) {
+      fail(name, QuarantineReason.DAMAGED, "its bytes do not have the archive's checksum; pack it again");
+    } else if (image) {
+      columns.add(PackedImages.Member.of(name, place, bytes, bytes.length), ready);
+    } else {
+      columns.add(column, bytes, bytes.length);
+    }
+  }
+
+  private static long checksum(byte[] bytes) {
     CRC32 checksum = new CRC32();
     checksum.update(bytes);
-    if (zip != null && target.getCrc() != checksum.getValue()) {
-      return failed(entry, QuarantineReason.DAMAGED, "its bytes do not have the archive's checksum; pack it again");
+    return checksum.getValue();
+  }
+
+  private void fail(String name, QuarantineReason reason, String message) {
+    ImageProblem problem = new ImageProblem(ImageProblem.Stage.READ, reason, message);
+    if (selection.isNamedAsImage(name)) {
+      columns.add(PackedImages.Member.failed(name, place, problem), ready);
+    } else if (columns.columnOf(name) != null) {
+      columns.add(new ImageProblem(ImageProblem.Stage.READ, reason, "column " + columns.columnOf(name) + " cannot be read: " + message));
+    } else {
+      skip();
     }
-    return PackedImages.Member.of(entry.getName(), place, bytes, size);
-  }
-
-  private PackedImages.Member failed(ZipArchiveEntry entry, QuarantineReason reason, String message) {
-    return !selection.isNamedAsImage(entry.getName()) ? null
-        : PackedImages.Member.failed(entry.getName(), place, new ImageProblem(ImageProblem.Stage.READ, reason, message));
-  }
-
-  @Override
-  public int skipped() {
-    return skipped;
   }
 
   @Override
