@@ -6,21 +6,28 @@ import io
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
 Value = bytes | int | float
 
 
-def tar(members: Mapping[str, bytes], links: Mapping[str, tuple[str, bytes]] | None = None, mode: str = "w") -> bytes:
+def tar(
+    members: Mapping[str, bytes],
+    links: Mapping[str, tuple[str, bytes]] | None = None,
+    mode: str = "w",
+    format_: int = tarfile.PAX_FORMAT,
+) -> bytes:
     """A tar archive.
 
     Args:
         members: Content by name.
         links: Target and kind (tarfile.LNKTYPE or SYMTYPE) by name, after the members.
         mode: Of tarfile, such as `w:gz`.
+        format_: Of tarfile.
     """
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=buffer, mode=mode, format=format_) as archive:  # type: ignore[call-overload]
         for name, data in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
@@ -39,6 +46,29 @@ def zipped(members: Iterable[tuple[str, bytes]], compression: int = zipfile.ZIP_
         for name, data in members:
             archive.writestr(zipfile.ZipInfo(name), data, compression)
     return buffer.getvalue()
+
+
+def zipped_bytes(members: Sequence[tuple[bytes, bytes, bool]], data: bytes) -> bytes:
+    """A zip archive whose names are any bytes.
+
+    Args:
+        members: Name, extra field of the directory, and whether the name is marked as UTF-8.
+        data: Content of all members, which are stored uncompressed.
+    """
+    file, directory = b"", b""
+    for name, extra, utf8 in members:
+        fields = struct.pack("<HHHHHIII", 20, utf8 << 11, 0, 0, 0x21, zlib.crc32(data), len(data), len(data))
+        directory += b"PK\1\2" + struct.pack("<H", 20) + fields
+        directory += struct.pack("<HHHHHII", len(name), len(extra), 0, 0, 0, 0, len(file)) + name + extra
+        file += b"PK\3\4" + fields + struct.pack("<HH", len(name), 0) + name + data
+    end = struct.pack("<HHHHIIH", 0, 0, len(members), len(members), len(directory), len(file), 0)
+    return file + directory + b"PK\5\6" + end
+
+
+def unicode_path(name: bytes, text: str) -> bytes:
+    """Info-ZIP's extra field with the name in UTF-8 of a member of another name."""
+    field = struct.pack("<BI", 1, zlib.crc32(name)) + text.encode()
+    return struct.pack("<HH", 0x7075, len(field)) + field
 
 
 def example(features: Mapping[str, Sequence[Value]]) -> bytes:

@@ -6,6 +6,8 @@ import base64
 import bz2
 import gzip
 import lzma
+import shlex
+import subprocess
 import tarfile
 import time
 import zipfile
@@ -20,7 +22,7 @@ import pytest
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder
-from tests.support.packed_files import example, tar, tfrecord, zipped
+from tests.support.packed_files import example, tar, tfrecord, unicode_path, zipped, zipped_bytes
 
 IMAGES = {f"{number:03}.jpg": drawings.encoded(drawings.scene(seed=number)) for number in range(4)}
 FIRST = IMAGES["000.jpg"]
@@ -208,6 +210,75 @@ def test_a_damaged_archive_is_one_row_of_the_quarantine(tables: Callable[..., Ta
         "c.tar": ("read", "Unsupported"),
         "d.tar": ("read", "Empty"),
     }
+
+
+def test_members_beside_an_image_are_carried_as_webdataset_names_them(tables: Callable[..., Tables]) -> None:
+    before = {"a/000.cls": b"7\n", "a/000.JSON": '{"ä": 1}'.encode(), "a/000.jpg": FIRST, "a/000.seg.png": FIRST}
+    after = {"a/001.jpg": FIRST, "a/001.cls": b"8", "a/001.meta.txt": b"\xff!", "a/001.npy": b"\0"}
+    lone = {"a/002.jpg": FIRST, "a/README": b"x"}
+    apart = {"a/003.jpg": FIRST, "a/004.jpg": FIRST, "a/003.cls": b"9"}
+    large = {"a/005.jpg": FIRST, "a/005.json": bytes(2 << 20)}
+    members = before | after | lone | apart | large
+    linked = tar(members, {"a/005.jpg": ("000.jpg", tarfile.SYMTYPE), "b/6.png": ("../a/000.jpg", tarfile.SYMTYPE)})
+    appended = linked + tar({"b/6.cls": b"5", "b/7.jpg": FIRST})
+    cut = tar({"000.cls": b"1", "000.jpg": FIRST} | IMAGES)[: 3 * 512 + len(FIRST) + 600]
+    files = {"a.tar.gz": gzip.compress(appended), "b.zip": zipped(list(members.items())), "c.tar": cut}
+    result = tables(files, carry=["cls", "json", "meta.txt"])
+    carried = {row["key"]: (row["cls"], row["json"], row["meta.txt"]) for row in result.rows}
+    expected = {
+        "a/000.jpg": ("7", '{"ä": 1}', None),
+        "a/000.seg.png": ("7", '{"ä": 1}', None),
+        "a/001.jpg": ("8", None, "\ufffd!"),
+        **dict.fromkeys(("a/002.jpg", "a/003.jpg", "a/004.jpg"), (None, None, None)),
+    }
+    assert carried == {
+        **{f"a.tar.gz/{name}": values for name, values in expected.items()},
+        **{f"b.zip/{name}": values for name, values in expected.items()},
+        **dict.fromkeys(("a.tar.gz/b/6.png", "a.tar.gz/b/7.jpg"), (None, None, None)),
+        "c.tar/000.jpg": ("1", None, None),
+    }
+    assert result.reasons() == {
+        "a.tar.gz/a/005.jpg": ("read", "TooLarge"),
+        "a.tar.gz/a/005.jpg#14": ("read", "TooLarge"),
+        "b.zip/a/005.jpg": ("read", "TooLarge"),
+        "c.tar": ("read", "Truncated"),
+    }
+
+
+def test_names_of_members_stay_their_bytes(tables: Callable[..., Tables]) -> None:
+    """Latin-1, UTF-8 and cp437 in one archive; tarfile takes lone surrogates for bytes that are not UTF-8."""
+    names = [b"caf\xe9.jpg", "café.jpg".encode(), b"caf\x82.jpg", b"a\nb.jpg", b"\\xE9.jpg", b"l" * 120 + b"\xff.jpg"]
+    keys_of = ["caf\\xE9.jpg", "café.jpg", "caf\\x82.jpg", "a\\x0Ab.jpg", "\\x5CxE9.jpg", "l" * 120 + "\\xFF.jpg"]
+    texts = {name.decode("utf-8", "surrogateescape"): FIRST for name in names}
+    formats = {"u": tarfile.USTAR_FORMAT, "g": tarfile.GNU_FORMAT, "p": tarfile.PAX_FORMAT}
+    files = {f"{kind}.tar": tar(texts, format_=format_) for kind, format_ in formats.items() if kind != "u"}
+    files["u.tar"] = tar({name: data for name, data in texts.items() if len(name) < 100}, format_=formats["u"])
+    files["z.zip"] = zipped_bytes([(name, b"", False) for name in names[:5]], FIRST)
+    unicode = unicode_path(b"x.jpg", "größe.jpg")
+    files["e.zip"] = zipped_bytes([(b"x.jpg", unicode, False), (b"y.jpg", unicode, False)], FIRST)
+    files["f.zip"] = zipped_bytes([("ü.jpg".encode(), b"", True), (b"\xfc.jpg", b"", True)], FIRST)
+    result = tables(files)
+    expected = [f"{kind}.tar/{key}" for kind in "ugp" for key in (keys_of if kind != "u" else keys_of[:5])]
+    expected += [f"z.zip/{key}" for key in keys_of[:5]]
+    expected += ["e.zip/größe.jpg", "e.zip/y.jpg", "f.zip/ü.jpg", "f.zip/\\xFC.jpg"]
+    assert keys(result) == sorted(expected)
+    assert result.reasons() == {}
+
+
+def test_a_sparse_member_is_whole(tables: Callable[..., Tables], tmp_path: Path) -> None:
+    sparse = FIRST[:-2] + bytes(1 << 16) + FIRST[-2:]
+    (tmp_path / "0.jpg").write_bytes(b"")
+    with (tmp_path / "0.jpg").open("r+b") as file:
+        file.write(FIRST[:-2])
+        file.seek(1 << 16, 1)
+        file.write(FIRST[-2:])
+    files = {"plain.tar": tar({"0.jpg": sparse})}
+    for name in ("gnu", "pax --sparse-version=0.0", "pax --sparse-version=0.1", "pax --sparse-version=1.0"):
+        command = f"tar -S --hole-detection=raw -C {tmp_path} -cf - --format={name} 0.jpg"
+        files[f"{len(files)}.tar"] = subprocess.run(shlex.split(command), check=True, capture_output=True).stdout
+    result = tables(files)
+    assert keys(result) == sorted(f"{name}/0.jpg" for name in files)
+    assert len({tuple(row["feature"]) for row in result.rows}) == 1
 
 
 def test_zip_archives_are_read(tables: Callable[..., Tables]) -> None:

@@ -20,6 +20,7 @@ GENERATED = {
     JAVA / "failure/FailureClass.java": java.failure_class,
     JAVA / "failure/QuarantineReason.java": java.quarantine_reason,
     JAVA / "image/ImageFormat.java": java.image_format,
+    JAVA / "source/HiddenFiles.java": java.hidden_files,
 }
 REPORTERS = {"RunFailure", "AttemptFailure", "Failure"}
 

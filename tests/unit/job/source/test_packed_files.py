@@ -58,7 +58,7 @@ def test_each_file_is_in_one_shard_and_small_ones_share(sizes: list[int]) -> Non
 @pytest.mark.parametrize(
     ("packed", "message"),
     [
-        ({"format": "tar", "carry": ["label"]}, "requires a format with columns"),
+        ({"format": "sequenceFile", "carry": ["label"]}, "requires a format with columns"),
         ({"carry": ["Key"]}, "must not name a column of the table"),
         ({"carry": ["label", "Label"]}, "must not name a column twice"),
         ({"carry": ["a b"]}, "pattern"),

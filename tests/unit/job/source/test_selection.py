@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from featx_api.executor_contract import HiddenFiles
 from featx_job.source.objects import SourceObject, by_key
 from featx_job.source.selection import Selection, Skipped, ending, is_hidden, selected
 from hypothesis import given
 from hypothesis import strategies as st
 
+GOLDEN = Path(__file__).parents[4] / "jobimage/contract/golden/hidden-files.json"
 HIDDEN = [
     *(".DS_Store", "a/._b.jpg", ".git/objects/ab/cd", "x/.thumbnails/b.jpg", "Thumbs.db", "x/THUMBS.DB", "desktop.ini"),
     *("__MACOSX/a/b.jpg", "@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", "#recycle/a.jpg", "$RECYCLE.BIN/a.jpg", "lost+found/"),
@@ -31,6 +34,12 @@ def test_hidden_and_system_files_are_left_out(key: str) -> None:
 @pytest.mark.parametrize("key", SEEN)
 def test_other_names_are_not_taken_for_hidden_ones(key: str) -> None:
     assert not is_hidden(key)
+
+
+def test_names_are_hidden_as_in_the_golden_file_which_javas_tests_read_too() -> None:
+    names = HiddenFiles.from_json(GOLDEN.read_text())
+    assert [name for name in names.hidden if not is_hidden(name)] == []
+    assert [name for name in names.shown if is_hidden(name)] == []
 
 
 def chosen(keys: list[str], **selection: Any) -> tuple[list[str], dict[str, int]]:

@@ -39,7 +39,7 @@ public record BucketSettings(String bucket, Configuration conf) {
    * @throws dev.featx.failure.RunProblem SecretIncomplete, if the Secret lacks the objects' key
    */
   public Map<String, String> headers() {
-    Map<String, String> headers = new TreeMap<>(conf.getPropsWithPrefix("fs.s3a.bucket." + bucket + "." + HEADER));
+    Map<String, String> headers = new TreeMap<>(ownHeaders());
     if (Boolean.parseBoolean(get(REQUESTER_PAYS))) {
       headers.put("x-amz-request-payer", "requester");
     }
@@ -47,6 +47,11 @@ public record BucketSettings(String bucket, Configuration conf) {
       headers.putAll(CustomerKey.of(get(MountedCredentials.FOLDER)).headers());
     }
     return headers;
+  }
+
+  /** Returns the headers of all requests that the resource names. */
+  Map<String, String> ownHeaders() {
+    return conf.getPropsWithPrefix("fs.s3a.bucket." + bucket + "." + HEADER);
   }
 
   /** Returns the store's endpoint, or null for AWS. */

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.featx.failure.FailureClass;
 import dev.featx.failure.RunProblem;
 import dev.featx.security.Authorities;
+import dev.featx.security.BucketHeaders;
 import dev.featx.security.KerberosLogin;
 import dev.featx.source.HadoopSettings;
 import io.delta.kernel.Snapshot;
@@ -53,7 +54,7 @@ public final class DeltaTable {
    */
   public String files() throws IOException {
     ArrayNode files = new ObjectMapper().createArrayNode();
-    Engine engine = engine();
+    Engine engine = engine(BucketHeaders.added(conf)); // only of a source
     String base = qualified().toUri().getPath();
     forEachFile(engine, newest(engine), false, file -> {
       FileStatus status = InternalScanFileUtils.getAddFileStatus(file);
@@ -139,6 +140,10 @@ public final class DeltaTable {
   }
 
   private Engine engine() throws IOException {
+    return engine(conf);
+  }
+
+  private static Engine engine(Configuration conf) throws IOException {
     Authorities.trust(conf);
     KerberosLogin.ensure(conf);
     return DefaultEngine.create(conf);

@@ -22,8 +22,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Base64;
+import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -101,6 +104,53 @@ class BucketObjectsTest {
       exchange.close();
     });
     assertArrayEquals(CONTENT, objects.fetch("a.jpg", 10).bytes());
+  }
+
+  /** Serves an object of 4000 bytes in ranges, and ends each response after 1500 of them. */
+  private void serveInRanges(byte[] object, List<String> requests) {
+    server.createContext("/images/", exchange -> {
+      String range = exchange.getRequestHeaders().getFirst("Range").replace("bytes=", "");
+      requests.add(range + " " + exchange.getRequestHeaders().getFirst("If-Match") + " "
+          + exchange.getRequestHeaders().getFirst("x-amz-server-side-encryption-customer-algorithm"));
+      int start = Integer.parseInt(range.substring(0, range.indexOf('-')));
+      int end = range.endsWith("-") ? object.length : Integer.parseInt(range.substring(range.indexOf('-') + 1)) + 1;
+      exchange.getResponseHeaders().set("ETag", "\"v1\"");
+      exchange.getResponseHeaders().set("Content-Range", "bytes " + start + "-" + (end - 1) + "/" + object.length);
+      exchange.sendResponseHeaders(206, end - start);
+      exchange.getResponseBody().write(object, start, Math.min(1500, end - start));
+      exchange.getResponseBody().flush();
+      exchange.close();
+    });
+  }
+
+  @Test
+  void aLostConnectionIsResumedInTheSameVersionWithTheKeyOfTheObject() throws IOException {
+    conf.set("fs.s3a.bucket.images.featx.sse.customer.key", "true");
+    Files.writeString(secret.resolve("SSE_CUSTOMER_KEY"), Base64.getEncoder().encodeToString(new byte[32]));
+    byte[] object = new byte[4000];
+    new Random(7).nextBytes(object);
+    List<String> requests = new ArrayList<>();
+    serveInRanges(object, requests);
+    objects = new BucketObjects("images", conf);
+    assertEquals(object.length, objects.size("a.tar"));
+    try (BucketStream stream = new BucketStream(objects, "a.tar", object.length)) {
+      assertArrayEquals(object, stream.readAllBytes());
+      stream.seek(3999);
+      assertEquals(object[3999], (byte) stream.read());
+      assertEquals(-1, stream.read());
+    }
+    assertEquals("0-0 null AES256", requests.get(0));
+    assertEquals("0- null AES256", requests.get(1));
+    assertEquals("1500- \"v1\" AES256", requests.get(2));
+  }
+
+  @Test
+  void aPackedObjectThatIsRefusedHasTheStoresCode() {
+    byte[] body = "<Error><Code>InvalidObjectState</Code></Error>".getBytes(StandardCharsets.UTF_8);
+    respond(403, body, body.length);
+    StoreResponse refused = assertThrows(StoreResponse.class, () -> objects.size("a.tar"));
+    assertTrue(Failures.isArchivedObject(refused));
+    assertThrows(StoreResponse.class, () -> new BucketStream(objects, "a.tar", 10).read());
   }
 
   @Test

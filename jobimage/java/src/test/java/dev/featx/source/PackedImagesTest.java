@@ -13,6 +13,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -41,6 +42,8 @@ class PackedImagesTest {
 
   /** Fails in reads after some bytes, as often as it is told. */
   public static final class FaultyStore extends RawLocalFileSystem {
+    private static final String READABLE = "readable.tar";
+
     private static IOException fault;
     private static long after;
     private static int times;
@@ -57,7 +60,7 @@ class PackedImagesTest {
 
         @Override
         public int read(byte[] bytes, int start, int count) throws IOException {
-          if (stored.getPos() >= after && times > 0) {
+          if (stored.getPos() >= after && times > 0 && !path.getName().equals(READABLE)) {
             times--;
             throw fault;
           }
@@ -110,6 +113,10 @@ class PackedImagesTest {
 
   /** Returns the keys of a file's images, those that failed with their reasons. */
   private List<String> read(byte[] content, int seconds) throws IOException, InterruptedException {
+    return read(content, seconds, new ReadSettings.Samples("", List.of()));
+  }
+
+  private List<String> read(byte[] content, int seconds, ReadSettings.Samples samples) throws IOException, InterruptedException {
     Path file = folder.resolve("a.tar");
     Files.write(file, content);
     Configuration conf = new Configuration(false);
@@ -117,7 +124,7 @@ class PackedImagesTest {
     conf.setBoolean("fs.file.impl.disable.cache", true);
     StoredObjects.StoredObject object = new StoredObjects.StoredObject("a.tar", "file://" + file, content.length);
     List<String> keys = new ArrayList<>();
-    ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(seconds, what -> {}), new ReadSettings.Samples("", List.of()));
+    ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(seconds, what -> {}), samples);
     try (Images images = new PackedImages(List.of(object), AUTO).open(settings, conf)) {
       for (Image image = images.next(); image != null; image = images.next()) {
         try {
@@ -145,11 +152,21 @@ class PackedImagesTest {
   }
 
   @Test
-  void anArchiveThatItsStoreRefusesIsOneRow() throws Exception {
+  void anArchiveThatItsStoreRefusesIsOneRowIfItReturnsOthers() throws Exception {
     fail(new AccessDeniedException("a.tar"), 0, Integer.MAX_VALUE);
-    List<String> keys = read(archive(3), 30);
-    assertEquals(1, keys.size());
-    assertTrue(keys.get(0).startsWith("a.tar "));
+    Files.write(folder.resolve(FaultyStore.READABLE), archive(1));
+    ReadSettings.Samples samples =
+        new ReadSettings.Samples("file://" + folder + "/", List.of(new ShardLine.ListedObject(FaultyStore.READABLE, 1)));
+    assertEquals(List.of("a.tar " + QuarantineReason.REFUSED.label()), read(archive(3), 30, samples));
+    fail(new FileSystemException("a.tar", null, "Input/output error"), 5000, Integer.MAX_VALUE);
+    assertEquals(List.of("a.tar/0.jpg", "a.tar " + QuarantineReason.UNREADABLE.label()), read(archive(3), 30, samples));
+  }
+
+  @Test
+  void aStoreThatRefusesAllIsTheRunsFailure() {
+    fail(new AccessDeniedException("a.tar"), 0, Integer.MAX_VALUE);
+    RunProblem problem = assertThrows(RunProblem.class, () -> read(archive(3), 30));
+    assertEquals(FailureClass.ACCESS_DENIED, problem.failureClass());
   }
 
   @Test
