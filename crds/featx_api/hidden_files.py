@@ -1,6 +1,6 @@
-"""Files that are never images: the one list that the driver, which lists sources, and executors, which open archives, share.
+r"""Files that are never images: one list for the driver, which lists sources, and executors, which open archives.
 
-Names that begin with a dot are hidden too. Case does not matter. Names are written as in keys, with `\\xNN` for control
+Names that begin with a dot are hidden too. Case does not matter. Names are written as in keys, with `\xNN` for control
 characters.
 """
 

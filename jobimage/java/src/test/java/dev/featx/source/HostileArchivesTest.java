@@ -106,7 +106,7 @@ class HostileArchivesTest {
 
   @Test
   void partsOfASparseMemberAreBounded() throws Exception {
-    byte[] records = "22 GNU.sparse.major=1\n29 GNU.sparse.realsize=104857\n".getBytes(StandardCharsets.UTF_8);
+    byte[] records = "22 GNU.sparse.major=1\n30 GNU.sparse.realsize=104857\n".getBytes(StandardCharsets.UTF_8);
     byte[] map = "1000000000\n0\n".getBytes(StandardCharsets.UTF_8);
     byte[] pax = joined(header("x", 'x', records.length), Arrays.copyOf(records, 512));
     assertRefused(joined(pax, header("0.jpg", '0', 512), Arrays.copyOf(map, 1536)), "1000000000 parts, more than the limit, 100000");
