@@ -239,7 +239,7 @@ def test_members_beside_an_image_are_carried_as_webdataset_names_them(tables: Ca
     }
     assert result.reasons() == {
         "a.tar.gz/a/005.jpg": ("read", "TooLarge"),
-        "a.tar.gz/a/005.jpg#14": ("read", "TooLarge"),
+        "a.tar.gz/a/005.jpg#15": ("read", "TooLarge"),
         "b.zip/a/005.jpg": ("read", "TooLarge"),
         "c.tar": ("read", "Truncated"),
     }

@@ -54,7 +54,7 @@ final class SampleColumns {
 
   /** Returns the column that a member is, or null. */
   String columnOf(String member) {
-    return columns.get(member.substring(endOfName(member)).replaceFirst("^\\.", "").toLowerCase(Locale.ROOT));
+    return columns.isEmpty() ? null : columns.get(member.substring(endOfName(member)).replaceFirst("^\\.", "").toLowerCase(Locale.ROOT));
   }
 
   /**
@@ -64,7 +64,7 @@ final class SampleColumns {
    */
   Sample enter(String member, Deque<PackedImages.Member> ready) {
     String name = columns.isEmpty() ? "" : member.substring(0, endOfName(member));
-    String column = columns.isEmpty() ? null : columnOf(member);
+    String column = columnOf(member);
     if (!name.equals(sample.name) || column != null && sample.values.containsKey(column)) {
       end(ready);
       sample = new Sample(name);
