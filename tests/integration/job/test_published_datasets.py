@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import bz2
+import datetime
+import decimal
 import gzip
 import lzma
 import shlex
@@ -27,6 +29,7 @@ from tests.support.packed_files import example, tar, tfrecord, unicode_path, zip
 IMAGES = {f"{number:03}.jpg": drawings.encoded(drawings.scene(seed=number)) for number in range(4)}
 FIRST = IMAGES["000.jpg"]
 BINARY, TEXT = arrow.binary(), arrow.string()
+DAY = datetime.datetime(2024, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 HUGGING_FACE = arrow.struct([("bytes", BINARY), ("path", TEXT)])
 PATIENCE = 60  # seconds, which no damaged file takes
 
@@ -100,6 +103,25 @@ def test_a_hugging_face_dataset_is_read_without_settings_and_its_labels_are_carr
     }
     assert result.reasons() == {f"{file}/b.jpg": ("read", "Empty")}
     assert "label" in deltalake.DeltaTable(str(tmp_path / "table")).to_pyarrow_table().column_names
+
+
+def test_values_are_carried_as_people_write_them(tables: Callable[..., Tables]) -> None:
+    columns: dict[str, tuple[Any, arrow.DataType | None, str]] = {
+        "price": (decimal.Decimal("1.50"), None, "1.50"),
+        "day": (DAY.date(), None, "2024-01-02"),
+        "time": (DAY, None, "2024-01-02T03:04:05.000000+0000"),
+        "yes": (True, None, "true"),
+        "large": (2**64 - 1, arrow.uint64(), "18446744073709551615"),
+        "tags": (["a", "b"], None, '["a","b"]'),
+        "box": ([0.5, None], None, "[0.5,null]"),
+        "nested": ({"a": 1, "b": [{"c": "ä"}], "d": None}, None, '{"a":1,"b":[{"c":"ä"}],"d":null}'),
+        "bytes": (b"cat", BINARY, "cat"),
+    }
+    data = {name: arrow.array([value], type_) for name, (value, type_, _) in columns.items()}
+    image = arrow.array([FIRST], BINARY)
+    result = tables({"a.parquet": table_file({"image": image, **data})}, carry=list(columns), contentColumn="image")
+    (row,) = result.rows
+    assert {name: row[name] for name in columns} == {name: text for name, (_, _, text) in columns.items()}
 
 
 @pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "zstd", "lz4", "brotli"])
@@ -234,6 +256,7 @@ def test_members_beside_an_image_are_carried_as_webdataset_names_them(tables: Ca
     assert carried == {
         **{f"a.tar.gz/{name}": values for name, values in expected.items()},
         **{f"b.zip/{name}": values for name, values in expected.items()},
+        "b.zip/a/003.jpg": ("9", None, None),  # its directory tells what is where
         **dict.fromkeys(("a.tar.gz/b/6.png", "a.tar.gz/b/7.jpg"), (None, None, None)),
         "c.tar/000.jpg": ("1", None, None),
     }

@@ -211,7 +211,7 @@ final class ParquetMembers implements PackedImages.Members {
     Map<String, String> values = new HashMap<>();
     for (String column : file.settings().carry()) {
       if (columns.schema().containsField(column) && row.getFieldRepetitionCount(column) > 0) {
-        values.put(column, text(row, column));
+        values.put(column, ParquetText.of(row, column));
       }
     }
     return values;

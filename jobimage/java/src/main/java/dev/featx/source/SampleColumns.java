@@ -63,7 +63,7 @@ final class SampleColumns {
    * @param ready receives the images of the sample before, if it has ended
    */
   Sample enter(String member, Deque<PackedImages.Member> ready) {
-    String name = columns.isEmpty() ? "" : member.substring(0, endOfName(member));
+    String name = columns.isEmpty() ? "" : sampleOf(member);
     String column = columnOf(member);
     if (!name.equals(sample.name) || column != null && sample.values.containsKey(column)) {
       end(ready);
@@ -101,6 +101,11 @@ final class SampleColumns {
     sample.values.put(column, NUMBERS.contains(column.toLowerCase(Locale.ROOT)) ? text.strip() : text);
   }
 
+  /** Returns whether no columns are carried. */
+  boolean isEmpty() {
+    return columns.isEmpty();
+  }
+
   /** Adds a column of the current sample that cannot be read. */
   void add(ImageProblem problem) {
     sample.problem = problem;
@@ -117,6 +122,11 @@ final class SampleColumns {
   /** Returns whether images wait for the end of their sample. */
   boolean isWaiting() {
     return !waiting.isEmpty();
+  }
+
+  /** Returns the name of a member's sample. */
+  static String sampleOf(String member) {
+    return member.substring(0, endOfName(member));
   }
 
   private static int endOfName(String member) {

@@ -34,6 +34,8 @@ final class ZipMembers extends ArchiveMembers {
   private final Enumeration<ZipArchiveEntry> entries;
   private final ZipArchiveInputStream sequential;
   private final Map<String, ZipArchiveEntry> byName = new HashMap<>();
+  private final Map<String, Map<String, ZipArchiveEntry>> columnsBySample = new HashMap<>();
+  private SampleColumns.Sample filled;
   private boolean large;
   private long place = -1;
 
@@ -43,6 +45,18 @@ final class ZipMembers extends ArchiveMembers {
     this.entries = zip == null ? Collections.emptyEnumeration() : zip.getEntriesInPhysicalOrder();
     this.sequential =
         zip != null ? null : new ZipArchiveInputStream(new BufferedInputStream(file.open(), 1 << 20), NAMES, true, false);
+    if (zip != null && !columns.isEmpty()) {
+      Collections.list(zip.getEntries()).forEach(this::addColumn);
+    }
+  }
+
+  /** Finds columns by the directory: zip stores the files of a folder in the order in which the system lists them. */
+  private void addColumn(ZipArchiveEntry entry) {
+    String name = nameOf(entry);
+    String column = columns.columnOf(name);
+    if (column != null && !entry.isDirectory()) {
+      columnsBySample.computeIfAbsent(SampleColumns.sampleOf(name), sample -> new HashMap<>(2)).putIfAbsent(column, entry);
+    }
   }
 
   /** Opens the archive by its directory; null if that is damaged, missing or too large. */
@@ -78,7 +92,6 @@ final class ZipMembers extends ArchiveMembers {
       if (HiddenFiles.isHidden(name)) {
         skip();
       } else {
-        columns.enter(name, ready);
         take(name, entry);
       }
     }
@@ -98,6 +111,7 @@ final class ZipMembers extends ArchiveMembers {
 
   private void take(String name, ZipArchiveEntry entry) throws IOException {
     if (zip == null) {
+      columns.enter(name, ready);
       take(name, entry, sequential);
       return;
     }
@@ -144,6 +158,9 @@ final class ZipMembers extends ArchiveMembers {
       skip();
       return;
     }
+    if (!image && zip != null) {
+      return; // read with its image
+    }
     long limit = image ? file.maxBytes() : PackedImages.LONGEST_VALUE;
     byte[] rest = content.readNBytes((int) Math.min(Integer.MAX_VALUE - 16, limit + 1));
     byte[] bytes = Arrays.copyOf(head, head.length + rest.length);
@@ -152,14 +169,14 @@ final class ZipMembers extends ArchiveMembers {
       long size = Math.max(bytes.length, entry.getSize());
       bytes = null;
       if (image) {
-        columns.add(PackedImages.Member.of(name, place, null, size), ready);
+        add(PackedImages.Member.of(name, place, null, size));
       } else {
         columns.add(column, null, size);
       }
     } else if (entry.getCrc() >= 0 && entry.getCrc() != checksum(bytes)) {
       fail(name, QuarantineReason.DAMAGED, "its bytes do not have the archive's checksum; pack it again");
     } else if (image) {
-      columns.add(PackedImages.Member.of(name, place, bytes, bytes.length), ready);
+      add(PackedImages.Member.of(name, place, bytes, bytes.length));
     } else {
       columns.add(column, bytes, bytes.length);
     }
@@ -171,15 +188,53 @@ final class ZipMembers extends ArchiveMembers {
     return checksum.getValue();
   }
 
-  private void fail(String name, QuarantineReason reason, String message) {
-    ImageProblem problem = new ImageProblem(ImageProblem.Stage.READ, reason, message);
+  private void fail(String name, QuarantineReason reason, String message) throws IOException {
     if (selection.isNamedAsImage(name)) {
-      columns.add(PackedImages.Member.failed(name, place, problem), ready);
-    } else if (columns.columnOf(name) != null) {
-      columns.add(new ImageProblem(ImageProblem.Stage.READ, reason, "column " + columns.columnOf(name) + " cannot be read: " + message));
-    } else {
+      add(PackedImages.Member.failed(name, place, new ImageProblem(ImageProblem.Stage.READ, reason, message)));
+    } else if (columns.columnOf(name) == null) {
       skip();
+    } else if (zip == null) {
+      columns.add(problemOf(columns.columnOf(name)));
     }
+  }
+
+  private void add(PackedImages.Member image) throws IOException {
+    if (zip == null || columns.isEmpty()) {
+      columns.add(image, ready);
+      return;
+    }
+    SampleColumns.Sample sample = columns.enter(image.name(), ready);
+    if (sample != filled) {
+      filled = sample;
+      for (Map.Entry<String, ZipArchiveEntry> column : columnsBySample.getOrDefault(SampleColumns.sampleOf(image.name()), Map.of())
+          .entrySet()) {
+        addColumn(column.getKey(), column.getValue());
+      }
+    }
+    ready.add(sample.complete(image));
+  }
+
+  private void addColumn(String column, ZipArchiveEntry entry) throws IOException {
+    try (InputStream content = zip.getInputStream(entry)) {
+      byte[] bytes = content.readNBytes(PackedImages.LONGEST_VALUE + 1);
+      if (bytes.length > PackedImages.LONGEST_VALUE) {
+        columns.add(column, null, Math.max(bytes.length, entry.getSize()));
+      } else if (entry.getCrc() != checksum(bytes)) {
+        columns.add(problemOf(column));
+      } else {
+        columns.add(column, bytes, bytes.length);
+      }
+    } catch (IOException | RuntimeException e) {
+      if (file.storeFailure() != null) {
+        throw e;
+      }
+      columns.add(problemOf(column));
+    }
+  }
+
+  private static ImageProblem problemOf(String column) {
+    return new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.DAMAGED,
+        "its column " + column + " is damaged; pack it again, or remove it from spec.source.packed.carry");
   }
 
   @Override
