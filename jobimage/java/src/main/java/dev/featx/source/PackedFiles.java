@@ -56,6 +56,8 @@ public final class PackedFiles {
         }
       }
       return null;
+    } catch (OutOfMemoryError e) {
+      return null; // what the file says is damaged or hostile, which executors report
     } catch (IOException | RuntimeException e) {
       return file.storeFailure() instanceof FileNotFoundException ? null : file.refusal(e);
     }

@@ -158,6 +158,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
     /** Returns whether a quarter of the heap is free, so that only a single allocation has failed. */
     private static boolean hasRoom() {
       Runtime heap = Runtime.getRuntime();
+      System.gc(); // what the failed call held is free by now
       return heap.totalMemory() - heap.freeMemory() < heap.maxMemory() / 4 * 3;
     }
 
