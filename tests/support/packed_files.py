@@ -96,6 +96,24 @@ def tfrecord(records: Iterable[bytes]) -> bytes:
     return file
 
 
+def claims_too_much(size: int) -> dict[str, bytes]:
+    """Files of all kinds, by name, that say of themselves that something in them has so many bytes."""
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, size
+    length = struct.pack("<Q", size)
+    classes = b"".join(_text(f"org.apache.hadoop.io.{name}") for name in ("Text", "BytesWritable"))
+    return {
+        "claims.tar": header.tobuf(tarfile.GNU_FORMAT) + bytes(1024),
+        "claims.tfrecord": length + _masked(length) + bytes(1024),
+        "claims.parquet": b"PAR1" + bytes(1024) + struct.pack("<i", min(size, 2**31 - 1)) + b"PAR1",
+        "claims.seq": b"SEQ\6" + classes + bytes(6 + 16) + struct.pack(">ii", *[min(size, 2**31 - 1)] * 2) + bytes(64),
+    }
+
+
+def _text(text: str) -> bytes:
+    return bytes([len(text)]) + text.encode()
+
+
 def _masked(data: bytes) -> bytes:
     checksum = _crc32c(data)
     return struct.pack("<I", (((checksum >> 15) | (checksum << 17)) + 0xA282EAD8) & 0xFFFFFFFF)

@@ -24,7 +24,7 @@ import pytest
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder
-from tests.support.packed_files import example, tar, tfrecord, unicode_path, zipped, zipped_bytes
+from tests.support.packed_files import claims_too_much, example, tar, tfrecord, unicode_path, zipped, zipped_bytes
 
 IMAGES = {f"{number:03}.jpg": drawings.encoded(drawings.scene(seed=number)) for number in range(4)}
 FIRST = IMAGES["000.jpg"]
@@ -159,6 +159,17 @@ def test_a_file_with_other_columns_is_one_row_of_the_quarantine(tables: Callable
     )
     assert keys(result) == ["a.parquet/0", "c.parquet/0", "e.parquet/0"]
     assert result.reasons() == {"b.parquet": ("read", "Unsupported"), "d.parquet": ("read", "Truncated")}
+
+
+def test_a_file_that_claims_terabytes_is_one_row_and_the_others_are_read(tables: Callable[..., Tables]) -> None:
+    result = tables({"a.tar": tar(IMAGES), **claims_too_much(1 << 40)})
+    assert keys(result) == [f"a.tar/{name}" for name in IMAGES]
+    assert result.reasons() == {
+        "claims.parquet": ("read", "Unsupported"),
+        "claims.seq": ("read", "Unsupported"),
+        "claims.tar": ("read", "Unsupported"),
+        "claims.tfrecord": ("read", "Truncated"),
+    }
 
 
 def zstd(data: bytes) -> bytes:
