@@ -14,6 +14,7 @@ from featx_job.failures import RunFailure
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import Store, running
+from tests.support.packed_files import tar
 
 IMAGES = 24
 
@@ -69,6 +70,20 @@ def test_an_object_that_a_policy_denies_is_a_row(runner: Runner, store: Store, t
     assert keys(tables) == images[1:]
     assert tables.reasons() == {"images/2019/00.jpg": ("read", "Refused")}
     assert "status 403 AccessDenied" in message(tables, "images/2019/00.jpg")
+
+
+def test_an_archive_that_a_policy_denies_is_a_row(runner: Runner, store: Store, tiny: Spec, tmp_path: Path) -> None:
+    archive = tar({"a.jpg": drawings.encoded(drawings.scene())})
+    store.put("denied-archive", {f"images/{number}.tar": archive for number in range(3)})
+    deny(store, "denied-archive", "images/0.tar")
+    spec = spec_of(store, tiny, "denied-archive", tmp_path / "table")
+    spec["source"]["packed"] = {}
+    outcome = runner.run(spec, uid="archive")
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_folder(tmp_path / "table")
+    assert keys(tables) == ["images/1.tar/a.jpg", "images/2.tar/a.jpg"]
+    assert tables.reasons() == {"images/0.tar": ("read", "Refused")}
+    assert "status 403 AccessDenied" in message(tables, "images/0.tar")
 
 
 def test_whole_shards_may_be_denied_while_others_are_read(

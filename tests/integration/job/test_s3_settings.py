@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import deltalake
+import pyarrow as arrow
 import pytest
 from minio.sse import SseCustomerKey
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, rows_of_folder
 from tests.integration.job.store import ADMIN, Authority, Store, running
+from tests.support.packed_files import tar
 
 KEY = bytes(range(32))
 PLAIN = [f"images/{number}.jpg" for number in range(6)]
@@ -36,8 +39,8 @@ def tls_store(tmp_path_factory: pytest.TempPathFactory, ca: Authority) -> Iterat
         yield store
 
 
-def put_encrypted(store: Store, bucket: str, key: str) -> None:
-    data = drawings.encoded(drawings.scene(seed=len(key)))
+def put_encrypted(store: Store, bucket: str, key: str, content: bytes | None = None) -> None:
+    data = drawings.encoded(drawings.scene(seed=len(key))) if content is None else content
     store.client.put_object(bucket, key, io.BytesIO(data), len(data), sse=SseCustomerKey(KEY))
 
 
@@ -75,6 +78,27 @@ def test_objects_encrypted_with_the_customers_key_are_read_with_it(
     spec["output"]["uri"] = f"file://{tmp_path}/one"
     assert runner.run(spec, uid="one").failure is None
     assert [row["key"] for row in rows_of_folder(tmp_path / "one").rows] == [PLAIN[2]]
+
+
+@pytest.mark.parametrize("format_", ["auto", "delta"])
+def test_packed_files_encrypted_with_the_customers_key_are_read_with_it(
+    runner: Runner, tls_store: Store, keyed_secret: str, tiny: Spec, tmp_path: Path, format_: str
+) -> None:
+    data = drawings.encoded(drawings.scene())
+    deltalake.write_deltalake(str(tmp_path / "in"), arrow.table({"key": ["a.jpg"], "image": [data]}))
+    files = {
+        f"{path.relative_to(tmp_path / 'in')}": path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    }
+    bucket = f"packed-{format_}"
+    tls_store.put(bucket, {"readme.txt": b"not encrypted"})
+    for name, content in ({"a.tar": tar({"a.jpg": data})} if format_ == "auto" else files).items():
+        put_encrypted(tls_store, bucket, f"images/{name}", content)
+    spec = spec_of(tls_store, tiny, bucket, keyed_secret, tmp_path / "table", sseCustomerKey=True)
+    spec["source"]["packed"] = {"format": format_}
+    outcome = runner.run(spec, uid=bucket)
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_folder(tmp_path / "table")
+    assert ([row["key"].rpartition("/")[2] for row in tables.rows], tables.quarantine) == (["a.jpg"], [])
 
 
 def test_an_object_encrypted_with_a_key_that_the_run_lacks_is_a_row(
