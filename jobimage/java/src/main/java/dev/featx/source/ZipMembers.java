@@ -167,7 +167,6 @@ final class ZipMembers extends ArchiveMembers {
     System.arraycopy(rest, 0, bytes, head.length, rest.length);
     if (bytes.length > limit) {
       long size = Math.max(bytes.length, entry.getSize());
-      bytes = null;
       if (image) {
         add(PackedImages.Member.of(name, place, null, size));
       } else {

@@ -135,6 +135,10 @@ class HostileArchivesTest {
   }
 
   private static byte[] sequence(boolean blocks, Writer rest) throws IOException {
+    return sequence(blocks, blocks ? "DefaultCodec" : null, rest);
+  }
+
+  private static byte[] sequence(boolean blocks, String codec, Writer rest) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     DataOutputStream out = new DataOutputStream(bytes);
     out.writeBytes("SEQ");
@@ -143,11 +147,11 @@ class HostileArchivesTest {
       WritableUtils.writeVInt(out, type.length());
       out.writeBytes(type);
     }
+    out.writeBoolean(codec != null);
     out.writeBoolean(blocks);
-    out.writeBoolean(blocks);
-    if (blocks) {
-      WritableUtils.writeVInt(out, "org.apache.hadoop.io.compress.DefaultCodec".length());
-      out.writeBytes("org.apache.hadoop.io.compress.DefaultCodec");
+    if (codec != null) {
+      WritableUtils.writeVInt(out, ("org.apache.hadoop.io.compress." + codec).length());
+      out.writeBytes("org.apache.hadoop.io.compress." + codec);
     }
     out.writeInt(0);
     out.write(new byte[16]);
@@ -198,6 +202,18 @@ class HostileArchivesTest {
       WritableUtils.writeVInt(out, bomb.size());
       out.write(bomb.toByteArray());
     }), "lengths of keys of a block have more bytes than the limit");
+  }
+
+  @Test
+  void whatACodecAllocatesInVainDoesNotEndTheExecutor() throws Exception {
+    assertRefused(sequence(false, "Lz4Codec", out -> {
+      out.writeInt(100);
+      out.writeInt(2);
+      out.writeByte(1);
+      out.writeByte('k');
+      out.writeInt(100);
+      out.writeInt(Integer.MAX_VALUE); // of a chunk, for which Hadoop allocates an array
+    }), "more memory than an executor has");
   }
 
   private static byte[] record(long length, byte[] content) {

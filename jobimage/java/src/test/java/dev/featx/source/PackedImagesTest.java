@@ -40,7 +40,7 @@ class PackedImagesTest {
   @TempDir
   private Path folder;
 
-  /** Fails in reads after some bytes, as often as it is told. */
+  /** Fails in reads after some bytes, a number of times. */
   public static final class FaultyStore extends RawLocalFileSystem {
     private static final String READABLE = "readable.tar";
 
