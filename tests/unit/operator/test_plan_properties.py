@@ -124,6 +124,10 @@ class RunOfOneResource(RuleBasedStateMachine):
         assert len({pod.attempt for pod in drivers}) == len(drivers)
 
     @invariant()
+    def living_pods_have_their_files(self) -> None:
+        assert {pod.attempt for pod in self.world.pods.values() if not pod.ended} <= self.world.files
+
+    @invariant()
     def attempts_are_bounded(self) -> None:
         status = self.world.status
         assert status.failed_attempts <= self.limit + 1
@@ -184,6 +188,7 @@ class RunOfOneResource(RuleBasedStateMachine):
         world.advance(10_000).converge()
         assert (len(world.written), len(world.created)) == (writes, creations)
         assert all(pod.ended for pod in world.pods.values())
+        assert world.files <= {world.status.attempt}
 
 
 TestRunOfOneResource = RunOfOneResource.TestCase

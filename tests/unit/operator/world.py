@@ -117,6 +117,8 @@ class World:
 
     def act(self, action: Action) -> Refusal | None:
         if isinstance(action, CreateAttempt):
+            living = {pod.attempt for pod in self.pods.values() if not pod.ended}
+            assert self.files <= {action.attempt} | living, "files of earlier attempts pile up"
             self.files.add(action.attempt)
             if self.refusal:
                 return self.refusal
@@ -129,6 +131,8 @@ class World:
             if pod and pod.uid == action.uid:
                 self.delete(action.name)
         else:
+            mounted = [pod.name for pod in self.pods.values() if pod.attempt == action.attempt and not pod.ended]
+            assert not mounted, f"files are deleted that {mounted} mount"
             self.files.discard(action.attempt)
         return None
 
