@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 MAX_PASSES = 5  # a run that is not at rest after these is requeued, so that others get their turn
 REQUEUE_SECONDS = 1.0
 ENDED = ("Succeeded", "Failed")
-REPORTED_FAILURES = 2  # in a row; one alone is mostly a request that was lost
 MOUNT_GRACE_SECONDS = 2.0  # before the Events of a pod that does not start are read
 
 
@@ -45,40 +44,9 @@ class Reconciler:
         self._settings = settings
         self._clock = clock or (lambda: datetime.now(UTC))
         self._resynced_at: dict[Key, float] = {}
-        self._failures: dict[Key, int] = {}
 
     async def reconcile(self, key: Key) -> float | None:
-        """Reconciles one run; returns the seconds until the next reconcile, or None to wait for an event.
-
-        A run that can't be reconciled twice in a row says so in its status.
-        """
-        try:
-            again = await self._reconcile(key)
-        except Exception as error:
-            self._failures[key] = self._failures.get(key, 0) + 1
-            if self._failures[key] >= REPORTED_FAILURES:
-                await self._report(key, error)
-            raise
-        self._failures.pop(key, None)
-        return again
-
-    async def _report(self, key: Key, error: Exception) -> None:
-        """Reports on the resource that its reconcile fails. Only the kind of error: its text may hold data."""
-        cause = f"{type(error).__name__} {error.status}" if isinstance(error, ApiError) else type(error).__name__
-        try:
-            body = await self._read(key)
-            if body is None:
-                return
-            before = stalled_of(body)
-            generation = int(body["metadata"].get("generation") or 0)
-            condition = stalled(before, cause, whole(self._clock()), generation)
-            if condition != before:
-                wire = condition.to_wire()
-                self._store.put_resource(await asyncio.to_thread(resources.apply_condition, self._api, body, wire))
-        except Exception as failure:  # the error itself is raised, logged and retried
-            logger.warning("%s: can't report %s: %s", key, cause, type(failure).__name__)
-
-    async def _reconcile(self, key: Key) -> float | None:
+        """Reconciles one run; returns the seconds until the next reconcile, or None to wait for an event."""
         for _ in range(MAX_PASSES):
             await self._resync_if_due(key)
             body = await self._read(key)
@@ -95,6 +63,22 @@ class Reconciler:
             return decision.requeue_after
         resync = self._settings.resync_seconds
         return resync if decision.requeue_after is None else min(decision.requeue_after, resync)
+
+    async def report(self, key: Key, error: Exception) -> None:
+        """Reports on the resource that its reconcile fails. Only the kind of error: its text may hold data."""
+        cause = f"{type(error).__name__} {error.status}" if isinstance(error, ApiError) else type(error).__name__
+        try:
+            body = await self._read(key)
+            if body is None:
+                return
+            before = stalled_of(body)
+            generation = int(body["metadata"].get("generation") or 0)
+            condition = stalled(before, cause, whole(self._clock()), generation)
+            if condition != before:
+                wire = condition.to_wire()
+                self._store.put_resource(await asyncio.to_thread(resources.apply_condition, self._api, body, wire))
+        except Exception as failure:  # the error itself is logged and retried
+            logger.warning("%s: can't report %s: %s", key, cause, type(failure).__name__)
 
     async def _read(self, key: Key) -> Body | None:
         """The resource; from the API server if it is too large to be stored."""
