@@ -19,10 +19,11 @@ from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.decisions.events import events_between
 from featx_operator.decisions.internal_error import stalled, stalled_of
 from featx_operator.decisions.plan import is_finished, plan
+from featx_operator.decisions.policies.start import reported_secret
 from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan, whole
 from featx_operator.objects import Body, Key, Owner, driver_name, key_of, owner_from, resource_of, status_of
 from featx_operator.settings import Settings
-from featx_operator.state.observed import Observed, Pod, PodWaiting, reduced
+from featx_operator.state.observed import Observed, Pod, reduced
 from featx_operator.state.store import Store
 
 logger = logging.getLogger(__name__)
@@ -146,13 +147,17 @@ class Reconciler:
             existing = await asyncio.to_thread(children.get, self._api, "Pod", key.namespace, name)
             return with_holder(observed, existing, uid, status.attempt, body["metadata"]["uid"])
         if driver.phase == "Pending" and driver.scheduled and not driver.deleting:
-            return replace(observed, mount_failure=await self._mount_failure(key.namespace, driver))
+            return await asyncio.to_thread(self._with_mount_failure, observed, key.namespace, driver)
         return observed
 
-    async def _mount_failure(self, namespace: str, driver: Pod) -> PodWaiting | None:
+    def _with_mount_failure(self, observed: Observed, namespace: str, driver: Pod) -> Observed:
+        """Adds why a driver's volumes can't be mounted, and whether the Secret in that report is missing."""
         if (self._clock() - driver.created).total_seconds() < MOUNT_GRACE_SECONDS:
-            return None
-        return await asyncio.to_thread(events.mount_failure, self._api, namespace, driver.uid)
+            return observed
+        failure = events.mount_failure(self._api, namespace, driver.uid)
+        secret = reported_secret(driver, failure)
+        absent = secret is not None and children.get(self._api, "Secret", namespace, secret) is None
+        return replace(observed, mount_failure=failure, absent_secrets=frozenset([secret] if secret and absent else []))
 
     def _stored(self, body: Body) -> Observed:
         owner = owner_from(body)

@@ -46,6 +46,7 @@ class World:
         self.known: dict[int, str] = {}
         self.refusal: Refusal | None = None
         self.mount_failure: PodWaiting | None = None
+        self.absent_secrets: set[str] = set()
         self.written: list[tuple[datetime, FeatureExtractionStatus]] = []
         self.created: list[str] = []
         self._serial = 0
@@ -78,7 +79,8 @@ class World:
         named = self.pods.get(driver_name(NAME, attempt))
         impostor = named if named and named.uid != uid else None
         pods = tuple(self.pods.values())
-        return Observed(pods, frozenset(self.files), dict(self.known), impostor, refusal, self.mount_failure)
+        absent = frozenset(self.absent_secrets)
+        return Observed(pods, frozenset(self.files), dict(self.known), impostor, refusal, self.mount_failure, absent)
 
     # What the operator does
 
