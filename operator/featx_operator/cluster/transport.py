@@ -132,11 +132,10 @@ class ApiServer:
 
         def reduced(response: Body) -> dict[str, Any]:
             items = response.get("items") or ()  # null in an empty list of metadata
-            token = response.get("metadata", {}).get("continue")
-            return {"items": [reduce(item) for item in items], "token": token or ""}
+            return {"items": [reduce(item) for item in items], "metadata": response.get("metadata", {})}
 
         response = self.request("GET", path, {**query, "limit": str(PAGE)}, accept=accept, reduce=reduced)
-        return response["items"], response["token"]
+        return response["items"], response["metadata"].get("continue") or ""
 
     def delete(self, path: str, options: Body | None = None) -> Body | None:
         """Deletes an object; returns the response, or None if the object is already gone."""
