@@ -14,7 +14,6 @@ from tests.e2e.rights.cluster import (
     CLOUD_ACCOUNT,
     GUARDED,
     OPEN,
-    RUN,
     Requester,
     bound_token,
     create,
