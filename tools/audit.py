@@ -137,8 +137,8 @@ def report(dependencies: Sequence[Dependency], post: Callable[[str, bytes], byte
         known = advisories(dependencies, post)
     except (OSError, ValueError, KeyError) as error:
         print(
-            f"NOT AUDITED: no dependency was checked, because {DATABASE} did not answer ({error}). Run `make audit` where "
-            "it can be reached."
+            f"NOT AUDITED: no dependency was checked, because {DATABASE} did not answer ({error}). "
+            "Run `make audit` where it can be reached."
         )
         return 2
     for dependency, ids in sorted(known.items()):
