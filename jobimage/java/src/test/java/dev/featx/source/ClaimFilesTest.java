@@ -34,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** In a cluster executors reach nothing but mounted claims, and no link leads out of one. */
 class ClaimFilesTest {
   private static final byte[] SECRET = "hunter2".getBytes();
+  private static final long RACE_NANOS = 2_000_000_000;
 
   @TempDir
   Path folder;
@@ -158,7 +159,7 @@ class ClaimFilesTest {
     });
     attacker.start();
     try (LocalFiles files = files(true)) {
-      for (int i = 0; i < 3000; i++) {
+      for (long end = System.nanoTime() + RACE_NANOS; System.nanoTime() < end;) {
         attempt(() -> files.delete(path(swapped.resolve("a")), true));
         attempt(() -> files.rename(path(claim.resolve("inner/a.jpg")), path(swapped.resolve("a"))));
         attempt(() -> files.rename(path(swapped.resolve("a")), path(claim.resolve("inner/a.jpg"))));
