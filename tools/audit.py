@@ -3,7 +3,7 @@
 Versions are those of constraints.txt, and of the Maven coordinates inside every jar that the job image is built from,
 also of libraries that another jar carries. One request asks OSV, the advisory database of pip-audit and osv-scanner.
 
-Exit codes: 0 nothing is known, 1 there are advisories, 2 the advisory database could not be asked.
+Exit codes: 0 nothing is known, 1 there are advisories, 2 nothing was audited: the advisory database did not answer.
 """
 
 from __future__ import annotations
@@ -136,7 +136,10 @@ def report(dependencies: Sequence[Dependency], post: Callable[[str, bytes], byte
     try:
         known = advisories(dependencies, post)
     except (OSError, ValueError, KeyError) as error:
-        print(f"NOT AUDITED: {DATABASE} can't be asked ({error}). Run this again where it can be reached.")
+        print(
+            f"NOT AUDITED: no dependency was checked, because {DATABASE} did not answer ({error}). "
+            "Run `make audit` where it can be reached."
+        )
         return 2
     for dependency, ids in sorted(known.items()):
         print(f"{dependency.name} {dependency.version} ({dependency.ecosystem}): {', '.join(ids)}")

@@ -136,3 +136,17 @@ class Outcome(StatusModel):
     outputs: list[OutputTable] = Field(default=[], max_length=8)
     failure: Failure | None = None
     retryable: bool = Field(False, description="Whether a further attempt may succeed.")
+
+
+def executor_prefix(name: str, uid: str, attempt: int) -> str:
+    """The start of the names of an attempt's executors; Spark appends `-exec-` and a number.
+
+    Two runs whose names begin alike differ by their uids. With at most 47 characters and no dot, every pod's name is a
+    host name too, as Spark makes it one; charts/featx/templates/policy-executors.yaml repeats this.
+
+    Args:
+        name: The resource's name.
+        uid: The resource's uid.
+        attempt: The number of the attempt.
+    """
+    return f"{name[:27].replace('.', '-')}-{uid[:8]}-{attempt}"

@@ -32,7 +32,7 @@ async def operate(settings: Settings) -> None:
     threads = ThreadPoolExecutor(2 * settings.workers + 2, thread_name_prefix="request")
     asyncio.get_running_loop().set_default_executor(threads)
     api = ApiServer(settings.request_seconds)
-    store, queue, heartbeat = Store(), Queue(), handlers.Heartbeat()
+    store, queue, heartbeat = Store(), Queue(settings.workers), handlers.Heartbeat()
     lease = Lease(api, settings)
     reconciler = Reconciler(api, store, settings)
 
@@ -45,11 +45,15 @@ async def operate(settings: Settings) -> None:
             heartbeat.beat()  # restarting would not help while the API server is unavailable
         return handlers.SENTINEL_SECONDS
 
+    async def report(key: Key, error: Exception) -> None:
+        if key != handlers.SENTINEL:
+            await reconciler.report(key, error)
+
     async def act() -> None:
         await lease.acquire()
         heartbeat.beat()
         queue.add(handlers.SENTINEL)
-        workers = (work(queue, reconcile_or_beat) for _ in range(settings.workers))
+        workers = (work(queue, reconcile_or_beat, report) for _ in range(settings.workers))
         await asyncio.gather(lease.renew_until_lost(), *workers)
 
     watching = asyncio.create_task(

@@ -2,14 +2,15 @@
 
 It follows client-go's workqueue: a key added while it is being processed is processed again afterwards. Delays are per
 key, and the earliest wins. Failures back off per key, so a poisoned resource never blocks another. Namespaces take
-turns: one with thousands of resources delays no other, nor the heartbeat, without which the operator is restarted.
+turns, and none has all workers at a time: one with thousands of resources, or with slow ones, delays no other, nor the
+heartbeat, without which the operator is restarted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable
 
 from featx_api.text import shortened
@@ -21,12 +22,19 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 300.0
 LOGGED_CHARACTERS = 1000
+REPORTED_FAILURES = 2  # in a row; one alone is mostly a request that was lost
 
 
 class Queue:
-    """Keys to reconcile. Use it from one event loop only."""
+    """Keys to reconcile. Use it from one event loop only.
 
-    def __init__(self) -> None:
+    Args:
+        workers: How many workers share it; None if their number does not matter.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._limit = None if workers is None else max(1, workers - 1)  # keys of a namespace in processing
+        self._busy: Counter[str] = Counter()
         self._ready: OrderedDict[str, deque[Key]] = OrderedDict()  # by namespace, the next one first
         self._queued: set[Key] = set()
         self._processing: set[Key] = set()
@@ -59,22 +67,25 @@ class Queue:
 
     async def take(self) -> Key:
         """Waits for a key that no worker is processing, and takes it; call `done` when finished."""
-        while not self._ready:
+        while (namespace := self._next_namespace()) is None:
             self._wakeup.clear()
             await self._wakeup.wait()
-        namespace, keys = self._ready.popitem(last=False)
+        keys = self._ready.pop(namespace)
         key = keys.popleft()
         if keys:
             self._ready[namespace] = keys  # after all others
         self._queued.discard(key)
         self._processing.add(key)
+        self._busy[namespace] += 1
         return key
 
     def done(self, key: Key) -> None:
         """Marks a key as processed; if it was added in the meantime, it becomes ready again."""
         self._processing.discard(key)
+        self._busy -= Counter({key.namespace: 1})
         if key in self._queued:
             self._make_ready(key)
+        self._wakeup.set()  # another key of its namespace may be next
 
     def retry(self, key: Key) -> float:
         """Queues a key that failed, doubling the delay each time; returns the delay in seconds."""
@@ -92,6 +103,11 @@ class Queue:
         """Resets a key's back-off after a success."""
         self._failures.pop(key, None)
 
+    def _next_namespace(self) -> str | None:
+        """The namespace whose turn it is, or None if each that has ready keys has its share of the workers."""
+        ready = iter(self._ready)
+        return next((name for name in ready if self._limit is None or self._busy[name] < self._limit), None)
+
     def _make_ready(self, key: Key) -> None:
         self._ready.setdefault(key.namespace, deque()).append(key)
         self._wakeup.set()
@@ -100,24 +116,35 @@ class Queue:
         return len(self._queued)
 
 
-async def work(queue: Queue, reconcile: Callable[[Key], Awaitable[float | None]]) -> None:
+Reconcile = Callable[[Key], Awaitable[float | None]]
+Report = Callable[[Key, Exception], Awaitable[None]]
+
+
+async def work(queue: Queue, reconcile: Reconcile, report: Report) -> None:
     """Processes keys one by one, forever; several workers may share a queue.
 
     Args:
         queue: Where keys come from.
         reconcile: Processes a key; returns the seconds after which to process it again, or None.
+        report: Reports an error of a key that has failed twice in a row. It never raises.
     """
     while True:
-        key = await queue.take()
-        try:
-            again = await reconcile(key)
-        except Exception as error:
-            first = not queue.failures(key)  # log the traceback once, then one line per failure
-            text = shortened(str(error), LOGGED_CHARACTERS)
-            logger.error("%s: %s; retrying in %.0f s", key, text, queue.retry(key), exc_info=first)
-        else:
-            queue.reset_failures(key)
-            if again is not None:
-                queue.add_after(key, again)
-        finally:
-            queue.done(key)
+        await process(queue, await queue.take(), reconcile, report)
+
+
+async def process(queue: Queue, key: Key, reconcile: Reconcile, report: Report) -> None:
+    """Processes a key that was taken; one that fails is queued again and counted. See `work`."""
+    try:
+        again = await reconcile(key)
+    except Exception as error:
+        first = not queue.failures(key)  # log the traceback once, then one line per failure
+        text = shortened(str(error), LOGGED_CHARACTERS)
+        logger.error("%s: %s; retrying in %.0f s", key, text, queue.retry(key), exc_info=first)
+        if queue.failures(key) >= REPORTED_FAILURES:
+            await report(key, error)
+    else:
+        queue.reset_failures(key)
+        if again is not None:
+            queue.add_after(key, again)
+    finally:
+        queue.done(key)

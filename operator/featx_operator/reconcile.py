@@ -19,10 +19,11 @@ from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.decisions.events import events_between
 from featx_operator.decisions.internal_error import stalled, stalled_of
 from featx_operator.decisions.plan import is_finished, plan
+from featx_operator.decisions.policies.start import reported_secret
 from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan, whole
 from featx_operator.objects import Body, Key, Owner, driver_name, key_of, owner_from, resource_of, status_of
 from featx_operator.settings import Settings
-from featx_operator.state.observed import Observed, Pod, PodWaiting, reduced
+from featx_operator.state.observed import Observed, Pod, reduced
 from featx_operator.state.store import Store
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,6 @@ logger = logging.getLogger(__name__)
 MAX_PASSES = 5  # a run that is not at rest after these is requeued, so that others get their turn
 REQUEUE_SECONDS = 1.0
 ENDED = ("Succeeded", "Failed")
-REPORTED_FAILURES = 2  # in a row; one alone is mostly a request that was lost
 MOUNT_GRACE_SECONDS = 2.0  # before the Events of a pod that does not start are read
 
 
@@ -45,40 +45,9 @@ class Reconciler:
         self._settings = settings
         self._clock = clock or (lambda: datetime.now(UTC))
         self._resynced_at: dict[Key, float] = {}
-        self._failures: dict[Key, int] = {}
 
     async def reconcile(self, key: Key) -> float | None:
-        """Reconciles one run; returns the seconds until the next reconcile, or None to wait for an event.
-
-        A run that can't be reconciled twice in a row says so in its status.
-        """
-        try:
-            again = await self._reconcile(key)
-        except Exception as error:
-            self._failures[key] = self._failures.get(key, 0) + 1
-            if self._failures[key] >= REPORTED_FAILURES:
-                await self._report(key, error)
-            raise
-        self._failures.pop(key, None)
-        return again
-
-    async def _report(self, key: Key, error: Exception) -> None:
-        """Reports on the resource that its reconcile fails. Only the kind of error: its text may hold data."""
-        cause = f"{type(error).__name__} {error.status}" if isinstance(error, ApiError) else type(error).__name__
-        try:
-            body = await self._read(key)
-            if body is None:
-                return
-            before = stalled_of(body)
-            generation = int(body["metadata"].get("generation") or 0)
-            condition = stalled(before, cause, whole(self._clock()), generation)
-            if condition != before:
-                wire = condition.to_wire()
-                self._store.put_resource(await asyncio.to_thread(resources.apply_condition, self._api, body, wire))
-        except Exception as failure:  # the error itself is raised, logged and retried
-            logger.warning("%s: can't report %s: %s", key, cause, type(failure).__name__)
-
-    async def _reconcile(self, key: Key) -> float | None:
+        """Reconciles one run; returns the seconds until the next reconcile, or None to wait for an event."""
         for _ in range(MAX_PASSES):
             await self._resync_if_due(key)
             body = await self._read(key)
@@ -95,6 +64,22 @@ class Reconciler:
             return decision.requeue_after
         resync = self._settings.resync_seconds
         return resync if decision.requeue_after is None else min(decision.requeue_after, resync)
+
+    async def report(self, key: Key, error: Exception) -> None:
+        """Reports on the resource that its reconcile fails. Only the kind of error: its text may hold data."""
+        cause = f"{type(error).__name__} {error.status}" if isinstance(error, ApiError) else type(error).__name__
+        try:
+            body = await self._read(key)
+            if body is None:
+                return
+            before = stalled_of(body)
+            generation = int(body["metadata"].get("generation") or 0)
+            condition = stalled(before, cause, whole(self._clock()), generation)
+            if condition != before:
+                wire = condition.to_wire()
+                self._store.put_resource(await asyncio.to_thread(resources.apply_condition, self._api, body, wire))
+        except Exception as failure:  # the error itself is logged and retried
+            logger.warning("%s: can't report %s: %s", key, cause, type(failure).__name__)
 
     async def _read(self, key: Key) -> Body | None:
         """The resource; from the API server if it is too large to be stored."""
@@ -162,13 +147,17 @@ class Reconciler:
             existing = await asyncio.to_thread(children.get, self._api, "Pod", key.namespace, name)
             return with_holder(observed, existing, uid, status.attempt, body["metadata"]["uid"])
         if driver.phase == "Pending" and driver.scheduled and not driver.deleting:
-            return replace(observed, mount_failure=await self._mount_failure(key.namespace, driver))
+            return await asyncio.to_thread(self._with_mount_failure, observed, key.namespace, driver)
         return observed
 
-    async def _mount_failure(self, namespace: str, driver: Pod) -> PodWaiting | None:
+    def _with_mount_failure(self, observed: Observed, namespace: str, driver: Pod) -> Observed:
+        """Adds why a driver's volumes can't be mounted, and whether the Secret in that report is missing."""
         if (self._clock() - driver.created).total_seconds() < MOUNT_GRACE_SECONDS:
-            return None
-        return await asyncio.to_thread(events.mount_failure, self._api, namespace, driver.uid)
+            return observed
+        failure = events.mount_failure(self._api, namespace, driver.uid)
+        secret = reported_secret(driver, failure)
+        absent = secret is not None and children.get(self._api, "Secret", namespace, secret) is None
+        return replace(observed, mount_failure=failure, absent_secrets=frozenset([secret] if secret and absent else []))
 
     def _stored(self, body: Body) -> Observed:
         owner = owner_from(body)

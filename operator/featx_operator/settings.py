@@ -49,7 +49,7 @@ class Settings:
     #: watch lost is noticed. Costs three requests per run each time.
     resync_seconds: float = 60.0
 
-    #: Number of concurrent reconciles.
+    #: Number of concurrent reconciles. One namespace never has all of them, unless there is only one.
     workers: int = 4
 
     #: Timeout of a request to the API server, in seconds.

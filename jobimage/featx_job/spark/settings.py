@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from featx_api.contract import AUTHENTICATION_FILE, BLOCK_PORT, DRIVER_PORT, EXECUTOR, SPARK_UI_PORT, JobSpec
+from featx_api.contract import (
+    AUTHENTICATION_FILE,
+    BLOCK_PORT,
+    DRIVER_PORT,
+    EXECUTOR,
+    SPARK_UI_PORT,
+    JobSpec,
+    executor_prefix,
+)
 from featx_api.execution import Kerberos
 from featx_api.executor_contract import (
     AUTHORITIES_SETTING,
@@ -210,8 +218,7 @@ def _in_cluster(job: JobSpec, environment: Environment, cluster: Cluster, sizes:
         "spark.kubernetes.container.image.pullPolicy": "IfNotPresent",
         "spark.kubernetes.executor.podTemplateFile": cluster.executor_template,
         "spark.kubernetes.executor.podTemplateContainerName": EXECUTOR,
-        # Spark allows 47 characters here, and a resource's name may have 48.
-        "spark.kubernetes.executor.podNamePrefix": f"{job.name[:36].rstrip('-.')}-{job.attempt}",
+        "spark.kubernetes.executor.podNamePrefix": executor_prefix(job.name, job.uid, job.attempt),
         # The first executor begins without waiting for others; nets are sent while it starts.
         "spark.scheduler.minRegisteredResourcesRatio": "0",
         "spark.kubernetes.allocation.batch.size": "20",

@@ -48,12 +48,16 @@ def create(api: ApiServer, body: Body, event: Event, identity: str) -> None:
 
 
 def mount_failure(api: ApiServer, namespace: str, pod_uid: str) -> PodWaiting | None:
-    """The kubelet's latest report about volumes of a pod that can't be mounted, or None."""
-    selector = f"involvedObject.uid={pod_uid},reason=FailedMount"
-    reports = api.items(f"/api/v1/namespaces/{namespace}/events", {"fieldSelector": selector}, _report)
+    """The latest report about volumes of a pod that can't be mounted, or None: a message, and proof of nothing.
+
+    Whoever may create Events may write any number of them in the kubelet's name. So one page is read, and what it says
+    is checked before it counts (`featx_operator.decisions.policies.start`).
+    """
+    selector = f"involvedObject.uid={pod_uid},reason=FailedMount,source=kubelet"
+    reports, _ = api.page(f"/api/v1/namespaces/{namespace}/events", {"fieldSelector": selector}, _report)
     return max(reports, key=lambda report: report.at or EPOCH, default=None)
 
 
 def _report(event: Body) -> PodWaiting:
     at = time_of(event.get("lastTimestamp") or event.get("eventTime"))
-    return waiting_from("FailedMount", event.get("message", ""), at)
+    return waiting_from("FailedMount", event.get("message") or "", at)

@@ -117,19 +117,25 @@ class ApiServer:
         self, path: str, query: Mapping[str, str], reduce: Callable[[Body], Item], accept: str = JSON
     ) -> Iterator[Item]:
         """Yields what is kept of the items of a collection, at most `MOST_ITEMS`; one page of them is in memory."""
+        token = ""
+        for _ in range(MOST_ITEMS // PAGE):
+            items, token = self.page(path, {**query, **({"continue": token} if token else {})}, reduce, accept)
+            yield from items
+            if not token:
+                return
+        logger.warning("%s has more than %d objects for %s; the others are ignored", path, MOST_ITEMS, dict(query))
+
+    def page(
+        self, path: str, query: Mapping[str, str], reduce: Callable[[Body], Item], accept: str = JSON
+    ) -> tuple[list[Item], str]:
+        """What is kept of at most `PAGE` items of a collection, and the token of the next page, or empty."""
 
         def reduced(response: Body) -> dict[str, Any]:
             items = response.get("items") or ()  # null in an empty list of metadata
             return {"items": [reduce(item) for item in items], "metadata": response.get("metadata", {})}
 
-        page: Mapping[str, str] = {**query, "limit": str(PAGE)}
-        for _ in range(MOST_ITEMS // PAGE):
-            response = self.request("GET", path, page, accept=accept, reduce=reduced)
-            yield from response["items"]
-            if not (token := response["metadata"].get("continue")):
-                return
-            page = {**query, "limit": str(PAGE), "continue": token}
-        logger.warning("%s has more than %d objects for %s; the others are ignored", path, MOST_ITEMS, dict(query))
+        response = self.request("GET", path, {**query, "limit": str(PAGE)}, accept=accept, reduce=reduced)
+        return response["items"], response["metadata"].get("continue") or ""
 
     def delete(self, path: str, options: Body | None = None) -> Body | None:
         """Deletes an object; returns the response, or None if the object is already gone."""

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from featx_operator.decisions import conditions, internal_error, reasons
 from featx_operator.decisions.conditions import Finding, Findings
 from featx_operator.decisions.policies import allowance, deadline, end, refusal, retry, running, start, suspend, ttl
-from featx_operator.decisions.policies.stop import stop
+from featx_operator.decisions.policies.stop import delete_files, stop
 from featx_operator.decisions.run import CreateAttempt, DeletePod, Plan, Run, whole
 from featx_operator.decisions.status import with_changes
 from featx_operator.objects import Body, resource_of, status_of
@@ -66,6 +66,8 @@ def _next_step(run: Run) -> Plan:
         return allowance.refused(run) or _record_start(run)
     if actions := stop(pod for pod in run.observed.alive() if pod.attempt != run.attempt):
         return Plan(actions, run.before)
+    if actions := delete_files(run.observed, range(1, run.attempt)):
+        return Plan(actions, run.before)  # before the next attempt has files of its own: they don't pile up
     driver = run.driver
     if driver is None:
         return _without_driver(run)

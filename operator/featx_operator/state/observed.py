@@ -115,7 +115,8 @@ class Observed:
         created: Uids of drivers that this process has created, by attempt.
         impostor: A pod of the run with the current driver's name that is not known to be that driver.
         refusal: Why the current attempt's children could not be created in this reconcile.
-        mount_failure: Why the current driver's volumes can't be mounted; only Events report it.
+        mount_failure: Why the current driver's volumes can't be mounted, according to Events, which others may write.
+        absent_secrets: Secrets that are reported missing, and that the API server does not have either.
     """
 
     pods: tuple[Pod, ...] = ()
@@ -124,6 +125,7 @@ class Observed:
     impostor: Pod | None = None
     refusal: Refusal | None = None
     mount_failure: PodWaiting | None = None
+    absent_secrets: frozenset[str] = field(default_factory=frozenset)
 
     def driver(self, uid: str) -> Pod | None:
         """The driver pod with this uid, or None."""

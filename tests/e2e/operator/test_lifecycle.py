@@ -71,6 +71,7 @@ def test_suspend_stops_every_pod_and_resume_starts_a_new_attempt(start: Start) -
     assert run.pods() == []
     run.change(suspend=False).until("Succeeded", "True")
     assert (run.status["attempt"], run.status["failedAttempts"]) == (2, 0)
+    assert len(run.config_maps()) == len(run.secrets()) == 1  # those of the first attempt are gone
     assert eventually(lambda: {"Suspended", "Resumed"} <= set(run.events()), "events")
 
 
@@ -81,7 +82,7 @@ def test_the_deadline_stops_the_run(start: Start) -> None:
 
 def test_after_its_ttl_only_the_resource_is_left(start: Start) -> None:
     run = start("fail-retryable X|succeed 1", ttlSecondsAfterFinished=8).until("Succeeded", "True")
-    assert len(run.drivers()) == len(run.config_maps()) == len(run.secrets()) == 2
+    assert (len(run.drivers()), len(run.config_maps()), len(run.secrets())) == (2, 1, 1)
     eventually(lambda: run.pods() == [] and run.config_maps() == run.secrets() == [], "no children left")
     assert run.state("Succeeded") == ("True", "Completed")
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.operator.harness import NAMESPACE, Operator, Run, apply, kubectl, scripted, secret
+from tests.e2e.operator.harness import NAMESPACE, QUICK, Operator, Run, apply, kubectl, scripted, secret
 from tests.e2e.polling import eventually
 
 Start = Callable[..., Run]
 
 
 USABLE = {"featx.dev/store": "true"}
+GRACE_SECONDS = float(QUICK["SECRET_GRACE_SECONDS"])
+LOOK_SECONDS = 6  # a pending driver is looked at every 5 s
 
 
 def source(name: str) -> dict[str, object]:
@@ -26,6 +30,37 @@ def test_a_missing_secret_fails_the_run_and_is_named(start: Start) -> None:
     run.until("Succeeded", "False", "SecretNotFound")
     assert "no-such-store" in run.status["failure"]["message"]
     eventually(lambda: run.drivers() == [], "the driver to be deleted")
+
+
+@pytest.mark.parametrize("name", ["labelled-store", "of-nobody"])
+def test_an_event_that_somebody_else_has_written_ends_no_run(start: Start, name: str) -> None:
+    kubectl("apply", "--filename=-", stdin=secret("labelled-store", **USABLE))
+    image = {"image": "localhost/featx/no-such-image:1"}
+    run = start("succeed 1", source=source("labelled-store"), execution=image)
+    run.until("DriverReady", "False", "ImageUnavailable")
+    kubectl("create", "--filename=-", stdin=mount_failure(f"{run.name}-1-driver", f'secret "{name}" not found'))
+    time.sleep(GRACE_SECONDS + LOOK_SECONDS)
+    assert run.state("DriverReady") == ("False", "ImageUnavailable")
+    assert run.state("Succeeded")[0] == "Unknown"
+
+
+def mount_failure(pod: str, message: str) -> dict[str, object]:
+    """An Event about a pod in the kubelet's name."""
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    uid = kubectl("get", "pod", pod, "--output=jsonpath={.metadata.uid}").stdout
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": f"{pod}.", "namespace": NAMESPACE},
+        "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": NAMESPACE, "name": pod, "uid": uid},
+        "type": "Warning",
+        "reason": "FailedMount",
+        "message": f'MountVolume.SetUp failed for volume "secret-0" : {message}',
+        "source": {"component": "kubelet"},
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+    }
 
 
 def test_a_secret_created_shortly_after_the_run_is_found(

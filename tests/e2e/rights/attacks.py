@@ -5,6 +5,7 @@ Each is accepted where the chart's policies do not apply, so that it is they tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,6 +24,11 @@ class Attack(NamedTuple):
 def metadata(**fields: Any) -> Change:
     """Sets fields of the metadata."""
     return lambda pod: pod["metadata"].update(fields)
+
+
+def renamed(pattern: str, by: str) -> Change:
+    """Replaces the first match of a pattern in the name."""
+    return lambda pod: pod["metadata"].update(name=re.sub(pattern, by, pod["metadata"]["name"], count=1))
 
 
 def label(key: str, value: str) -> Change:
@@ -112,9 +118,13 @@ ATTACKS = [
     Attack("no labels", without("metadata", "labels"), "metadata.labels"),
     Attack("name of another run's driver", metadata(name="later-1-driver"), "metadata.name"),
     Attack("name of nobody's executor", metadata(name="web"), "metadata.name"),
-    Attack("name of another run's executor", metadata(name="later-1-exec-1"), "metadata.name"),
-    Attack("name of another attempt's executor", metadata(name="catalog-2-exec-1"), "metadata.name"),
-    Attack("name with a longer end", metadata(name="catalog-1-exec-1-driver"), "metadata.name"),
+    Attack("name of another run's executor", renamed("^catalog-", "later-"), "metadata.name"),
+    Attack("name of a run that begins alike", renamed("^catalog-", "catalog-2-"), "metadata.name"),
+    Attack("name of a run with another uid", renamed(r"-[0-9a-f]{8}-", "-00000000-"), "metadata.name"),
+    Attack("name without a uid", renamed(r"-[0-9a-f]{8}-", "-"), "metadata.name"),
+    Attack("name of another attempt's executor", renamed("-1-exec-", "-2-exec-"), "metadata.name"),
+    Attack("name with a longer end", renamed("$", "-driver"), "metadata.name"),
+    Attack("name with two ends", renamed("$", "-exec-1"), "metadata.name"),
     Attack("finalizer that blocks its deletion", metadata(finalizers=["evil.test/stay"]), "metadata.finalizers"),
     Attack("second network", metadata(annotations={"k8s.v1.cni.cncf.io/networks": "host"}), "metadata.annotations"),
     # The pod.

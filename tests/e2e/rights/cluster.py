@@ -38,6 +38,7 @@ VALUES = {
     "allowed": {"nodePools": ["xeon"], "images": ["registry.test/featx/*", "registry.test/one:1"]},
     "tenants": {CLOUD: {"allowed": {"serviceAccounts": ["featx-job", CLOUD_ACCOUNT], "podIdentity": True}}},
 }
+PROGRESS = {"metadata": {"annotations": {contract.PROGRESS_ANNOTATION: '{"imagesDone": 1}'}}}
 
 JSON, MERGE = "application/json", "application/strategic-merge-patch+json"
 
@@ -119,7 +120,7 @@ def executor(
     pod = copy.deepcopy(manifests.executor_template(FeatureExtraction.model_validate(body), 1))
     owner = f"{run}-1-driver"
     pod["metadata"] |= {
-        "name": f"{run[:36].rstrip('-.')}-1-exec-{number}",  # spark.kubernetes.executor.podNamePrefix
+        "name": f"{contract.executor_prefix(run, body['metadata']['uid'], 1)}-exec-{number}",
         "namespace": namespace,
         "ownerReferences": [
             {"apiVersion": "v1", "kind": "Pod", "controller": True, "name": owner, "uid": uid("pod", namespace, owner)}

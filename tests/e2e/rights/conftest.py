@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from featx_api import contract
 
 from tests.e2e.polling import eventually
 from tests.e2e.rights.cluster import (
@@ -14,6 +15,7 @@ from tests.e2e.rights.cluster import (
     GUARDED,
     NAMESPACES,
     OPEN,
+    PROGRESS,
     RELEASE,
     RUN,
     VALUES,
@@ -29,7 +31,7 @@ from tests.e2e.rights.cluster import (
 )
 
 POLICIES = ("policy-executors", "policy-changes", "policy-mounts", "policy-pods")
-PROGRESS = {"metadata": {"annotations": {"featx.dev/progress": "{}"}}}
+NO_UID = "00000000-no-resource"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -60,7 +62,8 @@ def requester(cluster: None) -> Callable[[str], Requester]:
     thief = holders[GUARDED]
     no_shape, no_resource = executor(GUARDED), executor(GUARDED)
     no_shape["spec"]["hostPID"] = True
-    no_resource["metadata"]["labels"]["featx.dev/uid"] = "none"
+    no_resource["metadata"]["labels"]["featx.dev/uid"] = NO_UID
+    no_resource["metadata"]["name"] = f"{contract.executor_prefix(RUN, NO_UID, 1)}-exec-1"
     eventually(lambda: "featx-executors" in thief.create(no_shape).text, "policy-executors in force")
     eventually(lambda: "featx-mounts" in thief.create(no_resource).text, "policy-mounts in force")
     eventually(lambda: "featx-changes" in thief.patch("other-1-driver", PROGRESS).text, "policy-changes in force")

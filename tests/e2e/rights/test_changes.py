@@ -17,6 +17,7 @@ from tests.e2e.rights.cluster import (
     JSON,
     MERGE,
     OPEN,
+    PROGRESS,
     RUN,
     Requester,
     bound_token,
@@ -30,7 +31,6 @@ from tests.e2e.rights.cluster import (
 )
 
 ME, OTHER = f"{RUN}-1-driver", "other-1-driver"
-PROGRESS = {"metadata": {"annotations": {"featx.dev/progress": '{"imagesDone": 1}'}}}
 TOLERATED = [
     {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
     for key in ("not-ready", "unreachable")

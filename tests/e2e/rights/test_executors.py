@@ -14,7 +14,6 @@ from tests.e2e.rights.cluster import (
     CLOUD_ACCOUNT,
     GUARDED,
     OPEN,
-    RUN,
     Requester,
     bound_token,
     create,
@@ -45,9 +44,10 @@ def test_a_driver_can_create_no_pod_but_its_executors(attack: Attack, requester:
 
 
 def test_a_driver_can_create_and_delete_its_executors(thief: Requester) -> None:
-    created = thief.create(executor(GUARDED, 7), dry_run=False)
+    pod = executor(GUARDED, 7)
+    created = thief.create(pod, dry_run=False)
     assert created.accepted, created.text
-    deleted = thief.delete(f"pods/{RUN}-1-exec-7")
+    deleted = thief.delete(f"pods/{pod['metadata']['name']}")
     assert deleted.accepted, deleted.text
 
 
@@ -152,16 +152,27 @@ def test_executors_mount_every_claim_that_their_resource_names(run: str, thief: 
     assert "mounts claims that its FeatureExtraction names only" in holder.create(pod).text
 
 
-@pytest.mark.parametrize("run", ["a" * 48, f"{'a' * 35}-b", f"{'a' * 35}--b"], ids=["48 letters", "37", "two dashes"])
-def test_a_run_with_a_long_name_creates_executors(run: str, thief: Requester) -> None:
+@pytest.mark.parametrize(
+    "run", ["a" * 48, f"{'a' * 26}-b", f"{'a' * 25}--b", "a.b", f"{'a' * 26}.b"], ids=lambda run: f"{run}, {len(run)}"
+)
+def test_a_run_creates_executors_whatever_its_name(run: str, thief: Requester) -> None:
     create(resource(GUARDED, run), driver(GUARDED, f"{run}-1-driver"))
     accepted = Requester(GUARDED, bound_token(GUARDED, f"{run}-1-driver")).create(executor(GUARDED, run=run))
     assert accepted.accepted, accepted.text
 
 
+def test_runs_whose_names_begin_alike_have_executors_at_the_same_time(thief: Requester) -> None:
+    runs = [f"{'a' * 46}-{end}" for end in "bc"]
+    create(*(item for run in runs for item in (resource(GUARDED, run), driver(GUARDED, f"{run}-1-driver"))))
+    for run in runs:
+        pod = executor(GUARDED, run=run)
+        created = Requester(GUARDED, bound_token(GUARDED, f"{run}-1-driver")).create(pod, dry_run=False)
+        assert created.accepted, created.text
+
+
 def test_a_pod_that_is_created_by_apply_is_held_to_the_same_policies(thief: Requester) -> None:
-    path, kind = "pods/catalog-1-exec-5?fieldManager=a&dryRun=All", "application/apply-patch+yaml"
-    pod = changed(GUARDED, attacks.metadata(name="catalog-1-exec-5"))
+    pod = executor(GUARDED, 5)
+    path, kind = f"pods/{pod['metadata']['name']}?fieldManager=a&dryRun=All", "application/apply-patch+yaml"
     accepted = thief.send("PATCH", path, pod, kind=kind)
     assert accepted.accepted, accepted.text
     attacks.spec(hostNetwork=True)(pod)

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from featx_api import contract
 from featx_operator.settings import Settings
+from hypothesis import given
+from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[3]
 SOURCES = [*(ROOT / "operator").rglob("*.py"), *(ROOT / "jobimage/featx_job").rglob("*.py")]
@@ -120,3 +122,27 @@ def test_the_scripted_driver_follows_the_contract() -> None:
     )
     assert contract.TERMINATION_MESSAGE_FILE in spelled
     assert f"sys.exit({contract.ExitCode.RETRYABLE} if retryable else {contract.ExitCode.PERMANENT})" in text
+
+
+UID = st.uuids().map(str)
+NAME = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,46}[a-z0-9])?", fullmatch=True)
+
+
+@given(name=NAME, uid=UID, attempt=st.integers(1, 999_999_999))
+def test_the_name_of_an_executor_is_a_host_name_whatever_the_runs_name(name: str, uid: str, attempt: int) -> None:
+    prefix = contract.executor_prefix(name, uid, attempt)
+    pod = f"{prefix}-exec-{2**31 - 1}"
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", pod)
+    assert len(prefix) <= 47
+    assert len(pod) <= 63
+
+
+@given(start=NAME, ends=st.tuples(NAME, NAME), uids=st.tuples(UID, UID), attempts=st.tuples(*[st.integers(1, 99)] * 2))
+def test_runs_whose_names_begin_alike_have_executors_of_other_names(
+    start: str, ends: tuple[str, str], uids: tuple[str, str], attempts: tuple[int, int]
+) -> None:
+    prefixes = [
+        contract.executor_prefix(f"{start}-{end}"[:48], uid, attempt)
+        for end, uid, attempt in zip(ends, uids, attempts, strict=True)
+    ]
+    assert (prefixes[0] == prefixes[1]) <= (uids[0][:8] == uids[1][:8])

@@ -16,6 +16,7 @@ PODS = "/api/v1/namespaces/default/pods"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 SECRETS = "/api/v1/namespaces/default/secrets"
 EVENTS = "/apis/events.k8s.io/v1/namespaces/default/events"
+CORE_EVENTS = "/api/v1/namespaces/default/events"  # the same objects, in the form that they are read in
 
 
 class FakeApiServer(ApiServer):
@@ -67,8 +68,9 @@ class FakeApiServer(ApiServer):
     def _serve(self, method: str, path: str, query: Mapping[str, str], body: dict[str, Any]) -> Body:
         if method == "POST":
             return self.put(f"{path}/{body['metadata']['name']}", body, create=True)
-        if method == "GET" and path not in self.objects and "labelSelector" in query:
-            items = [item for key, item in self.objects.items() if self._matches(key, item, path, query)]
+        if method == "GET" and path not in self.objects and {"labelSelector", "fieldSelector"} & query.keys():
+            matches = self._has_labels if "labelSelector" in query else self._has_fields
+            items = [item for key, item in self.objects.items() if key.startswith(f"{path}/") and matches(item, query)]
             first = int(query.get("continue", 0))
             last = first + int(query["limit"])
             return {"items": items[first:last], "metadata": {"continue": str(last) if last < len(items) else ""}}
@@ -111,9 +113,15 @@ class FakeApiServer(ApiServer):
         return {**item.get("status", {}), "conditions": list(conditions.values())}
 
     @staticmethod
-    def _matches(key: str, item: Body, path: str, query: Mapping[str, str]) -> bool:
+    def _has_labels(item: Body, query: Mapping[str, str]) -> bool:
         wanted = dict(part.split("=") for part in query["labelSelector"].split(","))
-        return key.startswith(f"{path}/") and wanted.items() <= (item["metadata"].get("labels") or {}).items()
+        return wanted.items() <= (item["metadata"].get("labels") or {}).items()
+
+    @staticmethod
+    def _has_fields(event: Body, query: Mapping[str, str]) -> bool:
+        wanted = dict(part.split("=") for part in query["fieldSelector"].split(","))
+        fields = {"reason": event["reason"], "source": event.get("source", {}).get("component", "")}
+        return wanted == {**fields, "involvedObject.uid": event["involvedObject"]["uid"]}
 
     def names(self, path: str) -> list[str]:
         """The names of all objects in a collection."""

@@ -9,7 +9,7 @@ from typing import Any
 from featx_operator.cluster import children
 from featx_operator.handlers import Watches
 from featx_operator.objects import Key, Owner
-from featx_operator.queue import Queue
+from featx_operator.queue import Queue, process
 from featx_operator.reconcile import Reconciler
 from featx_operator.settings import Settings
 from featx_operator.state.store import Store
@@ -35,7 +35,22 @@ class Operator:
         self._reconciler = Reconciler(api, self.store, Settings(), lambda: self.now)
 
     def reconcile(self) -> float | None:
-        return asyncio.run(self._reconciler.reconcile(KEY))
+        """Reconciles once, as a worker does, and raises what it would log."""
+        again: list[float | None] = []
+        errors: list[Exception] = []
+
+        async def reconcile(key: Key) -> float | None:
+            try:
+                again.append(await self._reconciler.reconcile(key))
+            except Exception as error:
+                errors.append(error)
+                raise
+            return None
+
+        asyncio.run(process(self.queue, KEY, reconcile, self._reconciler.report))
+        if errors:
+            raise errors[0]
+        return again[0]
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

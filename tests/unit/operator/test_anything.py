@@ -128,6 +128,7 @@ def observed(driver: Pod | None, executor: Pod, refusal: tuple[str, str] | None,
         created={1: "p-1"},
         refusal=Refusal("DriverRefused", refusal[1]) if refusal else None,
         mount_failure=waiting_from("FailedMount", mount),
+        absent_secrets=frozenset({"store"}),
     )
 
 

@@ -111,6 +111,14 @@ def test_policies_know_pods_as_the_contract_has_them() -> None:
         assert f"'{name}'" in text
 
 
+def test_policies_know_the_names_of_executors_as_the_contract_has_them() -> None:
+    text = (TEMPLATES / "policy-executors.yaml").read_text()
+    rule = text[text.index("- name: prefix") : text.index("- name: spec\n")]
+    letters = [str(len(part)) for part in contract.executor_prefix("n" * 48, "u" * 36, 1).split("-")[:2]]
+    assert set(re.findall(r"\b\d+\b", rule)) == {"0", *letters}
+    assert ".replace('.', '-')" in rule
+
+
 def test_network_policies_open_the_ports_of_the_contract() -> None:
     text = (TEMPLATES / "network.yaml").read_text()
     assert [int(port) for port in re.findall(r"- port: (7\d+)", text)] == [contract.DRIVER_PORT, contract.BLOCK_PORT]

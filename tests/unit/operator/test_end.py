@@ -102,12 +102,20 @@ def test_after_the_ttl_pods_and_config_maps_are_deleted_and_nothing_runs_again()
     world.advance(10).converge()
     world.run().succeed()
     assert world.converge().requeue_after == 60
-    assert len(world.pods) == len(world.files) == 2
+    assert (len(world.pods), world.files) == (2, {2})
     world.advance(60).converge()
     assert (world.pods, world.files) == ({}, set())
     world.change(suspend=True).converge()
     world.change(suspend=False).advance(1000).converge()
     assert (world.pods, world.state("Succeeded")) == ({}, ("True", "Completed"))
+
+
+def test_after_the_ttl_a_driver_that_is_still_terminating_keeps_its_files() -> None:
+    world = running(ttlSecondsAfterFinished=0, activeDeadlineSeconds=100).advance(100)
+    assert world.converge().requeue_after == world.settings.resync_seconds
+    assert (world.driver.deleting, world.files) == (True, {1})
+    world.finish_deletions().converge()
+    assert (world.pods, world.files) == ({}, set())
 
 
 def test_a_finished_run_stays_finished_even_if_the_models_reject_its_spec() -> None:

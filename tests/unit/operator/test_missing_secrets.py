@@ -7,7 +7,7 @@ from featx_operator.state.observed import PodWaiting
 
 from tests.unit.operator.world import World
 
-MISSING = 'secret "regcred" not found'
+MISSING = 'secret "store" not found'
 PULL = f"failed to pull image registry/featx/job:1: registry responded: {MISSING}"
 MOUNT = 'MountVolume.SetUp failed for volume "s" : '
 
@@ -29,6 +29,7 @@ MOUNT = 'MountVolume.SetUp failed for volume "s" : '
 def test_a_quoted_text_about_a_missing_object_is_not_one(waiting: PodWaiting) -> None:
     world = World(backoffLimit=3)
     world.converge()
+    world.absent_secrets = {"store"}
     world.wait(waiting.reason, waiting.message)
     world.mount_failure = waiting if waiting.reason == "FailedMount" else None
     world.advance(60).converge()
@@ -55,6 +56,7 @@ def test_a_quoted_text_about_a_missing_object_is_not_one(waiting: PodWaiting) ->
 def test_a_missing_object_is_recognized_in_the_clusters_own_messages(waiting: PodWaiting, reason: str) -> None:
     world = World()
     world.converge()
+    world.absent_secrets = {"store"}
     world.wait(waiting.reason, waiting.message)
     world.mount_failure = waiting if waiting.reason == "FailedMount" else None
     world.converge()

@@ -35,6 +35,7 @@ class RunOfOneResource(RuleBasedStateMachine):
                 self.world.body["spec"][field] = seconds
         self.limit = limit
         self.resumes = 0
+        self.secret_was_absent = False
 
     def alive(self) -> bool:
         return any(pod.role == "driver" and not pod.ended for pod in self.world.pods.values())
@@ -83,11 +84,13 @@ class RunOfOneResource(RuleBasedStateMachine):
         self.then(then)
 
     @precondition(alive)
-    @rule(missing_secret=st.booleans(), then=REACTIONS)
-    def the_driver_can_not_start(self, missing_secret: bool, then: str) -> None:
+    @rule(reported=st.booleans(), absent=st.booleans(), then=REACTIONS)
+    def the_driver_can_not_start(self, reported: bool, absent: bool, then: str) -> None:
         if self.world.driver.phase == "Pending":
-            self.world.wait("ImagePullBackOff", "no such image")
-            self.world.mount_failure = MISSING if missing_secret else None
+            self.world.wait("ContainerCreating" if reported else "ImagePullBackOff", "no such image")
+            self.world.mount_failure = MISSING if reported else None
+            self.world.absent_secrets = {"store"} if absent else set()
+            self.secret_was_absent |= absent
         self.then(then)
 
     @precondition(alive)
@@ -124,6 +127,10 @@ class RunOfOneResource(RuleBasedStateMachine):
         assert len({pod.attempt for pod in drivers}) == len(drivers)
 
     @invariant()
+    def living_pods_have_their_files(self) -> None:
+        assert {pod.attempt for pod in self.world.pods.values() if not pod.ended} <= self.world.files
+
+    @invariant()
     def attempts_are_bounded(self) -> None:
         status = self.world.status
         assert status.failed_attempts <= self.limit + 1
@@ -138,6 +145,11 @@ class RunOfOneResource(RuleBasedStateMachine):
             assert first.model_copy(update={"observed_generation": later.observed_generation}) == later
         if ends:
             assert is_finished(self.world.status)
+
+    @invariant()
+    def a_report_alone_fails_no_run(self) -> None:
+        failure = self.world.status.failure
+        assert failure is None or failure.class_ != "SecretNotFound" or self.secret_was_absent
 
     @invariant()
     def success_has_outputs(self) -> None:
@@ -174,6 +186,7 @@ class RunOfOneResource(RuleBasedStateMachine):
             return
         world = self.world
         world.refusal = world.mount_failure = None
+        world.absent_secrets = set()
         world.change(suspend=False, backoffLimit=self.limit)
         for _ in range(40):
             if self.alive() and not world.driver.deleting:
@@ -184,6 +197,7 @@ class RunOfOneResource(RuleBasedStateMachine):
         world.advance(10_000).converge()
         assert (len(world.written), len(world.created)) == (writes, creations)
         assert all(pod.ended for pod in world.pods.values())
+        assert world.files <= {world.status.attempt}
 
 
 TestRunOfOneResource = RunOfOneResource.TestCase

@@ -1,21 +1,28 @@
-"""The queue: each key once, never in two workers, failures per key."""
+"""The queue: each key once, never in two workers, never all workers for one namespace, failures per key."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
 from featx_operator.objects import Key
-from featx_operator.queue import LONGEST_RETRY, Queue, work
+from featx_operator.queue import LONGEST_RETRY, REPORTED_FAILURES, Queue, process, work
+from hypothesis import given
+from hypothesis import strategies as st
 
 ONE, TWO = Key("default", "one"), Key("default", "two")
 
 
-def run_in_loop(scenario: Callable[[Queue], Awaitable[None]]) -> None:
+def run_in_loop(scenario: Callable[[Queue], Awaitable[None]], workers: int | None = None) -> None:
     async def run() -> None:
-        await asyncio.wait_for(scenario(Queue()), 10)
+        await asyncio.wait_for(scenario(Queue(workers)), 10)
 
     asyncio.run(run())
+
+
+async def ignore(_: Key, __: Exception) -> None:
+    """Reports nothing."""
 
 
 def test_a_key_is_queued_once_however_often_it_is_added() -> None:
@@ -67,6 +74,90 @@ def test_namespaces_take_turns_however_many_keys_one_has() -> None:
     run_in_loop(scenario)
 
 
+def test_a_namespace_whose_resources_are_slow_leaves_a_worker_to_the_others() -> None:
+    async def scenario(queue: Queue) -> None:
+        processed: list[Key] = []
+
+        async def reconcile(key: Key) -> float | None:
+            processed.append(key)
+            if key.namespace == "slow":
+                await asyncio.Event().wait()
+            return None
+
+        workers = [asyncio.create_task(work(queue, reconcile, ignore)) for _ in range(4)]
+        for number in range(100):
+            queue.add(Key("slow", str(number)))
+        await asyncio.sleep(0.01)
+        for key in (ONE, TWO):
+            queue.add(key)
+        await asyncio.sleep(0.01)
+        assert processed == [Key("slow", "0"), Key("slow", "1"), Key("slow", "2"), ONE, TWO]
+        for worker in workers:
+            worker.cancel()
+
+    run_in_loop(scenario, workers=4)
+
+
+@given(
+    workers=st.integers(1, 5),
+    steps=st.lists(
+        st.one_of(
+            st.tuples(st.just("add"), st.sampled_from("abc"), st.integers(0, 9)),
+            st.tuples(st.just("take"), st.just(""), st.just(0)),
+            st.tuples(st.just("done"), st.just(""), st.integers(0, 9)),
+        ),
+        max_size=60,
+    ),
+)
+def test_no_namespace_has_all_workers_and_no_worker_idles_without_need(
+    workers: int, steps: list[tuple[str, str, int]]
+) -> None:
+    async def scenario(queue: Queue) -> None:
+        idle: list[asyncio.Task[Key]] = []  # in `take`
+        busy: list[Key] = []
+        limit = max(1, workers - 1)
+        for step, namespace, number in [*steps, *[("take", "", 0)] * workers, *[("done", "", 0)] * 200]:
+            if step == "add":
+                queue.add(Key(namespace, str(number)))
+            elif step == "take" and len(idle) + len(busy) < workers:
+                idle.append(asyncio.create_task(queue.take()))
+            elif step == "done" and busy:
+                queue.done(busy.pop(number % len(busy)))
+                idle.append(asyncio.create_task(queue.take()))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            busy += [task.result() for task in idle if task.done()]
+            idle = [task for task in idle if not task.done()]
+            namespaces = [key.namespace for key in busy]
+            assert len(set(busy)) == len(busy)
+            assert all(namespaces.count(name) <= limit for name in namespaces)
+            waiting = {key.namespace for key in queue._queued - queue._processing}
+            assert not idle or all(namespaces.count(name) == limit for name in waiting)
+        assert len(queue) == 0  # nothing is left behind
+        for task in idle:
+            task.cancel()
+
+    run_in_loop(scenario, workers)
+
+
+@pytest.mark.parametrize("failures", [REPORTED_FAILURES - 1, REPORTED_FAILURES])
+def test_a_key_that_fails_twice_in_a_row_is_reported(failures: int) -> None:
+    async def scenario(queue: Queue) -> None:
+        reported: list[tuple[Key, str]] = []
+
+        async def reconcile(_: Key) -> float | None:
+            raise RuntimeError("poisoned")
+
+        async def report(key: Key, error: Exception) -> None:
+            reported.append((key, str(error)))
+
+        for _ in range(failures):
+            await process(queue, ONE, reconcile, report)
+        assert reported == ([(ONE, "poisoned")] if failures == REPORTED_FAILURES else [])
+
+    run_in_loop(scenario)
+
+
 def test_the_earliest_delay_wins_and_an_add_cancels_it() -> None:
     async def scenario(queue: Queue) -> None:
         queue.add_after(ONE, 3600)
@@ -112,7 +203,7 @@ def test_a_poisoned_key_blocks_no_other_and_never_runs_concurrently() -> None:
             queue.add(TWO)
             return 0
 
-        workers = [asyncio.create_task(work(queue, reconcile)) for _ in range(4)]
+        workers = [asyncio.create_task(work(queue, reconcile, ignore)) for _ in range(4)]
         queue.add(ONE)
         queue.add(TWO)
         await enough.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from featx_operator.cluster.transport import ApiError
 
-from tests.unit.operator.api_server import EVENTS, PODS, FakeApiServer
+from tests.unit.operator.api_server import CONFIG_MAPS, EVENTS, PODS, SECRETS, FakeApiServer
 from tests.unit.operator.operator_process import DRIVER, KEY, OWNER, RESOURCE, Operator
 
 
@@ -109,3 +109,19 @@ def test_an_event_that_can_not_be_created_does_not_fail_the_reconcile(api: FakeA
     api.refusals["POST", EVENTS] = ApiError(403, "the namespace is terminating")
     operator.reconcile()
     assert operator.event_reasons() == ["DriverCreated"]
+
+
+def test_the_next_attempt_finds_no_files_of_the_one_before(api: FakeApiServer) -> None:
+    operator = Operator(api)
+    operator.reconcile()
+    api.objects[DRIVER]["status"] = {"phase": "Failed"}
+    operator.catch_up()
+    operator.reconcile()
+    later = Operator(api, operator.now)  # knows of the files by its list only
+    later.advance(60)
+    later.reconcile()
+    assert api.names(PODS) == ["catalog-1-driver", "catalog-2-driver"]
+    assert api.names(CONFIG_MAPS) == ["catalog-2-job"]
+    assert api.names(SECRETS) == ["store", "catalog-2-authentication"]
+    changes = [(method, path.rsplit("/", 1)[1]) for method, path in api.requests if "/events" not in path]
+    assert changes.index(("DELETE", "catalog-1-job")) < len(changes) - 1 - changes[::-1].index(("POST", "configmaps"))

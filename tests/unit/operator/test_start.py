@@ -73,6 +73,7 @@ def test_the_reason_why_executors_do_not_start_is_reported() -> None:
         (("Unschedulable", 'persistentvolumeclaim "data" not found'), False, "ClaimNotFound", "data"),
         (("ImagePullBackOff", "Back-off pulling image x"), True, "ImageUnavailable", "image x"),
         (("CreateContainerConfigError", 'secret "store" not found'), True, "SecretNotFound", "store"),
+        (("CreateContainerConfigError", 'secret "other" not found'), True, "ContainerConfigError", "other"),
         (("ContainerCreating", ""), True, "Starting", ""),
     ],
 )
@@ -81,6 +82,7 @@ def test_the_reason_why_a_driver_does_not_start_is_reported(
 ) -> None:
     world = World()
     world.converge()
+    world.absent_secrets = {"store", "other"}
     world.wait(*waiting, scheduled=scheduled).converge()
     assert world.state("DriverReady") == ("False", reason)
     assert message in world.condition("DriverReady").message
@@ -91,6 +93,7 @@ def test_a_missing_secret_fails_the_run_after_a_grace_period() -> None:
     world.converge()
     world.wait("ContainerCreating", scheduled=True)
     world.mount_failure = PodWaiting("FailedMount", 'MountVolume.SetUp failed for volume "s": secret "store" not found')
+    world.absent_secrets = {"store"}
     world.advance(29).converge()
     assert world.state("DriverReady") == ("False", "SecretNotFound")
     assert world.state("Succeeded")[0] == "Unknown"
@@ -100,7 +103,7 @@ def test_a_missing_secret_fails_the_run_after_a_grace_period() -> None:
     assert world.pods == {}
 
 
-def test_a_secret_reported_missing_only_during_the_grace_period_does_not_fail_the_run() -> None:
+def test_a_secret_that_is_reported_missing_but_exists_by_now_does_not_fail_the_run() -> None:
     world = World()
     world.converge()
     world.wait("ContainerCreating", scheduled=True)
@@ -108,9 +111,22 @@ def test_a_secret_reported_missing_only_during_the_grace_period_does_not_fail_th
     world.mount_failure = PodWaiting("FailedMount", missing, START + timedelta(seconds=16))
     world.advance(40).converge()
     assert world.state("Succeeded")[0] == "Unknown"
-    world.mount_failure = PodWaiting("FailedMount", missing, START + timedelta(seconds=32))
+    assert world.state("DriverReady") == ("False", "Starting")
+    assert missing in world.condition("DriverReady").message
+    world.absent_secrets = {"store"}
     world.converge()
     assert world.state("Succeeded") == ("False", "SecretNotFound")
+
+
+def test_an_event_about_volumes_hides_nothing_that_the_pods_own_status_says() -> None:
+    world = World(backoffLimit=1)
+    world.converge()
+    world.wait("ImagePullBackOff", "no such image", scheduled=True)
+    world.mount_failure = PodWaiting("FailedMount", "all is well", START)
+    world.advance(30).converge()
+    assert world.state("DriverReady") == ("False", "ImageUnavailable")
+    world.advance(900).converge()
+    assert world.status.failure and world.status.failure.class_ == "ImageUnavailable"
 
 
 def test_a_driver_that_never_starts_fails_its_attempt() -> None:

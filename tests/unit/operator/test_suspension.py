@@ -43,6 +43,16 @@ def test_a_run_resumed_while_stopping_stops_completely_first() -> None:
     assert world.status.failed_attempts == 0
 
 
+def test_the_files_of_a_suspended_attempt_are_deleted_before_the_next_is_created() -> None:
+    world = running().change(suspend=True)
+    for attempt in range(2, 6):
+        world.converge()
+        world.finish_deletions().converge()
+        world.change(suspend=False).converge()
+        assert world.files == {attempt}
+        world.run().change(suspend=True)
+
+
 def test_time_in_suspension_does_not_count_towards_the_deadline() -> None:
     world = running(activeDeadlineSeconds=100).change(suspend=True)
     world.converge()

@@ -46,6 +46,7 @@ class World:
         self.known: dict[int, str] = {}
         self.refusal: Refusal | None = None
         self.mount_failure: PodWaiting | None = None
+        self.absent_secrets: set[str] = set()
         self.written: list[tuple[datetime, FeatureExtractionStatus]] = []
         self.created: list[str] = []
         self._serial = 0
@@ -78,7 +79,8 @@ class World:
         named = self.pods.get(driver_name(NAME, attempt))
         impostor = named if named and named.uid != uid else None
         pods = tuple(self.pods.values())
-        return Observed(pods, frozenset(self.files), dict(self.known), impostor, refusal, self.mount_failure)
+        absent = frozenset(self.absent_secrets)
+        return Observed(pods, frozenset(self.files), dict(self.known), impostor, refusal, self.mount_failure, absent)
 
     # What the operator does
 
@@ -117,6 +119,8 @@ class World:
 
     def act(self, action: Action) -> Refusal | None:
         if isinstance(action, CreateAttempt):
+            living = {pod.attempt for pod in self.pods.values() if not pod.ended}
+            assert self.files <= {action.attempt} | living, "files of earlier attempts pile up"
             self.files.add(action.attempt)
             if self.refusal:
                 return self.refusal
@@ -129,6 +133,8 @@ class World:
             if pod and pod.uid == action.uid:
                 self.delete(action.name)
         else:
+            mounted = [pod.name for pod in self.pods.values() if pod.attempt == action.attempt and not pod.ended]
+            assert not mounted, f"files are deleted that {mounted} mount"
             self.files.discard(action.attempt)
         return None
 

@@ -1,9 +1,9 @@
 """A driver pod that does not run yet: report what it waits for, and fail the attempt when waiting is pointless.
 
 A missing Secret gets a short grace period (it may be applied together with the run) and then fails the run, since no
-further attempt would find it either. The kubelet must have reported it missing after the grace period: it checks ever
-less often, so the Secret of an older report may exist by now. Everything else may take until the start deadline, which
-fails the attempt.
+further attempt would find it either. A report alone never fails it: the report may be old, or an Event that somebody
+else has written, so the Secret must be one of the run's, and missing at the API server too. Everything else may take
+until the start deadline, which fails the attempt.
 """
 
 from __future__ import annotations
@@ -33,35 +33,44 @@ _REASONS = {
     "CreateContainerError": reasons.CONTAINER_CONFIG,
     "RunContainerError": reasons.CONTAINER_CONFIG,
 }
+_VAGUE = ("", "ContainerCreating", "PodInitializing")  # of the kubelet, while it mounts volumes
+_NAME = r"[a-z0-9][-.a-z0-9]*"
 # Whole messages of the kubelet and the scheduler, by their reason; images and CSI drivers quote text of others.
-_NOT_FOUND = {
-    "FailedMount": re.compile(r'MountVolume\.SetUp failed for volume "[^"]+" ?: (secret) "([^"]+)" not found'),
-    "CreateContainerConfigError": re.compile(r'(secret) "([^"]+)" not found'),
-    "Unschedulable": re.compile(
-        r'(?:\d+/\d+ nodes are available: )?(persistentvolumeclaim) "([^"]+)" not found(?:\. .*)?', re.DOTALL
-    ),
+_SECRET_NOT_FOUND = {
+    "FailedMount": re.compile(rf'MountVolume\.SetUp failed for volume "[^"]+" ?: secret "({_NAME})" not found'),
+    "CreateContainerConfigError": re.compile(rf'secret "({_NAME})" not found'),
 }
-_MISSING = {
-    "secret": (
-        reasons.SECRET_NOT_FOUND,
-        "Secret {} not found in the run's namespace: create it or correct the secretRef",
-    ),
-    "persistentvolumeclaim": (
-        reasons.CLAIM_NOT_FOUND,
-        "PersistentVolumeClaim {} not found in the run's namespace: create it or correct the claim's name",
-    ),
-}
+_CLAIM_NOT_FOUND = re.compile(
+    rf'(?:\d+/\d+ nodes are available: )?persistentvolumeclaim "({_NAME})" not found(?:\. .*)?', re.DOTALL
+)
 
 
-def waiting_for(driver: Pod, mount_failure: PodWaiting | None) -> PodWaiting:
+def reported_secret(driver: Pod, mount_failure: PodWaiting | None) -> str | None:
+    """The Secret that a pending driver is reported to miss, or None."""
+    waiting = _reported(driver, mount_failure)
+    pattern = _SECRET_NOT_FOUND.get(waiting.reason)
+    match = pattern.fullmatch(waiting.message) if pattern else None
+    return match[1] if match else None
+
+
+def waiting_for(run: Run, driver: Pod) -> PodWaiting:
     """Why a pending driver does not run yet, with one of our reasons."""
-    waiting = mount_failure or driver.waiting or PodWaiting(reasons.PENDING)
-    pattern = _NOT_FOUND.get(waiting.reason)
-    if match := pattern and pattern.fullmatch(waiting.message):
-        reason, message = _MISSING[match[1]]
-        return PodWaiting(reason, message.format(match[2]), waiting.at)
+    waiting = _reported(driver, run.observed.mount_failure)
+    secret = reported_secret(driver, run.observed.mount_failure)
+    if secret in run.observed.absent_secrets and secret in run.resource.spec.secret_names():
+        text = f"Secret {secret} not found in the run's namespace: create it or correct the secretRef"
+        return PodWaiting(reasons.SECRET_NOT_FOUND, text)
+    if waiting.reason == "Unschedulable" and (claim := _CLAIM_NOT_FOUND.fullmatch(waiting.message)):
+        text = f"{claim[1]} not found in the run's namespace: create it or correct the claim's name"
+        return PodWaiting(reasons.CLAIM_NOT_FOUND, f"PersistentVolumeClaim {text}")
     default = reasons.STARTING if driver.scheduled else reasons.PENDING
-    return PodWaiting(_REASONS.get(waiting.reason, default), waiting.message, waiting.at)
+    return PodWaiting(_REASONS.get(waiting.reason, default), waiting.message)
+
+
+def _reported(driver: Pod, mount_failure: PodWaiting | None) -> PodWaiting:
+    """What the pod's status says, or an Event about its volumes if the status says nothing."""
+    own = driver.waiting or PodWaiting(reasons.PENDING)
+    return mount_failure if mount_failure and (driver.waiting is None or own.reason in _VAGUE) else own
 
 
 def _class_of(waiting: PodWaiting) -> FailureClass:
@@ -73,12 +82,11 @@ def _class_of(waiting: PodWaiting) -> FailureClass:
 
 def starting(run: Run, driver: Pod) -> Plan:
     """Reports why a driver does not run yet, or fails its attempt."""
-    waiting = waiting_for(driver, run.observed.mount_failure)
+    waiting = waiting_for(run, driver)
     age = run.seconds_since(driver.created)
     grace, deadline = run.settings.secret_grace_seconds, run.settings.start_deadline_seconds
     message = waiting.message or "the driver pod did not start"
-    age_when_reported = age - run.seconds_since(waiting.at)
-    if waiting.reason == reasons.SECRET_NOT_FOUND and age_when_reported >= grace:
+    if waiting.reason == reasons.SECRET_NOT_FOUND and age >= grace:
         return retry.failed(run, AttemptFailure(FailureClass.SECRET_NOT_FOUND, message))
     if age >= deadline:
         text = f"the driver pod did not start within {deadline:.0f} s: {message}"

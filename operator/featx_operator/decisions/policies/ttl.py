@@ -6,8 +6,8 @@ The resource itself is never deleted: a GitOps tool that misses it would apply i
 from __future__ import annotations
 
 from featx_operator.decisions import conditions
-from featx_operator.decisions.policies.stop import stop
-from featx_operator.decisions.run import Action, DeleteFiles, DeletePod, Plan, Run, whole
+from featx_operator.decisions.policies.stop import delete_files, stop
+from featx_operator.decisions.run import Action, DeletePod, Plan, Run, whole
 from featx_operator.decisions.status import with_changes
 
 
@@ -15,7 +15,7 @@ def after_end(run: Run) -> Plan:
     """Plans what is left to do for a finished run."""
     restamped = conditions.merged(run.before.conditions, {}, whole(run.now), run.generation)
     status = with_changes(run.before, observed_generation=run.generation, conditions=restamped)
-    stopping = stop(run.observed.alive())
+    stopping = (*stop(run.observed.alive()), *delete_files(run.observed, range(1, run.attempt)))
     ttl = run.resource.spec.ttl_seconds_after_finished
     if ttl is None or run.before.completion_time is None:
         return Plan(stopping, status)
@@ -24,5 +24,6 @@ def after_end(run: Run) -> Plan:
         return Plan(stopping, status, requeue_after=seconds_left)
     expired: list[Action] = [DeletePod(pod.name, pod.uid) for pod in run.observed.drivers() if not pod.deleting]
     expired += [action for action in stopping if action not in expired]
-    expired += [DeleteFiles(attempt) for attempt in sorted(run.observed.files)]
-    return Plan(tuple(expired), status)
+    expired += [action for action in delete_files(run.observed, run.observed.files) if action not in expired]
+    # A pod that is still terminating mounts its files, and a watch may miss its end.
+    return Plan(tuple(expired), status, requeue_after=run.settings.resync_seconds if run.observed.files else None)

@@ -35,7 +35,7 @@ def test_executors_reach_the_driver_and_are_owned_by_it(tmp_path: Path) -> None:
     conf = settings.conf(job(), environment(tmp_path), SIZES)
     assert conf["spark.driver.host"] == "10.0.0.7"
     assert conf["spark.kubernetes.driver.pod.name"] == "good-1-driver"
-    assert conf["spark.kubernetes.executor.podNamePrefix"] == "good-2"
+    assert conf["spark.kubernetes.executor.podNamePrefix"] == "good-u-1-2"
 
 
 def test_a_pods_memory_is_exactly_heap_plus_overhead(tmp_path: Path) -> None:

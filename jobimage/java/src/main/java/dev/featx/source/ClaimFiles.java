@@ -6,6 +6,8 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -14,8 +16,12 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.SecureDirectoryStream;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributeView;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFilePermission;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 
@@ -136,6 +142,90 @@ record ClaimFiles(Path folder, boolean only) {
     }));
   }
 
+  /**
+   * Deletes a file or folder of a claim.
+   *
+   * @return whether it existed
+   * @throws IOException if it is a folder that is not empty, unless `recursive`
+   */
+  boolean delete(Path path, boolean recursive) throws IOException {
+    Path file = resolve(path);
+    try {
+      return inFolder(file, folder -> {
+        delete(folder, file.getFileName(), recursive);
+        return true;
+      });
+    } catch (FileNotFoundException e) {
+      return false;
+    }
+  }
+
+  private static void delete(SecureDirectoryStream<Path> folder, Path name, boolean recursive) throws IOException {
+    if (!isFolder(folder, name)) {
+      folder.deleteFile(name);
+      return;
+    }
+    if (recursive) {
+      try (SecureDirectoryStream<Path> inner = folder.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
+        for (Path entry : inner) {
+          delete(inner, entry.getFileName(), true);
+        }
+      }
+    }
+    folder.deleteDirectory(name);
+  }
+
+  private static boolean isFolder(SecureDirectoryStream<Path> folder, Path name) throws IOException {
+    return folder.getFileAttributeView(name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS).readAttributes()
+        .isDirectory();
+  }
+
+  /**
+   * Creates a folder of a claim, and those above it, unless they exist.
+   *
+   * <p>Java can't create a folder relative to an open one. If a link is planted on the path at this moment, an empty folder
+   * may appear where it leads, and this fails.
+   */
+  void makeFolders(Path path) throws IOException {
+    Path made = resolve(path);
+    Path parent = claimOf(made);
+    SecureDirectoryStream<Path> opened = secure(Files.newDirectoryStream(parent));
+    try {
+      for (Path name : namesBelow(parent, made)) {
+        parent = parent.resolve(name);
+        SecureDirectoryStream<Path> inner = openedOrMade(opened, parent);
+        opened.close();
+        opened = inner;
+      }
+    } finally {
+      opened.close();
+    }
+  }
+
+  private static SecureDirectoryStream<Path> openedOrMade(SecureDirectoryStream<Path> parent, Path folder)
+      throws IOException {
+    try {
+      return parent.newDirectoryStream(folder.getFileName(), LinkOption.NOFOLLOW_LINKS);
+    } catch (NoSuchFileException e) {
+      try {
+        Files.createDirectory(folder);
+      } catch (FileAlreadyExistsException other) {
+        // another task was faster, or a link is there: opening it decides
+      }
+      return parent.newDirectoryStream(folder.getFileName(), LinkOption.NOFOLLOW_LINKS);
+    }
+  }
+
+  /** Sets the permissions of a file or folder of a claim. */
+  void setPermissions(Path path, Set<PosixFilePermission> permissions) throws IOException {
+    Path file = resolve(path);
+    inFolder(file, folder -> {
+      folder.getFileAttributeView(file.getFileName(), PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+          .setPermissions(permissions);
+      return null;
+    });
+  }
+
   /** Works in the folder of a file. */
   private interface Work<T> {
     T in(SecureDirectoryStream<Path> folder) throws IOException;
@@ -143,15 +233,16 @@ record ClaimFiles(Path folder, boolean only) {
 
   private <T> T inFolder(Path file, Work<T> work) throws IOException {
     Path claim = claimOf(file);
+    if (file.equals(claim)) {
+      throw new FileSystemException(file.toString(), null, "this is the claim itself");
+    }
     SecureDirectoryStream<Path> opened = null;
     try {
       opened = secure(Files.newDirectoryStream(claim));
-      for (Path name : claim.relativize(file.getParent())) {
-        if (!name.toString().isEmpty()) {
-          SecureDirectoryStream<Path> inner = opened.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS);
-          opened.close();
-          opened = inner;
-        }
+      for (Path name : namesBelow(claim, file.getParent())) {
+        SecureDirectoryStream<Path> inner = opened.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS);
+        opened.close();
+        opened = inner;
       }
       return work.in(opened);
     } catch (NoSuchFileException e) {
@@ -161,6 +252,11 @@ record ClaimFiles(Path folder, boolean only) {
         opened.close();
       }
     }
+  }
+
+  /** Returns the names on the way from a folder to another one below it. */
+  private static Iterable<Path> namesBelow(Path folder, Path below) {
+    return below.equals(folder) ? List.of() : folder.relativize(below);
   }
 
   private static SecureDirectoryStream<Path> secure(DirectoryStream<Path> stream) throws IOException {

@@ -120,7 +120,7 @@ public final class LocalFiles extends RawLocalFileSystem {
     }
     mkdirs(path.getParent());
     if (overwrite) {
-      Files.deleteIfExists(pathToFile(path).toPath());
+      claims.delete(file, false);
     }
     OutputStream stream = new BufferedOutputStream(Channels.newOutputStream(claims.create(file)), bufferSize);
     return new FSDataOutputStream(stream, null);
@@ -130,6 +130,79 @@ public final class LocalFiles extends RawLocalFileSystem {
   public FSDataOutputStream create(Path path, boolean overwrite, int bufferSize, short replication, long blockSize,
       Progressable progress) throws IOException {
     return create(path, FsPermission.getFileDefault(), overwrite, bufferSize, replication, blockSize, progress);
+  }
+
+  /** Creates a folder and those above it. */
+  @Override
+  public boolean mkdirs(Path path) throws IOException {
+    java.nio.file.Path folder = unresolved(path);
+    if (!claims.contain(folder)) {
+      return super.mkdirs(path);
+    }
+    claims.makeFolders(folder);
+    return true;
+  }
+
+  @Override
+  public boolean mkdirs(Path path, FsPermission permission) throws IOException {
+    if (!claims.contain(unresolved(path))) {
+      return super.mkdirs(path, permission);
+    }
+    return mkdirs(path); // with the permissions that the volume's other folders get
+  }
+
+  @Override
+  public boolean delete(Path path, boolean recursive) throws IOException {
+    java.nio.file.Path file = unresolved(path);
+    return claims.contain(file) ? claims.delete(file, recursive) : super.delete(path, recursive);
+  }
+
+  @Override
+  public boolean rename(Path path, Path target) throws IOException {
+    if (!claims.contain(unresolved(path)) || !claims.contain(unresolved(target))) {
+      return super.rename(path, target);
+    }
+    claims.replace(unresolved(path), unresolved(target));
+    return true;
+  }
+
+  /** Opens a file to write it, for the ways of creating one that Hadoop has besides {@link #create}. */
+  @Override
+  protected OutputStream createOutputStreamWithMode(Path path, boolean append, FsPermission permission) throws IOException {
+    java.nio.file.Path file = unresolved(path);
+    if (!claims.contain(file)) {
+      return super.createOutputStreamWithMode(path, append, permission);
+    }
+    return createOutputStream(path, append);
+  }
+
+  @Override
+  protected OutputStream createOutputStream(Path path, boolean append) throws IOException {
+    java.nio.file.Path file = unresolved(path);
+    if (!claims.contain(file)) {
+      return super.createOutputStream(path, append);
+    }
+    if (append) {
+      throw new UnsupportedOperationException("files of claims are written once");
+    }
+    claims.delete(file, false);
+    return Channels.newOutputStream(claims.create(file));
+  }
+
+  @Override
+  public FSDataOutputStream append(Path path, int bufferSize, Progressable progress) throws IOException {
+    if (!claims.contain(unresolved(path))) {
+      return super.append(path, bufferSize, progress);
+    }
+    throw new UnsupportedOperationException("files of claims are written once");
+  }
+
+  @Override
+  public boolean truncate(Path path, long length) throws IOException {
+    if (!claims.contain(unresolved(path))) {
+      return super.truncate(path, length);
+    }
+    throw new UnsupportedOperationException("files of claims are written once");
   }
 
   /**
@@ -185,6 +258,8 @@ public final class LocalFiles extends RawLocalFileSystem {
   public void setPermission(Path path, FsPermission permission) throws IOException {
     if (permission.getStickyBit()) {
       super.setPermission(path, permission);
+    } else if (claims.contain(unresolved(path))) {
+      claims.setPermissions(unresolved(path), PosixFilePermissions.fromString(permission.toString()));
     } else {
       Files.setPosixFilePermissions(pathToFile(path).toPath(), PosixFilePermissions.fromString(permission.toString()));
     }

@@ -14,11 +14,16 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.permission.FsPermission;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -29,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** In a cluster executors reach nothing but mounted claims, and no link leads out of one. */
 class ClaimFilesTest {
   private static final byte[] SECRET = "hunter2".getBytes();
+  private static final long RACE_NANOS = 2_000_000_000;
 
   @TempDir
   Path folder;
@@ -102,6 +108,81 @@ class ClaimFilesTest {
     assertArrayEquals(SECRET, Files.readAllBytes(folder.resolve("secrets/token")));
     assertArrayEquals(SECRET, Files.readAllBytes(folder.resolve("claims/other/token")));
     assertFalse(Files.exists(folder.resolve("secrets/nothing")));
+  }
+
+  @Test
+  void foldersAreCreatedMovedAndDeletedInsideAClaim() throws IOException {
+    try (LocalFiles files = files(true)) {
+      for (int i = 0; i < 2; i++) {
+        assertTrue(files.mkdirs(path(claim.resolve("new/a/b"))));
+      }
+      assertTrue(files.mkdirs(path(claim)));
+      Files.write(claim.resolve("new/a/b/c"), SECRET);
+      Files.createSymbolicLink(claim.resolve("new/a/out"), Path.of("../../../../secrets"));
+      assertTrue(files.rename(path(claim.resolve("new/a")), path(claim.resolve("moved"))));
+      assertArrayEquals(SECRET, Files.readAllBytes(claim.resolve("moved/b/c")));
+      files.setPermission(path(claim.resolve("moved/b")), new FsPermission("700"));
+      assertEquals("rwx------", PosixFilePermissions.toString(Files.getPosixFilePermissions(claim.resolve("moved/b"))));
+      assertThrows(IOException.class, () -> files.delete(path(claim.resolve("moved")), false));
+      assertTrue(Files.exists(claim.resolve("moved/b/c")));
+      assertTrue(files.delete(path(claim.resolve("moved")), true));
+      assertFalse(Files.exists(claim.resolve("moved")));
+      assertFalse(files.delete(path(claim.resolve("moved")), true));
+      assertFalse(files.delete(path(claim.resolve("moved/b/c")), true));
+      assertThrows(IOException.class, () -> files.delete(path(claim), true));
+      assertThrows(IOException.class, () -> files.mkdirs(path(claim.resolve("inner/a.jpg/b"))));
+      assertThrows(FileNotFoundException.class, () -> files.rename(path(claim.resolve("none")), path(claim.resolve("b"))));
+      assertThrows(UnsupportedOperationException.class, () -> files.append(path(claim.resolve("inner/a.jpg"))));
+    }
+    assertArrayEquals(SECRET, Files.readAllBytes(folder.resolve("secrets/token")));
+  }
+
+  @Test
+  void aLinkThatIsPlantedMeanwhileIsNotFollowed() throws Exception {
+    Path swapped = claim.resolve("swapped");
+    Path outside = Files.createDirectory(folder.resolve("outside"));
+    Files.write(outside.resolve("a"), SECRET);
+    Files.createDirectory(claim.resolve("real"));
+    Files.createSymbolicLink(claim.resolve("fake"), outside);
+    AtomicBoolean done = new AtomicBoolean();
+    Thread attacker = new Thread(() -> {
+      while (!done.get()) {
+        for (String name : List.of("real", "fake")) {
+          try {
+            Files.move(claim.resolve(name), swapped, StandardCopyOption.ATOMIC_MOVE);
+            Files.move(swapped, claim.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+          } catch (IOException e) {
+            // the folder is in use or gone; the next round tries again
+          }
+        }
+      }
+    });
+    attacker.start();
+    try (LocalFiles files = files(true)) {
+      for (long end = System.nanoTime() + RACE_NANOS; System.nanoTime() < end;) {
+        attempt(() -> files.delete(path(swapped.resolve("a")), true));
+        attempt(() -> files.rename(path(claim.resolve("inner/a.jpg")), path(swapped.resolve("a"))));
+        attempt(() -> files.rename(path(swapped.resolve("a")), path(claim.resolve("inner/a.jpg"))));
+        attempt(() -> files.setPermission(path(swapped.resolve("a")), new FsPermission("777")));
+        attempt(() -> files.createNonRecursive(path(swapped.resolve("a")), true, 10, (short) 1, 10, null).close());
+      }
+    } finally {
+      done.set(true);
+      attacker.join();
+    }
+    assertArrayEquals(SECRET, Files.readAllBytes(outside.resolve("a")));
+    assertFalse(Files.getPosixFilePermissions(outside.resolve("a")).contains(PosixFilePermission.OTHERS_WRITE));
+  }
+
+  /** Does what may be refused. */
+  private static void attempt(Executable call) throws Exception {
+    try {
+      call.execute();
+    } catch (IOException | RunProblem e) {
+      // refused, or not there at this moment
+    } catch (Throwable e) {
+      throw new AssertionError(e);
+    }
   }
 
   @Test
