@@ -47,6 +47,7 @@ STATUSES = {401: "AccessDenied", 403: "AccessDenied", 404: "NoSuchBucket"}  # of
 CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
 CODE_ELEMENT = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
 MISSING = {"NoSuchKey", "NoSuchObject"}
+PART_BYTES = 1 << 20  # of a download
 PAGE_KEYS = 1000  # as many as S3 puts into one answer
 FIRST_AFTER_SLASH = chr(ord("/") + 1)
 REPLACED = "\N{REPLACEMENT CHARACTER}"  # sent by stores written in Go for what XML can't carry
@@ -78,6 +79,10 @@ class FolderPage(NamedTuple):
     objects: list[StoredObject]
     folders: list[str]
     more: bool
+
+
+class TooLargeError(Exception):
+    """An object has more bytes than the caller takes."""
 
 
 class Unfaithful(Exception):
@@ -130,9 +135,33 @@ class Bucket:
 
         return self._existing(key, get)
 
-    def download(self, key: str, path: Path) -> bool:
-        """Write an object to a file. Return False if the object does not exist."""
-        return self._existing(key, lambda: self._minio.fget_object(self._called, key, str(path))) is not None
+    def download(self, key: str, path: Path, most: int) -> bool:
+        """Write an object to a file.
+
+        Args:
+            key: Its key.
+            path: The file.
+            most: Bytes that are written at most, whatever size the store reports.
+
+        Returns:
+            Whether the object exists.
+
+        Raises:
+            TooLargeError: It has more bytes.
+        """
+
+        def fetch() -> bool:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            size = 0
+            with self._minio.get_object(self._called, key, ssec=self._key) as response, path.open("wb") as file:
+                for part in response.stream(PART_BYTES):
+                    size += len(part)
+                    if size > most:
+                        raise TooLargeError
+                    file.write(part)
+            return True
+
+        return self._existing(key, fetch) is not None
 
     def write(self, key: str, data: bytes) -> None:
         """Store an object, replacing an older one."""

@@ -39,7 +39,11 @@ public record BucketSettings(String bucket, Configuration conf) {
    * @throws dev.featx.failure.RunProblem SecretIncomplete, if the Secret lacks the objects' key
    */
   public Map<String, String> headers() {
-    Map<String, String> headers = new TreeMap<>(conf.getPropsWithPrefix("fs.s3a.bucket." + bucket + "." + HEADER));
+    Map<String, String> headers = new TreeMap<>();
+    String prefix = "fs.s3a.bucket." + bucket + "." + HEADER;
+    for (String name : conf.getPropsWithPrefix(prefix).keySet()) {
+      headers.put(name, conf.getRaw(prefix + name)); // as written: get would replace ${env.NAME} by the variable's value
+    }
     if (Boolean.parseBoolean(get(REQUESTER_PAYS))) {
       headers.put("x-amz-request-payer", "requester");
     }

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.Deque;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.apache.commons.compress.archivers.tar.TarUtils;
 
 /**
  * Images in a tar archive, compressed or not, including those in archives that were appended to it.
@@ -172,8 +173,14 @@ final class TarMembers implements PackedImages.Members {
     bytes.close();
   }
 
-  /** Knows whether an archive ended with its mark or was cut. */
+  /** Knows whether an archive ended with its mark or was cut, and refuses headers that no memory holds. */
   private static final class Archive extends TarArchiveInputStream {
+    private static final int TYPE = 156; // place of a header's type, and
+    private static final int SIZE = 124; // of the size of what follows it,
+    private static final int SIZE_LENGTH = 12; // in octal digits
+    private static final String DESCRIBING = "LKxXg"; // types of what describes the next member: its name, its attributes
+    private static final long MOST_DESCRIPTION = 1 << 20; // bytes; it is held in memory, and compresses a thousandfold
+
     private boolean endMark;
 
     Archive(InputStream bytes) {
@@ -183,6 +190,10 @@ final class TarMembers implements PackedImages.Members {
     @Override
     protected boolean isEOFRecord(byte[] record) {
       endMark |= record != null && PackedContent.isZero(record);
+      if (record != null && DESCRIBING.indexOf(record[TYPE]) >= 0
+          && TarUtils.parseOctalOrBinary(record, SIZE, SIZE_LENGTH) > MOST_DESCRIPTION) {
+        throw new IllegalArgumentException("a member's name or attributes have more than " + MOST_DESCRIPTION + " bytes");
+      }
       return super.isEOFRecord(record);
     }
 
