@@ -11,6 +11,7 @@ from featx_api.resource import FeatureExtraction
 from featx_job.environment import Cluster, Environment
 from featx_job.failures import RunFailure
 from featx_job.models import fetch
+from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.graph.network import Network
 from featx_job.nets.protobuf_wire import Part
 
@@ -73,7 +74,7 @@ def test_weights_that_change_or_shrink_on_their_claim_after_the_digest_was_compa
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim, environment = in_claim(tmp_path)
-    read = fetch.caffe_reader.read
+    read = caffe_reader.read
 
     def meanwhile(text: str, weights: Part) -> Network:
         with (claim / "net.caffemodel").open("r+b") as file:  # the same file, as a process that has it mapped sees it
@@ -81,7 +82,7 @@ def test_weights_that_change_or_shrink_on_their_claim_after_the_digest_was_compa
             file.truncate(100)
         return read(text, weights)
 
-    monkeypatch.setattr(fetch.caffe_reader, "read", meanwhile)
+    monkeypatch.setattr(caffe_reader, "read", meanwhile)
     digest = hashlib.sha256(tiny_extractor().caffemodel()).hexdigest()
     uri = "claim://models/net"
     model = Model(prototxt=f"{uri}.prototxt", weights=f"{uri}.caffemodel", sha256=digest)
