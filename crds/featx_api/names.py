@@ -27,7 +27,7 @@ _LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _CLAIM: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?){0,2}"
 _BUCKET: Final = r"[a-z0-9]([a-z0-9.\-]{0,61}[a-z0-9])?"
 _HDFS: Final = rf"hdfs://[A-Za-z0-9.\-_:]+/{_PATH}"
-_PACKAGE: Final = rf"package:[A-Za-z0-9._\-]+==[A-Za-z0-9._+!\-]+/{_PATH}"
+_PACKAGE: Final = rf"package:[A-Za-z0-9][A-Za-z0-9._\-]*==[A-Za-z0-9._+!\-]+/{_PATH}"
 _HOST_PART: Final = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _IMAGE_PART: Final = "[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*"
 

@@ -31,7 +31,8 @@ _ALLOWED_HEADERS = " && ".join(
 )
 
 Endpoint = Annotated[str, Field(max_length=512, pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+/?$")]
-HeaderValue = Annotated[str, Field(max_length=256, pattern=r"^[!-~]([ -~]*[!-~])?$")]
+# No `$`: Hadoop would put variables of the executor, or of the user's shell, in place of ${env.NAME}.
+HeaderValue = Annotated[str, Field(max_length=256, pattern=r"^[!-#%-~]([ -#%-~]*[!-#%-~])?$")]
 _PARTITION, _REGION, _ACCOUNT = "aws(-[a-z]+)*", "[a-z0-9-]+", "[0-9]{12}"
 _ACCESS_POINT = f"arn:({_PARTITION}):s3:({_REGION}):({_ACCOUNT}):accesspoint[/:]([a-z0-9]([a-z0-9-]{{1,48}})[a-z0-9])"
 _BUCKET = r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]"

@@ -47,7 +47,10 @@ class FilesSource(ApiModel):
 class HBaseSnapshot(ApiModel):
     """A snapshot of an HBase table, read from HBase's files without using its servers."""
 
-    name: str = Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_.\-]+$", description="Name of the snapshot.")
+    # As HBase has them; the name is a folder's too.
+    name: str = Field(
+        min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*$", description="Name of the snapshot."
+    )
     root_dir: HBaseFolder = Field(
         description="HBase's root directory (hbase.rootdir), such as hdfs://namenode:8020/hbase."
     )

@@ -8,11 +8,9 @@ also takes any answer without keys for a listing's end and hides S3's error code
 
 from __future__ import annotations
 
-import http.client
 import io
 import os
 import re
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -35,6 +33,7 @@ from obstore.store import S3Store
 
 from featx_job.clients import s3_libraries
 from featx_job.clients.retry import with_retry
+from featx_job.clients.s3_errors import FailedRequest, is_untrusted, problem_of
 from featx_job.clients.s3_settings import AUTHORITY, Connection, connection, customer_key
 from featx_job.failures import RunFailure
 
@@ -47,6 +46,7 @@ STATUSES = {401: "AccessDenied", 403: "AccessDenied", 404: "NoSuchBucket"}  # of
 CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
 CODE_ELEMENT = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
 MISSING = {"NoSuchKey", "NoSuchObject"}
+PART_BYTES = 1 << 20  # of a download
 PAGE_KEYS = 1000  # as many as S3 puts into one answer
 FIRST_AFTER_SLASH = chr(ord("/") + 1)
 REPLACED = "\N{REPLACEMENT CHARACTER}"  # sent by stores written in Go for what XML can't carry
@@ -78,6 +78,10 @@ class FolderPage(NamedTuple):
     objects: list[StoredObject]
     folders: list[str]
     more: bool
+
+
+class TooLargeError(Exception):
+    """An object has more bytes than the caller takes."""
 
 
 class Unfaithful(Exception):
@@ -130,9 +134,33 @@ class Bucket:
 
         return self._existing(key, get)
 
-    def download(self, key: str, path: Path) -> bool:
-        """Write an object to a file. Return False if the object does not exist."""
-        return self._existing(key, lambda: self._minio.fget_object(self._called, key, str(path))) is not None
+    def download(self, key: str, path: Path, most: int) -> bool:
+        """Write an object to a file.
+
+        Args:
+            key: Its key.
+            path: The file.
+            most: Bytes that are written at most, whatever size the store reports.
+
+        Returns:
+            Whether the object exists.
+
+        Raises:
+            TooLargeError: It has more bytes.
+        """
+
+        def fetch() -> bool:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            size = 0
+            with self._minio.get_object(self._called, key, ssec=self._key) as response, path.open("wb") as file:
+                for part in response.stream(PART_BYTES):
+                    size += len(part)
+                    if size > most:
+                        raise TooLargeError
+                    file.write(part)
+            return True
+
+        return self._existing(key, fetch) is not None
 
     def write(self, key: str, data: bytes) -> None:
         """Store an object, replacing an older one."""
@@ -164,7 +192,7 @@ class Bucket:
             message = f"{self._field}: the store does not support conditional writes, which a Delta table's log needs"
             raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, f"{message}: use spec.output.format parquet")
         code = CODE_ELEMENT.search(answer.data)
-        raise _Failed(answer.status, code[1].decode() if code else None)
+        raise FailedRequest(answer.status, code[1].decode() if code else None)
 
     def move(self, source: str, target: str) -> None:
         """Copy an object inside the store and remove the old one; do nothing if it was moved before."""
@@ -188,7 +216,7 @@ class Bucket:
         def remove() -> None:
             for error in self._minio.remove_objects(self._called, [DeleteObject(key) for key in keys]):
                 if error.code not in MISSING:
-                    raise _Failed(200, error.code)
+                    raise FailedRequest(200, error.code)
 
         self._call(remove)
 
@@ -288,11 +316,11 @@ class Bucket:
         match error:
             case S3Error():
                 return self._failed(error.response.status, error.code)
-            case _Failed():
+            case FailedRequest():
                 return self._failed(error.status, error.code)
             case urllib3.exceptions.HTTPError() | OSError():
-                problem = _problem(error)
-                return self._untrusted(problem) if _is_untrusted(error) else self._unreachable(problem)
+                problem = problem_of(error)
+                return self._untrusted(problem) if is_untrusted(error) else self._unreachable(problem)
             case MinioException():  # its text quotes what a server responded, which need not be a store
                 return self._unreachable(type(error).__name__)
             case ParseError() | ValueError():  # an answer that is cut, or not a store's
@@ -327,41 +355,6 @@ class Bucket:
 def _word(code: str) -> str:
     """Return an error code, unless what responded is no store and sent something else."""
     return code if CODE.fullmatch(code) else "an unknown error"
-
-
-def _problem(error: BaseException) -> str:
-    """Return why a server was not reached; of one that responded with something else than HTTP, nothing is quoted."""
-    reason = getattr(error, "reason", None)
-    cause = reason if isinstance(reason, BaseException) else error
-    if isinstance(cause, UNREACHED) and not isinstance(cause, http.client.HTTPException):
-        return " ".join(str(cause).split())[-200:]
-    return type(cause).__name__
-
-
-def _is_untrusted(error: BaseException | None) -> bool:
-    """Whether a certificate was refused; urllib3 keeps the last try's error as the reason of its own."""
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
-        reason = getattr(error, "reason", None)
-        error = reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
-    return error is not None
-
-
-class _Failed(Exception):
-    """A failed request for which no library raises: its HTTP status and, if there is one, S3's code."""
-
-    def __init__(self, status: int, code: str | None) -> None:
-        super().__init__(f"status {status}")
-        self.status, self.code = status, code
-
-
-# Errors whose text names a server and what the operating system reports, but nothing that was received.
-UNREACHED = (
-    _Failed,
-    OSError,
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.TimeoutError,
-    urllib3.exceptions.SSLError,
-)
 
 
 def open_bucket(access: StoreAccess, field: str, name: str, secrets: Path | None, patience: float) -> Bucket:

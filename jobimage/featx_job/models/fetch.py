@@ -1,4 +1,8 @@
-"""Fetches models, verifies their digests, and imports them, all before any executor is requested."""
+"""Fetches models, verifies their digests, and imports them, all before any executor is requested.
+
+What is imported is a copy that nobody else can write to: a file on a claim may be changed after its digest was
+compared, or cut, which ends a process that has it mapped.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from featx_job import local_files
 from featx_job.clients import s3
 from featx_job.environment import Environment
 from featx_job.failures import RunFailure
+from featx_job.local_files import LocalPath
 from featx_job.models import packages
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.errors import ModelError
@@ -26,6 +31,11 @@ from featx_job.nets.prepare import PreparedNet, prepare_detector, prepare_extrac
 from featx_job.nets.protobuf_wire import Part, Parts
 
 Result = TypeVar("Result")
+
+# No protobuf message has more bytes, and both formats are one. A store that never stops would fill the node's disk.
+MOST_BYTES = 2 << 30
+MOST_TEXT = 64 << 20  # of a prototxt
+_PART = 16 << 20
 
 
 class NetFiles(NamedTuple):
@@ -119,8 +129,9 @@ def _weights(spec: FeatureExtractionSpec, model: Model, field: str, environment:
 
 def _fetch(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, environment: Environment) -> Part:
     """Return a file's bytes mapped from disk, so that weights and views of them take no memory."""
+    most = MOST_TEXT if field.endswith(".prototxt") else MOST_BYTES
     if uri.startswith("s3://"):
-        path = local_files.on_this_machine(_download(spec, model, uri, field, environment), field)
+        path = local_files.on_this_machine(_download(spec, model, uri, field, environment, most), field)
     elif uri.startswith(packages.SCHEME):
         if environment.cluster:  # pip would run where the run's token and Secrets are
             message = f"{field}: {uri} is for `featx run` only; upload the model to a store or a volume"
@@ -129,6 +140,8 @@ def _fetch(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, envi
     else:
         path = local_files.locate(uri, field, environment)
     try:
+        if path.confined:
+            path = local_files.on_this_machine(_copied(path, field, environment, most), field)
         with path.open() as file:
             size = os.fstat(file.fileno()).st_size
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else b""
@@ -137,14 +150,42 @@ def _fetch(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, envi
         raise RunFailure(FailureClass.MODEL_NOT_FOUND, message) from None
 
 
-def _download(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, environment: Environment) -> Path:
+def _own_path(field: str, environment: Environment) -> Path:
+    return environment.work / "models" / field.removeprefix("spec.")
+
+
+def _copied(file: LocalPath, field: str, environment: Environment, most: int) -> Path:
+    """Return the path to which a file of a claim was copied."""
+    path = _own_path(field, environment)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
+    with file.open() as source, path.open("wb") as copy:
+        while part := source.read(_PART):
+            size += len(part)
+            if size > most:
+                raise _too_large(file.address, field, most)
+            copy.write(part)
+    return path
+
+
+def _too_large(uri: str, field: str, most: int) -> RunFailure:
+    message = f"{field}: {uri} has more than {most >> 20} MiB, and so is no model; correct the address"
+    return RunFailure(FailureClass.MODEL_INVALID, message)
+
+
+def _download(
+    spec: FeatureExtractionSpec, model: Model, uri: str, field: str, environment: Environment, most: int
+) -> Path:
     """Return the path to which an object was downloaded."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     access = spec.store_of(model.s3)
     where = f"{field.rsplit('.', 1)[0]}.s3" if model.s3 else "spec.source.s3"
     patience = spec.execution.store_timeout_seconds
     store = s3.open_bucket(access, where, bucket, environment.secrets, patience)
-    path = environment.work / "models" / field.removeprefix("spec.")
-    if not store.download(key, path):
-        raise RunFailure(FailureClass.MODEL_NOT_FOUND, f"{field}: {uri} not found")
+    path = _own_path(field, environment)
+    try:
+        if not store.download(key, path, most):
+            raise RunFailure(FailureClass.MODEL_NOT_FOUND, f"{field}: {uri} not found")
+    except s3.TooLargeError:
+        raise _too_large(uri, field, most) from None
     return path

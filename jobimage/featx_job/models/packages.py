@@ -43,7 +43,7 @@ def _unpack(package: str, folder: Path, field: str) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         target = Path(temporary) / "unpacked"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
-        command += ["--target", str(target), package]
+        command += ["--target", str(target), "--", package]  # its name is never taken for an option
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
         if outcome.returncode:
             why = " ".join(outcome.stderr.split())[-300:]

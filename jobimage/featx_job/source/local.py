@@ -14,6 +14,9 @@ from featx_job.source import keys
 from featx_job.source.objects import SourceObject, by_key, not_found
 from featx_job.source.selection import is_hidden
 
+# Python walks folders by recursion, and no path of Linux holds many more.
+MOST_FOLDERS = 256
+
 
 class LocalSource:
     """`ObjectSource` of the files below a folder; keys are paths relative to it.
@@ -59,6 +62,8 @@ class LocalSource:
         objects = []
         with self._folder.opened_folder() as opened:
             for parent, folders, files, descriptor in os.fwalk(".", dir_fd=opened, onerror=self._fail):
+                if parent.count("/") > MOST_FOLDERS:
+                    raise self._too_deep()
                 closed = set() if in_hidden_folders else {name for name in folders if is_hidden(_key(name))}
                 for name in (*folders, *files):
                     path = os.path.normpath(f"{parent}/{name}")
@@ -68,6 +73,10 @@ class LocalSource:
                     objects += [listed] if listed else []
                 folders[:] = [name for name in folders if name not in closed]
         yield from by_key(objects)
+
+    def _too_deep(self) -> RunFailure:
+        message = f"{self._folder.field}: {self._folder.address} has folders nested more than {MOST_FOLDERS} deep"
+        return RunFailure(FailureClass.SOURCE_NOT_SUPPORTED, f"{message}; move them, or name a folder inside")
 
     def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`."""

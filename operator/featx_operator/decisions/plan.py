@@ -39,7 +39,8 @@ def plan(body: Body, observed: Observed, now: datetime, settings: Settings) -> P
     """
     before = status_of(body)
     if body["metadata"].get("deletionTimestamp"):
-        return Plan((), before)  # the garbage collector deletes the children
+        # The garbage collector deletes the children, but not while anybody's finalizer keeps the resource.
+        return Plan(stop(observed.alive()), before)
     before = internal_error.cleared(before, whole(now))
     try:
         resource = resource_of(body)

@@ -24,3 +24,13 @@ def test_every_named_test_exists() -> None:
 def test_every_test_of_rights_is_behind_a_statement() -> None:
     comparisons = {"test_without_policies_a_driver_deletes_the_pods_of_others"}
     assert functions("tests/e2e/rights") - comparisons - NAMED == set()
+
+
+def test_the_page_of_attacks_names_all_that_are_tried_with_a_drivers_token() -> None:
+    page = (ROOT / "docs/security-attacks.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert named - functions("tests") == set()
+    text = (ROOT / "tests/e2e/rights/attacks.py").read_text()
+    ids = re.findall(r'Attack\(\s*"([^"]+)"', text)
+    assert len(ids) > 60
+    assert [name for name in ids if f"| executor: {name} |" not in page] == []

@@ -218,3 +218,17 @@ def test_no_field_of_a_spec_reaches_another_file(
             plan_shards(spec, environment, hadoop)
     assert refused.value.class_ == "PathNotAllowed"
     assert re.match(r"^spec\.(extractor|source|output)\.", str(refused.value))
+
+
+def test_folders_nested_without_end_are_the_sources_fault(environment: Environment, claim: Path) -> None:
+    folder = os.open(claim, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=folder)
+        inner = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    source = LocalSource(locate("claim://photos", FIELD, environment))
+    with pytest.raises(RunFailure, match="nested more than 256 deep") as refused:
+        list(source.objects())
+    assert refused.value.class_ == "SourceNotSupported"

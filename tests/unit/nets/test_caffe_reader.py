@@ -199,6 +199,22 @@ REFUSED: dict[str, tuple[Callable[[], tuple[str, bytes]], str]] = {
         with_layer("Reshape", ["pool"], reshape_param={"shape": {"dim": [0, 5, -1]}}),
         "layer bad: the shape .* can't be reshaped",
     ),
+    "a kernel whose size overflows": (
+        with_layer(
+            "Convolution", ["sum"], convolution_param={"num_output": 1 << 31, "kernel_h": 1 << 31, "kernel_w": 4}
+        ),
+        "layer bad",
+    ),
+    "more default boxes than anybody compares": (
+        with_layer(
+            "PriorBox", ["sum", "data"], prior_box_param={"min_size": [1], "aspect_ratio": list(range(2, 2000))}
+        ),
+        "layer bad: PriorBox takes at most 256",
+    ),
+    "a sum across more channels than there are": (
+        with_layer("LRN", ["sum"], lrn_param={"local_size": (1 << 32) - 1}),
+        "layer bad: LRN needs an odd local_size up to 65536",
+    ),
     "a permutation of the batch": (with_layer("Permute", ["sum"], permute_param={"order": [1, 0]}), "batch must stay"),
     "coefficients of a product": (
         with_layer("Eltwise", ["sum", "sum"], eltwise_param={"operation": 0, "coeff": [1, 2]}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,59 @@ def test_no_tensor_is_read_from_another_file(where: str, tmp_path: Path, monkeyp
     model("Relu", reads=["image"])
     with pytest.raises(ModelError, match="the weights stolen are in another file"):
         onnx_reader.read(model.data())
+
+
+def _endless() -> onnx.GraphProto:
+    """The body of a loop that never ends."""
+    nodes = [helper.make_node("Identity", [name], [f"{name}_next"]) for name in ("go", "value")]
+    types = {"round": TensorProto.INT64, "go": TensorProto.BOOL, "value": TensorProto.FLOAT}
+    inputs = [helper.make_tensor_value_info(name, kind, None) for name, kind in types.items()]
+    outputs = [helper.make_tensor_value_info(f"{name}_next", types[name], None) for name in ("go", "value")]
+    return helper.make_graph(nodes, "endless", inputs, outputs)
+
+
+@pytest.mark.parametrize("where", ["Loop", "inner graph", "RegexFullMatch"])
+def test_nothing_is_evaluated_that_may_never_end(where: str) -> None:
+    model = Model()
+    if where == "Loop":
+        model("Loop", np.array(2**62), np.array(True), np.ones(1, np.float32), reads=[], body=_endless())
+    elif where == "inner graph":
+        constants = [("rounds", np.array(2**62)), ("on", np.array(True)), ("start", np.ones(1, np.float32))]
+        nodes = [helper.make_node("Constant", [], [name], value=numpy_helper.from_array(at)) for name, at in constants]
+        nodes.append(helper.make_node("Loop", ["rounds", "on", "start"], ["end"], body=_endless()))
+        inner = helper.make_graph(nodes, "inner", [], [helper.make_tensor_value_info("end", TensorProto.FLOAT, [1])])
+        model("If", np.array(True), reads=[], then_branch=inner, else_branch=inner)
+    else:
+        model.constants.append(numpy_helper.from_array(np.array(["a" * 40], object), "text"))
+        model("RegexFullMatch", reads=["text"], pattern="(a|a)*b")
+    model("Relu", reads=["image"])
+    assert "is not supported; export the model without it" in refused(model)
+
+
+def _without_output(model: onnx.ModelProto) -> None:
+    del model.graph.node[0].output[:]
+
+
+def _odd_strides(model: onnx.ModelProto) -> None:
+    model.graph.node[0].attribute.append(helper.make_attribute("strides", [1]))
+
+
+def _no_such_type(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].data_type = 99
+
+
+def _huge(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].dims[0] = 1 << 40
+
+
+@pytest.mark.parametrize("damage", [_without_output, _odd_strides, _no_such_type, _huge])
+def test_a_damaged_model_is_the_models_fault_and_not_featxs(damage: Callable[[onnx.ModelProto], None]) -> None:
+    model = Model()
+    convolution(model, CHANNELS, 4)
+    damaged = onnx.load_from_string(model.data())
+    damage(damaged)
+    with pytest.raises(ModelError):
+        onnx_reader.read(damaged.SerializeToString())
 
 
 def test_an_input_of_any_size_is_refused() -> None:

@@ -123,3 +123,14 @@ def test_network_policies_open_the_ports_of_the_contract() -> None:
     text = (TEMPLATES / "network.yaml").read_text()
     assert [int(port) for port in re.findall(r"- port: (7\d+)", text)] == [contract.DRIVER_PORT, contract.BLOCK_PORT]
     assert "169.254.0.0/16" in text
+
+
+def test_the_operators_probes_wait_for_a_busy_node() -> None:
+    """The kubelet starts a process for each. A node busy with runs takes seconds, and a restart helps no tenant."""
+    text = (TEMPLATES / "deployment.yaml").read_text()
+    assert all(int(seconds) >= 20 for seconds in re.findall(r"timeoutSeconds: (\d+)", text))
+    liveness = text.split("livenessProbe:")[1].split("startupProbe:")[0]
+    period, failures = (
+        int(re.findall(rf"{name}: (\d+)", liveness)[0]) for name in ("periodSeconds", "failureThreshold")
+    )
+    assert period * failures >= 120

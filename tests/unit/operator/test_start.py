@@ -190,6 +190,16 @@ def test_a_resource_in_deletion_is_left_to_the_garbage_collector() -> None:
     assert (world.created, world.written) == ([], [])
 
 
+def test_a_resource_in_deletion_has_no_pods_although_a_finalizer_of_others_keeps_it() -> None:
+    world = World()
+    world.converge()
+    assert world.driver
+    world.body["metadata"]["deletionTimestamp"] = "2026-11-25T12:00:00Z"
+    world.converge()
+    assert all(pod.ended or pod.deleting for pod in world.pods.values())
+    assert world.created == ["catalog-1-driver"]
+
+
 def test_a_spec_that_the_models_reject_is_reported_and_starts_once_it_is_fixed() -> None:
     world = World(backoffLimit=1000)
     world.converge()

@@ -39,6 +39,10 @@ TRAINING_ONLY = {
 }
 
 
+MOST_PRIORS = 256  # of a PriorBox; each pair of aspect ratios is compared
+MOST_CHANNELS = 1 << 16  # across which LRN sums
+
+
 class Context(NamedTuple):
     """A layer's message, its weights, and the shapes of its inputs."""
 
@@ -181,7 +185,7 @@ def _convolution(context: Context) -> Operation:
             f"layer {name}: kernel {kernel}, group {settings.group} do not match {channels} input channels"
         )
     shape = (settings.num_output, channels // settings.group, *kernel)
-    weight = context.blob(0, int(np.prod(shape)), "weights").reshape(shape)
+    weight = context.blob(0, math.prod(shape), "weights").reshape(shape)
     bias = context.blob(1, shape[0], "bias").ravel() if settings.bias_term else np.zeros(shape[0], np.float32)
     return operations.Convolution(
         weight,
@@ -197,7 +201,7 @@ def _inner_product(context: Context) -> Operation:
     settings = context.message.inner_product_param
     if settings.axis != 1:
         raise ModelError(f"layer {context.message.name}: InnerProduct with axis {settings.axis}; only 1 is supported")
-    units, inputs = settings.num_output, int(np.prod(context.inputs[0]))
+    units, inputs = settings.num_output, math.prod(context.inputs[0])
     weight = context.blob(0, units * inputs, "weights")
     weight = weight.reshape(inputs, units).T.copy() if settings.transpose else weight.reshape(units, inputs)
     bias = context.blob(1, units, "bias").ravel() if settings.bias_term else np.zeros(units, np.float32)
@@ -269,8 +273,10 @@ def _lrn(context: Context) -> Operation:
     settings = context.message.lrn_param
     if settings.norm_region != settings.ACROSS_CHANNELS:
         raise ModelError(f"layer {context.message.name}: LRN within a channel is not supported, only across channels")
-    if settings.local_size % 2 == 0 or settings.k <= 0:
-        raise ModelError(f"layer {context.message.name}: LRN needs an odd local_size and a k above 0")
+    if settings.local_size % 2 == 0 or settings.local_size > MOST_CHANNELS or settings.k <= 0:
+        raise ModelError(
+            f"layer {context.message.name}: LRN needs an odd local_size up to {MOST_CHANNELS} and a k above 0"
+        )
     return operations.LocalResponse(settings.local_size, settings.alpha, settings.beta, settings.k)
 
 
@@ -285,6 +291,8 @@ def _normalize(context: Context) -> Operation:
 def _prior_box(context: Context) -> Operation:
     settings = context.message.prior_box_param
     steps = (settings.step_h or settings.step, settings.step_w or settings.step)
+    if max(map(len, (settings.min_size, settings.max_size, settings.aspect_ratio))) > MOST_PRIORS:
+        raise ModelError(f"layer {context.message.name}: PriorBox takes at most {MOST_PRIORS} sizes and aspect ratios")
     if not settings.min_size:
         raise ModelError(f"layer {context.message.name}: PriorBox needs a min_size")
     if settings.max_size and len(settings.max_size) != len(settings.min_size):

@@ -24,6 +24,10 @@ from featx_job.nets.graph.operations import Operation, Shape
 from featx_job.nets.onnx.onnx_operators import OPERATORS, Node, Operations
 from featx_job.nets.protobuf_wire import Part
 
+# Arithmetic of shapes needs none of them: they may never end, or decode what the file holds.
+_NEVER_EVALUATED = {"Loop", "Scan", "SequenceMap", "RegexFullMatch", "ImageDecoder"}
+# What ONNX's library and indexing raise on a file that does not follow the format.
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 CHANNELS_FIRST = (0, 3, 1, 2)
 _BATCH = 0
 
@@ -40,6 +44,14 @@ def read(data: Part) -> Network:
         ModelError: The file is not an ONNX model, it uses unsupported operators or settings (the message names the
             node), or its input is not an image of fixed size.
     """
+    try:
+        return _network(data)
+    except _MALFORMED as error:
+        kind = type(error).__name__  # its text may quote the file
+        raise ModelError(f"the ONNX model is malformed ({kind}); check it with onnx.checker") from None
+
+
+def _network(data: Part) -> Network:
     model = parse(data)
     reader = _Reader(model)
     for node in model.graph.node:
@@ -82,6 +94,15 @@ def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
             yield from (sparse.values, sparse.indices)
         for inner in (attribute.g, *attribute.graphs):
             yield from _tensors(inner)
+
+
+def _operators(node: NodeProto) -> Iterator[str]:
+    """Yield the operators of a node and of its inner graphs."""
+    yield node.op_type
+    for attribute in node.attribute:
+        for inner in (attribute.g, *attribute.graphs):
+            for inner_node in inner.node:
+                yield from _operators(inner_node)
 
 
 def constant(model: ModelProto, name: str) -> NDArray[Any]:
@@ -129,6 +150,10 @@ class _Reader:
         return all(name is None or name in self.constants for name in inputs)
 
     def _compute(self, node: NodeProto) -> None:
+        refused = _NEVER_EVALUATED.intersection(_operators(node))
+        if refused:
+            names = ", ".join(sorted(refused))
+            raise ModelError(f"node {node.output[0]}: {names} is not supported; export the model without it")
         # The evaluator needs a whole model, which carries the operators' version.
         graph_of_one = helper.make_graph(
             [node],

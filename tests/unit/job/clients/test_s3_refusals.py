@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from featx_job.clients.s3 import Bucket
+from featx_job.clients.s3 import Bucket, TooLargeError
 from featx_job.clients.s3_settings import Connection, Credentials
 from featx_job.failures import RunFailure
 
@@ -18,7 +18,7 @@ from tests.support.scripted_s3 import Answer, Keys, Respond, served
 CALLS: dict[str, Callable[[Bucket], object]] = {
     "stat": lambda bucket: bucket.stat("a"),
     "read": lambda bucket: bucket.read("a"),
-    "download": lambda bucket: bucket.download("a", Path("/nonexistent/a")),
+    "download": lambda bucket: bucket.download("a", Path("/nonexistent/a"), 9),
     "write": lambda bucket: bucket.write("a", b"data"),
     "create": lambda bucket: bucket.create("a", b"data"),
     "move": lambda bucket: bucket.move("a", "b"),
@@ -233,3 +233,14 @@ def test_a_signed_address_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None
 def test_no_client_takes_an_endpoint_from_the_environment() -> None:
     options = Connection(region="eu-west-1").for_object_store()
     assert options["aws_endpoint_url"] == "https://s3.eu-west-1.amazonaws.com"
+
+
+def test_a_download_ends_at_its_limit_whatever_the_store_sends(tmp_path: Path) -> None:
+    """A store that never stops would fill the disk of the node, which is not its tenant's alone."""
+    path = tmp_path / "model"
+    with served(lambda method, path, headers: (200, bytes(3 << 20))) as bucket:
+        with pytest.raises(TooLargeError):
+            bucket.download("a", path, 2 << 20)
+        assert path.stat().st_size <= 2 << 20
+        assert bucket.download("a", path, 3 << 20)
+    assert path.stat().st_size == 3 << 20

@@ -51,7 +51,12 @@ public record BucketSettings(String bucket, Configuration conf) {
 
   /** Returns the headers of all requests that the resource names. */
   Map<String, String> ownHeaders() {
-    return conf.getPropsWithPrefix("fs.s3a.bucket." + bucket + "." + HEADER);
+    Map<String, String> headers = new TreeMap<>();
+    String prefix = "fs.s3a.bucket." + bucket + "." + HEADER;
+    for (String name : conf.getPropsWithPrefix(prefix).keySet()) {
+      headers.put(name, conf.getRaw(prefix + name)); // as written: get would replace ${env.NAME} by the variable's value
+    }
+    return headers;
   }
 
   /** Returns the store's endpoint, or null for AWS. */

@@ -50,15 +50,15 @@ public final class DeltaTable {
    * Returns the files of the newest version, as JSON: [[path within the folder, size, milliseconds of the last change]].
    *
    * @throws IOException if the table does not exist
-   * @throws RunProblem SourceNotSupported, if files contain deleted rows (deletion vectors)
+   * @throws RunProblem SourceNotSupported, if files contain deleted rows (deletion vectors) or are outside of the folder
    */
   public String files() throws IOException {
     ArrayNode files = new ObjectMapper().createArrayNode();
     Engine engine = engine(BucketHeaders.added(conf)); // only of a source
-    String base = qualified().toUri().getPath();
+    String base = qualified().toString();
     forEachFile(engine, newest(engine), false, file -> {
       FileStatus status = InternalScanFileUtils.getAddFileStatus(file);
-      String path = new Path(status.getPath()).toUri().getPath().substring(base.length() + 1);
+      String path = inside(base, status).toString().substring(base.length() + 1);
       files.addArray().add(path).add(status.getSize()).add(status.getModificationTime());
     });
     return files.toString();
@@ -81,12 +81,13 @@ public final class DeltaTable {
     version.put("schema", newest.getMetadata().getSchemaString());
     version.set("configuration", new ObjectMapper().valueToTree(newest.getMetadata().getConfiguration()));
     version.set("partitions", new ObjectMapper().valueToTree(newest.getPartitionColumnNames(engine)));
+    String base = qualified().toString();
     ArrayNode files = version.putArray("files");
     forEachFile(engine, newest, true, file -> {
       Row added = file.getStruct(InternalScanFileUtils.ADD_FILE_ORDINAL);
       ObjectNode entry = files.addObject();
       entry.put("path", added.getString(added.getSchema().indexOf("path")));
-      entry.put("uri", InternalScanFileUtils.getAddFileStatus(file).getPath());
+      entry.put("uri", inside(base, InternalScanFileUtils.getAddFileStatus(file)).toString());
       int stats = added.getSchema().indexOf("stats");
       entry.put("stats", added.isNullAt(stats) ? null : added.getString(stats));
     });
@@ -106,6 +107,16 @@ public final class DeltaTable {
     } catch (CheckpointAlreadyExistsException e) {
       // Another writer has written it for the same commits.
     }
+  }
+
+  /** Returns a file's address. Who writes the log does not choose what else the run's credentials, or its mounts, open. */
+  private Path inside(String base, FileStatus file) {
+    Path path = new Path(file.getPath()); // which resolves `..`
+    if (!path.toString().startsWith(base + "/")) {
+      throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED,
+          root + " names files outside of its folder, as a shallow clone does; copy the table as a whole");
+    }
+    return path;
   }
 
   /** Visits a file of the table. */

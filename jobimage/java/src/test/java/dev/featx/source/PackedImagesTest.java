@@ -186,6 +186,18 @@ class PackedImagesTest {
     }
   }
 
+  /** A header may claim what it likes, and gzip makes gigabytes of it a few megabytes. */
+  @Test
+  void aMembersNameOrAttributesOfAnySizeTakeNoMemory() throws Exception {
+    for (byte type : new byte[] {'L', 'K', 'x', 'X', 'g'}) {
+      TarArchiveEntry entry = new TarArchiveEntry("a", type);
+      entry.setSize(Integer.MAX_VALUE);
+      byte[] header = new byte[512];
+      entry.writeEntryHeader(header);
+      assertEquals(List.of("a.tar " + QuarantineReason.DAMAGED.label()), read(Arrays.copyOf(header, 512 * 3), 1));
+    }
+  }
+
   @Test
   void damagedBytesNeverEndARun() throws Exception {
     byte[] whole = archive(2);
