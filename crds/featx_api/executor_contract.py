@@ -171,6 +171,7 @@ class ReadSettings(Document):
     hbase: HBaseTable | None
     patience: Patience
     samples: Samples
+    url_hosts: tuple[str, ...] = Field(description="Hosts that images may be fetched from (featx_api.names.UrlHost).")
 
 
 class TableSettings(Document):
@@ -221,6 +222,7 @@ class PackedSettings(Document):
     )
     name_column: str | None = Field(description="Null to choose one.")
     content_column: str | None = Field(description="Null to choose one.")
+    url_column: str | None = Field(description="Column of the images' URLs; null if the files hold the images.")
     carry: tuple[str, ...] = Field(description="Columns whose values become columns of the table.")
 
 

@@ -17,6 +17,8 @@ ONE_SOURCE = "spec.source must have exactly one of s3, hbase, files, claim"
 ONE_WAY = "spec.source.hbase must have either quorum, to read the table, or snapshot, to read HBase's files"
 CHANGED_ALONE = "spec.source.changedSince and spec.source.keys exclude each other"
 PACKED_ALONE = "spec.source.packed requires s3, files or claim, and excludes spec.source.keys"
+URLS_ALONE = "spec.source.packed.urlColumn excludes contentColumn and members: the URLs lead to the images"
+URLS_HAVE_COLUMNS = "spec.source.packed.urlColumn requires a format with columns: parquet, delta, tfrecord or auto"
 IMAGES_ONLY = "spec.source.packed excludes spec.source.s3.headers and spec.source.s3.sseCustomerKey"
 # The API server refuses rules whose cost depends on the length of a map's keys, such as matches.
 FORMATS_WITHOUT_COLUMNS = ("tar", "zip", "sequenceFile")
@@ -123,7 +125,9 @@ class Packed(ApiModel):
             Rule(
                 f"!has(self.carry) || size(self.carry) == 0 || !(self.format in {list(FORMATS_WITHOUT_COLUMNS)})",
                 CARRY_HAS_COLUMNS,
-            )
+            ),
+            Rule("!has(self.urlColumn) || (!has(self.contentColumn) && !has(self.members))", URLS_ALONE),
+            Rule(f"!has(self.urlColumn) || !(self.format in {list(FORMATS_WITHOUT_COLUMNS)})", URLS_HAVE_COLUMNS),
         )
     )
 
@@ -156,6 +160,14 @@ class Packed(ApiModel):
         description="Parquet, Delta and TFRecord: column of the encoded images, bytes or a struct with bytes. Defaults "
         "to the only such column, or to the one with a usual name, such as image.",
     )
+    url_column: str | None = Field(
+        None,
+        min_length=1,
+        max_length=256,
+        description="Parquet, Delta and TFRecord: column of the images' URLs, in place of contentColumn. s3:// and "
+        "hdfs:// URLs are read from the store that the table is in, with source's credentials. https:// and http:// "
+        "URLs are fetched if the platform team allows their hosts (allowed.urlHosts), or with `featx run`.",
+    )
     carry: list[ColumnName] = Field(
         default=[],
         max_length=32,
@@ -167,6 +179,14 @@ class Packed(ApiModel):
             Rule("self.all(name, self.exists_one(other, other.lowerAscii() == name.lowerAscii()))", CARRY_IS_UNIQUE),
         ),
     )
+
+    @model_validator(mode="after")
+    def _url_column(self) -> Self:
+        if self.url_column and (self.content_column or self.members):
+            raise ValueError(URLS_ALONE)
+        if self.url_column and self.format in FORMATS_WITHOUT_COLUMNS:
+            raise ValueError(URLS_HAVE_COLUMNS)
+        return self
 
     @model_validator(mode="after")
     def _carry_columns(self) -> Self:

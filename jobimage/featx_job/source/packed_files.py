@@ -116,6 +116,7 @@ def _settings(packed: Packed) -> PackedSettings:
         members=packed.members,
         name_column=packed.name_column,
         content_column=packed.content_column,
+        url_column=packed.url_column,
         carry=tuple(packed.carry),
     )
 

@@ -74,7 +74,8 @@ SAMPLES = [
 def settings(
     spec: dict[str, Any], sizes: Sizes, cores: int, folders: OutputFolders | None, samples: list[str]
 ) -> TaskSettings:
-    return task_settings(FeatureExtractionSpec.model_validate(spec), sizes, cores, folders, samples)
+    hosts = ("*.example.com", "images.intra:8080") if samples else ()
+    return task_settings(FeatureExtractionSpec.model_validate(spec), sizes, cores, folders, samples, hosts)
 
 
 def test_every_field_that_executors_need_is_passed() -> None:

@@ -70,7 +70,8 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
 
   @Override
   public Images open(ReadSettings limits, Configuration conf) {
-    return new Unpacking(limits, conf);
+    Images members = new Unpacking(limits, conf);
+    return settings.urlColumn() == null || files.isEmpty() ? members : new UrlImages(members, files.get(0).uri(), limits, conf);
   }
 
   private final class Unpacking implements Images {

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A store that does not respond is waited for; a damaged archive, or one that its store refuses, is one row. */
 class PackedImagesTest {
   private static final byte[] JPEG = {(byte) 0xff, (byte) 0xd8, (byte) 0xff, (byte) 0xe0, 1, 2, 3, 4};
-  private static final PackedSettings AUTO = new PackedSettings(PackedSettings.Format.AUTO, null, null, null, List.of());
+  private static final PackedSettings AUTO = new PackedSettings(PackedSettings.Format.AUTO, null, null, null, null, List.of());
 
   private static final int END = 3 * (512 + 3072) + 512; // of the block that marks the archive's end
 
@@ -117,7 +117,7 @@ class PackedImagesTest {
     conf.setBoolean("fs.file.impl.disable.cache", true);
     StoredObjects.StoredObject object = new StoredObjects.StoredObject("a.tar", "file://" + file, content.length);
     List<String> keys = new ArrayList<>();
-    ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(seconds, what -> {}), new ReadSettings.Samples("", List.of()));
+    ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(seconds, what -> {}), new ReadSettings.Samples("", List.of()), List.of());
     try (Images images = new PackedImages(List.of(object), AUTO).open(settings, conf)) {
       for (Image image = images.next(); image != null; image = images.next()) {
         try {
@@ -187,7 +187,7 @@ class PackedImagesTest {
     Files.write(file, damaged);
     StoredObjects.StoredObject object = new StoredObjects.StoredObject("damaged.tar", "file://" + file, damaged.length);
     int images = 0;
-    ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(1, what -> {}), new ReadSettings.Samples("", List.of()));
+    ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(1, what -> {}), new ReadSettings.Samples("", List.of()), List.of());
     try (Images read = new PackedImages(List.of(object), AUTO).open(settings, new Configuration())) {
       while (read.next() != null) {
         images++;
