@@ -213,6 +213,9 @@ RowRange = Annotated[
 ]
 
 
+Section = Annotated[tuple[Count, Count], Field(description="Number of an equal part, from 0, and how many there are.")]
+
+
 class PackedSettings(Document):
     """How files that hold many images are read."""
 
@@ -243,6 +246,7 @@ class PackedLine(Document):
     base: str = Field(description="Prefix that makes a key an address of Hadoop.")
     objects: tuple[StoredObject, ...]
     packed: PackedSettings
+    part: Section = Field(description="Which rows of the files: those of all are (0, 1).")
 
 
 class RangesLine(Document):

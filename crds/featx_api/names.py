@@ -101,8 +101,8 @@ ModelUri = Annotated[
     _address(f"s3://{_BUCKET}/{_TEXT}+", f"file:///{_TEXT}+", f"claim://{_CLAIM}/{_TEXT}+", _PACKAGE),
     AfterValidator(_without_parents),
 ]
-#: A host that images may be fetched from (dev.featx.security.UrlHosts): `*`, `*.DOMAIN`, or a name or IP address, with a
-#: port unless it is 80 or 443.
+#: A host that images may be fetched from (dev.featx.security.UrlHosts): `*`, `*.DOMAIN`, or a name or IP address, with
+#: a port unless it is 80 or 443.
 UrlHost = Annotated[
     str,
     Field(

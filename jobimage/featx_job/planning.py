@@ -133,9 +133,7 @@ def changes(
     return SourceChanges(len(after.keys() - before.keys()), len(before.keys() - after.keys()), changed)
 
 
-def _check_files(
-    spec: FeatureExtractionSpec, environment: Environment, shards: PackedShards, hadoop: Hadoop
-) -> None:
+def _check_files(spec: FeatureExtractionSpec, environment: Environment, shards: PackedShards, hadoop: Hadoop) -> None:
     """Refuse a source whose first, middle and last file all have another form, before anything is computed."""
     if len(shards):
         line, limit = shards.check_line(), spec.limits.mebibytes * MEBIBYTE

@@ -1,4 +1,4 @@
-"""A web server on loopback with images, and with what the web has besides: redirects, silence, throttling, cut bodies."""
+"""A web server on loopback with images, and with what else the web has: redirects, silence, throttling, cut bodies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-SECRET = "X-Amz-Signature=hunter2"  # noqa: S105 - looked for in messages
+SECRET = "X-Amz-Signature=hunter2"
 _THROTTLED = 2  # requests that are refused before one is served
 
 
@@ -45,9 +45,7 @@ class WebServer:
             with self._lock:
                 self._active -= 1
 
-    def _respond(
-        self, request: BaseHTTPRequestHandler, what: str, name: str, query: Mapping[str, list[str]]
-    ) -> None:
+    def _respond(self, request: BaseHTTPRequestHandler, what: str, name: str, query: Mapping[str, list[str]]) -> None:
         data, tries = self.images.get(name, b""), len(self.requests[urlsplit(request.path).path])
         if what == "status":
             return _send(request, int(name), b"secret text of an error")
@@ -72,9 +70,7 @@ class WebServer:
         return _send(request, 200 if data else 404, data)
 
 
-def _send(
-    request: BaseHTTPRequestHandler, status: int, data: bytes, length: int | None = None, **headers: str
-) -> None:
+def _send(request: BaseHTTPRequestHandler, status: int, data: bytes, length: int | None = None, **headers: str) -> None:
     request.send_response(status)
     for name, value in {"Content-Length": str(len(data) if length is None else length), **headers}.items():
         request.send_header(name, value)

@@ -47,7 +47,9 @@ def create_attempt(api: ApiServer, resource: FeatureExtraction, attempt: int, se
     _create_or_replace(api, manifests.config_map(resource, attempt))
     _create_or_replace(api, manifests.authentication(resource, attempt))
     try:
-        return children.create(api, manifests.driver_pod(resource, attempt, settings.job_image, url_hosts(settings, resource)))
+        return children.create(
+            api, manifests.driver_pod(resource, attempt, settings.job_image, url_hosts(settings, resource))
+        )
     except ApiError as error:
         if error.status == 409:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import deltalake
 import pyarrow as arrow
 import pyarrow.parquet as parquet
 import pytest
+from featx_job.source.packed_files import URL_SHARD_BYTES
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, rows_of_bucket, rows_of_folder
@@ -138,9 +140,7 @@ def test_a_silent_host_holds_up_neither_the_run_nor_the_rows_of_others(
     assert len(tables.quarantine) == len(silent)
 
 
-def test_a_host_has_few_requests_at_the_same_time(
-    runner: Runner, tiny: Spec, tmp_path: Path
-) -> None:
+def test_a_host_has_few_requests_at_the_same_time(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     with served(IMAGES) as host:
         urls = {str(number): f"{host.url}/slow/000.jpg?{number}" for number in range(30)}
         tables = run(fetching(runner, host.address), tiny, tmp_path, dict(urls))
@@ -196,6 +196,24 @@ def test_urls_of_a_delta_table_are_fetched(
 ) -> None:
     urls = {name: f"{web.url}/{name}" for name in IMAGES}
     assert features(run(fetching(runner, web.address), tiny, tmp_path, dict(urls), format="delta")) == plain
+
+
+def test_each_row_of_a_large_table_is_in_one_shard(
+    runner: Runner, web: WebServer, tiny: Spec, plain: dict[str, Any], tmp_path: Path
+) -> None:
+    generator = random.Random(1)
+    others = [f"x:{generator.randbytes(40).hex()}" for _ in range(12_000)]  # which are not fetched
+    spec = spec_of(tiny, tmp_path, {"000.jpg": f"{web.url}/000.jpg"})
+    table = arrow.table({"name": ["000.jpg", *(["same", ""] * 6000)], "link": [f"{web.url}/000.jpg", *others]})
+    parquet.write_table(table, tmp_path / "in" / "urls.parquet", row_group_size=5000)
+    assert (tmp_path / "in" / "urls.parquet").stat().st_size > 2 * URL_SHARD_BYTES
+    outcome = fetching(runner, web.address).run(spec, uid=tmp_path.name)
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_folder(tmp_path / "table")
+    assert features(tables) == {"000.jpg": plain["000.jpg"]}
+    keys = [row["key"].removeprefix("urls.parquet/") for row in tables.quarantine]
+    assert len(keys) == len(set(keys)) == len(others)
+    assert {"same", "same#3", "same#11999", "2", "12000"} <= set(keys)
 
 
 @pytest.mark.parametrize(("url", "words"), [("https://example.com/a.jpg", "allowed.urlHosts"), ("a.jpg", "no URLs")])

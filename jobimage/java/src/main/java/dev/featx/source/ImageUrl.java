@@ -29,7 +29,8 @@ record ImageUrl(String scheme, String host, int port, URI uri) {
   private static final int LONGEST = 8192;
   private static final int LONGEST_NAME = 300;
   private static final int HIGHEST_PORT = 65_535;
-  private static final Pattern AUTHORITY = Pattern.compile("([a-z0-9._-]{1,253}|\\[[0-9a-f:.]{2,45}\\])(?::([0-9]{1,5})?)?");
+  private static final Pattern AUTHORITY =
+      Pattern.compile("((?:[a-z0-9_-]{1,63}\\.){0,126}[a-z0-9_-]{1,63}\\.?|\\[[0-9a-f:.]{2,45}\\])(?::([0-9]{1,5})?)?");
   private static final String UNSAFE = "\"<>\\^`{|} ";
   private static final HexFormat HEX = HexFormat.of().withUpperCase();
 

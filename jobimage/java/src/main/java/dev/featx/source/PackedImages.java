@@ -23,8 +23,9 @@ import org.slf4j.LoggerFactory;
  *
  * @param files in the order of the rows
  * @param settings how to read them
+ * @param section which rows of each file
  */
-record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings settings) implements Images.Part {
+record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings settings, PackedSection section) implements Images.Part {
   private static final Logger LOG = LoggerFactory.getLogger(PackedImages.class);
 
   /** Iterates over the images of a file. */
@@ -36,6 +37,11 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
      * @throws IOException if the file is damaged, or its store fails
      */
     Member next() throws IOException;
+
+    /** Returns how many members there are, or -1 if that is unknown before they are read. */
+    default long count() {
+      return -1;
+    }
 
     /** Returns the number of members so far that are not images. */
     default int skipped() {
@@ -79,6 +85,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
     private final Configuration conf;
     private int index;
     private int taken;
+    private long rows = -1; // of this file, if it says so
     private int skippedBefore; // this file
     private int skippedHere;
     private PackedFile file;
@@ -95,14 +102,23 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
       while (index < files.size()) {
         StoredObjects.StoredObject current = files.get(index);
         try {
-          Member member = limits.patience().withRetry("reading " + current.uri(), () -> nextOrReopened(current));
-          if (member != null) {
-            taken++;
-            return image(current.key() + "/" + ImageKeys.of(uniqueName(member).getBytes(StandardCharsets.UTF_8)), member);
+          boolean isPast = members != null && taken >= section.end(rows);
+          Member member = isPast ? null : limits.patience().withRetry("reading " + current.uri(), () -> nextOrReopened(current));
+          if (member != null && taken < section.end(rows)) {
+            String name = uniqueName(member);
+            if (taken++ < section.start(rows)) {
+              continue;
+            }
+            return image(current.key() + "/" + ImageKeys.of(name.getBytes(StandardCharsets.UTF_8)), member);
           }
           finishFile();
         } catch (Unusable e) {
+          // Another part reports what keeps it from its rows.
+          boolean ours = rows < 0 ? section.isFirst() : taken >= section.start(rows) && taken < section.end(rows);
           finishFile();
+          if (!ours) {
+            continue;
+          }
           return new Image(current.key(), 0, () -> {
             throw e.problem;
           });
@@ -120,6 +136,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
             throw new Unusable(new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.EMPTY, "the file has 0 bytes"));
           }
           members = PackedContent.open(file);
+          rows = members.count();
           for (int i = 0; i < taken; i++) {
             members.next();
           }
@@ -204,6 +221,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
       close();
       index++;
       taken = 0;
+      rows = -1;
       skippedBefore += skippedHere;
       skippedHere = 0;
       names = new HashSet<>();
@@ -211,7 +229,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
 
     @Override
     public int skipped() {
-      return skippedBefore + skippedHere;
+      return section.isFirst() ? skippedBefore + skippedHere : 0;
     }
 
     @Override

@@ -34,6 +34,7 @@ final class ParquetMembers implements PackedImages.Members {
   private final ParquetReader<Group> reader;
   private final ParquetImages columns;
   private long largestColumn;
+  private long count;
   private long place = -1;
   private boolean checked;
 
@@ -73,6 +74,7 @@ final class ParquetMembers implements PackedImages.Members {
       for (BlockMetaData block : footer.getFooter().getBlocks()) {
         block.getColumns().forEach(this::check);
       }
+      count = footer.getRecordCount();
       return footer.getFileMetaData().getSchema();
     }
   }
@@ -115,6 +117,11 @@ final class ParquetMembers implements PackedImages.Members {
     checkContent(bytes);
     return PackedImages.Member.of(name, place, bytes.length() <= file.maxBytes() ? bytes.getBytes() : null, bytes.length())
         .with(carried(row));
+  }
+
+  @Override
+  public long count() {
+    return count;
   }
 
   private PackedImages.Member empty(String name) {

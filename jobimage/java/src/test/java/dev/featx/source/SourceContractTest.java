@@ -29,6 +29,7 @@ class SourceContractTest {
     assertEquals("hdfs://namenode:8020/archives/a.tar", part.files().get(0).uri());
     assertEquals(new PackedSettings(PackedSettings.Format.PARQUET, "*.{jpg,png}", "key", null, "url",
         List.of("label", "split")), part.settings());
+    assertEquals(new PackedSection(2, 5), part.section());
   }
 
   @Test
