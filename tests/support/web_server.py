@@ -50,15 +50,17 @@ class WebServer:
         if what == "status":
             return _send(request, int(name), b"secret text of an error")
         if what == "to":
-            return _send(request, 302, b"", Location=query["url"][0])
+            return _send(request, 302, b"", headers={"Location": query["url"][0]})
         if what == "hops":
-            return _send(request, 301, b"", Location=f"/hops/{int(name) - 1}" if name != "0" else "/000.jpg")
+            return _send(
+                request, 301, b"", headers={"Location": f"/hops/{int(name) - 1}" if name != "0" else "/000.jpg"}
+            )
         if what == "slow":
             time.sleep(0.2)
         if what == "silent":
             time.sleep(6)
         if what == "busy" and tries <= _THROTTLED:
-            return _send(request, 429 if tries == 1 else 503, b"", **{"Retry-After": "1"})
+            return _send(request, 429 if tries == 1 else 503, b"", headers={"Retry-After": "1"})
         if what == "failing" and tries == 1:
             return _send(request, 500, b"")
         if what in ("cut", "once-cut"):
@@ -70,9 +72,15 @@ class WebServer:
         return _send(request, 200 if data else 404, data)
 
 
-def _send(request: BaseHTTPRequestHandler, status: int, data: bytes, length: int | None = None, **headers: str) -> None:
+def _send(
+    request: BaseHTTPRequestHandler,
+    status: int,
+    data: bytes,
+    length: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> None:
     request.send_response(status)
-    for name, value in {"Content-Length": str(len(data) if length is None else length), **headers}.items():
+    for name, value in {"Content-Length": str(len(data) if length is None else length), **(headers or {})}.items():
         request.send_header(name, value)
     request.end_headers()
     request.wfile.write(data)

@@ -26,7 +26,7 @@ public record UrlHosts(List<String> patterns) {
 
   /** Returns whether a host may be reached at a port, if its address permits it. */
   public boolean include(String host, int port) {
-    return isListed(host, port) || USUAL_PORTS.contains(port) && isCovered(host);
+    return isNamed(host) ? isListed(host, port) : USUAL_PORTS.contains(port) && isCovered(host);
   }
 
   private boolean isListed(String host, int port) {

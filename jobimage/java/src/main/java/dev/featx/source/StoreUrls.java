@@ -18,8 +18,8 @@ import org.apache.hadoop.conf.Configuration;
  * its output, is not used: a table must not choose between identities.
  */
 final class StoreUrls {
-  private static final Pattern S3 = Pattern.compile("(?i)s3[an]?://([^/?#]*)/(.+)", Pattern.DOTALL);
-  private static final Pattern HDFS = Pattern.compile("(?i)(hdfs://[^/?#]*)/(.+)", Pattern.DOTALL);
+  private static final Pattern S3 = Pattern.compile("(?i)s3[an]?://([^/?#]*)(?:/(.*))?", Pattern.DOTALL);
+  private static final Pattern HDFS = Pattern.compile("(?i)(hdfs://[^/?#]*)(?:/(.*))?", Pattern.DOTALL);
   private static final Pattern BUCKET = Pattern.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]");
   private static final Pattern SOURCE = Pattern.compile("(s3a)://([^/]+)/.*|(hdfs://[^/]*)/.*", Pattern.DOTALL);
   private static final String OF_BUCKET = "fs.s3a.bucket.";
@@ -74,7 +74,10 @@ final class StoreUrls {
     return nameNode + "/" + key(hdfs.group(2));
   }
 
-  private static String key(String path) {
+  private static String key(String path) throws ImageProblem {
+    if (path == null || path.isEmpty()) {
+      throw problem(QuarantineReason.UNSUPPORTED, "the URL has no path");
+    }
     return ImageKeys.of(path.getBytes(StandardCharsets.UTF_8));
   }
 

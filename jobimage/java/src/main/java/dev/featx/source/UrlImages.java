@@ -23,7 +23,8 @@ import org.apache.hadoop.conf.Configuration;
  * the rows ahead, like the bytes of responses, are bounded.
  */
 final class UrlImages implements Images {
-  private static final int AHEAD = 1000; // rows
+  private static final int AHEAD = 5000; // rows, of which a shard has about as many
+  private static final int ROWS_AT_ONCE = 50; // that are read before requests begin
   private static final int THREADS = 16;
   private static final long ROOM = 32 << 20; // bytes of responses; a single one may need more
   private static final long USUAL = 1 << 20; // bytes of a response before its size is known
@@ -44,6 +45,7 @@ final class UrlImages implements Images {
   private final Deque<UrlRow> waiting = new ArrayDeque<>();
   private final BlockingQueue<Response> responses = new LinkedBlockingQueue<>();
   private int running;
+  private int rowsRead;
   private long reserved; // by requests, and by images that were not taken yet
   private boolean exhausted;
   private boolean reportedWait;
@@ -79,11 +81,14 @@ final class UrlImages implements Images {
       if (exhausted && waiting.isEmpty() && running == 0 && responses.isEmpty()) {
         return null;
       }
-      image = beginWaiting();
-      if (image != null) {
-        return image;
+      boolean isRead = exhausted || isAhead();
+      if (isRead || response != null || ++rowsRead % ROWS_AT_ONCE == 0) { // not at each row, as all that wait are looked at
+        image = beginWaiting();
+        if (image != null) {
+          return image;
+        }
       }
-      if ((exhausted || isAhead()) && responses.isEmpty()) {
+      if (isRead && responses.isEmpty()) {
         await();
       }
     }

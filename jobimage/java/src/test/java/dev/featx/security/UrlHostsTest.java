@@ -112,6 +112,13 @@ class UrlHostsTest {
   }
 
   @Test
+  void anAsteriskOpensNoOtherPortOfAHostThatIsListedByItsName() {
+    UrlHosts listed = new UrlHosts(List.of("*", "images.intra.example:8080"));
+    assertTrue(listed.include("images.intra.example", 8080));
+    assertFalse(listed.include("images.intra.example", 80));
+  }
+
+  @Test
   void aHostIsComparedInLowerCaseAndWithoutItsLastDot() {
     assertEquals(List.of("a.example", "a.example"), Stream.of("A.Example", "a.example.").map(UrlHosts::normalized).toList());
   }

@@ -69,8 +69,9 @@ class StoreUrlsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"s3://Bucket/a", "s3://a@evil.example/b", "s3://evil.example:80/a", "s3://../a", "s3:///a", "s3://%41bc/a"})
-  void aBucketWithoutAValidNameIsUnsupported(String url) {
+  @ValueSource(strings = {"s3://Bucket/a", "s3://a@evil.example/b", "s3://evil.example:80/a", "s3://../a", "s3:///a", "s3://%41bc/a", "s3://tables",
+      "s3://tables/"})
+  void aUrlWithoutAValidBucketOrAKeyIsUnsupported(String url) {
     ImageProblem problem =
         assertThrows(ImageProblem.class, () -> of("s3a://tables/a.parquet", new Configuration(false)).content("key", url));
     assertEquals("Unsupported", problem.reason().label());
