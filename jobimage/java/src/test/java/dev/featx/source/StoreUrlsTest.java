@@ -69,7 +69,8 @@ class StoreUrlsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"s3://Bucket/a", "s3://a@evil.example/b", "s3://evil.example:80/a", "s3://../a", "s3:///a", "s3://%41bc/a", "s3://tables",
+  @ValueSource(strings = {"s3://Bucket/a", "s3://a@evil.example/b", "s3://evil.example:80/a", "s3://../a", "s3:///a",
+      "s3://%41bc/a", "s3://tables",
       "s3://tables/"})
   void aUrlWithoutAValidBucketOrAKeyIsUnsupported(String url) {
     ImageProblem problem =
