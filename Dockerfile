@@ -34,7 +34,8 @@ COPY jobimage/contract jobimage/contract
 # Its tests are those of `make unit`.
 RUN mvn --quiet --batch-mode -f jobimage/java/pom.xml -Dfeatx.site=/opt/featx/lib/python3.11/site-packages \
   -Dmaven.test.skip package \
- && mkdir /opt/featx/jars && cp jobimage/java/target/*.jar jobimage/java/target/dependency/*.jar /opt/featx/jars
+ && mkdir /opt/featx/jars && cp jobimage/java/target/*.jar jobimage/java/target/dependency/*.jar \
+ jobimage/java/src/main/jvm/compiler.json /opt/featx/jars
 # Parts of Spark that no run of ours can reach: Hive, Mesos, YARN, streaming state, the R and pandas sides; and Hadoop's
 # client, of which FEATX_JARS has a later one.
 RUN cd /opt/featx/lib/python3.11/site-packages/pyspark && rm -rf R examples data pandas python/test_support tests \

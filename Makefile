@@ -49,7 +49,7 @@ unit: ready java ## run the tests that need no server
 
 .PHONY: integration
 integration: ready java ## run the tests with real S3, HBase, HDFS, Spark and BigDL on this machine
-	$(PYTHON) -m pytest tests/integration -n 3 --dist loadfile --no-loadscope-reorder
+	$(PYTHON) -m pytest tests/integration -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: e2e
 e2e: ready java ## run the tests on a real node; starts a cluster, and stops it unless it was already up

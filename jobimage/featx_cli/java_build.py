@@ -121,6 +121,7 @@ def _build(built: Path) -> None:
         target.mkdir()
         for jar in [*(source / "target").glob("*.jar"), *(source / "target" / "dependency").glob("*.jar")]:
             shutil.copy2(jar, target)
+        shutil.copy2(source / "src" / "main" / "jvm" / class_path.DIRECTIVES, target)
         target.rename(built)
 
 

@@ -1,8 +1,11 @@
-"""The class path of a run's JVMs, and the archive and nets beside the jars that make JVMs start faster.
+"""The class path of a run's JVMs, and what lies beside the jars to make JVMs start faster: archive, directives, nets.
 
 A JVM reads, verifies and links some fifteen thousand classes before it computes anything. With class data sharing
 (JEP 350) it maps them from an archive instead, which `build_class_archive` builds. An archive fits one class path, jar
 by jar, so jars have the same order everywhere; jobimage/executor.sh lists the same.
+
+The optimizing compiler would take a quarter of the CPU time of a run on a few images. Directives keep it to the code
+that gains from it (jobimage/java/src/main/jvm/compiler.json).
 
 An engine takes seconds for its first net, however small. A JVM runs a small one while it waits for its run's
 (dev.featx.nets.loading.Preparation).
@@ -14,6 +17,8 @@ import hashlib
 from pathlib import Path
 
 from featx_job.environment import Environment
+
+DIRECTIVES = "compiler.json"
 
 
 def jars(environment: Environment) -> list[Path]:
@@ -36,11 +41,17 @@ def archive(environment: Environment) -> Path:
 
 
 def options(environment: Environment) -> tuple[str, ...]:
-    """Return a JVM's options to write the archive, or to use it; a mismatch logs no warning."""
+    """Return a JVM's options: compiler directives, and the archive to write or use; a mismatch logs no warning."""
     if environment.new_archive:
-        return (f"-XX:ArchiveClassesAtExit={environment.new_archive}",)
+        return (*_directives(environment), f"-XX:ArchiveClassesAtExit={environment.new_archive}")
     known = archive(environment)
-    return (f"-XX:SharedArchiveFile={known}", "-Xlog:cds=off", "-Xlog:class+path=off") if known.exists() else ()
+    archived = (f"-XX:SharedArchiveFile={known}", "-Xlog:cds=off", "-Xlog:class+path=off") if known.exists() else ()
+    return (*_directives(environment), *archived)
+
+
+def _directives(environment: Environment) -> tuple[str, ...]:
+    file = environment.jars / DIRECTIVES
+    return ("-XX:+UnlockDiagnosticVMOptions", f"-XX:CompilerDirectivesFile={file}") if file.exists() else ()
 
 
 def first_net(environment: Environment, engine: str) -> Path:

@@ -30,6 +30,7 @@ FILES = [
     "file:///mnt/featx/claims/of-others/passwords",
 ]
 SPARK_PORTS = {"UI": 4040, "scheduler": 7078, "blocks": 7079}
+COPIES = 3  # of each image: half a minute of work
 
 
 def texts(run: Run) -> str:
@@ -115,31 +116,16 @@ def test_an_identity_that_the_platform_team_does_not_allow_is_refused(
     kubectl("delete", "fx", "chooses-identity")
 
 
-@pytest.fixture
-def running(
-    store: Store, noise: dict[str, bytes], resnet: dict[str, Any], request: pytest.FixtureRequest
-) -> Iterator[Run]:
-    """A run with an executor at work."""
-    name = request.node.name.removeprefix("test_").replace("_", "-")[:40].strip("-")
-    store.put_images(f"images/{name}", noise)
+@pytest.fixture(scope="module")
+def running(store: Store, noise: dict[str, bytes], resnet: dict[str, Any]) -> Iterator[Run]:
+    """A run with an executor at work, for as long as the tests that share it need; the last one waits for its end."""
+    name = "attacked-at-work"
+    copies = {f"{copy}-{file}": image for copy in range(COPIES) for file, image in noise.items()}
+    store.put_images(f"images/{name}", copies)
     run = apply(resource(name, store, None, resnet, execution={"shardImages": 2}))
     eventually(lambda: store.shards_done(f"tables/{name}"), "a run at work", 120)
     yield run
     kubectl("delete", "fx", name)
-
-
-def test_sparks_ports_give_nothing_to_other_pods(running: Run) -> None:
-    (driver,) = running.pods("driver")
-    address = driver["status"]["podIP"]
-    with pytest.raises(OSError):  # the UI, and with it its kill links, is on loopback only
-        socket.create_connection((address, SPARK_PORTS["UI"]), 3).close()
-    for port in (SPARK_PORTS["scheduler"], SPARK_PORTS["blocks"]):
-        with socket.create_connection((address, port), 3) as connection:
-            connection.sendall(b"\0" * 64)  # no authentication
-            connection.settimeout(5)
-            assert not connection.recv(1)
-    running.wait()
-    assert running.status["attempt"] == 1
 
 
 def test_the_ui_is_reached_by_forwarding_a_port(running: Run) -> None:
@@ -196,3 +182,17 @@ def api(token: str, kind: str) -> int:
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
+
+
+def test_sparks_ports_give_nothing_to_other_pods(running: Run) -> None:
+    (driver,) = running.pods("driver")
+    address = driver["status"]["podIP"]
+    with pytest.raises(OSError):  # the UI, and with it its kill links, is on loopback only
+        socket.create_connection((address, SPARK_PORTS["UI"]), 3).close()
+    for port in (SPARK_PORTS["scheduler"], SPARK_PORTS["blocks"]):
+        with socket.create_connection((address, port), 3) as connection:
+            connection.sendall(b"\0" * 64)  # no authentication
+            connection.settimeout(5)
+            assert not connection.recv(1)
+    running.wait()
+    assert running.status["attempt"] == 1

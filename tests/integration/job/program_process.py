@@ -1,6 +1,7 @@
-"""The job in a separate process, for tests that kill it: `python -m tests.integration.job.program_process`.
+"""The job in a separate process: `python -m tests.integration.job.program_process [JOB OUTCOME]`.
 
-Reads the job from one JSON file and writes its outcome to another.
+Reads the job from one JSON file and writes its outcome to another. Without arguments, it reads such pairs from its
+standard input, one per line, and runs them one after another in the same JVM.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ def main(job_file: str, outcome_file: str) -> None:
     if "claims" in description:
         environment = replace(environment, claims=Path(description["claims"]))
     outcome = run.run(JobSpec.model_validate(description["job"]), environment, lambda _: None)
-    Path(outcome_file).write_text(json.dumps(outcome.to_wire()))
+    unfinished = Path(f"{outcome_file}.new")
+    unfinished.write_text(json.dumps(outcome.to_wire()))
+    unfinished.replace(outcome_file)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    for pair in [sys.argv[1:]] if sys.argv[1:] else map(str.split, sys.stdin):
+        main(*pair)

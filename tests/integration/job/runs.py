@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -82,12 +84,7 @@ def job(spec: Spec, uid: str = "uid-1", attempt: int = 1) -> JobSpec:
 
 
 def run_alone(
-    spec: Spec,
-    uid: str,
-    folder: Path,
-    secrets: Path | None = None,
-    environment: Mapping[str, str] | None = None,
-    claims: Path | None = None,
+    spec: Spec, uid: str, folder: Path, secrets: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """Runs a spec in a separate process, like a driver, and returns its outcome as JSON.
 
@@ -97,19 +94,79 @@ def run_alone(
         folder: Working directory of the run.
         secrets: Folder of Secrets, if any.
         environment: Variables to add to this process's own.
+    """
+    with driver_process(folder, environment=environment) as driver:
+        return driver.run(spec, uid, folder, secrets)
+
+
+@dataclass
+class DriverProcess:
+    """A separate process that runs specs one after another in one JVM.
+
+    Attributes:
+        process: The process; it reads jobs from its standard input.
+        log_file: What it and its JVM print.
         claims: Folder of claims, if any.
     """
-    description = {"job": job(spec, uid).to_wire(), "jars": str(jars()), "work": str(folder / "work")}
-    description |= {"secrets": str(secrets)} if secrets else {}
-    description |= {"claims": str(claims)} if claims else {}
-    (folder / "job.json").write_text(json.dumps(description))
+
+    process: subprocess.Popen[str]
+    log_file: Path
+    claims: Path | None = None
+
+    def run(self, spec: Spec, uid: str, folder: Path, secrets: Path | None = None) -> dict[str, Any]:
+        """Runs a spec and returns its outcome as JSON.
+
+        Args:
+            spec: The run's spec.
+            uid: The run's uid.
+            folder: Working directory of the run.
+            secrets: Folder of Secrets, if any.
+        """
+        description = {"job": job(spec, uid).to_wire(), "jars": str(jars()), "work": str(folder / "work")}
+        description |= {"secrets": str(secrets)} if secrets else {}
+        description |= {"claims": str(self.claims)} if self.claims else {}
+        job_file, outcome_file = folder / f"{uid}.job.json", folder / f"{uid}.outcome.json"
+        job_file.write_text(json.dumps(description))
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{job_file} {outcome_file}\n")
+        self.process.stdin.flush()
+        deadline = time.monotonic() + 240
+        while not outcome_file.exists():
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log_file.read_text()[-3000:]
+            time.sleep(0.02)
+        return dict(json.loads(outcome_file.read_text()))
+
+
+@contextmanager
+def driver_process(
+    folder: Path, claims: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[DriverProcess]:
+    """Starts a separate process for runs; ends it afterwards.
+
+    Args:
+        folder: Folder for its log.
+        claims: Folder of claims, if any.
+        environment: Variables to add to this process's own.
+    """
+    log_file = folder / LOG
     command = [sys.executable, "-m", "tests.integration.job.program_process"]
-    command += [str(folder / "job.json"), str(folder / "outcome.json")]
-    variables = {**os.environ, **(environment or {})}
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, env=variables)
-    (folder / LOG).write_text(finished.stdout + finished.stderr)
-    assert finished.returncode == 0, finished.stderr[-3000:]
-    return dict(json.loads((folder / "outcome.json").read_text()))
+    with log_file.open("w") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+    try:
+        yield DriverProcess(process, log_file, claims)
+    finally:
+        try:
+            process.communicate(timeout=30)  # closes its standard input, and so ends it
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def model(files: CaffeFiles) -> Spec:

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shutil
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import LOG, Spec, quarantine_of_folder, rows_of_folder, run_alone
+from tests.integration.job.runs import DriverProcess, Spec, driver_process, quarantine_of_folder, rows_of_folder
 from tests.support.tiny_models import write_tiny_extractor
 
 SECRET = b"hunter2-the-token"
 
 
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DriverProcess]:
+    """A driver with one folder of claims: Hadoop's file systems remember it for as long as their JVM lives."""
+    folder = tmp_path_factory.mktemp("driver")
+    with driver_process(folder, claims=folder / "claims") as process:
+        yield process
+
+
 @pytest.fixture
-def claims(tmp_path: Path) -> Path:
-    """Return a folder of claims with images, links out of them, a model and an output; a Secret is beside it."""
-    folder = tmp_path / "claims"
+def claims(driver: DriverProcess, tmp_path: Path) -> Iterator[Path]:
+    """Return the folder of claims with images, links out of them, a model and an output; a Secret is beside it."""
+    assert driver.claims is not None
+    folder = driver.claims
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "token").write_bytes(SECRET)
     (tmp_path / "outside" / "secret.jpg").write_bytes(drawings.encoded(drawings.scene(seed=9)))
@@ -31,13 +42,15 @@ def claims(tmp_path: Path) -> Path:
         (images / f"{number}.jpg").write_bytes(drawings.encoded(drawings.scene(seed=number)))
     (images / "inside.jpg").symlink_to("../in/0.jpg")
     (images / "absolute.jpg").symlink_to(tmp_path / "outside" / "secret.jpg")
-    (images / "relative.jpg").symlink_to("../../../outside/secret.jpg")
-    (images / "nothing.jpg").symlink_to("../../../outside/nothing.jpg")
-    (images / "folder").symlink_to("../../../outside")
+    outside = Path(os.path.relpath(tmp_path / "outside", images))
+    (images / "relative.jpg").symlink_to(outside / "secret.jpg")
+    (images / "nothing.jpg").symlink_to(outside / "nothing.jpg")
+    (images / "folder").symlink_to(outside)
     (images / "process.jpg").symlink_to("/proc/self/environ")
     (folder / "tables").mkdir()
     (folder / "models").mkdir()
-    return folder
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -57,9 +70,9 @@ def spec(claims: Path, tmp_path: Path) -> Spec:
 
 
 def test_links_out_of_a_claim_are_rows_of_the_quarantine_and_nothing_outside_is_read(
-    spec: Spec, claims: Path, tmp_path: Path
+    driver: DriverProcess, spec: Spec, claims: Path, tmp_path: Path
 ) -> None:
-    outcome = run_alone(spec, "claims", tmp_path, claims=claims)
+    outcome = driver.run(spec, "claims", tmp_path)
     assert outcome["result"] == "Succeeded", outcome
     tables = rows_of_folder(claims / "tables" / "table")
     assert sorted(row["key"] for row in tables.rows) == ["0.jpg", "1.jpg", "2.jpg", "inside.jpg"]
@@ -69,9 +82,11 @@ def test_links_out_of_a_claim_are_rows_of_the_quarantine_and_nothing_outside_is_
     assert messages == {"a link on the file's path leads out of the claim; replace the link by the file"}
 
 
-def test_a_folder_of_a_claim_is_a_source_by_its_address_too(spec: Spec, claims: Path, tmp_path: Path) -> None:
+def test_a_folder_of_a_claim_is_a_source_by_its_address_too(
+    driver: DriverProcess, spec: Spec, claims: Path, tmp_path: Path
+) -> None:
     (claims / "tables" / "photos").symlink_to("../photos/in")
-    outcome = run_alone(spec | {"source": {"files": {"uri": "claim://photos/in"}}}, "address", tmp_path, claims=claims)
+    outcome = driver.run(spec | {"source": {"files": {"uri": "claim://photos/in"}}}, "address", tmp_path)
     assert outcome["result"] == "Succeeded", outcome
     assert len(rows_of_folder(claims / "tables" / "table").rows) == 4
 
@@ -87,13 +102,13 @@ def test_a_folder_of_a_claim_is_a_source_by_its_address_too(spec: Spec, claims: 
     ],
 )
 def test_a_link_planted_in_the_output_makes_the_run_write_nothing_outside(
-    planted: str, format_: str, spec: Spec, claims: Path, tmp_path: Path
+    planted: str, format_: str, driver: DriverProcess, spec: Spec, claims: Path, tmp_path: Path
 ) -> None:
     link = claims / "tables" / planted
     link.parent.mkdir(exist_ok=True)
     link.symlink_to(tmp_path / "outside")
     output = {"uri": "claim://tables/table", "format": format_}
-    outcome = run_alone(spec | {"output": output}, "planted", tmp_path, claims=claims)
+    outcome = driver.run(spec | {"output": output}, "planted", tmp_path)
     assert outcome["failure"]["class"] == "PathNotAllowed"
     assert outcome["failure"]["message"].startswith("spec.output.uri: claim://tables/table is not inside")
     assert sorted(path.name for path in (tmp_path / "outside").iterdir()) == ["secret.jpg", "token"]
@@ -101,7 +116,7 @@ def test_a_link_planted_in_the_output_makes_the_run_write_nothing_outside(
 
 @pytest.mark.parametrize("format_", ["tar", "parquet", "sequenceFile", "delta"])
 def test_a_packed_file_that_is_a_link_out_of_its_claim_ends_the_run_by_name(
-    format_: str, spec: Spec, claims: Path, tmp_path: Path
+    format_: str, driver: DriverProcess, spec: Spec, claims: Path, tmp_path: Path
 ) -> None:
     name = {"tar": "images.tar", "parquet": "part-0.parquet", "sequenceFile": "images"}.get(format_, "_delta_log")
     folder = claims / "photos" / "packed"
@@ -110,7 +125,7 @@ def test_a_packed_file_that_is_a_link_out_of_its_claim_ends_the_run_by_name(
     target = tmp_path / "outside"
     (folder / name).symlink_to(target if format_ == "delta" else target / "images.tar")
     source = {"claim": {"name": "photos", "path": "packed"}, "packed": {"format": format_}}
-    outcome = run_alone(spec | {"source": source}, "packed", tmp_path, claims=claims)
+    outcome = driver.run(spec | {"source": source}, "packed", tmp_path)
     assert outcome["failure"]["class"] == "PathNotAllowed"
     assert "link" in outcome["failure"]["message"]
 
@@ -137,13 +152,13 @@ MARKED: dict[str, dict[str, bytes]] = {
 
 @pytest.mark.parametrize(("format_", "name"), [(format_, name) for format_, files in MARKED.items() for name in files])
 def test_a_packed_file_of_another_format_is_not_quoted(
-    format_: str, name: str, spec: Spec, claims: Path, tmp_path: Path
+    format_: str, name: str, driver: DriverProcess, spec: Spec, claims: Path, tmp_path: Path
 ) -> None:
     file = claims / "photos" / "packed" / name
     file.parent.mkdir(parents=True)
     file.write_bytes(MARKED[format_][name])
     source: dict[str, Any] = {"claim": {"name": "photos", "path": "packed"}, "packed": {"format": format_}}
-    outcome = run_alone(spec | {"source": source}, "marked", tmp_path, claims=claims)
-    text = str(outcome) + (tmp_path / LOG).read_text()
+    outcome = driver.run(spec | {"source": source}, "marked", tmp_path)
+    text = str(outcome) + driver.log_file.read_text()
     assert "hunter2" not in text
     assert "104, 117" not in text  # the same bytes as numbers

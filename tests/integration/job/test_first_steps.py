@@ -42,7 +42,8 @@ def add_images(project: Path, count: int) -> None:
 
 
 def started(project: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    environment = {**os.environ, "TMPDIR": str(project / "tmp"), "COLUMNS": "250", **(variables or {})}
+    default = {"TMPDIR": str(project / "tmp"), "COLUMNS": "250", "LC_ALL": "C.UTF-8"}
+    environment = {**os.environ, **default, **(variables or {})}
     pipe = subprocess.PIPE
     return subprocess.Popen(
         [*COMMAND, *arguments],
@@ -62,11 +63,9 @@ def run(project: Path, *arguments: str, variables: Mapping[str, str] | None = No
     return process.returncode, out + errors
 
 
-@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
-def test_images_and_a_model_are_enough_and_the_resource_is_printed_and_saved(project: Path, locale: str) -> None:
-    code, shown = run(
-        project, *OPTIONS, "--output", "out/täble 1", "--write", "saved.yaml", variables={"LC_ALL": locale}
-    )
+def test_images_and_a_model_are_enough_and_the_resource_is_printed_and_saved(project: Path) -> None:
+    # The other tests run in C.UTF-8.
+    code, shown = run(project, *OPTIONS, "--output", "out/täble 1", "--write", "saved.yaml", variables={"LC_ALL": "C"})
     assert code == 0, shown
     assert f"{FAST} features, 0 in quarantine" in shown
     rows = rows_of_folder(project / "out/täble 1").rows

@@ -12,7 +12,7 @@ from featx_api.status import Progress
 from featx_job import run
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec, Tables, job, rows_of_folder, rows_of_hdfs, run_alone
+from tests.integration.job.runs import Runner, Spec, Tables, driver_process, job, rows_of_folder, rows_of_hdfs
 from tests.support.stores import hdfs
 from tests.support.stores.hdfs import Hdfs
 
@@ -108,14 +108,15 @@ def test_a_file_that_its_owner_reads_alone_is_a_row(files: Hdfs, tiny: Spec, tmp
     files.permit("/images/private/b.jpg", "600")
     spec = spec_of(files, tiny, "unused", "images/private") | {"output": {"uri": f"file://{tmp_path}/table"}}
     spec["execution"]["hadoopUser"] = "somebody"
-    outcome = run_alone(spec, "private", tmp_path)
-    assert outcome["result"] == "Succeeded", outcome
-    tables = rows_of_folder(tmp_path / "table")
-    assert [row["key"] for row in tables.rows] == ["a.jpg"]
-    assert tables.reasons() == {"b.jpg": ("read", "Refused")}
-    files.permit("/images/private/a.jpg", "600")
-    spec["output"]["uri"] = f"file://{tmp_path}/none"
-    assert run_alone(spec, "none", tmp_path)["failure"]["class"] == "AccessDenied"
+    with driver_process(tmp_path) as driver:
+        outcome = driver.run(spec, "private", tmp_path)
+        assert outcome["result"] == "Succeeded", outcome
+        tables = rows_of_folder(tmp_path / "table")
+        assert [row["key"] for row in tables.rows] == ["a.jpg"]
+        assert tables.reasons() == {"b.jpg": ("read", "Refused")}
+        files.permit("/images/private/a.jpg", "600")
+        spec["output"]["uri"] = f"file://{tmp_path}/none"
+        assert driver.run(spec, "none", tmp_path)["failure"]["class"] == "AccessDenied"
 
 
 def test_an_image_that_grew_after_listing_is_read_completely(runner: Runner, files: Hdfs, tiny: Spec) -> None:

@@ -15,10 +15,10 @@ from tests.integration.job.runs import (
     Runner,
     Spec,
     Tables,
+    driver_process,
     rows_of_bucket,
     rows_of_folder,
     rows_of_hdfs,
-    run_alone,
 )
 from tests.integration.job.store import Store
 from tests.support.stores import hdfs
@@ -68,20 +68,21 @@ def write(folder: Path, names: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("variables", [{"LC_ALL": "C"}, {"LC_ALL": "", "LANG": ""}], ids=["C", "unset"])
-@pytest.mark.parametrize("kind", ["claim", "file"])
-def test_files_of_any_name_become_rows_in_any_locale(
-    kind: str, variables: dict[str, str], tiny: Spec, tmp_path: Path
-) -> None:
+def test_files_of_any_name_become_rows_in_any_locale(variables: dict[str, str], tiny: Spec, tmp_path: Path) -> None:
     claims = tmp_path / "claims"
     folder = claims / "photos" / "Größe #1 100%"
     (claims / "tables").mkdir(parents=True)
     write(folder, [*map(str.encode, NAMES), *BYTES, LONG.encode()])
-    source: dict[str, Any] = {"claim": {"name": "photos", "path": "Größe #1 100%"}}
-    source = source if kind == "claim" else {"files": {"uri": f"file://{folder}"}}
-    spec = {"source": source, **tiny, "output": {"uri": f"file://{claims}/tables/Größe 1"}}
-    outcome = run_alone(spec, "names", tmp_path, claims=claims, environment=variables)
-    assert outcome["result"] == "Succeeded", outcome
-    assert_rows(rows_of_folder(claims / "tables" / "Größe 1"), expected(others=[*BYTES, LONG.encode()]))
+    sources: dict[str, dict[str, Any]] = {
+        "claim": {"claim": {"name": "photos", "path": "Größe #1 100%"}},
+        "file": {"files": {"uri": f"file://{folder}"}},
+    }
+    with driver_process(tmp_path, claims=claims, environment=variables) as driver:
+        for kind, source in sources.items():
+            spec = {"source": source, **tiny, "output": {"uri": f"file://{claims}/tables/Größe {kind}"}}
+            outcome = driver.run(spec, kind, tmp_path)
+            assert outcome["result"] == "Succeeded", outcome
+            assert_rows(rows_of_folder(claims / "tables" / f"Größe {kind}"), expected(others=[*BYTES, LONG.encode()]))
 
 
 def test_keys_of_any_name_select_their_files(runner: Runner, tiny: Spec, tmp_path: Path) -> None:

@@ -61,3 +61,12 @@ def test_an_archive_is_used_only_if_built_from_the_same_jars(environment: Enviro
     assert class_path.options(environment)[0] == f"-XX:SharedArchiveFile={archive}"
     (environment.jars / "b.jar").write_bytes(b"another")
     assert class_path.options(environment) == ()
+
+
+def test_compiler_directives_beside_the_jars_are_used(environment: Environment) -> None:
+    file = environment.jars / "compiler.json"
+    file.touch()
+    assert class_path.options(environment) == (
+        "-XX:+UnlockDiagnosticVMOptions",
+        f"-XX:CompilerDirectivesFile={file}",
+    )
