@@ -106,6 +106,8 @@ FEATX_EXECUTOR_POD: Final = "FEATX_EXECUTOR_POD"
 FEATX_SECRETS: Final = "FEATX_SECRETS"
 #: Variable of the driver: folder for files of the attempt; defaults to `WORK_FOLDER`.
 FEATX_WORK: Final = "FEATX_WORK"
+#: Variable of the driver: hosts that its executors may fetch images from, separated by commas; unset for none.
+FEATX_URL_HOSTS: Final = "FEATX_URL_HOSTS"
 #: Variable of the job image, for driver and executors: folder of Featx's jars.
 FEATX_JARS: Final = "FEATX_JARS"
 

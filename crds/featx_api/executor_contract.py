@@ -171,6 +171,7 @@ class ReadSettings(Document):
     hbase: HBaseTable | None
     patience: Patience
     samples: Samples
+    url_hosts: tuple[str, ...] = Field(description="Hosts that images may be fetched from (featx_api.names.UrlHost).")
 
 
 class TableSettings(Document):
@@ -212,6 +213,9 @@ RowRange = Annotated[
 ]
 
 
+Section = Annotated[tuple[Count, Count], Field(description="Number of an equal part, from 0, and how many there are.")]
+
+
 class PackedSettings(Document):
     """How files that hold many images are read."""
 
@@ -221,6 +225,7 @@ class PackedSettings(Document):
     )
     name_column: str | None = Field(description="Null to choose one.")
     content_column: str | None = Field(description="Null to choose one.")
+    url_column: str | None = Field(description="Column of the images' URLs; null if the files hold the images.")
     carry: tuple[str, ...] = Field(description="Columns whose values become columns of the table.")
 
 
@@ -241,6 +246,7 @@ class PackedLine(Document):
     base: str = Field(description="Prefix that makes a key an address of Hadoop.")
     objects: tuple[StoredObject, ...]
     packed: PackedSettings
+    part: Section = Field(description="Which rows of the files: those of all are (0, 1).")
 
 
 class RangesLine(Document):

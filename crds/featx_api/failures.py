@@ -173,7 +173,11 @@ class QuarantineReason(StrEnum):
         "Upload the image again, or convert it to JPEG or PNG.",
     )
     EMPTY = "Empty", "The object has no bytes.", "Upload the image again."
-    MISSING = "Missing", "The object was listed, but was gone when it was read.", "Upload the image again."
+    MISSING = (
+        "Missing",
+        "The object was listed, but was gone when it was read. Of a URL: its host does not have it.",
+        "Upload the image again.",
+    )
     NO_DETECTION = (
         "NoDetection",
         "The detector found no subject.",
@@ -191,8 +195,9 @@ class QuarantineReason(StrEnum):
     )
     REFUSED = (
         "Refused",
-        "The store refuses to return the object, but returns others.",
-        "Grant access to the object and its key, or restore it from its archive; the message has the store's code.",
+        "The store refuses to return the object, but returns others. Of a URL: its host refuses, or is not allowed.",
+        "Grant access to the object and its key, or restore it from its archive; the message has the store's code. For "
+        "hosts, ask the platform team about `allowed.urlHosts`.",
     )
     TOO_LARGE = "TooLarge", "The object has more bytes than allowed.", "Raise `spec.limits.mebibytes`."
     TOO_MANY_PIXELS = "TooManyPixels", "The image has more pixels than allowed.", "Raise `spec.limits.megapixels`."
@@ -203,7 +208,8 @@ class QuarantineReason(StrEnum):
     )
     UNREADABLE = (
         "Unreadable",
-        "The store fails to read the object, or an object of this name, but reads others.",
+        "The store fails to read the object, or an object of this name, but reads others. Of a URL: its host does not "
+        "respond as it should.",
         "Upload the object again, or rename it.",
     )
     UNSUPPORTED = (

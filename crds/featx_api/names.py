@@ -101,6 +101,17 @@ ModelUri = Annotated[
     _address(f"s3://{_BUCKET}/{_TEXT}+", f"file:///{_TEXT}+", f"claim://{_CLAIM}/{_TEXT}+", _PACKAGE),
     AfterValidator(_without_parents),
 ]
+#: A host that images may be fetched from (dev.featx.security.UrlHosts): `*`, `*.DOMAIN`, or a name or IP address, with
+#: a port unless it is 80 or 443.
+UrlHost = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=262,
+        pattern=r"^(\*|(\*\.)?[a-z0-9_]([a-z0-9_.\-]*[a-z0-9_])?|([a-z0-9_]([a-z0-9_.\-]*[a-z0-9_])?|\[[0-9a-f:.]+\])"
+        r"(:[1-9][0-9]{0,4})?)$",
+    ),
+]
 HBaseFolder = Annotated[str, _address(_HDFS, f"file:///{_PATH}"), AfterValidator(_without_parents)]
 
 

@@ -17,8 +17,11 @@ ONE_SOURCE = "spec.source must have exactly one of s3, hbase, files, claim"
 ONE_WAY = "spec.source.hbase must have either quorum, to read the table, or snapshot, to read HBase's files"
 CHANGED_ALONE = "spec.source.changedSince and spec.source.keys exclude each other"
 PACKED_ALONE = "spec.source.packed requires s3, files or claim, and excludes spec.source.keys"
+URLS_ALONE = "spec.source.packed.urlColumn excludes contentColumn and members: the URLs lead to the images"
+URLS_HAVE_COLUMNS = "spec.source.packed.urlColumn requires a format with columns: parquet, delta, tfrecord or auto"
 # The API server refuses rules whose cost depends on the length of a map's keys, such as matches.
 FORMAT_WITHOUT_COLUMNS = "sequenceFile"
+FORMATS_WITHOUT_URLS = ("tar", "zip", FORMAT_WITHOUT_COLUMNS)
 TABLE_COLUMNS = [column.name for column in (*FEATURE_COLUMNS, DAMAGED_COLUMN)]
 CARRY_IS_NEW = f"spec.source.packed.carry must not name a column of the table: {', '.join(TABLE_COLUMNS)}"
 CARRY_IS_UNIQUE = "spec.source.packed.carry must not name a column twice, in whatever case"
@@ -125,7 +128,9 @@ class Packed(ApiModel):
             Rule(
                 f"!has(self.carry) || size(self.carry) == 0 || self.format != '{FORMAT_WITHOUT_COLUMNS}'",
                 CARRY_HAS_COLUMNS,
-            )
+            ),
+            Rule("!has(self.urlColumn) || (!has(self.contentColumn) && !has(self.members))", URLS_ALONE),
+            Rule(f"!has(self.urlColumn) || !(self.format in {list(FORMATS_WITHOUT_URLS)})", URLS_HAVE_COLUMNS),
         )
     )
 
@@ -158,6 +163,14 @@ class Packed(ApiModel):
         description="Parquet, Delta and TFRecord: column of the encoded images, bytes or a struct with bytes. Defaults "
         "to the only such column, or to the one with a usual name, such as image.",
     )
+    url_column: str | None = Field(
+        None,
+        min_length=1,
+        max_length=256,
+        description="Parquet, Delta and TFRecord: column of the images' URLs, in place of contentColumn. s3:// and "
+        "hdfs:// URLs are read from the store that the table is in, with source's credentials. https:// and http:// "
+        "URLs are fetched if the platform team allows their hosts (allowed.urlHosts), or with `featx run`.",
+    )
     carry: list[ColumnName] = Field(
         default=[],
         max_length=32,
@@ -170,6 +183,14 @@ class Packed(ApiModel):
             Rule("self.all(name, self.exists_one(other, other.lowerAscii() == name.lowerAscii()))", CARRY_IS_UNIQUE),
         ),
     )
+
+    @model_validator(mode="after")
+    def _url_column(self) -> Self:
+        if self.url_column and (self.content_column or self.members):
+            raise ValueError(URLS_ALONE)
+        if self.url_column and self.format in FORMATS_WITHOUT_URLS:
+            raise ValueError(URLS_HAVE_COLUMNS)
+        return self
 
     @model_validator(mode="after")
     def _carry_columns(self) -> Self:

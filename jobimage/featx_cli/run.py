@@ -17,11 +17,13 @@ from typing import Any
 
 from featx_api.contract import JobSpec, Outcome
 from featx_api.failures import FailureClass
+from featx_api.names import UrlHost
 from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
 from featx_api.status import Progress
 from featx_job import run as job_run
 from featx_job.environment import Environment
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -55,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="directory with one subdirectory per Secret; otherwise AWS_* environment variables are used",
     )
     parser.add_argument("--claims", type=Path, help="directory with one subdirectory per PersistentVolumeClaim")
+    parser.add_argument(
+        "--url-hosts",
+        default="*",
+        help="hosts to fetch images from if the source is a table of URLs, separated by commas; one with a private "
+        "address counts only if it is named, as in intranet.example:8080 (default: *, all public hosts)",
+    )
     parser.add_argument("--cores", type=int, help="number of cores to use (default: all)")
 
 
@@ -146,9 +154,20 @@ def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[tuple[E
     with work_folder.created() as work, terminal.redirected_to(log_file(name)) as screen:
         environment = Environment(jars=jars, work=work, secrets=parsed.secrets)
         environment = replace(
-            environment, claims=parsed.claims or environment.claims, cores=parsed.cores or environment.cores
+            environment,
+            claims=parsed.claims or environment.claims,
+            cores=parsed.cores or environment.cores,
+            url_hosts=_url_hosts(parsed.url_hosts),
         )
         yield environment, Console(file=screen)
+
+
+def _url_hosts(listed: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip().lower() for host in listed.split(",") if host.strip())
+    try:
+        return TypeAdapter(tuple[UrlHost, ...]).validate_python(hosts)
+    except ValidationError:
+        raise CommandError(f"--url-hosts {listed}: write hosts as example.com, *.example.com or *") from None
 
 
 def log_file(name: str) -> Path:

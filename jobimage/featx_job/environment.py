@@ -38,6 +38,7 @@ class Environment:
         claims: Folder with one subdirectory per PersistentVolumeClaim.
         cores: Cores of this machine that a local run may use.
         cluster: The driver pod; None for a local run.
+        url_hosts: Hosts that images may be fetched from (`featx_api.names.UrlHost`).
         new_archive: Where a local run's JVM writes an archive of its classes (`spark.class_path`).
     """
 
@@ -47,6 +48,7 @@ class Environment:
     claims: Path = Path(contract.CLAIMS_FOLDER)
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
     cluster: Cluster | None = None
+    url_hosts: tuple[str, ...] = ()
     new_archive: Path | None = None
     site: Path = field(default_factory=lambda: Path(sysconfig.get_paths()["purelib"]))
 
@@ -144,4 +146,5 @@ def pod_environment(variables: Mapping[str, str]) -> Environment:
         work=work,
         secrets=Path(variables.get(contract.FEATX_SECRETS, contract.SECRETS_FOLDER)),
         cluster=cluster,
+        url_hosts=tuple(filter(None, variables.get(contract.FEATX_URL_HOSTS, "").split(","))),
     )

@@ -43,7 +43,7 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     """
     shards = list_shards(spec, environment, hadoop)
     if isinstance(shards, PackedShards):
-        _check_files(spec, shards, hadoop)
+        _check_files(spec, environment, shards, hadoop)
     return shards
 
 
@@ -133,11 +133,12 @@ def changes(
     return SourceChanges(len(after.keys() - before.keys()), len(before.keys() - after.keys()), changed)
 
 
-def _check_files(spec: FeatureExtractionSpec, shards: PackedShards, hadoop: Hadoop) -> None:
+def _check_files(spec: FeatureExtractionSpec, environment: Environment, shards: PackedShards, hadoop: Hadoop) -> None:
     """Refuse a source whose first, middle and last file all have another form, before anything is computed."""
     if len(shards):
         line, limit = shards.check_line(), spec.limits.mebibytes * MEBIBYTE
-        hadoop.with_retry("spec.source.packed", lambda: hadoop.packed_files().check(line, limit))
+        hosts = list(environment.url_hosts)
+        hadoop.with_retry("spec.source.packed", lambda: hadoop.packed_files().check(line, limit, hosts))
 
 
 def _earlier_tables(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> Storage | None:

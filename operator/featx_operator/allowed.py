@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from featx_api.model import ApiModel
+from featx_api.names import UrlHost
 from pydantic import Field
 
 #: An image, or the beginning of one with `*` at its end.
@@ -25,6 +26,7 @@ class Allowed(ApiModel):
         node_pools: Values of `spec.execution.nodePool`.
         pod_identity: Whether runs may authenticate with their pods' cloud identity.
         secrets: Names of Secrets that runs may use without the label `featx.dev/store: "true"`.
+        url_hosts: Hosts that runs may fetch images from (`spec.source.packed.urlColumn`).
     """
 
     service_accounts: tuple[str, ...] = ("featx-job",)
@@ -33,6 +35,7 @@ class Allowed(ApiModel):
     node_pools: tuple[str, ...] = ()
     pod_identity: bool = False
     secrets: tuple[str, ...] = ()
+    url_hosts: tuple[UrlHost, ...] = ()
 
     def includes_image(self, image: str) -> bool:
         """Whether an image is listed, by its name or by the beginning of it."""

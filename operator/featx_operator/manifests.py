@@ -93,8 +93,17 @@ def authentication(resource: FeatureExtraction, attempt: int) -> Manifest:
     }
 
 
-def driver_pod(resource: FeatureExtraction, attempt: int, default_image: str) -> Manifest:
-    """The driver pod of an attempt."""
+def driver_pod(
+    resource: FeatureExtraction, attempt: int, default_image: str, url_hosts: tuple[str, ...] = ()
+) -> Manifest:
+    """The driver pod of an attempt.
+
+    Args:
+        resource: The run.
+        attempt: Its number.
+        default_image: Of the job, unless the run chooses another.
+        url_hosts: Hosts that the run may fetch images from.
+    """
     spec = resource.spec
     image = spec.execution.image or default_image
     volumes, mounts = _volumes(resource, attempt)
@@ -106,6 +115,7 @@ def driver_pod(resource: FeatureExtraction, attempt: int, default_image: str) ->
         {"name": contract.FEATX_EXECUTOR_POD, "value": contract.EXECUTOR_POD_FILE},
         {"name": contract.FEATX_EXECUTOR_POD_SHA256, "value": _sha256(files[contract.EXECUTOR_POD_KEY])},
         {"name": contract.FEATX_JOB_IMAGE, "value": image},
+        *([{"name": contract.FEATX_URL_HOSTS, "value": ",".join(url_hosts)}] if url_hosts else []),
         _field(contract.POD_NAME, "metadata.name"),
         _field(contract.POD_NAMESPACE, "metadata.namespace"),
         _field(contract.POD_IP, "status.podIP"),

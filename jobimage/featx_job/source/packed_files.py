@@ -1,7 +1,7 @@
 """Shards of files that each hold many images: archives, TFRecords, SequenceFiles, Parquet. Pure.
 
-How many images a file holds is unknown until it has been read. Files are never split, since archives are read from
-the start; small ones share a shard.
+How many images a file holds is unknown until it has been read. Small files share a shard, and archives are never
+split, since they are read from the start. Tables of URLs are: to read rows is nothing against fetching their images.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from featx_job.failures import RunFailure
 from featx_job.source.objects import SkippedCounts, SourceObject
 
 SHARD_BYTES = 64 * 1024 * 1024
+URL_SHARD_BYTES = 256 * 1024  # of a table of URLs: some thousand rows
+MOST_PARTS = 1000  # of a file: each reads the rows before its own
+WHOLE = (0, 1)
 DELTA_LOG = "_delta_log"
 _COMPRESSED = r"(\.(gz|gzip|zst|zstd|bz2|xz|lz4|snappy|br|brotli))?$"
 # Executors go by content: endings only keep them from opening what is stored beside the files.
@@ -41,12 +44,14 @@ class PackedShards:
         groups: The files of each shard.
         settings: How to read them.
         skipped: Number of files that were left out, by cause.
+        parts: Which part of its files each shard has, and of how many; empty if all have the whole.
     """
 
     base: str
     groups: tuple[tuple[SourceObject, ...], ...]
     settings: PackedSettings
     skipped: SkippedCounts = field(default_factory=dict)
+    parts: tuple[tuple[int, int], ...] = ()
 
     @property
     def images(self) -> None:
@@ -59,11 +64,11 @@ class PackedShards:
 
     def files(self) -> Iterable[SourceObject]:
         """Return all files."""
-        return chain.from_iterable(self.groups)
+        return dict.fromkeys(chain.from_iterable(self.groups))
 
     def line(self, index: int) -> str:
         """Implements `ShardList`."""
-        return self._line(index, self.groups[index])
+        return self._line(index, self.groups[index], self.parts[index] if self.parts else WHOLE)
 
     def samples(self, images: int) -> tuple[str, str]:
         """Implements `ShardList`: whole files, since their number of images is unknown."""
@@ -75,9 +80,9 @@ class PackedShards:
         files = list(self.files())
         return self._line(0, list(dict.fromkeys((files[0], files[len(files) // 2], files[-1]))))
 
-    def _line(self, index: int, files: Sequence[SourceObject]) -> str:
+    def _line(self, index: int, files: Sequence[SourceObject], part: tuple[int, int] = WHOLE) -> str:
         objects = tuple((file.key, file.size) for file in files)
-        return PackedLine(index=index, base=self.base, objects=objects, packed=self.settings).to_json()
+        return PackedLine(index=index, base=self.base, objects=objects, packed=self.settings, part=part).to_json()
 
     def to_json(self) -> dict[str, Any]:
         """Implements `ShardList`."""
@@ -86,6 +91,7 @@ class PackedShards:
             "groups": self.groups,
             "packed": self.settings.to_wire(),
             "skipped": dict(sorted(self.skipped.items())),
+            "parts": self.parts,
         }
 
 
@@ -107,7 +113,17 @@ def group_files(base: str, files: Iterable[SourceObject], packed: Packed) -> Pac
             raise RunFailure(FailureClass.SOURCE_NOT_SUPPORTED, message)
         if _has_format(file.key, packed.format):
             selected.append(file)
-    return PackedShards(base, tuple(_groups(selected)), _settings(packed))
+    if packed.url_column is None:
+        return PackedShards(base, tuple(_groups(selected, SHARD_BYTES)), _settings(packed))
+    shards = [(group, part) for group in _groups(selected, URL_SHARD_BYTES) for part in _parts(group)]
+    groups, parts = tuple(group for group, _ in shards), tuple(part for _, part in shards)
+    return PackedShards(base, groups, _settings(packed), parts=parts)
+
+
+def _parts(group: Sequence[SourceObject]) -> Iterator[tuple[int, int]]:
+    """Yield the parts of a table of URLs, or of several small ones."""
+    count = min(-(-group[0].size // URL_SHARD_BYTES), MOST_PARTS) if len(group) == 1 else 1
+    yield from ((number, max(1, count)) for number in range(max(1, count)))
 
 
 def _settings(packed: Packed) -> PackedSettings:
@@ -116,6 +132,7 @@ def _settings(packed: Packed) -> PackedSettings:
         members=packed.members,
         name_column=packed.name_column,
         content_column=packed.content_column,
+        url_column=packed.url_column,
         carry=tuple(packed.carry),
     )
 
@@ -130,10 +147,10 @@ def _has_format(key: str, format_: str) -> bool:
     return any(pattern.search(key) for pattern in patterns)
 
 
-def _groups(files: Iterable[SourceObject]) -> Iterator[tuple[SourceObject, ...]]:
+def _groups(files: Iterable[SourceObject], most_bytes: int) -> Iterator[tuple[SourceObject, ...]]:
     group: list[SourceObject] = []
     for file in files:
-        if group and sum(member.size for member in group) + file.size > SHARD_BYTES:
+        if group and sum(member.size for member in group) + file.size > most_bytes:
             yield tuple(group)
             group = []
         group.append(file)

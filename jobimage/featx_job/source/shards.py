@@ -177,7 +177,8 @@ def from_bytes(data: bytes) -> ShardList:
     if "groups" in content:
         groups = tuple(tuple(SourceObject(*file) for file in group) for group in content["groups"])
         settings = PackedSettings.model_validate(content["packed"])
-        return PackedShards(content["base"], groups, settings, content.get("skipped", {}))
+        parts = tuple((number, count) for number, count in content.get("parts", ()))
+        return PackedShards(content["base"], groups, settings, content.get("skipped", {}), parts)
     objects = tuple(SourceObject(*image) for image in content["objects"])
     return ObjectShards(content["base"], objects, content["imagesPerShard"], content.get("skipped", {}))
 

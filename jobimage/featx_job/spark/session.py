@@ -219,7 +219,8 @@ class Session:
     def _java_job(self, folders: OutputFolders | None, samples: Iterable[str] = ()) -> JavaJob:
         assert self._context is not None
         cores = settings.threads(self._job, self._environment)
-        return JavaJob(self._context, task_settings(self._job.spec, self._sizes, cores, folders, samples))
+        hosts = self._environment.url_hosts
+        return JavaJob(self._context, task_settings(self._job.spec, self._sizes, cores, folders, samples, hosts))
 
 
 @contextmanager

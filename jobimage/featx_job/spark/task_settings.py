@@ -25,6 +25,7 @@ def task_settings(
     cores: int,
     folders: OutputFolders | None,
     samples: Iterable[str] = (),
+    url_hosts: tuple[str, ...] = (),
 ) -> executor.TaskSettings:
     """Return what all tasks of a run share.
 
@@ -34,6 +35,7 @@ def task_settings(
         cores: Threads of an executor.
         folders: Where executors write; None if they write nothing.
         samples: Shards with images from across the source, as lines.
+        url_hosts: Hosts that images may be fetched from.
     """
     patience = executor.Patience(seconds=spec.execution.store_timeout_seconds)
     return executor.TaskSettings(
@@ -53,6 +55,7 @@ def task_settings(
             hbase=_hbase(spec),
             patience=patience,
             samples=_samples(samples),
+            url_hosts=url_hosts,
         ),
         table=_table(folders, spec, patience) if folders else None,
     )

@@ -47,11 +47,21 @@ def create_attempt(api: ApiServer, resource: FeatureExtraction, attempt: int, se
     _create_or_replace(api, manifests.config_map(resource, attempt))
     _create_or_replace(api, manifests.authentication(resource, attempt))
     try:
-        return children.create(api, manifests.driver_pod(resource, attempt, settings.job_image))
+        return children.create(
+            api, manifests.driver_pod(resource, attempt, settings.job_image, url_hosts(settings, resource))
+        )
     except ApiError as error:
         if error.status == 409:
             return None
         raise refused(error) from error
+
+
+def url_hosts(settings: Settings, resource: FeatureExtraction) -> tuple[str, ...]:
+    """The hosts that a run may fetch images from: none unless its source is a table of URLs."""
+    packed = resource.spec.source.packed
+    if packed is None or packed.url_column is None:
+        return ()
+    return settings.allowed.allowed_in(resource.metadata["namespace"]).url_hosts
 
 
 def check_secrets(api: ApiServer, resource: FeatureExtraction, allowed: frozenset[str]) -> None:

@@ -136,8 +136,11 @@ def test_parquet_is_read_in_every_codec(tables: Callable[..., Tables], codec: st
 ODD_COLUMNS = {
     "several columns may hold images": {"front": arrow.array([FIRST], BINARY), "back": arrow.array([FIRST], BINARY)},
     "no column holds images": {"label": [1]},
-    "column image holds addresses": {"image": ["https://example.com/a.jpg"]},
-    "column url holds addresses": {"url": ["s3://bucket/a.jpg"], "caption": ["cat"]},
+    "column image holds URLs of images; set spec.source.packed.urlColumn": {"image": ["https://example.com/a.jpg"]},
+    "column url holds URLs of images; set spec.source.packed.urlColumn": {
+        "url": ["s3://bucket/a.jpg"],
+        "caption": ["cat"],
+    },
     "column image holds base64": {"image": [base64.b64encode(FIRST).decode()]},
     "column image holds lists": {"image": arrow.array([[FIRST]], arrow.list_(BINARY))},
     "column image holds text": {"image": ["cat"]},

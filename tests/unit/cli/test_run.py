@@ -18,6 +18,7 @@ from featx_api.failures import FailureClass
 from featx_api.status import Failure, Progress
 from featx_cli import fit_deepbit, run
 from featx_cli.__main__ import main
+from featx_cli.errors import CommandError
 from featx_job import read_source
 from featx_job.environment import Environment
 from featx_job.read_source import Reading
@@ -188,3 +189,9 @@ def test_a_run_never_reads_what_it_writes(
     (tmp_path / "resource.yaml").write_text(yaml.safe_dump(document))
     assert main(["run", str(tmp_path / "resource.yaml")]) == code
     assert ("spec.output.uri" in capsys.readouterr().err) == (code == 2)
+
+
+def test_hosts_of_urls_are_written_as_the_chart_has_them() -> None:
+    assert run._url_hosts(" Images.example.com:8080, *.example.com,") == ("images.example.com:8080", "*.example.com")
+    with pytest.raises(CommandError, match=r"--url-hosts https://a: write hosts as"):
+        run._url_hosts("https://a")

@@ -6,9 +6,14 @@ import copy
 from typing import Any
 
 import pytest
+from featx_api.contract import FEATX_URL_HOSTS
+from featx_api.resource import FeatureExtraction
+from featx_operator import manifests
 from featx_operator.allowed import Allowed, Tenants
+from featx_operator.cluster.creation import url_hosts
 from featx_operator.decisions.events import Event, events_between
 from featx_operator.settings import Settings
+from pydantic import ValidationError
 
 from tests.support.bad_resources import SHA256, good
 from tests.unit.operator.world import World, running
@@ -167,6 +172,44 @@ def test_a_namespace_of_its_own_replaces_single_fields() -> None:
     world.body["metadata"]["namespace"] = "team-a"
     world.converge()
     assert world.created == ["catalog-1-driver"]
+
+
+URLS = {"s3": S3, "packed": {"urlColumn": "url"}}
+HOSTS = Settings(
+    allowed=Tenants.model_validate(
+        {
+            "allowed": {"urlHosts": ["*"]},
+            "tenants": {"team-a": {"allowed": {"urlHosts": ["a.example", "b.example:81"]}}},
+        }
+    )
+)
+
+
+def hosts_of(settings: Settings, namespace: str, source: dict[str, Any]) -> tuple[str, ...]:
+    """The hosts that a driver is told to fetch from."""
+    body = good() | {"metadata": {"name": "catalog", "namespace": namespace, "uid": "u-1"}}
+    resource = FeatureExtraction.model_validate(body | {"spec": body["spec"] | {"source": source}})
+    pod = manifests.driver_pod(resource, 1, JOB_IMAGE, url_hosts(settings, resource))
+    variables = {one["name"]: one.get("value") for one in pod["spec"]["containers"][0]["env"]}
+    return tuple(filter(None, variables.get(FEATX_URL_HOSTS, "").split(",")))
+
+
+def test_by_default_a_run_may_fetch_from_no_host() -> None:
+    assert hosts_of(Settings(), "default", URLS) == ()
+
+
+def test_a_run_may_fetch_from_the_hosts_of_its_namespace() -> None:
+    assert hosts_of(HOSTS, "default", URLS) == ("*",)
+    assert hosts_of(HOSTS, "team-a", URLS) == ("a.example", "b.example:81")
+    assert hosts_of(HOSTS, "team-a", {"s3": S3}) == hosts_of(HOSTS, "team-a", {"s3": S3, "packed": {}}) == ()
+
+
+@pytest.mark.parametrize(
+    "host", ["", "https://a.example", "a.example/b", "a.example,b", "A.example", "*a.example", "*.a:80", "a b", "a:0"]
+)
+def test_an_invalid_host_is_refused(host: str) -> None:
+    with pytest.raises(ValidationError):
+        Allowed.model_validate({"urlHosts": [host]})
 
 
 def test_a_refusal_is_one_event() -> None:

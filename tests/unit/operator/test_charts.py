@@ -49,6 +49,8 @@ def test_the_values_satisfy_their_schema_which_covers_all_of_them() -> None:
         {"allowed": {"serviceAccounts": ["Admin"]}},
         {"allowed": {"images": ["a*b"]}},
         {"allowed": {"podIdentity": "yes"}},
+        {"allowed": {"urlHosts": ["https://a.example"]}},
+        {"allowed": {"urlHosts": ["a.example,*"]}},
         {"tenants": {"team-a": {"nodePools": ["gpu"]}}},
         {"admissionPolicy": {"tokenAudiences": ["a' || true || 'b"]}},
         {"admissionPolicy": {"annotations": ["a b"]}},

@@ -55,6 +55,21 @@ def test_each_file_is_in_one_shard_and_small_ones_share(sizes: list[int]) -> Non
     assert json.loads(shards.line(0))["packed"]["format"] == "tar" if sizes else len(shards) == 0
 
 
+@given(st.lists(st.integers(0, 2 << 20), max_size=20))
+def test_a_table_of_urls_is_split_into_parts_and_each_part_is_in_one_shard(sizes: list[int]) -> None:
+    files = [SourceObject(f"{number:03}.parquet", size) for number, size in enumerate(sizes)]
+    shards = packed_files.group_files("file:///", files, Packed(url_column="url"))
+    assert list(shards.files()) == files
+    parts: dict[str, list[tuple[int, int]]] = {}
+    for index in range(len(shards)):
+        line = json.loads(shards.line(index))
+        for key, _ in line["objects"]:
+            parts.setdefault(key, []).append(tuple(line["part"]))
+    assert all(listed == [(number, len(listed)) for number in range(len(listed))] for listed in parts.values())
+    assert all(len(parts[file.key]) >= file.size / packed_files.URL_SHARD_BYTES for file in files)
+    assert from_bytes(to_bytes(shards)) == shards
+
+
 @pytest.mark.parametrize(
     ("packed", "message"),
     [
@@ -67,6 +82,19 @@ def test_each_file_is_in_one_shard_and_small_ones_share(sizes: list[int]) -> Non
 def test_carried_columns_must_fit_the_table(packed: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Packed.model_validate(packed)
+
+
+@pytest.mark.parametrize(
+    ("packed", "message"),
+    [
+        ({"contentColumn": "image"}, "urlColumn excludes contentColumn"),
+        ({"members": "*.jpg"}, "urlColumn excludes contentColumn"),
+        ({"format": "tar"}, "urlColumn requires a format with columns"),
+    ],
+)
+def test_urls_take_the_place_of_images(packed: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Packed.model_validate({"urlColumn": "url", **packed})
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,9 @@ FOLDERS = OutputFolders(
 )
 
 
+HOSTS = ("*.example.com", "images.intra:8080")
+
+
 def golden(name: str) -> Any:
     return json.loads((GOLDEN / name).read_text())
 
@@ -72,13 +75,13 @@ SAMPLES = [
 
 
 def settings(
-    spec: dict[str, Any], sizes: Sizes, cores: int, folders: OutputFolders | None, samples: list[str]
+    spec: dict[str, Any], sizes: Sizes, cores: int, folders: OutputFolders | None, samples: list[str], *hosts: str
 ) -> TaskSettings:
-    return task_settings(FeatureExtractionSpec.model_validate(spec), sizes, cores, folders, samples)
+    return task_settings(FeatureExtractionSpec.model_validate(spec), sizes, cores, folders, samples, hosts)
 
 
 def test_every_field_that_executors_need_is_passed() -> None:
-    written = settings(EVERYTHING, Sizes(batch=8, streams=4, heap=1000, pod=3000), 6, FOLDERS, SAMPLES)
+    written = settings(EVERYTHING, Sizes(batch=8, streams=4, heap=1000, pod=3000), 6, FOLDERS, SAMPLES, *HOSTS)
     assert json.loads(written.to_json()) == golden("task-settings.json")
 
 

@@ -5,6 +5,8 @@ import dev.featx.security.Authorities;
 import dev.featx.security.KerberosLogin;
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 
@@ -21,23 +23,26 @@ public final class PackedFiles {
     this.conf = HadoopSettings.withDefaults(settings);
   }
 
+  private static final int URLS_CHECKED = 100; // of a file
+
   /**
    * Opens some files of a source: a file that cannot be read is a row of the quarantine, but a source whose files all fail is
    * the run's failure.
    *
    * @param line the files as a shard, as {@link Shard#read} takes it
    * @param maxBytes larger images are not read
+   * @param urlHosts hosts that images may be fetched from ({@link dev.featx.security.UrlHosts})
    * @throws RunProblem SourceNotSupported, AccessDenied or another class, if all files fail; damaged files do not count
    * @throws IOException if the store does not respond
    */
-  public void check(String line, long maxBytes) throws IOException {
+  public void check(String line, long maxBytes, List<String> urlHosts) throws IOException {
     Authorities.trust(conf);
     KerberosLogin.ensure(conf);
     PackedImages images = (PackedImages) Shard.read(line).part();
     ObjectReader store = new ObjectReader(conf, maxBytes);
     RunProblem first = null;
     for (StoredObjects.StoredObject object : images.files()) {
-      RunProblem problem = problem(new PackedFile(object, store, conf, images.settings(), maxBytes));
+      RunProblem problem = problem(new PackedFile(object, store, conf, images.settings(), maxBytes), urlHosts);
       if (problem == null) {
         return;
       }
@@ -48,11 +53,15 @@ public final class PackedFiles {
     }
   }
 
-  private static RunProblem problem(PackedFile file) throws IOException {
+  private static RunProblem problem(PackedFile file, List<String> urlHosts) throws IOException {
     try {
       if (file.getLength() > 0) {
         try (PackedImages.Members members = PackedContent.open(file)) {
-          members.next();
+          if (file.settings().urlColumn() != null) {
+            checkUrls(members, file, urlHosts.isEmpty());
+          } else {
+            members.next();
+          }
         }
       }
       return null;
@@ -60,6 +69,33 @@ public final class PackedFiles {
       return null; // what the file says is damaged or hostile, which executors report
     } catch (IOException | RuntimeException e) {
       return file.storeFailure() instanceof FileNotFoundException ? null : file.refusal(e);
+    }
+  }
+
+  /** Refuses a file whose first rows have no URLs that the run could fetch. */
+  private static void checkUrls(PackedImages.Members members, PackedFile file, boolean storesOnly) throws IOException {
+    int urls = 0;
+    int others = 0;
+    for (int i = 0; i < URLS_CHECKED; i++) {
+      PackedImages.Member member = members.next();
+      if (member == null) {
+        break;
+      }
+      String text = member.bytes() == null ? "" : new String(member.bytes(), StandardCharsets.UTF_8).strip();
+      boolean web = text.matches("(?is)https?://.*");
+      if (StoreUrls.isOfStore(text) || web && !storesOnly) {
+        return;
+      }
+      urls += web ? 1 : 0;
+      others += web || text.isEmpty() ? 0 : 1;
+    }
+    if (urls > 0 && others == 0) {
+      throw PackedContent.unsupported(file, "spec.source.packed.urlColumn: column " + file.settings().urlColumn() + " holds URLs of"
+          + " the web, and none is allowed here; ask the platform team to add their hosts to allowed.urlHosts in the chart's values");
+    }
+    if (others > 0) {
+      throw PackedContent.unsupported(file, "spec.source.packed.urlColumn: column " + file.settings().urlColumn()
+          + " holds no URLs that begin with s3://, hdfs://, https:// or http://");
     }
   }
 }

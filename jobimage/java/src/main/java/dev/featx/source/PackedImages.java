@@ -24,8 +24,9 @@ import org.slf4j.LoggerFactory;
  *
  * @param files in the order of the rows
  * @param settings how to read them
+ * @param section which rows of each file
  */
-record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings settings) implements Images.Part {
+record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings settings, PackedSection section) implements Images.Part {
   private static final Logger LOG = LoggerFactory.getLogger(PackedImages.class);
   private static final int MOST_IMAGES = 1_000_000; // of a file: names and problems of all of them are in memory
   /** Most characters of a value that is carried into the table. */
@@ -42,6 +43,11 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
      * @throws IOException if the file is damaged, or its store fails
      */
     Member next() throws IOException;
+
+    /** Returns how many members there are, or -1 if that is unknown before they are read. */
+    default long count() {
+      return -1;
+    }
 
     /** Returns the number of members so far that are not images. */
     default int skipped() {
@@ -76,7 +82,8 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
 
   @Override
   public Images open(ReadSettings limits, Configuration conf) {
-    return new Unpacking(limits, conf);
+    Images members = new Unpacking(limits, conf);
+    return settings.urlColumn() == null || files.isEmpty() ? members : new UrlImages(members, files.get(0).uri(), limits, conf);
   }
 
   private final class Unpacking implements Images {
@@ -86,6 +93,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
     private int index;
     private int taken;
     private int faults; // of the store on this file
+    private long rows = -1; // of this file, if it says so
     private int skippedBefore; // this file
     private int skippedHere;
     private PackedFile file;
@@ -103,14 +111,23 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
       while (index < files.size()) {
         StoredObjects.StoredObject current = files.get(index);
         try {
-          Member member = limits.patience().withRetry("reading " + current.uri(), () -> nextOrReopened(current));
-          if (member != null) {
-            taken++;
-            return image(current.key() + "/" + uniqueName(member), member);
+          boolean isPast = members != null && taken >= section.end(rows);
+          Member member = isPast ? null : limits.patience().withRetry("reading " + current.uri(), () -> nextOrReopened(current));
+          if (member != null && taken < section.end(rows)) {
+            String name = uniqueName(member);
+            if (taken++ < section.start(rows)) {
+              continue;
+            }
+            return image(current.key() + "/" + name, member);
           }
           finishFile();
         } catch (Unusable e) {
+          // Another part reports what keeps it from its rows.
+          boolean ours = rows < 0 ? section.isFirst() : taken >= section.start(rows) && taken < section.end(rows);
           finishFile();
+          if (!ours) {
+            continue;
+          }
           return new Image(current.key(), 0, () -> {
             throw e.problem;
           });
@@ -128,6 +145,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
           }
           members = PackedContent.open(file);
           store.add(current);
+          rows = members.count();
           for (int i = 0; i < taken; i++) {
             members.next();
           }
@@ -259,6 +277,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
       index++;
       taken = 0;
       faults = 0;
+      rows = -1;
       skippedBefore += skippedHere;
       skippedHere = 0;
       names = new HashSet<>();
@@ -266,7 +285,7 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
 
     @Override
     public int skipped() {
-      return skippedBefore + skippedHere;
+      return section.isFirst() ? skippedBefore + skippedHere : 0;
     }
 
     @Override

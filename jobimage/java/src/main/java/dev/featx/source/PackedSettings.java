@@ -10,9 +10,16 @@ import java.util.List;
  * @param members glob of the images in a tar or zip, by name; null for all whose content or ending is an image's
  * @param nameColumn column with the images' names (Parquet, Delta and TFRecord); null to choose one
  * @param contentColumn column with the encoded images (Parquet, Delta and TFRecord); null to choose one
+ * @param urlColumn column with the images' URLs, in place of contentColumn; or null
  * @param carry columns whose values become columns of the table
  */
-record PackedSettings(Format format, String members, String nameColumn, String contentColumn, List<String> carry) {
+record PackedSettings(Format format, String members, String nameColumn, String contentColumn, String urlColumn,
+    List<String> carry) {
+  /** Returns the column that is read: of images, or of their URLs; null to choose one. */
+  String column() {
+    return urlColumn == null ? contentColumn : urlColumn;
+  }
+
   /** File formats. */
   enum Format {
     @JsonProperty("auto")

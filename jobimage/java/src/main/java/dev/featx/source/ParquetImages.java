@@ -36,10 +36,13 @@ record ParquetImages(MessageType schema, String content, String field, String pa
    */
   static ParquetImages of(MessageType schema, PackedFile file) {
     PackedSettings settings = file.settings();
-    String content = settings.contentColumn() == null ? choose(schema, file) : existing(schema, settings.contentColumn(), file);
+    String content = settings.column() == null ? choose(schema, file) : existing(schema, settings.column(), file);
     Type type = schema.getType(content);
     String field = null;
     String path = null;
+    if (settings.urlColumn() != null && !(isText(type) || isBinary(type))) {
+      throw unsupported(file, schema, "spec.source.packed.urlColumn: column " + content + " holds no text");
+    }
     if (!type.isPrimitive() && !isList(type)) {
       field = bytesOf(type);
       if (field == null) {

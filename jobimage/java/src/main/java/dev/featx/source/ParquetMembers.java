@@ -45,6 +45,7 @@ final class ParquetMembers implements PackedImages.Members {
   private final ParquetImages columns;
   private final List<BlockMetaData> rowGroups = new ArrayList<>();
   private long largestColumn;
+  private long count;
   private long place = -1;
   private boolean checked;
 
@@ -85,6 +86,7 @@ final class ParquetMembers implements PackedImages.Members {
     ParquetReadOptions options = HadoopReadOptions.builder(file.conf()).build();
     try (ParquetFileReader footer = ParquetFileReader.open(file, options)) {
       rowGroups.addAll(footer.getFooter().getBlocks());
+      count = footer.getRecordCount();
       return footer.getFileMetaData().getSchema();
     }
   }
@@ -169,21 +171,27 @@ final class ParquetMembers implements PackedImages.Members {
         .with(carried(row));
   }
 
+  @Override
+  public long count() {
+    return count;
+  }
+
   private PackedImages.Member empty(String name) {
     return PackedImages.Member.failed(name, place, new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.EMPTY,
-        "the row has no bytes in column " + columns.content() + "; a path alone is not followed: write the images into the file"));
+        file.settings().urlColumn() != null ? "the row has no URL in column " + columns.content()
+            : "the row has no bytes in column " + columns.content() + "; a path alone is not followed: write the images into the file"));
   }
 
   /** Recognizes text in place of images by the first value. */
   private void checkContent(Binary first) {
-    if (checked) {
+    if (checked || file.settings().urlColumn() != null) {
       return;
     }
     checked = true;
     byte[] head = Arrays.copyOf(first.getBytes(), Math.min(first.length(), 64));
     String start = new String(head, StandardCharsets.ISO_8859_1);
     if (start.matches("(?s)(https?|s3a?|gs|hdfs)://.*")) {
-      throw unsupported("addresses of images, which are not fetched; download them first, for example with img2dataset");
+      throw unsupported("URLs of images; set spec.source.packed.urlColumn to it, and they are fetched");
     }
     if (isBase64(start)) {
       throw unsupported("base64 text; decode it into a binary column first, as Spark's unbase64 does");

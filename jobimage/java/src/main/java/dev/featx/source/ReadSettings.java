@@ -11,8 +11,9 @@ import java.util.List;
  * @param hbase the table whose cells are images, or null
  * @param patience with stores that do not respond
  * @param samples decide whether a refusal is one object's or the source's
+ * @param urlHosts hosts that images may be fetched from ({@link dev.featx.security.UrlHosts})
  */
-public record ReadSettings(long maxBytes, HBaseTable hbase, Patience patience, Samples samples)
+public record ReadSettings(long maxBytes, HBaseTable hbase, Patience patience, Samples samples, List<String> urlHosts)
     implements Serializable {
   /**
    * Objects from across the source. If none of them can be read, neither can the source.

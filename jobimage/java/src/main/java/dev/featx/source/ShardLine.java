@@ -2,6 +2,7 @@ package dev.featx.source;
 
 import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonFormat;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -75,11 +76,13 @@ sealed interface ShardLine {
    * @param base prefix that turns a key into a Hadoop URI
    * @param objects the files, in the order of the rows
    * @param packed how to read them
+   * @param section which rows of them
    */
-  record PackedLine(int index, String base, List<ListedObject> objects, PackedSettings packed) implements ShardLine {
+  record PackedLine(int index, String base, List<ListedObject> objects, PackedSettings packed,
+      @JsonProperty("part") PackedSection section) implements ShardLine {
     @Override
     public Images.Part part() {
-      return new PackedImages(StoredObjects.of(base, objects).objects(), packed);
+      return new PackedImages(StoredObjects.of(base, objects).objects(), packed, section);
     }
   }
 

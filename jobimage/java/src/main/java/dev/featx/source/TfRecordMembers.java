@@ -50,7 +50,7 @@ final class TfRecordMembers implements PackedImages.Members {
 
   TfRecordMembers(PackedFile file) throws IOException {
     this.file = file;
-    this.content = file.settings().contentColumn();
+    this.content = file.settings().column();
     this.name = file.settings().nameColumn();
     this.bytes = PackedContent.bytes(file);
   }

@@ -218,7 +218,7 @@ class ClaimFilesTest {
   void anImageBehindSuchALinkIsARowOfTheQuarantine() throws IOException {
     Files.createSymbolicLink(claim.resolve("link.jpg"), Path.of("../../secrets/token"));
     ObjectReader reader = new ObjectReader(conf(true),
-        new ReadSettings(1000, null, new Patience(1, what -> { }), new ReadSettings.Samples("", List.of())));
+        new ReadSettings(1000, null, new Patience(1, what -> { }), new ReadSettings.Samples("", List.of()), List.of()));
     FileSystem.closeAll();
     StoredObjects.StoredObject object = new StoredObjects.StoredObject("link.jpg", claim.resolve("link.jpg").toUri().toString(), 1);
     ImageProblem problem = assertThrows(ImageProblem.class, () -> reader.read(object));

@@ -63,7 +63,7 @@ class ObjectReaderTest {
   private ObjectReader reader(String... samples) {
     List<ShardLine.ListedObject> listed = Stream.of(samples).map(key -> new ShardLine.ListedObject(key, 3)).toList();
     return new ObjectReader(conf,
-        new ReadSettings(100, null, new Patience(3, what -> {}), new ReadSettings.Samples("s3a://images/", listed)));
+        new ReadSettings(100, null, new Patience(3, what -> {}), new ReadSettings.Samples("s3a://images/", listed), List.of()));
   }
 
   private static StoredObjects.StoredObject object(String key) {

@@ -33,9 +33,13 @@ import org.junit.jupiter.api.io.TempDir;
 /** A store that does not respond is waited for; a damaged archive, or one that its store refuses, is one row. */
 class PackedImagesTest {
   private static final byte[] JPEG = {(byte) 0xff, (byte) 0xd8, (byte) 0xff, (byte) 0xe0, 1, 2, 3, 4};
-  private static final PackedSettings AUTO = new PackedSettings(PackedSettings.Format.AUTO, null, null, null, List.of());
+  private static final PackedSettings AUTO = new PackedSettings(PackedSettings.Format.AUTO, null, null, null, null, List.of());
 
   private static final int END = 3 * (512 + 3072) + 512; // of the block that marks the archive's end
+
+  private static ReadSettings settings(int seconds) {
+    return new ReadSettings(1 << 20, null, new Patience(seconds, what -> {}), new ReadSettings.Samples("", List.of()), List.of());
+  }
 
   @TempDir
   private Path folder;
@@ -124,8 +128,8 @@ class PackedImagesTest {
     conf.setBoolean("fs.file.impl.disable.cache", true);
     StoredObjects.StoredObject object = new StoredObjects.StoredObject("a.tar", "file://" + file, content.length);
     List<String> keys = new ArrayList<>();
-    ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(seconds, what -> {}), samples);
-    try (Images images = new PackedImages(List.of(object), AUTO).open(settings, conf)) {
+    ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(seconds, what -> {}), samples, List.of());
+    try (Images images = new PackedImages(List.of(object), AUTO, PackedSection.WHOLE).open(settings, conf)) {
       for (Image image = images.next(); image != null; image = images.next()) {
         try {
           assertEquals(3000, image.content().bytes().length);
@@ -216,8 +220,8 @@ class PackedImagesTest {
     Files.write(file, damaged);
     StoredObjects.StoredObject object = new StoredObjects.StoredObject("damaged.tar", "file://" + file, damaged.length);
     int images = 0;
-    ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(1, what -> {}), new ReadSettings.Samples("", List.of()));
-    try (Images read = new PackedImages(List.of(object), AUTO).open(settings, new Configuration())) {
+    ReadSettings settings = settings(1);
+    try (Images read = new PackedImages(List.of(object), AUTO, PackedSection.WHOLE).open(settings, new Configuration())) {
       while (read.next() != null) {
         images++;
       }
