@@ -103,7 +103,7 @@ class Bucket:
             RunFailure: SecretIncomplete, if the CA bundle holds no certificates; BucketNotFound, if no bucket can have
                 the name.
         """
-        called = name.removesuffix(s3_libraries.ALIAS)
+        called = s3_libraries.minio_name(name)
         try:
             check_bucket_name(called)
         except ValueError:
@@ -113,8 +113,8 @@ class Bucket:
         self._called = called  # in calls of minio
         self._key = SseCustomerKey(customer_key) if customer_key else None
         self._provider = s3_libraries.identity_provider(reached, field)
-        self._http = s3_libraries.http_client(reached, field)
-        self._minio = s3_libraries.minio_client(reached, self._provider, self._http, name)
+        self._http = s3_libraries.http_client(reached, field, self._provider, name)
+        self._minio = s3_libraries.minio_client(reached, self._provider, self._http)
         self._lister: S3Store | None = None
 
     def stat(self, key: str) -> StoredObject | None:
@@ -172,7 +172,7 @@ class Bucket:
         def copy() -> None:
             try:
                 with self._coded(source):
-                    self._minio.copy_object(self._called, target, CopySource(self.name, source))
+                    self._minio.copy_object(self._called, target, CopySource(self._called, source))
             except S3Error as error:
                 if error.code not in MISSING:
                     raise
