@@ -109,7 +109,10 @@ final class ObjectReader {
       }
       return fetched.bytes();
     } catch (FileNotFoundException e) {
-      throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.MISSING, "the object was listed, but no longer exists");
+      throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.MISSING, hasSlash(object)
+          ? "the object's key ends with a slash, which is lost in long listings: store it under another key, or add the key with"
+              + " the slash to source.keys of another run"
+          : "the object was listed, but no longer exists");
     } catch (RunProblem e) {
       if (e.failureClass() != FailureClass.PATH_NOT_ALLOWED) {
         throw e;
@@ -118,6 +121,19 @@ final class ObjectReader {
           "a link on the file's path leads out of the claim; replace the link by the file");
     } catch (ObjectProblem e) {
       throw e.problem;
+    }
+  }
+
+  /** Returns whether an object of a bucket is there under its key and a slash; the client of long listings drops it. */
+  private boolean hasSlash(StoredObject object) throws InterruptedException {
+    if (!object.uri().startsWith(BUCKETS) || object.size() == 0) {
+      return false;
+    }
+    try {
+      check(new StoredObject(object.key(), object.uri() + "/", object.size()));
+      return true;
+    } catch (IOException e) {
+      return false;
     }
   }
 
