@@ -38,6 +38,7 @@ class Environment:
         claims: Folder with one subdirectory per PersistentVolumeClaim.
         cores: Cores of this machine that a local run may use.
         cluster: The driver pod; None for a local run.
+        temporary: Where a local run's JVM puts what a killed one leaves behind; None for the system's folder.
         new_archive: Where a local run's JVM writes an archive of its classes (`spark.class_path`).
     """
 
@@ -47,6 +48,7 @@ class Environment:
     claims: Path = Path(contract.CLAIMS_FOLDER)
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
     cluster: Cluster | None = None
+    temporary: Path | None = None
     new_archive: Path | None = None
     site: Path = field(default_factory=lambda: Path(sysconfig.get_paths()["purelib"]))
 
