@@ -13,6 +13,7 @@ from featx_api.failures import FailureClass
 from minio import Minio
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsProvider, Provider, StaticProvider
+from minio.helpers import DictType
 from minio.signer import presign_v4, sign_v4_s3
 from obstore.store import S3Store
 
@@ -65,7 +66,9 @@ class Requests(urllib3.PoolManager):
         super().__init__(**options)
         self._further, self._provider, self._bucket = reached.all_headers, provider, bucket
 
-    def urlopen(self, method: str, url: str, redirect: bool = True, **options: Any) -> Any:
+    def urlopen(  # type: ignore[override] # as urllib3 does
+        self, method: str, url: str, redirect: bool = True, **options: Any
+    ) -> urllib3.BaseHTTPResponse:
         """Send a request of minio."""
         headers = dict(options.pop("headers", None) or {})
         address = self._addressed(urlsplit(url))
@@ -103,15 +106,17 @@ class Requests(urllib3.PoolManager):
                 date=datetime.strptime(query["X-Amz-Date"], AMZ_DATE).replace(tzinfo=UTC),
                 expires=int(query["X-Amz-Expires"]),
             )
+        signed: DictType = dict(headers)
         sign_v4_s3(
             method=method,
             url=address,
             region=headers["Authorization"].split(",")[0].split("/")[-3],
-            headers=headers,
+            headers=signed,
             credentials=known,
             content_sha256=headers["x-amz-content-sha256"],
             date=datetime.strptime(headers["x-amz-date"], AMZ_DATE).replace(tzinfo=UTC),
         )
+        headers["Authorization"] = str(signed["Authorization"])
         return address
 
 
@@ -158,7 +163,7 @@ def minio_client(reached: Connection, provider: Provider | None, http: Requests)
         credentials=provider,
     )
     if reached.virtual_host:
-        client.enable_virtual_style_endpoint()
+        client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call] # minio's
     return client
 
 
