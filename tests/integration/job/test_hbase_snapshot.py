@@ -54,13 +54,13 @@ def spec_of(snapshots: Snapshots, tiny: Spec, folder: Path, name: str = "monday"
     }
 
 
-def test_cells_in_files_of_their_own_come_from_the_snapshot_too(
+def test_a_snapshot_with_cells_in_files_of_their_own_is_refused(
     runner: Runner, snapshots: Snapshots, tiny: Spec, tmp_path: Path
 ) -> None:
     outcome = runner.run(spec_of(snapshots, tiny, tmp_path, "mob", "mob"), uid="mob")
-    assert outcome.failure is None, outcome.failure
-    tables = rows_of_folder(tmp_path / "table")
-    assert sorted(row["key"] for row in tables.rows) == sorted(snapshots.images)[:3], tables.quarantine
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("SourceNotSupported", False), outcome.failure
+    assert "snapshot mob holds MOB files" in outcome.failure.message and "read the table" in outcome.failure.message
 
 
 def test_rows_come_from_the_snapshot_and_its_links_are_removed(

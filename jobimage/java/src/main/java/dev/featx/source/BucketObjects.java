@@ -104,6 +104,13 @@ final class BucketObjects {
     if (status != HttpURLConnection.HTTP_OK && status != HttpURLConnection.HTTP_PARTIAL && status != RANGE_NOT_SATISFIABLE) {
       throw toException(key, response);
     }
+    if (status != RANGE_NOT_SATISFIABLE) {
+      try (InputStream stream = response.getInputStream()) {
+        if (stream.read() < 0 && response.getContentLengthLong() != 0) {
+          throw new CutResponse(0, response.getContentLengthLong(), null);
+        }
+      }
+    }
     response.disconnect();
   }
 

@@ -1,5 +1,6 @@
 package dev.featx.source;
 
+import dev.featx.failure.CutResponse;
 import dev.featx.failure.FailureClass;
 import dev.featx.failure.Failures;
 import dev.featx.failure.QuarantineReason;
@@ -62,11 +63,16 @@ final class ObjectReader {
         throw e;
       } catch (IOException e) {
         ImageProblem problem = problemOf(e);
-        if (problem != null && witnesses.contradict(object, ObjectReader.this::check)) {
+        if (problem != null && witnesses.contradict(object, wholeOrByte(e))) {
           throw new ObjectProblem(problem);
         }
         throw e;
       }
+    }
+
+    /** Returns how another object is read: whole if this one's response was cut, as a gateway may pass some bytes of each. */
+    private Witnesses.Check wholeOrByte(IOException thrown) {
+      return thrown instanceof CutResponse ? ObjectReader.this::readOnce : ObjectReader.this::check;
     }
 
     /** Returns the object's problem, if it is the object's, or null while the store may just be unresponsive. */
