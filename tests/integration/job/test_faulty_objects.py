@@ -76,13 +76,13 @@ def test_a_fault_of_one_object_is_its_row(
 ) -> None:
     faults.by_key[BAD] = fault
     started = time.monotonic()
-    outcome = runner.with_store_timeout(60).run(spec_of(proxy, tiny, tmp_path / "table"), uid="one")
+    outcome = runner.with_store_timeout(600).run(spec_of(proxy, tiny, tmp_path / "table"), uid="one")
     assert outcome.failure is None, outcome.failure
     tables = rows_of_folder(tmp_path / "table")
     assert sorted(row["key"] for row in tables.rows) == [key for key in KEYS if key != BAD]
     assert tables.reasons() == {BAD: ("read", reason)}
     assert said in tables.quarantine[0]["message"]
-    assert time.monotonic() - started < 50
+    assert time.monotonic() - started < 300
 
 
 def test_a_body_that_is_longer_than_its_length_is_quarantined_as_damaged(
