@@ -43,6 +43,37 @@ Licensed under the Apache License, Version 2.0 (see LICENSE).
 Featx's images contain the third-party software below. `make generate` writes this file; do not edit it.
 """
 
+DEBIAN = "\nDebian packages, besides those of the base image (licence texts are in /usr/share/doc/*/copyright)\n"
+DECODERS_HEAD = """
+Of these, libvips42 installs the libraries that decode images in executors, and others that it is linked to. Featx calls
+them through libvips, unchanged and as shared libraries, so that each can be replaced; Debian publishes their sources.
+libheif1 also brings an encoder under the GPL (libx265-199), and libvips42 a Fourier transform (libfftw3-double3) and a
+quantizer (libimagequant0), none of which Featx calls, and a decoder of JBIG in TIFF files (libjbig0). Patents on HEVC
+may need a licence where you run libde265.
+"""
+# In Debian 12, the release of the base image.
+DECODERS = {
+    "libvips42": "LGPL-2.1-or-later",
+    "libheif1": "LGPL-3.0-or-later",
+    "libde265-0": "LGPL-3.0-or-later",
+    "libaom3": "BSD-2-Clause AND ISC",
+    "libdav1d6": "BSD-2-Clause",
+    "libopenjp2-7": "BSD-2-Clause",
+    "libpng16-16": "libpng-2.0",
+    "libtiff6": "libtiff",
+    "libwebp7": "BSD-3-Clause",
+    "libwebpdemux2": "BSD-3-Clause",
+    "libjpeg62-turbo": "IJG AND BSD-3-Clause AND Zlib",
+    "liblcms2-2": "MIT",
+    "libexif12": "LGPL-2.1-or-later",
+    "libglib2.0-0": "LGPL-2.1-or-later",
+    "librsvg2-2": "LGPL-2.0-or-later",
+    "libx265-199": "GPL-2.0-or-later",
+    "libfftw3-double3": "GPL-2.0-or-later",
+    "libimagequant0": "GPL-3.0-or-later",
+    "libjbig0": "GPL-2.0-or-later",
+}
+
 
 class Component(NamedTuple):
     """One line of NOTICE."""
@@ -68,8 +99,10 @@ def notice() -> str:
             "packages those of BigDL (bigdl/share); their licences are in the jars' META-INF and in pyspark/licenses.",
             "\nJava archives (/opt/featx/jars)\n",
             *_table(map(_archive, sorted(jars().glob("*-[0-9]*.jar")))),
-            "\nDebian packages, besides those of the base image (licence texts are in /usr/share/doc/*/copyright)\n",
+            DEBIAN,
             *(f"  {name:56} {', '.join(images)}" for name, images in _debian_packages().items()),
+            DECODERS_HEAD,
+            *(f"  {name:56} {licence:54} job" for name, licence in DECODERS.items()),
             "",
         ]
     )

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from featx_api.failures import QuarantineReason
+
 #: Java class that reads and writes `file://` addresses for Hadoop.
 LOCAL_FILES_CLASS: Final = "dev.featx.source.LocalFiles"
 #: Java class that reads a bucket's credentials from a mounted Secret.
@@ -288,6 +290,9 @@ class ShardResult(Document):
     failure_sha256: str = Field(description="Digest of the quarantine's file; empty without one.")
     precision: str = Field(description="Precision that features were computed in.")
     keys: KeyRange
+    reasons: dict[QuarantineReason, Count] = Field(
+        default={}, description="Rows of the quarantine by reason; markers of earlier versions have none."
+    )
 
     @property
     def images(self) -> int:

@@ -91,7 +91,7 @@ def _source(options: argparse.Namespace, environment: Mapping[str, str], here: P
     address = local_addresses.to_address(images, here)
     folder = Path(address.removeprefix(local_addresses.FILE))
     if address.startswith(local_addresses.FILE) and not folder.is_dir():
-        problem = "is a file: pass its folder" if folder.exists() else "no such folder"
+        problem = "is a file: pass its folder" if folder.exists() else f"no such folder; relative paths start at {here}"
         raise CommandError(f"--images {images}: {problem}")
     return {"files": {"uri": address}}
 
@@ -126,7 +126,9 @@ def _model(
     address = local_addresses.to_address(model, here)
     file = Path(address.removeprefix(local_addresses.FILE)) if address.startswith(local_addresses.FILE) else None
     if file is not None and not file.is_file():
-        raise CommandError(f"{option} {model}: no such file, and no model has this name; names: {', '.join(names)}")
+        hint = f"pass an .onnx or .prototxt file, or one of these names: {', '.join(names)}"
+        problem = "is a folder" if file.is_dir() else "no such file, and no model has this name"
+        raise CommandError(f"{option} {model}: {problem}; {hint}")
     if not model.lower().endswith(PROTOTXT):
         return {"model": {"onnx": address}}, file
     caffemodel = local_addresses.to_address(weights, here) if weights else _beside(file, option, model)

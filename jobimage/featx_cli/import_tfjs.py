@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import shutil
 import subprocess
 import tempfile
@@ -63,8 +64,7 @@ def import_ssd(model: Path) -> tuple[bytes, int, int]:
     from featx_job.nets.onnx.onnx_writer import to_onnx
     from featx_job.nets.ssd.object_detection import ANCHORS, BOXES, SCORES, with_detection_output
 
-    if not model.is_file():
-        raise CommandError(f"{model}: no such file")
+    _check(model)
     data = convert(model, [BOXES, SCORES, ANCHORS])
     try:
         network = onnx_reader.read(data)
@@ -76,6 +76,21 @@ def import_ssd(model: Path) -> tuple[bytes, int, int]:
         )
     except ModelError as error:
         raise CommandError(f"{model}: {error}") from None
+
+
+def _check(model: Path) -> None:
+    """Refuse what the converter would end with a traceback."""
+    if not model.is_file():
+        problem = "is a folder; pass the model.json in it" if model.is_dir() else "no such file"
+        raise CommandError(f"{model}: {problem}")
+    try:
+        described = json.loads(model.read_bytes())
+        weights = [name for part in described["weightsManifest"] for name in part["paths"]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise CommandError(f"{model}: is not a model of TensorFlow.js; pass its model.json") from None
+    missing = [str(name) for name in weights if not (model.parent / str(name)).is_file()]
+    if missing:
+        raise CommandError(f"{model}: its weights are missing: put {', '.join(missing)} beside it")
 
 
 def npm_file(address: str) -> Path:

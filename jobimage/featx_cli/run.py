@@ -152,7 +152,7 @@ def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[tuple[E
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # a machine may be unable to resolve its own name
     jars = java_build.jars()
     with work_folder.created() as work, terminal.redirected_to(log_file(name)) as screen:
-        environment = Environment(jars=jars, work=work, secrets=parsed.secrets)
+        environment = Environment(jars=jars, work=work, temporary=work, secrets=parsed.secrets)
         environment = replace(
             environment,
             claims=parsed.claims or environment.claims,

@@ -39,6 +39,7 @@ class Environment:
         cores: Cores of this machine that a local run may use.
         cluster: The driver pod; None for a local run.
         url_hosts: Hosts that images may be fetched from (`featx_api.names.UrlHost`).
+        temporary: Where a local run's JVM puts what a killed one leaves behind; None for the system's folder.
         new_archive: Where a local run's JVM writes an archive of its classes (`spark.class_path`).
     """
 
@@ -49,6 +50,7 @@ class Environment:
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
     cluster: Cluster | None = None
     url_hosts: tuple[str, ...] = ()
+    temporary: Path | None = None
     new_archive: Path | None = None
     site: Path = field(default_factory=lambda: Path(sysconfig.get_paths()["purelib"]))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from featx_api.executor_contract import ShardResult
+from featx_api.failures import QuarantineReason
 from featx_api.status import Progress
 
 SHORTEST = 1e-3  # seconds
@@ -39,6 +41,10 @@ class Tally:
         if shard.index not in self.done:
             self.done[shard.index] = shard
             self.earlier += shard.images if earlier else 0
+
+    def reasons(self) -> Counter[QuarantineReason]:
+        """Return how many images are in quarantine by reason."""
+        return sum((Counter(shard.reasons) for shard in self.done.values()), Counter())
 
     def progress(self, now: float, time: datetime) -> Progress:
         """Return the progress that the status shows.

@@ -39,6 +39,7 @@ from featx_job.table.publisher import RewriteFiles
 from featx_job.table.run_lock import RunLock
 
 LOG = logging.getLogger(__name__)
+SHOWN_REASONS = 3
 OnProgress = Callable[[Progress], None]
 
 
@@ -231,8 +232,15 @@ def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
         raise RunFailure(
             FailureClass.TOO_MANY_FAILURES,
             f"{progress.images_failed} of {progress.images_total} images are in quarantine, more than "
-            f"spec.errors.maxFailedFraction {limit:g} allows; see {job.spec.output.uri.rstrip('/')}/_quarantine",
+            f"spec.errors.maxFailedFraction {limit:g} allows{_commonest(tally)}; "
+            f"each is a row of the table {job.spec.output.uri.rstrip('/')}/_quarantine",
         )
+
+
+def _commonest(tally: Tally) -> str:
+    """Return the commonest reasons of the quarantine, with their counts."""
+    reasons = tally.reasons().most_common(SHOWN_REASONS)
+    return ": " + ", ".join(f"{reason} ({count:,})" for reason, count in reasons) if reasons else ""
 
 
 def _now(tally: Tally) -> Progress:

@@ -87,6 +87,8 @@ def batches(uri: str, columns: Sequence[str], endpoint: str | None = None) -> It
     """
     try:
         yield from _batches(uri, columns, endpoint)
+    except NotADirectoryError:
+        raise TableError(f"{uri}: is a file: name the folder that holds _SUCCESS") from None
     except (OSError, pa.ArrowException, DeltaError) as error:
         raise TableError(f"{uri}: can't be read: {' '.join(str(error).split())}") from None
 
@@ -127,14 +129,16 @@ def _named_by_log(uri: str, folder: str, endpoint: str | None, environment: Mapp
 
 
 def _place(uri: str, endpoint: str | None, environment: Mapping[str, str]) -> tuple[fs.FileSystem, str]:
-    address = urlsplit(uri)
-    if address.scheme == "s3":
+    # Not by urlsplit: # and ? are characters of a name here.
+    scheme, separator, place = uri.partition("://")
+    if not separator:
+        return fs.LocalFileSystem(), uri
+    if scheme == "s3":
         arguments = s3_settings.from_environment(endpoint, environment).for_arrow()
-        system = fs.S3FileSystem(**arguments)
-        return system, (address.netloc + address.path).rstrip("/")
-    if address.scheme not in ("", "file"):
+        return fs.S3FileSystem(**arguments), place.rstrip("/")
+    if scheme != "file":
         raise TableError(f"{uri}: only folders, file:/// and s3:// can be read")
-    return fs.LocalFileSystem(), address.path if address.scheme else uri
+    return fs.LocalFileSystem(), place
 
 
 def _table(batch: Any, uri: str) -> Table:

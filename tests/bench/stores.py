@@ -2,10 +2,13 @@
 
 Images are 30 kB. Featx reads like its executors, in Spark, without nets (`featx read`); the bare client reads the
 same rows or objects in a loop, from S3 with as many threads as Featx. Writes docs/bench/stores.{json,md}.
+
+`python -m tests.bench stores --part 0.02 --rounds 1 --output DIR` tries everything on little data, in two minutes.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import statistics
@@ -33,7 +36,7 @@ from tests.integration.job import runs
 from tests.integration.job import store as s3
 from tests.support.stores import hbase, hdfs
 
-SIZE, ROUNDS = 30_000, 3
+SIZE = 30_000
 # Enough that reading takes seconds: a Spark job of 36 shards takes 0.3 s regardless of their size.
 IMAGES = {"HBase": 48_000, "S3": 8_000, "HDFS": 4_000, "files": 100_000}
 SHARDS = 36  # a multiple of three, as three run at a time
@@ -43,8 +46,36 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "bench"
 Bare = Callable[[], int]
 
 
+class Options(argparse.Namespace):
+    """What to measure, and where to write it.
+
+    Attributes:
+        part: Part of the images and keys that are used.
+        rounds: Rounds that count, after one of warm-up.
+        output: Folder of the results.
+    """
+
+    part: float
+    rounds: int
+    output: Path
+
+    def images(self, source: str) -> int:
+        """How many images a source has."""
+        return max(int(IMAGES[source] * self.part), SHARDS)
+
+    @property
+    def keys(self) -> int:
+        """How many keys are planned."""
+        return max(int(KEYS * self.part), KEYS_PER_FOLDER)
+
+
 def main() -> int:
     """Runs the benchmark and writes its results; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="tests.bench stores")
+    parser.add_argument("--part", type=float, default=1.0, help="part of the images and keys to use")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds that count, after one of warm-up")
+    parser.add_argument("--output", type=Path, default=FOLDER, help="folder of the results")
+    options = parser.parse_args(namespace=Options())
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as text, ExitStack() as servers:
         work = Path(text)
@@ -56,21 +87,22 @@ def main() -> int:
             ("files", prepare_files),
         ):
             (work / name).mkdir()
-            source, bare = prepare(work / name, servers)
-            rows.append(measure(name, source, bare, environment))
+            count = options.images(name)
+            source, bare = prepare(work / name, servers, count)
+            rows.append(measure(name, count, source, bare, environment, options.rounds))
             sys.stdout.write(json.dumps(rows[-1]) + "\n")
             sys.stdout.flush()
-        outputs = measure_writing(work, servers, environment)
+        outputs = measure_writing(work, servers, environment, options.rounds)
         with ExitStack() as alone:
-            planning = measure_planning(work, alone)
-    write(rows, outputs, planning)
+            planning = measure_planning(work, alone, options.keys)
+    write(rows, outputs, planning, options)
     return 0
 
 
-def images(source: str) -> Iterator[tuple[str, bytes]]:
+def images(count: int) -> Iterator[tuple[str, bytes]]:
     """Yields keys and incompressible contents."""
     random = np.random.default_rng(0)
-    for number in range(IMAGES[source]):
+    for number in range(count):
         yield f"{number:06}.jpg", random.bytes(SIZE)
 
 
@@ -83,28 +115,29 @@ def secrets(work: Path) -> Path:
     return folder.parent
 
 
-def prepare_hbase(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
+def prepare_hbase(folder: Path, servers: ExitStack, count: int) -> tuple[dict[str, Any], Bare]:
     """Fills a table; returns the source and the bare scan of it."""
     server = servers.enter_context(hbase.running(folder))
     server.client.create("bench", [b"004000", b"008000", b"012000"])
     batch: dict[bytes, bytes] = {}
-    for key, data in images("HBase"):
+    for key, data in images(count):
         batch[key.encode()] = data
         if len(batch) == 200:
             server.client.put("bench", batch)
             batch = {}
+    server.client.put("bench", batch)
     server.client.flush("bench")
     column = f"{hbase.FAMILY}:{hbase.QUALIFIER}"
     source = {"hbase": {"quorum": server.quorum, "table": "bench", "column": column}}
     return source, lambda: server.client.scanned("bench") * SIZE
 
 
-def prepare_s3(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
+def prepare_s3(folder: Path, servers: ExitStack, count: int) -> tuple[dict[str, Any], Bare]:
     """Fills a bucket; returns the source and the bare client's read of it."""
     store = servers.enter_context(s3.running(folder))
     store.put("bench", {})
     with ThreadPoolExecutor(THREADS) as pool:
-        keys = list(pool.map(lambda item: put(store, *item), images("S3")))
+        keys = list(pool.map(lambda item: put(store, *item), images(count)))
     access = {"endpoint": store.endpoint, "secretRef": {"name": "store"}}
 
     def get(key: str) -> int:
@@ -123,39 +156,41 @@ def put(store: s3.Store, key: str, data: bytes) -> str:
     return f"images/{key}"
 
 
-def prepare_hdfs(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
+def prepare_hdfs(folder: Path, servers: ExitStack, count: int) -> tuple[dict[str, Any], Bare]:
     """Fills a folder of HDFS; returns the source and the bare client's read of it."""
     server = servers.enter_context(hdfs.running(folder))
     client = servers.enter_context(hdfs.client(server))
-    client.write("/images", images("HDFS"))
+    client.write("/images", images(count))
     return {"files": {"uri": f"{server.uri}/images"}}, lambda: client.read("/images")
 
 
-def prepare_files(folder: Path, servers: ExitStack) -> tuple[dict[str, Any], Bare]:
+def prepare_files(folder: Path, servers: ExitStack, count: int) -> tuple[dict[str, Any], Bare]:
     """Fills a folder; returns the source and a loop over its files."""
-    for key, data in images("files"):
+    for key, data in images(count):
         (folder / key).write_bytes(data)
     return {"files": {"uri": f"file://{folder}"}}, lambda: sum(len(path.read_bytes()) for path in folder.iterdir())
 
 
-def measure(name: str, source: dict[str, Any], bare: Bare, environment: Environment) -> dict[str, Any]:
+def measure(
+    name: str, count: int, source: dict[str, Any], bare: Bare, environment: Environment, rounds: int
+) -> dict[str, Any]:
     """MB/s of Featx and the bare client, in turns; the first round is a warm-up and does not count."""
     ours: list[float] = []
     theirs: list[float] = []
-    for _ in range(ROUNDS + 1):
-        result = read_source.read(job(source, IMAGES[name] // SHARDS + 1), environment)
-        if result.images != IMAGES[name]:
+    for _ in range(rounds + 1):
+        result = read_source.read(job(source, count // SHARDS + 1), environment)
+        if result.images != count:
             raise RuntimeError(f"{name}: {result}")
         ours.append(result.bytes / result.seconds / 1e6)
         started = time.monotonic()
-        count = bare()
-        if count != IMAGES[name] * SIZE:
-            raise RuntimeError(f"{name}: the bare client read {count} bytes")
-        theirs.append(count / (time.monotonic() - started) / 1e6)
+        received = bare()
+        if received != count * SIZE:
+            raise RuntimeError(f"{name}: the bare client read {received} bytes")
+        theirs.append(received / (time.monotonic() - started) / 1e6)
     both = [statistics.median(speeds[1:]) for speeds in (ours, theirs)]
     return {
         "source": name,
-        "held": IMAGES[name],
+        "held": count,
         "shards": result.shards,
         "planning": round(result.listing, 2),
         "featx": round(both[0], 1),
@@ -179,7 +214,7 @@ def job(source: dict[str, Any], shard: int) -> JobSpec:
     )
 
 
-def measure_writing(work: Path, servers: ExitStack, environment: Environment) -> dict[str, Any]:
+def measure_writing(work: Path, servers: ExitStack, environment: Environment, rounds: int) -> dict[str, Any]:
     """Images per second of a run by kind of output, and the cost of resuming after a failed attempt."""
     for name in ("runs", "s3-output", "hdfs-output"):
         (work / name).mkdir()
@@ -193,7 +228,7 @@ def measure_writing(work: Path, servers: ExitStack, environment: Environment) ->
     uris = {"files": f"file://{work}/runs/out", "S3": "s3://written/out", "HDFS": f"{files.uri}/out"}
     speeds: dict[str, list[float]] = {name: [] for name in uris}
     halves: list[float] = []
-    for number in range(ROUNDS + 1):
+    for number in range(rounds + 1):
         for name, uri in uris.items():
             output = {"uri": f"{uri}-{number}"} | ({"s3": access} if name == "S3" else {})
             _, speed = run_attempt({**spec, "output": output}, f"{name}-{number}", environment, None)
@@ -223,23 +258,23 @@ def run_attempt(spec: dict[str, Any], uid: str, environment: Environment, until:
     return time.monotonic() - started, speed or 0.0
 
 
-def measure_planning(work: Path, servers: ExitStack) -> dict[str, Any]:
-    """Time and memory for planning a run over a million keys of a real bucket, in a separate process."""
+def measure_planning(work: Path, servers: ExitStack, keys: int) -> dict[str, Any]:
+    """Time and memory for planning a run over the keys of a real bucket, in a separate process."""
     (work / "keys").mkdir()
     store = servers.enter_context(s3.running(work / "keys"))
     store.put("keys", {})
-    fill(work / "catalog", store)
+    fill(work / "catalog", store, keys)
     (work / "store.json").write_text(json.dumps({"endpoint": store.endpoint, "secrets": str(work / "secrets")}))
     results = {}
     for what in ("plan", "bare"):
         command = [sys.executable, "-m", "tests.bench.planning", what, str(work / "store.json")]
         results[what] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    return {"keys": KEYS, **results}
+    return {"keys": results["plan"]["keys"], **results}
 
 
-def fill(folder: Path, store: s3.Store) -> None:
-    """Puts a million objects into the bucket with the server's own tool, which takes two minutes."""
-    for number in range(0, KEYS, KEYS_PER_FOLDER):
+def fill(folder: Path, store: s3.Store, keys: int) -> None:
+    """Puts objects into the bucket with the server's own tool, which takes two minutes for a million."""
+    for number in range(0, keys, KEYS_PER_FOLDER):
         below = folder / f"2026-{number // KEYS_PER_FOLDER:04}"
         below.mkdir(parents=True)
         for index in range(KEYS_PER_FOLDER):
@@ -247,11 +282,11 @@ def fill(folder: Path, store: s3.Store) -> None:
     store.copy_folder(folder, "keys")
 
 
-def write(rows: list[dict[str, Any]], outputs: dict[str, Any], planning: dict[str, Any]) -> None:
+def write(rows: list[dict[str, Any]], outputs: dict[str, Any], planning: dict[str, Any], options: Options) -> None:
     """Writes the JSON file and the page."""
     day = datetime.now(UTC).date().isoformat()
     header = {"date": day, "machine": machine.described(), "bytes": SIZE}
-    (FOLDER / "stores.json").write_text(
+    (options.output / "stores.json").write_text(
         json.dumps({**header, "rows": rows, "outputs": outputs, "planning": planning}, indent=2) + "\n"
     )
     plan, bare, speeds = planning["plan"], planning["bare"], outputs["imagesPerSecond"]
@@ -259,8 +294,8 @@ def write(rows: list[dict[str, Any]], outputs: dict[str, Any], planning: dict[st
         "# Reading sources\n",
         f"`make bench WHAT=stores`, {day}: {machine.described()}. Images of {SIZE // 1000} kB that can't be "
         "compressed; servers (HBase 2.6, SeaweedFS, HDFS 3.3, a local disk) share the two cores with the readers; "
-        f"medians of {ROUNDS} rounds, in turns. Bare: a scan in the JVM, `minio` with {THREADS} threads, Hadoop's "
-        "client in a loop, a loop over files.\n",
+        f"medians of {options.rounds} rounds, in turns. Bare: a scan in the JVM, `minio` with {THREADS} threads, "
+        "Hadoop's client in a loop, a loop over files.\n",
         "| source | images | shards | listed in, s | Featx, MB/s | bare client, MB/s | share | Featx, images/s |",
         "|---|---|---|---|---|---|---|---|",
         *(
@@ -276,7 +311,7 @@ def write(rows: list[dict[str, Any]], outputs: dict[str, Any], planning: dict[st
         f"executors. `minio` lists them in {bare['seconds']} s. A run in which nothing has changed detects this "
         f"in {plan['unchanged']} s.",
     ]
-    (FOLDER / "stores.md").write_text("\n".join(lines) + "\n")
+    (options.output / "stores.md").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

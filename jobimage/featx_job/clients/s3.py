@@ -1,9 +1,8 @@
 """The driver's S3 client; all calls share one back-off.
 
 minio serves all calls but one. It spends 35 microseconds of Python on each key it lists, so long listings come from
-obstore, which parses answers without the interpreter (docs/bench/stores.md). obstore's paths are stricter than S3's
-keys, and it does not ask for URL-encoded ones: a page that it may not show faithfully comes from minio after all. It
-also takes any answer without keys for a listing's end and hides S3's error codes: minio confirms ends and errors.
+obstore, which parses answers without the interpreter (docs/bench/stores.md): see `s3_pages`. It also takes any answer
+without keys for a listing's end and hides S3's error codes: minio confirms ends and errors.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
 from minio.helpers import check_bucket_name
 from minio.sse import SseCustomerKey
-from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from featx_job.clients import s3_libraries
+from featx_job.clients import s3_libraries, s3_pages
 from featx_job.clients.retry import with_retry
 from featx_job.clients.s3_errors import FailedRequest, is_untrusted, problem_of
+from featx_job.clients.s3_pages import PAGE_KEYS, StoredObject, Unfaithful
 from featx_job.clients.s3_settings import AUTHORITY, Connection, connection, customer_key
 from featx_job.failures import RunFailure
 
@@ -47,23 +46,6 @@ CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
 CODE_ELEMENT = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
 MISSING = {"NoSuchKey", "NoSuchObject"}
 PART_BYTES = 1 << 20  # of a download
-PAGE_KEYS = 1000  # as many as S3 puts into one answer
-FIRST_AFTER_SLASH = chr(ord("/") + 1)
-REPLACED = "\N{REPLACEMENT CHARACTER}"  # sent by stores written in Go for what XML can't carry
-
-
-class StoredObject(NamedTuple):
-    """An object of a bucket.
-
-    Attributes:
-        key: Its full key.
-        size: In bytes.
-        version: Its etag; the time of its last change if the store has no etags.
-    """
-
-    key: str
-    size: int
-    version: str
 
 
 class FolderPage(NamedTuple):
@@ -82,10 +64,6 @@ class FolderPage(NamedTuple):
 
 class TooLargeError(Exception):
     """An object has more bytes than the caller takes."""
-
-
-class Unfaithful(Exception):
-    """obstore's listing failed, or may show other keys than the bucket has."""
 
 
 class Bucket:
@@ -107,7 +85,7 @@ class Bucket:
             RunFailure: SecretIncomplete, if the CA bundle holds no certificates; BucketNotFound, if no bucket can have
                 the name.
         """
-        called = name.removesuffix(s3_libraries.ALIAS)
+        called = s3_libraries.minio_name(name)
         try:
             check_bucket_name(called)
         except ValueError:
@@ -117,8 +95,8 @@ class Bucket:
         self._called = called  # in calls of minio
         self._key = SseCustomerKey(customer_key) if customer_key else None
         self._provider = s3_libraries.identity_provider(reached, field)
-        self._http = s3_libraries.http_client(reached, field)
-        self._minio = s3_libraries.minio_client(reached, self._provider, self._http, name)
+        self._http = s3_libraries.http_client(reached, field, self._provider, name)
+        self._minio = s3_libraries.minio_client(reached, self._provider, self._http)
         self._lister: S3Store | None = None
 
     def stat(self, key: str) -> StoredObject | None:
@@ -200,7 +178,7 @@ class Bucket:
         def copy() -> None:
             try:
                 with self._coded(source):
-                    self._minio.copy_object(self._called, target, CopySource(self.name, source))
+                    self._minio.copy_object(self._called, target, CopySource(self._called, source))
             except S3Error as error:
                 if error.code not in MISSING:
                     raise
@@ -254,29 +232,9 @@ class Bucket:
         return [_from_minio(entry) for entry in islice(entries, PAGE_KEYS)]
 
     def _fast(self, prefix: str, after: str) -> Iterator[list[StoredObject]]:
-        """Yield pages of obstore's listing. A key that ends with a slash loses it, which shows only if it is empty.
-
-        Raises:
-            Unfaithful: Before the first page that may differ from the bucket.
-        """
-        folder = prefix[: prefix.rfind("/") + 1]
-        if self._reached.region is None or self._reached.headers or (folder != prefix and not after):
-            raise Unfaithful  # obstore neither finds a bucket's region, sends headers, nor starts inside a folder
-        if after.endswith("/") or folder.startswith("/") or (not folder and after < FIRST_AFTER_SLASH):
-            raise Unfaithful  # object_store strips slashes at the ends of keys
-        try:
-            for batch in self._object_store().list(folder, offset=after or None, chunk_size=PAGE_KEYS):
-                page = [StoredObject(entry["path"], entry["size"], _version(entry)) for entry in batch]
-                inside = [stored for stored in page if stored.key.startswith(prefix)] if folder != prefix else page
-                # An empty object may be the marker of a folder, without its slash.
-                if not all(stored.size and REPLACED not in stored.key for stored in inside):
-                    raise Unfaithful
-                if inside:
-                    yield inside
-                if len(inside) < len(page):
-                    return
-        except (BaseError, OSError, ValueError):
-            raise Unfaithful from None
+        if self._reached.region is None or self._reached.headers:
+            raise Unfaithful  # obstore neither finds a bucket's region nor sends headers
+        return s3_pages.faithful(self._object_store(), prefix, after)
 
     def _object_store(self) -> S3Store:
         if self._lister is None:
@@ -377,10 +335,6 @@ def open_source_bucket(source: S3Source, field: str, secrets: Path | None, patie
     """The bucket of a source, with the key of its objects if they have one. Takes the same as `open_bucket`."""
     reached, key = connection(source, field, secrets, os.environ), customer_key(source, field, secrets, os.environ)
     return Bucket(reached, field, source.bucket, patience, key)
-
-
-def _version(entry: Any) -> str:
-    return (entry["e_tag"] or "").strip('"') or entry["last_modified"].isoformat()
 
 
 def _from_minio(entry: Any) -> StoredObject:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Mapping
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 import urllib3
 from featx_api.failures import FailureClass
 from minio import Minio
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsProvider, Provider, StaticProvider
-from minio.helpers import BaseURL
+from minio.helpers import DictType
+from minio.signer import presign_v4, sign_v4_s3
 from obstore.store import S3Store
 
 from featx_job.clients.s3_settings import AUTHORITY, Connection
@@ -22,6 +22,12 @@ from featx_job.failures import RunFailure
 
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 ALIAS = "-s3alias"  # end of the aliases of access points
+COPY_SOURCE = "x-amz-copy-source"
+AMZ_DATE = "%Y%m%dT%H%M%SZ"
+# Parameters that presigning adds; a session token is part of what is signed, and stays.
+PRESIGNED = tuple(
+    f"X-Amz-{name}=" for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
+)
 
 logging.getLogger("urllib3").setLevel(logging.INFO)  # at DEBUG it logs addresses, of which `create` signs some
 
@@ -49,7 +55,77 @@ def identity_provider(reached: Connection, field: str) -> Provider | None:
     return StaticProvider(*reached.credentials) if reached.credentials else None
 
 
-def http_client(reached: Connection, field: str) -> urllib3.PoolManager:
+class Requests(urllib3.PoolManager):
+    """Connections that send what minio can't: headers on each request, and the alias of an access point.
+
+    minio takes no headers for some calls, and no alias as the name of a bucket. What is changed here is signed again.
+    """
+
+    def __init__(self, reached: Connection, provider: Provider | None, bucket: str, **options: Any) -> None:
+        """Take a connection, who signs, the bucket, and what urllib3 takes."""
+        super().__init__(**options)
+        self._further, self._provider, self._bucket = reached.all_headers, provider, bucket
+
+    def urlopen(  # type: ignore[override] # as urllib3 does
+        self, method: str, url: str, redirect: bool = True, **options: Any
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request of minio."""
+        headers = dict(options.pop("headers", None) or {})
+        address = self._addressed(urlsplit(url))
+        presigned = "X-Amz-Signature=" in address.query
+        further = {} if presigned else self._further  # `create` has them in the query
+        if further or address != urlsplit(url):
+            headers |= further | ({"Host": address.netloc} if "Host" in headers else {})
+            if copied := headers.get(COPY_SOURCE):
+                headers[COPY_SOURCE] = copied.replace(minio_name(self._bucket), self._bucket, 1)
+            address = self._signed_again(method, address, headers)
+        return super().urlopen(method, urlunsplit(address), redirect, headers=headers, **options)
+
+    def _addressed(self, address: SplitResult) -> SplitResult:
+        """The address with the bucket's own name in place of the one that minio accepts."""
+        called = minio_name(self._bucket)
+        if called == self._bucket:
+            return address
+        if address.netloc.startswith(f"{called}."):
+            return address._replace(netloc=address.netloc.replace(called, self._bucket, 1))
+        return address._replace(path=address.path.replace(called, self._bucket, 1))
+
+    def _signed_again(self, method: str, address: SplitResult, headers: dict[str, str]) -> SplitResult:
+        """Sign in place, as minio did, in the region that it signed for; anonymous requests stay so."""
+        query = dict(parse_qsl(address.query))
+        if self._provider is None:
+            return address
+        known = self._provider.retrieve()
+        if "X-Amz-Signature" in query:
+            kept = [part for part in address.query.split("&") if not part.startswith(PRESIGNED)]
+            return presign_v4(
+                method=method,
+                url=address._replace(query="&".join(kept)),
+                region=query["X-Amz-Credential"].split("/")[-3],
+                credentials=known,
+                date=datetime.strptime(query["X-Amz-Date"], AMZ_DATE).replace(tzinfo=UTC),
+                expires=int(query["X-Amz-Expires"]),
+            )
+        signed: DictType = dict(headers)
+        sign_v4_s3(
+            method=method,
+            url=address,
+            region=headers["Authorization"].split(",")[0].split("/")[-3],
+            headers=signed,
+            credentials=known,
+            content_sha256=headers["x-amz-content-sha256"],
+            date=datetime.strptime(headers["x-amz-date"], AMZ_DATE).replace(tzinfo=UTC),
+        )
+        headers["Authorization"] = str(signed["Authorization"])
+        return address
+
+
+def minio_name(bucket: str) -> str:
+    """The name by which minio is asked for a bucket: it refuses aliases of access points."""
+    return bucket.removesuffix(ALIAS)
+
+
+def http_client(reached: Connection, field: str, provider: Provider | None, bucket: str) -> Requests:
     """Connections whose calls end in seconds, so that waiting stays with `with_retry`.
 
     A redirect is a refusal: followed, it would turn a PUT into a GET, and send session tokens to another host.
@@ -62,7 +138,10 @@ def http_client(reached: Connection, field: str) -> urllib3.PoolManager:
             secret = reached.authority.parent.name
             message = f"{field}.secretRef.name: Secret {secret} has no valid certificates in {AUTHORITY}"
             raise RunFailure(FailureClass.SECRET_INCOMPLETE, message) from None
-    return urllib3.PoolManager(
+    return Requests(
+        reached,
+        provider,
+        bucket,
         timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
         # A store does not send its clients elsewhere: what does is none, and may point into the cluster.
         retries=urllib3.Retry(
@@ -73,42 +152,18 @@ def http_client(reached: Connection, field: str) -> urllib3.PoolManager:
     )
 
 
-class Client(Minio):
-    """minio with headers that each request has and signs; its own methods take some, each in another way."""
-
-    def __init__(self, headers: Mapping[str, str], *args: Any, **named: Any) -> None:
-        """Take further headers, and what minio takes."""
-        super().__init__(*args, **named)
-        self._headers = headers
-
-    def _build_headers(self, host: str, headers: Any = None, body: Any = None, creds: Any = None) -> Any:
-        return super()._build_headers(host, {**(headers or {}), **self._headers}, body, creds)
-
-
-class AliasUrl(BaseURL):
-    """Addresses of an access point by its alias, which minio refuses as the name of a bucket."""
-
-    def build(self, *, bucket_name: str | None = None, **named: Any) -> SplitResult:
-        """Build an address, with the alias in place of the name that minio accepts."""
-        return super().build(bucket_name=bucket_name and f"{bucket_name}{ALIAS}", **named)
-
-
-def minio_client(reached: Connection, provider: Provider | None, http: urllib3.PoolManager, bucket: str) -> Minio:
+def minio_client(reached: Connection, provider: Provider | None, http: Requests) -> Minio:
     """The client of all calls but long listings of a bucket."""
     endpoint = urlsplit(reached.url)
-    secure = endpoint.scheme == "https"
-    client = Client(
-        reached.all_headers,
+    client = Minio(
         endpoint.netloc,
-        secure=secure,
+        secure=endpoint.scheme == "https",
         region=reached.region,
         http_client=http,
         credentials=provider,
     )
-    if bucket.endswith(ALIAS):
-        client._base_url = AliasUrl(f"{endpoint.scheme}://{endpoint.netloc}", reached.region)
     if reached.virtual_host:
-        client._base_url.virtual_style_flag = True
+        client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call] # minio's
     return client
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from featx_job.clients.s3 import FolderPage, StoredObject
+from featx_job.clients.s3 import FolderPage
+from featx_job.clients.s3_pages import StoredObject
 
 THREADS = 16
 ENOUGH = 2 * THREADS  # folders; opening one costs as much CPU time as listing four pages

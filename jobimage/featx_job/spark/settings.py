@@ -251,6 +251,7 @@ def _executors(job: JobSpec) -> Conf:
 
 
 def _on_this_machine(job: JobSpec, environment: Environment, sizes: Sizes) -> Conf:
+    temporary = [f'"-Djava.io.tmpdir={environment.temporary}"'] if environment.temporary else []
     return {
         "spark.master": f"local[{shards_at_once(sizes)}]",
         "spark.driver.host": "127.0.0.1",
@@ -260,7 +261,7 @@ def _on_this_machine(job: JobSpec, environment: Environment, sizes: Sizes) -> Co
         "spark.driver.extraClassPath": class_path.path(environment),
         # The user's Java may lack this collector.
         "spark.driver.extraJavaOptions": " ".join(
-            [java_options(job.spec, environment), "-XX:+IgnoreUnrecognizedVMOptions", COLLECTOR]
+            [java_options(job.spec, environment), "-XX:+IgnoreUnrecognizedVMOptions", COLLECTOR, *temporary]
         ),
         "spark.local.dir": str(environment.work),
     }

@@ -1,4 +1,4 @@
-"""One S3 server, one set of tiny nets and one Spark JVM, shared by all tests of the job."""
+"""One S3 server, one HBase, one set of tiny nets and one Spark JVM, shared by all tests of the job."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from featx_job.environment import Environment
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, model
 from tests.integration.job.store import ADMIN, READER, Store, running
+from tests.support.stores import hbase
+from tests.support.stores.hbase import HBase
 from tests.support.tiny_models import write_tiny_extractor, write_tiny_ssd
 
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with running(tmp_path_factory.mktemp("store")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hbase_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HBase]:
+    with hbase.running(tmp_path_factory.mktemp("hbase")) as server:
         yield server
 
 

@@ -185,11 +185,16 @@ def test_too_many_bad_images_fail_the_run_but_the_quarantine_is_kept(
     for index in range(4):
         (mixed / f"good-{index}.jpg").write_bytes(JPEG)
     (mixed / "bad.jpg").write_bytes(b"")
+    for index in range(2):
+        (mixed / f"text-{index}.jpg").write_bytes(b"no image")
     outcome = runner.run(spec_of(mixed, tiny, errors={"maxFailedFraction": 0.1}), uid="mixed")
     assert outcome.failure is not None
     assert (outcome.failure.class_, outcome.retryable) == ("TooManyFailures", False)
     assert "spec.errors.maxFailedFraction 0.1" in outcome.failure.message
     table = Path(f"{mixed}-table")
+    assert outcome.failure.message.endswith(
+        f": NotAnImage (2), Empty (1); each is a row of the table file://{table}/_quarantine"
+    )
     assert [path.name for path in (table / "_quarantine").iterdir()] == ["part-00000.parquet"]
     assert not (table / "_SUCCESS").exists()
 

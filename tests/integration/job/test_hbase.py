@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ import numpy as np
 import pytest
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder
+from tests.integration.job.hbase_runs import keys, spec_of
+from tests.integration.job.runs import Runner, Spec, rows_of_folder
 from tests.support.stores import hbase
 from tests.support.stores.hbase import HBase
 
@@ -22,9 +22,8 @@ ROWS = 90
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HBase]:
-    with hbase.running(tmp_path_factory.mktemp("hbase")) as hbase_server:
-        yield hbase_server
+def server(hbase_server: HBase) -> HBase:
+    return hbase_server
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +35,6 @@ def catalog(server: HBase) -> dict[str, bytes]:
     server.client.put("catalog", {b"img-none": b"no image", b"\x00\xff": images["img-0000"]})
     server.client.flush("catalog")
     return images
-
-
-def spec_of(server: HBase, tiny: Spec, output: Path, table: str = "catalog", shard: int = 8, **source: Any) -> Spec:
-    given = {"quorum": server.quorum, "table": table, "column": f"{hbase.FAMILY}:{hbase.QUALIFIER}", **source}
-    return {
-        "source": {"hbase": given},
-        **tiny,
-        "output": {"uri": f"file://{output}"},
-        "errors": {"maxFailedFraction": 1},
-        "execution": {"shardImages": shard},
-    }
-
-
-def keys(tables: Tables) -> list[str]:
-    return sorted(row["key"] for row in tables.rows)
 
 
 def test_each_row_is_read_once_and_matches_the_same_image_in_a_file(

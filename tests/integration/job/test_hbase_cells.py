@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder
-from tests.support.stores import hbase
+from tests.integration.job.hbase_runs import keys, spec_of
+from tests.integration.job.runs import Runner, Spec, rows_of_folder
 from tests.support.stores.hbase import HBase
 
 IMAGE = drawings.encoded(drawings.scene())
@@ -21,24 +21,8 @@ LARGE = drawings.encoded(np.random.default_rng(1).integers(0, 255, (2200, 2200, 
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HBase]:
-    with hbase.running(tmp_path_factory.mktemp("hbase")) as hbase_server:
-        yield hbase_server
-
-
-def spec_of(server: HBase, tiny: Spec, output: Path, table: str, shard: int = 8, **source: Any) -> Spec:
-    given = {"quorum": server.quorum, "table": table, "column": f"{hbase.FAMILY}:{hbase.QUALIFIER}", **source}
-    return {
-        "source": {"hbase": given},
-        **tiny,
-        "output": {"uri": f"file://{output}"},
-        "errors": {"maxFailedFraction": 1},
-        "execution": {"shardImages": shard},
-    }
-
-
-def keys(tables: Tables) -> list[str]:
-    return sorted(row["key"] for row in tables.rows)
+def server(hbase_server: HBase) -> HBase:
+    return hbase_server
 
 
 def test_cells_without_an_image_are_in_quarantine_and_rows_without_the_column_are_none_of_the_source(

@@ -32,6 +32,9 @@ class Snapshots:
             client.create("long")
             client.put("long", {f"{number:03}".encode(): drawings.encoded(noise, ".png") for number in range(LONG)})
             client.snapshot("long", "long")
+            client.create("mob", mob=100)
+            client.put("mob", {row.encode(): data for row, data in list(self.images.items())[:3]})
+            client.snapshot("mob", "mob")
             self.root_dir = server.root_dir
 
 
@@ -49,6 +52,15 @@ def spec_of(snapshots: Snapshots, tiny: Spec, folder: Path, name: str = "monday"
         "output": {"uri": f"file://{folder}/table"},
         "execution": {"shardImages": 8},
     }
+
+
+def test_a_snapshot_with_cells_in_files_of_their_own_is_refused(
+    runner: Runner, snapshots: Snapshots, tiny: Spec, tmp_path: Path
+) -> None:
+    outcome = runner.run(spec_of(snapshots, tiny, tmp_path, "mob", "mob"), uid="mob")
+    assert outcome.failure is not None
+    assert (outcome.failure.class_, outcome.retryable) == ("SourceNotSupported", False), outcome.failure
+    assert "snapshot mob holds MOB files" in outcome.failure.message and "read the table" in outcome.failure.message
 
 
 def test_rows_come_from_the_snapshot_and_its_links_are_removed(

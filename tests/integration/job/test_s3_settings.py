@@ -11,6 +11,9 @@ from typing import Any
 import deltalake
 import pyarrow as arrow
 import pytest
+from featx_job.clients import s3_libraries
+from featx_job.clients.s3 import Bucket
+from featx_job.clients.s3_settings import Connection, Credentials
 from minio.sse import SseCustomerKey
 
 from tests.integration.job import drawings
@@ -133,6 +136,26 @@ def test_the_store_accepts_the_signature_of_further_headers(
     spec = spec_of(store, tiny, "signed-headers", "reader", tmp_path / "table", **access)
     assert runner.run(spec, uid="headers").failure is None
     assert sorted(row["key"] for row in rows_of_folder(tmp_path / "table").rows) == list(images)
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-amz-expected-bucket-owner": "tests"}])
+def test_the_store_accepts_what_is_signed_for_the_alias_of_an_access_point(
+    headers: dict[str, str], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_libraries, "ALIAS", "-alias")  # the server refuses the end of real ones, as AWS does
+    name = f"photos-{len(headers)}-alias"
+    reached = Connection(
+        store.endpoint, "us-east-1", Credentials(*ADMIN), headers=headers, requester_pays=bool(headers)
+    )
+    bucket = Bucket(reached, "spec.source.s3", name, 0)
+    store.client.make_bucket(name)
+    bucket.write("images/a b.jpg", b"image")
+    assert bucket.read("images/a b.jpg") == b"image"
+    assert [stored.key for stored in bucket.folder("images/").objects] == ["images/a b.jpg"]
+    assert [stored.key for stored in bucket.below("")] == ["images/a b.jpg"]
+    assert (bucket.create("log/0 1.json", b"{}"), bucket.create("log/0 1.json", b"{}")) == (True, False)
+    bucket.move("log/0 1.json", "log/1.json")
+    assert (bucket.stat("log/0 1.json"), bucket.read("log/1.json")) == (None, b"{}")
 
 
 def test_a_table_is_written_to_a_bucket_whose_requester_pays(runner: Runner, store: Store, tiny: Spec) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 import tomllib
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tools import notice
 from tools.version import ROOT
 
 NOTICE = [line.split() for line in (ROOT / "NOTICE").read_text().splitlines() if line.startswith("  ")]
+PAGE = (ROOT / "NOTICE").read_text()
 LISTED = {words[0]: words[1:] for words in NOTICE}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -49,3 +53,31 @@ def test_each_line_states_a_licence() -> None:
     assert len(shipped) > 60
     assert all(len(words) > 3 for words in shipped if words[-2:] != ["operator,", "job"])
     assert all(len(words) > 4 for words in shipped if words[-2:] == ["operator,", "job"])
+
+
+def test_each_debian_package_of_the_images_is_listed() -> None:
+    job = (ROOT / "Dockerfile").read_text().partition("FROM python AS job\n")[2]
+    (installed,) = [line for line in job.splitlines() if "apt-get install" in line]
+    packages = installed.partition("--no-install-recommends ")[2].replace("\\", "").split()
+    assert "libvips42" in packages
+    assert set(packages) <= LISTED.keys(), "run `make generate`"
+
+
+def test_the_libraries_that_decode_images_are_listed_with_their_licences() -> None:
+    for name, licence in notice.DECODERS.items():
+        assert f"  {name:56} {licence:54} job\n" in PAGE, "run `make generate`"
+    for library in ("libheif1", "libde265-0", "libvips42"):
+        assert notice.DECODERS[library].startswith("LGPL")
+
+
+def test_what_libvips_loads_to_decode_is_listed() -> None:
+    library = Path("/usr/lib/x86_64-linux-gnu")
+    binaries = [library / "libvips.so.42", *library.glob("vips-modules-*/vips-heif.so")]
+    loaded = subprocess.run(["ldd", *map(str, binaries)], check=True, capture_output=True, text=True).stdout
+    decoders = ("heif", "de265", "aom", "dav1d", "x265", "openjp2", "png16", "tiff", "webp", "jpeg", "lcms2", "exif")
+    names = {line.split()[0] for line in loaded.splitlines() if line.strip().startswith("lib")}
+    used = {name for name in names if any(name.startswith(f"lib{decoder}") for decoder in decoders)}
+    assert len(used) >= 9
+    for name in used:
+        stem = name.partition(".so")[0].removesuffix("mux")
+        assert any(package.startswith(stem) for package in notice.DECODERS), name

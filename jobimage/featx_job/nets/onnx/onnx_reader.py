@@ -74,9 +74,9 @@ def parse(data: Part) -> ModelProto:
     try:
         model.ParseFromString(data)  # type: ignore[arg-type]  # it accepts views too
     except DecodeError:
-        raise ModelError("the file is not an ONNX model") from None
+        raise ModelError("the file is not an ONNX model; export the net as one, or pass a Caffe net") from None
     if not model.graph.node or not model.opset_import:
-        raise ModelError("the file is not an ONNX model, or is empty")
+        raise ModelError("the file is not an ONNX model, or is empty; export the net again")
     for tensor in _tensors(model.graph):
         if tensor.data_location == TensorProto.EXTERNAL:
             raise ModelError(f"the weights {tensor.name} are in another file: save the model as one file")

@@ -43,10 +43,10 @@ class LocalStorage:
                 writable = os.access(".", os.W_OK, dir_fd=folder)
         except OSError as error:
             message = f"{self._root.field}: {self._root.path} cannot be created ({error.strerror})"
-            raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, message) from None
+            raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, f"{message}; choose another folder") from None
         if not writable:
             message = f"{self._root.field}: {self._root.path} is not writable by user {os.getuid()}"
-            raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, message)
+            raise RunFailure(FailureClass.OUTPUT_NOT_WRITABLE, f"{message}; choose another folder")
 
     def read(self, path: str) -> bytes | None:
         """Implements `Storage`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from featx_job.clients.s3 import FolderPage, StoredObject
+from featx_job.clients.s3 import FolderPage
+from featx_job.clients.s3_pages import StoredObject
 from featx_job.source import s3_listing
 from hypothesis import given
 from hypothesis import strategies as st

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,13 @@ def test_an_executor_reads_more_shards_than_it_has_streams_but_requests_its_real
     assert (conf["spark.task.cpus"], conf["spark.executor.cores"]) == ("1", "3")
     assert conf["spark.kubernetes.executor.request.cores"] == "4"
     assert settings.shards_at_once(SIZES._replace(streams=4)) == 5
+
+
+def test_a_local_jvm_puts_temporary_files_where_the_next_run_finds_them(tmp_path: Path) -> None:
+    local = environment(tmp_path, None)
+    assert "java.io.tmpdir" not in settings.conf(job(), local, SIZES)["spark.driver.extraJavaOptions"]
+    conf = settings.conf(job(), replace(local, temporary=Path("/a b")), SIZES)
+    assert '"-Djava.io.tmpdir=/a b"' in conf["spark.driver.extraJavaOptions"]
 
 
 def test_no_setting_contains_a_secret(tmp_path: Path) -> None:

@@ -227,6 +227,9 @@ public final class Failures {
     if (link instanceof StoreResponse response) {
       return response.described();
     }
+    if (link instanceof CutResponse) {
+      return link.getMessage();
+    }
     if (link instanceof FileSystemException failure && failure.getReason() != null) {
       return failure.getReason();
     }
@@ -239,7 +242,8 @@ public final class Failures {
   }
 
   private static boolean failsOnObject(Throwable link) {
-    return link instanceof StoreResponse response && response.isFault() || link instanceof BlockMissingException
+    return link instanceof StoreResponse response && response.isFault() || link instanceof CutResponse
+        || link instanceof BlockMissingException
         || link instanceof CannotObtainBlockLengthException || link instanceof ChecksumException
         || link instanceof FileSystemException;
   }

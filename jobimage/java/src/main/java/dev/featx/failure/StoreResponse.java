@@ -14,7 +14,7 @@ public final class StoreResponse extends IOException {
   private static final Set<Integer> FORBIDDEN = Set.of(401, 403);
   private static final Set<Integer> BUSY_STATUSES = Set.of(408, 429, 503);
   private static final Set<String> BUSY = Set.of("OperationAborted", "RequestTimeout", "SlowDown", "TooManyRequests");
-  private static final int MOVED = 301; // the bucket is in another region; stores send no other redirect for good
+  private static final int MOVED = 301; // the bucket is in another region; other redirects may pass
 
   private final int status;
   private final String code;
@@ -58,7 +58,7 @@ public final class StoreResponse extends IOException {
 
   /** Returns whether the store failed on the request, which may be due to the object. */
   boolean isFault() {
-    return !isBusy() && status >= 500;
+    return !isBusy() && (status >= 500 || status >= 300 && status < 400 && status != MOVED);
   }
 
   /** Returns whether access is denied. */

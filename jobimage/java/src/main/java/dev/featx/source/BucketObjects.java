@@ -1,8 +1,8 @@
 package dev.featx.source;
 
+import dev.featx.failure.CutResponse;
 import dev.featx.failure.StoreResponse;
 import dev.featx.security.BucketSettings;
-import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -68,13 +68,29 @@ final class BucketObjects {
         response.disconnect();
         return new Fetched(size, null);
       }
-      // A gateway may send an object in chunks, without saying how many.
-      byte[] bytes = stream.readNBytes((int) (size < 0 ? maxBytes + 1 : size));
-      if (bytes.length < size) {
-        throw new EOFException("connection to the store was lost after " + bytes.length + " of " + size + " bytes");
-      }
+      byte[] bytes = content(stream, size, maxBytes);
       return new Fetched(bytes.length, bytes.length > maxBytes ? null : bytes);
     }
+  }
+
+  /** Returns the bytes of an object; a gateway may send one in chunks, without saying how many bytes there are. */
+  private static byte[] content(InputStream stream, long size, long maxBytes) throws CutResponse {
+    byte[] bytes = new byte[(int) Math.max(size, 0)];
+    int received = 0;
+    try {
+      if (size < 0) {
+        return stream.readNBytes((int) (maxBytes + 1));
+      }
+      for (int count = 0; received < size && count >= 0; received += Math.max(count, 0)) {
+        count = stream.read(bytes, received, bytes.length - received);
+      }
+    } catch (IOException e) {
+      throw new CutResponse(received, size, e);
+    }
+    if (received < size) {
+      throw new CutResponse(received, size, null);
+    }
+    return bytes;
   }
 
   /**
@@ -88,6 +104,13 @@ final class BucketObjects {
     int status = response.getResponseCode();
     if (status != HttpURLConnection.HTTP_OK && status != HttpURLConnection.HTTP_PARTIAL && status != RANGE_NOT_SATISFIABLE) {
       throw toException(key, response);
+    }
+    if (status != RANGE_NOT_SATISFIABLE) {
+      try (InputStream stream = response.getInputStream()) {
+        if (stream.read() < 0 && response.getContentLengthLong() != 0) {
+          throw new CutResponse(0, response.getContentLengthLong(), null);
+        }
+      }
     }
     response.disconnect();
   }

@@ -1,5 +1,6 @@
 package dev.featx.source;
 
+import dev.featx.failure.CutResponse;
 import dev.featx.failure.FailureClass;
 import dev.featx.failure.Failures;
 import dev.featx.failure.QuarantineReason;
@@ -81,7 +82,7 @@ final class ObjectReader {
 
   /** Creates a reader that neither waits for a store nor judges it. */
   ObjectReader(Configuration conf, long maxBytes) {
-    this(conf, new ReadSettings(maxBytes, null, new Patience(0, what -> {}), new ReadSettings.Samples("", List.of())));
+    this(conf, new ReadSettings(maxBytes, null, new Patience(0, what -> {}), new ReadSettings.Samples("", List.of()), List.of()));
   }
 
   /**
@@ -101,7 +102,10 @@ final class ObjectReader {
       }
       return fetched.bytes();
     } catch (FileNotFoundException e) {
-      throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.MISSING, "the object was listed, but no longer exists");
+      throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.MISSING, hasSlash(object)
+          ? "the object's key ends with a slash, which is lost in long listings: store it under another key, or add the key with"
+              + " the slash to source.keys of another run"
+          : "the object was listed, but no longer exists");
     } catch (RunProblem e) {
       if (e.failureClass() != FailureClass.PATH_NOT_ALLOWED) {
         throw e;
@@ -127,7 +131,7 @@ final class ObjectReader {
   ImageProblem problemOf(StoredObject object, IOException thrown, int faults) throws InterruptedException {
     boolean refused = Failures.isRefusedObject(thrown);
     boolean faulty = Failures.isFaultyObject(thrown) && faults >= MOST_FAULTS;
-    if (!(refused || faulty) || !witnesses.contradict(object, this::check)) {
+    if (!(refused || faulty) || !witnesses.contradict(object, wholeOrByte(thrown))) {
       return null;
     }
     String described = Failures.describeObject(thrown);
@@ -137,6 +141,11 @@ final class ObjectReader {
                 : "grant access to it, and to its key if it is encrypted"))
         : new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.UNREADABLE, "the store cannot read this object, but reads others ("
             + described + "); upload it again");
+  }
+
+  /** Returns how another object is read: whole if this one's response was cut, as a gateway may pass some bytes of each. */
+  private Witnesses.Check wholeOrByte(IOException thrown) {
+    return thrown instanceof CutResponse ? this::readOnce : this::check;
   }
 
   /** Returns an object's current size in bytes. */
@@ -166,6 +175,19 @@ final class ObjectReader {
       return object.path();
     } catch (IllegalArgumentException e) {
       throw new RunProblem(FailureClass.SOURCE_NOT_SUPPORTED, "the file system cannot read this name; rename the file");
+    }
+  }
+
+  /** Returns whether an object of a bucket is there under its key and a slash; the client of long listings drops it. */
+  private boolean hasSlash(StoredObject object) throws InterruptedException {
+    if (!object.uri().startsWith(BUCKETS) || object.size() == 0) {
+      return false;
+    }
+    try {
+      check(new StoredObject(object.key(), object.uri() + "/", object.size()));
+      return true;
+    } catch (IOException e) {
+      return false;
     }
   }
 

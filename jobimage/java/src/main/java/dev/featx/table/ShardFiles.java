@@ -7,6 +7,8 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileContext;
@@ -64,8 +66,10 @@ public final class ShardFiles {
     for (Rows.Feature row : features) {
       keys = keys.with(row.key());
     }
+    Map<String, Integer> reasons = new TreeMap<>();
+    failures.forEach(failure -> reasons.merge(failure.problem().reason().label(), 1, Integer::sum));
     ShardResult result = new ShardResult(shard.index(), name, features.size(), failures.size(), skipped, rows.bytes(),
-        quarantined.bytes(), rows.sha256(), quarantined.sha256(), precision.word(), keys);
+        quarantined.bytes(), rows.sha256(), quarantined.sha256(), precision.word(), keys, reasons);
     place(new Path(settings.doneFolder(), shard.doneName()), file -> {
       try (OutputStream stream = file.getFileSystem(conf).create(file, true)) {
         stream.write(result.toJson().getBytes(StandardCharsets.UTF_8));

@@ -2,6 +2,7 @@ package dev.featx.table;
 
 import dev.featx.contract.Contract;
 import java.io.Serializable;
+import java.util.Map;
 
 /**
  * The result of a shard: returned to the driver, and stored as the shard's marker.
@@ -17,9 +18,11 @@ import java.io.Serializable;
  * @param failureSha256 digest of the quarantine's file, empty without one
  * @param precision in which features were computed
  * @param keys range of the rows' keys
+ * @param reasons rows in the quarantine by reason
  */
 public record ShardResult(int index, String file, int features, int failures, int skipped, long bytes, long failureBytes,
-    String sha256, String failureSha256, String precision, KeyRange keys) implements Serializable {
+    String sha256, String failureSha256, String precision, KeyRange keys, Map<String, Integer> reasons)
+    implements Serializable {
   /** Returns the result as JSON. */
   public String toJson() {
     return Contract.write(this);

@@ -7,6 +7,7 @@ import dev.featx.contract.Contract;
 import dev.featx.contract.GoldenFiles;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.parquet.schema.LogicalTypeAnnotation;
 import org.apache.parquet.schema.MessageType;
@@ -21,9 +22,10 @@ class TableContractTest {
   void aShardsResultIsWrittenCompletely() {
     KeyRange keys = KeyRange.NONE.with("shoes/2.jpg").with("shoes/ü.jpg").with("shoes/1.jpg");
     GoldenFiles.assertWritten("shard-result.json", new ShardResult(7, "part-00007-0b0e7f2a.parquet", 31, 1, 2, 5_000_000_000L, 812,
-        DIGEST, "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", "bf16", keys));
+        DIGEST, "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", "bf16", keys,
+        Map.of("NotAnImage", 1)));
     GoldenFiles.assertWritten("shard-result.empty.json",
-        new ShardResult(8, "part-00008.parquet", 0, 0, 0, 1024, 0, DIGEST, "", "f32", KeyRange.NONE));
+        new ShardResult(8, "part-00008.parquet", 0, 0, 0, 1024, 0, DIGEST, "", "f32", KeyRange.NONE, Map.of()));
   }
 
   @Test
