@@ -5,6 +5,7 @@ import dev.featx.image.Transparency.Channels;
 import java.util.Arrays;
 import org.opencv.core.CvType;
 import org.opencv.core.Mat;
+import org.opencv.imgproc.Imgproc;
 
 /**
  * Decodes BMP as Pillow does: BigDL's OpenCV reads neither palettes nor masks as they are in the wild.
@@ -19,6 +20,7 @@ final class BmpDecoder {
 
   private final byte[] bytes;
   private final BmpHeader header;
+  private boolean visible; // any pixel
 
   private BmpDecoder(byte[] bytes, BmpHeader header) {
     this.bytes = bytes;
@@ -41,8 +43,14 @@ final class BmpDecoder {
       pixels.release();
       throw ImageHeader.truncated(bytes);
     }
-    return new DecodedImage(header.masks()[3] == 0 ? pixels : Transparency.on(decoding.background(), pixels, Channels.BGRA, false),
-        !whole);
+    return new DecodedImage(header.masks()[3] == 0 ? pixels : decoder.visible ? Transparency.on(decoding.background(), pixels,
+        Channels.BGRA, false) : opaque(pixels), !whole);
+  }
+
+  /** Some writers reserve alpha and leave it zero: viewers show such an image. */
+  private static Mat opaque(Mat pixels) {
+    Imgproc.cvtColor(pixels, pixels, Imgproc.COLOR_BGRA2BGR);
+    return pixels;
   }
 
   /** Decodes rows of a fixed size; missing ones are zeros. */
@@ -86,6 +94,7 @@ final class BmpDecoder {
         pixel |= (stored[x * size + i] & 0xFF) << 8 * i;
       }
       for (int channel = 0; channel < channels; channel++) {
+        visible |= channel == 3 && (pixel & masks[3]) != 0;
         row[x * channels + channel] = sample(pixel, masks[channel == 3 ? 3 : 2 - channel]);
       }
     }

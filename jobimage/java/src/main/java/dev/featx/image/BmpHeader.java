@@ -17,7 +17,8 @@ import java.util.stream.IntStream;
  * @param masks of red, green, blue and alpha
  * @param palette blue, green and red of each colour; empty without a palette
  */
-record BmpHeader(int width, int height, boolean topDown, int offset, int bits, Compression compression, int[] masks, byte[][] palette) {
+record BmpHeader(int width, int height, boolean topDown, int offset, int bits, Compression compression, int[] masks,
+    byte[][] palette) {
   private static final int FILE_HEADER = 14;
   private static final int OS2 = 12;
   private static final int OS2_LONG = 64;
@@ -38,8 +39,8 @@ record BmpHeader(int width, int height, boolean topDown, int offset, int bits, C
   }
 
   static boolean isBmp(byte[] bytes) {
-    return bytes.length >= FILE_HEADER + OS2 && bytes[0] == 'B' && bytes[1] == 'M' && SIZES.contains(wrap(bytes).getInt(FILE_HEADER))
-        || isDib(bytes);
+    boolean named = bytes.length >= FILE_HEADER + OS2 && bytes[0] == 'B' && bytes[1] == 'M';
+    return named && SIZES.contains(wrap(bytes).getInt(FILE_HEADER)) || isDib(bytes);
   }
 
   private static boolean isDib(byte[] bytes) {
@@ -56,7 +57,8 @@ record BmpHeader(int width, int height, boolean topDown, int offset, int bits, C
     if (size == OS2) {
       int bits = data.getShort(24);
       byte[][] palette = palette(bytes, start + OS2, 3, bits, 1 << Math.min(LONGEST_PALETTE, bits), offset);
-      return new BmpHeader(data.getShort(18) & 0xFFFF, data.getShort(20) & 0xFFFF, false, pixels(offset, start + OS2 + 3 * palette.length), bits,
+      return new BmpHeader(data.getShort(18) & 0xFFFF, data.getShort(20) & 0xFFFF, false,
+          pixels(offset, start + OS2, 3 * palette.length), bits,
           bits == 16 || BITS.contains(bits) ? Compression.NONE : Compression.UNKNOWN, bits == 16 ? FIVE_BITS : EIGHT_BITS, palette);
     }
     if (bytes.length < start + Math.min(size, PLAIN)) {
@@ -72,7 +74,8 @@ record BmpHeader(int width, int height, boolean topDown, int offset, int bits, C
     byte[][] palette = palette(bytes, end, 4, bits, used, offset);
     int[] masks = masked ? masks(data, start + PLAIN, size >= 56 || stored == 6 ? 4 : 3)
         : bits == 16 ? FIVE_BITS : EIGHT_BITS;
-    return new BmpHeader(data.getInt(start + 4), Math.abs(height), height < 0, pixels(offset, end + 4 * (used > 0 && used < palette.length ? used : palette.length)), bits,
+    int colours = used > 0 && used < palette.length ? used : palette.length;
+    return new BmpHeader(data.getInt(start + 4), Math.abs(height), height < 0, pixels(offset, end, 4 * colours), bits,
         compression(size, stored, bits), masks, palette);
   }
 
@@ -104,8 +107,9 @@ record BmpHeader(int width, int height, boolean topDown, int offset, int bits, C
     return palette;
   }
 
-  private static int pixels(int offset, int end) {
-    return offset > 0 ? offset : end;
+  /** Returns where pixels begin: after the palette, even if the header says that they begin where it does. */
+  private static int pixels(int offset, int header, int palette) {
+    return offset > header ? offset : header + palette;
   }
 
   /** Returns the bytes of a row, if rows are not compressed. */
@@ -113,9 +117,9 @@ record BmpHeader(int width, int height, boolean topDown, int offset, int bits, C
     return ((long) width * bits + 31) / 32 * 4;
   }
 
-  /** Returns the size of a whole file, or 0 if pixels are compressed. */
+  /** Returns the size of a whole file, of which only the padding of the last row may be missing; 0 if pixels are compressed. */
   long fileSize() {
-    return compression == Compression.NONE ? offset + rowSize() * height : 0;
+    return compression == Compression.NONE ? offset + rowSize() * (height - 1) + ((long) width * bits + 7) / 8 : 0;
   }
 
   private static ByteBuffer wrap(byte[] bytes) {

@@ -138,9 +138,14 @@ enum Content {
         : Signature.startsWith(bytes, 128, "DICM") ? DICOM
         : is(bytes, "SIMPLE  =") ? FITS
         : isCameraRaw(bytes) ? CAMERA_RAW
-        : bytes.length >= 12 && Signature.startsWith(bytes, 4, "ftyp") && HEIF_BRANDS.contains(new String(bytes, 8, 4, StandardCharsets.ISO_8859_1)) ? HEIF
+        : isHeif(bytes) ? HEIF
         : is(bytes, "\u00D7\u00CD\u00C6\u009A") || Signature.startsWith(bytes, 40, " EMF") ? WINDOWS_METAFILE
         : null;
+  }
+
+  private static boolean isHeif(byte[] bytes) {
+    return bytes.length >= 12 && Signature.startsWith(bytes, 4, "ftyp")
+        && HEIF_BRANDS.contains(new String(bytes, 8, 4, StandardCharsets.ISO_8859_1));
   }
 
   private static boolean isCameraRaw(byte[] bytes) {

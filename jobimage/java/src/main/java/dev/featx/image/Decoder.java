@@ -13,10 +13,10 @@ import org.opencv.imgcodecs.Imgcodecs;
 import org.opencv.imgproc.Imgproc;
 
 /**
- * Decodes images to upright 8-bit BGR pixels: JPEG with {@link TurboJpeg}, BMP with BigDL's OpenCV, all others with libvips.
+ * Decodes images to upright 8-bit BGR pixels of sRGB: each format with the library that reads what people have of it.
  *
  * <p>The reference is Pillow: grey, palette, 16-bit and CMYK images become RGB, transparent pixels show the background, and of
- * several frames or pages the first is decoded. ICC profiles are ignored (docs/formats.md says why).
+ * several frames or pages the first is decoded.
  */
 public final class Decoder {
   static {

@@ -13,9 +13,10 @@ import java.util.Set;
  * @param codec four characters that name how the primary image is coded, or null if the file does not say
  * @param moving whether there is an image sequence
  * @param limitedGrey whether it is grey, with luma from 16 to 235: libheif 1.15 takes that for the full range
+ * @param pixels in the coded frame of an AV1 image, or 0 if it is a grid: the frame may be larger than the header says
  * @param decodable the file, with the size of a last box that runs to the end of the file, which libheif 1.15 does not read
  */
-record HeifStructure(String codec, boolean moving, boolean limitedGrey, byte[] decodable) {
+record HeifStructure(String codec, boolean moving, boolean limitedGrey, long pixels, byte[] decodable) {
   private static final Set<String> DECODED = Set.of("hvc1", "av01", "grid", "iden", "iovl");
   private static final Map<String, String> CODECS = Map.of("avc1", "AVC (H.264)", "vvc1", "VVC (H.266)", "evc1", "EVC", "jpeg", "JPEG",
       "mjpg", "JPEG", "j2k1", "JPEG 2000", "unci", "uncompressed pixels", "tmap", "a tone map", "hev1", "HEVC without its settings");
@@ -39,13 +40,15 @@ record HeifStructure(String codec, boolean moving, boolean limitedGrey, byte[] d
         try {
           List<Box> boxes = reader.boxes(meta.start + 4, meta.end);
           int primary = reader.primary(boxes);
-          return new HeifStructure(reader.type(boxes, primary), moving, reader.isLimitedGrey(boxes, primary), decodable);
+          Av1Sequence sequence = reader.sequence(boxes, primary);
+          boolean grey = reader.isLimitedGrey(boxes, primary, sequence);
+          return new HeifStructure(reader.type(boxes, primary), moving, grey, sequence == null ? 0 : sequence.pixels(), decodable);
         } catch (IndexOutOfBoundsException e) {
           break;
         }
       }
     }
-    return new HeifStructure(null, moving, false, decodable);
+    return new HeifStructure(null, moving, false, 0, decodable);
   }
 
   /** Returns why executors do not decode the primary image, or null if they do. */
@@ -53,7 +56,8 @@ record HeifStructure(String codec, boolean moving, boolean limitedGrey, byte[] d
     if (codec == null) {
       return moving ? "an " + format.label() + " sequence without a still image" : null;
     }
-    return DECODED.contains(codec) ? null : format.label() + " coded as " + CODECS.getOrDefault(codec, "something else than HEVC or AV1");
+    String name = CODECS.getOrDefault(codec, "something else than HEVC or AV1");
+    return DECODED.contains(codec) ? null : format.label() + " coded as " + name;
   }
 
   /** Reads boxes at their positions. */
@@ -113,7 +117,44 @@ record HeifStructure(String codec, boolean moving, boolean limitedGrey, byte[] d
       return null;
     }
 
-    boolean isLimitedGrey(List<Box> meta, int item) {
+    /** Returns the sequence header at the start of an item's data, or null. */
+    Av1Sequence sequence(List<Box> meta, int item) {
+      Box locations = first(meta, "iloc");
+      if (locations == null || !"av01".equals(type(meta, item))) {
+        return null;
+      }
+      int version = data.get(locations.start);
+      int sizes = data.getShort(locations.start + 4) & 0xFFFF;
+      int offsetSize = sizes >> 12;
+      int lengthSize = sizes >> 8 & 0xF;
+      int baseSize = sizes >> 4 & 0xF;
+      int indexSize = version > 0 ? sizes & 0xF : 0;
+      int at = locations.start + 6;
+      int items = number(at, version > 1);
+      at += version > 1 ? 4 : 2;
+      for (; items > 0 && at < locations.end; items--) {
+        boolean own = number(at, version > 1) == item;
+        at += version > 1 ? 4 : 2;
+        int method = version > 0 ? data.getShort(at) & 0xF : 0;
+        at += (version > 0 ? 2 : 0) + 2;
+        long base = unsigned(at, baseSize);
+        int extents = data.getShort(at + baseSize) & 0xFFFF;
+        at += baseSize + 2;
+        if (own && extents > 0 && method <= 1) {
+          Box container = method == 1 ? first(meta, "idat") : new Box("", 0, 0, 0);
+          long start = base + unsigned(at + indexSize, offsetSize) + (container == null ? 0 : container.start);
+          return Av1Sequence.of(data.array(), (int) Math.min(data.capacity(), start));
+        }
+        at += extents * (indexSize + offsetSize + lengthSize);
+      }
+      return null;
+    }
+
+    private long unsigned(int at, int size) {
+      return size == 8 ? data.getLong(at) : size == 4 ? data.getInt(at) & 0xFFFFFFFFL : 0;
+    }
+
+    boolean isLimitedGrey(List<Box> meta, int item, Av1Sequence sequence) {
       Box properties = first(meta, "iprp");
       if (properties == null) {
         return false;
@@ -126,16 +167,18 @@ record HeifStructure(String codec, boolean moving, boolean limitedGrey, byte[] d
       List<Box> all = boxes(container.start, container.end);
       long coloured = all.stream().filter(box -> box.type.equals("av1C") && (data.get(box.start + 2) & 0x10) == 0
           || box.type.equals("hvcC") && (data.get(box.start + 16) & 3) != 0).count();
-      boolean limited = false;
+      boolean limited = sequence != null && sequence.limitedRange();
       for (Box association : parts) {
         if (association.type.equals("ipma")) {
-          limited |= hasLimitedRange(association, item, all);
+          Boolean said = hasLimitedRange(association, item, all);
+          limited = said == null ? limited : said;
         }
       }
       return coloured == 0 && limited;
     }
 
-    private boolean hasLimitedRange(Box association, int item, List<Box> properties) {
+    /** Returns what the item's colour property says, or null without one. */
+    private Boolean hasLimitedRange(Box association, int item, List<Box> properties) {
       boolean wideItem = data.get(association.start) > 0;
       boolean wideIndex = (data.get(association.start + 3) & 1) != 0;
       int at = association.start + 8;
@@ -151,7 +194,7 @@ record HeifStructure(String codec, boolean moving, boolean limitedGrey, byte[] d
           }
         }
       }
-      return false;
+      return null;
     }
   }
 }

@@ -132,7 +132,11 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
     if (unsupported != null && !Truncation.isCut(bytes, format)) {
       throw unsupported(unsupported);
     }
-    return withVips(structure.decodable(), format);
+    ImageHeader header = withVips(structure.decodable(), format);
+    if (structure.pixels() > MOST_TILE_PIXELS && structure.pixels() > 2 * header.pixels()) {
+      throw unsupported(format.label() + " whose coded frame is larger than the image"); // the decoder allocates the frame
+    }
+    return header;
   }
 
   private static ImageHeader withVips(byte[] bytes, ImageFormat format) throws ImageProblem {

@@ -16,7 +16,7 @@ import org.opencv.core.Mat;
 final class Jpeg2000 implements AutoCloseable {
   private static final byte[] SIZE = "\u00FF\u004F\u00FF\u0051".getBytes(StandardCharsets.ISO_8859_1);
   private static final int SIZE_LENGTH = 42; // from the start of the codestream to its components
-  private static final long MOST_TILES = 1 << 16;
+  private static final long MOST_TILES = 1 << 14;
   private static final int MOST_CHANNELS = 4;
   private static final int GREY = 2; // OPJ_CLRSPC_GRAY
   private static final int SYCC = 3; // OPJ_CLRSPC_SYCC
@@ -55,14 +55,20 @@ final class Jpeg2000 implements AutoCloseable {
     }
     int at = codestream(bytes);
     if (at < 0 || at + SIZE_LENGTH > bytes.length) {
-      throw Truncation.isCut(bytes, ImageFormat.JPEG_2000) ? ImageHeader.truncated(bytes) : ImageHeader.damagedHeader(ImageFormat.JPEG_2000);
+      throw Truncation.isCut(bytes, ImageFormat.JPEG_2000) ? ImageHeader.truncated(bytes)
+          : ImageHeader.damagedHeader(ImageFormat.JPEG_2000);
     }
     ByteBuffer data = ByteBuffer.wrap(bytes, at, SIZE_LENGTH).slice();
     long width = unsigned(data, 8) - unsigned(data, 16);
     long height = unsigned(data, 12) - unsigned(data, 20);
-    long tiles = tiles(unsigned(data, 8), unsigned(data, 32), unsigned(data, 24)) * tiles(unsigned(data, 12), unsigned(data, 36), unsigned(data, 28));
+    long tiles = tiles(unsigned(data, 8), unsigned(data, 32), unsigned(data, 24))
+        * tiles(unsigned(data, 12), unsigned(data, 36), unsigned(data, 28));
     if (width <= 0 || height <= 0 || width > Integer.MAX_VALUE || height > Integer.MAX_VALUE || tiles < 0) {
       throw ImageHeader.damagedHeader(ImageFormat.JPEG_2000);
+    }
+    int channels = data.getShort(40) & 0xFFFF;
+    if (channels > MOST_CHANNELS) {
+      throw ImageHeader.unsupported("JPEG 2000 of " + channels + " channels");
     }
     if (tiles > MOST_TILES) {
       throw ImageHeader.unsupported("a JPEG 2000 of " + tiles + " tiles"); // the library allocates all of them at once
@@ -169,7 +175,8 @@ final class Jpeg2000 implements AutoCloseable {
       int precision = component.getInt(24);
       boolean usable = samples != null && columns > 0 && rows > 0 && width > 0 && height > 0 && precision > 0 && precision <= 31
           && ((long) width + 1) * columns >= header.width() && ((long) height + 1) * rows >= header.height();
-      return usable ? new Channel(samples, width, height, columns, rows, precision, component.getInt(32) != 0, new int[width]) : null;
+      boolean signed = component.getInt(32) != 0;
+      return usable ? new Channel(samples, width, height, columns, rows, precision, signed, new int[width]) : null;
     }
 
     void read(int y, byte[] row, int channel, int count) {

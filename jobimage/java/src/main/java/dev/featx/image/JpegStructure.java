@@ -29,6 +29,11 @@ record JpegStructure(int width, int height, Orientation orientation, boolean com
   private static final byte[] EXIF = "Exif\0\0".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] XMP = "http://ns.adobe.com/xap/1.0/\0".getBytes(StandardCharsets.US_ASCII);
 
+  /** Creates the structure of a file without an ICC profile. */
+  JpegStructure(int width, int height, Orientation orientation, boolean complete) {
+    this(width, height, orientation, complete, null);
+  }
+
   /** Receives the segments of a file in order. */
   interface Visitor {
     /**

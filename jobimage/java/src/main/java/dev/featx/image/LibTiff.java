@@ -71,7 +71,8 @@ interface LibTiff extends Library {
       }
       Mat pixels = new Mat(header.height(), header.width(), CvType.CV_8UC4);
       int stored = header.orientation().ordinal() + 1; // the library would turn some
-      if (file.library.TIFFReadRGBAImageOriented(file.tiff, header.width(), header.height(), new Pointer(pixels.dataAddr()), stored, 1) != 0) {
+      Pointer raster = new Pointer(pixels.dataAddr());
+      if (file.library.TIFFReadRGBAImageOriented(file.tiff, header.width(), header.height(), raster, stored, 1) != 0) {
         return pixels;
       }
       pixels.release();

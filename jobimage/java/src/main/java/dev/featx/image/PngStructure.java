@@ -27,7 +27,6 @@ record PngStructure(int width, int height, boolean transparent, Orientation orie
   private static final Set<String> PIXELS = Set.of("IHDR", "PLTE", "tRNS", "IDAT");
   private static final int FRAME = 12; // length, name and check sum of a chunk
   private static final int ALPHA = 4; // bit of the colour type
-  private static final int PALETTE = 3; // colour type
 
   static boolean isPng(byte[] bytes) {
     return Signature.startsWith(bytes, 0, SIGNATURE);
@@ -42,9 +41,7 @@ record PngStructure(int width, int height, boolean transparent, Orientation orie
     int height = 0;
     boolean transparent = false;
     boolean complete = false;
-    boolean palette = false;
-    int colours = 0;
-    byte[] early = new byte[0];
+    byte[] alpha = new byte[0];
     byte[] exif = null;
     byte[] xmp = null;
     int at = SIGNATURE.length;
@@ -59,6 +56,7 @@ record PngStructure(int width, int height, boolean transparent, Orientation orie
       }
       if (cut) {
         if (name.equals("IDAT")) {
+          decodable.writeBytes(alpha);
           decodable.write(bytes, at, bytes.length - at); // the decoder finds how many pixels are there
         }
         break;
@@ -67,7 +65,6 @@ record PngStructure(int width, int height, boolean transparent, Orientation orie
         width = Math.max(0, data.getInt(start));
         height = Math.max(0, data.getInt(start + 4));
         transparent = (bytes[start + 9] & ALPHA) != 0;
-        palette = bytes[start + 9] == PALETTE;
       }
       boolean intact = PIXELS.contains(name) || isIntact(data, at, length);
       if (intact) {
@@ -76,15 +73,12 @@ record PngStructure(int width, int height, boolean transparent, Orientation orie
         exif = name.equals("eXIf") ? content : exif == null ? PngText.exif(name, content) : exif;
         xmp = name.equals("iTXt") && Signature.startsWith(bytes, start, XMP) ? content : xmp;
       }
-      if (name.equals("tRNS") && colours == 0 && palette) {
-        early = Arrays.copyOfRange(bytes, at, start + length + Integer.BYTES); // the decoder wants it after the palette
+      if (name.equals("tRNS")) {
+        alpha = Arrays.copyOfRange(bytes, at, start + length + Integer.BYTES); // must follow the palette, wherever it was
       } else if (PIXELS.contains(name) || intact && name.equals("iCCP")) {
+        decodable.writeBytes(name.equals("IDAT") ? alpha : new byte[0]);
+        alpha = name.equals("IDAT") ? new byte[0] : alpha;
         decodable.write(bytes, at, length + FRAME);
-      }
-      if (name.equals("PLTE")) {
-        colours = length / 3;
-        decodable.writeBytes(early);
-        early = new byte[0];
       }
       at = start + length + Integer.BYTES;
     }

@@ -21,7 +21,8 @@ final class PngText {
       return null;
     }
     byte[] text = compressed ? inflated(content, KEYWORD.length + 1) : content;
-    String[] lines = new String(text, StandardCharsets.ISO_8859_1).substring(compressed ? 0 : KEYWORD.length).split("\n", LINES_BEFORE + 1);
+    String profile = new String(text, StandardCharsets.ISO_8859_1).substring(compressed ? 0 : KEYWORD.length);
+    String[] lines = profile.split("\n", LINES_BEFORE + 1);
     return lines.length <= LINES_BEFORE ? null : bytes(lines[LINES_BEFORE]);
   }
 
