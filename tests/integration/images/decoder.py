@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,17 @@ class Quarantined(Exception):
         self.reason, self.message = reason, message
 
 
+@contextmanager
+def _rejections() -> Iterator[None]:
+    try:
+        yield
+    except Py4JJavaError as error:
+        problem = error.java_exception
+        if problem.getClass().getSimpleName() != "ImageProblem":
+            raise
+        raise Quarantined(problem.reason().label(), problem.getMessage()) from None
+
+
 class Decoder:
     """Decodes like an executor."""
 
@@ -53,34 +65,20 @@ class Decoder:
         for channel, value in enumerate(background):
             colour[channel] = value
         encoded = bytearray(data)
-        try:
+        with _rejections():
             decoded = image.Decoder.decode(encoded, image.ImageHeader.of(encoded), image.Decoding(colour, keep))
-        except Py4JJavaError as error:
-            problem = error.java_exception
-            if problem.getClass().getSimpleName() != "ImageProblem":
-                raise
-            raise Quarantined(problem.reason().label(), problem.getMessage()) from None
         return Decoded(self._pixels(decoded.pixels()), decoded.damaged())
 
-    def size(self, data: bytes) -> tuple[int, int]:
-        """Width and height as in the header."""
-        header = self._jvm.dev.featx.image.ImageHeader.of(bytearray(data))
-        return header.width(), header.height()
+    @property
+    def process(self) -> int:
+        """Number of the JVM's process."""
+        return int(self._jvm.java.lang.ProcessHandle.current().pid())
 
-    def milliseconds(self, data: bytes, rounds: int) -> float:
-        """The best time of several to read an image's header and decode it, without the transfers to the JVM."""
-        image, encoded = self._jvm.dev.featx.image, bytearray(data)
-        decoding = image.Decoding(self._gateway.new_array(self._jvm.int, 3), False)
-        times, transfers = list[float](), list[float]()
-        for _ in range(rounds):
-            started = time.perf_counter()
-            decoded = image.Decoder.decode(encoded, image.ImageHeader.of(encoded), decoding)
-            times.append(time.perf_counter() - started)
-            decoded.pixels().release()
-            started = time.perf_counter()
-            self._jvm.java.util.Arrays.hashCode(encoded)
-            transfers.append(time.perf_counter() - started)
-        return 1000 * max(0.0, min(times) - 2 * min(transfers))
+    def size(self, data: bytes) -> tuple[int, int]:
+        """Width and height as in the header, or Quarantined."""
+        with _rejections():
+            header = self._jvm.dev.featx.image.ImageHeader.of(bytearray(data))
+        return header.width(), header.height()
 
     def _pixels(self, matrix: Any) -> Pixels:
         opencv = self._jvm.org.opencv

@@ -172,10 +172,15 @@ class LargeNet:
         return self._engine.boxes(self._file, self._compiled, images, threshold)
 
 
+def class_path() -> str:
+    """The class path of an executor."""
+    folders = [jars(), SITE / "bigdl/share/dllib/lib", SITE / "bigdl/share/core/lib", SITE / "pyspark/jars"]
+    return ":".join(f"{folder}/*" for folder in folders)
+
+
 @contextmanager
 def running(threads: int = 2) -> Iterator[Engine]:
     """Runs a JVM with the engine until the block ends."""
-    folders = [jars(), SITE / "bigdl/share/dllib/lib", SITE / "bigdl/share/core/lib", SITE / "pyspark/jars"]
     options = [
         "-Xmx3g",
         f"-Dfeatx.openvino={SITE}/openvino/libs",
@@ -184,7 +189,7 @@ def running(threads: int = 2) -> Iterator[Engine]:
     (py4j,) = (SITE / "pyspark/jars").glob("py4j-*.jar")
     port = launch_gateway(
         jarpath=str(py4j),
-        classpath=":".join(f"{folder}/*" for folder in folders),
+        classpath=class_path(),
         javaopts=options,
         die_on_exit=True,
     )

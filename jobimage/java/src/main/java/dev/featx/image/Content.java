@@ -2,6 +2,7 @@ package dev.featx.image;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
+import java.util.Set;
 
 /**
  * What bytes that are not a supported image seem to be.
@@ -40,6 +41,7 @@ enum Content {
   DICOM("a DICOM image"),
   FITS("a FITS image"),
   CAMERA_RAW("a camera's raw file"),
+  HEIF("a HEIF image that is coded neither as HEVC nor as AV1"),
   WINDOWS_METAFILE("a Windows metafile"),
   MP4("an MP4 or QuickTime video"),
   WEBM("a WebM or Matroska video"),
@@ -68,6 +70,8 @@ enum Content {
   HEX("hexadecimal text; store the decoded bytes"),
   TEXT("plain text");
 
+  private static final Set<String> HEIF_BRANDS = Set.of("avci", "avcs", "avic", "vvic", "vvis", "evbi", "evbs", "jpeg", "jpgs", "j2ki",
+      "j2is", "unif", "mif3", "geo1", "isoh");
   private static final int HEAD = 4096;
   private static final int LEAST_ENCODED = 32;
 
@@ -134,8 +138,14 @@ enum Content {
         : Signature.startsWith(bytes, 128, "DICM") ? DICOM
         : is(bytes, "SIMPLE  =") ? FITS
         : isCameraRaw(bytes) ? CAMERA_RAW
+        : isHeif(bytes) ? HEIF
         : is(bytes, "\u00D7\u00CD\u00C6\u009A") || Signature.startsWith(bytes, 40, " EMF") ? WINDOWS_METAFILE
         : null;
+  }
+
+  private static boolean isHeif(byte[] bytes) {
+    return bytes.length >= 12 && Signature.startsWith(bytes, 4, "ftyp")
+        && HEIF_BRANDS.contains(new String(bytes, 8, 4, StandardCharsets.ISO_8859_1));
   }
 
   private static boolean isCameraRaw(byte[] bytes) {

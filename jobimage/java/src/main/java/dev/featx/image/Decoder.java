@@ -3,8 +3,9 @@ package dev.featx.image;
 import com.intel.analytics.bigdl.opencv.OpenCV;
 import dev.featx.failure.QuarantineReason;
 import dev.featx.image.Transparency.Channels;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import org.opencv.core.Core;
 import org.opencv.core.CvException;
 import org.opencv.core.CvType;
 import org.opencv.core.Mat;
@@ -12,10 +13,10 @@ import org.opencv.imgcodecs.Imgcodecs;
 import org.opencv.imgproc.Imgproc;
 
 /**
- * Decodes images to upright 8-bit BGR pixels: JPEG with {@link TurboJpeg}, BMP with BigDL's OpenCV, all others with libvips.
+ * Decodes images to upright 8-bit BGR pixels of sRGB: each format with the library that reads what people have of it.
  *
  * <p>The reference is Pillow: grey, palette, 16-bit and CMYK images become RGB, transparent pixels show the background, and of
- * several frames or pages the first is decoded. ICC profiles are ignored (docs/formats.md says why).
+ * several frames or pages the first is decoded.
  */
 public final class Decoder {
   static {
@@ -37,11 +38,33 @@ public final class Decoder {
   public static DecodedImage decode(byte[] bytes, ImageHeader header, Decoding decoding) throws ImageProblem {
     DecodedImage stored = switch (header.format()) {
       case JPEG -> JpegDecoder.decode(bytes, header, decoding);
-      case BMP -> bitmap(bytes, header, decoding);
+      case BMP -> BmpDecoder.decode(bytes, header, decoding);
       case PNG -> portable(bytes, header, decoding);
-      case GIF, WEBP, TIFF, AVIF, HEIC, JPEG_2000 -> withVips(bytes, header, decoding, true);
+      case AVIF, HEIC -> withVips(HeifStructure.of(bytes).decodable(), header, decoding, true);
+      case JPEG_2000 -> new DecodedImage(Jpeg2000.decode(bytes, header, decoding), false);
+      case TIFF -> tiff(bytes, header, decoding);
+      case GIF, WEBP -> withVips(bytes, header, decoding, true);
     };
     return new DecodedImage(header.orientation().upright(stored.pixels()), stored.damaged());
+  }
+
+  private static DecodedImage tiff(byte[] bytes, ImageHeader header, Decoding decoding) throws ImageProblem {
+    try {
+      if (!TiffDirectory.first(bytes, 0).isSigned()) {
+        return withVips(bytes, header, new Decoding(decoding.background(), false), true);
+      }
+    } catch (ImageProblem problem) {
+      if (problem.reason() == QuarantineReason.TRUNCATED) {
+        return withVips(bytes, header, decoding, true);
+      }
+    }
+    Mat pixels = LibTiff.decode(bytes, header);
+    if (pixels == null) {
+      return withVips(bytes, header, decoding, true);
+    }
+    boolean padded = TiffDirectory.first(bytes, 0).hasPadding();
+    return new DecodedImage(padded ? converted(pixels, Imgproc.COLOR_RGBA2BGR)
+        : Transparency.on(decoding.background(), pixels, Channels.RGBA, true), false);
   }
 
   private static DecodedImage portable(byte[] bytes, ImageHeader header, Decoding decoding) throws ImageProblem {
@@ -83,66 +106,37 @@ public final class Decoder {
       if (header.format() == ImageFormat.GIF && pixels.channels() == 3) {
         GifCanvas.fill(pixels, bytes);
       }
-      boolean premultiplied = header.format() == ImageFormat.TIFF && TiffDirectory.first(bytes, 0).hasPremultipliedAlpha();
-      return switch (pixels.channels()) {
-        case 1 -> converted(pixels, Imgproc.COLOR_GRAY2BGR);
-        case 2 -> Transparency.on(decoding.background(), pixels, Channels.GREY_ALPHA, premultiplied);
-        case 3 -> hasLuma(header, bytes) ? Transparency.fromYcc(pixels) : converted(pixels, Imgproc.COLOR_RGB2BGR);
-        default -> isPadded(header, bytes) ? converted(pixels, Imgproc.COLOR_RGBA2BGR)
-            : Transparency.on(decoding.background(), pixels, Channels.RGBA, premultiplied);
-      };
+      if (pixels.channels() == 3 && header.format() == ImageFormat.TIFF && TiffDirectory.first(bytes, 0).hasLuma()) {
+        return Transparency.fromYcc(pixels);
+      }
+      if (isHeif(header.format()) && HeifStructure.of(bytes).limitedGrey()) {
+        Transparency.expand(pixels);
+      }
+      IccProfile.toSrgb(pixels, image.metadata("icc-profile-data"), false);
+      return Transparency.opaque(isPadded(image, header, bytes) ? withoutLast(pixels) : pixels, decoding.background());
     }
   }
 
-  private static boolean isPadded(ImageHeader header, byte[] bytes) {
-    return header.format() == ImageFormat.TIFF && TiffDirectory.first(bytes, 0).hasPadding();
+  private static boolean isHeif(ImageFormat format) {
+    return format == ImageFormat.AVIF || format == ImageFormat.HEIC;
   }
 
-  private static boolean hasLuma(ImageHeader header, byte[] bytes) {
-    return switch (header.format()) {
-      case TIFF -> TiffDirectory.first(bytes, 0).hasLuma();
-      case JPEG_2000 -> Jpeg2000.hasLuma(bytes);
-      default -> false;
-    };
+  private static boolean isPadded(VipsImage image, ImageHeader header, byte[] bytes) {
+    return header.format() == ImageFormat.TIFF && image.bands() % 2 == 0 && TiffDirectory.first(bytes, 0).hasPadding();
+  }
+
+  /** Returns an image without its last channel, which means nothing. */
+  private static Mat withoutLast(Mat pixels) {
+    List<Mat> channels = new ArrayList<>();
+    Core.split(pixels, channels);
+    Core.merge(channels.subList(0, Math.max(1, channels.size() - 1)), pixels);
+    channels.forEach(Mat::release);
+    return pixels;
   }
 
   private static Mat converted(Mat pixels, int conversion) {
     Imgproc.cvtColor(pixels, pixels, conversion);
     return pixels;
-  }
-
-  private static DecodedImage bitmap(byte[] bytes, ImageHeader header, Decoding decoding) throws ImageProblem {
-    BmpHeader bitmap = BmpHeader.of(bytes);
-    boolean cut = bitmap.fileSize() > bytes.length;
-    byte[] whole = Truncation.padded(bytes, bitmap.fileSize());
-    if (cut && (!decoding.keepDamaged() || whole == bytes)) {
-      throw ImageHeader.truncated(bytes);
-    }
-    return new DecodedImage(bitmap.hasByteMasks() ? masked(whole, bitmap, decoding) : withOpenCv(whole, header), cut);
-  }
-
-  /** Decodes four bytes per pixel in the order of their masks, of which OpenCV ignores alpha. */
-  private static Mat masked(byte[] bytes, BmpHeader bitmap, Decoding decoding) {
-    Mat pixels = new Mat(bitmap.height(), bitmap.width(), CvType.CV_8UC4);
-    ByteBuffer stored = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-    byte[] row = new byte[4 * bitmap.width()];
-    int[] masks = bitmap.masks();
-    for (int y = 0; y < bitmap.height(); y++) {
-      int at = bitmap.offset() + (bitmap.topDown() ? y : bitmap.height() - 1 - y) * row.length;
-      for (int x = 0; x < row.length; x += 4) {
-        int pixel = stored.getInt(at + x);
-        for (int channel = 0; channel < 3; channel++) {
-          row[x + channel] = (byte) sample(pixel, masks[channel]);
-        }
-        row[x + 3] = (byte) (masks[3] == 0 ? 0xFF : sample(pixel, masks[3]));
-      }
-      pixels.put(y, 0, row);
-    }
-    return Transparency.on(decoding.background(), pixels, Channels.RGBA, false);
-  }
-
-  private static int sample(int pixel, int mask) {
-    return mask == 0 ? 0 : (pixel & mask) >>> Integer.numberOfTrailingZeros(mask);
   }
 
   /** Decodes without rotating: OpenCV reads the orientation only from the first APP1 segment, {@link JpegStructure} from all. */

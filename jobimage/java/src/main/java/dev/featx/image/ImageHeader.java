@@ -7,7 +7,7 @@ import java.util.stream.Collectors;
 /**
  * An image's format and size, read before decoding: a small file may decode to gigabytes.
  *
- * @param format told by the first bytes, not by the name
+ * @param format as its first bytes say, whatever the name
  * @param width in pixels as stored
  * @param height in pixels as stored
  * @param orientation of the stored image
@@ -42,7 +42,9 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
       case BMP -> ofBmp(bytes);
       case WEBP -> ofWebp(bytes);
       case TIFF -> ofTiff(bytes);
-      case GIF, AVIF, HEIC, JPEG_2000 -> withVips(bytes, format);
+      case GIF -> withVips(bytes, format);
+      case AVIF, HEIC -> ofHeif(bytes, format);
+      case JPEG_2000 -> Jpeg2000.header(bytes);
     };
     if (header.width <= 0 || header.height <= 0) {
       throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, format.label() + " without a size");
@@ -104,13 +106,37 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
   }
 
   private static ImageHeader ofTiff(byte[] bytes) throws ImageProblem {
-    ImageHeader header = withVips(bytes, ImageFormat.TIFF);
     TiffDirectory directory = TiffDirectory.first(bytes, 0);
+    ImageHeader header;
+    try {
+      header = withVips(bytes, ImageFormat.TIFF);
+    } catch (ImageProblem problem) {
+      header = directory == null ? null : new ImageHeader(ImageFormat.TIFF, directory.width(), directory.height());
+      if (problem.reason() != QuarantineReason.NOT_AN_IMAGE || header == null || header.pixels() <= 0) {
+        throw problem;
+      }
+      if (!LibTiff.decodes(bytes)) {
+        throw directory.unusual() == null ? problem : unsupported(directory.unusual());
+      }
+    }
     long tile = (long) directory.integer(TILE_WIDTH, 0) * directory.integer(TILE_HEIGHT, 0);
     if (tile < 0 || tile > MOST_TILE_PIXELS && tile > header.pixels()) {
       throw unsupported("a TIFF whose tiles are larger than the image"); // libtiff allocates a whole tile
     }
     return new ImageHeader(ImageFormat.TIFF, header.width, header.height, Orientation.of(bytes, null));
+  }
+
+  private static ImageHeader ofHeif(byte[] bytes, ImageFormat format) throws ImageProblem {
+    HeifStructure structure = HeifStructure.of(bytes);
+    String unsupported = structure.unsupported(format);
+    if (unsupported != null && !Truncation.isCut(bytes, format)) {
+      throw unsupported(unsupported);
+    }
+    ImageHeader header = withVips(structure.decodable(), format);
+    if (structure.pixels() > MOST_TILE_PIXELS && structure.pixels() > 2 * header.pixels()) {
+      throw unsupported(format.label() + " whose coded frame is larger than the image"); // the decoder allocates the frame
+    }
+    return header;
   }
 
   private static ImageHeader withVips(byte[] bytes, ImageFormat format) throws ImageProblem {
@@ -123,8 +149,7 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
       if (Truncation.isCut(bytes, format)) {
         throw truncated(bytes);
       }
-      throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE,
-          "the header of the " + format.label() + " is damaged");
+      throw damagedHeader(format);
     }
   }
 
@@ -139,6 +164,11 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
   static ImageProblem truncated(byte[] bytes) {
     return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.TRUNCATED,
         "the file ends after " + bytes.length + " bytes, before its image does; upload it again");
+  }
+
+  static ImageProblem damagedHeader(ImageFormat format) {
+    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE,
+        "the header of the " + format.label() + " is damaged");
   }
 
   /** Returns the problem of an intact image that executors do not decode. */

@@ -21,9 +21,13 @@ final class JpegDecoder {
   private JpegDecoder() {}
 
   static DecodedImage decode(byte[] bytes, ImageHeader header, Decoding decoding) throws ImageProblem {
-    if (JpegStructure.of(bytes).complete()) {
-      return new DecodedImage(pixels(bytes, header), false);
-    }
+    JpegStructure structure = JpegStructure.of(bytes);
+    DecodedImage image = structure.complete() ? new DecodedImage(pixels(bytes, header), false) : incomplete(bytes, header, decoding);
+    IccProfile.toSrgb(image.pixels(), structure.profile(), true);
+    return image;
+  }
+
+  private static DecodedImage incomplete(byte[] bytes, ImageHeader header, Decoding decoding) throws ImageProblem {
     JpegFrame frame = JpegFrame.of(bytes);
     byte[] data = withoutPadding(bytes);
     boolean whole = frame.covered() && isWhole(data, frame, header);

@@ -3,6 +3,9 @@ package dev.featx.image;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * The size, orientation and completeness of a JPEG, read from its markers without decoding.
@@ -15,13 +18,21 @@ import java.util.Arrays;
  * @param height in pixels as stored; 0 without a frame header
  * @param orientation of the stored image
  * @param complete whether an end marker follows the image's data
+ * @param profile the ICC profile, or null
  */
-record JpegStructure(int width, int height, Orientation orientation, boolean complete) {
+record JpegStructure(int width, int height, Orientation orientation, boolean complete, byte[] profile) {
   private static final int START = 0xD8;
   private static final int END = 0xD9;
   private static final int APP1 = 0xE1;
+  private static final int APP2 = 0xE2;
+  private static final byte[] PROFILE = "ICC_PROFILE\0".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] EXIF = "Exif\0\0".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] XMP = "http://ns.adobe.com/xap/1.0/\0".getBytes(StandardCharsets.US_ASCII);
+
+  /** Creates the structure of a file without an ICC profile. */
+  JpegStructure(int width, int height, Orientation orientation, boolean complete) {
+    this(width, height, orientation, complete, null);
+  }
 
   /** Receives the segments of a file in order. */
   interface Visitor {
@@ -44,6 +55,7 @@ record JpegStructure(int width, int height, Orientation orientation, boolean com
     int[] size = new int[2];
     ByteArrayOutputStream exif = new ByteArrayOutputStream(); // larger metadata continues in further segments
     byte[][] xmp = new byte[1][];
+    Map<Integer, byte[]> profile = new TreeMap<>(); // in parts, by their numbers
     boolean complete = walk(bytes, (marker, at) -> {
       if (isFrame(marker) && size[0] == 0 && at + 6 < bytes.length) { // decoders refuse a second frame
         size[0] = unsigned(bytes, at + 5);
@@ -54,10 +66,18 @@ record JpegStructure(int width, int height, Orientation orientation, boolean com
         exif.write(bytes, at + 2 + EXIF.length, Math.max(0, end - at - 2 - EXIF.length));
       } else if (marker == APP1 && end > at + 2 && Signature.startsWith(bytes, at + 2, XMP)) {
         xmp[0] = Arrays.copyOfRange(bytes, at + 2, end);
+      } else if (marker == APP2 && end > at + PROFILE.length + 4 && Signature.startsWith(bytes, at + 2, PROFILE)) {
+        profile.put(bytes[at + 2 + PROFILE.length] & 0xFF, Arrays.copyOfRange(bytes, at + PROFILE.length + 4, end));
       }
     });
     Orientation orientation = Orientation.of(exif.size() == 0 ? null : exif.toByteArray(), xmp[0]);
-    return new JpegStructure(size[0], size[1], orientation, complete);
+    return new JpegStructure(size[0], size[1], orientation, complete, joined(profile.values()));
+  }
+
+  private static byte[] joined(Collection<byte[]> parts) {
+    ByteArrayOutputStream whole = new ByteArrayOutputStream();
+    parts.forEach(whole::writeBytes);
+    return parts.isEmpty() ? null : whole.toByteArray();
   }
 
   /** Walks the markers, and returns whether there is an end marker. */

@@ -41,6 +41,7 @@ record PngStructure(int width, int height, boolean transparent, Orientation orie
     int height = 0;
     boolean transparent = false;
     boolean complete = false;
+    byte[] alpha = new byte[0];
     byte[] exif = null;
     byte[] xmp = null;
     int at = SIGNATURE.length;
@@ -55,6 +56,7 @@ record PngStructure(int width, int height, boolean transparent, Orientation orie
       }
       if (cut) {
         if (name.equals("IDAT")) {
+          decodable.writeBytes(alpha);
           decodable.write(bytes, at, bytes.length - at); // the decoder finds how many pixels are there
         }
         break;
@@ -67,10 +69,15 @@ record PngStructure(int width, int height, boolean transparent, Orientation orie
       boolean intact = PIXELS.contains(name) || isIntact(data, at, length);
       if (intact) {
         transparent |= name.equals("tRNS");
-        exif = name.equals("eXIf") ? Arrays.copyOfRange(bytes, start, start + length) : exif;
-        xmp = name.equals("iTXt") && Signature.startsWith(bytes, start, XMP) ? Arrays.copyOfRange(bytes, start, start + length) : xmp;
+        byte[] content = Arrays.copyOfRange(bytes, start, start + length);
+        exif = name.equals("eXIf") ? content : exif == null ? PngText.exif(name, content) : exif;
+        xmp = name.equals("iTXt") && Signature.startsWith(bytes, start, XMP) ? content : xmp;
       }
-      if (PIXELS.contains(name) || intact && name.equals("iCCP")) {
+      if (name.equals("tRNS")) {
+        alpha = Arrays.copyOfRange(bytes, at, start + length + Integer.BYTES); // must follow the palette, wherever it was
+      } else if (PIXELS.contains(name) || intact && name.equals("iCCP")) {
+        decodable.writeBytes(name.equals("IDAT") ? alpha : new byte[0]);
+        alpha = name.equals("IDAT") ? new byte[0] : alpha;
         decodable.write(bytes, at, length + FRAME);
       }
       at = start + length + Integer.BYTES;

@@ -17,7 +17,14 @@ final class TiffDirectory {
   private static final int MAGIC = 42;
   private static final int BIG_MAGIC = 43; // BigTIFF
 
+  private static final int WIDTH = 256;
+  private static final int HEIGHT = 257;
+  private static final int BITS = 258;
+  private static final Set<Integer> BIT_DEPTHS = Set.of(1, 2, 4, 8, 16, 32, 64);
   private static final int COMPRESSION = 259;
+  private static final Set<Integer> COMPRESSIONS = Set.of(1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000, 50001);
+  private static final int SAMPLE_FORMAT = 339;
+  private static final int SIGNED = 2;
   private static final int OLD_JPEG = 6;
   private static final int JPEG = 7;
   private static final int PHOTOMETRIC = 262;
@@ -29,7 +36,6 @@ final class TiffDirectory {
   private static final Set<Integer> POSITIONS = Set.of(STRIPS, STRIP_SIZES, TILES, TILE_SIZES);
   private static final int EXTRA_SAMPLES = 338;
   private static final int UNSPECIFIED = 0;
-  private static final int ASSOCIATED = 1;
   private static final int UNASSOCIATED = 2;
 
   private final Map<Integer, Long> integers = new HashMap<>();
@@ -136,9 +142,26 @@ final class TiffDirectory {
     return value == null ? absent : value;
   }
 
-  /** Returns whether colours are multiplied by alpha. */
-  boolean hasPremultipliedAlpha() {
-    return integer(EXTRA_SAMPLES, UNASSOCIATED) == ASSOCIATED;
+  int width() {
+    return integer(WIDTH, 0);
+  }
+
+  int height() {
+    return integer(HEIGHT, 0);
+  }
+
+  /** Returns whether samples are signed integers, which viewers show as if they were not. */
+  boolean isSigned() {
+    return integer(SAMPLE_FORMAT, 1) == SIGNED;
+  }
+
+  /** Returns what is unusual about the image, such that no library decodes it, or null. */
+  String unusual() {
+    int bits = integer(BITS, 1);
+    return !BIT_DEPTHS.contains(bits) ? "a TIFF of " + bits + " bits per channel"
+        : integer(PHOTOMETRIC) == null ? "a TIFF that does not say what its channels are"
+        : integer(SAMPLE_FORMAT, 1) != 1 ? "a TIFF whose samples are not whole numbers"
+        : !COMPRESSIONS.contains(integer(COMPRESSION, 1)) ? "a TIFF of compression " + integer(COMPRESSION, 1) : null;
   }
 
   /** Returns whether pixels are luma and chroma that are not compressed as JPEG, whose decoder converts them. */

@@ -1,7 +1,10 @@
 package dev.featx.image;
 
+import org.opencv.core.Core;
 import org.opencv.core.CvType;
 import org.opencv.core.Mat;
+import org.opencv.core.Scalar;
+import org.opencv.imgproc.Imgproc;
 
 /** Converts decoded channels to BGR: one rule for all formats. */
 final class Transparency {
@@ -59,6 +62,34 @@ final class Transparency {
   private static byte blended(int value, int alpha, int background, boolean premultiplied) {
     int colour = premultiplied ? value * OPAQUE : value * alpha;
     return (byte) Math.min(OPAQUE, (colour + background * (OPAQUE - alpha) + OPAQUE / 2) / OPAQUE);
+  }
+
+  /**
+   * Places an image of one to four channels, grey or RGB and perhaps alpha, on a background.
+   *
+   * @param image it is released
+   * @param background red, green and blue
+   * @return CV_8UC3 as BGR
+   */
+  static Mat opaque(Mat image, int[] background) {
+    return switch (image.channels()) {
+      case 1 -> converted(image, Imgproc.COLOR_GRAY2BGR);
+      case 2 -> on(background, image, Channels.GREY_ALPHA, false);
+      case 3 -> converted(image, Imgproc.COLOR_RGB2BGR);
+      default -> on(background, image, Channels.RGBA, false);
+    };
+  }
+
+  private static Mat converted(Mat pixels, int conversion) {
+    Imgproc.cvtColor(pixels, pixels, conversion);
+    return pixels;
+  }
+
+  /** Expands colours, not alpha, from the limited range of video, 16 to 235, to the full range. */
+  static void expand(Mat image) {
+    double scale = OPAQUE / 219.0;
+    Core.subtract(image, new Scalar(16, 16, 16, 0), image);
+    Core.multiply(image, new Scalar(scale, scale, scale, 1), image);
   }
 
   /**

@@ -44,8 +44,6 @@ interface Vips extends Library {
 
   int vips_heifload_buffer(Pointer bytes, long size, PointerByReference image, Object... options);
 
-  int vips_jp2kload_buffer(Pointer bytes, long size, PointerByReference image, Object... options);
-
   int vips_image_get_width(Pointer image);
 
   int vips_image_get_height(Pointer image);

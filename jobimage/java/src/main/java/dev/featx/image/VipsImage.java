@@ -73,8 +73,7 @@ final class VipsImage implements AutoCloseable {
       case WEBP -> vips::vips_webpload_buffer;
       case TIFF -> vips::vips_tiffload_buffer;
       case AVIF, HEIC -> vips::vips_heifload_buffer;
-      case JPEG_2000 -> vips::vips_jp2kload_buffer;
-      case JPEG, BMP -> throw new IllegalArgumentException(format.label() + " is not decoded by libvips");
+      case JPEG, BMP, JPEG_2000 -> throw new IllegalArgumentException(format.label() + " is not decoded by libvips");
     };
   }
 

@@ -3,7 +3,9 @@ package dev.featx.image;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,7 +26,9 @@ import org.junit.jupiter.api.Test;
 class DecoderFuzzTest {
   private static final int FILES = Integer.getInteger("featx.fuzz", 2000);
   private static final long PIXELS = 50_000_000; // the default of spec.limits.megapixels
-  private static final double LONGEST = 10;
+  private static final double LONGEST = 10; // seconds of CPU time, which a busy machine does not change much
+  private static final double SLOW = 2;
+  private static final OperatingSystemMXBean PROCESS = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
   private static final int MOST_GROWTH = 256; // MiB of the process, after the first fifth
   private static final Path IMAGES = Path.of("src/test/resources/images");
 
@@ -36,16 +40,25 @@ class DecoderFuzzTest {
     List<byte[]> seeds = seeds();
     Random random = new Random(14);
     long early = 0;
+    long earlyHeap = 0;
     for (int i = 0; i < FILES; i++) {
       byte[] file = mutated(seeds.get(random.nextInt(seeds.size())), random);
-      long start = System.nanoTime();
+      long start = PROCESS.getProcessCpuTime();
       outcomes.merge(decoded(file, random.nextBoolean()), 1, Integer::sum);
-      longest = Math.max(longest, (System.nanoTime() - start) / 1e9);
-      early = i == FILES / 5 ? residentMebibytes() : early;
+      double seconds = (PROCESS.getProcessCpuTime() - start) / 1e9;
+      if (seconds > SLOW) {
+        System.out.printf("file %d took %.2f s of CPU time: %s of %d bytes%n", i, seconds, Signature.of(file), file.length);
+        Files.write(Path.of("target", "slow-" + i), file);
+      }
+      longest = Math.max(longest, seconds);
+      if (i == FILES / 5) {
+        early = residentMebibytes();
+        earlyHeap = Runtime.getRuntime().totalMemory();
+      }
     }
     long growth = residentMebibytes() - early;
-    System.out.printf("%d files: %s; longest %.2f s; memory %d MiB, %+d MiB since the first fifth%n", FILES, outcomes, longest,
-        residentMebibytes(), growth);
+    System.out.printf("%d files: %s; longest %.2f s of CPU time; memory %d MiB, %+d MiB since the first fifth, of which the heap %+d%n", FILES,
+        outcomes, longest, residentMebibytes(), growth, (Runtime.getRuntime().totalMemory() - earlyHeap) / 1024 / 1024);
     assertEquals(FILES, outcomes.values().stream().mapToInt(Integer::intValue).sum());
     assertTrue(longest < LONGEST, "a file took " + longest + " s");
     assertTrue(growth < MOST_GROWTH, "memory grew by " + growth + " MiB");

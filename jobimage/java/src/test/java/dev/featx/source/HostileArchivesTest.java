@@ -40,7 +40,7 @@ class HostileArchivesTest {
     Path path = folder.resolve("a");
     Files.write(path, content);
     StoredObjects.StoredObject object = new StoredObjects.StoredObject("a", "file://" + path, content.length);
-    ReadSettings limits = new ReadSettings(1 << 20, null, new Patience(1, what -> {}), new ReadSettings.Samples("", List.of()));
+    ReadSettings limits = new ReadSettings(1 << 20, null, new Patience(1, what -> {}), new ReadSettings.Samples("", List.of()), List.of());
     Result result = new Result(new ArrayList<>(), new ArrayList<>());
     try (Images images = new PackedImages(List.of(object), settings).open(limits, new Configuration())) {
       for (Image image = images.next(); image != null; image = images.next()) {

@@ -1,0 +1,112 @@
+"""Small files that claim to be large, or hold more than they claim, are refused before memory is taken."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.integration.images.decoder import Decoder, Quarantined
+from tests.integration.images.encodings import encoded
+
+SIDE = 30_000
+SMALL = Image.new("RGB", (64, 48), "teal")
+MOST_MEBIBYTES = 200  # of an image that would take gigabytes
+
+
+def replaced(data: bytes, old: bytes, new: bytes) -> bytes:
+    assert data.count(old) >= 1
+    return data.replace(old, new)
+
+
+def tiff(tag: int, value: int) -> bytes:
+    """A TIFF of which one tag of one number has another value."""
+    data = encoded(SMALL, "TIFF")
+    (start,) = struct.unpack("<I", data[4:8])
+    for at in range(start + 2, len(data) - 11, 12):
+        if data[at : at + 2] == struct.pack("<H", tag):
+            return data[:at] + struct.pack("<HHII", tag, 4, 1, value) + data[at + 12 :]
+    raise AssertionError(f"no tag {tag}")
+
+
+def jpeg_2000(**values: int) -> bytes:
+    """A JPEG 2000 codestream with other numbers in its SIZ segment."""
+    data = bytearray(encoded(SMALL, "JPEG2000", no_jp2=True))
+    for name, value in values.items():
+        index = ("width", "height", "x", "y", "tile_width", "tile_height").index(name)
+        struct.pack_into(">I", data, 8 + 4 * index, value)
+    return bytes(data)
+
+
+@pytest.fixture
+def peak(decoder: Decoder) -> Iterator[Callable[[], int]]:
+    """Returns the mebibytes by which the JVM's memory grew at its peak."""
+    process = Path("/proc") / str(decoder.process)
+    (process / "clear_refs").write_text("5")  # resets the peak
+
+    def read(field: str) -> int:
+        found = re.search(rf"{field}:\s+(\d+)", (process / "status").read_text())
+        assert found is not None
+        return int(found.group(1)) // 1024
+
+    start = read("VmRSS")
+    yield lambda: read("VmHWM") - start
+
+
+def test_a_claimed_size_is_known_without_memory(decoder: Decoder, peak: Callable[[], int]) -> None:
+    bombs = {
+        "JPEG 2000": jpeg_2000(width=SIDE, height=SIDE, tile_width=SIDE, tile_height=SIDE),
+        "TIFF": tiff(256, SIDE),
+    }
+    for name, data in bombs.items():
+        assert decoder.size(data)[0] == SIDE, name
+    assert peak() < MOST_MEBIBYTES
+
+
+def test_an_avif_whose_header_claims_more_than_its_frame_has_is_refused(
+    decoder: Decoder, peak: Callable[[], int]
+) -> None:
+    avif, size = encoded(SMALL, "AVIF"), struct.pack(">II", *SMALL.size)
+    for side in (20_000, SIDE):
+        bomb = replaced(avif, b"ispe\0\0\0\0" + size, b"ispe\0\0\0\0" + struct.pack(">II", side, side))
+        with pytest.raises(Quarantined):
+            if decoder.size(bomb) == (side, side):
+                raise Quarantined("TooManyPixels", "the limit on pixels refuses it")
+            decoder.decode(bomb)
+    assert peak() < MOST_MEBIBYTES
+
+
+def test_numbers_in_a_tiff_that_exceed_the_file_take_no_memory(decoder: Decoder, peak: Callable[[], int]) -> None:
+    for tag in (278, 279):  # RowsPerStrip, StripByteCounts
+        try:
+            assert decoder.decode(tiff(tag, 0xFFFFFFF0)).pixels.shape == (48, 64, 3)
+        except Quarantined as problem:
+            assert problem.reason in {"Truncated", "Damaged", "NotAnImage"}
+    assert peak() < MOST_MEBIBYTES
+
+
+def test_a_coded_frame_larger_than_its_avif_is_refused(decoder: Decoder, peak: Callable[[], int]) -> None:
+    large = encoded(Image.new("L", (4200, 4200)), "AVIF", speed=10, subsampling="4:0:0", autotiling=False)
+    bomb = replaced(
+        large, b"ispe\0\0\0\0" + struct.pack(">II", 4200, 4200), b"ispe\0\0\0\0" + struct.pack(">II", 64, 64)
+    )
+    with pytest.raises(Quarantined, match="larger than the image") as problem:
+        decoder.decode(bomb)
+    assert problem.value.reason == "Unsupported"
+    assert peak() < MOST_MEBIBYTES
+
+
+@pytest.mark.parametrize(("tile", "channels"), [(1, 3), (64, 16_384)])
+def test_a_jpeg_2000_of_countless_tiles_or_channels_is_refused(
+    decoder: Decoder, peak: Callable[[], int], tile: int, channels: int
+) -> None:
+    data = bytearray(jpeg_2000(width=6000, height=6000, tile_width=tile, tile_height=tile))
+    struct.pack_into(">H", data, 40, channels)
+    with pytest.raises(Quarantined) as problem:
+        decoder.decode(bytes(data))
+    assert problem.value.reason == "Unsupported"
+    assert peak() < MOST_MEBIBYTES

@@ -1,0 +1,115 @@
+"""Files that are rare in tests and common in the wild; of each the kind was found in another project's bug reports."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage
+from PIL import Image, ImageCms
+
+from tests.integration.images import rare
+from tests.integration.images.decoder import Decoder, Pixels, Quarantined, by_pillow, difference
+from tests.integration.images.encodings import Encoding, encoded
+
+PHOTO = Image.open(Path(skimage.__file__).parent / "data/astronaut.png").convert("RGB").resize((123, 77))
+RARE = list(rare.rare(PHOTO))
+GREY = np.asarray(PHOTO.convert("L").convert("RGB"))
+
+
+def name_of(encoding: Encoding) -> str:
+    return f"{encoding.format}, {encoding.name}"
+
+
+@pytest.mark.parametrize("encoding", RARE, ids=name_of)
+def test_rare_files_decode_to_the_pixels_of_pillow(decoder: Decoder, encoding: Encoding) -> None:
+    decoded = decoder.decode(encoding.data)
+    assert not decoded.damaged
+    assert difference(decoded.pixels, by_pillow(encoding.data))[0] <= encoding.tolerance
+
+
+def test_a_bitmap_without_file_header_is_an_image(decoder: Decoder) -> None:
+    assert np.array_equal(decoder.decode(rare.dib(PHOTO)).pixels, np.asarray(PHOTO))
+
+
+def test_runs_that_end_early_are_truncated_or_kept_and_marked(decoder: Decoder) -> None:
+    (runs,) = [encoding for encoding in RARE if encoding.name == "runs of 8 bits"]
+    with pytest.raises(Quarantined) as problem:
+        decoder.decode(runs.data[:-6000])
+    assert problem.value.reason == "Truncated"
+    kept = decoder.decode(runs.data[:-6000], keep=True)
+    assert kept.damaged
+    assert (kept.pixels == by_pillow(runs.data)).all(axis=2).mean() > 0.5
+
+
+def with_limited_range(avif: bytes) -> bytes:
+    """The same file, whose luma is said to be from 16 to 235."""
+    at = avif.index(b"colrnclx") + 14
+    return avif[:at] + bytes([avif[at] & 0x7F]) + avif[at + 1 :]
+
+
+def test_a_grey_avif_of_limited_range_has_black_and_white(decoder: Decoder) -> None:
+    full = encoded(PHOTO.convert("L"), "AVIF", subsampling="4:0:0", range="full", quality=100)
+    assert difference(decoder.decode(full).pixels, GREY)[0] <= 2
+    expected = np.clip((GREY.astype(float) - 16) * 255 / 219, 0, 255)
+    assert np.abs(decoder.decode(with_limited_range(full)).pixels - expected).max() <= 3
+
+
+def test_a_last_box_without_a_size_runs_to_the_end_of_the_file(decoder: Decoder) -> None:
+    avif = encoded(PHOTO, "AVIF")
+    at = avif.index(b"mdat") - 4
+    assert at + struct.unpack(">I", avif[at : at + 4])[0] == len(avif)
+    decoded = decoder.decode(avif[:at] + b"\0\0\0\0" + avif[at + 4 :])
+    assert np.array_equal(decoded.pixels, decoder.decode(avif).pixels)
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"), [(b"unci", "uncompressed pixels"), (b"avc1", "H.264"), (b"j2k1", "JPEG 2000")]
+)
+def test_another_codec_in_a_heif_container_is_named(decoder: Decoder, codec: bytes, name: str) -> None:
+    avif = encoded(PHOTO, "AVIF")
+    at = avif.index(b"av01", avif.index(b"infe"))
+    with pytest.raises(Quarantined, match=name) as problem:
+        decoder.decode(avif[:at] + codec + avif[at + 4 :])
+    assert problem.value.reason == "Unsupported"
+
+
+def test_a_tiff_of_twelve_bits_is_named(decoder: Decoder) -> None:
+    with pytest.raises(Quarantined, match="12 bits per channel") as problem:
+        decoder.decode(
+            encoded(PHOTO.convert("L"), "TIFF").replace(
+                struct.pack("<HHIH", 258, 3, 1, 8), struct.pack("<HHIH", 258, 3, 1, 12)
+            )
+        )
+    assert problem.value.reason == "Unsupported"
+
+
+def wide_gamut() -> bytes:
+    """A profile whose red and green are exchanged: no viewer could miss it."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+
+
+def in_srgb(image: Image.Image, profile: bytes) -> Pixels:
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"))
+    assert converted is not None
+    return np.asarray(converted)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_an_icc_profile_is_converted_to_srgb_in_every_format(decoder: Decoder, kind: str) -> None:
+    options = {"WEBP": {"lossless": True}}.get(kind, {})
+    plain = decoder.decode(encoded(PHOTO, kind, **options)).pixels
+    tagged = encoded(PHOTO, kind, icc_profile=wide_gamut(), **options)
+    assert difference(decoder.decode(tagged).pixels, in_srgb(Image.fromarray(plain), wide_gamut()))[0] <= 1
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_a_profile_of_srgb_changes_no_pixel(decoder: Decoder, kind: str) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    plain, tagged = encoded(PHOTO, kind), encoded(PHOTO, kind, icc_profile=srgb)
+    assert np.array_equal(decoder.decode(tagged).pixels, decoder.decode(plain).pixels)
