@@ -42,7 +42,7 @@ class HostileArchivesTest {
     StoredObjects.StoredObject object = new StoredObjects.StoredObject("a", "file://" + path, content.length);
     ReadSettings limits = new ReadSettings(1 << 20, null, new Patience(1, what -> {}), new ReadSettings.Samples("", List.of()), List.of());
     Result result = new Result(new ArrayList<>(), new ArrayList<>());
-    try (Images images = new PackedImages(List.of(object), settings).open(limits, new Configuration())) {
+    try (Images images = new PackedImages(List.of(object), settings, PackedSection.WHOLE).open(limits, new Configuration())) {
       for (Image image = images.next(); image != null; image = images.next()) {
         try {
           image.content().bytes();
@@ -56,7 +56,7 @@ class HostileArchivesTest {
   }
 
   private Result read(byte[] content) throws IOException, InterruptedException {
-    return read(content, new PackedSettings(PackedSettings.Format.AUTO, null, null, null, List.of()));
+    return read(content, new PackedSettings(PackedSettings.Format.AUTO, null, null, null, null, List.of()));
   }
 
   private void assertRefused(byte[] content, String limit) throws IOException, InterruptedException {
@@ -128,7 +128,7 @@ class HostileArchivesTest {
       tar.writeBytes(member("2020." + i + ".jpg", JPEG));
     }
     tar.writeBytes(new byte[1024]);
-    PackedSettings carrying = new PackedSettings(PackedSettings.Format.AUTO, null, null, null, List.of("txt"));
+    PackedSettings carrying = new PackedSettings(PackedSettings.Format.AUTO, null, null, null, null, List.of("txt"));
     Result result = read(tar.toByteArray(), carrying);
     assertTrue(result.problems.get(0).contains("limit of a sample, 1000 images"), result.problems::toString);
     assertEquals(1001, read(tar.toByteArray()).keys.size());

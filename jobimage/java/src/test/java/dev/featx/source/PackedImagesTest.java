@@ -198,7 +198,7 @@ class PackedImagesTest {
       entry.setSize(Integer.MAX_VALUE);
       byte[] header = new byte[512];
       entry.writeEntryHeader(header);
-      assertEquals(List.of("a.tar " + QuarantineReason.DAMAGED.label()), read(Arrays.copyOf(header, 512 * 3), 1));
+      assertEquals(List.of("a.tar " + QuarantineReason.UNSUPPORTED.label()), read(Arrays.copyOf(header, 512 * 3), 1));
     }
   }
 
