@@ -1,9 +1,9 @@
 """Everything the driver (Python) and the executors (Java) must agree on, written once.
 
-Executors get settings of their own instead of the resource: a field of the resource can be renamed without Java, and
-`featx_job.spark.task_settings` is the only place that translates. jobimage/contract holds a JSON Schema per document
-(`make generate`) and golden files that the tests of both sides read: Python must write and parse exactly these, and so
-must Java's records of the same names. Every field is always present; null stands for "none".
+Executors get settings of their own, so a field of the resource can be renamed without Java; only
+`featx_job.spark.task_settings` translates. jobimage/contract holds a JSON Schema per document (`make generate`) and golden
+files that the tests of both sides read: Python and Java's records of the same names must write and parse exactly these.
+Every field is always present; null stands for "none".
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ class DecoderFuzzTest {
       }
     }
     long growth = residentMebibytes() - early;
-    System.out.printf("%d files: %s; longest %.2f s of CPU time; memory %d MiB, %+d MiB since the first fifth, of which the heap %+d%n", FILES,
-        outcomes, longest, residentMebibytes(), growth, (Runtime.getRuntime().totalMemory() - earlyHeap) / 1024 / 1024);
+    System.out.printf("%d files: %s; longest %.2f s of CPU time; memory %d MiB, %+d MiB since the first fifth, of which the heap %+d%n",
+        FILES, outcomes, longest, residentMebibytes(), growth, (Runtime.getRuntime().totalMemory() - earlyHeap) / 1024 / 1024);
     assertEquals(FILES, outcomes.values().stream().mapToInt(Integer::intValue).sum());
     assertTrue(longest < LONGEST, "a file took " + longest + " s");
     assertTrue(growth < MOST_GROWTH, "memory grew by " + growth + " MiB");

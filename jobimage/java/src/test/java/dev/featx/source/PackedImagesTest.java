@@ -198,7 +198,8 @@ class PackedImagesTest {
       entry.setSize(Integer.MAX_VALUE);
       byte[] header = new byte[512];
       entry.writeEntryHeader(header);
-      assertEquals(List.of("a.tar " + QuarantineReason.UNSUPPORTED.label()), read(Arrays.copyOf(header, 512 * 3), 1));
+      QuarantineReason reason = type == 'g' ? QuarantineReason.TRUNCATED : QuarantineReason.UNSUPPORTED; // what g says is skipped
+      assertEquals(List.of("a.tar " + reason.label()), read(Arrays.copyOf(header, 512 * 3), 1));
     }
   }
 
