@@ -1,8 +1,8 @@
 """Everything the driver (Python) and the executors (Java) must agree on, written once.
 
 Executors get settings of their own, so a field of the resource can be renamed without Java; only
-`featx_job.spark.task_settings` translates. jobimage/contract holds JSON Schemas (`make generate`) and golden files: Python
-and Java's records of the same names must write and parse exactly these. Each field is present, if only as null.
+`featx_job.spark.task_settings` translates. jobimage/contract holds JSON Schemas (`make generate`) and golden files:
+Python and Java's records of the same names must write and parse exactly these. Each field is present, if only as null.
 """
 
 from __future__ import annotations
