@@ -30,6 +30,9 @@ class Bench(NamedTuple):
 
 BENCHES = {
     "main": Bench("the main job on a real node (10 minutes)", on_cluster="main_job"),
+    "memory": Bench(
+        "the operator's memory beside 1,000 resources at the size limit (10 minutes)", on_cluster="operator_memory"
+    ),
     "pipeline": Bench(
         "Featx compared with Spark using torch, onnxruntime, OpenVINO, and stock BigDL (60 minutes)",
         ("pipeline", f"pipeline {LONG}"),
