@@ -1,7 +1,7 @@
 """Measures the operator's memory beside a thousand resources of a namespace that are as large as the API server takes.
 
-Runs in the cluster's network. The resources are suspended: they start nothing, and the operator reads all of them. It is
-started again at the end, since a start reads them at once.
+Runs in the cluster's network. The resources are suspended: they start nothing, and the operator reads all of them. It
+is started again at the end, since a start reads them at once.
 """
 
 from __future__ import annotations
@@ -70,14 +70,15 @@ def large(number: int, name: str = "", keys: int = KEYS) -> dict[str, Any]:
 
 def reported(resources: Any) -> int:
     """The number of the resources that have conditions, read in pages as each has 600 kB."""
-    count, token = 0, ""
+    count: int = 0
+    token = ""
     while True:
         page = resources.list_namespaced_custom_object(GROUP, VERSION, NAMESPACE, PLURAL, limit=50, _continue=token)
         count += sum(
             item["metadata"]["name"].startswith(PREFIX) and bool((item.get("status") or {}).get("conditions"))
             for item in page["items"]
         )
-        token = page["metadata"].get("continue", "")
+        token = str(page["metadata"].get("continue") or "")
         if not token:
             return count
 
@@ -114,7 +115,8 @@ def write(result: dict[str, Any]) -> None:
     )
     (FOLDER / "operator-memory.md").write_text(
         f"# The operator's memory\n\n`make bench WHAT=memory`, {date}: {machine.described()}. "
-        f"The chart's limit is 256 MiB; {result['restarts']} restarts.\n\n| when | resident | most so far |\n|---|---|---|\n{rows}"
+        f"The chart's limit is 256 MiB; {result['restarts']} restarts.\n\n"
+        f"| when | resident | most so far |\n|---|---|---|\n{rows}"
     )
 
 
