@@ -1,13 +1,15 @@
-"""The whole pipeline again, in OpenCV alone: decode, resize, SSD, crop, extractor. The job must match it."""
+"""The whole pipeline again in OpenCV: decode, resize, SSD, crop, extractor; profiles by Pillow. Both must match."""
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageCms
 
 from tests.support.models import CaffeFiles
 
@@ -44,7 +46,7 @@ class Reference:
 
     def row(self, data: bytes) -> Row:
         """The row that the table must contain for an image."""
-        image = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+        image = _decoded(data)
         height, width = image.shape[:2]
         box, score, category = self._best(image)
         left, top, right, bottom = self._crop(box, width, height)
@@ -73,3 +75,17 @@ class Reference:
         net.setInput(cv2.dnn.blobFromImage(image, 1.0, (side, side), mean, swapRB=False, crop=False))
         output = net.forward(layer) if layer else net.forward()
         return np.asarray(output, np.float32)
+
+
+def _decoded(data: bytes) -> Pixels:
+    """The image's pixels in sRGB, in the order BGR."""
+    pixels = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+    image = Image.open(io.BytesIO(data))
+    if image.mode != "RGB" or not (embedded := image.info.get("icc_profile")):
+        return pixels
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
+    if "sRGB" in ImageCms.getProfileDescription(profile):
+        return pixels
+    colours = Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+    converted = ImageCms.profileToProfile(colours, profile, ImageCms.createProfile("sRGB"))
+    return np.asarray(cv2.cvtColor(np.asarray(converted), cv2.COLOR_RGB2BGR), np.uint8)
