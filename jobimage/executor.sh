@@ -8,7 +8,7 @@ if [ "${1:-}" != executor ]; then exec "$@"; fi
 java_options=()
 while IFS='=' read -r -d '' name value; do
   [[ $name == SPARK_JAVA_OPT_* ]] && java_options+=("$value")
-done < <(env -0)
+done < <(env -0 | sort -z -V) # by their numbers: an option may have to precede another
 
 # The same jars in the same order as featx_job/spark/class_path.py has them: the class archive fits no other. The featx jars come
 # first: they hold the same Hadoop version's S3 client, and Featx's classes. The locale decides on the order, and on how

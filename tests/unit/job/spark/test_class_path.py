@@ -38,7 +38,7 @@ def test_featx_jars_come_first_and_each_folder_is_sorted_by_bytes(environment: E
     ]
 
 
-def test_an_executors_class_path_starts_with_the_drivers(environment: Environment, tmp_path: Path) -> None:
+def test_an_executor_has_the_drivers_class_path_and_options(environment: Environment, tmp_path: Path) -> None:
     java = tmp_path / "java" / "bin" / "java"
     java.parent.mkdir(parents=True)
     java.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
@@ -48,10 +48,13 @@ def test_an_executors_class_path_starts_with_the_drivers(environment: Environmen
     variables = {f"SPARK_{name}": "x" for name in names + pod} | {"SPARK_CONF_DIR": "/conf", "LANG": "en_US.UTF-8"}
     variables |= {"JAVA_HOME": str(java.parents[1]), "FEATX_JARS": str(environment.jars)}
     variables |= {"SPARK_HOME": str(environment.site / "pyspark"), "PATH": os.environ["PATH"]}
+    options = [f"-Dnumber={number}" for number in range(12)]
+    variables |= {f"SPARK_JAVA_OPT_{number}": options[number] for number in (10, 2, 0, 11, 1, 3, 9, 4, 8, 5, 7, 6)}
     ran = subprocess.run(["bash", EXECUTOR, "executor"], env=variables, capture_output=True, text=True, check=True)
     arguments = ran.stdout.splitlines()
     assert arguments[arguments.index("-cp") + 1] == class_path.path(environment)
     assert "-Dspark.master=k8s://executor" in arguments
+    assert arguments[: len(options)] == options, "in the order that the driver has chosen"
 
 
 def test_an_archive_is_used_only_if_built_from_the_same_jars(environment: Environment) -> None:
