@@ -192,25 +192,26 @@ def test_labels_that_can_not_be_parsed_stop_nothing(operator: Operator, start: S
     assert "Traceback" not in operator.log
 
 
-@pytest.mark.parametrize(
-    "progress",
-    [
-        '{"imagesDone": NaN}',
-        '{"imagesPerSecond": Infinity}',
-        '{"imagesDone": -1}',
-        '{"imagesDone": 99999999999999999999}',
-        json.dumps({"imagesDone": 1, "imagesTotal": 2, "waiting": "x" * 10_000}),
-        json.dumps({"note": "x" * 100_000}),
-        "[" * 5000,
-        TERMINAL_ESCAPE,
-    ],
-    ids=lambda text: str(text)[:24].encode("unicode_escape").decode(),
-)
-def test_poisoned_progress_is_ignored(start: Start, progress: str) -> None:
-    run = start("progress 1/2,sleep 8,succeed 9").until("DriverReady", "True")
-    kubectl("annotate", "pod", f"{run.name}-1-driver", "--overwrite", f"featx.dev/progress={progress}")
-    assert_own_result(run, 9)
-    assert "\x1b" not in kubectl("get", "fx", run.name, "--output=jsonpath={.status}").stdout
+POISONED_PROGRESS = [
+    '{"imagesDone": NaN}',
+    '{"imagesPerSecond": Infinity}',
+    '{"imagesDone": -1}',
+    '{"imagesDone": 99999999999999999999}',
+    json.dumps({"imagesDone": 1, "imagesTotal": 2, "waiting": "x" * 10_000}),
+    json.dumps({"note": "x" * 100_000}),
+    "[" * 5000,
+    TERMINAL_ESCAPE,
+]
+
+
+def test_poisoned_progress_is_ignored(start: Start) -> None:
+    runs = [start("progress 1/2,sleep 8,succeed 9") for _ in POISONED_PROGRESS]
+    for run, progress in zip(runs, POISONED_PROGRESS, strict=True):
+        run.until("DriverReady", "True")
+        kubectl("annotate", "pod", f"{run.name}-1-driver", "--overwrite", f"featx.dev/progress={progress}")
+    for run in runs:
+        assert_own_result(run, 9)
+        assert "\x1b" not in kubectl("get", "fx", run.name, "--output=jsonpath={.status}").stdout
 
 
 def test_escapes_in_progress_reach_no_terminal(start: Start) -> None:

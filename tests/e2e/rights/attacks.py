@@ -36,6 +36,12 @@ def label(key: str, value: str) -> Change:
     return lambda pod: pod["metadata"]["labels"].update({key: value})
 
 
+def another_uid(pod: Pod) -> None:
+    """Sets the run's uid, and the name that follows from it."""
+    label("featx.dev/uid", "00000000-0000-0000-0000-000000000001")(pod)
+    renamed("-[0-9a-f]{8}-", "-00000000-")(pod)
+
+
 def owner(**fields: Any) -> Change:
     """Sets fields of the owner reference."""
     return lambda pod: pod["metadata"]["ownerReferences"][0].update(fields)
@@ -112,7 +118,7 @@ ATTACKS = [
     Attack("role of a driver", label("featx.dev/role", "driver"), "metadata.labels"),
     Attack("another run", label("featx.dev/name", "other"), "metadata.labels"),
     Attack("another attempt", label("featx.dev/attempt", "2"), "an executor"),
-    Attack("another run's uid", label("featx.dev/uid", "00000000-0000-0000-0000-000000000001"), "featx.dev/uid"),
+    Attack("another run's uid", another_uid, "featx.dev/uid"),
     Attack("not managed by Featx", label("app.kubernetes.io/managed-by", "me"), "metadata.labels"),
     Attack("label of another's Service", label("app", "web"), "metadata.labels"),
     Attack("no labels", without("metadata", "labels"), "metadata.labels"),
