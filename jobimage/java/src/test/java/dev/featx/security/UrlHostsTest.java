@@ -102,6 +102,14 @@ class UrlHostsTest {
   }
 
   @Test
+  void theApiServerIsNotResolvedAlthoughItIsListed() {
+    UrlHosts listed = new UrlHosts(List.of("10.96.0.1", "[::ffff:10.96.0.1]"));
+    for (String host : listed.patterns()) {
+      assertThrows(UnknownHostException.class, () -> listed.resolve(host), host);
+    }
+  }
+
+  @Test
   void aListedHostMayBePrivateButNeverLinkLocalAndLoopbackOnlyByItsAddress() throws UnknownHostException {
     UrlHosts listed = new UrlHosts(List.of("10.0.0.1", "127.0.0.1:8080", "localhost", "169.254.169.254", "[fe80::1]", "[fd00:ec2::254]"));
     assertEquals("10.0.0.1", listed.resolve("10.0.0.1")[0].getHostAddress());
