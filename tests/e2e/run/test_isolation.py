@@ -122,7 +122,7 @@ def running(store: Store, noise: dict[str, bytes], resnet: dict[str, Any]) -> It
     name = "attacked-at-work"
     copies = {f"{copy}-{file}": image for copy in range(COPIES) for file, image in noise.items()}
     store.put_images(f"images/{name}", copies)
-    run = apply(resource(name, store, None, resnet, execution={"shardImages": 2}))
+    run = apply(resource(name, store, None, resnet, execution={"shardImages": 5}))
     eventually(lambda: store.shards_done(f"tables/{name}"), "a run at work", 120)
     yield run
     kubectl("delete", "fx", name)
