@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -12,13 +13,15 @@ import sysconfig
 from featx_cli.java_build import JAVA_SOURCE
 
 FILES = 100_000
+JOB_IMAGE = {"MALLOC_ARENA_MAX": "2"}  # as in the Dockerfile
 
 
 def main() -> int:
     """Runs the decoders; returns Maven's exit code."""
     site = sysconfig.get_paths()["purelib"]
     command = ["mvn", "--quiet", "--batch-mode", "-f", str(JAVA_SOURCE / "pom.xml"), f"-Dfeatx.site={site}"]
-    return subprocess.run([*command, "-Dtest=DecoderFuzzTest", f"-Dfeatx.fuzz={FILES}", "test"]).returncode
+    options = ["-Dtest=DecoderFuzzTest", f"-Dfeatx.fuzz={FILES}", "test"]
+    return subprocess.run([*command, *options], env={**os.environ, **JOB_IMAGE}).returncode
 
 
 if __name__ == "__main__":
