@@ -15,16 +15,21 @@ import java.security.NoSuchAlgorithmException;
 import java.security.cert.CertificateException;
 import java.util.Date;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.zip.GZIPInputStream;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import org.apache.http.Header;
+import org.apache.http.HttpEntity;
 import org.apache.http.HttpHost;
 import org.apache.http.HttpStatus;
+import org.apache.http.MessageConstraintException;
+import org.apache.http.client.ClientProtocolException;
 import org.apache.http.client.config.RequestConfig;
 import org.apache.http.client.methods.CloseableHttpResponse;
 import org.apache.http.client.methods.HttpGet;
@@ -47,7 +52,7 @@ import org.apache.http.message.BasicHeader;
  * Fetches images from the web, whose hosts and responses are untrusted.
  *
  * <p>Apache's client connects to the addresses that {@link UrlHosts} has checked, where Java's own resolves a name again. It
- * has no proxy, no cookies and no credentials, decompresses nothing and follows no redirect by itself.
+ * has no proxy, no cookies and no credentials, asks for no compression and follows no redirect by itself.
  */
 final class UrlClient implements Closeable {
   private static final String USER_AGENT = "Featx (image features; robots.txt is not read)";
@@ -162,8 +167,17 @@ final class UrlClient implements Closeable {
     if (status != HttpStatus.SC_OK) {
       return new UrlResult.Failed(url.refused(responded));
     }
-    return response.getEntity() == null ? new UrlResult.Bytes(new byte[0])
-        : body(response.getEntity().getContent(), response.getEntity().getContentLength(), room);
+    HttpEntity entity = response.getEntity();
+    if (entity == null) {
+      return new UrlResult.Bytes(new byte[0]);
+    }
+    String encoding = entity.getContentEncoding() == null ? "" : entity.getContentEncoding().getValue().strip().toLowerCase(Locale.ROOT);
+    return switch (encoding) {
+      case "", "identity" -> body(entity.getContent(), entity.getContentLength(), room);
+      case "gzip", "x-gzip" -> body(new GZIPInputStream(entity.getContent()), -1, room); // as it is stored there
+      default -> new UrlResult.Failed(url.problem(QuarantineReason.UNSUPPORTED,
+          "responded in a Content-Encoding that was not requested; store the image without"));
+    };
   }
 
   private UrlResult body(InputStream stream, long length, Room room) throws IOException {
@@ -213,6 +227,9 @@ final class UrlClient implements Closeable {
     }
     if (thrown instanceof SSLPeerUnverifiedException || thrown.getCause() instanceof CertificateException) {
       return new UrlResult.Failed(url.problem(QuarantineReason.UNREADABLE, "has a certificate that is not trusted, or not the host's"));
+    }
+    if (!answered && (thrown instanceof ClientProtocolException || thrown instanceof MessageConstraintException)) {
+      return new UrlResult.Retry("sent what is not a valid HTTP response", true); // of one image, not a host that is down
     }
     return new UrlResult.Retry(answered ? "broke off the response" : "has a host that does not accept connections", answered);
   }
