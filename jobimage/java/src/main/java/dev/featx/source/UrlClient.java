@@ -3,6 +3,7 @@ package dev.featx.source;
 import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
 import dev.featx.security.UrlHosts;
+import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
@@ -29,7 +30,6 @@ import org.apache.http.HttpEntity;
 import org.apache.http.HttpHost;
 import org.apache.http.HttpStatus;
 import org.apache.http.MessageConstraintException;
-import org.apache.http.client.ClientProtocolException;
 import org.apache.http.client.config.RequestConfig;
 import org.apache.http.client.methods.CloseableHttpResponse;
 import org.apache.http.client.methods.HttpGet;
@@ -171,13 +171,15 @@ final class UrlClient implements Closeable {
     if (entity == null) {
       return new UrlResult.Bytes(new byte[0]);
     }
-    String encoding = entity.getContentEncoding() == null ? "" : entity.getContentEncoding().getValue().strip().toLowerCase(Locale.ROOT);
-    return switch (encoding) {
-      case "", "identity" -> body(entity.getContent(), entity.getContentLength(), room);
-      case "gzip", "x-gzip" -> body(new GZIPInputStream(entity.getContent()), -1, room); // as it is stored there
-      default -> new UrlResult.Failed(url.problem(QuarantineReason.UNSUPPORTED,
-          "responded in a Content-Encoding that was not requested; store the image without"));
-    };
+    Header encoding = entity.getContentEncoding();
+    if (encoding == null || !encoding.getValue().strip().toLowerCase(Locale.ROOT).endsWith("gzip")) {
+      return body(entity.getContent(), entity.getContentLength(), room);
+    }
+    BufferedInputStream stream = new BufferedInputStream(entity.getContent(), CHUNK);
+    stream.mark(2);
+    boolean compressed = stream.read() == 0x1F && stream.read() == 0x8B;
+    stream.reset();
+    return body(compressed ? new GZIPInputStream(stream) : stream, -1, room); // stores return what was uploaded, requested or not
   }
 
   private UrlResult body(InputStream stream, long length, Room room) throws IOException {
@@ -228,8 +230,8 @@ final class UrlClient implements Closeable {
     if (thrown instanceof SSLPeerUnverifiedException || thrown.getCause() instanceof CertificateException) {
       return new UrlResult.Failed(url.problem(QuarantineReason.UNREADABLE, "has a certificate that is not trusted, or not the host's"));
     }
-    if (!answered && (thrown instanceof ClientProtocolException || thrown instanceof MessageConstraintException)) {
-      return new UrlResult.Retry("sent what is not a valid HTTP response", true); // of one image, not a host that is down
+    if (thrown instanceof MessageConstraintException) {
+      return new UrlResult.Retry("responded with too many headers, or too long ones", true); // a host that is not down
     }
     return new UrlResult.Retry(answered ? "broke off the response" : "has a host that does not accept connections", answered);
   }
