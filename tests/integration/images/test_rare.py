@@ -87,6 +87,49 @@ def test_a_tiff_of_twelve_bits_is_named(decoder: Decoder) -> None:
     assert problem.value.reason == "Unsupported"
 
 
+@pytest.mark.parametrize(("compression", "name"), [(34712, "34712, JPEG 2000"), (50002, "50002")])
+def test_a_tiff_of_a_compression_that_is_not_decoded_is_named(decoder: Decoder, compression: int, name: str) -> None:
+    tiff = encoded(PHOTO, "TIFF", compression="tiff_lzw")
+    entry = struct.pack("<HHI", 259, 3, 1)
+    data = tiff.replace(entry + struct.pack("<H", 5), entry + struct.pack("<H", compression))
+    for keep in (False, True):
+        with pytest.raises(Quarantined, match=f"a TIFF of compression {name};") as problem:
+            decoder.decode(data, keep=keep)
+        assert problem.value.reason == "Unsupported"
+
+
+def test_a_jpeg_ls_is_named(decoder: Decoder) -> None:
+    frame = b"\xff\xd8\xff\xf7" + struct.pack(">HBHHB", 11, 8, 77, 123, 1) + b"\1\x11\0"
+    scan = b"\xff\xda" + struct.pack(">H", 8) + b"\1\1\0\0\0\0" + b"\xff\x7f" * 50
+    with pytest.raises(Quarantined, match="a JPEG-LS image") as problem:
+        decoder.decode(frame + scan + b"\xff\xd9")
+    assert problem.value.reason == "Unsupported"
+
+
+def test_a_tga_is_not_taken_for_an_icon(decoder: Decoder) -> None:
+    for kind, name in (("TGA", "TGA image"), ("ICO", "ICO icon")):
+        with pytest.raises(Quarantined, match=name):
+            decoder.decode(encoded(PHOTO, kind))
+
+
+@pytest.mark.parametrize("background", [(255, 255, 255), (0, 0, 255)])
+def test_colours_of_an_avif_that_are_multiplied_by_alpha_are_divided(
+    decoder: Decoder, background: tuple[int, int, int]
+) -> None:
+    image = PHOTO.copy()
+    image.putalpha(Image.linear_gradient("L").resize(PHOTO.size))
+    data = encoded(image, "AVIF", alpha_premultiplied=True, subsampling="4:4:4", quality=100)
+    assert b"prem" in data
+    assert difference(decoder.decode(data, background).pixels, by_pillow(data, background))[0] <= 8
+
+
+def test_a_profile_of_megabytes_is_converted(decoder: Decoder) -> None:
+    profile = wide_gamut() + bytes(2 << 20)
+    long = struct.pack(">I", len(profile)) + profile[4:]
+    decoded = decoder.decode(encoded(PHOTO, "TIFF", icc_profile=long)).pixels
+    assert difference(decoded, in_srgb(PHOTO, wide_gamut()))[0] <= 1
+
+
 def wide_gamut() -> bytes:
     """A profile whose red and green are exchanged: no viewer could miss it."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -133,6 +133,12 @@ def test_parquet_is_read_in_every_codec(tables: Callable[..., Tables], codec: st
     )
 
 
+def test_columns_may_have_blanks_in_their_names(tables: Callable[..., Tables]) -> None:
+    columns = {"my image / é": arrow.array([FIRST], BINARY), "product id": ["p1"]}
+    result = tables({"a.parquet": table_file(columns)}, nameColumn="product id")
+    assert keys(result) == ["a.parquet/p1"]
+
+
 ODD_COLUMNS = {
     "several columns may hold images": {"front": arrow.array([FIRST], BINARY), "back": arrow.array([FIRST], BINARY)},
     "no column holds images": {"label": [1]},

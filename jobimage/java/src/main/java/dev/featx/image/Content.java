@@ -30,6 +30,7 @@ enum Content {
   XCF("a GIMP document (XCF)"),
   JPEG_XL("a JPEG XL image"),
   JPEG_XR("a JPEG XR image"),
+  TGA("a TGA image"),
   PNM("a PPM, PGM or PBM image"),
   PFM("a PFM image"),
   DDS("a DirectDraw texture (DDS)"),
@@ -121,7 +122,8 @@ enum Content {
   private static Content ofPicture(byte[] bytes) {
     return is(bytes, "%PDF") ? PDF
         : is(bytes, "%!PS") ? POSTSCRIPT
-        : is(bytes, "\0\0\u0001\0") || is(bytes, "\0\0\u0002\0") ? ICO
+        : isIcon(bytes) ? ICO
+        : isTga(bytes) ? TGA
         : is(bytes, "icns") ? ICNS
         : is(bytes, "8BPS") ? PHOTOSHOP
         : is(bytes, "gimp xcf") ? XCF
@@ -141,6 +143,17 @@ enum Content {
         : isHeif(bytes) ? HEIF
         : is(bytes, "\u00D7\u00CD\u00C6\u009A") || Signature.startsWith(bytes, 40, " EMF") ? WINDOWS_METAFILE
         : null;
+  }
+
+  /** Icons and cursors have the number of their images after their signature, where the commonest TGAs have zeros. */
+  private static boolean isIcon(byte[] bytes) {
+    return (is(bytes, "\0\0\u0001\0") || is(bytes, "\0\0\u0002\0")) && bytes.length > 5 && (bytes[4] | bytes[5]) != 0;
+  }
+
+  private static boolean isTga(byte[] bytes) {
+    boolean footer = Signature.startsWith(bytes, bytes.length - 18, "TRUEVISION-XFILE.\0");
+    return footer || bytes.length > 18 && (is(bytes, "\0\0\u0002\0\0\0\0\0") || is(bytes, "\0\0\n\0\0\0\0\0"))
+        && (bytes[16] == 24 || bytes[16] == 32);
   }
 
   private static boolean isHeif(byte[] bytes) {

@@ -109,8 +109,14 @@ public final class Decoder {
       if (pixels.channels() == 3 && header.format() == ImageFormat.TIFF && TiffDirectory.first(bytes, 0).hasLuma()) {
         return Transparency.fromYcc(pixels);
       }
-      if (isHeif(header.format()) && HeifStructure.of(bytes).limitedGrey()) {
-        Transparency.expand(pixels);
+      if (isHeif(header.format())) {
+        HeifStructure structure = HeifStructure.of(bytes);
+        if (structure.limitedGrey()) {
+          Transparency.expand(pixels);
+        }
+        if (structure.premultiplied()) {
+          Transparency.divide(pixels);
+        }
       }
       IccProfile.toSrgb(pixels, image.metadata("icc-profile-data"), false);
       return Transparency.opaque(isPadded(image, header, bytes) ? withoutLast(pixels) : pixels, decoding.background());

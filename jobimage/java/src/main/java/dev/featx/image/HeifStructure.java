@@ -13,10 +13,12 @@ import java.util.Set;
  * @param codec four characters that name how the primary image is coded, or null if the file does not say
  * @param moving whether there is an image sequence
  * @param limitedGrey whether it is grey, with luma from 16 to 235: libheif 1.15 takes that for the full range
+ * @param premultiplied whether its colours are multiplied by its alpha, which libheif leaves as it is
  * @param pixels in the coded frame of an AV1 image, or 0 if it is a grid: the frame may be larger than the header says
  * @param decodable the file, with the size of a last box that runs to the end of the file, which libheif 1.15 does not read
  */
-record HeifStructure(String codec, boolean moving, boolean limitedGrey, long pixels, byte[] decodable) {
+record HeifStructure(String codec, boolean moving, boolean limitedGrey, boolean premultiplied, long pixels,
+    byte[] decodable) {
   private static final Set<String> DECODED = Set.of("hvc1", "av01", "grid", "iden", "iovl");
   private static final Map<String, String> CODECS = Map.of("avc1", "AVC (H.264)", "vvc1", "VVC (H.266)", "evc1", "EVC", "jpeg", "JPEG",
       "mjpg", "JPEG", "j2k1", "JPEG 2000", "unci", "uncompressed pixels", "tmap", "a tone map", "hev1", "HEVC without its settings");
@@ -42,13 +44,14 @@ record HeifStructure(String codec, boolean moving, boolean limitedGrey, long pix
           int primary = reader.primary(boxes);
           Av1Sequence sequence = reader.sequence(boxes, primary);
           boolean grey = reader.isLimitedGrey(boxes, primary, sequence);
-          return new HeifStructure(reader.type(boxes, primary), moving, grey, sequence == null ? 0 : sequence.pixels(), decodable);
+          return new HeifStructure(reader.type(boxes, primary), moving, grey, reader.isPremultiplied(boxes, primary),
+              sequence == null ? 0 : sequence.pixels(), decodable);
         } catch (IndexOutOfBoundsException e) {
           break;
         }
       }
     }
-    return new HeifStructure(null, moving, false, 0, decodable);
+    return new HeifStructure(null, moving, false, false, 0, decodable);
   }
 
   /** Returns why executors do not decode the primary image, or null if they do. */
@@ -115,6 +118,12 @@ record HeifStructure(String codec, boolean moving, boolean limitedGrey, long pix
         }
       }
       return null;
+    }
+
+    boolean isPremultiplied(List<Box> meta, int item) {
+      Box references = first(meta, "iref");
+      return references != null && boxes(references.start + 4, references.end).stream()
+          .anyMatch(box -> box.type.equals("prem") && number(box.start, data.get(references.start) > 0) == item);
     }
 
     /** Returns the sequence header at the start of an item's data, or null. */

@@ -22,7 +22,8 @@ final class IccProfile {
   private static final int PERCEPTUAL = 0;
   private static final int FLAGS = 0x40 | 0x04000000; // no cache, so that threads share a transform; alpha is copied
   private static final int HEADER = 128;
-  private static final int LONGEST = 1 << 20; // bytes
+  private static final int LONGEST = 1 << 24; // bytes, as JPEG can hold
+  private static final int LONGEST_SHARED = 1 << 20; // the transforms of longer ones are not kept in memory
   private static final int MOST_TRANSFORMS = 64; // photos share a few profiles
   private static final int STEPS = 6; // per channel, of the colours by which sRGB is recognized
   private static final int SAME = 3; // of 255: profiles of sRGB are rounded differently
@@ -66,7 +67,7 @@ final class IccProfile {
     }
     int format = image.channels() == 4 ? RGBA : bgr ? BGR : RGB;
     Key key = new Key(format, ByteBuffer.wrap(profile));
-    boolean stored = TRANSFORMS.containsKey(key) || TRANSFORMS.size() < MOST_TRANSFORMS;
+    boolean stored = profile.length <= LONGEST_SHARED && (TRANSFORMS.containsKey(key) || TRANSFORMS.size() < MOST_TRANSFORMS);
     Transform transform = stored ? TRANSFORMS.computeIfAbsent(key, any -> transform(profile, format)) : transform(profile, format);
     if (transform.pointer == null) {
       return;

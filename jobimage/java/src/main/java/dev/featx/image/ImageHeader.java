@@ -72,6 +72,10 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
     if (structure.width() > 0 && structure.height() > 0) {
       return new ImageHeader(ImageFormat.JPEG, structure.width(), structure.height(), structure.orientation());
     }
+    String kind = structure.width() > 0 ? null : JpegFrame.of(bytes).unsupported();
+    if (kind != null) {
+      throw unsupported(kind);
+    }
     if (!structure.complete()) {
       throw truncated(bytes);
     }
@@ -118,6 +122,9 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
       if (!LibTiff.decodes(bytes)) {
         throw directory.unusual() == null ? problem : unsupported(directory.unusual());
       }
+    }
+    if (directory != null && directory.hasUnknownCompression()) {
+      throw unsupported(directory.compression()); // no part of it can be decoded
     }
     long tile = (long) directory.integer(TILE_WIDTH, 0) * directory.integer(TILE_HEIGHT, 0);
     if (tile < 0 || tile > MOST_TILE_PIXELS && tile > header.pixels()) {

@@ -15,6 +15,7 @@ import java.util.Map;
  * @param covered whether the scans, if they are whole, hold all coefficients of all components
  */
 record JpegFrame(int marker, int precision, boolean restarts, int restart, boolean scanned, boolean covered) {
+  private static final int JPEG_LS = 0xF7; // its scans have other escapes, so its end is not found
   private static final int SCAN = 0xDA;
   private static final int RESTART_INTERVAL = 0xDD;
   private static final int COEFFICIENTS = 64;
@@ -25,7 +26,7 @@ record JpegFrame(int marker, int precision, boolean restarts, int restart, boole
     int[] lastScan = new int[1];
     Map<Integer, int[]> missingBits = new HashMap<>();
     JpegStructure.walk(bytes, (marker, at) -> {
-      if (JpegStructure.isFrame(marker) && at + 7 < bytes.length) {
+      if ((JpegStructure.isFrame(marker) || marker == JPEG_LS) && at + 7 < bytes.length) {
         frame[0] = marker;
         frame[1] = bytes[at + 2] & 0xFF;
         for (int i = 0; i < (bytes[at + 7] & 0xFF) && at + 8 + 3 * i < bytes.length; i++) {
@@ -74,6 +75,7 @@ record JpegFrame(int marker, int precision, boolean restarts, int restart, boole
   String unsupported() {
     return switch (marker) {
       case 0xC3, 0xCB -> "a lossless JPEG";
+      case JPEG_LS -> "a JPEG-LS image";
       case 0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF -> "a hierarchical JPEG";
       default -> precision != 8 && precision != 0 ? "a JPEG of " + precision + " bits per channel" : null;
     };

@@ -20,9 +20,11 @@ final class TiffDirectory {
   private static final int WIDTH = 256;
   private static final int HEIGHT = 257;
   private static final int BITS = 258;
-  private static final Set<Integer> BIT_DEPTHS = Set.of(1, 2, 4, 8, 16, 32, 64);
+  private static final Set<Integer> BIT_DEPTHS = Set.of(1, 2, 4, 8, 16, 32);
   private static final int COMPRESSION = 259;
-  private static final Set<Integer> COMPRESSIONS = Set.of(1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000, 50001);
+  private static final Set<Integer> COMPRESSIONS = Set.of(1, 2, 3, 4, 5, 6, 7, 8, 32766, 32771, 32773, 32809, 32909, 32946,
+      34676, 34677, 34887, 34925, 50000, 50001);
+  private static final Set<Integer> JPEG_2000 = Set.of(33003, 33005, 34712); // as in pathology slides
   private static final int SAMPLE_FORMAT = 339;
   private static final int SIGNED = 2;
   private static final int OLD_JPEG = 6;
@@ -161,7 +163,18 @@ final class TiffDirectory {
     return !BIT_DEPTHS.contains(bits) ? "a TIFF of " + bits + " bits per channel"
         : integer(PHOTOMETRIC) == null ? "a TIFF that does not say what its channels are"
         : integer(SAMPLE_FORMAT, 1) != 1 ? "a TIFF whose samples are not whole numbers"
-        : !COMPRESSIONS.contains(integer(COMPRESSION, 1)) ? "a TIFF of compression " + integer(COMPRESSION, 1) : null;
+        : hasUnknownCompression() ? compression() : null;
+  }
+
+  /** Returns the compression in words. */
+  String compression() {
+    int compression = integer(COMPRESSION, 1);
+    return "a TIFF of compression " + compression + (JPEG_2000.contains(compression) ? ", JPEG 2000" : "");
+  }
+
+  /** Returns whether the compression is one that libtiff does not know. */
+  boolean hasUnknownCompression() {
+    return !COMPRESSIONS.contains(integer(COMPRESSION, 1));
   }
 
   /** Returns whether pixels are luma and chroma that are not compressed as JPEG, whose decoder converts them. */

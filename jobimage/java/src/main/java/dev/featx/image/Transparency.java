@@ -85,6 +85,24 @@ final class Transparency {
     return pixels;
   }
 
+  /** Divides colours by alpha, if they were multiplied by it; RGB is left as it is. */
+  static void divide(Mat image) {
+    if (image.channels() != 4) {
+      return;
+    }
+    byte[] row = new byte[image.cols() * 4];
+    for (int y = 0; y < image.rows(); y++) {
+      image.get(y, 0, row);
+      for (int x = 0; x < row.length; x += 4) {
+        int alpha = Math.max(1, row[x + 3] & 0xFF);
+        for (int channel = x; channel < x + 3; channel++) {
+          row[channel] = (byte) Math.min(OPAQUE, ((row[channel] & 0xFF) * OPAQUE + alpha / 2) / alpha);
+        }
+      }
+      image.put(y, 0, row);
+    }
+  }
+
   /** Expands colours, not alpha, from the limited range of video, 16 to 235, to the full range. */
   static void expand(Mat image) {
     double scale = OPAQUE / 219.0;

@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Set;
 import org.apache.commons.compress.compressors.CompressorException;
+import org.apache.commons.compress.compressors.CompressorInputStream;
 import org.apache.commons.compress.compressors.CompressorStreamFactory;
 import org.apache.hadoop.fs.FSDataInputStream;
 
@@ -17,8 +18,9 @@ final class PackedContent {
   private static final int BLOCK = TarHeader.BLOCK;
   private static final int BUFFER = 1 << 20;
   private static final int MOST_MEMORY_KIB = 256 << 10; // of a decompressor; xz -9 takes 64 MiB
+  private static final String NO_START = "the compressed stream has no valid start";
   private static final Set<String> COMPRESSIONS = Set.of(CompressorStreamFactory.GZIP, CompressorStreamFactory.BZIP2,
-      CompressorStreamFactory.XZ, CompressorStreamFactory.ZSTANDARD, CompressorStreamFactory.LZ4_FRAMED);
+      CompressorStreamFactory.DEFLATE, CompressorStreamFactory.XZ, CompressorStreamFactory.ZSTANDARD, CompressorStreamFactory.LZ4_FRAMED);
 
   private PackedContent() {}
 
@@ -36,6 +38,9 @@ final class PackedContent {
       PackedSettings.Format plain = formatOf(start);
       compressed = plain == null && compressionOf(start) != null;
       format = compressed ? formatOf(decompressed(start)) : plain;
+    }
+    if (format == null && !compressed && ZipMembers.hasEnd(file)) {
+      format = PackedSettings.Format.ZIP; // it begins with a program that unpacks it
     }
     if (format == null && hasNoEnding(file)) {
       return new NotPacked();
@@ -103,11 +108,19 @@ final class PackedContent {
   }
 
   private static InputStream decompressed(InputStream stream) throws IOException {
+    String compression = compressionOf(stream);
+    boolean gzip = CompressorStreamFactory.GZIP.equals(compression); // the only one that leaves the stream at the end of a part
+    CompressorStreamFactory factory = new CompressorStreamFactory(!gzip, MOST_MEMORY_KIB);
+    boolean bzip2 = CompressorStreamFactory.BZIP2.equals(compression); // its blocks are smaller than the buffer
+    return new BufferedInputStream(new DecompressedStream(stream, stored -> part(factory, compression, stored), bzip2), BUFFER);
+  }
+
+  private static CompressorInputStream part(CompressorStreamFactory factory, String compression, InputStream stored)
+      throws IOException {
     try {
-      CompressorStreamFactory factory = new CompressorStreamFactory(true, MOST_MEMORY_KIB);
-      return new BufferedInputStream(factory.createCompressorInputStream(compressionOf(stream), stream), BUFFER);
+      return factory.createCompressorInputStream(compression, stored);
     } catch (CompressorException e) {
-      throw new IOException("the compressed stream has no valid start", e);
+      throw new IOException(NO_START, e);
     }
   }
 

@@ -22,6 +22,7 @@ import org.apache.parquet.ParquetReadOptions;
 import org.apache.parquet.example.data.Group;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.ParquetReader;
+import org.apache.parquet.hadoop.api.InitContext;
 import org.apache.parquet.hadoop.api.ReadSupport;
 import org.apache.parquet.hadoop.example.GroupReadSupport;
 import org.apache.parquet.hadoop.metadata.BlockMetaData;
@@ -55,11 +56,16 @@ final class ParquetMembers implements PackedImages.Members {
     this.columns = ParquetImages.of(schema(), file);
     rowGroups.forEach(this::check);
     Configuration conf = new Configuration(file.conf());
-    conf.set(ReadSupport.PARQUET_READ_SCHEMA, columns.schema().toString());
+    MessageType schema = columns.schema();
     this.reader = new ParquetReader.Builder<Group>(file) {
       @Override
       protected ReadSupport<Group> getReadSupport() {
-        return new GroupReadSupport();
+        return new GroupReadSupport() {
+          @Override
+          public ReadContext init(InitContext context) {
+            return new ReadContext(schema); // as text, it cannot be parsed if a name has a blank
+          }
+        };
       }
     }.withConf(conf).withCodecFactory(new ParquetCodecs(conf, largestColumn, this::checkPage)).build();
   }

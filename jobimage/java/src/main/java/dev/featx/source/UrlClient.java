@@ -3,6 +3,7 @@ package dev.featx.source;
 import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
 import dev.featx.security.UrlHosts;
+import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
@@ -15,16 +16,20 @@ import java.security.NoSuchAlgorithmException;
 import java.security.cert.CertificateException;
 import java.util.Date;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.zip.GZIPInputStream;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import org.apache.http.Header;
+import org.apache.http.HttpEntity;
 import org.apache.http.HttpHost;
 import org.apache.http.HttpStatus;
+import org.apache.http.MessageConstraintException;
 import org.apache.http.client.config.RequestConfig;
 import org.apache.http.client.methods.CloseableHttpResponse;
 import org.apache.http.client.methods.HttpGet;
@@ -47,7 +52,7 @@ import org.apache.http.message.BasicHeader;
  * Fetches images from the web, whose hosts and responses are untrusted.
  *
  * <p>Apache's client connects to the addresses that {@link UrlHosts} has checked, where Java's own resolves a name again. It
- * has no proxy, no cookies and no credentials, decompresses nothing and follows no redirect by itself.
+ * has no proxy, no cookies and no credentials, asks for no compression and follows no redirect by itself.
  */
 final class UrlClient implements Closeable {
   private static final String USER_AGENT = "Featx (image features; robots.txt is not read)";
@@ -162,8 +167,19 @@ final class UrlClient implements Closeable {
     if (status != HttpStatus.SC_OK) {
       return new UrlResult.Failed(url.refused(responded));
     }
-    return response.getEntity() == null ? new UrlResult.Bytes(new byte[0])
-        : body(response.getEntity().getContent(), response.getEntity().getContentLength(), room);
+    HttpEntity entity = response.getEntity();
+    if (entity == null) {
+      return new UrlResult.Bytes(new byte[0]);
+    }
+    Header encoding = entity.getContentEncoding();
+    if (encoding == null || !encoding.getValue().strip().toLowerCase(Locale.ROOT).endsWith("gzip")) {
+      return body(entity.getContent(), entity.getContentLength(), room);
+    }
+    BufferedInputStream stream = new BufferedInputStream(entity.getContent(), CHUNK);
+    stream.mark(2);
+    boolean compressed = stream.read() == 0x1F && stream.read() == 0x8B;
+    stream.reset();
+    return body(compressed ? new GZIPInputStream(stream) : stream, -1, room); // stores return what was uploaded, requested or not
   }
 
   private UrlResult body(InputStream stream, long length, Room room) throws IOException {
@@ -213,6 +229,9 @@ final class UrlClient implements Closeable {
     }
     if (thrown instanceof SSLPeerUnverifiedException || thrown.getCause() instanceof CertificateException) {
       return new UrlResult.Failed(url.problem(QuarantineReason.UNREADABLE, "has a certificate that is not trusted, or not the host's"));
+    }
+    if (thrown instanceof MessageConstraintException) {
+      return new UrlResult.Retry("responded with too many headers, or too long ones", true); // a host that is not down
     }
     return new UrlResult.Retry(answered ? "broke off the response" : "has a host that does not accept connections", answered);
   }

@@ -7,16 +7,19 @@ import java.io.BufferedInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Enumeration;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.zip.CRC32;
 import org.apache.commons.compress.archivers.zip.UnicodePathExtraField;
 import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
 import org.apache.commons.compress.archivers.zip.ZipArchiveInputStream;
 import org.apache.commons.compress.archivers.zip.ZipFile;
+import org.apache.hadoop.fs.FSDataInputStream;
 
 /**
  * Images in a zip archive, in the order in which they are stored.
@@ -29,6 +32,7 @@ final class ZipMembers extends ArchiveMembers {
   private static final long MOST_DIRECTORY = 32 << 20; // bytes; in the heap it takes ten times as many
   private static final int MOST_FOLLOWED = 40; // links, as many as Linux follows
   private static final int LONGEST_LINK = 4096;
+  private static final int LONGEST_END = 22 + 0xFFFF; // bytes, with a comment
 
   private final ZipFile zip;
   private final Enumeration<ZipArchiveEntry> entries;
@@ -48,6 +52,19 @@ final class ZipMembers extends ArchiveMembers {
     if (zip != null && !columns.isEmpty()) {
       Collections.list(zip.getEntries()).forEach(this::addColumn);
     }
+  }
+
+  /** Returns whether a file named .zip ends like one: what is before its first member does not matter. */
+  static boolean hasEnd(PackedFile file) throws IOException {
+    if (!file.key().toLowerCase(Locale.ROOT).endsWith(".zip")) {
+      return false;
+    }
+    byte[] end = new byte[(int) Math.min(file.getLength(), LONGEST_END)];
+    try (FSDataInputStream stream = file.open()) {
+      stream.seek(file.getLength() - end.length);
+      stream.readFully(end);
+    }
+    return new String(end, StandardCharsets.ISO_8859_1).contains("PK\5\6");
   }
 
   /** Finds columns by the directory: zip stores the files of a folder in the order in which the system lists them. */

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.featx.image.ImageProblem;
 import dev.featx.security.UrlHosts;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
@@ -17,6 +18,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -85,6 +87,30 @@ class UrlClientTest {
   void theBytesOfAnImageAreReturnedAsTheyAre() throws ImageProblem {
     String body = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nSet-Cookie: a=b\r\nContent-Length: 3\r\n\r\nabc";
     assertArrayEquals("abc".getBytes(StandardCharsets.UTF_8), assertInstanceOf(UrlResult.Bytes.class, fetch(body)).bytes());
+  }
+
+  @Test
+  void anImageThatIsStoredCompressedIsDecompressedUpToTheLimit() throws Exception {
+    for (int size : new int[] {900, 1_000_000}) {
+      byte[] image = new byte[size];
+      ByteArrayOutputStream stored = new ByteArrayOutputStream();
+      try (GZIPOutputStream stream = new GZIPOutputStream(stored)) {
+        stream.write(image);
+      }
+      UrlResult result = fetch("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: " + stored.size() + "\r\n\r\n"
+          + stored.toString(StandardCharsets.ISO_8859_1));
+      if (size < LIMITS.maxBytes()) {
+        assertArrayEquals(image, assertInstanceOf(UrlResult.Bytes.class, result).bytes());
+      } else {
+        assertEquals("TooLarge", assertInstanceOf(UrlResult.Failed.class, result).problem().reason().label());
+      }
+    }
+  }
+
+  @Test
+  void aHostWhoseResponseHasTooManyHeadersIsNotDown() throws ImageProblem {
+    String answer = "HTTP/1.1 200 OK\r\n" + "A: b\r\n".repeat(300) + "\r\n";
+    assertTrue(assertInstanceOf(UrlResult.Retry.class, fetch(answer)).answered());
   }
 
   @Test
