@@ -1,14 +1,17 @@
 package dev.featx.source;
 
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What an executor knows of a host that images are fetched from, shared by all its shards: how many requests it has, and
  * whether it responds.
  *
- * <p>A host that does not respond must hold up neither a run nor the rows of other hosts: after a few failures in sequence its
- * rows fail at once, and only one request a minute finds out whether it is back.
+ * <p>A host that does not respond must hold up neither a run nor the rows of other hosts: if several URLs had no response, and
+ * no other has had one for a minute, its rows fail at once, and only one request a minute finds out whether it is back. A few
+ * URLs that never respond, on a host that serves others, are only their own rows' problem.
  */
 final class UrlHostState {
   /** Most requests of an executor that a host has at the same time. */
@@ -17,8 +20,8 @@ final class UrlHostState {
   static final long LONGEST_PAUSE_MILLIS = 120_000;
 
   private static final int MOST_HOSTS = 10_000;
-  private static final int FAILURES = 4; // in sequence, until a host counts as down
-  private static final long DOWN_MILLIS = 60_000;
+  private static final int MOST_SILENT = 4; // URLs in sequence, until a host counts as down
+  private static final long DOWN_MILLIS = 60_000; // also how long it must have been silent
   private static final long FIRST_PAUSE_MILLIS = 1_000;
   private static final int MOST_DOUBLINGS = 6;
 
@@ -39,7 +42,8 @@ final class UrlHostState {
   };
 
   private int active;
-  private int failures; // in sequence, without any response
+  private final Set<ImageUrl> silent = new HashSet<>(); // in sequence, without any response
+  private long lastResponse = Long.MIN_VALUE / 2;
   private int busy; // responses in sequence
   private long pausedUntil;
   private long downUntil;
@@ -60,7 +64,7 @@ final class UrlHostState {
     if (now < downUntil) {
       return Admission.DOWN;
     }
-    if (now < pausedUntil || active >= (failures >= FAILURES ? 1 : AT_ONCE)) {
+    if (now < pausedUntil || active >= (downUntil > 0 ? 1 : AT_ONCE)) {
       return Admission.LATER;
     }
     active++;
@@ -68,25 +72,32 @@ final class UrlHostState {
   }
 
   /** Ends a request that the host has responded to in some way. */
-  synchronized void responded() {
-    active--;
-    failures = 0;
+  synchronized void responded(long now) {
+    answered(now);
     busy = 0;
   }
 
-  /** Ends a request that the host has not responded to. */
-  synchronized void failed(long now) {
+  private void answered(long now) {
     active--;
-    failures++;
-    if (failures >= FAILURES) {
+    silent.clear();
+    lastResponse = now;
+    downUntil = 0;
+  }
+
+  /** Ends a request that the host has not responded to. */
+  synchronized void failed(long now, ImageUrl url) {
+    active--;
+    if (silent.size() < MOST_SILENT) {
+      silent.add(url);
+    }
+    if (silent.size() == MOST_SILENT && now - lastResponse >= DOWN_MILLIS) {
       downUntil = now + DOWN_MILLIS;
     }
   }
 
   /** Ends a request that the host was too busy for, and leaves it alone for as long as it wants, or longer each time. */
   synchronized void pause(long now, long millis) {
-    active--;
-    failures = 0;
+    answered(now);
     long own = FIRST_PAUSE_MILLIS << Math.min(busy++, MOST_DOUBLINGS);
     pausedUntil = Math.max(pausedUntil, now + Math.min(millis > 0 ? millis : own, LONGEST_PAUSE_MILLIS));
   }

@@ -82,7 +82,7 @@ final class UrlRow {
     if (result instanceof UrlResult.Retry retry) {
       return afterFailure(retry, now);
     }
-    host.responded();
+    host.responded(now);
     if (result instanceof UrlResult.NoRoom larger) {
       room = larger.bytes();
     }
@@ -108,9 +108,9 @@ final class UrlRow {
 
   private ImageProblem afterFailure(UrlResult.Retry retry, long now) {
     if (retry.answered()) {
-      host.responded();
+      host.responded(now);
     } else {
-      host.failed(now);
+      host.failed(now, url);
     }
     cause = retry.cause();
     notBefore = now + (FIRST_PAUSE_MILLIS << tries);

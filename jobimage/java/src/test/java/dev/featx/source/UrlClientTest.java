@@ -195,18 +195,41 @@ class UrlClientTest {
 
   @Test
   void aHostThatDoesNotRespondIsDownForAMinuteAndThenTriedOnce() throws ImageProblem {
-    UrlRow row = row("http://down.example/");
-    for (int tries = 1; tries <= 4; tries++) {
+    UrlRow row = row("http://down.example/0");
+    for (int i = 1; i <= 4; i++) {
       assertEquals(UrlHostState.Admission.BEGUN, row.host().begin(0));
-      row.begin(0);
-      ImageProblem problem = row.after(new UrlResult.Retry("was silent", false), 0, 1000);
-      assertEquals(tries == 4, problem != null);
+      assertNull(row("http://down.example/" + i).after(new UrlResult.Retry("was silent", false), 0, 1000));
     }
     assertEquals(UrlHostState.Admission.DOWN, row.host().begin(59_999));
     assertEquals(UrlHostState.Admission.BEGUN, row.host().begin(60_000));
     assertEquals(UrlHostState.Admission.LATER, row.host().begin(60_000));
-    row.host().responded();
+    row.host().responded(60_000);
     assertEquals(UrlHostState.Admission.BEGUN, row.host().begin(60_001));
+  }
+
+  @Test
+  void anUrlThatNeverRespondsIsTriedFourTimesAndDoesNotMakeItsHostCountAsDown() throws ImageProblem {
+    UrlRow row = row("http://partly.example/silent");
+    for (int tries = 1; tries <= 4; tries++) {
+      row.host().begin(0);
+      row.begin(0);
+      assertEquals(tries == 4, row.after(new UrlResult.Retry("was silent", false), 0, 1000) != null);
+    }
+    assertEquals(UrlHostState.Admission.BEGUN, row.host().begin(1));
+  }
+
+  @Test
+  void silentUrlsAreNoSignThatAHostIsDownWhichHasJustRespondedToOthers() throws ImageProblem {
+    UrlRow row = row("http://mostly.example/0");
+    row.host().begin(0);
+    row.host().responded(0);
+    for (int i = 1; i <= 8; i++) {
+      row.host().begin(i);
+      row("http://mostly.example/" + i).after(new UrlResult.Retry("was silent", false), 59_000, 1000);
+    }
+    assertEquals(UrlHostState.Admission.BEGUN, row.host().begin(59_001));
+    row("http://mostly.example/9").after(new UrlResult.Retry("was silent", false), 60_000, 1000);
+    assertEquals(UrlHostState.Admission.DOWN, row.host().begin(60_001));
   }
 
   @Test
