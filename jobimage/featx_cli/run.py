@@ -63,7 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="hosts to fetch images from if the source is a table of URLs, separated by commas; one with a private "
         "address counts only if it is named, as in intranet.example:8080 (default: *, all public hosts)",
     )
-    parser.add_argument("--cores", type=int, help="number of cores to use (default: all)")
+    parser.add_argument("--cores", type=_cores, help="number of cores to use (default: all)")
+
+
+def _cores(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number, 1 or more")
+    return int(text)
 
 
 def _run(parsed: argparse.Namespace) -> int:

@@ -56,8 +56,8 @@ def similar(uri: str, key: str, count: int, by: By, endpoint: str | None = None)
 def distances(left: npt.NDArray[Any], right: npt.NDArray[Any], by: By) -> npt.NDArray[np.float32]:
     """The (n, m) cosine distances of float32 rows, or Hamming distances of packed uint8 rows."""
     if by == "feature":
-        cosine: npt.NDArray[np.float32] = 1 - normalised(left) @ normalised(right).T
-        return cosine
+        cosine: npt.NDArray[np.float32] = normalised(left) @ normalised(right).T
+        return np.maximum(1 - cosine, np.float32(0))  # equal rows differ by rounding
     ones = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1)
     differing: npt.NDArray[np.float32] = np.stack([ones[row ^ right].sum(axis=1) for row in left]).astype(np.float32)
     return differing

@@ -21,6 +21,7 @@ from featx_job.clients import s3_settings
 from featx_job.table import delta_entries
 from pyarrow import fs
 
+NO_BITS = "its run did not set extractor.binarize; compare by feature"
 BATCH_ROWS = 65_536
 
 
@@ -109,7 +110,7 @@ def _batches(uri: str, columns: Sequence[str], endpoint: str | None) -> Iterator
     dataset = ds.dataset(parts, filesystem=system, format="parquet")
     missing = [name for name in columns if name not in dataset.schema.names]
     if missing:
-        hint = ": its run did not set extractor.binarize" if "bits" in missing else ""
+        hint = f": {NO_BITS}" if "bits" in missing else ""
         raise TableError(f"{uri}: the table has no column {', '.join(missing)}{hint}")
     for batch in dataset.to_batches(columns=list(columns), batch_size=BATCH_ROWS):
         if batch.num_rows:
@@ -148,6 +149,8 @@ def _table(batch: Any, uri: str) -> Table:
     rows, feature, bits, width = batch.num_rows, column("feature"), column("bits"), column("width")
     if feature is not None:
         feature = _matrix(feature.flatten().to_numpy(), rows, uri, "feature").astype(np.float32, copy=False)
+    if bits is not None and bits.null_count:
+        raise TableError(f"{uri}: rows have no bits: {NO_BITS}")
     if bits is not None:
         bits = _matrix(np.frombuffer(b"".join(bits.to_pylist()), np.uint8), rows, uri, "bits")
     areas = None if width is None else width.to_numpy().astype(np.int64) * column("height").to_numpy()

@@ -106,3 +106,30 @@ def test_a_reader_that_has_enough_causes_no_traceback(table: str) -> None:
     outcome = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (outcome.returncode, outcome.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("arguments", [["similar", "--key", "a"], ["duplicates"]])
+def test_a_table_without_bits_is_not_compared_by_bits(
+    arguments: list[str], table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = Path(table) / "part.parquet"
+    rows = pq.read_table(part)
+    pq.write_table(rows.append_column("bits", pa.nulls(rows.num_rows, pa.binary())), part)
+    assert main([arguments[0], table, *arguments[1:], "--by", "bits"]) == 2
+    assert "rows have no bits: its run did not set extractor.binarize; compare by feature" in capsys.readouterr().err
+
+
+def test_distances_are_never_below_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    feature = np.random.default_rng(0).normal(size=999).astype(np.float32)
+    rows = {"key": [str(number) for number in range(9)], "feature": [feature * (1 + number) for number in range(9)]}
+    pq.write_table(pa.table(rows), tmp_path / "part.parquet")
+    (tmp_path / "_SUCCESS").touch()
+    assert main(["similar", str(tmp_path), "--key", "0"]) == 0
+    assert "-" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("cores", ["0", "-1", "two"])
+def test_a_number_of_cores_is_one_or_more(cores: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--cores", cores])
+    assert f"--cores: {cores!r}: must be a whole number, 1 or more" in capsys.readouterr().err
