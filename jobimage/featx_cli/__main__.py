@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from importlib.metadata import version
+from types import FrameType
 
 from featx_cli import duplicates, fit_deepbit, import_tfjs, read, retry_failed, run, similar, terminal
 from featx_cli.errors import CommandError
@@ -23,19 +24,27 @@ def main(arguments: list[str] | None = None) -> int:
         its output went away.
     """
     parsed = _parser().parse_args(arguments)
+    handler = signal.signal(signal.SIGINT, _interrupt)
     try:
         code = int(parsed.run(parsed))
         sys.stdout.flush()
-        return code
     except CommandError as error:
         terminal.write(f"error: {error}", sys.stderr)
-        return 2
+        code = 2
     except BrokenPipeError:  # the reader, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more as it exits
-        return 128 + signal.SIGPIPE
+        code = 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         print("interrupted; run the same command again to resume", file=sys.stderr)
         return 130
+    signal.signal(signal.SIGINT, handler)
+    return code
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Interrupts the command once: a second Ctrl-C would end the clean-up in the middle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

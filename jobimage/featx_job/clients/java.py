@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import locale
 import os
+import signal
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +48,11 @@ def start_spark(settings: Mapping[str, str]) -> SparkContext:
         py4j.protocol.Py4JError: Spark does not start.
     """
     _prepare_environment()
-    return SparkContext(conf=spark_conf(settings))
+    handler = signal.getsignal(signal.SIGINT)
+    context = SparkContext(conf=spark_conf(settings))
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handler)  # PySpark's own calls a context that may be gone
+    return context
 
 
 def _prepare_environment() -> None:
