@@ -109,7 +109,7 @@ public final class DeltaTable {
     }
   }
 
-  /** Returns a file's address. Who writes the log does not choose what else the run's credentials, or its mounts, open. */
+  /** Returns a file's address. Whoever writes the log must not reach other files by the run's credentials or mounts. */
   private Path inside(String base, FileStatus file) {
     Path path = new Path(file.getPath()); // which resolves `..`
     if (!path.toString().startsWith(base + "/")) {

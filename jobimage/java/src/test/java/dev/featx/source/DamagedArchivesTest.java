@@ -36,7 +36,7 @@ class DamagedArchivesTest {
   private record Result(List<String> keys, List<String> problems) {}
 
   private Result read(String name, byte[]... parts) throws IOException, InterruptedException {
-    byte[] content = joined(parts);
+    byte[] content = HostileArchivesTest.joined(parts);
     Path path = folder.resolve(name);
     Files.write(path, content);
     StoredObjects.StoredObject object = new StoredObjects.StoredObject(name, "file://" + path, content.length);
@@ -54,14 +54,6 @@ class DamagedArchivesTest {
       }
     }
     return result;
-  }
-
-  private static byte[] joined(byte[]... parts) {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    for (byte[] part : parts) {
-      bytes.writeBytes(part);
-    }
-    return bytes.toByteArray();
   }
 
   private static byte[] image(int seed) {

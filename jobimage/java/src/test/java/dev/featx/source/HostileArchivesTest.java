@@ -82,7 +82,7 @@ class HostileArchivesTest {
     return block;
   }
 
-  private static byte[] joined(byte[]... parts) {
+  static byte[] joined(byte[]... parts) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     for (byte[] part : parts) {
       bytes.writeBytes(part);

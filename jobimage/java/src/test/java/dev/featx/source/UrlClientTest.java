@@ -208,7 +208,7 @@ class UrlClientTest {
   }
 
   @Test
-  void anUrlThatNeverRespondsIsTriedFourTimesAndDoesNotMakeItsHostCountAsDown() throws ImageProblem {
+  void aUrlThatNeverRespondsIsTriedFourTimesAndDoesNotMakeItsHostCountAsDown() throws ImageProblem {
     UrlRow row = row("http://partly.example/silent");
     for (int tries = 1; tries <= 4; tries++) {
       row.host().begin(0);
