@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.HttpURLConnection;
 import java.net.SocketException;
-import org.apache.hadoop.fs.FSInputStream;
 
 /**
  * A large object of a bucket as a stream: one GET from where it is read, and another after each longer seek.
@@ -15,7 +14,7 @@ import org.apache.hadoop.fs.FSInputStream;
  * <p>A lost connection is resumed where it ended, as an archive would otherwise be read again from its start. All parts are
  * of one version of the object.
  */
-final class BucketStream extends FSInputStream {
+final class BucketStream extends ArrayInputStream {
   private static final long NEAR = 256 << 10; // bytes that are read sooner than requested anew
   private static final int MOST_LOSSES = 3; // of the connection, with no byte between them
 
@@ -39,12 +38,6 @@ final class BucketStream extends FSInputStream {
     this.bucket = bucket;
     this.key = key;
     this.size = size;
-  }
-
-  @Override
-  public int read() throws IOException {
-    byte[] one = new byte[1];
-    return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
   }
 
   @Override

@@ -4,20 +4,13 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SeekableByteChannel;
-import org.apache.hadoop.fs.FSInputStream;
 
 /** An open file of a claim, as Hadoop's file systems show it. */
-final class ClaimStream extends FSInputStream {
+final class ClaimStream extends ArrayInputStream {
   private final SeekableByteChannel channel;
 
   ClaimStream(SeekableByteChannel channel) {
     this.channel = channel;
-  }
-
-  @Override
-  public int read() throws IOException {
-    byte[] one = new byte[1];
-    return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
   }
 
   @Override

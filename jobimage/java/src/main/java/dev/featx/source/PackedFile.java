@@ -7,7 +7,6 @@ import java.io.EOFException;
 import java.io.IOException;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
-import org.apache.hadoop.fs.FSInputStream;
 import org.apache.parquet.hadoop.util.HadoopStreams;
 import org.apache.parquet.io.InputFile;
 import org.apache.parquet.io.SeekableInputStream;
@@ -127,17 +126,11 @@ final class PackedFile implements InputFile {
     }
   }
 
-  private final class Recorded extends FSInputStream {
+  private final class Recorded extends ArrayInputStream {
     private final FSDataInputStream stored;
 
     Recorded(FSDataInputStream stored) {
       this.stored = stored;
-    }
-
-    @Override
-    public int read() throws IOException {
-      byte[] one = new byte[1];
-      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
     }
 
     @Override

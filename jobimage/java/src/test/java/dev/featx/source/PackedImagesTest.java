@@ -24,7 +24,6 @@ import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
-import org.apache.hadoop.fs.FSInputStream;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -55,13 +54,7 @@ class PackedImagesTest {
     @Override
     public FSDataInputStream open(org.apache.hadoop.fs.Path path, int buffer) throws IOException {
       FSDataInputStream stored = super.open(path, buffer);
-      return new FSDataInputStream(new FSInputStream() {
-        @Override
-        public int read() throws IOException {
-          byte[] one = new byte[1];
-          return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-        }
-
+      return new FSDataInputStream(new ArrayInputStream() {
         @Override
         public int read(byte[] bytes, int start, int count) throws IOException {
           if (stored.getPos() >= after && times > 0 && !path.getName().equals(READABLE)) {
