@@ -12,8 +12,10 @@ import signal
 import time
 from pathlib import Path
 
+from examples.cluster import paths
+
 ROOT = Path("/sys/fs/cgroup")
-NAME = "featx"
+NAME = "featx" if paths.NAME == "cluster" else f"featx-{paths.NAME}"
 
 
 def is_v2() -> bool:

@@ -198,8 +198,9 @@ def _require_space() -> None:
 @contextlib.contextmanager
 def _lock(purpose: str = "cluster") -> Iterator[None]:
     """Let only one process at a time work on the cluster, or on its images."""
-    paths.DATA.mkdir(parents=True, exist_ok=True)
-    with (paths.DATA / f"{purpose}.lock").open("w") as file:
+    folder = paths.cache() if purpose == "images" else paths.DATA  # all clusters share the images that are built
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{purpose}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

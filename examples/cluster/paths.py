@@ -3,16 +3,20 @@
 The cache has what is expensive to build (binaries, images). Everything else is in `RUN` (sockets, pids, keys: small,
 and sockets need short paths) and `DATA` (etcd, volumes, logs: may be large, so not on a tmpfs). The logs in `DATA` stay
 after `down`, for troubleshooting.
+
+`FEATX_CLUSTER=name` names a second cluster that runs beside the first one, with folders of its own.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
-RUN = Path("/run/featx/cluster")
-DATA = Path("/var/lib/featx/cluster")
+NAME = os.environ.get("FEATX_CLUSTER", "") or "cluster"
+RUN = Path("/run/featx") / NAME
+DATA = Path("/var/lib/featx") / NAME
 
 PIDS = RUN / "pids"
 PKI = RUN / "pki"
@@ -36,7 +40,12 @@ def cache() -> Path:
 
 def containerd_root() -> Path:
     """Return containerd's store. It outlives the cluster, so that a second start imports no image again."""
-    return cache() / "containerd"
+    return cache() / ("containerd" if NAME == "cluster" else f"containerd-{NAME}")
+
+
+def build_folders() -> list[Path]:
+    """Return the folders in which images are built. All clusters share them."""
+    return [cache() / name for name in ("buildah", "build", "base", "tmp")]
 
 
 def write_settings(path: Path, text: str) -> Path:

@@ -72,7 +72,7 @@ def _self_and_ancestors() -> set[int]:
 
 
 def _folders() -> list[Path]:
-    return [paths.RUN, paths.DATA, paths.cache()]
+    return [paths.RUN, paths.DATA, paths.containerd_root(), *paths.build_folders()]
 
 
 def _interfaces() -> list[str]:

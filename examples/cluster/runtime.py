@@ -8,13 +8,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from examples.cluster import image_store, network, packages, paths, processes
+from examples.cluster import cgroups, image_store, network, packages, paths, processes
 from examples.cluster.errors import ClusterError
 
 # containerd's namespace for Kubernetes; unrelated to namespaces of the kernel or of Kubernetes.
 CONTAINERD_NAMESPACE = "k8s.io"
 PAUSE_IMAGE = "localhost/featx/pause:v1"
-CNI_NETWORK = "featx"
+CNI_NETWORK = cgroups.NAME  # results of all clusters lie in one folder
 
 
 def containerd() -> processes.Program:
