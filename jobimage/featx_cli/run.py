@@ -21,6 +21,7 @@ from featx_api.names import UrlHost
 from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
 from featx_api.status import Progress
+from featx_api.text import counted, verb
 from featx_job import run as job_run
 from featx_job.environment import Environment
 from pydantic import TypeAdapter, ValidationError
@@ -32,6 +33,7 @@ from featx_cli import from_options, java_build, resource_file, terminal, work_fo
 from featx_cli.errors import CommandError
 from featx_cli.resource_file import LocalResource
 
+AGAIN = "run the same command again"
 # Namespace of the uids of local runs: the same resource is the same run, so that a second command resumes it.
 RUNS = uuid.UUID("6b5f3a52-5d0e-4a86-8f0e-8f2c7f0c9a11")
 
@@ -220,6 +222,8 @@ def _print_summary(outcome: Outcome, started: datetime, log: Path, console: Cons
     if outcome.failure:
         console.print(f"[red]{outcome.failure.class_}[/red]: ", end="")
         terminal.show(console, outcome.failure.message)
+        if outcome.failure.class_ == FailureClass.TOO_MANY_FAILURES:
+            terminal.show(console, f"once the images are mended or allowed, {AGAIN} to start over")
         if outcome.retryable:  # not caused by the resource: the log may say more
             terminal.show(console, f"log: {log}")
         return
@@ -230,11 +234,13 @@ def _print_summary(outcome: Outcome, started: datetime, log: Path, console: Cons
         ended, duration = progress.last_update_time, (datetime.now(UTC) - started).total_seconds()
         earlier = ended and ended < started.replace(microsecond=0)
         when = f"already finished at {ended:%F %T} UTC" if earlier else f"{duration:.1f} s"
-        terminal.show(console, f"{features} features, {progress.images_failed} in quarantine, {when}{precision}")
-        if progress.files_skipped:
-            terminal.show(console, f"{progress.files_skipped:,} files left out (hidden, or not selected)")
-        if progress.files_added:
-            terminal.show(console, f"{progress.files_added:,} files came during the run and are not in the table")
+        terminal.show(console, f"{counted(features, 'feature')}, {progress.images_failed} in quarantine, {when}{precision}")
+        if earlier:
+            terminal.show(console, "pass --overwrite to run it again over the whole source")
+        if skipped := progress.files_skipped:
+            terminal.show(console, f"{counted(skipped, 'file')} left out (hidden, or not selected)")
+        if added := progress.files_added:
+            terminal.show(console, f"{counted(added, 'file')} came during the run and {verb(added)} not in the table")
         if not progress.images_total:
             terminal.show(console, "no images found in the source; wrote an empty table")
     for table in outcome.outputs:

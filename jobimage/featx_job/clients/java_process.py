@@ -8,6 +8,7 @@ reach it, and whatever the launching scripts have started ends with it.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import signal
 import struct
@@ -116,7 +117,8 @@ class JavaProcess:
 
 
 def end_all() -> None:
-    """End all JVMs that this process has launched."""
+    """End all JVMs that this process has launched, at its own end."""
+    logging.disable()  # py4j would report each object that it can no longer release
     for process in _launched:
         process.end()
 
