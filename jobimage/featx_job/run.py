@@ -17,6 +17,7 @@ from typing import Any
 from featx_api.contract import JobSpec, Outcome
 from featx_api.executor_contract import Comparison, ReplacementResult, ReplacementTask, ShardResult
 from featx_api.failures import FailureClass
+from featx_api.source import Source
 from featx_api.status import OutputTable, Progress
 from featx_api.text import counted, verb
 
@@ -231,11 +232,8 @@ def _no_executors(_: list[ReplacementTask]) -> list[ReplacementResult]:
 
 def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
     progress = _now(tally)
-    source = job.spec.source
-    everything = job.spec.output.mode == "create" and source.changed_since is None
-    if source.hbase and everything and progress.files_skipped and not progress.images_done:
-        message = f"spec.source.hbase: the globs select none of {progress.files_skipped:,} rows of {source.hbase.table}"
-        raise RunFailure(FailureClass.SOURCE_EMPTY, f"{message}; correct spec.source.include or spec.source.exclude")
+    if job.spec.reads_everything and not progress.images_done:
+        raise _no_image(job.spec.source, progress)
     limit = job.spec.errors.max_failed_fraction
     if progress.images_total and progress.images_failed > limit * progress.images_total:
         output.publish_quarantine()
@@ -247,6 +245,22 @@ def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
             f"spec.errors.maxFailedFraction {limit:g} allows{_commonest(tally)}; "
             f"each is a row of the table {job.spec.output.uri.rstrip('/')}/_quarantine",
         )
+
+
+def _no_image(source: Source, progress: Progress) -> RunFailure:
+    """Return the failure of a source that was read and holds no image."""
+    if source.hbase:
+        table, column = source.hbase.table, source.hbase.column
+        if progress.files_skipped:
+            message = f"the globs select none of {counted(progress.files_skipped, 'row')} of {table}"
+            hint = "correct spec.source.include or spec.source.exclude"
+        else:
+            message = f"{table} has no image in column {column}"
+            hint = "correct table, column or the range of rows"
+        return RunFailure(FailureClass.SOURCE_EMPTY, f"spec.source.hbase: {message}; {hint}")
+    left_out = f" ({progress.files_skipped:,} left out)" if progress.files_skipped else ""
+    hint = "correct spec.source, or spec.source.packed.members if it is set"
+    return RunFailure(FailureClass.SOURCE_EMPTY, f"spec.source.packed: the files hold no image{left_out}; {hint}")
 
 
 def _commonest(tally: Tally) -> str:
