@@ -232,16 +232,16 @@ def _no_executors(_: list[ReplacementTask]) -> list[ReplacementResult]:
 
 def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
     progress = _now(tally)
+    failed, total = progress.images_failed, progress.images_total
     if job.spec.reads_everything and not progress.images_done:
         raise _no_image(job.spec.source, progress)
     limit = job.spec.errors.max_failed_fraction
-    if progress.images_total and progress.images_failed > limit * progress.images_total:
+    if total and failed > limit * total:
         output.publish_quarantine()
-        earlier_output.save_failed_fraction(output.files, progress.images_failed / progress.images_total)
+        earlier_output.save_failed_fraction(output.files, failed / total)
         raise RunFailure(
             FailureClass.TOO_MANY_FAILURES,
-            f"{progress.images_failed:,} of {counted(progress.images_total, 'image')} {verb(progress.images_failed)} in "
-            "quarantine, more than "
+            f"{failed:,} of {counted(total, 'image')} {verb(failed)} in quarantine, more than "
             f"spec.errors.maxFailedFraction {limit:g} allows{_commonest(tally)}; "
             f"each is a row of the table {job.spec.output.uri.rstrip('/')}/_quarantine",
         )

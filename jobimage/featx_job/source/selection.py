@@ -154,12 +154,15 @@ class Skipped:
         """Return which field to correct, from what was left out most."""
         images = sum(count for name, count in self.endings.items() if name.removeprefix(".") in ENDINGS)
         archives = self.archives.total()
-        globs = "spec.source.include" if self.counts["notIncluded"] >= self.counts["excluded"] else "spec.source.exclude"
+        globs = (
+            "spec.source.include" if self.counts["notIncluded"] >= self.counts["excluded"] else "spec.source.exclude"
+        )
         if packed and self.counts["otherFormat"]:
             if images > archives:
                 return "these are images: remove spec.source.packed"
             if archives:
-                return f"set spec.source.packed.format to {next(iter(self.archives)) if len(self.archives) == 1 else 'auto'}"
+                format_ = next(iter(self.archives)) if len(self.archives) == 1 else "auto"
+                return f"set spec.source.packed.format to {format_}"
             return "correct spec.source.packed.format or the folder"
         if archives > images and packed:
             return f"{globs} is about the files; spec.source.packed.members selects images in them"

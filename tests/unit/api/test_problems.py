@@ -122,7 +122,9 @@ def test_whatever_is_wrong_no_message_shows_a_pattern_or_speaks_of_python() -> N
             except ValidationError as error:
                 shown |= {line(FeatureExtraction, problem) for problem in error.errors()}
     assert len(shown) > 400
-    words = r"pattern|regex|\^|\\[^x]|\bInput\b|\bshould\b|Value error|instance|validation|dictionary|this field does not"
+    words = (
+        r"pattern|regex|\^|\\[^x]|\bInput\b|\bshould\b|Value error|instance|validation|dictionary|this field does not"
+    )
     assert [text for text in shown if re.search(words, text)] == []
 
 

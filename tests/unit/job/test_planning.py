@@ -64,7 +64,9 @@ def test_a_source_without_an_image_is_a_mistake_unless_the_run_reads_changes(tmp
     (tmp_path / "earlier").mkdir()
     changes_only = {"changedSince": f"file://{tmp_path}/earlier"}
     assert keys(planned(tmp_path, **changes_only)) == []
-    with pytest.raises(RunFailure, match=r"spec.source.files.uri: /.*/in has no files; correct the address, or run again") as refused:
+    with pytest.raises(
+        RunFailure, match=r"spec.source.files.uri: /.*/in has no files; correct the address, or run again"
+    ) as refused:
         planned(tmp_path)
     assert refused.value.class_ == "SourceEmpty"
     write(tmp_path, ".DS_Store")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from featx_job.clients import java_process
 from featx_job.clients.java_process import CONNECTION_FILE, Gateway, JavaProcess
 
 # Port 258, and a secret of four bytes; then until its standard input ends.
-CONNECT = rf"printf '\000\000\001\002\000\000\000\004abcd' > ${CONNECTION_FILE}.new; mv ${CONNECTION_FILE}.new ${CONNECTION_FILE};"
+CONNECT = rf"file=${CONNECTION_FILE}; printf '\000\000\001\002\000\000\000\004abcd' > $file.new; mv $file.new $file;"
 
 
 @pytest.fixture
@@ -89,10 +90,8 @@ def test_no_folder_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launched(f"{CONNECT} cat > /dev/null").end()
     for script in (f"{CONNECT} cat > /dev/null", "exit 7"):
         process = launched(script)
-        try:
+        with suppress(RuntimeError):
             process.gateway()
-        except RuntimeError:
-            pass
         process.end()
     assert list(folder.glob("featx-java-*")) == []
     assert isinstance(process._process, subprocess.Popen)

@@ -128,7 +128,7 @@ def test_a_table_whose_run_has_stored_no_settings_is_never_removed(tmp_path: Pat
 def test_a_table_that_another_run_is_writing_is_not_removed(tmp_path: Path) -> None:
     write_run(tmp_path, job(uid="other"), finished=False)
     lock(tmp_path, "other")
-    with pytest.raises(RunFailure, match="/table is being written by run team/good .process") as refusal:
+    with pytest.raises(RunFailure, match=r"/table is being written by run team/good .process") as refusal:
         earlier_output.replaceable_files(files(tmp_path))
     assert refusal.value.class_ == "OutputBusy"
 
@@ -153,7 +153,7 @@ def test_a_run_that_has_only_begun_is_seen_by_its_lock(tmp_path: Path) -> None:
 def test_an_output_that_another_run_is_writing_is_busy_and_nobody_is_to_remove_it(tmp_path: Path) -> None:
     lock(tmp_path, "other")
     earlier_output.save_job(files(tmp_path, "other"), job(uid="other"))
-    with pytest.raises(RunFailure, match="is being written by run team/good .* wait for it") as refusal:
+    with pytest.raises(RunFailure, match=r"is being written by run team/good .* wait for it") as refusal:
         earlier_output.refuse_writers(files(tmp_path), job(), in_cluster=False)
     assert refusal.value.class_ == FailureClass.OUTPUT_BUSY
     assert "remove" not in str(refusal.value)
@@ -162,7 +162,9 @@ def test_an_output_that_another_run_is_writing_is_busy_and_nobody_is_to_remove_i
 def test_in_a_cluster_a_lock_counts_until_it_is_removed(tmp_path: Path) -> None:
     lock(tmp_path, "other", pid=1, birth="long ago", host="good-1-driver")
     earlier_output.refuse_writers(files(tmp_path), job(), in_cluster=False)
-    with pytest.raises(RunFailure, match="pod good-1-driver, .*if this pod is gone, remove file:///table/_featx/other"):
+    with pytest.raises(
+        RunFailure, match=r"pod good-1-driver, .*if this pod is gone, remove file:///table/_featx/other"
+    ):
         earlier_output.refuse_writers(files(tmp_path), job(), in_cluster=True)
 
 
