@@ -27,7 +27,9 @@ _MODEL: Final = (
     "package:NAME==VERSION/path"
 )
 _HBASE: Final = "must be a folder: hdfs://namenode:8020/path; for `featx run` also a path"
-_GLOB: Final = "must be a glob, such as *.{jpg,png}: with at most one {…}, and a ] after each [ in the same name ([[] is the letter)"
+_GLOB: Final = (
+    "must be a glob, such as *.{jpg,png}: at most one {…}, and a ] after each [ of a name ([[] is the letter)"
+)
 _TEXT: Final = "must not contain control characters"
 
 #: What a value with a pattern must be, by field; the fields above it tell two of one name apart.
