@@ -59,7 +59,8 @@ def start(settings: Mapping[str, str]) -> None:
 def _command(settings: Mapping[str, str]) -> list[str]:
     """Return what starts a JVM that PySpark can connect to."""
     options = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
-    return [str(Path(_find_spark_home()) / "bin" / "spark-submit"), *options, "pyspark-shell"]
+    home: str = _find_spark_home()  # type: ignore[no-untyped-call]
+    return [str(Path(home) / "bin" / "spark-submit"), *options, "pyspark-shell"]
 
 
 def start_spark(settings: Mapping[str, str]) -> SparkContext:
