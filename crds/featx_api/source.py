@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.names import FolderUri, Glob, HBaseFolder, ImageKey, ObjectName, TableUri, VolumePath
+from featx_api.names import FolderUri, Glob, HBaseFolder, ImageKey, MemberGlob, ObjectName, TableUri, VolumePath
 from featx_api.s3 import S3Source
 from featx_api.table_contract import DAMAGED_COLUMN, FEATURE_COLUMNS
 
@@ -141,10 +141,8 @@ class Packed(ApiModel):
         "(including Hugging Face datasets), or delta: the newest version of one Delta Lake table. auto reads all but "
         "delta, by content.",
     )
-    members: str | None = Field(
+    members: MemberGlob | None = Field(
         None,
-        min_length=1,
-        max_length=256,
         description="tar and zip: glob that selects images by member name, whatever its case. Without it, members are "
         "images if their content or their ending is an image's.",
     )

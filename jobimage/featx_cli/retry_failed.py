@@ -63,7 +63,7 @@ def _quarantined(uri: str, endpoint: str | None, reason: str | None) -> list[str
         raise CommandError(f"{uri}: no image failed for --reason {reason}; the reasons are {counts}")
     if len(keys) > MOST_KEYS:
         raise CommandError(
-            f"{uri}: {len(keys)} images failed, but a resource can name only {MOST_KEYS}: choose some with --reason, "
-            "or run the whole resource again with another output"
+            f"{uri}: {len(keys):,} images failed, but a resource can name only {MOST_KEYS:,}: choose some with "
+            "--reason, or run the whole resource again with another output"
         )
     return keys

@@ -58,8 +58,8 @@ def list_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
         return source.shards(spec.execution.shard_images, spec.source.keys, planned, since)
     skipped = Skipped()
     files = _files(spec, source, hadoop, skipped)
-    if skipped.total and not files:
-        raise skipped.to_failure(source.field, source.address)
+    if not files and (spec.reads_everything or (skipped.total and not before)):
+        raise skipped.to_failure(source.field, source.address, spec.source.packed)
     if skipped.total:
         LOG.info("%d files were left out: %s", skipped.total, dict(skipped.counts))
     if before:

@@ -137,6 +137,11 @@ def _settings(packed: Packed) -> PackedSettings:
     )
 
 
+def packed_format(name: str) -> str | None:
+    """Return the format of packed files that a name's ending stands for, or None."""
+    return next((format_ for format_, pattern in _ENDINGS.items() if pattern.search(name)), None)
+
+
 def _has_format(key: str, format_: str) -> bool:
     # Writers of tables store markers and logs beside their files under such names.
     if any(part.startswith(("_", ".")) for part in key.split("/")):
