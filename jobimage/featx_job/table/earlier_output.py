@@ -11,14 +11,15 @@ from typing import Any
 
 from featx_api.contract import JobSpec
 from featx_api.failures import FailureClass
-from pydantic import ValidationError
 
+from featx_job import stored_json
 from featx_job.failures import RunFailure
 from featx_job.table import delta_entries, run_lock
 from featx_job.table.output import QUARANTINE, SUCCESS
 from featx_job.table.run_files import RUNS, TABLE_MANIFEST, RunFiles
 
 RECORD = "run.json"
+RECORD_VERSION = 1
 # What decides on a run's rows: a local run that differs in nothing else is the same run.
 COMPARED = {"source", "detector", "extractor", "engine", "precision", "quantization", "output"}
 MOST_FIELDS = 6  # in a message
@@ -28,7 +29,9 @@ _FOLDERS = (f"{RUNS}/", f"{QUARANTINE}/", f"{delta_entries.FOLDER}/")
 
 def save_job(files: RunFiles, job: JobSpec) -> None:
     """Store a run's job, for later runs with the same output."""
-    files.save(RECORD, job.model_dump_json(by_alias=True, exclude_none=True).encode())
+    files.save(
+        RECORD, stored_json.to_bytes(job.model_dump(mode="json", by_alias=True, exclude_none=True), RECORD_VERSION)
+    )
 
 
 def explained(failure: RunFailure, files: RunFiles, job: JobSpec) -> RunFailure:
@@ -99,8 +102,9 @@ def _jobs(files: RunFiles) -> dict[str, JobSpec | None]:
     jobs: dict[str, JobSpec | None] = {}
     for uid in sorted(_uids(paths)):
         try:
-            jobs[uid] = JobSpec.from_json(files.storage.read(f"{RUNS}/{uid}/{RECORD}") or b"")
-        except ValidationError:  # an older version's, or another's
+            stored = files.storage.read(f"{RUNS}/{uid}/{RECORD}") or b""
+            jobs[uid] = JobSpec.from_wire(stored_json.from_bytes(stored, RECORD_VERSION, RECORD))
+        except (ValueError, RunFailure):  # another version's
             jobs[uid] = None
     return jobs
 
