@@ -7,10 +7,13 @@ All that talk to Java share one JVM: a Spark context that starts later runs in i
 from __future__ import annotations
 
 import locale
+import logging
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pyspark import SparkConf, SparkContext
@@ -22,6 +25,9 @@ CHECKED = "3.5.9"
 LOOPBACK = "127.0.0.1"
 # Java encodes the names of files by the locale. In POSIX's, which cron and containers have, it only has names in ASCII.
 LOCALE = "C.UTF-8"
+LEAST_TICKS = 10  # of CPU time, by which a process works
+
+LOG = logging.getLogger(__name__)
 
 
 def start(settings: Mapping[str, str]) -> None:
@@ -82,14 +88,36 @@ def stop(seconds: float) -> None:
     """Stop the JVM and wait until it has ended; it writes its class archive at the end.
 
     Args:
-        seconds: How long to wait.
+        seconds: How long it may do nothing. On a busy machine it may take any time as long as it works.
 
     Raises:
-        subprocess.TimeoutExpired: It did not end in time.
+        subprocess.TimeoutExpired: It did nothing for so long, and has not ended.
     """
     gateway: Any = SparkContext._gateway
     gateway.proc.stdin.close()
-    gateway.proc.wait(seconds)
+    wait_while_working(gateway.proc, seconds)
+
+
+def wait_while_working(process: subprocess.Popen[Any], seconds: float) -> None:
+    """Wait until a process has ended; see `stop`."""
+    while True:
+        before = _cpu_ticks(process.pid)
+        try:
+            process.wait(seconds)
+            return
+        except subprocess.TimeoutExpired:
+            if _cpu_ticks(process.pid) - before < LEAST_TICKS:
+                raise
+            LOG.info("process %d is still working; waiting for its end", process.pid)
+
+
+def _cpu_ticks(pid: int) -> int:
+    """Return the CPU time that a process has taken, in hundredths of a second; 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
 
 
 def spark_conf(settings: Mapping[str, str]) -> SparkConf:

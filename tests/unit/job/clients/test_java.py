@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pyspark
@@ -35,3 +37,16 @@ def test_a_jvm_can_name_files_in_any_locale(monkeypatch: pytest.MonkeyPatch, enc
     monkeypatch.setattr(pyspark.SparkContext, "_ensure_initialized", lambda **_: None)
     java.start({})
     assert os.environ["LC_ALL"] == expected
+
+
+def test_a_jvm_that_works_is_waited_for_and_one_that_does_nothing_is_not() -> None:
+    code = (
+        "import sys, time\nsys.stdin.readline()\nend = time.process_time() + 1\nwhile time.process_time() < end: pass"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            java.wait_while_working(process, 2)
+        assert process.stdin is not None
+        process.stdin.close()
+        java.wait_while_working(process, 0.9)
+    assert process.returncode == 0
