@@ -137,6 +137,8 @@ class Skipped:
         endings = ", ".join(f"{name} ({count:,})" for name, count in self.endings.most_common(MOST_ENDINGS))
         there = f"; the commonest endings there are {endings}" if endings else ""
         hint = "correct spec.source.include, spec.source.exclude or the folder"
+        if self.counts["otherFormat"]:
+            hint += ", or write the images as tar, zip, TFRecord, SequenceFile, Parquet or Delta Lake"
         message = f"{field_}: no file of {description} is selected ({causes}){there}; {hint}"
         return RunFailure(FailureClass.SOURCE_EMPTY, message)
 
