@@ -147,7 +147,7 @@ def test_images_of_one_length_may_be_a_column_of_that_length(tables: Callable[..
     files = {
         "a.parquet": table_file({"picture": fixed}),
         "b.parquet": table_file({"md5": digests, "jpeg": beside}),
-        "c.parquet": table_file({"md5": digests, "Image": fixed}),
+        "c.parquet": table_file({"md5": digests, "image": fixed}),
     }
     result = tables(files)
     assert keys(result) == ["a.parquet/0", "a.parquet/1", "b.parquet/0", "c.parquet/0", "c.parquet/1"]

@@ -75,22 +75,17 @@ record ParquetImages(MessageType schema, String content, String field, String pa
     }
     if (columns.isEmpty()) { // a reader of the first row says what such a column holds instead
       columns = schema.getFields().stream().filter(type -> isList(type) || isText(type)).map(Type::getName).toList();
-      columns = usual(columns);
+      columns = columns.stream().filter(usualNames()::contains).toList();
     }
     if (columns.size() == 1) {
       return columns.get(0);
     }
-    List<String> usual = usual(columns);
+    List<String> usual = usualNames().stream().filter(columns::contains).toList();
     if (usual.isEmpty()) {
       throw unsupported(file, schema, (columns.isEmpty() ? "no column holds images" : "several columns may hold images")
           + "; set spec.source.packed.contentColumn");
     }
     return usual.get(0);
-  }
-
-  /** Returns the columns of usual names, in whatever case, the most usual one first. */
-  private static List<String> usual(List<String> columns) {
-    return usualNames().stream().flatMap(name -> columns.stream().filter(name::equalsIgnoreCase)).toList();
   }
 
   private static Set<String> usualNames() {
@@ -103,9 +98,8 @@ record ParquetImages(MessageType schema, String content, String field, String pa
   }
 
   private static String nameOf(MessageType schema, String content) {
-    List<String> names = schema.getFields().stream().filter(ParquetImages::isName).map(Type::getName)
-        .filter(name -> !name.equals(content)).toList();
-    return NAMES.stream().flatMap(name -> names.stream().filter(name::equalsIgnoreCase)).findFirst().orElse(null);
+    return NAMES.stream().filter(name -> !name.equals(content) && schema.containsField(name) && isName(schema.getType(name)))
+        .findFirst().orElse(null);
   }
 
   private static boolean isName(Type type) {
