@@ -108,10 +108,10 @@ def stop(seconds: float) -> None:
     """Stop the JVM and wait until it has ended; it writes its class archive at the end.
 
     Args:
-        seconds: How long to wait.
+        seconds: How long it may do nothing. On a busy machine it may take any time as long as it works.
 
     Raises:
-        subprocess.TimeoutExpired: It did not end in time.
+        subprocess.TimeoutExpired: It did nothing for so long, and has not ended.
     """
     if _process:
         _process.stop(seconds)

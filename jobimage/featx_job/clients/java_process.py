@@ -22,9 +22,11 @@ from typing import NamedTuple
 
 POLL_SECONDS = 0.05
 SECONDS_TO_END = 5.0
+LEAST_TICKS = 10  # of CPU time, by which a process works
 # Where a JVM that PySpark's launcher class runs leaves its address (org.apache.spark.api.python.PythonGatewayServer).
 CONNECTION_FILE = "_PYSPARK_DRIVER_CONN_INFO_PATH"
 
+LOG = logging.getLogger(__name__)
 
 _launched: list[JavaProcess] = []
 
@@ -90,14 +92,14 @@ class JavaProcess:
         """Stop the JVM and wait until it has ended.
 
         Args:
-            seconds: How long to wait.
+            seconds: How long it may do nothing. On a busy machine it may take any time as long as it works.
 
         Raises:
-            subprocess.TimeoutExpired: It did not end in time.
+            subprocess.TimeoutExpired: It did nothing for so long, and has not ended.
         """
         if self._process and self._process.stdin:
             self._process.stdin.close()  # at which it exits
-            self._process.wait(seconds)
+            wait_while_working(self._process, seconds)
 
     def end(self) -> None:
         """Stop the JVM, or kill it if it is still starting or does not end in time."""
@@ -114,6 +116,28 @@ class JavaProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
             self._folder.cleanup()
+
+
+def wait_while_working(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait until a process has ended; see `JavaProcess.stop`."""
+    while True:
+        before = _cpu_ticks(process.pid)
+        try:
+            process.wait(seconds)
+            return
+        except subprocess.TimeoutExpired:
+            if _cpu_ticks(process.pid) - before < LEAST_TICKS:
+                raise
+            LOG.info("process %d is still working; waiting for its end", process.pid)
+
+
+def _cpu_ticks(pid: int) -> int:
+    """Return the CPU time that a process has taken, in hundredths of a second; 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
 
 
 def end_all() -> None:

@@ -163,7 +163,8 @@ class Skipped:
             if archives:
                 format_ = next(iter(self.archives)) if len(self.archives) == 1 else "auto"
                 return f"set spec.source.packed.format to {format_}"
-            return "correct spec.source.packed.format or the folder"
+            formats = "tar, zip, TFRecord, SequenceFile, Parquet or Delta Lake"
+            return f"correct spec.source.packed.format or the folder, or write the images as {formats}"
         if archives > images and packed:
             return f"{globs} is about the files; spec.source.packed.members selects images in them"
         if archives > images:

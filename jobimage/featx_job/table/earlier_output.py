@@ -12,8 +12,8 @@ from typing import Any
 
 from featx_api.contract import JobSpec
 from featx_api.failures import FailureClass
-from pydantic import ValidationError
 
+from featx_job import stored_json
 from featx_job.failures import RunFailure
 from featx_job.table import delta_entries, run_lock
 from featx_job.table.output import QUARANTINE, SUCCESS
@@ -21,6 +21,7 @@ from featx_job.table.run_files import RUNS, TABLE_MANIFEST, RunFiles
 
 RECORD = "run.json"
 FAILED = "failed.json"  # of a run with too many failures
+RECORD_VERSION = 1
 # What decides on a run's rows: a local run that differs in nothing else is the same run.
 COMPARED = {"source", "detector", "extractor", "engine", "precision", "quantization", "output"}
 MOST_FIELDS = 6  # in a message
@@ -30,7 +31,9 @@ _FOLDERS = (f"{RUNS}/", f"{QUARANTINE}/", f"{delta_entries.FOLDER}/")
 
 def save_job(files: RunFiles, job: JobSpec) -> None:
     """Store a run's job, for later runs with the same output."""
-    files.save(RECORD, job.model_dump_json(by_alias=True, exclude_none=True).encode())
+    files.save(
+        RECORD, stored_json.to_bytes(job.model_dump(mode="json", by_alias=True, exclude_none=True), RECORD_VERSION)
+    )
 
 
 def save_failed_fraction(files: RunFiles, fraction: float) -> None:
@@ -162,8 +165,9 @@ def _jobs(files: RunFiles) -> dict[str, JobSpec | None]:
 
 def _job(files: RunFiles, uid: str) -> JobSpec | None:
     try:
-        return JobSpec.from_json(files.storage.read(f"{RUNS}/{uid}/{RECORD}") or b"")
-    except ValidationError:  # an older version's, or another's
+        stored = files.storage.read(f"{RUNS}/{uid}/{RECORD}") or b""
+        return JobSpec.from_wire(stored_json.from_bytes(stored, RECORD_VERSION, RECORD))
+    except (ValueError, RunFailure):  # another version's
         return None
 
 

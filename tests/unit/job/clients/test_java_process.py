@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -95,3 +96,16 @@ def test_no_folder_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         process.end()
     assert list(folder.glob("featx-java-*")) == []
     assert isinstance(process._process, subprocess.Popen)
+
+
+def test_a_jvm_that_works_is_waited_for_and_one_that_does_nothing_is_not() -> None:
+    code = (
+        "import sys, time\nsys.stdin.readline()\nend = time.process_time() + 1\nwhile time.process_time() < end: pass"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            java_process.wait_while_working(process, 2)
+        assert process.stdin is not None
+        process.stdin.close()
+        java_process.wait_while_working(process, 2)
+    assert process.returncode == 0
