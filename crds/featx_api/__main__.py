@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 
 from featx_api import crd, docs, java
 
-RENDERERS = {
+RENDERERS: dict[str, Callable[[], str]] = {
     "crd": crd.render,
+    "schedule-crd": partial(crd.render, crd.SCHEDULE),
     "resource": docs.resource,
     "failures": docs.failures,
     "spark-conf": docs.spark_conf,

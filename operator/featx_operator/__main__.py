@@ -9,14 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import kopf
 
-from featx_operator import handlers
-from featx_operator.cluster import resources
+from featx_operator import handlers, schedule_handlers
+from featx_operator.cluster import resources, schedules
 from featx_operator.cluster.transport import ApiServer
 from featx_operator.lease import Lease, LeaseLostError
 from featx_operator.objects import Key
 from featx_operator.queue import Queue, work
 from featx_operator.reconcile import Reconciler
+from featx_operator.scheduling import Scheduler
 from featx_operator.settings import Settings, from_environment
+from featx_operator.state.scheduled import ScheduleStore
 from featx_operator.state.store import Store
 
 logger = logging.getLogger("featx_operator")
@@ -29,12 +31,14 @@ async def operate(settings: Settings) -> None:
         LeaseLostError: Another replica may be active by now.
     """
     # Two requests per worker, and two more so that the Lease never waits for a thread.
-    threads = ThreadPoolExecutor(2 * settings.workers + 2, thread_name_prefix="request")
+    threads = ThreadPoolExecutor(2 * (settings.workers + schedule_handlers.WORKERS) + 2, thread_name_prefix="request")
     asyncio.get_running_loop().set_default_executor(threads)
     api = ApiServer(settings.request_seconds)
     store, queue, heartbeat = Store(), Queue(settings.workers), handlers.Heartbeat()
     lease = Lease(api, settings)
     reconciler = Reconciler(api, store, settings)
+    scheduled, due = ScheduleStore(), Queue()
+    scheduler = Scheduler(api, scheduled, settings, lambda: lease.held)
 
     async def reconcile_or_beat(key: Key) -> float | None:
         if key != handlers.SENTINEL:
@@ -54,11 +58,16 @@ async def operate(settings: Settings) -> None:
         heartbeat.beat()
         queue.add(handlers.SENTINEL)
         workers = (work(queue, reconcile_or_beat, report) for _ in range(settings.workers))
-        await asyncio.gather(lease.renew_until_lost(), *workers)
+        await asyncio.gather(lease.renew_until_lost(), schedule_handlers.reconcile_schedules(due, scheduler), *workers)
 
+    registry = handlers.registry(store, queue, lease, heartbeat)
+    if await asyncio.to_thread(schedules.are_served, api):
+        schedule_handlers.register(registry, scheduled, due)
+    else:
+        logger.warning("schedules are not served: upgrade the chart featx-crds, then restart the operator")
     watching = asyncio.create_task(
         kopf.operator(
-            registry=handlers.registry(store, queue, lease, heartbeat),
+            registry=registry,
             settings=handlers.operator_settings(settings),
             standalone=True,
             namespaces=settings.namespaces,
@@ -94,7 +103,9 @@ def main() -> int:
         logger.error("can't use the API server: %s", error)
         return 1
     if not served:
-        logger.error("the CRD featureextractions.featx.dev is not installed: install the chart featx-crds first")
+        logger.error(
+            "the CRD featureextractions.featx.dev is not installed: install the chart featx-crds first"
+        )
         return 1
     try:
         asyncio.run(operate(settings))

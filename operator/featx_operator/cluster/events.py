@@ -12,7 +12,7 @@ from featx_operator.objects import Body
 from featx_operator.state.observed import EPOCH, PodWaiting, time_of, waiting_from
 
 
-def create(api: ApiServer, body: Body, event: Event, identity: str) -> None:
+def create(api: ApiServer, body: Body, event: Event, identity: str, kind: str = KIND) -> None:
     """Creates an Event about a resource.
 
     Args:
@@ -20,6 +20,7 @@ def create(api: ApiServer, body: Body, event: Event, identity: str) -> None:
         body: The resource.
         event: The Event.
         identity: The replica that reports it.
+        kind: Of the resource.
 
     Raises:
         ApiError: The Event is refused.
@@ -28,7 +29,7 @@ def create(api: ApiServer, body: Body, event: Event, identity: str) -> None:
     metadata = body["metadata"]
     regarding = {
         "apiVersion": API_VERSION,
-        "kind": KIND,
+        "kind": kind,
         **{key: metadata[key] for key in ("namespace", "name", "uid", "resourceVersion")},
     }
     manifest = {

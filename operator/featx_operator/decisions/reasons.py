@@ -54,6 +54,17 @@ FINISHED: Final = "Finished"
 AS_EXPECTED: Final = "AsExpected"
 INTERNAL_ERROR: Final = "InternalError"  # the operator can't reconcile the resource, and retries
 
+# Ready, of schedules
+SCHEDULED: Final = "Scheduled"  # waits for the next time
+RUN_ACTIVE: Final = "RunActive"  # a run is due, and starts after the active one
+INVALID_SCHEDULE: Final = "InvalidSchedule"  # the cron expression or the time zone has no meaning
+RUN_REFUSED: Final = "RunRefused"  # the API server refuses to create the run
+
+# Events of schedules only
+RUN_STARTED: Final = "RunStarted"
+RUN_FINISHED: Final = "RunFinished"
+MISSED_SCHEDULE: Final = "MissedSchedule"  # later than startingDeadlineSeconds
+
 # Events only
 ACCEPTED: Final = "Accepted"
 DRIVER_CREATED: Final = "DriverCreated"
