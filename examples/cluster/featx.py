@@ -40,8 +40,9 @@ def install(cluster: Cluster, images: Mapping[str, str], namespaces: Sequence[st
         "namespaces": list(namespaces),
         "allowed": ALLOWED,
     }
-    # The CRD is applied without helm, as the README does.
-    kubectl(cluster, "apply", "--filename", str(ROOT / "crds" / "featureextractions.featx.dev.yaml"))
+    # The CRDs are applied without helm, as the README does.
+    for crd in sorted((ROOT / "crds").glob("*.yaml")):
+        kubectl(cluster, "apply", "--filename", str(crd))
     before = kubectl(cluster, "--namespace", NAMESPACE, "get", "deployments", "--output=name")
     _helm(cluster, "upgrade", "--install", "featx", str(ROOT / "charts" / "featx"), values=values)
     if before:  # the same name may mean another image by now

@@ -15,8 +15,9 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 def create_namespace(folder: Path) -> Path:
     """Creates the namespaces, and in a folder a kubeconfig of the operator's service account; returns its path."""
-    kubectl("apply", "--filename", str(ROOT / "crds/featureextractions.featx.dev.yaml"))
-    kubectl("wait", "--for=condition=Established", "crd/featureextractions.featx.dev", "--timeout=30s")
+    for crd in sorted((ROOT / "crds").glob("*.yaml")):
+        kubectl("apply", "--filename", str(crd))
+        kubectl("wait", "--for=condition=Established", f"crd/{crd.stem}", "--timeout=30s")
     for name in (NAMESPACE, OTHER_NAMESPACE):
         phase = kubectl("get", "namespace", name, "--output=jsonpath={.status.phase}", check=False).stdout
         if phase == "Terminating":  # an earlier session's

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 from featx_api import contract
-from featx_api.crd import render
+from featx_api.crd import SCHEDULE, render
 from featx_operator.allowed import Allowed, Tenants
 from featx_operator.settings import Settings
 
@@ -27,6 +27,8 @@ def rules(template: str) -> list[tuple[str, str]]:
 
 def test_the_crd_chart_contains_the_generated_crd() -> None:
     assert (CHARTS / "featx-crds/templates/featureextractions.featx.dev.yaml").read_text() == render()
+    schedules = (CHARTS / "featx-crds/templates/featureextractionschedules.featx.dev.yaml").read_text()
+    assert schedules == render(SCHEDULE)
 
 
 def test_the_values_satisfy_their_schema_which_covers_all_of_them() -> None:
@@ -90,7 +92,7 @@ def test_the_operator_neither_lists_secrets_nor_changes_what_exists() -> None:
     granted = dict(rules("operator-access"))
     assert granted["secrets"] == "get create delete"
     changed = {name for name, verbs in granted.items() if {"update", "patch", "deletecollection"} & set(verbs.split())}
-    assert changed == {"leases", "featureextractions/status"}
+    assert changed == {"leases", "featureextractions/status, featureextractionschedules/status"}
 
 
 def test_policies_fail_closed_and_deny() -> None:
