@@ -68,7 +68,7 @@ generate: ready ## write the generated files: CRD, JSON schemas, reference pages
 	for file in $(CRDS); do $(PYTHON) -m featx_api crd > $$file; done
 	for folder in $(dir $(CRDS)); do \
 	  $(PYTHON) -m featx_api schedule-crd > $$folder/featureextractionschedules.featx.dev.yaml; done
-	for page in resource failures spark-conf; do $(PYTHON) -m featx_api $$page > docs/reference/$$page.md; done
+	for page in resource schedule failures spark-conf; do $(PYTHON) -m featx_api $$page > docs/reference/$$page.md; done
 	$(PYTHON) -m featx_api.schemas jobimage/contract
 	for enum in failure/FailureClass failure/QuarantineReason image/ImageFormat source/HiddenFiles; do \
 	  $(PYTHON) -m featx_api $${enum#*/}.java > $(JAVA)/$$enum.java; done

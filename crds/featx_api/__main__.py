@@ -15,6 +15,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "crd": crd.render,
     "schedule-crd": partial(crd.render, crd.SCHEDULE),
     "resource": docs.resource,
+    "schedule": docs.schedule,
     "failures": docs.failures,
     "spark-conf": docs.spark_conf,
     "FailureClass.java": java.failure_class,

@@ -103,9 +103,7 @@ def main() -> int:
         logger.error("can't use the API server: %s", error)
         return 1
     if not served:
-        logger.error(
-            "the CRD featureextractions.featx.dev is not installed: install the chart featx-crds first"
-        )
+        logger.error("the CRD featureextractions.featx.dev is not installed: install the chart featx-crds first")
         return 1
     try:
         asyncio.run(operate(settings))

@@ -16,8 +16,10 @@ VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update
 RIGHTS = {
     JOB: {"pods": "create delete deletecollection get list patch watch"},
     OPERATOR: {
-        "featureextractions.featx.dev": "get list watch",
+        "featureextractions.featx.dev": "create delete get list watch",
         "featureextractions.featx.dev/status": "patch",
+        "featureextractionschedules.featx.dev": "get list watch",
+        "featureextractionschedules.featx.dev/status": "patch",
         "pods": "create delete get list watch",
         "configmaps": "create delete get list",
         "secrets": "create delete get",
@@ -31,6 +33,7 @@ OTHER_RESOURCES = [
     *("pods/eviction", "pods/ephemeralcontainers", "deployments.apps", "jobs.batch", "leases.coordination.k8s.io"),
     *("roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io", "networkpolicies.networking.k8s.io"),
     *("featureextractions.featx.dev", "featureextractions.featx.dev/status"),
+    *("featureextractionschedules.featx.dev", "featureextractionschedules.featx.dev/status"),
 ]
 EVERYWHERE = ["nodes", "namespaces", "persistentvolumes", "validatingadmissionpolicies.admissionregistration.k8s.io"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from featx_api.crd import definition, render, resource_schema
+from featx_api.crd import RUN, SCHEDULE, definition, render, resource_schema
 
 CRD_FILE = Path("crds/featureextractions.featx.dev.yaml")
 CHART_FILE = Path("charts/featx-crds/templates/featureextractions.featx.dev.yaml")
@@ -24,12 +24,24 @@ def nodes(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[st
             yield from nodes(schema[inner], f"{path}[]")
 
 
-BOUNDED = [(path, node) for path, node in nodes(resource_schema()) if path.startswith((".spec", ".status"))]
+BOUNDED = [
+    (path, node)
+    for kind in (RUN, SCHEDULE)
+    for path, node in nodes(resource_schema(kind))
+    if path.startswith((".spec", ".status"))
+]
 
 
 def test_the_committed_files_are_up_to_date_with_the_models() -> None:
     assert CRD_FILE.read_text() == render(), "run `make generate`"
     assert CHART_FILE.read_text() == render(), "run `make generate`"
+
+
+def test_the_committed_files_of_schedules_are_up_to_date_with_the_models() -> None:
+    for folder in ("crds", "charts/featx-crds/templates"):
+        text = Path(folder, "featureextractionschedules.featx.dev.yaml").read_text()
+        assert text == render(SCHEDULE), "run `make generate`"
+        assert len(text.encode()) < 128 * 1024
 
 
 def test_the_crd_is_small_enough_for_a_plain_apply() -> None:

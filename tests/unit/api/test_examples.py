@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from featx_api.schedule import FeatureExtractionSchedule
 from featx_api.spec import FeatureExtractionSpec
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yaml"))
@@ -14,5 +15,9 @@ EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yam
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.name for path in EXAMPLES])
 def test_every_example_is_accepted_by_the_api(path: Path) -> None:
     body = yaml.safe_load(path.read_text())
-    assert (body["apiVersion"], body["kind"]) == ("featx.dev/v1alpha1", "FeatureExtraction")
-    FeatureExtractionSpec.model_validate(body["spec"])
+    assert body["apiVersion"] == "featx.dev/v1alpha1"
+    if body["kind"] == "FeatureExtractionSchedule":
+        FeatureExtractionSchedule.from_wire(body)
+    else:
+        assert body["kind"] == "FeatureExtraction"
+        FeatureExtractionSpec.model_validate(body["spec"])
