@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 from kubernetes import client, config
 
+from featx_operator import metrics
 from featx_operator.objects import Body
 
 logger = logging.getLogger(__name__)
@@ -51,16 +53,31 @@ class ApiError(Exception):
         self.message = message
 
 
-class ApiServer:
-    """A connection to the API server: in a pod by its service account, elsewhere by KUBECONFIG."""
+class NotActiveError(Exception):
+    """Nothing is written, since another replica may be the active one by now."""
 
-    def __init__(self, request_seconds: float) -> None:
+
+class ApiServer:
+    """A connection to the API server: in a pod by its service account, elsewhere by KUBECONFIG.
+
+    Args:
+        request_seconds: Timeout of a request.
+        connections: How many stay open; as many as there are threads.
+        may_write: Asked right before each request that changes something. A process that was paused wakes up anywhere,
+            and must not do what it had decided before.
+    """
+
+    def __init__(
+        self, request_seconds: float, connections: int = 4, may_write: Callable[[], bool] = lambda: True
+    ) -> None:
         configuration = client.Configuration()
         try:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except config.ConfigException:
             config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        configuration.connection_pool_maxsize = connections  # another one would be opened for each request above it
         self._client = client.ApiClient(configuration)
+        self._may_write = may_write
         self._timeout = (CONNECT_SECONDS, request_seconds)
         self._parsing = threading.Lock()
 
@@ -87,6 +104,7 @@ class ApiServer:
 
         Raises:
             ApiError: The response is not a success.
+            NotActiveError: The request would change something, and this replica may not.
         """
         headers = {"Accept": accept, "Content-Type": content_type}
         prepared = self._client.param_serialize(
@@ -97,12 +115,23 @@ class ApiServer:
             body=body if content_type == JSON else json.dumps(body),
             auth_settings=["BearerToken"],
         )
-        response = self._client.call_api(*prepared, _request_timeout=self._timeout)
-        data = response.read()  # type: ignore[no-untyped-call]
+        response, data = self._send(method, path, prepared)
         if 200 <= response.status < 300:
             with self._parsing:
                 return reduce(cast(Body, json.loads(data)))
         raise ApiError(response.status, _message(data, response.reason))
+
+    def _send(self, method: str, path: str, prepared: Any) -> tuple[Any, bytes]:
+        if method != "GET" and not self._may_write():
+            raise NotActiveError(f"{method} {path}: this replica does not hold the Lease")
+        started, code = time.monotonic(), 0
+        try:
+            response = self._client.call_api(*prepared, _request_timeout=self._timeout)
+            data = response.read()  # type: ignore[no-untyped-call]
+            code = response.status
+        finally:
+            metrics.observe_request(method, path, code, time.monotonic() - started)
+        return response, data
 
     def get(self, path: str, accept: str = JSON, reduce: Callable[[Body], Body] = _unchanged) -> Body | None:
         """The object at a path, or None if it does not exist."""

@@ -11,6 +11,7 @@ from featx_operator.handlers import Watches
 from featx_operator.objects import Key, Owner
 from featx_operator.queue import Queue, process
 from featx_operator.reconcile import Reconciler
+from featx_operator.recorder import Recorder
 from featx_operator.settings import Settings
 from featx_operator.state.store import Store
 
@@ -31,8 +32,9 @@ class Operator:
         self.now = now
         self.store = Store()
         self.queue = Queue()
-        self._watches = Watches(self.store, self.queue)
-        self._reconciler = Reconciler(api, self.store, Settings(), lambda: self.now)
+        self._watches = Watches(self.store, self.queue, lambda: self.now)
+        self._recorder = Recorder(api, "replica")
+        self._reconciler = Reconciler(api, self.store, Settings(), self._recorder, lambda: self.now)
 
     def reconcile(self) -> float | None:
         """Reconciles once, as a worker does, and raises what it would log."""
@@ -47,7 +49,13 @@ class Operator:
                 raise
             return None
 
-        asyncio.run(process(self.queue, KEY, reconcile, self._reconciler.report))
+        async def reconcile_and_write_events() -> None:
+            writer = asyncio.create_task(self._recorder.work())
+            await process(self.queue, KEY, reconcile, self._reconciler.report)
+            await self._recorder.flush()
+            writer.cancel()
+
+        asyncio.run(reconcile_and_write_events())
         if errors:
             raise errors[0]
         return again[0]

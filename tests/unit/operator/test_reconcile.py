@@ -23,7 +23,7 @@ def test_a_new_run_gets_its_config_map_driver_status_and_events(api: FakeApiServ
         "podName": "catalog-1-driver",
         "podUid": api.objects[DRIVER]["metadata"]["uid"],
     }
-    assert operator.event_reasons() == ["Accepted", "DriverCreated"]
+    assert operator.event_reasons() == ["DriverCreated"]
 
 
 def test_a_restarted_operator_changes_nothing(api: FakeApiServer) -> None:
