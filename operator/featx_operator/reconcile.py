@@ -18,9 +18,8 @@ from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.decisions.events import events_between
 from featx_operator.decisions.internal_error import stalled, stalled_of
 from featx_operator.decisions.plan import is_finished, plan
-from featx_operator.decisions.policies.start import reported_secret
 from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan, whole
-from featx_operator.decisions.status import is_minor_change
+from featx_operator.decisions.policies.start import is_start, reported_secret
 from featx_operator.objects import Body, Key, Owner, driver_name, key_of, owner_from, resource_of, status_of
 from featx_operator.recorder import Recorder
 from featx_operator.run_metrics import observe_status
@@ -35,7 +34,7 @@ REQUEUE_SECONDS = 1.0
 ENDED = ("Succeeded", "Failed")
 MOUNT_GRACE_SECONDS = 2.0  # before the Events of a pod that does not start are read
 STOPPING_SECONDS = 5.0  # until the pods of an ended run are listed again
-MINOR_SECONDS = 2.0  # between a write and the next one that says no more than what a run waits for
+MINOR_SECONDS = 2.0  # a driver's age from which on it is reported that it starts
 
 
 class Reconciler:
@@ -58,16 +57,20 @@ class Reconciler:
     async def reconcile(self, key: Key) -> float | None:
         """Reconciles one run; returns the seconds until the next reconcile, or None to wait for an event."""
         if self._store.has_ended(key):
-            return await self._clean_up(key)
+            return await self._clean_up_if_due(key)
         body: Body | None = None
         for _ in range(MAX_PASSES):
             body = body or await self._fresh(key)
+            if self._store.has_ended(key):  # when it was read
+                return await self._clean_up(key)
             if body is None:
                 return None
             decision = await self._plan_and_act(body)
             if decision.requeue_after != 0 and (seconds := self._held_back(body, decision.status)):
                 return min(seconds, decision.requeue_after or seconds)
             body = await self._write_status(body, decision.status)
+            if self._store.has_ended(key):
+                return await self._clean_up_if_due(key)
             if body is not None and decision.requeue_after != 0:
                 break
         else:
@@ -77,10 +80,13 @@ class Reconciler:
         resync = self._settings.resync_seconds
         return resync if decision.requeue_after is None else min(decision.requeue_after, resync)
 
+    async def _clean_up_if_due(self, key: Key) -> float | None:
+        seconds = self._store.seconds_until_due(key, self._clock())
+        return await self._clean_up(key) if seconds == 0 else seconds
+
     async def _clean_up(self, key: Key) -> float | None:
         """Reconciles a run of which only the mark is stored: reads it, and lists its children."""
-        body = await asyncio.to_thread(resources.get, self._api, key)
-        self._store.put_resource(body) if body else self._store.drop_resource(key)
+        body = await self._read(key)
         if body is None or not self._store.has_ended(key):
             return None if body is None else 0.0  # somebody has reset its status
         observed = await asyncio.to_thread(self._listed, owner_from(body))
@@ -98,7 +104,9 @@ class Reconciler:
         """Reports on the resource that its reconcile fails. Only the kind of error: its text may hold data."""
         cause = f"{type(error).__name__} {error.status}" if isinstance(error, ApiError) else type(error).__name__
         try:
-            body = await self._read(key)
+            body = self._store.resource(key)
+            if body is None or "spec" not in body:
+                body = await self._read(key)
             if body is None:
                 return
             before = stalled_of(body)
@@ -110,32 +118,27 @@ class Reconciler:
         except Exception as failure:  # the error itself is logged and retried
             logger.warning("%s: can't report %s: %s", key, cause, type(failure).__name__)
 
-    async def _read(self, key: Key) -> Body | None:
-        """The resource; from the API server if it is too large to be stored."""
-        body = self._store.resource(key)
-        if body is None or "spec" in body:
-            return body
-        body = await asyncio.to_thread(resources.get, self._api, key)
-        if body is None:
-            self._store.drop_resource(key)
-            return None
-        self._store.put_resource(body)
-        return body
-
     async def _fresh(self, key: Key) -> Body | None:
         """The resource; once in a while, and when an operator starts, with its children as the API server has them."""
         body = self._store.resource(key)
-        if body is not None and self._store.list_is_due(owner_from(body), is_untouched(body)):
-            body = await asyncio.to_thread(resources.get, self._api, key)
-            if body is None:
-                self._store.drop_resource(key)
-                return None
+        if body is None or "spec" not in body or self._store.list_is_due(owner_from(body), is_untouched(body)):
+            body = await self._read(key)
+        if body is None:
+            return None
+        owner = owner_from(body)
+        if self._store.list_is_due(owner, is_untouched(body)):
+            await asyncio.to_thread(self._list_children, owner)
+        elif not self._store.files_are_known(owner):
+            self._store.put_listed(owner, self._settings.resync_seconds)  # there is nothing to list
+        return body
+
+    async def _read(self, key: Key) -> Body | None:
+        """The resource as the API server has it."""
+        body = await asyncio.to_thread(resources.get, self._api, key)
+        if body is None:
+            self._store.drop_resource(key)
+        else:
             self._store.put_resource(body)
-            await asyncio.to_thread(self._list_children, owner_from(body))
-        elif body is not None and "spec" not in body:
-            return await self._read(key)
-        elif body is not None and not self._store.files_are_known(owner_from(body)):
-            self._store.put_listed(owner_from(body), self._settings.resync_seconds)  # there is nothing to list
         return body
 
     def _list_children(self, owner: Owner) -> None:
@@ -153,11 +156,12 @@ class Reconciler:
         return [attempt for name in names if (attempt := manifests.attempt_of(owner.key.name, name))]
 
     def _held_back(self, body: Body, status: FeatureExtractionStatus) -> float:
-        """The seconds to wait before a change is written that says no more than what a run waits for."""
-        before = status_of(body)
-        if status == before or not is_minor_change(before, status):
+        """The seconds to wait before it is written that a driver was scheduled: mostly it runs by then."""
+        if not is_start(status_of(body), status):
             return 0.0
-        return max(0.0, MINOR_SECONDS - self._store.seconds_since_write(owner_from(body)))
+        driver = self._store.driver(owner_from(body), status)
+        age = (self._clock() - driver.created).total_seconds() if driver else MINOR_SECONDS
+        return min(max(0.0, MINOR_SECONDS - age), MINOR_SECONDS)
 
     async def _plan_and_act(self, body: Body) -> Plan:
         """Plans and acts until the plan has no more actions."""
@@ -247,7 +251,7 @@ class Reconciler:
         """
         before, owner = status_of(body), owner_from(body)
         if status == before:
-            self._store.put_unchanged(owner)
+            self._store.put_reported(owner)
             return body
         try:
             updated = await asyncio.to_thread(resources.apply_status, self._api, body, status.to_wire())
@@ -256,9 +260,8 @@ class Reconciler:
                 raise
             self._store.expire(owner.key)  # read it again and decide from that
             return None
-        waited, known = self._store.put_written(owner), self._store.pods(owner)
+        waited, driver = self._store.put_reported(owner), self._store.driver(owner, status)
         self._store.put_resource(updated)
-        driver = next((pod for pod in known if status.driver and pod.uid == status.driver.pod_uid), None)
         observe_status(updated, before, status, waited, driver, self._clock())
         self._recorder.put(updated, events_between(before, status))
         return updated

@@ -49,12 +49,6 @@ def with_changes(status: FeatureExtractionStatus, **changes: Unpack[StatusChange
     return validated_copy(status, **changes)
 
 
-def is_minor_change(before: FeatureExtractionStatus, after: FeatureExtractionStatus) -> bool:
-    """Whether two statuses differ only in what a run is waiting for."""
-    truths = [{condition.type: condition.status for condition in status.conditions} for status in (before, after)]
-    return truths[0] == truths[1] and before.model_copy(update={"conditions": after.conditions}) == after
-
-
 def validated_copy(model: Model, **changes: Any) -> Model:
     """A copy of a part of the status with some fields changed.
 

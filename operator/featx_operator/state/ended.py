@@ -25,7 +25,8 @@ class Ended:
         reason: Of its condition Succeeded.
         expires: When its pods and files are to be deleted, in seconds since 1970; None without a TTL.
         changed: Whether its spec has changed since its status was written.
-        has_driver: Whether a driver pod of it exists. It is deleted last, so without one there is nothing to delete.
+        has_children: Whether there may be something to delete. An operator that has just started knows by the driver pod,
+            which is deleted last.
         alive: Whether a pod of it may still run.
     """
 
@@ -35,7 +36,7 @@ class Ended:
     reason: str
     expires: float | None = None
     changed: bool = False
-    has_driver: bool = False
+    has_children: bool = False
     alive: bool = False
 
     def seconds_until_due(self, now: datetime) -> float | None:
@@ -47,7 +48,7 @@ class Ended:
         left = self.expires - now.timestamp()
         if left > 0:
             return left
-        return 0.0 if self.has_driver else None
+        return 0.0 if self.has_children else None
 
 
 def ended_from(body: Body) -> Ended | None:

@@ -18,6 +18,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from featx_api.contract import DRIVER
+from featx_api.status import FeatureExtractionStatus
 
 from featx_operator.objects import Body, Key, Owner, claimed_owner, essential, key_of, owner_from
 from featx_operator.state.ended import Ended, ended_from
@@ -47,7 +48,6 @@ class Children:
         taken: The attempt whose driver's name belonged to another pod, or 0.
         next_list: When they are to be compared with the API server, on the monotonic clock; None if they never were.
         stale: Whether the resource has changed, and no watch has said so yet.
-        written: When a status was last written, on the monotonic clock.
         changed: Since when a change of a pod waits to be reported, on the monotonic clock, or None.
     """
 
@@ -57,7 +57,6 @@ class Children:
     taken: int = 0
     next_list: float | None = None
     stale: bool = False
-    written: float = 0.0
     changed: float | None = None
 
 
@@ -118,10 +117,10 @@ class Store:
         living = self._unclaimed.pop(hash(owner), None)
         if owner not in self._children:
             if ended := ended_from(body):
-                has_driver, alive = living is not None, bool(living)
+                has_children, alive = living is not None, bool(living)
                 if isinstance(last, Ended):
-                    has_driver, alive = has_driver or last.has_driver, alive or last.alive
-                self._resources[key] = replace(ended, has_driver=has_driver, alive=alive)
+                    has_children, alive = has_children or last.has_children, alive or last.alive
+                self._resources[key] = replace(ended, has_children=has_children, alive=alive)
                 return True
         self._resources[key] = _bounded(essential(body))
         self._children.setdefault(owner, Children())
@@ -145,6 +144,10 @@ class Store:
     def pods(self, owner: Owner) -> tuple[Pod, ...]:
         """The pods of a resource."""
         return tuple(self._of(owner).pods.values())
+
+    def driver(self, owner: Owner, status: FeatureExtractionStatus) -> Pod | None:
+        """The driver that a status records, or None."""
+        return self._of(owner).pods.get(status.driver.pod_uid) if status.driver else None
 
     def put_pod(self, body: Body) -> Key | None:
         """Stores a pod; returns the key of its resource if this is news of a known one's child, None otherwise."""
@@ -250,27 +253,19 @@ class Store:
             children = self._of(owner_from(body))
             children.stale, children.next_list = True, None
 
-    def put_written(self, owner: Owner) -> float | None:
-        """Stores that a status is written; returns how long a change of a pod has waited for it, or None."""
-        children, now = self._of(owner), time.monotonic()
-        waited = now - children.changed if children.changed is not None else None
-        children.written, children.changed = now, None
+    def put_reported(self, owner: Owner) -> float | None:
+        """Stores that the status says what is known; returns how long a change of a pod has waited for it, or None."""
+        children = self._of(owner)
+        waited = None if children.changed is None else time.monotonic() - children.changed
+        children.changed = None
         return waited
-
-    def put_unchanged(self, owner: Owner) -> None:
-        """Stores that the last change of a pod makes no difference to the status."""
-        self._of(owner).changed = None
-
-    def seconds_since_write(self, owner: Owner) -> float:
-        """The seconds since a status was last written."""
-        return time.monotonic() - self._of(owner).written
 
     def _put_pod_of_ended(self, owner: Owner, pod: Pod) -> Key | None:
         """Marks that an ended resource has a pod, or remembers it for a resource that may become known later."""
         stored = self._resources.get(owner.key)
         if isinstance(stored, Ended) and stored.uid == owner.uid:
             marked = replace(
-                stored, has_driver=stored.has_driver or pod.role == DRIVER, alive=stored.alive or not pod.ended
+                stored, has_children=stored.has_children or pod.role == DRIVER, alive=stored.alive or not pod.ended
             )
             self._resources[owner.key] = marked
             return owner.key if marked != stored else None
@@ -288,8 +283,8 @@ class Store:
             return
         attempt = (body.get("status") or {}).get("attempt", 0)
         if all(pod.ended for pod in children.pods.values()) and children.files <= {attempt}:
-            has_driver = any(pod.role == DRIVER for pod in children.pods.values())
-            self._resources[owner.key] = replace(ended, has_driver=has_driver)
+            has_children = bool(children.pods or children.files)
+            self._resources[owner.key] = replace(ended, has_children=has_children)
             del self._children[owner]
 
     def _of(self, owner: Owner) -> Children:

@@ -33,26 +33,27 @@ class Operator:
         self.store = Store()
         self.queue = Queue()
         self._watches = Watches(self.store, self.queue, lambda: self.now)
-        self._recorder = Recorder(api, "replica")
-        self._reconciler = Reconciler(api, self.store, Settings(), self._recorder, lambda: self.now)
 
     def reconcile(self) -> float | None:
         """Reconciles once, as a worker does, and raises what it would log."""
         again: list[float | None] = []
         errors: list[Exception] = []
 
-        async def reconcile(key: Key) -> float | None:
-            try:
-                again.append(await self._reconciler.reconcile(key))
-            except Exception as error:
-                errors.append(error)
-                raise
-            return None
-
         async def reconcile_and_write_events() -> None:
-            writer = asyncio.create_task(self._recorder.work())
-            await process(self.queue, KEY, reconcile, self._reconciler.report)
-            await self._recorder.flush()
+            recorder = Recorder(self.api, "replica")
+            reconciler = Reconciler(self.api, self.store, Settings(), recorder, lambda: self.now)
+
+            async def reconcile(key: Key) -> float | None:
+                try:
+                    again.append(await reconciler.reconcile(key))
+                except Exception as error:
+                    errors.append(error)
+                    raise
+                return None
+
+            writer = asyncio.create_task(recorder.work())
+            await process(self.queue, KEY, reconcile, reconciler.report)
+            await recorder.flush()
             writer.cancel()
 
         asyncio.run(reconcile_and_write_events())

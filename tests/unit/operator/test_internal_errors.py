@@ -130,8 +130,8 @@ def test_a_report_that_fails_too_hides_no_error(api: FakeApiServer) -> None:
 def test_failures_that_are_not_in_a_row_are_not_reported(api: FakeApiServer) -> None:
     operator = Operator(api)
     for _ in range(3):
-        api.objects[RESOURCE].pop("status", None)
-        operator.store.put_resource(api.objects[RESOURCE])
+        without_status = {part: value for part, value in api.objects[RESOURCE].items() if part != "status"}
+        operator.store.put_resource(api.put(RESOURCE, without_status))
         api.refusals["PATCH", STATUS] = ApiError(500, "etcd is unavailable")
         fail(operator, ApiError)
         operator.reconcile()
