@@ -13,6 +13,8 @@ from datetime import datetime
 from featx_operator.objects import Body
 from featx_operator.state.observed import REASON_LIMIT, time_of
 
+INTERNAL_ERROR = "InternalError"  # `featx_operator.decisions.reasons` is a layer above
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -24,7 +26,7 @@ class Ended:
         succeeded: Whether it succeeded.
         reason: Of its condition Succeeded.
         expires: When its pods and files are to be deleted, in seconds since 1970; None without a TTL.
-        changed: Whether its spec has changed since its status was written.
+        changed: Whether its spec has changed since its status was written, or its status says that this can't be done.
         has_children: Whether there may be something to delete. An operator that has just started knows by the driver pod,
             which is deleted last.
         alive: Whether a pod of it may still run.
@@ -54,7 +56,8 @@ class Ended:
 def ended_from(body: Body) -> Ended | None:
     """Reduces a resource that has ended; None for any other."""
     status, metadata = body.get("status") or {}, body["metadata"]
-    end = next((item for item in status.get("conditions") or () if item.get("type") == "Succeeded"), None)
+    conditions = {item.get("type"): item for item in status.get("conditions") or ()}
+    end, stalled = conditions.get("Succeeded"), conditions.get("Stalled", {})
     if end is None or end.get("status") not in ("True", "False"):
         return None
     ttl = (body.get("spec") or {}).get("ttlSecondsAfterFinished")
@@ -65,5 +68,6 @@ def ended_from(body: Body) -> Ended | None:
         succeeded=end["status"] == "True",
         reason=sys.intern(str(end.get("reason", ""))[:REASON_LIMIT]),
         expires=completed.timestamp() + ttl if completed and isinstance(ttl, int) else None,
-        changed=metadata.get("generation") != status.get("observedGeneration"),
+        changed=metadata.get("generation") != status.get("observedGeneration")
+        or stalled.get("reason") == INTERNAL_ERROR,
     )

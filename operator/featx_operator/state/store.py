@@ -265,7 +265,7 @@ class Store:
         stored = self._resources.get(owner.key)
         if isinstance(stored, Ended) and stored.uid == owner.uid:
             marked = replace(
-                stored, has_children=stored.has_children or pod.role == DRIVER, alive=stored.alive or not pod.ended
+                stored, has_children=True, alive=stored.alive or not pod.ended
             )
             self._resources[owner.key] = marked
             return owner.key if marked != stored else None

@@ -84,6 +84,9 @@ def test_a_finished_run_gets_back_what_it_reported(
     operator.reconcile()
     before = operator.condition("Stalled")
     assert before["status"] == ("True" if exit_code else "False")
+    body = api.objects[RESOURCE]
+    changed = api.put(RESOURCE, {**body, "metadata": {**body["metadata"], "generation": 2}})
+    operator.watch({**changed, "kind": "FeatureExtraction"})
     with monkeypatch.context() as poisoned:
         poison(poisoned)
         fail(operator, PoisonedError, times=2)
