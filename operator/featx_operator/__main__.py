@@ -30,8 +30,12 @@ FLUSH_SECONDS = 3.0  # for Events that wait when the operator is stopped
 LONGEST_PAUSE = 30.0  # between two attempts to reach the API server at the start
 
 
-async def operate(settings: Settings) -> None:
+async def operate(settings: Settings, streamed: bool = False) -> None:
     """Runs until a signal stops it.
+
+    Args:
+        settings: The operator's.
+        streamed: Whether the API server sends all objects in a watch.
 
     Raises:
         LeaseLostError: Another replica may be active by now.
@@ -72,7 +76,7 @@ async def operate(settings: Settings) -> None:
     watching = asyncio.create_task(
         kopf.operator(
             registry=handlers.registry(store, queue, lease, heartbeat),
-            settings=handlers.operator_settings(settings),
+            settings=handlers.operator_settings(settings, streamed),
             standalone=True,
             namespaces=settings.namespaces,
             memories=handlers.NoMemories(),
@@ -103,8 +107,11 @@ async def forever() -> None:
     await asyncio.Event().wait()
 
 
-def wait_for_api_server(settings: Settings) -> bool:
-    """Waits until the API server responds; returns whether it serves the CRD.
+def wait_for_api_server(settings: Settings) -> tuple[bool, bool]:
+    """Waits until the API server responds.
+
+    Returns:
+        Whether it serves the CRD, and whether it sends all objects in a watch.
 
     Raises:
         ConfigException: There is no API server to connect to.
@@ -112,7 +119,8 @@ def wait_for_api_server(settings: Settings) -> bool:
     api, pause = ApiServer(settings.request_seconds), 1.0
     while True:
         try:
-            return resources.are_served(api)
+            served = resources.are_served(api)
+            return served, served and resources.are_streamed(api, settings.namespaces[0])
         except Exception as error:  # no connection, no permission, a fault: each may pass
             logger.warning("can't use the API server: %s; retrying in %.0f s", error, pause)
         time.sleep(pause)
@@ -130,7 +138,7 @@ def main() -> int:
     for chatty in ("kopf.objects", "kopf.activities", "aiohttp.access"):  # one line per watch event, and per probe
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        served = wait_for_api_server(settings)
+        served, streamed = wait_for_api_server(settings)
     except ConfigException as error:
         logger.error("can't use the API server: %s", error)
         return 1
@@ -138,7 +146,7 @@ def main() -> int:
         logger.error("the CRD featureextractions.featx.dev is not installed: install the chart featx-crds first")
         return 1
     try:
-        asyncio.run(operate(settings))
+        asyncio.run(operate(settings, streamed))
     except LeaseLostError as error:
         logger.error("%s; exiting", error)
         return 1

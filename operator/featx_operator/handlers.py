@@ -133,8 +133,13 @@ def registry(store: Store, queue: Queue, lease: Lease, heartbeat: Heartbeat) -> 
     return handlers
 
 
-def operator_settings(settings: Settings) -> kopf.OperatorSettings:
-    """Settings of kopf: no scanning, no peering, no Events of its own, a bounded number of workers."""
+def operator_settings(settings: Settings, streamed: bool = False) -> kopf.OperatorSettings:
+    """Settings of kopf: no scanning, no peering, no Events of its own, a bounded number of workers.
+
+    Args:
+        settings: The operator's.
+        streamed: Whether the API server sends all objects in a watch: a list takes a request for every few objects.
+    """
     result = kopf.OperatorSettings()
     result.scanning.disabled = True  # it needs list and watch on namespaces and CRDs in the whole cluster
     result.peering.standalone = True
@@ -144,6 +149,7 @@ def operator_settings(settings: Settings) -> kopf.OperatorSettings:
     result.queueing.worker_limit = 50
     result.queueing.idle_timeout = 0.001
     result.watching.chunk_size = CHUNK
+    result.watching.initial_streaming = streamed
     result.watching.server_timeout = 300
     result.watching.client_timeout = 330
     result.watching.connect_timeout = 10

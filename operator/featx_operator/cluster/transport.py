@@ -139,6 +139,17 @@ class ApiServer:
         finally:
             metrics.observe_request(method, path, status, time.monotonic() - started)
 
+    def watched(self, path: str, query: Mapping[str, str]) -> bytes:
+        """What a watch sends until the API server ends it; give it a `timeoutSeconds`.
+
+        Raises:
+            ApiError: The watch is refused.
+        """
+        status, reason, data = self._send("GET", path, {**query, "watch": "true"}, None, {"Accept": JSON})
+        if status != 200:
+            raise ApiError(status, _message(data, reason))
+        return data
+
     def get(self, path: str, accept: str = JSON, reduce: Callable[[Body], Body] = _unchanged) -> Body | None:
         """The object at a path, or None if it does not exist."""
         try:

@@ -79,7 +79,23 @@ def test_an_api_server_that_fails_at_the_start_is_waited_for(pool: Pool, monkeyp
         return bool(answer)
 
     monkeypatch.setattr(resources, "are_served", are_served)
+    monkeypatch.setattr(resources, "are_streamed", lambda *_: False)
     monkeypatch.setattr(program.time, "sleep", pauses.append)
-    assert program.wait_for_api_server(Settings())
+    assert program.wait_for_api_server(Settings()) == (True, False)
     assert pauses == [1, 2, 4]
     assert pool.methods == []
+
+
+@pytest.mark.parametrize(
+    ("status", "data", "streamed"),
+    [
+        (200, b'{"type":"BOOKMARK","object":{"metadata":{"annotations":{"k8s.io/initial-events-end":"true"}}}}', True),
+        (200, b"", False),  # it does not know the parameter
+        (422, b'{"message":"sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"}', False),
+    ],
+)
+def test_objects_are_streamed_where_the_api_server_can(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, status: int, data: bytes, streamed: bool
+) -> None:
+    monkeypatch.setattr(pool, "request", lambda *_, **__: type("Response", (), {"status": status, "reason": "", "data": data}))
+    assert resources.are_streamed(ApiServer(1), "default") is streamed
