@@ -17,7 +17,7 @@ from featx_operator.objects import Body, key_of
 logger = logging.getLogger(__name__)
 
 MOST_WAITING = 2000
-WRITERS = 4
+WRITERS = 8
 
 
 class _Entry(NamedTuple):

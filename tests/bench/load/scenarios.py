@@ -145,9 +145,21 @@ async def _result(cluster: Cluster, operator: Operator, offset: int, cpu: float)
         "requestsPerRun": round(own / count, 2),
         "requestsByKind": {what: round(number / count, 2) for what, number in counts.most_common() if number >= count / 50},
         "cpuMillisecondsPerRun": round(1000 * (operator.cpu_seconds - cpu) / count, 1),
+        "meanMilliseconds": means(operator.metrics()),
         "mebibytes": operator.mebibytes(),
         "mostMebibytes": operator.mebibytes("VmHWM"),
     }
+
+
+def means(metrics: str) -> dict[str, float]:
+    """The mean of each histogram of durations of the operator, in milliseconds."""
+    sums: dict[str, list[float]] = {}
+    for line in metrics.splitlines():
+        name, _, value = line.rpartition(" ")
+        for place, suffix in enumerate(("_seconds_sum", "_seconds_count")):
+            if suffix in name:
+                sums.setdefault(name.replace(suffix, ""), [0.0, 0.0])[place] = float(value)
+    return {name: round(1000 * total / count, 1) for name, (total, count) in sums.items() if count}
 
 
 def _span(runs: list[Times]) -> float:
