@@ -12,10 +12,9 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 OTHER = "other"
-KINDS = frozenset(
-    "featureextractions featureextractions/status pods configmaps secrets events leases resourcequotas limitranges "
-    "workloads workloads/status".split()
-)
+_PLURALS = ("configmaps", "events", "featureextractions", "leases", "pods", "secrets")
+_OTHERS = ("limitranges", "resourcequotas", "workloads")
+KINDS = frozenset((*_PLURALS, *_OTHERS, "featureextractions/status", "workloads/status"))
 METHODS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _PATH = re.compile(r"/(?:api/v1|apis/[^/]+/[^/]+)/(?:namespaces/[^/]+/)?([^/?]+)(/[^/]+)?(/[^/]+)?")
 
@@ -55,9 +54,7 @@ RUNS = Gauge(
     ("namespace", "state", "reason"),
     registry=REGISTRY,
 )
-ENDED_RUNS = Counter(
-    "featx_ended_runs", "Runs that have ended.", ("namespace", "result", "reason"), registry=REGISTRY
-)
+ENDED_RUNS = Counter("featx_ended_runs", "Runs that have ended.", ("namespace", "result", "reason"), registry=REGISTRY)
 FAILED_ATTEMPTS = Counter(
     "featx_failed_attempts", "Attempts that have failed, by their class.", ("namespace", "reason"), registry=REGISTRY
 )
@@ -72,7 +69,11 @@ API_REQUESTS = Counter(
     registry=REGISTRY,
 )
 API_REQUEST_SECONDS = Histogram(
-    "featx_api_request_seconds", "How long requests to the API server take.", ("verb",), buckets=_SECONDS, registry=REGISTRY
+    "featx_api_request_seconds",
+    "How long requests to the API server take.",
+    ("verb",),
+    buckets=_SECONDS,
+    registry=REGISTRY,
 )
 RECONCILE_SECONDS = Histogram(
     "featx_reconcile_seconds", "How long a worker takes for a resource.", buckets=_SECONDS, registry=REGISTRY
@@ -106,8 +107,8 @@ def page() -> Iterable[str]:
     """The lines of docs/reference/metrics.md."""
     yield "# Metrics\n"
     yield "The operator serves these at `/metrics` on port 9464 (`FEATX_METRICS_PORT`), in Prometheus' text format."
-    yield "Each replica counts what it did itself; the one with `featx_lease_held` 1 is active. A `reason` is one of the"
-    yield "operator's own, or `other`. This page is generated from `featx_operator/metrics.py`.\n"
+    yield "Each replica counts what it did itself; the one with `featx_lease_held` 1 is active. A `reason` is one that"
+    yield "Featx knows, or `other`. This page is generated from `featx_operator/metrics.py`.\n"
     yield "| metric | type | labels | meaning |"
     yield "|---|---|---|---|"
     for metric in (value for value in globals().values() if isinstance(value, Counter | Gauge | Histogram)):

@@ -29,8 +29,8 @@ LONGEST_RETRY = 300.0
 LOGGED_CHARACTERS = 1000
 REPORTED_FAILURES = 2  # in a row; one alone is mostly a request that was lost
 LANES = 3
-# Which lane comes first, turn by turn; after it the others, most urgent first. A new run costs ten times as much as news
-# of a started one, so its share is small: it only counts when started runs alone take all workers.
+# Which lane comes first, turn by turn; after it the others, most urgent first. A new run costs ten times as much as
+# news of a started one, so its share is small: it only counts when started runs alone take all workers.
 TURNS = (0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2)
 
 
@@ -144,7 +144,7 @@ class Queue:
         return {namespace: Backlog(keys[namespace], oldest[namespace]) for namespace in keys}
 
     def _next(self) -> tuple[int, str] | None:
-        """Lane and namespace whose turn it is, or None if each namespace with ready keys has its share of the workers."""
+        """Lane and namespace whose turn it is; None if each namespace with ready keys has its share of the workers."""
         first = TURNS[self._turn]
         for lane in (first, *(lane for lane in range(LANES) if lane != first)):
             for namespace in self._ready[lane]:

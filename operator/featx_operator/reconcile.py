@@ -18,8 +18,8 @@ from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.decisions.events import events_between
 from featx_operator.decisions.internal_error import stalled, stalled_of
 from featx_operator.decisions.plan import is_finished, plan
-from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan, whole
 from featx_operator.decisions.policies.start import is_start, reported_secret
+from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan, whole
 from featx_operator.objects import Body, Key, Owner, driver_name, key_of, owner_from, resource_of, status_of
 from featx_operator.recorder import Recorder
 from featx_operator.run_metrics import observe_status

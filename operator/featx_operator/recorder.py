@@ -50,9 +50,7 @@ class Recorder:
         while True:
             entry = await self._waiting.get()
             try:
-                await asyncio.to_thread(
-                    events.create, self._api, entry.body, entry.event, self._identity, entry.at
-                )
+                await asyncio.to_thread(events.create, self._api, entry.body, entry.event, self._identity, entry.at)
             except Exception as error:
                 logger.warning("%s: can't create the event %s: %s", key_of(entry.body), entry.event.reason, error)
             finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from featx_api.failures import FailureClass
-from featx_api.status import FeatureExtractionStatus
+from featx_api.status import ConditionType, FeatureExtractionStatus
 
 from featx_operator import metrics
 from featx_operator.decisions import conditions, reasons
@@ -75,6 +75,6 @@ def bounded(reason: str) -> str:
     return reason if reason in KNOWN_REASONS else metrics.OTHER
 
 
-def became_true(before: FeatureExtractionStatus, after: FeatureExtractionStatus, kind: conditions.ConditionType) -> bool:
+def became_true(before: FeatureExtractionStatus, after: FeatureExtractionStatus, kind: ConditionType) -> bool:
     """Whether a condition has just become True."""
     return conditions.is_true(after.conditions, kind) and not conditions.is_true(before.conditions, kind)

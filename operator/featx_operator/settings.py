@@ -49,8 +49,8 @@ class Settings:
     #: a watch lost is noticed. Costs two requests per run each time.
     resync_seconds: float = 300.0
 
-    #: Number of concurrent reconciles, which mostly wait for the API server. One namespace never has all of them, unless
-    #: there is only one.
+    #: Number of concurrent reconciles, which mostly wait for the API server. One namespace never has all of them,
+    #: unless there is only one.
     workers: int = 32
 
     #: Timeout of a request to the API server, in seconds.
@@ -62,8 +62,8 @@ class Settings:
     #: Name of that Lease.
     lease_name: str = "featx-operator"
 
-    #: How long the Lease of a replica that vanished remains valid, in seconds. Renewed every third of it. Another replica
-    #: takes over at most two seconds later.
+    #: How long the Lease of a replica that vanished remains valid, in seconds. Renewed every third of it. Another
+    #: replica takes over at most two seconds later.
     lease_seconds: float = 12.0
 
     #: Name of this replica in the Lease and in Events. The chart sets the pod's name.

@@ -25,10 +25,10 @@ def are_streamed(api: ApiServer, namespace: str) -> bool:
         "resourceVersionMatch": "NotOlderThan",
         "allowWatchBookmarks": "true",
         "labelSelector": f"{GROUP}/none",  # none is sent now
-        "timeoutSeconds": "1",
+        "timeoutSeconds": "10",
     }
     try:
-        return b"k8s.io/initial-events-end" in api.watched(_path(namespace), query)
+        return b"k8s.io/initial-events-end" in api.first_event(_path(namespace), query)
     except ApiError as error:
         if error.status >= 500:
             raise

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
 from kubernetes import client, config
-from urllib3 import Timeout
+from kubernetes.client import rest as client_rest
 
 from featx_operator import metrics
 from featx_operator.objects import Body
@@ -81,7 +81,8 @@ class ApiServer:
         self._client = client.ApiClient(configuration)
         self._pool: Any = self._client.rest_client.pool_manager
         self._may_write = may_write
-        self._timeout = Timeout(connect=CONNECT_SECONDS, read=request_seconds)
+        library: Any = client_rest  # its own urllib3
+        self._timeout = library.urllib3.Timeout(connect=CONNECT_SECONDS, read=request_seconds)
         self._parsing = threading.Lock()
 
     def request(
@@ -111,7 +112,9 @@ class ApiServer:
         """
         if method != "GET" and not self._may_write():
             raise NotActiveError(f"{method} {path}: this replica does not hold the Lease")
-        status, reason, data = self._send(method, path, query or {}, body, {"Accept": accept, "Content-Type": content_type})
+        status, reason, data = self._send(
+            method, path, query or {}, body, {"Accept": accept, "Content-Type": content_type}
+        )
         if 200 <= status < 300:
             with self._parsing:
                 return reduce(cast(Body, json.loads(data)))
@@ -121,17 +124,14 @@ class ApiServer:
         self, method: str, path: str, query: Mapping[str, str], body: Body | None, headers: dict[str, str]
     ) -> tuple[int, str | None, bytes]:
         """Sends a request by the client's pool of connections: its own way there costs more than the request."""
-        configuration: Any = self._client.configuration
-        if token := configuration.auth_settings().get("BearerToken"):  # read again when it is renewed
-            headers["Authorization"] = token["value"]
-        url = f"{configuration.host}{path}{f'?{urlencode(query)}' if query else ''}"
+        url, headers = self._prepared(path, query, headers)
         started, status = time.monotonic(), 0
         try:
             response = self._pool.request(
                 method,
                 url,
                 body=None if body is None else json.dumps(body).encode(),
-                headers={"User-Agent": FIELD_MANAGER, **headers},
+                headers=headers,
                 timeout=self._timeout,
             )
             status = response.status
@@ -139,16 +139,28 @@ class ApiServer:
         finally:
             metrics.observe_request(method, path, status, time.monotonic() - started)
 
-    def watched(self, path: str, query: Mapping[str, str]) -> bytes:
-        """What a watch sends until the API server ends it; give it a `timeoutSeconds`.
+    def _prepared(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        """The address and the headers of a request, with the token, which is read again when it is renewed."""
+        configuration: Any = self._client.configuration
+        url = f"{configuration.host}{path}{f'?{urlencode(query)}' if query else ''}"
+        token = configuration.auth_settings().get("BearerToken")
+        authorization = {"Authorization": token["value"]} if token else {}
+        return url, {"User-Agent": FIELD_MANAGER, **headers, **authorization}
+
+    def first_event(self, path: str, query: Mapping[str, str]) -> bytes:
+        """The first event of a watch as JSON; empty if the API server ends it before.
 
         Raises:
             ApiError: The watch is refused.
         """
-        status, reason, data = self._send("GET", path, {**query, "watch": "true"}, None, {"Accept": JSON})
-        if status != 200:
-            raise ApiError(status, _message(data, reason))
-        return data
+        url, headers = self._prepared(path, {**query, "watch": "true"}, {"Accept": JSON})
+        response = self._pool.request("GET", url, headers=headers, timeout=self._timeout, preload_content=False)
+        try:
+            if response.status != 200:
+                raise ApiError(response.status, _message(response.read(), response.reason))
+            return bytes(response.readline())
+        finally:
+            response.close()
 
     def get(self, path: str, accept: str = JSON, reduce: Callable[[Body], Body] = _unchanged) -> Body | None:
         """The object at a path, or None if it does not exist."""

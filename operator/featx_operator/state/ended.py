@@ -27,8 +27,8 @@ class Ended:
         reason: Of its condition Succeeded.
         expires: When its pods and files are to be deleted, in seconds since 1970; None without a TTL.
         changed: Whether its spec has changed since its status was written, or its status says that this can't be done.
-        has_children: Whether there may be something to delete. An operator that has just started knows by the driver pod,
-            which is deleted last.
+        has_children: Whether there may be something to delete. An operator that has just started knows by the driver
+            pod, which is deleted last.
         alive: Whether a pod of it may still run.
     """
 

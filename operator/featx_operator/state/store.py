@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 
-from featx_api.contract import DRIVER
 from featx_api.status import FeatureExtractionStatus
 
 from featx_operator.objects import Body, Key, Owner, claimed_owner, essential, key_of, owner_from
@@ -115,13 +114,12 @@ class Store:
             return False
         owner = owner_from(body)
         living = self._unclaimed.pop(hash(owner), None)
-        if owner not in self._children:
-            if ended := ended_from(body):
-                has_children, alive = living is not None, bool(living)
-                if isinstance(last, Ended):
-                    has_children, alive = has_children or last.has_children, alive or last.alive
-                self._resources[key] = replace(ended, has_children=has_children, alive=alive)
-                return True
+        if owner not in self._children and (ended := ended_from(body)):
+            has_children, alive = living is not None, bool(living)
+            if isinstance(last, Ended):
+                has_children, alive = has_children or last.has_children, alive or last.alive
+            self._resources[key] = replace(ended, has_children=has_children, alive=alive)
+            return True
         self._resources[key] = _bounded(essential(body))
         self._children.setdefault(owner, Children())
         self._reduce(owner, body)
@@ -244,7 +242,7 @@ class Store:
         """Stores that the children are known now; the next list is due after about so many seconds."""
         children = self._of(owner)
         # Runs that were created together are not listed together.
-        children.next_list = time.monotonic() + seconds * random.uniform(0.75, 1.25)  # noqa: S311
+        children.next_list = time.monotonic() + seconds * random.uniform(0.75, 1.25)
         children.stale = False
 
     def expire(self, key: Key) -> None:
@@ -264,9 +262,7 @@ class Store:
         """Marks that an ended resource has a pod, or remembers it for a resource that may become known later."""
         stored = self._resources.get(owner.key)
         if isinstance(stored, Ended) and stored.uid == owner.uid:
-            marked = replace(
-                stored, has_children=True, alive=stored.alive or not pod.ended
-            )
+            marked = replace(stored, has_children=True, alive=stored.alive or not pod.ended)
             self._resources[owner.key] = marked
             return owner.key if marked != stored else None
         self._unclaimed[hash(owner)] = self._unclaimed.get(hash(owner), False) or not pod.ended

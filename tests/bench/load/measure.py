@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 
 from examples.cluster import network
-
 from tests.bench.load import control_plane, scenarios
 from tests.bench.load.operator_process import Operator
 
@@ -35,7 +34,8 @@ def main() -> int:
                 finally:
                     operator.stop()
                     sys.stderr.write("".join(operator.log.read_text().splitlines(keepends=True)[-5:]))
-            print(json.dumps(result), flush=True)
+            sys.stdout.write(json.dumps(result) + "\n")
+            sys.stdout.flush()
             results.append(result)
     if options.output:
         options.output.write_text(json.dumps(results, indent=2) + "\n")

@@ -11,7 +11,6 @@ import urllib.request
 from pathlib import Path
 
 from examples.cluster import network
-
 from tests.bench.load import control_plane
 
 CORE = "0"
@@ -88,7 +87,7 @@ class Operator:
     def metrics(self) -> str:
         """Its metrics, or an empty text if it serves none."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/metrics", timeout=5) as response:  # noqa: S310
+            with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/metrics", timeout=5) as response:
                 return str(response.read().decode())
         except OSError:
             return ""

@@ -13,9 +13,9 @@ from typing import Any
 
 import aiohttp
 import yaml
-from examples.cluster import paths
 from featx_api import API_VERSION, GROUP, KIND, PLURAL, VERSION
 
+from examples.cluster import paths
 from tests.bench.load.control_plane import NAMESPACES
 
 SHA256 = "0" * 64

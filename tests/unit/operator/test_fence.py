@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -12,6 +13,17 @@ from featx_operator.lease import WRITABLE, Lease
 from featx_operator.settings import Settings
 
 
+class Response(io.BytesIO):
+    """A response of urllib3."""
+
+    reason = ""
+
+    def __init__(self, status: int, data: bytes) -> None:
+        super().__init__(data)
+        self.status = status
+        self.data = data
+
+
 class Pool:
     """Connections that answer every request."""
 
@@ -20,19 +32,14 @@ class Pool:
 
     def request(self, method: str, *_: Any, **__: Any) -> Any:
         self.methods.append(method)
-
-        class Response:
-            status, reason, data = 200, "OK", b"{}"
-
-        return Response
+        return Response(200, b"{}")
 
 
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
     """A pool behind every connection to an API server."""
     pool = Pool()
-    monkeypatch.setattr(transport.config, "load_incluster_config", lambda **_: None)
-    monkeypatch.setattr(transport.client.ApiClient, "rest_client", None, raising=False)
+    monkeypatch.setattr("kubernetes.config.load_incluster_config", lambda **_: None)
     original = transport.ApiServer.__init__
 
     def connected(api: ApiServer, *arguments: Any, **named: Any) -> None:
@@ -80,7 +87,7 @@ def test_an_api_server_that_fails_at_the_start_is_waited_for(pool: Pool, monkeyp
 
     monkeypatch.setattr(resources, "are_served", are_served)
     monkeypatch.setattr(resources, "are_streamed", lambda *_: False)
-    monkeypatch.setattr(program.time, "sleep", pauses.append)
+    monkeypatch.setattr("time.sleep", pauses.append)
     assert program.wait_for_api_server(Settings()) == (True, False)
     assert pauses == [1, 2, 4]
     assert pool.methods == []
@@ -91,11 +98,15 @@ def test_an_api_server_that_fails_at_the_start_is_waited_for(pool: Pool, monkeyp
     [
         (200, b'{"type":"BOOKMARK","object":{"metadata":{"annotations":{"k8s.io/initial-events-end":"true"}}}}', True),
         (200, b"", False),  # it does not know the parameter
-        (422, b'{"message":"sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"}', False),
+        (
+            422,
+            b'{"message":"sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"}',
+            False,
+        ),
     ],
 )
 def test_objects_are_streamed_where_the_api_server_can(
     pool: Pool, monkeypatch: pytest.MonkeyPatch, status: int, data: bytes, streamed: bool
 ) -> None:
-    monkeypatch.setattr(pool, "request", lambda *_, **__: type("Response", (), {"status": status, "reason": "", "data": data}))
+    monkeypatch.setattr(pool, "request", lambda *_, **__: Response(status, data))
     assert resources.are_streamed(ApiServer(1), "default") is streamed

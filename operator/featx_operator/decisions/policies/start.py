@@ -57,7 +57,13 @@ def is_start(before: FeatureExtractionStatus, after: FeatureExtractionStatus) ->
     """Whether all that a change of status says is that a pending driver has got a node."""
     old, new = (conditions.find(status.conditions, "DriverReady") for status in (before, after))
     reported = old is not None and new is not None and (old.reason, new.reason) == (reasons.PENDING, reasons.STARTING)
-    return reported and new is not None and not new.message and before.driver == after.driver and before.attempt == after.attempt
+    return (
+        reported
+        and new is not None
+        and not new.message
+        and before.driver == after.driver
+        and before.attempt == after.attempt
+    )
 
 
 def waiting_for(run: Run, driver: Pod) -> PodWaiting:
