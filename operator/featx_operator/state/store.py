@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 
+from featx_api.contract import DRIVER
 from featx_api.status import FeatureExtractionStatus, Progress
 
 from featx_operator.objects import Body, Key, Owner, claimed_owner, essential, key_of, owner_from
