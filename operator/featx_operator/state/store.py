@@ -75,6 +75,10 @@ class Store:
         stored = self._resources.get(key)
         return None if isinstance(stored, Ended) else stored
 
+    def has_resource(self, key: Key) -> bool:
+        """Whether anything is stored of a resource."""
+        return key in self._resources
+
     def has_ended(self, key: Key) -> bool:
         """Whether only the mark of an ended run is stored."""
         return isinstance(self._resources.get(key), Ended)

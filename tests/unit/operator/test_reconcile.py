@@ -221,3 +221,12 @@ def test_a_ttl_that_is_set_after_the_end_counts(api: FakeApiServer) -> None:
     operator.reconcile()
     assert api.names(PODS) == []
     assert operator.status["observedGeneration"] == 2
+
+
+def test_nothing_is_requested_for_a_resource_that_is_deleted(api: FakeApiServer) -> None:
+    operator = Operator(api)
+    operator.reconcile()
+    body = {**api.objects.pop(RESOURCE), "kind": "FeatureExtraction"}
+    operator.watch(body, "DELETED")
+    assert len(operator.queue) == 0 and not operator.queue._timers
+    assert not operator.store.has_resource(KEY)
