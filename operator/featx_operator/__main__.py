@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import kopf
 
 from featx_operator import handlers
+from featx_operator.admission import Admission
 from featx_operator.cluster import resources
 from featx_operator.cluster.transport import ApiServer
 from featx_operator.lease import Lease, LeaseLostError
@@ -34,7 +35,8 @@ async def operate(settings: Settings) -> None:
     api = ApiServer(settings.request_seconds)
     store, queue, heartbeat = Store(), Queue(settings.workers), handlers.Heartbeat()
     lease = Lease(api, settings)
-    reconciler = Reconciler(api, store, settings)
+    admission = Admission(api, store, settings)
+    reconciler = Reconciler(api, store, admission, settings)
 
     async def reconcile_or_beat(key: Key) -> float | None:
         if key != handlers.SENTINEL:
@@ -58,7 +60,7 @@ async def operate(settings: Settings) -> None:
 
     watching = asyncio.create_task(
         kopf.operator(
-            registry=handlers.registry(store, queue, lease, heartbeat),
+            registry=handlers.registry(store, queue, admission, lease, heartbeat),
             settings=handlers.operator_settings(settings),
             standalone=True,
             namespaces=settings.namespaces,

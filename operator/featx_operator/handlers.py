@@ -16,14 +16,17 @@ import kopf
 from featx_api import GROUP, PLURAL, VERSION
 from featx_api.contract import LABEL_UID
 
+from featx_operator.admission import Admission
 from featx_operator.lease import Lease
-from featx_operator.objects import Key, key_of
+from featx_operator.objects import Key, key_of, owner_from
 from featx_operator.queue import Queue
 from featx_operator.settings import Settings
 from featx_operator.state.store import Store
 
 SENTINEL = Key("", "sentinel")  # never a resource's key: those have a namespace
 SENTINEL_SECONDS = 10.0
+WAKE_SECONDS = 0.3
+ENDED = ("Succeeded", "Failed")
 CHUNK = 2  # objects per response of a list: each may have 1.5 MiB, and take ten times that when it is parsed
 MAX_SILENCE_SECONDS = 60.0  # without a heartbeat for longer than this, the process counts as hung
 
@@ -54,24 +57,35 @@ class Heartbeat:
 class Watches:
     """What becomes of watch events: objects into the store, keys of their resources into the queue."""
 
-    def __init__(self, store: Store, queue: Queue) -> None:
+    def __init__(self, store: Store, queue: Queue, admission: Admission) -> None:
         self._store = store
         self._queue = queue
+        self._admission = admission
 
     async def on_resource(self, event: kopf.RawEvent, **_: Any) -> None:
         """Stores or removes a resource."""
         body = event["object"]
         if event["type"] == "DELETED":
             self._store.drop_resource(key_of(body), body["metadata"]["uid"])
+            self._admission.drop(owner_from(body))
         else:
             self._store.put_resource(body)
+            self._admission.put(body)
         self._queue.add(key_of(body))
+        self._wake(key_of(body).namespace)
 
     async def on_pod(self, event: kopf.RawEvent, **_: Any) -> None:
         """Stores or removes a pod, if it is the child of a resource that is known."""
         change = self._store.pod_deleted if event["type"] == "DELETED" else self._store.put_pod
         if key := change(event["object"]):
             self._queue.add(key)
+            if event["type"] == "DELETED" or (event["object"].get("status") or {}).get("phase") in ENDED:
+                self._wake(key.namespace)
+
+    def _wake(self, namespace: str) -> None:
+        """Queues the runs whose turn it is, a moment later: only then does a quota show what is free."""
+        for key in self._admission.turns(namespace):
+            self._queue.add_after(key, WAKE_SECONDS)
 
 
 class NothingStored(kopf.DiffBaseStorage):
@@ -92,10 +106,12 @@ class NothingStored(kopf.DiffBaseStorage):
         """Stores nothing."""
 
 
-def registry(store: Store, queue: Queue, lease: Lease, heartbeat: Heartbeat) -> kopf.OperatorRegistry:
-    """The handlers, bound to the store and the queue that they fill."""
+def registry(
+    store: Store, queue: Queue, admission: Admission, lease: Lease, heartbeat: Heartbeat
+) -> kopf.OperatorRegistry:
+    """The handlers, bound to what they fill."""
     handlers = kopf.OperatorRegistry()
-    watches = Watches(store, queue)
+    watches = Watches(store, queue, admission)
 
     async def is_alive(**_: Any) -> dict[str, float]:
         now = time.monotonic()

@@ -13,6 +13,7 @@ from featx_api.contract import DRIVER
 from featx_api.status import FeatureExtractionStatus
 
 from featx_operator import manifests
+from featx_operator.admission import Admission
 from featx_operator.cluster import children, events, resources
 from featx_operator.cluster.creation import RefusedError, create_attempt, refuse_replacement
 from featx_operator.cluster.transport import ApiError, ApiServer
@@ -38,10 +39,16 @@ class Reconciler:
     """Brings runs to the state they should be in. Workers never call it concurrently for the same key."""
 
     def __init__(
-        self, api: ApiServer, store: Store, settings: Settings, clock: Callable[[], datetime] | None = None
+        self,
+        api: ApiServer,
+        store: Store,
+        admission: Admission,
+        settings: Settings,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._api = api
         self._store = store
+        self._admission = admission
         self._settings = settings
         self._clock = clock or (lambda: datetime.now(UTC))
         self._resynced_at: dict[Key, float] = {}
@@ -117,7 +124,9 @@ class Reconciler:
         """Plans and acts until the plan has no more actions."""
         observed = await self._observe(body)
         for _ in range(MAX_PASSES):
+            observed = self._admission.add_to(observed, body)
             decision = plan(body, observed, self._clock(), self._settings)
+            self._admission.record(body, decision)  # before anything is awaited
             if not decision.actions:
                 return decision
             refusal = None
@@ -126,6 +135,7 @@ class Reconciler:
                     await self._act(body, action)
                 except RefusedError as refused:
                     refusal = refused.refusal
+                    self._admission.outdated(body["metadata"]["namespace"])
             observed = await self._observe(body)
             observed = replace(observed, refusal=refusal or observed.refusal)
         return replace(decision, actions=(), requeue_after=REQUEUE_SECONDS)
@@ -145,6 +155,8 @@ class Reconciler:
         if driver is None:
             name = driver_name(key.name, status.attempt)
             existing = await asyncio.to_thread(children.get, self._api, "Pod", key.namespace, name)
+            if existing is None:
+                await self._admission.refresh(key.namespace)
             return with_holder(observed, existing, uid, status.attempt, body["metadata"]["uid"])
         if driver.phase == "Pending" and driver.scheduled and not driver.deleting:
             return await asyncio.to_thread(self._with_mount_failure, observed, key.namespace, driver)

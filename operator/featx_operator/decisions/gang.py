@@ -140,9 +140,7 @@ def counted(shape: PodShape) -> dict[str, Decimal]:
 
 
 #: An attempt's ConfigMap and Secret.
-FILES: Final[Amounts] = {
-    name: Decimal(1) for name in ("configmaps", "count/configmaps", "secrets", "count/secrets")
-}
+FILES: Final[Amounts] = {name: Decimal(1) for name in ("configmaps", "count/configmaps", "secrets", "count/secrets")}
 
 
 def total(gang: Gang, drivers: int, executors: int, files: int, executor: PodShape | None = None) -> dict[str, Decimal]:

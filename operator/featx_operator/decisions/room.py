@@ -129,7 +129,7 @@ def _held(quota: Quota, view: QuotaView) -> Amounts:
     return held
 
 
-def heads(waiting: Iterable[Claim], quotas: Sequence[Quota], limits: Sequence[Limits]) -> list[Claim]:
+def turns(waiting: Iterable[Claim], quotas: Sequence[Quota], limits: Sequence[Limits]) -> list[Claim]:
     """The runs whose turn it is: those that no earlier one precedes in any of their quotas.
 
     Args:
@@ -140,19 +140,16 @@ def heads(waiting: Iterable[Claim], quotas: Sequence[Quota], limits: Sequence[Li
     taken: set[str] = set()
     result = []
     for claim in sorted(waiting, key=lambda claim: claim.rank):
-        gang = all_with_defaults(claim.gang, limits)
-        whole = Missing(1, gang.executors, 1)
-        if refused_for_good(gang, quotas, limits, whole):
-            continue
-        mine = {quota.name for quota in quotas if needs(gang, quota, whole)}
+        mine = touched(claim.gang, quotas, limits)
         if not mine & taken:
             result.append(claim)
         taken |= mine
+        if len(taken) == len(quotas):
+            break
     return result
 
 
-def refused_for_good(gang: Gang, quotas: Sequence[Quota], limits: Sequence[Limits], missing: Missing) -> bool:
-    """Whether a gang can't start until somebody changes something."""
-    from featx_operator.decisions.gang import refusals
-
-    return bool(next(refusals(gang, limits), None) or without_limits(gang, quotas) or never(gang, quotas, missing))
+def touched(gang: Gang, quotas: Iterable[Quota], limits: Iterable[Limits]) -> set[str]:
+    """The names of the quotas that a gang takes something of."""
+    whole, complete = Missing(1, gang.executors, 1), all_with_defaults(gang, limits)
+    return {quota.name for quota in quotas if needs(complete, quota, whole)}

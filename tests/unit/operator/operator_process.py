@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from featx_operator.admission import Admission
 from featx_operator.cluster import children
 from featx_operator.handlers import Watches
 from featx_operator.objects import Key, Owner
@@ -31,8 +32,9 @@ class Operator:
         self.now = now
         self.store = Store()
         self.queue = Queue()
-        self._watches = Watches(self.store, self.queue)
-        self._reconciler = Reconciler(api, self.store, Settings(), lambda: self.now)
+        admission = Admission(api, self.store, Settings())
+        self.watches = Watches(self.store, self.queue, admission)
+        self._reconciler = Reconciler(api, self.store, admission, Settings(), lambda: self.now)
 
     def reconcile(self) -> float | None:
         """Reconciles once, as a worker does, and raises what it would log."""
@@ -57,7 +59,7 @@ class Operator:
 
     def watch(self, body: dict[str, Any], type_: Any = "MODIFIED") -> None:
         """Delivers a watch event."""
-        handler = self._watches.on_pod if body["kind"] == "Pod" else self._watches.on_resource
+        handler = self.watches.on_pod if body["kind"] == "Pod" else self.watches.on_resource
         asyncio.run(handler({"type": type_, "object": body}))  # type: ignore[typeddict-item]
 
     def catch_up(self) -> None:
