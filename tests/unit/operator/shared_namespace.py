@@ -59,7 +59,9 @@ class SharedNamespace:
         order: Chooses what happens next.
     """
 
-    def __init__(self, quotas: dict[str, dict[str, str]], runs: dict[str, dict[str, Any]], order: random.Random) -> None:
+    def __init__(
+        self, quotas: dict[str, dict[str, str]], runs: dict[str, dict[str, Any]], order: random.Random
+    ) -> None:
         self.order = order
         self.now, self.seconds = START, 0.0
         self.hard = {name: {key: parsed(value) for key, value in hard.items()} for name, hard in quotas.items()}
@@ -77,7 +79,13 @@ class SharedNamespace:
         self._serial = 0
         for number, (name, spec) in enumerate(runs.items()):
             body = good()
-            metadata = {"name": name, "namespace": NAMESPACE, "uid": f"u-{name}", "generation": 1, "resourceVersion": "1"}
+            metadata = {
+                "name": name,
+                "namespace": NAMESPACE,
+                "uid": f"u-{name}",
+                "generation": 1,
+                "resourceVersion": "1",
+            }
             body["metadata"] = {**metadata, "creationTimestamp": f"2026-11-25T11:{number // 60:02}:{number % 60:02}Z"}
             body["spec"] |= spec
             self.bodies[name] = body
@@ -100,9 +108,7 @@ class SharedNamespace:
         for _ in range(10):
             body = self.bodies[name]
             await self.refresh()
-            decision = plan(
-                body, self.admission.add_to(self.observed(name, refusal), body), self.now, self.settings
-            )
+            decision = plan(body, self.admission.add_to(self.observed(name, refusal), body), self.now, self.settings)
             self.admission.record(body, decision)
             refusal = None
             for action in decision.actions:

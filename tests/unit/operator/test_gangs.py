@@ -47,7 +47,9 @@ async def live(namespace: SharedNamespace) -> None:
     """Random events, then a time without disturbances in which every run must finish."""
     order = namespace.order
     for _ in range(STEPS):
-        event = order.choice(["reconcile"] * 5 + ["work"] * 5 + ["others", "others leave", "dies", "restart", "loss", "time"])
+        event = order.choice(
+            ["reconcile"] * 5 + ["work"] * 5 + ["others", "others leave", "dies", "restart", "loss", "time"]
+        )
         if event == "reconcile":
             await namespace.reconcile(order.choice(list(namespace.bodies)))
         elif event == "dies":
