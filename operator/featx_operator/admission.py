@@ -110,7 +110,7 @@ class Admission:
             for other, entry in self._entries[owner.key.namespace].items()
             if other != owner
         )
-        return replace(observed, quota=QuotaView(lists.quotas, lists.limits, others, self._all_known()))
+        return replace(observed, quota=QuotaView(lists.quotas, lists.limits, others, self.all_known()))
 
     def record(self, body: Body, plan: Plan) -> None:
         """Stores what a run claims by its plan."""
@@ -124,7 +124,7 @@ class Admission:
         if entry and (entry.creating or entry.version >= _version(body)):
             return
         status = status_of(body)
-        if entry is None and status.attempt:  # of an earlier operator
+        if entry is None and (is_held(status) or is_waiting(status)):  # of an earlier operator
             self._last_news = self._monotonic()
         self._put(body, status, creating=False)
 
@@ -139,6 +139,13 @@ class Admission:
         if not waiting or lists is None:
             return []
         return [claim.owner.key for claim in turns(waiting, lists.quotas, lists.limits)]
+
+    def all_known(self) -> bool:
+        """Whether the runs of all namespaces are known, as far as can be told some time after the start."""
+        now = self._monotonic()
+        quiet = now - self._last_news >= QUIET_SECONDS
+        self._known = self._known or quiet or now - self._started >= LONGEST_START_SECONDS
+        return self._known
 
     def _put(self, body: Body, status: FeatureExtractionStatus, creating: bool) -> None:
         owner, version = owner_from(body), _version(body)
@@ -170,12 +177,6 @@ class Admission:
 
     def _pods(self, namespace: str) -> frozenset[str]:
         return frozenset(pod.uid for owner in self._entries[namespace] for pod in self._store.pods(owner))
-
-    def _all_known(self) -> bool:
-        now = self._monotonic()
-        quiet = now - self._last_news >= QUIET_SECONDS
-        self._known = self._known or quiet or now - self._started >= LONGEST_START_SECONDS
-        return self._known
 
 
 def _version(body: Body) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -52,12 +51,10 @@ def test_ten_runs_share_a_quota_and_none_gets_stuck(
 ) -> None:
     eventually(lambda: not kubectl("get", "pods", "--output=name").stdout, "no pods of earlier tests")
     limited("ResourceQuota", "team", hard=hard)
-    began = time.monotonic()
     runs = [start(SCRIPT, execution=shape(executors)) for _ in range(10)]
     for run in runs:
         run.until("Succeeded", "True", patience=240)
     statuses = [run.status for run in runs]
-    print(f"{hard}: 10 runs in {time.monotonic() - began:.1f} s")
     assert [status["attempt"] for status in statuses] == [1] * 10
     assert [status["failedAttempts"] for status in statuses] == [0] * 10
     ended = [status["completionTime"] for status in statuses]

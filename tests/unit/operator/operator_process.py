@@ -32,9 +32,9 @@ class Operator:
         self.now = now
         self.store = Store()
         self.queue = Queue()
-        admission = Admission(api, self.store, Settings())
-        self.watches = Watches(self.store, self.queue, admission)
-        self._reconciler = Reconciler(api, self.store, admission, Settings(), lambda: self.now)
+        self.admission = Admission(api, self.store, Settings(), lambda: self.now.timestamp())
+        self.watches = Watches(self.store, self.queue, self.admission)
+        self._reconciler = Reconciler(api, self.store, self.admission, Settings(), lambda: self.now)
 
     def reconcile(self) -> float | None:
         """Reconciles once, as a worker does, and raises what it would log."""

@@ -6,6 +6,7 @@ ends, others take quota, the operator dies between two steps and starts again.
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Mapping
 from decimal import Decimal
@@ -78,7 +79,7 @@ class SharedNamespace:
         self.admitted: list[str] = []
         self._serial = 0
         for number, (name, spec) in enumerate(runs.items()):
-            body = good()
+            body = copy.deepcopy(good())
             metadata = {
                 "name": name,
                 "namespace": NAMESPACE,
@@ -87,7 +88,7 @@ class SharedNamespace:
                 "resourceVersion": "1",
             }
             body["metadata"] = {**metadata, "creationTimestamp": f"2026-11-25T11:{number // 60:02}:{number % 60:02}Z"}
-            body["spec"] |= spec
+            body["spec"] |= copy.deepcopy(spec)
             self.bodies[name] = body
         self.restart()
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from featx_operator.admission import Admission
 from featx_operator.cluster import children, transport
 from featx_operator.cluster.transport import PAGE
-from featx_operator.admission import Admission
 from featx_operator.handlers import CHUNK, Watches, operator_settings
 from featx_operator.objects import Key
 from featx_operator.queue import Queue

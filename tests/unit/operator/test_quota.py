@@ -31,7 +31,10 @@ def world(*quotas: Quota, limits: tuple[Limits, ...] = (), others: tuple[Claim, 
     return result
 
 
-def other(held: bool = False, missing: Missing = Missing(0, 0, 0), age: int = 60, priority: int = 0) -> Claim:
+NOTHING = Missing(0, 0, 0)
+
+
+def other(held: bool = False, missing: Missing = NOTHING, age: int = 60, priority: int = 0) -> Claim:
     gang = gang_of(resource(execution=EXECUTION))
     return Claim(Owner(Key("default", "other"), "u-2"), gang, priority, START - timedelta(seconds=age), held, missing)
 
