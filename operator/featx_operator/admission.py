@@ -100,10 +100,10 @@ class Admission:
         self._lists.pop(namespace, None)
 
     def add_to(self, observed: Observed, body: Body) -> Observed:
-        """Adds the quotas of a run's namespace and the claims of its other runs, as of now."""
+        """Adds the quotas of a run's namespace and the claims of its other runs, as of now, if it has no driver yet."""
         owner = owner_from(body)
         lists = self._lists.get(owner.key.namespace)
-        if lists is None or not (lists.quotas or lists.limits):
+        if lists is None or not (lists.quotas or lists.limits) or (body.get("status") or {}).get("driver"):
             return replace(observed, quota=None)
         others = tuple(
             replace(entry.claim, missing=self._missing(entry, lists)) if entry.claim.held else entry.claim
