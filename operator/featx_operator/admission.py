@@ -21,7 +21,7 @@ from featx_operator.decisions.plan import is_finished
 from featx_operator.decisions.policies.quota import claim_of, is_held, is_waiting
 from featx_operator.decisions.room import turns
 from featx_operator.decisions.run import CreateAttempt, Plan
-from featx_operator.objects import Body, Key, Owner, key_of, owner_from, resource_of, status_of
+from featx_operator.objects import Body, Key, owner_from, resource_of, status_of
 from featx_operator.settings import Settings
 from featx_operator.state.observed import Observed
 from featx_operator.state.quotas import Claim, Limits, Missing, Quota, QuotaView
@@ -75,7 +75,7 @@ class Admission:
         self._store = store
         self._settings = settings
         self._monotonic = monotonic
-        self._entries: defaultdict[str, dict[Owner, _Entry]] = defaultdict(dict)
+        self._entries: defaultdict[str, dict[str, _Entry]] = defaultdict(dict)  # by namespace and name
         self._lists: dict[str, _Lists] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._started = self._last_news = monotonic()
@@ -107,8 +107,8 @@ class Admission:
             return replace(observed, quota=None)
         others = tuple(
             replace(entry.claim, missing=self._missing(entry, lists)) if entry.claim.held else entry.claim
-            for other, entry in self._entries[owner.key.namespace].items()
-            if other != owner
+            for entry in self._entries[owner.key.namespace].values()
+            if entry.claim.owner != owner
         )
         return replace(observed, quota=QuotaView(lists.quotas, lists.limits, others, self.all_known()))
 
@@ -120,17 +120,19 @@ class Admission:
     def put(self, body: Body) -> None:
         """Stores what a run claims by its status, from a watch."""
         owner = owner_from(body)
-        entry = self._entries[owner.key.namespace].get(owner)
-        if entry and (entry.creating or entry.version >= _version(body)):
+        entry = self._entries[owner.key.namespace].get(owner.key.name)
+        if entry and entry.claim.owner == owner and (entry.creating or entry.version >= _version(body)):
             return
         status = status_of(body)
         if entry is None and (is_held(status) or is_waiting(status)):  # of an earlier operator
             self._last_news = self._monotonic()
         self._put(body, status, creating=False)
 
-    def drop(self, owner: Owner) -> None:
-        """Removes a run that is gone."""
-        self._entries[owner.key.namespace].pop(owner, None)
+    def drop(self, key: Key, uid: str | None = None) -> None:
+        """Removes a run that is gone, unless its name belongs to another uid by now."""
+        entry = self._entries[key.namespace].get(key.name)
+        if entry and uid in (None, entry.claim.owner.uid):
+            del self._entries[key.namespace][key.name]
 
     def turns(self, namespace: str) -> list[Key]:
         """The runs of a namespace that wait for quota and whose turn it is."""
@@ -155,11 +157,13 @@ class Admission:
         except (ValidationError, KeyError):  # rejected, or too large to be stored
             claim = None
         if claim is None:
-            self.drop(owner)
+            self.drop(owner.key, owner.uid)
             return
         driver = status.driver.pod_uid if status.driver else ""
         claim = replace(claim, held=claim.held or creating)
-        self._entries[key_of(body).namespace][owner] = _Entry(claim, driver, max(status.attempt, 1), version, creating)
+        self._entries[owner.key.namespace][owner.key.name] = _Entry(
+            claim, driver, max(status.attempt, 1), version, creating
+        )
 
     def _missing(self, entry: _Entry, lists: _Lists) -> Missing:
         """What of a held gang the listed quotas do not count."""
@@ -176,7 +180,9 @@ class Admission:
         return Missing(absent, max(0, executors - present), absent)
 
     def _pods(self, namespace: str) -> frozenset[str]:
-        return frozenset(pod.uid for owner in self._entries[namespace] for pod in self._store.pods(owner))
+        return frozenset(
+            pod.uid for entry in self._entries[namespace].values() for pod in self._store.pods(entry.claim.owner)
+        )
 
 
 def _version(body: Body) -> int:

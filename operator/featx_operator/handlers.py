@@ -18,7 +18,7 @@ from featx_api.contract import LABEL_UID
 
 from featx_operator.admission import Admission
 from featx_operator.lease import Lease
-from featx_operator.objects import Key, key_of, owner_from
+from featx_operator.objects import Key, key_of
 from featx_operator.queue import Queue
 from featx_operator.settings import Settings
 from featx_operator.state.store import Store
@@ -67,7 +67,7 @@ class Watches:
         body = event["object"]
         if event["type"] == "DELETED":
             self._store.drop_resource(key_of(body), body["metadata"]["uid"])
-            self._admission.drop(owner_from(body))
+            self._admission.drop(key_of(body), body["metadata"]["uid"])
         else:
             self._store.put_resource(body)
             self._admission.put(body)

@@ -60,6 +60,7 @@ class Reconciler:
             body = await self._read(key)
             if body is None:
                 self._resynced_at.pop(key, None)
+                self._admission.drop(key)  # a watch may have missed the end of the resource
                 return None
             decision = await self._plan_and_act(body)
             written = await self._write_status(body, decision.status)

@@ -84,7 +84,7 @@ def test_what_never_fits_is_reported_at_once_and_blocks_nobody(start: Start, lim
     assert "need 3 pods (the limit is 2 in ResourceQuota team)" in large.condition("Stalled")["message"]
     start(SCRIPT, execution=shape(1)).until("Succeeded", "True")
     limit("ResourceQuota", "team", hard={"pods": "3"})
-    large.until("Succeeded", "True", patience=120)  # noticed by the next resync
+    large.until("Succeeded", "True")
 
 
 @pytest.mark.usefixtures("empty")
@@ -143,7 +143,11 @@ BOUNDS = [
     {"maxLimitRequestRatio": {"memory": "1"}},
     {"maxLimitRequestRatio": {"cpu": "4"}, "default": {"cpu": "1"}},
 ]
-EXECUTIONS = [{}, {"cpuLimits": True}, {"cpuLimits": True, "driverCpu": "1500m", "driverMemory": "2Gi"}]
+EXECUTIONS: list[dict[str, Any]] = [
+    {},
+    {"cpuLimits": True},
+    {"cpuLimits": True, "driverCpu": "1500m", "driverMemory": "2Gi"},
+]
 
 
 @pytest.mark.usefixtures("kubeconfig", "empty")

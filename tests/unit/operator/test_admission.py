@@ -75,6 +75,15 @@ def test_a_restarted_operator_holds_what_the_last_one_gave_away() -> None:
     assert namespace.admission.turns(NAMESPACE) == [Key(NAMESPACE, "b")]
 
 
+def test_a_run_that_is_gone_claims_nothing_even_if_its_name_is_used_again() -> None:
+    namespace = shared("a", "b")
+    reconcile(namespace, "a", "b")
+    namespace.admission.drop(Key(NAMESPACE, "b"), "of-an-earlier-run")
+    assert namespace.admission.turns(NAMESPACE) == [Key(NAMESPACE, "b")]
+    namespace.admission.drop(Key(NAMESPACE, "b"))
+    assert namespace.admission.turns(NAMESPACE) == []
+
+
 def test_the_next_run_starts_when_the_first_one_has_ended() -> None:
     namespace = shared("a", "b")
     reconcile(namespace, "a", "b")

@@ -97,7 +97,8 @@ def test_a_gang_that_others_hold_is_not_free() -> None:
     ids=["an older one", "a newer one", "an older one of lower priority", "a newer, higher one", "a higher one"],
 )
 def test_runs_go_in_order_of_priority_then_age(waiting: Claim, name: str | None, reason: str) -> None:
-    run = world(quota({"pods": "100"}), others=(waiting,), **({"priorityClassName": name} if name else {}))
+    chosen: dict[str, Any] = {"priorityClassName": name} if name else {}
+    run = world(quota({"pods": "100"}), others=(waiting,), **chosen)
     run.converge()
     assert run.state("QuotaReserved")[1] == reason
 

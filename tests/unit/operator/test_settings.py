@@ -62,5 +62,5 @@ def test_priorities_are_read_by_name() -> None:
 
 @pytest.mark.parametrize("text", ["high", "high=", "high=much", "high=1,low"])
 def test_priorities_of_another_form_are_named(text: str) -> None:
-    with pytest.raises(ValueError, match="FEATX_PRIORITIES=.*NAME=VALUE"):
+    with pytest.raises(ValueError, match=r"FEATX_PRIORITIES=.*NAME=VALUE"):
         from_environment({"FEATX_PRIORITIES": text})

@@ -21,6 +21,7 @@ from featx_operator.state.observed import EPOCH, time_of
 from featx_operator.state.quotas import Claim, Gang, Missing, QuotaView
 
 POLL_SECONDS = 3.0  # of the run whose turn it is: other pods of the namespace give quota back without a sign
+STALLED_SECONDS = 15.0  # of those that can't start: somebody has to change the quota
 UNKNOWN_SECONDS = 0.5
 _WAITING = (reasons.QUOTA_EXCEEDED, reasons.QUEUED)
 
@@ -93,7 +94,7 @@ def _waiting(run: Run, finding: Finding, again: float | None = None) -> Plan:
 
 def _stalled(run: Run, finding: Finding) -> Plan:
     stalled: Findings = {"Stalled": finding._replace(status="True"), "Reconciling": finding}
-    return Plan((), run.report(_findings(finding) | stalled))
+    return Plan((), run.report(_findings(finding) | stalled), requeue_after=STALLED_SECONDS)
 
 
 def _findings(finding: Finding) -> Findings:
