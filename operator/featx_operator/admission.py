@@ -28,7 +28,7 @@ from featx_operator.state.quotas import Claim, Limits, Missing, Quota, QuotaView
 from featx_operator.state.store import Store
 
 FRESH_SECONDS = 1.0  # of a list of quotas
-NONE_SECONDS = 30.0  # the same if there were none: most namespaces never get any
+NONE_SECONDS = 5.0  # the same if there were none
 QUIET_SECONDS = 1.0  # without news of an earlier run: all of them are known
 LONGEST_START_SECONDS = 30.0
 

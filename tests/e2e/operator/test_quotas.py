@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from featx_api.resource import FeatureExtraction
 from featx_operator import manifests
+from featx_operator.admission import NONE_SECONDS
 from featx_operator.cluster import quotas
 from featx_operator.cluster.transport import ApiServer
 from featx_operator.decisions.gang import all_with_defaults, gang_of, refusals
@@ -44,6 +46,7 @@ def limit() -> Iterator[Limit]:
             eventually(
                 lambda: json.loads(kubectl("get", kind, name, output).stdout or "{}") == spec["hard"], "its status"
             )
+        time.sleep(NONE_SECONDS)  # the operator may just have seen that there is none
 
     yield apply
     for kind, name in applied:

@@ -15,6 +15,7 @@ from featx_operator.decisions.policies.end import AttemptFailure
 from featx_operator.decisions.policies.progress import final_progress
 from featx_operator.decisions.policies.retry import backoff
 from featx_operator.decisions.run import Plan, Run, after, whole
+from featx_operator.decisions.status import validated_copy
 from featx_operator.state.observed import Pod
 
 
@@ -26,7 +27,7 @@ def counted(run: Run, driver: Pod, executors: Executors) -> Executors:
     if executors.ready or not wanted:
         return executors
     since = run.before.executors.missing_since if run.before.executors else None
-    return executors.model_copy(update={"missing_since": since or whole(run.now)})
+    return validated_copy(executors, missing_since=since or whole(run.now))
 
 
 def seconds_left(run: Run, executors: Executors) -> float | None:
