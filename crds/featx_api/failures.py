@@ -141,6 +141,11 @@ class FailureClass(StrEnum):
     DRIVER_LOST = "DriverLost", True, "Nothing, unless it recurs: the driver pod was deleted, or its node was lost."
     DRIVER_NOT_STARTED = "DriverNotStarted", True, "Check the driver pod's Events."
     DRIVER_OUT_OF_MEMORY = "DriverOutOfMemory", True, "Raise `spec.execution.driverMemory`."
+    EXECUTORS_NOT_STARTED = (
+        "ExecutorsNotStarted",
+        True,
+        "Check the executor pods' Events, quota and nodes; it does not count towards `spec.backoffLimit`.",
+    )
     IMAGE_UNAVAILABLE = "ImageUnavailable", True, "Correct `spec.execution.image`, or give the nodes access to it."
     UNKNOWN_FAILURE = (
         "UnknownFailure",
