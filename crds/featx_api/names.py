@@ -32,6 +32,20 @@ _HOST_PART: Final = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _IMAGE_PART: Final = "[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*"
 
 
+def _glob(refused: str) -> str:
+    """The pattern of a glob in which each `[` begins a set that ends in the same name, or the same choice.
+
+    Args:
+        refused: Characters that it must not contain, besides stray braces.
+    """
+    letter = f"[^{refused}{{}}\\[]"
+    outside, inside = (
+        rf"({letter}|\[(![^{refused}{{}}/{comma}]|[^{refused}{{}}/!{comma}])[^{refused}{{}}/\]{comma}]*\])*"
+        for comma in ("", ",")
+    )
+    return rf"^{outside}(\{{{inside}\}}{outside})?$"
+
+
 def _without_parents(path: str) -> str:
     if re.search(r"(^|/)\.\.(/|\Z)", path):
         raise ValueError(PARENT)
@@ -64,6 +78,11 @@ ImageName = Annotated[
 Memory = Annotated[
     str, Field(min_length=3, max_length=8, pattern=r"^((6[4-9]|[7-9][0-9]|[1-9][0-9]{2,5})Mi|[1-9][0-9]{0,2}Gi)$")
 ]
+#: A number of CPUs, such as 2 or 500m.
+Cpu = Annotated[
+    str,
+    Field(max_length=8, pattern=r"^([1-9][0-9]{0,2}([.][0-9]{1,3})?|0[.]0{0,2}[1-9][0-9]{0,2}|[1-9][0-9]{0,5}m)$"),
+]
 #: A colour, such as #ffffff for white.
 Colour = Annotated[str, Field(min_length=7, max_length=7, pattern=r"^#[0-9A-Fa-f]{6}$")]
 Principal = Annotated[
@@ -76,10 +95,9 @@ KeyPrefix = Annotated[str, Field(max_length=1024, pattern=f"^{_TEXT}*$")]
 #: The key of an image: 1,024 bytes, which take up to four characters each (`featx_job.source.keys`).
 ImageKey = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
 #: A glob with one `{...}` at most: several could stand for any number of globs.
-Glob = Annotated[
-    str,
-    Field(min_length=1, max_length=256, pattern=rf"^[^{_CONTROL}{{}}]*(\{{[^{_CONTROL}{{}}]*\}}[^{_CONTROL}{{}}]*)?$"),
-]
+Glob = Annotated[str, Field(min_length=1, max_length=256, pattern=_glob(_CONTROL))]
+#: A glob of members' names, in which a backslash would hide what is after it.
+MemberGlob = Annotated[str, Field(min_length=1, max_length=256, pattern=_glob(rf"{_CONTROL}\\"))]
 #: A folder inside a volume.
 VolumePath = Annotated[
     str,

@@ -117,6 +117,9 @@ class Executors(StatusModel):
 
     desired: Count = Field(0, description="Executors that the attempt wants.")
     ready: Count = Field(0, description="Executors that are ready.")
+    missing_since: datetime | None = Field(
+        None, description="Since when the driver has had no executor although it has work for them."
+    )
 
     @computed_field(description="ready/desired, for `kubectl get`.")  # type: ignore[prop-decorator]
     @property

@@ -15,6 +15,7 @@ import kopf
 from kubernetes.config import ConfigException
 
 from featx_operator import handlers, metrics, run_metrics
+from featx_operator.admission import Admission
 from featx_operator.cluster import resources
 from featx_operator.cluster.transport import ApiServer
 from featx_operator.exposition import Exposition
@@ -51,7 +52,8 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
     store, heartbeat = Store(), handlers.Heartbeat()
     queue = Queue(settings.workers, lambda key: Lane.STARTED if key == handlers.SENTINEL else store.lane(key))
     recorder = Recorder(api, settings.identity)
-    reconciler = Reconciler(api, store, settings, recorder)
+    admission = Admission(api, store, settings)
+    reconciler = Reconciler(api, store, admission, settings, recorder)
 
     async def reconcile_or_beat(key: Key) -> float | None:
         if key != handlers.SENTINEL:
@@ -81,7 +83,7 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
 
     watching = asyncio.create_task(
         kopf.operator(
-            registry=handlers.registry(store, queue, lease, heartbeat),
+            registry=handlers.registry(store, queue, admission, lease, heartbeat),
             settings=handlers.operator_settings(settings, streamed),
             standalone=True,
             namespaces=settings.namespaces,

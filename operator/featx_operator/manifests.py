@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from featx_api import API_VERSION, KIND, contract
 from featx_api.contract import JobSpec
+from featx_api.execution import Execution, cpus
 from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
 
@@ -22,7 +23,7 @@ from featx_operator.objects import driver_name
 
 Manifest = dict[str, Any]
 
-DRIVER_CPU = "250m"  # it waits for executors most of the time; no limit, so that listing a bucket is not slowed down
+DRIVER_CPU_LIMIT = "1"  # with cpuLimits, unless it requests more: starting a JVM with less takes minutes
 GRACE_SECONDS = 30  # for the driver to end its executors
 TOKEN_SECONDS = 3600  # the kubelet renews it in time; a copy is of no use for longer, nor after the driver
 FILE_MODE = 0o440  # of Secrets and the token: their owner is root, and `fsGroup` makes them the driver's
@@ -126,10 +127,7 @@ def driver_pod(
         "image": image,
         "command": ["python3", "-m", "featx_job"],
         "env": environment,
-        "resources": {
-            "requests": {"cpu": DRIVER_CPU, "memory": spec.execution.driver_memory},
-            "limits": {"memory": spec.execution.driver_memory},
-        },
+        "resources": driver_resources(spec.execution),
         "securityContext": _CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": contract.JOB, "mountPath": contract.JOB_FOLDER, "readOnly": True},
@@ -150,6 +148,16 @@ def driver_pod(
             "containers": [container],
             "volumes": [job, _TOKEN, *volumes],
         },
+    }
+
+
+def driver_resources(execution: Execution) -> dict[str, dict[str, str]]:
+    """Requests and limits of a driver. Without cpuLimits it has none of CPU, so that listing a bucket is not slowed."""
+    requested = execution.driver_cpu
+    cpu = {"cpu": requested if cpus(requested) > cpus(DRIVER_CPU_LIMIT) else DRIVER_CPU_LIMIT}
+    return {
+        "requests": {"cpu": requested, "memory": execution.driver_memory},
+        "limits": {**(cpu if execution.cpu_limits else {}), "memory": execution.driver_memory},
     }
 
 

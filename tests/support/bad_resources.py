@@ -92,6 +92,14 @@ BAD = [
     Bad("principal without realm", "spec.execution.kerberos", KERBEROS | {"principal": "a"}, "principal"),
     Bad("keys and changes", "spec.source", {"s3": S3, "keys": ["a"], "changedSince": "s3://tables/a"}, "changedSince"),
     Bad("two choices in a glob", "spec.source.include", ["{a,b}/*.{jpg,png}"], "include"),
+    *(
+        Bad(f"broken glob {glob}", "spec.source.include", [glob], "include")
+        for glob in ("[x", "*.[jp", "a[b/c]", "[]", "[!]", "{[a,b],c}", "{a", "b}")
+    ),
+    Bad("broken glob of members", "spec.source", {"s3": S3, "packed": {"members": "[x"}}, "members"),
+    Bad("glob of members that hides its end", "spec.source", {"s3": S3, "packed": {"members": "a\\"}}, "members"),
+    Bad("colour by name", "spec.decoding", {"background": "green"}, "background"),
+    Bad("column with a blank", "spec.source", {"s3": S3, "packed": {"carry": ["x y"]}}, "carry"),
     Bad("glob with a line break", "spec.source.exclude", ["a\nb"], "exclude"),
     Bad("glob of nothing", "spec.source.include", [""], "include"),
     Bad("too many globs", "spec.source.exclude", ["*.jpg"] * 65, "exclude"),
@@ -145,6 +153,9 @@ BAD = [
     Bad("fewest without most", "spec.execution", {"minExecutors": 1}, "maxExecutors"),
     Bad("fewest above most", "spec.execution", {"minExecutors": 3, "maxExecutors": 2}, "minExecutors"),
     Bad("memory without unit", "spec.execution.memory", "3000", "memory"),
+    Bad("no CPU for the driver", "spec.execution.driverCpu", "0", "driverCpu"),
+    Bad("CPU with another unit", "spec.execution.driverCpu", "1Gi", "driverCpu"),
+    Bad("CPU limits in words", "spec.execution.cpuLimits", "yes", "cpuLimits"),
     Bad("a core too many", "spec.execution.cores", 129, "cores"),
     Bad("memory of a tebibyte", "spec.execution.memory", "1024Gi", "memory"),
     Bad("memory that no node has", "spec.execution.driverMemory", "9999999Gi", "driverMemory"),

@@ -35,8 +35,9 @@ def events_between(before: FeatureExtractionStatus, after: FeatureExtractionStat
         events.append(Event("Normal", reasons.ACCEPTED, "the spec is valid"))
     if note := became("Accepted", "False"):
         events.append(Event("Warning", conditions.reason_of(after.conditions, "Accepted"), note))
-    if note := became("QuotaReserved", "False"):
-        events.append(Event("Warning", reasons.QUOTA_EXCEEDED, note))
+    quota = conditions.reason_of(after.conditions, "QuotaReserved")
+    if (note := became("QuotaReserved", "False")) and quota in reasons.WITHOUT_QUOTA:
+        events.append(Event("Normal" if quota == reasons.QUEUED else "Warning", quota, note))
     if after.driver and (before.driver is None or before.driver.pod_uid != after.driver.pod_uid):
         events.append(Event("Normal", reasons.DRIVER_CREATED, f"created driver pod {after.driver.pod_name}"))
     if after.failed_attempts > before.failed_attempts and after.failure:

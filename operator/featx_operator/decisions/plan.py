@@ -17,7 +17,18 @@ from pydantic import ValidationError
 
 from featx_operator.decisions import conditions, internal_error, reasons
 from featx_operator.decisions.conditions import Finding, Findings
-from featx_operator.decisions.policies import allowance, deadline, end, refusal, retry, running, start, suspend, ttl
+from featx_operator.decisions.policies import (
+    allowance,
+    deadline,
+    end,
+    quota,
+    refusal,
+    retry,
+    running,
+    start,
+    suspend,
+    ttl,
+)
 from featx_operator.decisions.policies.stop import delete_files, stop
 from featx_operator.decisions.run import CreateAttempt, DeletePod, Plan, Run, whole
 from featx_operator.decisions.status import with_changes
@@ -99,7 +110,7 @@ def _without_driver(run: Run) -> Plan:
         return _terminating(run, text=f"{earlier.name} of an earlier attempt has not ended yet")
     if impostor := run.observed.impostor:
         return _replacing(run, impostor)
-    if decision := allowance.refused(run) or refusal.refused(run) or retry.wait(run):
+    if decision := allowance.refused(run) or refusal.refused(run) or retry.wait(run) or quota.waits(run):
         return decision
     return Plan((CreateAttempt(run.attempt),), run.before)
 

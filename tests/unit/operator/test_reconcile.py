@@ -139,7 +139,7 @@ def succeed(api: FakeApiServer, operator: Operator) -> None:
     operator.reconcile()
 
 
-def test_a_run_takes_eight_requests_and_no_list(api: FakeApiServer) -> None:
+def test_a_run_takes_eight_requests_of_its_own(api: FakeApiServer) -> None:
     del api.objects[f"{SECRETS}/store"]
     api.objects[RESOURCE]["spec"]["source"] = {"s3": {"bucket": "images"}}
     operator = Operator(api)
@@ -154,6 +154,8 @@ def test_a_run_takes_eight_requests_and_no_list(api: FakeApiServer) -> None:
         "POST pods": 1,
         "PATCH featureextractions": 3,  # and one more when it is seen running
         "POST events": 2,
+        "GET resourcequotas": 1,  # for a namespace once in five seconds, however many runs it has
+        "GET limitranges": 1,
     }
 
 

@@ -17,6 +17,7 @@ from featx_operator.decisions.run import Plan, Run
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 120.0
 LONGEST_WAIT_FOR_SECRET = 5.0  # it may be applied together with the run
+LONGEST_WAIT_FOR_QUOTA = 15.0  # if quotas can be read: the next attempt to create it is made when they have room
 TEMPORARY = (reasons.QUOTA_EXCEEDED, reasons.PREVIOUS_RUN, reasons.SECRET_NOT_FOUND)
 
 
@@ -47,4 +48,6 @@ def refused(run: Run) -> Plan | None:
     since = conditions.find(status.conditions, kind)
     lasted = run.seconds_since(since.last_transition_time if since else None)
     longest = LONGEST_WAIT_FOR_SECRET if missing_secret else LONGEST_WAIT
+    if over_quota and run.observed.quota:
+        longest = LONGEST_WAIT_FOR_QUOTA
     return Plan((), status, requeue_after=min(max(lasted, FIRST_WAIT), longest))

@@ -58,6 +58,7 @@ def wait(run: Run) -> Plan | None:
 def _between_attempts(text: str) -> Findings:
     """The conditions between two attempts."""
     return {
+        "QuotaReserved": Finding("False", reasons.BACKING_OFF),
         "DriverReady": Finding("False", reasons.BACKING_OFF, text),
         "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),
         "Succeeded": Finding("Unknown", reasons.BACKING_OFF, text),

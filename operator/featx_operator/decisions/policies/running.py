@@ -6,6 +6,7 @@ from featx_api.status import Driver, Executors
 
 from featx_operator.decisions import reasons
 from featx_operator.decisions.conditions import Finding
+from featx_operator.decisions.policies import executors
 from featx_operator.decisions.policies.progress import throttled
 from featx_operator.decisions.run import Plan, Run
 from featx_operator.state.observed import Pod
@@ -17,7 +18,11 @@ def report_running(run: Run, driver: Pod) -> Plan:
     ready = sum(pod.ready for pod in pods)
     # With dynamic allocation Spark decides how many it wants: every pod that it created counts.
     desired = max(run.resource.spec.execution.wanted, len(pods))
-    progress, executors, again = throttled(run, Executors(desired=desired, ready=ready))
+    counted = executors.counted(run, driver, Executors(desired=desired, ready=ready))
+    left = executors.seconds_left(run, counted)
+    if left is not None and left <= 0:
+        return executors.not_started(run, _executors_ready(pods, ready, desired).message)
+    progress, reported, again = throttled(run, counted)
     status = run.report(
         {
             "QuotaReserved": Finding("True", reasons.RESERVED),
@@ -28,10 +33,10 @@ def report_running(run: Run, driver: Pod) -> Plan:
         },
         driver=Driver(pod_name=driver.name, pod_uid=driver.uid),
         progress=progress,
-        executors=executors,
+        executors=reported,
         next_attempt_time=None,
     )
-    return Plan((), status, requeue_after=again)
+    return Plan((), status, requeue_after=again if left is None else min(left, again or left))
 
 
 def _executors_ready(pods: list[Pod], ready: int, desired: int) -> Finding:
