@@ -85,10 +85,12 @@ def gang(job: dict[str, Any]) -> None:
     while missing:
         try:
             create_executor(missing[0], job, {"requests": requests, "limits": limits})
-            missing.pop(0)
         except OSError as error:  # refused, or a slow API server
-            print(error.read().decode() if isinstance(error, urllib.error.HTTPError) else error, flush=True)
-            time.sleep(0.5)
+            if getattr(error, "code", 0) != 409:  # it exists: only the response was late
+                print(error.read().decode() if isinstance(error, urllib.error.HTTPError) else error, flush=True)
+                time.sleep(0.5)
+                continue
+        missing.pop(0)
     selector = f"labelSelector=featx.dev/uid%3D{job['uid']},featx.dev/role%3Dexecutor"
     while True:
         with contextlib.suppress(OSError):
