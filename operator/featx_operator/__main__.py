@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import kopf
 from kubernetes.config import ConfigException
@@ -67,8 +69,12 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
         if key != handlers.SENTINEL:
             await reconciler.report(key, error)
 
+    stopping = asyncio.Event()
+
     async def act() -> None:
         await lease.acquire()
+        for number in (signal.SIGINT, signal.SIGTERM):  # kopf takes seconds to stop, in which no replica would act
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         heartbeat.beat()
         queue.add(handlers.SENTINEL)
         workers = [work(queue, reconcile_or_beat, report) for _ in range(settings.workers)]
@@ -88,20 +94,26 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
     acting = asyncio.create_task(act())
     exposition = Exposition(lambda: run_metrics.refresh(store, queue))
     exposing = asyncio.create_task(exposition.serve(settings.metrics_port) if settings.metrics_port else forever())
-    tasks = [watching, acting, exposing]
+    stopped = asyncio.create_task(stopping.wait())
+    tasks = [watching, acting, exposing, stopped]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             if not task.cancelled():  # kopf cancels every task on a signal
                 task.result()
     finally:
-        # What a worker has begun in a thread is finished first: the Lease is released after the last write.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(recorder.flush(), FLUSH_SECONDS if lease.held else 0)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel(acting)
         await lease.release()
+        await cancel(*tasks)
+
+
+async def cancel(*tasks: asyncio.Task[Any]) -> None:
+    """Cancels tasks and waits for their end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def forever() -> None:

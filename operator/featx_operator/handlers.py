@@ -73,6 +73,8 @@ class Watches:
         if event["type"] == "DELETED":
             self._store.drop_resource(key_of(body), body["metadata"]["uid"])
             self._admission.drop(key_of(body), body["metadata"]["uid"])
+            if not self._store.has_resource(key_of(body)):
+                self._queue.forget(key_of(body))
         elif self._store.put_resource(body):
             self._add_if_due(key_of(body))
             self._claim(body)

@@ -19,7 +19,13 @@ from featx_job.source.objects import SkippedCounts, SourceObject
 from featx_job.source.packed_files import PackedShards
 
 SCHEMA_VERSION = 1  # of the stored list
-_EARLIER_PACKED: Mapping[str, Any] = {"members": None, "nameColumn": None, "contentColumn": None, "urlColumn": None, "carry": []}
+_EARLIER_PACKED: Mapping[str, Any] = {
+    "members": None,
+    "nameColumn": None,
+    "contentColumn": None,
+    "urlColumn": None,
+    "carry": [],
+}
 
 
 class ShardList(Protocol):
