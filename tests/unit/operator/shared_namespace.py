@@ -15,6 +15,7 @@ from typing import Any
 from featx_api.contract import DRIVER, EXECUTOR
 from featx_api.status import FeatureExtractionStatus, Progress
 from featx_operator.admission import Admission
+from featx_operator.allowed import Allowed, Tenants
 from featx_operator.decisions.plan import is_finished, plan
 from featx_operator.decisions.run import CreateAttempt, DeletePod
 from featx_operator.objects import Owner, driver_name, owner_from, status_of
@@ -67,7 +68,9 @@ class SharedNamespace:
         self.now, self.seconds = START, 0.0
         self.hard = {name: {key: parsed(value) for key, value in hard.items()} for name, hard in quotas.items()}
         self.settings = Settings(
-            executor_start_deadline_seconds=1e9, priorities=Priorities(high=10), resync_seconds=1e9
+            allowed=Tenants(allowed=Allowed(priority_classes=("high",))),
+            priorities=Priorities(high=10),
+            executor_start_deadline_seconds=1e9,  # nothing but the order of events resolves what is stuck
         )
         self.pods: dict[str, Pod] = {}
         self.run_of: dict[str, str] = {}

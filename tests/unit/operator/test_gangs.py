@@ -94,6 +94,5 @@ def test_every_run_finishes_in_any_order_of_events(
         for number, (execution, name) in enumerate(runs)
     }
     namespace = SharedNamespace(quotas, specs, random.Random(seed))
-    namespace.settings.allowed.allowed.__dict__["priority_classes"] = ("high",)
     asyncio.run(live(namespace))
     assert namespace.unfinished == [], {name: namespace.status(name).conditions for name in namespace.unfinished}

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from featx_operator.allowed import Allowed, Tenants
 from featx_operator.decisions.gang import gang_of
 from featx_operator.objects import Key, Owner
 from featx_operator.settings import Priorities, Settings
@@ -25,8 +26,9 @@ def quota(hard: dict[str, str], used: dict[str, str] | None = None, *scopes: Sco
 
 def world(*quotas: Quota, limits: tuple[Limits, ...] = (), others: tuple[Claim, ...] = (), **spec: Any) -> World:
     execution = EXECUTION | spec.pop("execution", {})
-    result = World(Settings(priorities=Priorities(high=10, low=-10)), execution=execution, **spec)
-    result.settings.allowed.allowed.__dict__["priority_classes"] = ("high", "low")
+    allowed = Tenants(allowed=Allowed(priority_classes=("high", "low")))
+    settings = Settings(allowed=allowed, priorities=Priorities(high=10, low=-10))
+    result = World(settings, execution=execution, **spec)
     result.quota = QuotaView(quotas, limits, others)
     return result
 

@@ -19,6 +19,7 @@ Standard library only, to keep the image small.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -84,12 +85,17 @@ def gang(job: dict[str, Any]) -> None:
     while missing:
         try:
             create_executor(missing[0], job, {"requests": requests, "limits": limits})
-            missing.pop(0)
-        except urllib.error.HTTPError as error:
-            print(error.read().decode(), flush=True)
-            time.sleep(0.5)
+        except OSError as error:  # refused, or a slow API server
+            if getattr(error, "code", 0) != 409:  # it exists: only the response was late
+                print(error.read().decode() if isinstance(error, urllib.error.HTTPError) else error, flush=True)
+                time.sleep(0.5)
+                continue
+        missing.pop(0)
     selector = f"labelSelector=featx.dev/uid%3D{job['uid']},featx.dev/role%3Dexecutor"
-    while any(pod["status"].get("phase") != "Running" for pod in request("GET", f"{PODS}?{selector}")["items"]):
+    while True:
+        with contextlib.suppress(OSError):
+            if all(pod["status"].get("phase") == "Running" for pod in request("GET", f"{PODS}?{selector}")["items"]):
+                return
         time.sleep(0.3)
 
 
