@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import kopf
 
-from featx_operator import handlers
-from featx_operator.cluster import resources
+from featx_operator import handlers, kueue
+from featx_operator.cluster import resources, workloads
 from featx_operator.cluster.transport import ApiServer
 from featx_operator.lease import Lease, LeaseLostError
 from featx_operator.objects import Key
@@ -58,7 +58,7 @@ async def operate(settings: Settings) -> None:
 
     watching = asyncio.create_task(
         kopf.operator(
-            registry=handlers.registry(store, queue, lease, heartbeat),
+            registry=handlers.registry(store, queue, lease, heartbeat, settings.kueue),
             settings=handlers.operator_settings(settings),
             standalone=True,
             namespaces=settings.namespaces,
@@ -89,12 +89,19 @@ def main() -> int:
     for chatty in ("kopf.objects", "kopf.activities", "aiohttp.access"):  # one line per watch event, and per probe
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        served = resources.are_served(ApiServer(settings.request_seconds))
+        api = ApiServer(settings.request_seconds)
+        served = resources.are_served(api)
+        queueing = not settings.kueue or workloads.are_served(api)
     except Exception as error:  # no kubeconfig, no connection, no permission: the client has an exception for each
         logger.error("can't use the API server: %s", error)
         return 1
     if not served:
         logger.error("the CRD featureextractions.featx.dev is not installed: install the chart featx-crds first")
+        return 1
+    if not queueing:
+        logger.error(
+            "Kueue does not serve %s: install Kueue 0.15 or later, or set kueue.enabled to false", kueue.API_VERSION
+        )
         return 1
     try:
         asyncio.run(operate(settings))

@@ -16,6 +16,7 @@ import kopf
 from featx_api import GROUP, PLURAL, VERSION
 from featx_api.contract import LABEL_UID
 
+from featx_operator import kueue
 from featx_operator.lease import Lease
 from featx_operator.objects import Key, key_of
 from featx_operator.queue import Queue
@@ -73,6 +74,12 @@ class Watches:
         if key := change(event["object"]):
             self._queue.add(key)
 
+    async def on_workload(self, event: kopf.RawEvent, **_: Any) -> None:
+        """Stores or removes a Workload of Kueue, if it is that of a resource that is known."""
+        change = self._store.workload_deleted if event["type"] == "DELETED" else self._store.put_workload
+        if key := change(event["object"]):
+            self._queue.add(key)
+
 
 class NothingStored(kopf.DiffBaseStorage):
     """Stores no state of ours in objects, and reads none from them.
@@ -92,7 +99,9 @@ class NothingStored(kopf.DiffBaseStorage):
         """Stores nothing."""
 
 
-def registry(store: Store, queue: Queue, lease: Lease, heartbeat: Heartbeat) -> kopf.OperatorRegistry:
+def registry(
+    store: Store, queue: Queue, lease: Lease, heartbeat: Heartbeat, with_kueue: bool = False
+) -> kopf.OperatorRegistry:
     """The handlers, bound to the store and the queue that they fill."""
     handlers = kopf.OperatorRegistry()
     watches = Watches(store, queue)
@@ -106,6 +115,11 @@ def registry(store: Store, queue: Queue, lease: Lease, heartbeat: Heartbeat) -> 
 
     kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)(watches.on_resource)
     kopf.on.event("v1", "pods", labels={LABEL_UID: kopf.PRESENT}, registry=handlers)(watches.on_pod)
+    if with_kueue:
+        of_runs = {LABEL_UID: kopf.PRESENT}
+        kopf.on.event(kueue.GROUP, kueue.VERSION, kueue.WORKLOADS, labels=of_runs, registry=handlers)(
+            watches.on_workload
+        )
     kopf.on.probe(id="reconcile", registry=handlers)(is_alive)
     kopf.on.login(registry=handlers)(_login)
     return handlers
@@ -131,6 +145,7 @@ def operator_settings(settings: Settings) -> kopf.OperatorSettings:
     result.networking.error_backoffs = EndlessBackoff()
     result.networking.request_timeout = settings.request_seconds
     result.watching.label_selectors["pods"] = LABEL_UID
+    result.watching.label_selectors[kueue.WORKLOADS] = LABEL_UID
     return result
 
 

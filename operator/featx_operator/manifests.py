@@ -19,6 +19,7 @@ from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_operator.objects import driver_name
+from featx_operator.state.workload import Placement, Placements
 
 Manifest = dict[str, Any]
 
@@ -27,6 +28,7 @@ GRACE_SECONDS = 30  # for the driver to end its executors
 TOKEN_SECONDS = 3600  # the kubelet renews it in time; a copy is of no use for longer, nor after the driver
 FILE_MODE = 0o440  # of Secrets and the token: their owner is root, and `fsGroup` makes them the driver's
 KEY_BYTES = 32
+NOWHERE = Placements()  # a run that Kueue does not place
 
 
 def config_map_name(name: str, attempt: int) -> str:
@@ -61,14 +63,14 @@ def labels(resource: FeatureExtraction, attempt: int, role: str) -> dict[str, st
     }
 
 
-def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
+def config_map(resource: FeatureExtraction, attempt: int, placements: Placements = NOWHERE) -> Manifest:
     """The ConfigMap that an attempt's driver reads."""
     job = JobSpec(
         name=resource.name,
         namespace=resource.metadata["namespace"],
         uid=resource.metadata["uid"],
         attempt=attempt,
-        spec=resource.spec,
+        spec=_granted(resource.spec, placements.most_executors),
     )
     return {
         "apiVersion": "v1",
@@ -77,7 +79,9 @@ def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
         "immutable": True,
         "data": {
             contract.JOB_KEY: json.dumps(job.to_wire(), indent=2, ensure_ascii=False),
-            contract.EXECUTOR_POD_KEY: yaml.safe_dump(executor_template(resource, attempt), sort_keys=False),
+            contract.EXECUTOR_POD_KEY: yaml.safe_dump(
+                executor_template(resource, attempt, placements), sort_keys=False
+            ),
         },
     }
 
@@ -94,7 +98,11 @@ def authentication(resource: FeatureExtraction, attempt: int) -> Manifest:
 
 
 def driver_pod(
-    resource: FeatureExtraction, attempt: int, default_image: str, url_hosts: tuple[str, ...] = ()
+    resource: FeatureExtraction,
+    attempt: int,
+    default_image: str,
+    url_hosts: tuple[str, ...] = (),
+    placements: Placements = NOWHERE,
 ) -> Manifest:
     """The driver pod of an attempt.
 
@@ -103,11 +111,12 @@ def driver_pod(
         attempt: Its number.
         default_image: Of the job, unless the run chooses another.
         url_hosts: Hosts that the run may fetch images from.
+        placements: What its admission by Kueue adds.
     """
     spec = resource.spec
     image = spec.execution.image or default_image
     volumes, mounts = _volumes(resource, attempt)
-    files = config_map(resource, attempt)["data"]
+    files = config_map(resource, attempt, placements)["data"]
     job = {"name": contract.JOB, "configMap": {"name": config_map_name(resource.name, attempt)}}
     environment = [
         {"name": contract.FEATX_JOB, "value": contract.JOB_FILE},
@@ -136,7 +145,7 @@ def driver_pod(
             *mounts,
         ],
     }
-    return {
+    pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": _metadata(resource, attempt, driver_name(resource.name, attempt), contract.DRIVER),
@@ -150,14 +159,15 @@ def driver_pod(
             "volumes": [job, _TOKEN, *volumes],
         },
     }
+    return placed(pod, placements.driver)
 
 
-def executor_template(resource: FeatureExtraction, attempt: int) -> Manifest:
+def executor_template(resource: FeatureExtraction, attempt: int, placements: Placements = NOWHERE) -> Manifest:
     """The template of executor pods; Spark adds image, resources, names and the owner."""
     volumes, mounts = _volumes(resource, attempt)
     # It gets no Kubernetes token: the account is only for the cloud's own.
     account = {"serviceAccountName": resource.spec.execution.service_account_name}
-    return {
+    pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"labels": labels(resource, attempt, contract.EXECUTOR)},
@@ -169,6 +179,30 @@ def executor_template(resource: FeatureExtraction, attempt: int) -> Manifest:
             "volumes": volumes,
         },
     }
+    return placed(pod, placements.executor)
+
+
+def placed(pod: Manifest, placement: Placement) -> Manifest:
+    """A pod with what an admission adds to it; what Featx itself sets stays."""
+    metadata, spec = dict(pod["metadata"]), dict(pod["spec"])
+    for part, name, added in (
+        (metadata, "labels", placement.labels),
+        (metadata, "annotations", placement.annotations),
+        (spec, "nodeSelector", placement.node_selector),
+    ):
+        if added:
+            part[name] = {**added, **part.get(name, {})}
+    if placement.tolerations:
+        spec["tolerations"] = [*spec.get("tolerations", []), *map(dict, placement.tolerations)]
+    return {**pod, "metadata": metadata, "spec": spec}
+
+
+def _granted(spec: FeatureExtractionSpec, most_executors: int | None) -> FeatureExtractionSpec:
+    """The spec with the number of executors that were granted."""
+    if most_executors is None:
+        return spec
+    execution = spec.execution.model_copy(update={"max_executors": most_executors})
+    return spec.model_copy(update={"execution": execution})
 
 
 _TOKEN: Manifest = {

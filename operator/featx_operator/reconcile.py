@@ -13,15 +13,25 @@ from featx_api.contract import DRIVER
 from featx_api.status import FeatureExtractionStatus
 
 from featx_operator import manifests
-from featx_operator.cluster import children, events, resources
+from featx_operator.cluster import children, events, resources, workloads
 from featx_operator.cluster.creation import RefusedError, create_attempt, refuse_replacement
 from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.decisions.events import events_between
 from featx_operator.decisions.internal_error import stalled, stalled_of
 from featx_operator.decisions.plan import is_finished, plan
 from featx_operator.decisions.policies.start import reported_secret
-from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan, whole
-from featx_operator.objects import Body, Key, Owner, driver_name, key_of, owner_from, resource_of, status_of
+from featx_operator.decisions.run import Action, CreateAttempt, DeleteFiles, DeletePod, Plan, whole
+from featx_operator.objects import (
+    Body,
+    Key,
+    Owner,
+    driver_name,
+    is_elsewhere,
+    key_of,
+    owner_from,
+    resource_of,
+    status_of,
+)
 from featx_operator.settings import Settings
 from featx_operator.state.observed import Observed, Pod, reduced
 from featx_operator.state.store import Store
@@ -54,6 +64,8 @@ class Reconciler:
             if body is None:
                 self._resynced_at.pop(key, None)
                 return None
+            if is_elsewhere(body) and not self._settings.kueue:
+                return None  # its status is another controller's, and may have any form
             decision = await self._plan_and_act(body)
             written = await self._write_status(body, decision.status)
             if written and decision.requeue_after != 0:
@@ -70,7 +82,7 @@ class Reconciler:
         cause = f"{type(error).__name__} {error.status}" if isinstance(error, ApiError) else type(error).__name__
         try:
             body = await self._read(key)
-            if body is None:
+            if body is None or is_elsewhere(body):
                 return
             before = stalled_of(body)
             generation = int(body["metadata"].get("generation") or 0)
@@ -111,6 +123,8 @@ class Reconciler:
         """Lists children in a thread; the store takes each list in one step."""
         self._store.replace_pods(owner, children.pods(self._api, owner))
         names = children.config_maps(self._api, owner)
+        if self._settings.kueue:
+            self._store.replace_workload(owner, workloads.get(self._api, owner.key, owner.uid))
         self._store.replace_files(owner, filter(None, (manifests.attempt_of(owner.key.name, name) for name in names)))
 
     async def _plan_and_act(self, body: Body) -> Plan:
@@ -137,6 +151,8 @@ class Reconciler:
         """
         observed = self._stored(body)
         key, status = key_of(body), status_of(body)
+        if self._settings.kueue:
+            observed = await asyncio.to_thread(self._with_flavors, body, observed)
         if status.attempt == 0 or is_finished(status):
             return observed
         uid = status.driver.pod_uid if status.driver else ""
@@ -150,6 +166,20 @@ class Reconciler:
             return await asyncio.to_thread(self._with_mount_failure, observed, key.namespace, driver)
         return observed
 
+    def _with_flavors(self, body: Body, observed: Observed) -> Observed:
+        """Adds what an admitted Workload was assigned, if a driver is yet to be created.
+
+        A Workload that is missing is read: a run that has lost it is stopped.
+        """
+        owner, status = owner_from(body), status_of(body)
+        if observed.workload is None and status.workload and not is_finished(status):
+            self._store.replace_workload(owner, workloads.get(self._api, owner.key, owner.uid))
+            observed = self._stored(body)
+        workload = observed.workload
+        if workload is None or not workload.admitted or status.driver or is_finished(status):
+            return observed
+        return replace(observed, flavors=workloads.flavors(self._api, workload.flavors()))
+
     def _with_mount_failure(self, observed: Observed, namespace: str, driver: Pod) -> Observed:
         """Adds why a driver's volumes can't be mounted, and whether the Secret in that report is missing."""
         if (self._clock() - driver.created).total_seconds() < MOUNT_GRACE_SECONDS:
@@ -161,7 +191,8 @@ class Reconciler:
 
     def _stored(self, body: Body) -> Observed:
         owner = owner_from(body)
-        return Observed(self._store.pods(owner), self._store.files(owner), self._store.created(owner))
+        observed = Observed(self._store.pods(owner), self._store.files(owner), self._store.created(owner))
+        return replace(observed, workload=self._store.workload(owner))
 
     async def _act(self, body: Body, action: Action) -> None:
         key, owner = key_of(body), owner_from(body)
@@ -170,7 +201,8 @@ class Reconciler:
             # Stored before the request: if that fails, the ConfigMap may exist all the same.
             self._store.put_files(owner, action.attempt)
             run = resource_of(body)
-            pod = await asyncio.to_thread(create_attempt, self._api, run, action.attempt, self._settings)
+            arguments = (self._api, run, action.attempt, self._settings, action.placements)
+            pod = await asyncio.to_thread(create_attempt, *arguments)
             if pod:
                 self._store.put_created(owner, action.attempt, pod)
         elif isinstance(action, DeletePod):
@@ -180,6 +212,10 @@ class Reconciler:
                 self._store.drop_pod(owner, action.uid)
             else:
                 self._store.put_pod(terminating)
+        elif not isinstance(action, DeleteFiles):
+            run = resource_of(body)
+            workload = await asyncio.to_thread(workloads.act, self._api, run, action, self._settings)
+            self._store.replace_workload(owner, workload)
         else:
             # The Secret first: without the ConfigMap nothing would remember it.
             for kind, name in manifests.files(key.name, action.attempt):

@@ -36,7 +36,10 @@ def events_between(before: FeatureExtractionStatus, after: FeatureExtractionStat
     if note := became("Accepted", "False"):
         events.append(Event("Warning", conditions.reason_of(after.conditions, "Accepted"), note))
     if note := became("QuotaReserved", "False"):
-        events.append(Event("Warning", reasons.QUOTA_EXCEEDED, note))
+        reason = conditions.reason_of(after.conditions, "QuotaReserved")
+        events.append(Event("Normal" if reason == reasons.QUEUED else "Warning", reason, note))
+    if after.workload and not before.workload and (note := became("QuotaReserved", "True")):
+        events.append(Event("Normal", reasons.ADMITTED, note))
     if after.driver and (before.driver is None or before.driver.pod_uid != after.driver.pod_uid):
         events.append(Event("Normal", reasons.DRIVER_CREATED, f"created driver pod {after.driver.pod_name}"))
     if after.failed_attempts > before.failed_attempts and after.failure:

@@ -16,6 +16,17 @@ NOT_ALLOWED: Final = "NotAllowed"  # chooses what the platform team does not all
 RESERVED: Final = "Reserved"  # the driver pod was admitted
 QUOTA_EXCEEDED: Final = "QuotaExceeded"  # a ResourceQuota is exhausted; retried until it has room
 
+QUEUED: Final = "Queued"  # waits for Kueue to admit its Workload; the message is Kueue's
+EVICTED: Final = "Evicted"  # Kueue has taken the quota back; the run is stopped, and queued again
+DEACTIVATED: Final = "Deactivated"  # the run's Workload is not active; until it is, the run is suspended
+QUEUEING_OFF: Final = "QueueingOff"  # the run names a queue, but the operator does not use Kueue
+QUEUE_NEEDS_MEMORY: Final = "QueueNeedsMemory"  # quota for executors can't be reserved unless their memory is set
+WORKLOAD_REFUSED: Final = "WorkloadRefused"  # the API server refuses the run's Workload
+PLACEMENT_CONFLICT: Final = "PlacementConflict"  # the admission places pods where they can't be
+
+#: QuotaReserved, while a run is in a queue of Kueue: its deadline does not count.
+IN_QUEUE: Final = (QUEUED, EVICTED, DEACTIVATED, PLACEMENT_CONFLICT)
+
 # DriverReady, and why an attempt has to wait
 PENDING: Final = "Pending"  # nothing was created yet, or the pod is not scheduled yet
 NOT_CREATED: Final = "NotCreated"
@@ -56,6 +67,7 @@ INTERNAL_ERROR: Final = "InternalError"  # the operator can't reconcile the reso
 
 # Events only
 ACCEPTED: Final = "Accepted"
+ADMITTED: Final = "Admitted"
 DRIVER_CREATED: Final = "DriverCreated"
 ATTEMPT_FAILED: Final = "AttemptFailed"
 SUCCEEDED: Final = "Succeeded"

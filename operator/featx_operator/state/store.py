@@ -12,8 +12,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from featx_operator import kueue
 from featx_operator.objects import Body, Key, Owner, claimed_owner, essential, key_of, owner_from
 from featx_operator.state.observed import Pod, pod_from
+from featx_operator.state.workload import Workload, workload_from
 
 DELETED_PODS = 1000  # how many recently deleted pods are remembered
 RESOURCE_LIMIT = 32 * 1024  # bytes of a resource as JSON; of a larger one only the metadata is stored
@@ -27,11 +29,13 @@ class Children:
         pods: By their uids.
         files: Attempts whose ConfigMap may exist.
         created: Uid of the last driver that this process has created, by its attempt.
+        workload: Its Kueue Workload, or what has that name.
     """
 
     pods: dict[str, Pod] = field(default_factory=dict)
     files: set[int] = field(default_factory=set)
     created: dict[int, str] = field(default_factory=dict)
+    workload: Workload | None = None
 
 
 class Store:
@@ -98,9 +102,7 @@ class Store:
         uid, owner = body["metadata"]["uid"], claimed_owner(body)
         if uid not in self._of(owner).pods:
             return None
-        self._deleted[uid] = _version(body)
-        if len(self._deleted) > DELETED_PODS:
-            self._deleted.popitem(last=False)
+        self._remember_deleted(uid, _version(body))
         self.drop_pod(owner, uid)
         return owner.key
 
@@ -119,6 +121,36 @@ class Store:
             if pod.version > self._deleted.get(pod.uid, -1)
         }
 
+    def workload(self, owner: Owner) -> Workload | None:
+        """The Kueue Workload of a resource, or what has its name."""
+        return self._of(owner).workload
+
+    def put_workload(self, body: Body) -> Key | None:
+        """Stores a Workload; returns the key of its resource, or None if that is not known or names another."""
+        owner = claimed_owner(body)
+        if owner not in self._children or body["metadata"]["name"] != kueue.workload_name(owner.key.name, owner.uid):
+            return None
+        workload, last = workload_from(body), self._children[owner].workload
+        if workload.version <= self._deleted.get(workload.uid, -1):
+            return None
+        if last is None or last.uid != workload.uid or last.version <= workload.version:
+            self._children[owner].workload = workload
+        return owner.key
+
+    def replace_workload(self, owner: Owner, body: Body | None) -> None:
+        """Replaces the Workload of a resource by what the API server has; None if it has none."""
+        self._of(owner).workload = workload_from(body) if body else None
+
+    def workload_deleted(self, body: Body) -> Key | None:
+        """Removes a Workload that left the watch; returns the key of its resource, or None."""
+        uid, owner = body["metadata"]["uid"], claimed_owner(body)
+        workload = self._of(owner).workload
+        self._remember_deleted(uid, _version(body))
+        if workload is None or workload.uid != uid:
+            return None
+        self._of(owner).workload = None
+        return owner.key
+
     def files(self, owner: Owner) -> frozenset[int]:
         """The attempts of a resource whose ConfigMap may exist."""
         return frozenset(self._of(owner).files)
@@ -134,6 +166,11 @@ class Store:
     def replace_files(self, owner: Owner, attempts: Iterable[int]) -> None:
         """Replaces the attempts whose ConfigMap exists by a list from the API server."""
         self._of(owner).files = set(attempts)
+
+    def _remember_deleted(self, uid: str, version: int) -> None:
+        self._deleted[uid] = version
+        if len(self._deleted) > DELETED_PODS:
+            self._deleted.popitem(last=False)
 
     def _of(self, owner: Owner) -> Children:
         """The children of a resource; none that last if it is not known."""
