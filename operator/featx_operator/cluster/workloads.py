@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from featx_api.contract import EXECUTOR
@@ -123,7 +123,7 @@ def _release(api: ApiServer, path: str, action: ReleaseQuota) -> Body:
 
 
 def _apply(api: ApiServer, path: str, action: ReportWorkload | ReclaimExecutors) -> Body:
-    """Applies one part of the status. Each part has a manager: what one applies without a field of its own is deleted."""
+    """Applies one part of the status, each under its own manager: fields that a manager leaves out are deleted."""
     if isinstance(action, ReclaimExecutors):
         part, status = "reclaimable", {"reclaimablePods": [{"name": EXECUTOR, "count": action.count}]}
     else:
@@ -142,7 +142,7 @@ def _apply(api: ApiServer, path: str, action: ReportWorkload | ReclaimExecutors)
 
 def _condition(
     kind: str, status: str, reason: str, message: str, last: Body | None = None, workload: Body | None = None
-) -> Mapping[str, object]:
+) -> dict[str, object]:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     generation = workload["metadata"].get("generation") if workload else None
     return {

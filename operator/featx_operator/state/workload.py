@@ -25,8 +25,12 @@ CONDITIONS = ("QuotaReserved", "Admitted", "Evicted", "Finished", "PodsReady")
 MOST_FLAVORS = 8  # of one pod set: one per resource
 MOST_ITEMS = 16  # of what a pod set lists: ours have fewer, so one that is cut is not ours
 _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(m|[kMGTP]|[KMGTP]i)?")
-_UNITS = {"": 1, "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
-_UNITS |= {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}
+_UNITS = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTP", 1)},
+    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTP", 1)},
+}
 
 
 Item = TypeVar("Item")

@@ -90,7 +90,7 @@ def test_the_operator_neither_lists_secrets_nor_changes_what_exists() -> None:
     granted = dict(rules("operator-access"))
     assert granted["secrets"] == "get create delete"
     changed = {name for name, verbs in granted.items() if {"update", "patch", "deletecollection"} & set(verbs.split())}
-    assert changed == {"leases", "featureextractions/status"}
+    assert changed == {"leases", "featureextractions/status", "workloads", "workloads/status"}
 
 
 def test_policies_fail_closed_and_deny() -> None:

@@ -20,8 +20,8 @@ from featx_operator.state.observed import Pod
 from featx_operator.state.workload import Placements, Workload
 
 MEMORY = (
-    "spec.execution.memory must be set for a run with the label kueue.x-k8s.io/queue-name: Kueue reserves it before the "
-    "models are read. Small models take 2Gi, the VGG16 pair takes 3Gi, and int8 up to 5Gi"
+    "spec.execution.memory must be set for a run with the label kueue.x-k8s.io/queue-name: Kueue reserves it before "
+    "the models are read. Small models take 2Gi, the VGG16 pair takes 3Gi, and int8 up to 5Gi"
 )
 OFF = (
     f"metadata.labels: {kueue.QUEUE_LABEL} is set, but this operator does not use Kueue: remove the label, or ask the "
@@ -117,7 +117,8 @@ def queued(run: Run) -> Plan | None:
     workload, queue = run.observed.workload, queue_of(run)
     if not run.settings.kueue or not queue:
         # The label may be gone by now. Whether a run needs one is a policy of the API server's.
-        return Plan((DeleteWorkload(workload.name, workload.uid),), run.before) if _is_ours(run, workload) else None
+        unused = workload if _is_ours(run, workload) else None
+        return Plan((DeleteWorkload(unused.name, unused.uid),), run.before) if unused else None
     if workload is None:
         return Plan((CreateWorkload(queue, priority_class_of(run)),), run.before)
     if workload.deleting:

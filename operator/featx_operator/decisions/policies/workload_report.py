@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from featx_api.contract import EXECUTOR
-from featx_api.status import FeatureExtractionStatus
+from featx_api.status import FeatureExtractionStatus, Progress
 
 from featx_operator import pod_sets
 from featx_operator.decisions import conditions, reasons
@@ -41,25 +41,25 @@ def reported(run: Run, decision: Plan) -> Plan:
         return replace(decision, status=_without_workload(run, decision.status))
     if decision.actions or workload.deleting or workload.owner != run.resource.metadata["uid"]:
         return decision
-    if action := _next(run, workload):
+    if action := _next(run, workload, decision.status):
         return replace(decision, actions=(action,))
     seconds = _until_unready(run, workload)
     again = [delay for delay in (decision.requeue_after, seconds) if delay is not None]
     return replace(decision, requeue_after=min(again, default=None))
 
 
-def _next(run: Run, workload: Workload) -> WorkloadAction | None:
+def _next(run: Run, workload: Workload, status: FeatureExtractionStatus) -> WorkloadAction | None:
     end = conditions.find(run.before.conditions, "Succeeded")
     if end and end.status != "Unknown":
         reason = "Succeeded" if end.status == "True" else "Failed"
         return _after_end(run, workload, reason, f"{end.reason}: {end.message}")
-    if conditions.reason_of(run.before.conditions, "Suspended") == reasons.SUSPENDED:
-        return DeleteWorkload(workload.name, workload.uid) if run.resource.spec.suspend else None
+    if conditions.reason_of(status.conditions, "Suspended") == reasons.SUSPENDED:
+        return DeleteWorkload(workload.name, workload.uid)
     if moved := _moved(run, workload):
         return moved
     if not workload.admitted or run.before.workload != workload.name:
         return None
-    return _pods_ready(run, workload) or _reclaimed(run, workload)
+    return _pods_ready(run, workload) or _reclaimed(run, workload, status.progress)
 
 
 def _after_end(run: Run, workload: Workload, reason: str, message: str) -> WorkloadAction | None:
@@ -126,9 +126,9 @@ def _until_unready(run: Run, workload: Workload) -> float | None:
     return min((left for left in seconds if left > 0), default=None)
 
 
-def _reclaimed(run: Run, workload: Workload) -> ReclaimExecutors | None:
+def _reclaimed(run: Run, workload: Workload, progress: Progress | None) -> ReclaimExecutors | None:
     """Gives back the quota of executors that dynamic allocation has no shards for any more."""
-    execution, progress = run.resource.spec.execution, run.before.progress
+    execution = run.resource.spec.execution
     wanted, granted = workload.pod_sets.get(EXECUTOR), workload.assignments.get(EXECUTOR)
     if execution.max_executors is None or progress is None or not progress.shards_total or wanted is None:
         return None
