@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from featx_api.contract import DRIVER
 from featx_api.status import FeatureExtractionStatus
 
-from featx_operator import manifests
+from featx_operator import kueue, manifests
 from featx_operator.cluster import children, events, resources, workloads
 from featx_operator.cluster.creation import RefusedError, create_attempt, refuse_replacement
 from featx_operator.cluster.transport import ApiError, ApiServer
@@ -64,7 +64,8 @@ class Reconciler:
             if body is None:
                 self._resynced_at.pop(key, None)
                 return None
-            if is_elsewhere(body) and not self._settings.kueue:
+            multikueue = self._settings.kueue and body["spec"].get("managedBy") == kueue.MULTIKUEUE
+            if is_elsewhere(body) and not multikueue:
                 return None  # its status is another controller's, and may have any form
             decision = await self._plan_and_act(body)
             written = await self._write_status(body, decision.status)
