@@ -55,6 +55,9 @@ def test_the_values_satisfy_their_schema_which_covers_all_of_them() -> None:
         {"admissionPolicy": {"tokenAudiences": ["a' || true || 'b"]}},
         {"admissionPolicy": {"annotations": ["a b"]}},
         {"networkPolicy": {"apiServer": ["10.0.0.1"]}},
+        {"kueue": {"enabled": "yes"}},
+        {"kueue": {"nodeLabels": ["a' || true || 'b"]}},
+        {"settings": {"FEATX_KUEUE": "true"}},
     ],
 )
 def test_invalid_values_are_rejected(bad: dict[str, object]) -> None:
