@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,7 +28,8 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     kubectl("label", "nodes", "--all", "--overwrite", f"{NODE_LABEL}=yes")
     kubeconfig = create_namespace(tmp_path_factory.mktemp("kueue"), *OPTIONS)
     # Kueue's webhook may be ready after its Deployment is.
-    eventually(lambda: kubectl("apply", "--filename=-", stdin=listed(), check=False).returncode == 0, "queues", 90)
+    for namespace in TEAMS.values():
+        eventually(partial(applied, namespace), f"queues of {namespace}", 90)
     allowed = {**ALLOWED, "images": [IMAGE], "workloadPriorityClasses": ["low", "high"]}
     log = tmp_path_factory.mktemp("kueue") / "log"
     process = Operator(kubeconfig, log, allowed=allowed, KUEUE="true").start().until_active()
@@ -35,14 +37,16 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     process.kill()
     sys.stdout.write(process.log)
     kubectl("delete", "namespace", *TEAMS.values(), "--wait=false")
-    kubectl("delete", "--filename=-", "--ignore-not-found", "--wait=false", stdin=listed())
+    kubectl("delete", "clusterqueues,resourceflavors,workloadpriorityclasses", "--all", "--wait=false")
     kubectl("delete", "validatingadmissionpolicies,validatingadmissionpolicybindings", f"featx-queues.{TEAMS['red']}")
     kubectl("delete", "clusterrole,clusterrolebinding", f"featx-operator-kueue.{TEAMS['red']}")
 
 
-def listed() -> dict[str, Any]:
-    """Kueue's objects as one."""
-    return {"apiVersion": "v1", "kind": "List", "items": objects()}
+def applied(namespace: str) -> bool:
+    """Applies Kueue's objects of a namespace and of the cluster; returns whether all were accepted."""
+    items = [item for item in objects() if item["metadata"].get("namespace", namespace) == namespace]
+    listed = {"apiVersion": "v1", "kind": "List", "items": items}
+    return kubectl("--namespace", namespace, "apply", "--filename=-", stdin=listed, check=False).returncode == 0
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def objects() -> list[dict[str, Any]]:
             "tolerations": [{"key": "e2e", "operator": "Exists", "effect": "NoSchedule"}],
         },
     }
-    items = [("ResourceFlavor", flavor)]
+    items: list[tuple[str, dict[str, Any]]] = [("ResourceFlavor", flavor)]
     items += [
         ("WorkloadPriorityClass", {"metadata": {"name": name}, "value": value, "description": "of the tests"})
         for name, value in (("low", 10), ("high", 1000))
@@ -77,7 +77,7 @@ def workload(run: Run) -> dict[str, Any]:
 def state(run: Run, kind: str) -> tuple[str, str]:
     """Status and reason of a condition of a run's Workload."""
     conditions = workload(run).get("status", {}).get("conditions", [])
-    condition = next((item for item in conditions if item["type"] == kind), {})
+    condition: dict[str, str] = next((item for item in conditions if item["type"] == kind), {})
     return condition.get("status", ""), condition.get("reason", "")
 
 

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from featx_operator import kueue
@@ -29,6 +30,11 @@ Start = Callable[..., Run]
 LONG = "progress 30/100,forever|progress 60/100,succeed 100"
 
 
+def is_finished(run: Run) -> bool:
+    """Whether Kueue knows that a run has succeeded."""
+    return state(run, "Finished") == ("True", "Succeeded")
+
+
 def test_an_admitted_run_starts_where_its_flavor_is_and_kueue_knows_how_it_goes(start: Start) -> None:
     run = start("admitted", "progress 30/100,executors 1,sleep 3,succeed 100", execution={"executors": 1})
     run.until("DriverReady", "True")
@@ -46,7 +52,7 @@ def test_an_admitted_run_starts_where_its_flavor_is_and_kueue_knows_how_it_goes(
     eventually(lambda: state(run, "PodsReady") == ("True", "Started"), "pods are reported as ready")
     assert run.condition("QuotaReserved")["message"] == "admitted by ClusterQueue red"
     run.until("Succeeded", "True")
-    eventually(lambda: state(run, "Finished") == ("True", "Succeeded"), "the end is reported")
+    eventually(partial(is_finished, run), "the end is reported")
     assert run.events() == ["Accepted", "Queued", "Admitted", "DriverCreated", "Succeeded"]
 
 
@@ -60,7 +66,7 @@ def test_twenty_runs_go_through_four_cores_and_never_use_more(operator: Operator
             run.until("Succeeded", "True", patience=150)
         seconds = time.monotonic() - started
         for run in runs:
-            eventually(lambda run=run: state(run, "Finished") == ("True", "Succeeded"), f"{run.name} is finished")
+            eventually(partial(is_finished, run), f"{run.name} is finished")
     finally:
         usage.stop()
         delete(*runs)

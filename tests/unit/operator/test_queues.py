@@ -131,7 +131,8 @@ def test_a_run_whose_workload_is_deleted_stops_and_queues_again() -> None:
 
 
 def test_the_end_is_reported_once_no_pod_is_left() -> None:
-    world = admitted().executors(ready=1)
+    world = admitted()
+    world.executors(ready=1)
     world.succeed()
     world.reconcile()
     assert world.workload and not world.workload.is_true("Finished"), "an executor still runs"
@@ -152,7 +153,8 @@ def test_the_workload_goes_with_the_pods_of_a_finished_run() -> None:
     world.succeed().converge()
     assert world.workload
     world.advance(61).converge()
-    assert (world.workload, world.pods) == (None, {})
+    assert world.workload is None
+    assert not world.pods
 
 
 def test_a_suspended_run_holds_no_quota_and_queues_again() -> None:
@@ -198,15 +200,14 @@ def test_retries_keep_the_quota_and_kueue_knows_that_pods_are_missing() -> None:
 
 
 def test_a_driver_that_lists_its_source_is_ready_without_executors() -> None:
-    world = admitted().advance(7200)
-    assert isinstance(world, QueuedWorld)
-    world.converge()
+    world = admitted()
+    world.advance(7200).converge()
     assert pods_ready(world) == ("True", "Started")
 
 
 def test_an_executor_makes_a_run_unready_after_a_minute() -> None:
-    world = admitted().executors(ready=0, waiting=1)
-    assert isinstance(world, QueuedWorld)
+    world = admitted()
+    world.executors(ready=0, waiting=1)
     assert world.converge().requeue_after == 60
     assert pods_ready(world) == ("True", "Started")
     world.advance(61).converge()
@@ -264,8 +265,8 @@ def test_dynamic_allocation_takes_what_it_is_granted_and_gives_back_what_it_no_l
     (attempt,) = [action for action in world.actions if isinstance(action, CreateAttempt)]
     assert attempt.placements.most_executors == 3
 
-    world = admitted(execution={"memory": "2Gi", "minExecutors": 1, "maxExecutors": 8}).executors(ready=2)
-    assert isinstance(world, QueuedWorld)
+    world = admitted(execution={"memory": "2Gi", "minExecutors": 1, "maxExecutors": 8})
+    world.executors(ready=2)
     shards = {"images_total": 100, "shards_total": 90}
     world._update(world.driver.name, progress=Progress(**shards, shards_done=60))
     world.advance(60).converge()
@@ -294,7 +295,8 @@ def test_multikueue_gets_a_workload_and_nothing_else() -> None:
 
 def test_events_tell_of_queue_admission_and_eviction() -> None:
     world = QueuedWorld()
-    before, reasons = world.status, []
+    before = world.status
+    reasons: list[str] = []
 
     def note() -> None:
         nonlocal before
