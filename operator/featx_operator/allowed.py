@@ -23,6 +23,7 @@ class Allowed(ApiModel):
         service_accounts: Values of `spec.execution.serviceAccountName`.
         images: Values of `spec.execution.image`, besides the operator's job image.
         priority_classes: Values of `spec.priorityClassName`.
+        workload_priority_classes: Values of the label `kueue.x-k8s.io/priority-class`.
         node_pools: Values of `spec.execution.nodePool`.
         pod_identity: Whether runs may authenticate with their pods' cloud identity.
         secrets: Names of Secrets that runs may use without the label `featx.dev/store: "true"`.
@@ -32,6 +33,7 @@ class Allowed(ApiModel):
     service_accounts: tuple[str, ...] = ("featx-job",)
     images: tuple[ImagePattern, ...] = ()
     priority_classes: tuple[str, ...] = ()
+    workload_priority_classes: tuple[str, ...] = ()
     node_pools: tuple[str, ...] = ()
     pod_identity: bool = False
     secrets: tuple[str, ...] = ()

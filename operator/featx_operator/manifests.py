@@ -20,6 +20,7 @@ from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_operator.objects import driver_name
+from featx_operator.state.workload import Placement, Placements
 
 Manifest = dict[str, Any]
 
@@ -29,6 +30,7 @@ TOKEN_SECONDS = 3600  # the kubelet renews it in time; a copy is of no use for l
 FILE_MODE = 0o440  # of Secrets and the token: their owner is root, and `fsGroup` makes them the driver's
 KEY_BYTES = 32
 _DUMPER: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # in C: a fifth of the operator's CPU time less
+NOWHERE = Placements()  # a run that Kueue does not place
 
 
 def config_map_name(name: str, attempt: int) -> str:
@@ -63,14 +65,14 @@ def labels(resource: FeatureExtraction, attempt: int, role: str) -> dict[str, st
     }
 
 
-def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
+def config_map(resource: FeatureExtraction, attempt: int, placements: Placements = NOWHERE) -> Manifest:
     """The ConfigMap that an attempt's driver reads."""
     job = JobSpec(
         name=resource.name,
         namespace=resource.metadata["namespace"],
         uid=resource.metadata["uid"],
         attempt=attempt,
-        spec=resource.spec,
+        spec=_granted(resource.spec, placements.most_executors),
     )
     return {
         "apiVersion": "v1",
@@ -79,7 +81,9 @@ def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
         "immutable": True,
         "data": {
             contract.JOB_KEY: json.dumps(job.to_wire(), indent=2, ensure_ascii=False),
-            contract.EXECUTOR_POD_KEY: yaml.dump(executor_template(resource, attempt), Dumper=_DUMPER, sort_keys=False),
+            contract.EXECUTOR_POD_KEY: yaml.dump(
+                executor_template(resource, attempt, placements), Dumper=_DUMPER, sort_keys=False
+            ),
         },
     }
 
@@ -96,7 +100,11 @@ def authentication(resource: FeatureExtraction, attempt: int) -> Manifest:
 
 
 def driver_pod(
-    resource: FeatureExtraction, attempt: int, default_image: str, url_hosts: tuple[str, ...] = ()
+    resource: FeatureExtraction,
+    attempt: int,
+    default_image: str,
+    url_hosts: tuple[str, ...] = (),
+    placements: Placements = NOWHERE,
 ) -> Manifest:
     """The driver pod of an attempt.
 
@@ -105,11 +113,12 @@ def driver_pod(
         attempt: Its number.
         default_image: Of the job, unless the run chooses another.
         url_hosts: Hosts that the run may fetch images from.
+        placements: What its admission by Kueue adds.
     """
     spec = resource.spec
     image = spec.execution.image or default_image
     volumes, mounts = _volumes(resource, attempt)
-    files = config_map(resource, attempt)["data"]
+    files = config_map(resource, attempt, placements)["data"]
     job = {"name": contract.JOB, "configMap": {"name": config_map_name(resource.name, attempt)}}
     environment = [
         {"name": contract.FEATX_JOB, "value": contract.JOB_FILE},
@@ -135,7 +144,7 @@ def driver_pod(
             *mounts,
         ],
     }
-    return {
+    pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": _metadata(resource, attempt, driver_name(resource.name, attempt), contract.DRIVER),
@@ -149,6 +158,7 @@ def driver_pod(
             "volumes": [job, _TOKEN, *volumes],
         },
     }
+    return placed(pod, placements.driver)
 
 
 def driver_resources(execution: Execution) -> dict[str, dict[str, str]]:
@@ -161,12 +171,12 @@ def driver_resources(execution: Execution) -> dict[str, dict[str, str]]:
     }
 
 
-def executor_template(resource: FeatureExtraction, attempt: int) -> Manifest:
+def executor_template(resource: FeatureExtraction, attempt: int, placements: Placements = NOWHERE) -> Manifest:
     """The template of executor pods; Spark adds image, resources, names and the owner."""
     volumes, mounts = _volumes(resource, attempt)
     # It gets no Kubernetes token: the account is only for the cloud's own.
     account = {"serviceAccountName": resource.spec.execution.service_account_name}
-    return {
+    pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"labels": labels(resource, attempt, contract.EXECUTOR)},
@@ -178,6 +188,30 @@ def executor_template(resource: FeatureExtraction, attempt: int) -> Manifest:
             "volumes": volumes,
         },
     }
+    return placed(pod, placements.executor)
+
+
+def placed(pod: Manifest, placement: Placement) -> Manifest:
+    """A pod with what an admission adds to it; what Featx itself sets stays."""
+    metadata, spec = dict(pod["metadata"]), dict(pod["spec"])
+    for part, name, added in (
+        (metadata, "labels", placement.labels),
+        (metadata, "annotations", placement.annotations),
+        (spec, "nodeSelector", placement.node_selector),
+    ):
+        if added:
+            part[name] = {**added, **part.get(name, {})}
+    if placement.tolerations:
+        spec["tolerations"] = [*spec.get("tolerations", []), *map(dict, placement.tolerations)]
+    return {**pod, "metadata": metadata, "spec": spec}
+
+
+def _granted(spec: FeatureExtractionSpec, most_executors: int | None) -> FeatureExtractionSpec:
+    """The spec with the number of executors that were granted."""
+    if most_executors is None:
+        return spec
+    execution = spec.execution.model_copy(update={"max_executors": most_executors})
+    return spec.model_copy(update={"execution": execution})
 
 
 _TOKEN: Manifest = {

@@ -42,6 +42,10 @@ class Settings:
     #: values `allowed` and `tenants`.
     allowed: Tenants = field(default_factory=Tenants)
 
+    #: Whether runs with the label kueue.x-k8s.io/queue-name wait for Kueue. Needs Kueue's CRDs, and the rights that the
+    #: chart's value `kueue.enabled` grants.
+    kueue: bool = False
+
     #: Seconds before the second attempt, doubled for each further one. Lowering it is safe, but attempts then reach a
     #: store that is down more often.
     backoff_seconds: float = 10.0
@@ -128,11 +132,15 @@ def _parsed(name: str, text: str, kind: type) -> Any:
             return Tenants.from_json(text)
         if kind is Priorities:
             return Priorities.from_text(text)
+        if kind is bool:
+            return {"true": True, "false": False}[text.lower()]
         return kind(text) if kind in (str, int, float) else _names(text)
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"{name}: {path or 'the text'}: {problems.describe(Tenants, first)}") from None
+    except KeyError:
+        raise ValueError(f"{name}={text!r}: must be true or false") from None
     except ValueError:
         forms = {float: "a number", Priorities: "NAME=VALUE, several with commas, each value a whole number"}
         raise ValueError(f"{name}={text!r}: must be {forms.get(kind, 'a whole number')}") from None

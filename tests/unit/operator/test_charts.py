@@ -55,6 +55,9 @@ def test_the_values_satisfy_their_schema_which_covers_all_of_them() -> None:
         {"admissionPolicy": {"tokenAudiences": ["a' || true || 'b"]}},
         {"admissionPolicy": {"annotations": ["a b"]}},
         {"networkPolicy": {"apiServer": ["10.0.0.1"]}},
+        {"kueue": {"enabled": "yes"}},
+        {"kueue": {"nodeLabels": ["a' || true || 'b"]}},
+        {"settings": {"FEATX_KUEUE": "true"}},
     ],
 )
 def test_invalid_values_are_rejected(bad: dict[str, object]) -> None:
@@ -90,7 +93,7 @@ def test_the_operator_neither_lists_secrets_nor_changes_what_exists() -> None:
     granted = dict(rules("operator-access"))
     assert granted["secrets"] == "get create delete"
     changed = {name for name, verbs in granted.items() if {"update", "patch", "deletecollection"} & set(verbs.split())}
-    assert changed == {"leases", "featureextractions/status"}
+    assert changed == {"leases", "featureextractions/status", "workloads", "workloads/status"}
 
 
 def test_policies_fail_closed_and_deny() -> None:
