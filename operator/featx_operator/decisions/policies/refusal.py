@@ -17,7 +17,7 @@ from featx_operator.decisions.run import Plan, Run
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 120.0
 LONGEST_WAIT_FOR_SECRET = 5.0  # it may be applied together with the run
-TEMPORARY = (reasons.QUOTA_EXCEEDED, reasons.PREVIOUS_RUN, reasons.SECRET_NOT_FOUND)
+TEMPORARY = (reasons.QUOTA_EXCEEDED, reasons.PREVIOUS_RUN, reasons.SECRET_NOT_FOUND, reasons.KUEUE_UNAVAILABLE)
 
 
 def refused(run: Run) -> Plan | None:
