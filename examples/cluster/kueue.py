@@ -58,9 +58,12 @@ def install(cluster: Cluster, image: str, configuration: Mapping[str, Any] | Non
         "image": {"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"},
         "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
     }
-    quick = {"initialDelaySeconds": 1, "periodSeconds": 1, "failureThreshold": 120}
+    # One replica on a node that may be busy: it has nobody to lose the lead to, and a restart helps nobody.
+    settings["leaderElection"] = {"leaderElect": False}
+    patient = {"timeoutSeconds": 20, "failureThreshold": 10}
+    quick = {"initialDelaySeconds": 1, "periodSeconds": 2, **patient}
     values = {
-        "controllerManager": {"manager": manager, "readinessProbe": quick},
+        "controllerManager": {"manager": manager, "readinessProbe": quick, "livenessProbe": patient},
         "managerConfig": {"controllerManagerConfigYaml": yaml.safe_dump(settings)},
     }
     command = cluster.command(

@@ -83,6 +83,8 @@ def _create(api: ApiServer, resource: FeatureExtraction, action: CreateWorkload,
     except ApiError as error:
         if error.status in (400, 403, 422):
             raise RefusedError(Refusal(reasons.WORKLOAD_REFUSED, error.message)) from error
+        if error.status in (500, 503, 504):
+            raise RefusedError(Refusal(reasons.KUEUE_UNAVAILABLE, error.message)) from error
         if error.status != 409:
             raise
     existing = api.get(_path(namespace, name))

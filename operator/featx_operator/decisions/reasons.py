@@ -24,6 +24,7 @@ EVICTED: Final = "Evicted"  # Kueue has taken the quota back; the run is stopped
 DEACTIVATED: Final = "Deactivated"  # the run's Workload is not active; until it is, the run is suspended
 QUEUEING_OFF: Final = "QueueingOff"  # the run names a queue, but the operator does not use Kueue
 QUEUE_NEEDS_MEMORY: Final = "QueueNeedsMemory"  # quota for executors can't be reserved unless their memory is set
+KUEUE_UNAVAILABLE: Final = "KueueUnavailable"  # Kueue's webhook does not respond; retried
 WORKLOAD_REFUSED: Final = "WorkloadRefused"  # the API server refuses the run's Workload
 PLACEMENT_CONFLICT: Final = "PlacementConflict"  # the admission places pods where they can't be
 

@@ -16,7 +16,7 @@ from tests.e2e.operator.harness import NAMESPACE, OTHER_NAMESPACE, Run, apply, k
 TEAMS = {"red": NAMESPACE, "blue": OTHER_NAMESPACE}
 CORES = 2  # of each team, nominally; both share what the other leaves
 RUN_CORES = 1.25  # the driver's 250m and one executor
-READY_SECONDS = 45  # Kueue's default is half an hour
+READY_SECONDS = 60  # Kueue's default is half an hour
 CONFIGURATION = {
     "waitForPodsReady": {
         "timeout": f"{READY_SECONDS}s",
