@@ -232,9 +232,10 @@ class Reconciler:
         driver = observed.driver(uid)
         if driver is None:
             owner = owner_from(body)
-            # Without a uid, the create request will say whether another pod has the name.
-            if uid or self._store.is_taken(owner, status.attempt):
-                name = driver_name(key.name, status.attempt)
+            name = driver_name(key.name, status.attempt)
+            seen = any(pod.name == name for pod in observed.pods)
+            # A pod of that name that nobody has seen makes the create request fail.
+            if uid or seen or self._store.is_taken(owner, status.attempt):
                 existing = await asyncio.to_thread(children.get, self._api, "Pod", key.namespace, name)
                 if existing is not None:
                     return with_holder(observed, existing, uid, status.attempt, owner.uid)

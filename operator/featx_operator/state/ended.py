@@ -54,14 +54,17 @@ class Ended:
 
 
 def ended_from(body: Body) -> Ended | None:
-    """Reduces a resource that has ended; None for any other."""
+    """Reduces a resource that has ended; None for any other, and for one whose status can't be read."""
     status, metadata = body.get("status") or {}, body["metadata"]
     conditions = {item.get("type"): item for item in status.get("conditions") or ()}
     end, stalled = conditions.get("Succeeded"), conditions.get("Stalled", {})
     if end is None or end.get("status") not in ("True", "False"):
         return None
     ttl = (body.get("spec") or {}).get("ttlSecondsAfterFinished")
-    completed = time_of(status.get("completionTime"))
+    try:
+        completed = time_of(status.get("completionTime"))
+    except (AttributeError, TypeError, ValueError):
+        return None
     return Ended(
         uid=str(metadata["uid"]),
         version=int(metadata.get("resourceVersion") or 0),

@@ -168,3 +168,10 @@ def test_twenty_thousand_ended_runs_take_little_memory() -> None:
     finally:
         tracemalloc.stop()
     assert taken / 20_000 < 700
+
+
+@pytest.mark.parametrize("time", ["yesterday", 7, "2026-11-27T12:00:00.123456789Z"])
+def test_a_status_that_others_have_written_stops_no_watch(time: object) -> None:
+    body = ended(1, ttl=10**18)
+    body["status"]["completionTime"] = time
+    assert Store().put_resource(body)
