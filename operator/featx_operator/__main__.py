@@ -61,7 +61,8 @@ async def operate(settings: Settings) -> None:
             registry=handlers.registry(store, queue, lease, heartbeat),
             settings=handlers.operator_settings(settings),
             standalone=True,
-            namespaces=settings.namespaces,
+            clusterwide=settings.cluster_wide,
+            namespaces=() if settings.cluster_wide else settings.namespaces,
             liveness_endpoint=f"http://127.0.0.1:{settings.probe_port}/healthz" if settings.probe_port else None,
         )
     )

@@ -18,6 +18,7 @@ from featx_api.contract import JobSpec
 from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
 
+from featx_operator.node_pools import NodePool, labelled
 from featx_operator.objects import driver_name
 
 Manifest = dict[str, Any]
@@ -61,8 +62,8 @@ def labels(resource: FeatureExtraction, attempt: int, role: str) -> dict[str, st
     }
 
 
-def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
-    """The ConfigMap that an attempt's driver reads."""
+def config_map(resource: FeatureExtraction, attempt: int, pool: NodePool | None = None) -> Manifest:
+    """The ConfigMap that an attempt's driver reads; executors run in the pool."""
     job = JobSpec(
         name=resource.name,
         namespace=resource.metadata["namespace"],
@@ -77,7 +78,7 @@ def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
         "immutable": True,
         "data": {
             contract.JOB_KEY: json.dumps(job.to_wire(), indent=2, ensure_ascii=False),
-            contract.EXECUTOR_POD_KEY: yaml.safe_dump(executor_template(resource, attempt), sort_keys=False),
+            contract.EXECUTOR_POD_KEY: yaml.safe_dump(executor_template(resource, attempt, pool), sort_keys=False),
         },
     }
 
@@ -94,7 +95,11 @@ def authentication(resource: FeatureExtraction, attempt: int) -> Manifest:
 
 
 def driver_pod(
-    resource: FeatureExtraction, attempt: int, default_image: str, url_hosts: tuple[str, ...] = ()
+    resource: FeatureExtraction,
+    attempt: int,
+    default_image: str,
+    url_hosts: tuple[str, ...] = (),
+    pool: NodePool | None = None,
 ) -> Manifest:
     """The driver pod of an attempt.
 
@@ -103,11 +108,12 @@ def driver_pod(
         attempt: Its number.
         default_image: Of the job, unless the run chooses another.
         url_hosts: Hosts that the run may fetch images from.
+        pool: The node pool that the run has chosen, as the chart's values describe it.
     """
     spec = resource.spec
     image = spec.execution.image or default_image
     volumes, mounts = _volumes(resource, attempt)
-    files = config_map(resource, attempt)["data"]
+    files = config_map(resource, attempt, pool)["data"]
     job = {"name": contract.JOB, "configMap": {"name": config_map_name(resource.name, attempt)}}
     environment = [
         {"name": contract.FEATX_JOB, "value": contract.JOB_FILE},
@@ -141,7 +147,8 @@ def driver_pod(
         "kind": "Pod",
         "metadata": _metadata(resource, attempt, driver_name(resource.name, attempt), contract.DRIVER),
         "spec": {
-            **_placement(spec),
+            **_shared(spec),
+            **(chosen.driver_placement() if (chosen := _pool(spec, pool)) else {}),
             "serviceAccountName": spec.execution.service_account_name,
             "automountServiceAccountToken": False,  # the one of `_TOKEN` lives shorter
             "restartPolicy": "Never",
@@ -152,20 +159,25 @@ def driver_pod(
     }
 
 
-def executor_template(resource: FeatureExtraction, attempt: int) -> Manifest:
+def executor_template(resource: FeatureExtraction, attempt: int, pool: NodePool | None = None) -> Manifest:
     """The template of executor pods; Spark adds image, resources, names and the owner."""
     volumes, mounts = _volumes(resource, attempt)
+    own_labels, chosen = labels(resource, attempt, contract.EXECUTOR), _pool(resource.spec, pool)
     # It gets no Kubernetes token: the account is only for the cloud's own.
     account = {"serviceAccountName": resource.spec.execution.service_account_name}
+    container = {"name": contract.EXECUTOR, "securityContext": _CONTAINER_SECURITY, "volumeMounts": mounts}
+    if chosen and chosen.exclusive_cores:  # Spark requests as many, and memory as its own limit: the pod is Guaranteed
+        container["resources"] = {"limits": {"cpu": str(resource.spec.execution.cores)}}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"labels": labels(resource, attempt, contract.EXECUTOR)},
+        "metadata": {"labels": own_labels},
         "spec": {
-            **_placement(resource.spec),
+            **_shared(resource.spec),
+            **(chosen.executor_placement(own_labels) if chosen else {}),
             "automountServiceAccountToken": False,
             **(account if resource.spec.by_pod_identity else {}),
-            "containers": [{"name": contract.EXECUTOR, "securityContext": _CONTAINER_SECURITY, "volumeMounts": mounts}],
+            "containers": [container],
             "volumes": volumes,
         },
     }
@@ -203,8 +215,14 @@ def _metadata(resource: FeatureExtraction, attempt: int, name: str, role: str) -
     }
 
 
-def _placement(spec: FeatureExtractionSpec) -> Manifest:
-    """The pod settings that driver and executors share."""
+def _pool(spec: FeatureExtractionSpec, described: NodePool | None) -> NodePool | None:
+    """The node pool of a run: as the platform team describes it, or else by its label."""
+    name = spec.execution.node_pool
+    return described or (labelled(name) if name else None)
+
+
+def _shared(spec: FeatureExtractionSpec) -> Manifest:
+    """The pod settings that driver and executors share, whatever their nodes."""
     common: Manifest = {
         "enableServiceLinks": False,
         "securityContext": {
@@ -215,8 +233,6 @@ def _placement(spec: FeatureExtractionSpec) -> Manifest:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     }
-    if spec.execution.node_pool:
-        common["nodeSelector"] = {contract.NODE_POOL_LABEL: spec.execution.node_pool}
     if spec.priority_class_name:
         common["priorityClassName"] = spec.priority_class_name
     return common

@@ -13,19 +13,21 @@ from pydantic import ValidationError
 
 from featx_operator.allowed import Tenants
 
+EVERY_NAMESPACE = "*"
+
 
 @dataclass(frozen=True)
 class Settings:
     """All settings. The variable of `backoff_seconds` is FEATX_BACKOFF_SECONDS, and so on."""
 
-    #: Namespaces to serve, separated by commas. Each needs the chart's Role.
+    #: Namespaces to serve, separated by commas. Each needs the chart's Role. `*` serves all, by a ClusterRole.
     namespaces: tuple[str, ...] = ("default",)
 
     #: Image of drivers and executors, unless spec.execution.image is set.
     job_image: str = "localhost/featx/job:dev"
 
-    #: What runs may choose: accounts, images, priorities, node pools, Secrets. JSON, which the chart renders from its
-    #: values `allowed` and `tenants`.
+    #: What runs may choose: accounts, images, priorities, node pools, Secrets, stores. JSON, which the chart renders from
+    #: its values `allowed`, `tenants` and `nodePools`.
     allowed: Tenants = field(default_factory=Tenants)
 
     #: Seconds before the second attempt, doubled for each further one. Lowering it is safe, but attempts then reach a
@@ -74,6 +76,11 @@ class Settings:
     #: `json` or `text`.
     log_format: str = "json"
 
+    @property
+    def cluster_wide(self) -> bool:
+        """Whether all namespaces are served."""
+        return self.namespaces == (EVERY_NAMESPACE,)
+
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Reads the settings.
@@ -87,7 +94,10 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         name = f"FEATX_{setting.name.upper()}"
         if text := environment.get(name, ""):
             values[setting.name] = _parsed(name, text, types[setting.name])
-    return Settings(**values)
+    settings = Settings(**values)
+    if EVERY_NAMESPACE in settings.namespaces and not settings.cluster_wide:
+        raise ValueError(f"FEATX_NAMESPACES={','.join(settings.namespaces)}: * stands for all namespaces: list no other")
+    return settings
 
 
 def allowed_secrets(settings: Settings, namespace: str) -> frozenset[str]:

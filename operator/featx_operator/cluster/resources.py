@@ -6,6 +6,7 @@ from featx_api import API_VERSION, GROUP, KIND, PLURAL, VERSION
 
 from featx_operator.cluster.transport import FIELD_MANAGER, ApiServer
 from featx_operator.objects import Body, Key, essential, key_of
+from featx_operator.settings import EVERY_NAMESPACE
 
 
 def are_served(api: ApiServer) -> bool:
@@ -20,12 +21,13 @@ def get(api: ApiServer, key: Key) -> Body | None:
 
 
 def ping(api: ApiServer, namespace: str) -> None:
-    """Lists at most one resource of a namespace, to prove connection and permissions.
+    """Lists at most one resource of a namespace, or of all, to prove connection and permissions.
 
     Raises:
         ApiError: The namespace can't be listed.
     """
-    api.request("GET", _path(namespace), {"limit": "1"})
+    path = f"/apis/{GROUP}/{VERSION}/{PLURAL}" if namespace == EVERY_NAMESPACE else _path(namespace)
+    api.request("GET", path, {"limit": "1"})
 
 
 def apply_status(api: ApiServer, body: Body, status: Body) -> Body:
