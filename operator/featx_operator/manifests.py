@@ -62,8 +62,11 @@ def labels(resource: FeatureExtraction, attempt: int, role: str) -> dict[str, st
     }
 
 
-def config_map(resource: FeatureExtraction, attempt: int, pool: NodePool | None = None) -> Manifest:
-    """The ConfigMap that an attempt's driver reads; executors run in the pool."""
+def config_map(
+    resource: FeatureExtraction, attempt: int, pool: NodePool | None = None, pull_secrets: tuple[str, ...] = ()
+) -> Manifest:
+    """The ConfigMap that an attempt's driver reads; pool and pull Secrets are the executors'."""
+    template = executor_template(resource, attempt, pool, pull_secrets)
     job = JobSpec(
         name=resource.name,
         namespace=resource.metadata["namespace"],
@@ -78,7 +81,7 @@ def config_map(resource: FeatureExtraction, attempt: int, pool: NodePool | None 
         "immutable": True,
         "data": {
             contract.JOB_KEY: json.dumps(job.to_wire(), indent=2, ensure_ascii=False),
-            contract.EXECUTOR_POD_KEY: yaml.safe_dump(executor_template(resource, attempt, pool), sort_keys=False),
+            contract.EXECUTOR_POD_KEY: yaml.safe_dump(template, sort_keys=False),
         },
     }
 
@@ -100,6 +103,7 @@ def driver_pod(
     default_image: str,
     url_hosts: tuple[str, ...] = (),
     pool: NodePool | None = None,
+    pull_secrets: tuple[str, ...] = (),
 ) -> Manifest:
     """The driver pod of an attempt.
 
@@ -109,11 +113,12 @@ def driver_pod(
         default_image: Of the job, unless the run chooses another.
         url_hosts: Hosts that the run may fetch images from.
         pool: The node pool that the run has chosen, as the chart's values describe it.
+        pull_secrets: Names of the Secrets that pull the image.
     """
     spec = resource.spec
     image = spec.execution.image or default_image
     volumes, mounts = _volumes(resource, attempt)
-    files = config_map(resource, attempt, pool)["data"]
+    files = config_map(resource, attempt, pool, pull_secrets)["data"]
     job = {"name": contract.JOB, "configMap": {"name": config_map_name(resource.name, attempt)}}
     environment = [
         {"name": contract.FEATX_JOB, "value": contract.JOB_FILE},
@@ -147,7 +152,8 @@ def driver_pod(
         "kind": "Pod",
         "metadata": _metadata(resource, attempt, driver_name(resource.name, attempt), contract.DRIVER),
         "spec": {
-            **_shared(spec),
+            **_placement(spec),
+            **_pull(pull_secrets),
             **(chosen.driver_placement() if (chosen := _pool(spec, pool)) else {}),
             "serviceAccountName": spec.execution.service_account_name,
             "automountServiceAccountToken": False,  # the one of `_TOKEN` lives shorter
@@ -159,7 +165,9 @@ def driver_pod(
     }
 
 
-def executor_template(resource: FeatureExtraction, attempt: int, pool: NodePool | None = None) -> Manifest:
+def executor_template(
+    resource: FeatureExtraction, attempt: int, pool: NodePool | None = None, pull_secrets: tuple[str, ...] = ()
+) -> Manifest:
     """The template of executor pods; Spark adds image, resources, names and the owner."""
     volumes, mounts = _volumes(resource, attempt)
     own_labels, chosen = labels(resource, attempt, contract.EXECUTOR), _pool(resource.spec, pool)
@@ -173,7 +181,8 @@ def executor_template(resource: FeatureExtraction, attempt: int, pool: NodePool 
         "kind": "Pod",
         "metadata": {"labels": own_labels},
         "spec": {
-            **_shared(resource.spec),
+            **_placement(resource.spec),
+            **_pull(pull_secrets),
             **(chosen.executor_placement(own_labels) if chosen else {}),
             "automountServiceAccountToken": False,
             **(account if resource.spec.by_pod_identity else {}),
@@ -221,7 +230,12 @@ def _pool(spec: FeatureExtractionSpec, described: NodePool | None) -> NodePool |
     return described or (labelled(name) if name else None)
 
 
-def _shared(spec: FeatureExtractionSpec) -> Manifest:
+def _pull(secrets: tuple[str, ...]) -> Manifest:
+    """The Secrets that pull a pod's image. Executors don't run as an account that could have them."""
+    return {"imagePullSecrets": [{"name": name} for name in secrets]} if secrets else {}
+
+
+def _placement(spec: FeatureExtractionSpec) -> Manifest:
     """The pod settings that driver and executors share, whatever their nodes."""
     common: Manifest = {
         "enableServiceLinks": False,

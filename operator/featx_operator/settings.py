@@ -26,6 +26,9 @@ class Settings:
     #: Image of drivers and executors, unless spec.execution.image is set.
     job_image: str = "localhost/featx/job:dev"
 
+    #: Names of the Secrets that pull the images of drivers and executors, separated by commas.
+    image_pull_secrets: tuple[str, ...] = ()
+
     #: What runs may choose: accounts, images, priorities, node pools, Secrets, stores. JSON, which the chart renders from
     #: its values `allowed`, `tenants` and `nodePools`.
     allowed: Tenants = field(default_factory=Tenants)

@@ -44,13 +44,12 @@ def create_attempt(api: ApiServer, resource: FeatureExtraction, attempt: int, se
         ApiError: Anything else went wrong; retry.
     """
     check_secrets(api, resource, allowed_secrets(settings, resource.metadata["namespace"]))
-    pool = settings.allowed.pool(resource.spec.execution.node_pool)
-    _create_or_replace(api, manifests.config_map(resource, attempt, pool))
+    pool, pull = settings.allowed.pool(resource.spec.execution.node_pool), settings.image_pull_secrets
+    driver = manifests.driver_pod(resource, attempt, settings.job_image, url_hosts(settings, resource), pool, pull)
+    _create_or_replace(api, manifests.config_map(resource, attempt, pool, pull))
     _create_or_replace(api, manifests.authentication(resource, attempt))
     try:
-        return children.create(
-            api, manifests.driver_pod(resource, attempt, settings.job_image, url_hosts(settings, resource), pool)
-        )
+        return children.create(api, driver)
     except ApiError as error:
         if error.status == 409:
             return None

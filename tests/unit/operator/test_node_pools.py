@@ -11,7 +11,6 @@ import yaml
 from featx_api.resource import FeatureExtraction
 from featx_operator import manifests
 from featx_operator.allowed import Tenants
-from featx_operator.node_pools import NodePool
 from featx_operator.settings import Settings, from_environment
 
 from tests.support.bad_resources import good
@@ -127,7 +126,8 @@ def test_a_mistake_in_a_pool_is_named(pool: dict[str, Any], field: str) -> None:
 
 STORES = {"stores": ["s3://team-a-*", "https://store.example/*", "claim://*", "hdfs://name:8020/team-a/*"]}
 MODEL = {"prototxt": "claim://nets/a", "weights": "claim://nets/b", "sha256": "a" * 64}
-INSIDE = {
+INSIDE: dict[str, Any] = {
+    "detector": {"model": MODEL},
     "source": {"s3": {"bucket": "team-a-images", "endpoint": "https://store.example"}},
     "extractor": {"model": MODEL, "layer": "fc7"},
     "output": {"uri": "hdfs://name:8020/team-a/table"},
@@ -157,8 +157,3 @@ def test_a_run_uses_stores_of_its_namespace_only(spec: dict[str, Any], field: st
 
 def test_by_default_every_store_may_be_used() -> None:
     assert Tenants().allowed_in("default").includes_store("s3://anything/at/all")
-
-
-def test_a_pool_has_no_nodes_by_default() -> None:
-    with pytest.raises(ValueError, match="node_selector"):
-        NodePool.model_validate({})
