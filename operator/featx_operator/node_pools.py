@@ -56,7 +56,6 @@ class NodePool(Nodes):
         exclusive_cores: Executors have whole cores as requests and limits. A kubelet with the static CPU manager then
             pins them.
         cores_per_socket: Most cores of an executor: one that spans sockets reads its weights from the other's memory.
-        decommission: Executors that are told to go finish their shards first.
     """
 
     drivers: Nodes | None = None
@@ -64,7 +63,6 @@ class NodePool(Nodes):
     topology_key: LabelKey = "kubernetes.io/hostname"
     exclusive_cores: bool = False
     cores_per_socket: int | None = Field(None, ge=1)
-    decommission: bool = False
 
     def driver_placement(self) -> dict[str, Any]:
         """The fields of a driver's spec."""

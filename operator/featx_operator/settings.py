@@ -99,7 +99,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             values[setting.name] = _parsed(name, text, types[setting.name])
     settings = Settings(**values)
     if EVERY_NAMESPACE in settings.namespaces and not settings.cluster_wide:
-        raise ValueError(f"FEATX_NAMESPACES={','.join(settings.namespaces)}: * stands for all namespaces: list no other")
+        raise ValueError(
+            f"FEATX_NAMESPACES={','.join(settings.namespaces)}: * stands for all namespaces: list no other"
+        )
     return settings
 
 

@@ -17,7 +17,10 @@ from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY
 from tests.e2e.operator.image import OPERATOR_VARIABLE, SCRIPTED_DRIVER, VARIABLE
 
 # Two pytest processes at a time: each has a namespace and an operator of its own.
-IN_PARALLEL = (["tests/e2e/run"], ["tests/e2e/operator", "tests/e2e/rights", "tests/e2e/test_crd.py", "tests/e2e/charts"])
+IN_PARALLEL = (
+    ["tests/e2e/run"],
+    ["tests/e2e/operator", "tests/e2e/rights", "tests/e2e/test_crd.py", "tests/e2e/charts"],
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -15,7 +15,9 @@ def release() -> Iterator[None]:
     """Both charts, as a platform team installs them."""
     clean_up()
     # The tests of other folders apply the CRD without helm.
-    helm("upgrade", "--install", "featx-crds", str(ROOT / "charts/featx-crds"), "--create-namespace", "--take-ownership")
+    helm(
+        "upgrade", "--install", "featx-crds", str(ROOT / "charts/featx-crds"), "--create-namespace", "--take-ownership"
+    )
     kubectl("wait", "--for=condition=Established", "crd/featureextractions.featx.dev", "--timeout=60s")
     install(VALUES)
     yield

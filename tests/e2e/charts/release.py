@@ -54,10 +54,10 @@ def helm(*arguments: str, values: dict[str, Any] | None = None, check: bool = Tr
     return _run(["helm", f"--namespace={NAMESPACE}", *arguments, *files], json.dumps(values or {}), check)
 
 
-def install(values: dict[str, Any]) -> None:
+def install(values: dict[str, Any], wait: bool = True) -> None:
     """Installs or upgrades the release, and waits until its pods run."""
-    chart = str(ROOT / "charts/featx")
-    helm("upgrade", "--install", "featx", chart, "--create-namespace", "--wait", "--timeout=5m", values=values)
+    waiting = ["--wait", "--timeout=5m"] if wait else []
+    helm("upgrade", "--install", "featx", str(ROOT / "charts/featx"), "--create-namespace", *waiting, values=values)
 
 
 def run_of(team: str, name: str, script: str, **spec: Any) -> dict[str, Any]:

@@ -14,11 +14,12 @@ CLAIM = {
 
 def test_a_team_that_is_taken_off_the_list_keeps_its_namespace(release: None) -> None:
     kubectl("apply", "--filename=-", stdin=CLAIM)
-    install(VALUES | {"tenants": {team: entry for team, entry in VALUES["tenants"].items() if team != RED}})
+    others = {team: entry for team, entry in VALUES["tenants"].items() if team != RED}
+    install(VALUES | {"tenants": others}, wait=False)
     assert kubectl("get", "pvc", "images", f"--namespace={RED}", "--output=name").stdout
     roles = kubectl("get", "roles,rolebindings,resourcequotas", f"--namespace={RED}", "--output=name").stdout
     assert "featx" not in roles
-    install(VALUES)  # the list is right again: the namespace is adopted
+    install(VALUES, wait=False)  # the list is right again: the namespace is adopted
     assert "featx-operator" in kubectl("get", "roles", f"--namespace={RED}", "--output=name").stdout
 
 

@@ -44,8 +44,10 @@ class User:
         return kubectl(f"--kubeconfig={self._kubeconfig}", *arguments, stdin=stdin, check=check)
 
     def can(self, verb: str, resource: str, namespace: str) -> bool:
-        """Whether the API server lets the user do something."""
-        answer = self.kubectl("auth", "can-i", verb, resource, f"--namespace={namespace}", check=False)
+        """Whether the API server lets the user do something; a subresource follows a slash."""
+        kind, _, subresource = resource.partition("/")
+        question = ["auth", "can-i", verb, kind, f"--subresource={subresource}", f"--namespace={namespace}"]
+        answer = self.kubectl(*question, check=False)
         return answer.stdout.strip() == "yes"
 
 

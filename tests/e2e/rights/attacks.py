@@ -95,7 +95,9 @@ def without(part: str, field: str) -> Change:
 def selectors(spec: Pod) -> list[dict[str, str]]:
     """The labels by which a pod's spec selects other pods."""
     constraints = spec.get("topologySpreadConstraints", [])
-    preferred = spec.get("affinity", {}).get("podAffinity", {}).get("preferredDuringSchedulingIgnoredDuringExecution", [])
+    preferred = (
+        spec.get("affinity", {}).get("podAffinity", {}).get("preferredDuringSchedulingIgnoredDuringExecution", [])
+    )
     parts = [*constraints, *(item["podAffinityTerm"] for item in preferred)]
     return [part["labelSelector"]["matchLabels"] for part in parts]
 

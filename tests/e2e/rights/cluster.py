@@ -44,7 +44,9 @@ VALUES: dict[str, Any] = {
     "jobImage": JOB_IMAGE,
     "nodePools": POOLS,
     "allowed": {"nodePools": ["xeon", *POOLS], "images": ["registry.test/featx/*", "registry.test/one:1"]},
-    "tenants": {CLOUD: {"allowed": {"serviceAccounts": ["featx-job", CLOUD_ACCOUNT], "nodePools": [], "podIdentity": True}}},
+    "tenants": {
+        CLOUD: {"allowed": {"serviceAccounts": ["featx-job", CLOUD_ACCOUNT], "nodePools": [], "podIdentity": True}}
+    },
 }
 PROGRESS = {"metadata": {"annotations": {contract.PROGRESS_ANNOTATION: '{"imagesDone": 1}'}}}
 

@@ -35,9 +35,7 @@ def test_executors_may_be_placed_as_the_operator_places_them(name: str, tenants:
 
 
 @pytest.mark.parametrize("name", ["spread", "packed"])
-def test_executors_that_are_placed_beside_other_runs_are_refused(
-    name: str, tenants: Tenants, thief: Requester
-) -> None:
+def test_executors_that_are_placed_beside_other_runs_are_refused(name: str, tenants: Tenants, thief: Requester) -> None:
     pod = in_pool(tenants, name)
     for labels in attacks.selectors(pod["spec"]):
         labels["featx.dev/uid"] = "another"

@@ -138,7 +138,10 @@ INSIDE: dict[str, Any] = {
     ("spec", "field"),
     [
         ({"source": {"s3": {"bucket": "team-b-images"}}}, "spec.source.s3.bucket: s3://team-b-images/"),
-        ({"source": {"s3": {"bucket": "team-a-x", "endpoint": "https://store.example.evil"}}}, "spec.source.s3.endpoint"),
+        (
+            {"source": {"s3": {"bucket": "team-a-x", "endpoint": "https://store.example.evil"}}},
+            "spec.source.s3.endpoint",
+        ),
         ({"source": {"hbase": {"quorum": "zk", "table": "t", "column": "a:b"}}}, "spec.source.hbase.quorum"),
         ({"output": {"uri": "hdfs://name:8020/team-b/table"}}, "spec.output.uri"),
         ({"extractor": {"model": MODEL | {"weights": "s3://nets/b"}, "layer": "fc7"}}, "spec.extractor.model.weights"),

@@ -112,7 +112,10 @@ def _stores(spec: FeatureExtractionSpec) -> Iterator[tuple[str, str]]:
     yield from spec.addresses().items()
     for field, store in spec.stores().items():
         if store.endpoint:
-            yield f"{field}.endpoint", f"{store.endpoint.rstrip('/')}/"  # so that no host's name is the start of another's
+            yield (
+                f"{field}.endpoint",
+                f"{store.endpoint.rstrip('/')}/",
+            )  # so that no host's name is the start of another's
     for key, value in spec.execution.spark_conf.items():
         if key.startswith("spark.hadoop.dfs.namenode.rpc-address."):
             yield f"spec.execution.sparkConf.{key}", f"hdfs://{value}/"
