@@ -29,8 +29,8 @@ class Settings:
     #: Names of the Secrets that pull the images of drivers and executors, separated by commas.
     image_pull_secrets: tuple[str, ...] = ()
 
-    #: What runs may choose: accounts, images, priorities, node pools, Secrets, stores. JSON, which the chart renders from
-    #: its values `allowed`, `tenants` and `nodePools`.
+    #: What runs may choose: accounts, images, priorities, node pools, Secrets, stores. JSON, which the chart renders
+    #: from its values `allowed`, `tenants` and `nodePools`.
     allowed: Tenants = field(default_factory=Tenants)
 
     #: Seconds before the second attempt, doubled for each further one. Lowering it is safe, but attempts then reach a

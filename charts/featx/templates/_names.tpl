@@ -25,6 +25,9 @@ app.kubernetes.io/component: operator
 {{- if and (not $names) (not (include "featx.clusterWide" .)) -}}
 {{- fail "namespaces: list at least one namespace to serve, [\"*\"] for all, or an entry of tenants" -}}
 {{- end -}}
+{{- if hasKey .Values.tenants .Release.Namespace -}}
+{{- fail (printf "tenants.%s: the operator's own namespace can't be a team's: install the chart in another one" .Release.Namespace) -}}
+{{- end -}}
 {{- toJson $names -}}
 {{- end -}}
 

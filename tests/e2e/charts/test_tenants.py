@@ -115,7 +115,7 @@ def test_a_viewer_only_looks(release: None, tmp_path: Path) -> None:
     assert not user.can("list", RUNS, RED)
 
 
-def test_an_admin_labels_secrets_and_adds_members_but_raises_nobody_above_edit(release: None, tmp_path: Path) -> None:
+def test_an_admin_labels_secrets_and_adds_members_but_raises_nobody_above_itself(release: None, tmp_path: Path) -> None:
     user, here = User(tmp_path, f"{GREEN}-admin"), f"--namespace={GREEN}"
     user.kubectl(*SECRET, here)
     user.kubectl("label", "secret", "store", "featx.dev/store=true", here)

@@ -247,6 +247,11 @@ def test_no_namespace_at_all_is_a_mistake() -> None:
         render({"namespaces": []})
 
 
+def test_the_operators_own_namespace_is_no_teams() -> None:
+    with pytest.raises(ValueError, match=r"tenants.featx-system: the operator's own namespace"):
+        render({"tenants": {"featx-system": TEAM}})
+
+
 def test_kustomizes_folders_are_what_the_charts_render() -> None:
     for path, text in kustomize.files():
         assert path.read_text() == text, f"{path}: run `make generate`"

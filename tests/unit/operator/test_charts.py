@@ -49,6 +49,7 @@ def test_the_values_satisfy_their_schema_which_covers_all_of_them() -> None:
         {"tenants": {"team-a": {"quota": {"pods": "many"}}}},
         {"tenants": {"team-a": {"edit": {"groups": ["system:authenticated"]}}}},
         {"tenants": {"team-a": {"podSecurity": "privileged"}}},
+        {"tenants": {"team-a": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}},
         {"tenants": {"team-a": {"networkPolicy": {"stores": [{"ipBlocks": {}}]}}}},
         {"nodePools": {"xeon": {"cpuFeatures": ["AMX' || true"]}}},
         {"nodePools": {"xeon": {"nodeSelector": {"a": "b'"}}}},

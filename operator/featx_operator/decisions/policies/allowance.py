@@ -12,11 +12,10 @@ from featx_api.contract import CLAIMS_FOLDER
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_operator.allowed import Allowed
-from featx_operator.node_pools import NodePool
 from featx_operator.decisions import reasons
 from featx_operator.decisions.conditions import Finding
 from featx_operator.decisions.run import Plan, Run
-
+from featx_operator.node_pools import NodePool
 
 _CORES = tuple(f"spark.kubernetes.executor.{name}.cores" for name in ("request", "limit"))
 
