@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.e2e.charts.release import BLUE, NAMESPACE, RED, TEAMS, VALUES, body, helm, install, kubectl, run_of
+from tests.e2e.polling import eventually
 
 CLAIM = {
     "apiVersion": "v1",
@@ -33,5 +34,5 @@ def test_an_uninstall_leaves_data_and_the_crd(release: None) -> None:
     crd = "customresourcedefinition.apiextensions.k8s.io/featureextractions.featx.dev"
     assert sorted(left) == sorted([crd, *(f"namespace/{team}" for team in TEAMS)])
     assert body(BLUE, "kept")["status"]["outputs"][0]["recordCount"] == 3
-    pods = kubectl("get", "pods", f"--namespace={NAMESPACE}", "--output=name").stdout
-    assert pods == ""
+    pods = ("get", "pods", f"--namespace={NAMESPACE}", "--output=name")
+    eventually(lambda: kubectl(*pods).stdout == "", "no pods of the operator")
