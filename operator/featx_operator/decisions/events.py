@@ -31,7 +31,7 @@ def events_between(before: FeatureExtractionStatus, after: FeatureExtractionStat
         return new.message or new.reason
 
     events: list[Event] = []
-    if became("Accepted", "True"):
+    if conditions.find(before.conditions, "Accepted") and became("Accepted", "True"):  # of a new run it is no news
         events.append(Event("Normal", reasons.ACCEPTED, "the spec is valid"))
     if note := became("Accepted", "False"):
         events.append(Event("Warning", conditions.reason_of(after.conditions, "Accepted"), note))

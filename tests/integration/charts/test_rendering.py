@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from featx_operator import metrics
 from featx_operator.allowed import Tenants
 from featx_operator.settings import Settings, from_environment
 
@@ -205,9 +207,27 @@ def test_monitoring_is_off_unless_it_is_switched_on() -> None:
     kinds = {"PodMonitor", "ServiceMonitor", "PrometheusRule", "Service"}
     assert not kinds & {item["kind"] for item in render({})}
     names = ("podMonitor", "serviceMonitor", "prometheusRule")
+    assert "ConfigMap" not in {item["kind"] for item in render({})}
     items = render({"metrics": {name: {"create": True, "labels": {"release": "prometheus"}} for name in names}})
     assert kinds <= {item["kind"] for item in items}
     assert only(items, "PodMonitor")["metadata"]["labels"]["release"] == "prometheus"
+
+
+def test_alerts_and_dashboards_use_metrics_that_exist() -> None:
+    items = render({"metrics": {"prometheusRule": {"create": True}, "dashboards": {"create": True}}})
+    alerts = [rule["expr"] for group in only(items, "PrometheusRule")["spec"]["groups"] for rule in group["rules"]]
+    (dashboard,) = (json.loads(text) for text in only(items, "ConfigMap")["data"].values())
+    panels = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    known = {sample for family in metrics.REGISTRY.collect() for sample in samples(family.name, family.type)}
+    used = set(re.findall(r"featx_\w+", " ".join([*alerts, *panels])))
+    assert len(alerts) == 4
+    assert used <= known
+    assert {name.removesuffix("_bucket") for name in used} == {name.removesuffix("_bucket") for name in known}
+
+
+def samples(name: str, kind: str) -> set[str]:
+    """The series that a query uses of a metric."""
+    return {"counter": {f"{name}_total"}, "histogram": {f"{name}_bucket"}}.get(kind, {name})
 
 
 def test_labels_annotations_and_variables_can_be_added() -> None:
