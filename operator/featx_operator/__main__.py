@@ -86,7 +86,8 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
             registry=handlers.registry(store, queue, admission, lease, heartbeat, settings.kueue),
             settings=handlers.operator_settings(settings, streamed),
             standalone=True,
-            namespaces=settings.namespaces,
+            clusterwide=settings.cluster_wide,
+            namespaces=() if settings.cluster_wide else settings.namespaces,
             memories=handlers.NoMemories(),
             liveness_endpoint=f"http://127.0.0.1:{settings.probe_port}/healthz" if settings.probe_port else None,
         )

@@ -19,6 +19,7 @@ from featx_api.execution import Execution, cpus
 from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
 
+from featx_operator.node_pools import NodePool, labelled
 from featx_operator.objects import driver_name
 from featx_operator.state.workload import Placement, Placements
 
@@ -65,8 +66,15 @@ def labels(resource: FeatureExtraction, attempt: int, role: str) -> dict[str, st
     }
 
 
-def config_map(resource: FeatureExtraction, attempt: int, placements: Placements = NOWHERE) -> Manifest:
-    """The ConfigMap that an attempt's driver reads."""
+def config_map(
+    resource: FeatureExtraction,
+    attempt: int,
+    pool: NodePool | None = None,
+    pull_secrets: tuple[str, ...] = (),
+    placements: Placements = NOWHERE,
+) -> Manifest:
+    """The ConfigMap that an attempt's driver reads; pool, pull Secrets and placements are the executors'."""
+    template = executor_template(resource, attempt, pool, pull_secrets, placements)
     job = JobSpec(
         name=resource.name,
         namespace=resource.metadata["namespace"],
@@ -81,9 +89,7 @@ def config_map(resource: FeatureExtraction, attempt: int, placements: Placements
         "immutable": True,
         "data": {
             contract.JOB_KEY: json.dumps(job.to_wire(), indent=2, ensure_ascii=False),
-            contract.EXECUTOR_POD_KEY: yaml.dump(
-                executor_template(resource, attempt, placements), Dumper=_DUMPER, sort_keys=False
-            ),
+            contract.EXECUTOR_POD_KEY: yaml.dump(template, Dumper=_DUMPER, sort_keys=False),
         },
     }
 
@@ -104,6 +110,8 @@ def driver_pod(
     attempt: int,
     default_image: str,
     url_hosts: tuple[str, ...] = (),
+    pool: NodePool | None = None,
+    pull_secrets: tuple[str, ...] = (),
     placements: Placements = NOWHERE,
 ) -> Manifest:
     """The driver pod of an attempt.
@@ -113,12 +121,14 @@ def driver_pod(
         attempt: Its number.
         default_image: Of the job, unless the run chooses another.
         url_hosts: Hosts that the run may fetch images from.
+        pool: The node pool that the run has chosen, as the chart's values describe it.
+        pull_secrets: Names of the Secrets that pull the image.
         placements: What its admission by Kueue adds.
     """
     spec = resource.spec
     image = spec.execution.image or default_image
     volumes, mounts = _volumes(resource, attempt)
-    files = config_map(resource, attempt, placements)["data"]
+    files = config_map(resource, attempt, pool, pull_secrets, placements)["data"]
     job = {"name": contract.JOB, "configMap": {"name": config_map_name(resource.name, attempt)}}
     environment = [
         {"name": contract.FEATX_JOB, "value": contract.JOB_FILE},
@@ -150,6 +160,8 @@ def driver_pod(
         "metadata": _metadata(resource, attempt, driver_name(resource.name, attempt), contract.DRIVER),
         "spec": {
             **_placement(spec),
+            **_pull(pull_secrets),
+            **(chosen.driver_placement() if (chosen := _pool(spec, pool)) else {}),
             "serviceAccountName": spec.execution.service_account_name,
             "automountServiceAccountToken": False,  # the one of `_TOKEN` lives shorter
             "restartPolicy": "Never",
@@ -171,20 +183,32 @@ def driver_resources(execution: Execution) -> dict[str, dict[str, str]]:
     }
 
 
-def executor_template(resource: FeatureExtraction, attempt: int, placements: Placements = NOWHERE) -> Manifest:
+def executor_template(
+    resource: FeatureExtraction,
+    attempt: int,
+    pool: NodePool | None = None,
+    pull_secrets: tuple[str, ...] = (),
+    placements: Placements = NOWHERE,
+) -> Manifest:
     """The template of executor pods; Spark adds image, resources, names and the owner."""
     volumes, mounts = _volumes(resource, attempt)
+    own_labels, chosen = labels(resource, attempt, contract.EXECUTOR), _pool(resource.spec, pool)
     # It gets no Kubernetes token: the account is only for the cloud's own.
     account = {"serviceAccountName": resource.spec.execution.service_account_name}
+    container = {"name": contract.EXECUTOR, "securityContext": _CONTAINER_SECURITY, "volumeMounts": mounts}
+    if chosen and chosen.exclusive_cores:  # Spark requests as many, and memory as its own limit: the pod is Guaranteed
+        container["resources"] = {"limits": {"cpu": str(resource.spec.execution.cores)}}
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"labels": labels(resource, attempt, contract.EXECUTOR)},
+        "metadata": {"labels": own_labels},
         "spec": {
             **_placement(resource.spec),
+            **_pull(pull_secrets),
+            **(chosen.executor_placement(own_labels) if chosen else {}),
             "automountServiceAccountToken": False,
             **(account if resource.spec.by_pod_identity else {}),
-            "containers": [{"name": contract.EXECUTOR, "securityContext": _CONTAINER_SECURITY, "volumeMounts": mounts}],
+            "containers": [container],
             "volumes": volumes,
         },
     }
@@ -246,8 +270,19 @@ def _metadata(resource: FeatureExtraction, attempt: int, name: str, role: str) -
     }
 
 
+def _pool(spec: FeatureExtractionSpec, described: NodePool | None) -> NodePool | None:
+    """The node pool of a run: as the platform team describes it, or else by its label."""
+    name = spec.execution.node_pool
+    return described or (labelled(name) if name else None)
+
+
+def _pull(secrets: tuple[str, ...]) -> Manifest:
+    """The Secrets that pull a pod's image. Executors don't run as an account that could have them."""
+    return {"imagePullSecrets": [{"name": name} for name in secrets]} if secrets else {}
+
+
 def _placement(spec: FeatureExtractionSpec) -> Manifest:
-    """The pod settings that driver and executors share."""
+    """The pod settings that driver and executors share, whatever their nodes."""
     common: Manifest = {
         "enableServiceLinks": False,
         "securityContext": {
@@ -258,8 +293,6 @@ def _placement(spec: FeatureExtractionSpec) -> Manifest:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     }
-    if spec.execution.node_pool:
-        common["nodeSelector"] = {contract.NODE_POOL_LABEL: spec.execution.node_pool}
     if spec.priority_class_name:
         common["priorityClassName"] = spec.priority_class_name
     return common

@@ -15,6 +15,7 @@ from featx_api.resource import FeatureExtraction
 
 from featx_operator import kueue, manifests
 from featx_operator.manifests import Manifest
+from featx_operator.node_pools import NodePool
 from featx_operator.state.workload import PodSet, Workload, pod_set_from
 
 REQUEST_CORES = "spark.kubernetes.executor.request.cores"
@@ -34,7 +35,12 @@ def least_executors(execution: Execution) -> int | None:
 
 
 def manifest(
-    resource: FeatureExtraction, default_image: str, queue: str, priority: int, priority_class: Mapping[str, str] | None
+    resource: FeatureExtraction,
+    default_image: str,
+    queue: str,
+    priority: int,
+    priority_class: Mapping[str, str] | None,
+    pool: NodePool | None = None,
 ) -> Manifest:
     """The Workload of a run.
 
@@ -44,6 +50,7 @@ def manifest(
         queue: Name of the LocalQueue.
         priority: Of the run, higher first.
         priority_class: Group, kind and name of the class that the priority comes from, if there is one.
+        pool: The node pool that the run has chosen, as the chart's values describe it.
     """
     uid = str(resource.metadata["uid"])
     owner = {"apiVersion": API_VERSION, "kind": KIND, "name": resource.name, "uid": uid, "controller": True}
@@ -64,27 +71,27 @@ def manifest(
         },
         "spec": {
             "queueName": queue,
-            "podSets": pod_sets(resource, default_image),
+            "podSets": pod_sets(resource, default_image, pool),
             "priority": priority,
             **({"priorityClassRef": dict(priority_class)} if priority_class else {}),
         },
     }
 
 
-def pod_sets(resource: FeatureExtraction, default_image: str) -> list[Manifest]:
+def pod_sets(resource: FeatureExtraction, default_image: str, pool: NodePool | None = None) -> list[Manifest]:
     """The pod sets of a run: its driver, and its executors if it has any."""
     execution = resource.spec.execution
     count, least = most_executors(execution), least_executors(execution)
-    driver = {"name": contract.DRIVER, "count": 1, "template": _driver(resource, default_image)}
-    executor = {"name": contract.EXECUTOR, "count": count, "template": _executor(resource, default_image)}
+    driver = {"name": contract.DRIVER, "count": 1, "template": _driver(resource, default_image, pool)}
+    executor = {"name": contract.EXECUTOR, "count": count, "template": _executor(resource, default_image, pool)}
     if least is not None and least < count:
         executor["minCount"] = least
     return [driver, executor] if count else [driver]
 
 
-def asks_for(workload: Workload, resource: FeatureExtraction, default_image: str) -> bool:
+def asks_for(workload: Workload, resource: FeatureExtraction, default_image: str, pool: NodePool | None = None) -> bool:
     """Whether a Workload asks for what the run will use. Kueue drops `minCount` if it never grants fewer pods."""
-    expected = {item["name"]: pod_set_from(item) for item in pod_sets(resource, default_image)}
+    expected = {item["name"]: pod_set_from(item) for item in pod_sets(resource, default_image, pool)}
     return workload.pod_sets.keys() == expected.keys() and all(
         _same(workload.pod_sets[name], pod_set) for name, pod_set in expected.items()
     )
@@ -94,23 +101,24 @@ def _same(one: PodSet, other: PodSet) -> bool:
     return (one.count, one.requests, one.node_selector) == (other.count, other.requests, other.node_selector)
 
 
-def _driver(resource: FeatureExtraction, default_image: str) -> Manifest:
-    pod = manifests.driver_pod(resource, 1, default_image)
+def _driver(resource: FeatureExtraction, default_image: str, pool: NodePool | None) -> Manifest:
+    pod = manifests.driver_pod(resource, 1, default_image, pool=pool)
     (container,) = pod["spec"]["containers"]
     return _template(pod, container["resources"], container["image"])
 
 
-def _executor(resource: FeatureExtraction, default_image: str) -> Manifest:
+def _executor(resource: FeatureExtraction, default_image: str, pool: NodePool | None) -> Manifest:
     """The template as Spark completes it: requests of cores and memory, and the limits that it sets."""
     execution = resource.spec.execution
     cores = execution.spark_conf.get(REQUEST_CORES, str(execution.cores))
-    limit = execution.spark_conf.get(LIMIT_CORES)
+    limited = execution.cpu_limits or (pool is not None and pool.exclusive_cores)
+    limit = execution.spark_conf.get(LIMIT_CORES, str(execution.cores) if limited else None)
     memory = execution.memory or "0"
     resources: dict[str, dict[str, Any]] = {
         "requests": {"cpu": cores, "memory": memory},
         "limits": {"memory": memory, **({"cpu": limit} if limit else {})},
     }
-    return _template(manifests.executor_template(resource, 1), resources, execution.image or default_image)
+    return _template(manifests.executor_template(resource, 1, pool), resources, execution.image or default_image)
 
 
 def _template(pod: Manifest, resources: Mapping[str, Any], image: str) -> Manifest:

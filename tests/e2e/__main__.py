@@ -16,10 +16,13 @@ from contextlib import ExitStack
 from examples.cluster import Cluster, ClusterError, choose, featx, kueue, leftovers, processes, s3_store
 from tests.e2e.kueue.queues import CONFIGURATION
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY
-from tests.e2e.operator.image import SCRIPTED_DRIVER, VARIABLE
+from tests.e2e.operator.image import OPERATOR_VARIABLE, SCRIPTED_DRIVER, VARIABLE
 
 # Two pytest processes at a time: each has a namespace and an operator of its own.
-IN_PARALLEL = (["tests/e2e/run"], ["tests/e2e/operator", "tests/e2e/rights", "tests/e2e/test_crd.py"])
+IN_PARALLEL = (
+    ["tests/e2e/run"],
+    ["tests/e2e/operator", "tests/e2e/rights", "tests/e2e/test_crd.py", "tests/e2e/charts"],
+)
 QUEUED = "tests/e2e/kueue"  # after them: Kueue's webhooks see the pods of all others
 
 
@@ -109,7 +112,11 @@ def prepare(cluster: Cluster) -> dict[str, str]:
     images = cluster.load([featx.OPERATOR, featx.JOB, SCRIPTED_DRIVER])
     s3_store.deploy(cluster, ACCESS_KEY, SECRET_KEY)
     featx.install(cluster, images, [NAMESPACE])
-    return {**cluster.environment(), VARIABLE: images[SCRIPTED_DRIVER.tag]}
+    return {
+        **cluster.environment(),
+        VARIABLE: images[SCRIPTED_DRIVER.tag],
+        OPERATOR_VARIABLE: images[featx.OPERATOR.tag],
+    }
 
 
 def prepare_kueue(cluster: Cluster) -> dict[str, str]:

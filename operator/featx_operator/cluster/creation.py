@@ -51,11 +51,13 @@ def create_attempt(
         ApiError: Anything else went wrong; retry.
     """
     check_secrets(api, resource, allowed_secrets(settings, resource.metadata["namespace"]))
-    _create_or_replace(api, manifests.config_map(resource, attempt, placements))
+    pool, pull = settings.allowed.pool(resource.spec.execution.node_pool), settings.image_pull_secrets
+    hosts = url_hosts(settings, resource)
+    driver = manifests.driver_pod(resource, attempt, settings.job_image, hosts, pool, pull, placements)
+    _create_or_replace(api, manifests.config_map(resource, attempt, pool, pull, placements))
     _create_or_replace(api, manifests.authentication(resource, attempt))
     try:
-        hosts = url_hosts(settings, resource)
-        return children.create(api, manifests.driver_pod(resource, attempt, settings.job_image, hosts, placements))
+        return children.create(api, driver)
     except ApiError as error:
         if error.status == 409:
             return None

@@ -76,7 +76,8 @@ def act(api: ApiServer, resource: FeatureExtraction, action: WorkloadAction, set
 
 def _create(api: ApiServer, resource: FeatureExtraction, action: CreateWorkload, settings: Settings) -> Body:
     priority, class_ = _priority(api, resource, action.priority_class)
-    manifest = pod_sets.manifest(resource, settings.job_image, action.queue, priority, class_)
+    pool = settings.allowed.pool(resource.spec.execution.node_pool)
+    manifest = pod_sets.manifest(resource, settings.job_image, action.queue, priority, class_, pool)
     namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
     try:
         return api.request("POST", _path(namespace), {"fieldManager": FIELD_MANAGER}, manifest)

@@ -151,7 +151,7 @@ def test_pods_get_the_labels_and_tolerations_of_all_flavors_and_checks() -> None
     assert placements.driver.node_selector == {"pool": "spot"}
     assert placements.executor.node_selector == {"pool": "spot", "size": "big", "zone": "1"}
     assert placements.executor.tolerations == ({"key": "spot", "operator": "Exists"}, {"key": "big"})
-    template = yaml.safe_load(manifests.config_map(run(), 1, placements)["data"]["executor-pod.yaml"])
+    template = yaml.safe_load(manifests.config_map(run(), 1, placements=placements)["data"]["executor-pod.yaml"])
     assert (
         template["metadata"]["labels"] | {"a": "b", kueue.POD_SET_LABEL: "executor"} == template["metadata"]["labels"]
     )
@@ -173,7 +173,7 @@ def test_what_featx_sets_itself_is_not_overridden() -> None:
 
 def test_a_granted_number_of_executors_is_what_the_driver_may_create() -> None:
     resource = run(minExecutors=1, maxExecutors=8)
-    job = manifests.config_map(resource, 1, Placements(most_executors=3))["data"]["job.json"]
+    job = manifests.config_map(resource, 1, placements=Placements(most_executors=3))["data"]["job.json"]
     assert '"maxExecutors": 3' in job
 
 
