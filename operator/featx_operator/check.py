@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from featx_operator.cluster import leases, resources
 from featx_operator.cluster.transport import ApiServer
 from featx_operator.settings import Settings, from_environment
-from featx_operator.state.observed import time_of
+from featx_operator.state.words import time_of
 
 
 def problems(api: ApiServer, settings: Settings, now: datetime) -> Iterator[str]:

@@ -309,7 +309,7 @@ def test_events_tell_of_queue_admission_and_eviction() -> None:
         note()
     world.evict().reconcile()
     note()
-    assert reasons == ["Accepted", "Queued", "Admitted", "DriverCreated", "Evicted"]
+    assert reasons == ["Queued", "Admitted", "DriverCreated", "Evicted"]
 
 
 def test_a_run_that_ran_without_a_queue_is_not_stopped_by_a_label() -> None:

@@ -17,8 +17,8 @@ from featx_operator.decisions.room import lacking, never, touched, without_limit
 from featx_operator.decisions.run import Plan, Run
 from featx_operator.objects import owner_from
 from featx_operator.settings import Settings
-from featx_operator.state.observed import EPOCH, time_of
 from featx_operator.state.quotas import Claim, Gang, Missing, QuotaView
+from featx_operator.state.words import EPOCH, time_of
 
 POLL_SECONDS = 3.0  # of the run whose turn it is: other pods of the namespace give quota back without a sign
 STALLED_SECONDS = 15.0  # of those that can't start: somebody has to change the quota
