@@ -36,7 +36,7 @@ def is_finished(run: Run) -> bool:
 
 
 def test_an_admitted_run_starts_where_its_flavor_is_and_kueue_knows_how_it_goes(start: Start) -> None:
-    run = start("admitted", "progress 30/100,executors 1,sleep 3,succeed 100", execution={"executors": 1})
+    run = start("admitted", "progress 30/100,executors 1,sleep 8,succeed 100", execution={"executors": 1})
     run.until("DriverReady", "True")
     (driver,) = run.pods("driver")
     assert driver.spec.node_selector == {NODE_LABEL: "yes"}
