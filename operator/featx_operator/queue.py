@@ -56,6 +56,9 @@ class Queue:
 
     def __init__(self, workers: int | None = None, lane: Callable[[Key], int] = lambda _: 0) -> None:
         self._limit = None if workers is None else max(1, workers - 1)  # keys of a namespace in processing
+        # Keys of all lanes but the first in processing: the API server is to answer those of the first soon.
+        self._patient_limit = None if workers is None else max(1, workers // 2)
+        self._patient: set[Key] = set()
         self._lane = lane
         self._busy: Counter[str] = Counter()
         # By lane and namespace, the next one first.
@@ -106,12 +109,15 @@ class Queue:
         self._queued.discard(key)
         del self._since[key]
         self._processing.add(key)
+        if lane:
+            self._patient.add(key)
         self._busy[namespace] += 1
         return key
 
     def done(self, key: Key) -> None:
         """Marks a key as processed; if it was added in the meantime, it becomes ready again."""
         self._processing.discard(key)
+        self._patient.discard(key)
         self._busy[key.namespace] -= 1
         if not self._busy[key.namespace]:
             del self._busy[key.namespace]
@@ -150,9 +156,11 @@ class Queue:
         return {namespace: Backlog(keys[namespace], oldest[namespace]) for namespace in keys}
 
     def _next(self) -> tuple[int, str] | None:
-        """Lane and namespace whose turn it is; None if each namespace with ready keys has its share of the workers."""
+        """Lane and namespace whose turn it is; None if each one with ready keys has its share of the workers."""
         first = TURNS[self._turn]
         for lane in (first, *(lane for lane in range(LANES) if lane != first)):
+            if lane and self._patient_limit is not None and len(self._patient) >= self._patient_limit:
+                continue
             for namespace in self._ready[lane]:
                 if self._limit is None or self._busy[namespace] < self._limit:
                     return lane, namespace

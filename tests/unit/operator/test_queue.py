@@ -254,3 +254,20 @@ def test_the_backlog_is_known_by_namespace() -> None:
         assert all(0 <= backlog.seconds < 5 for backlog in backlogs.values())
 
     asyncio.run(scenario())
+
+
+def test_new_runs_never_have_more_than_half_of_the_workers() -> None:
+    async def scenario() -> None:
+        queue = Queue(8, lambda key: 0 if key.name == "started" else 1)
+        for number in range(20):
+            queue.add(Key(f"team-{number}", "new"))
+        taken = [await queue.take() for _ in range(4)]
+        waiting = asyncio.create_task(queue.take())
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        queue.add(Key("team-0", "started"))
+        assert await waiting == Key("team-0", "started")
+        queue.done(taken[0])
+        assert (await queue.take()).name == "new"
+
+    asyncio.run(asyncio.wait_for(scenario(), 5))
