@@ -139,9 +139,12 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
     if (unsupported != null && !Truncation.isCut(bytes, format)) {
       throw unsupported(unsupported);
     }
+    if (structure.excess() != null) {
+      throw unsupported(format.label() + " " + structure.excess());
+    }
     ImageHeader header = withVips(structure.decodable(), format);
     if (structure.pixels() > MOST_TILE_PIXELS && structure.pixels() > 2 * header.pixels()) {
-      throw unsupported(format.label() + " whose coded frame is larger than the image"); // the decoder allocates the frame
+      throw unsupported(format.label() + " whose coded frame is larger than the image"); // it is cropped after decoding
     }
     return header;
   }
