@@ -16,6 +16,7 @@ from tests.integration.images.derived import Item, derived, grid, identity, over
 from tests.integration.images.encodings import encoded
 
 SIDE = 30_000
+LARGE = 65_535
 SMALL = Image.new("RGB", (64, 48), "teal")
 MOST_MEBIBYTES = 200  # of an image that would take gigabytes
 
@@ -69,6 +70,12 @@ def test_a_claimed_size_is_known_without_memory(decoder: Decoder, peak: Callable
     assert peak() < MOST_MEBIBYTES
 
 
+def test_the_canvas_of_a_gif_is_known_without_memory(decoder: Decoder, peak: Callable[[], int]) -> None:
+    gif = encoded(SMALL.quantize(4), "GIF")
+    assert decoder.size(gif[:6] + struct.pack("<HH", LARGE, LARGE) + gif[10:]) == (LARGE, LARGE)
+    assert peak() < MOST_MEBIBYTES
+
+
 def test_an_avif_whose_header_claims_more_than_its_frame_has_is_refused(
     decoder: Decoder, peak: Callable[[], int]
 ) -> None:
@@ -115,7 +122,6 @@ def test_a_jpeg_2000_of_countless_tiles_or_channels_is_refused(
 
 
 TILE = encoded(SMALL, "AVIF")
-LARGE = 65_535
 LOOP = [grid(1, 1, *SMALL.size, [3]), grid(1, 1, *SMALL.size, [2])]
 HOSTILE: dict[str, tuple[list[Item], tuple[int, int], str]] = {
     "grid of a large canvas": ([grid(2, 2, LARGE, LARGE, [1] * 4)], SMALL.size, "canvas is larger"),

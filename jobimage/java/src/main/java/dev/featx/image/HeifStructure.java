@@ -15,12 +15,13 @@ import java.util.Set;
  * @param moving whether there is an image sequence
  * @param limitedGrey whether it is grey, with luma from 16 to 235: libheif 1.15 takes that for the full range
  * @param premultiplied whether its colours are multiplied by its alpha, which libheif leaves as it is
+ * @param turned whether the file says how to turn it upright
  * @param pixels before it is cropped, or 0 if the file does not say
  * @param excess why decoding would take more than the size suggests, or null
  * @param decodable the file, with the size of a last box that runs to the end of the file, which libheif 1.15 does not read
  */
-record HeifStructure(String codec, boolean moving, boolean limitedGrey, boolean premultiplied, long pixels, String excess,
-    byte[] decodable) {
+record HeifStructure(String codec, boolean moving, boolean limitedGrey, boolean premultiplied, boolean turned, long pixels,
+    String excess, byte[] decodable) {
   private static final Set<String> DECODED = Set.of("hvc1", "av01", "grid", "iden", "iovl");
   private static final Map<String, String> CODECS = Map.of("avc1", "AVC (H.264)", "vvc1", "VVC (H.266)", "evc1", "EVC", "jpeg", "JPEG",
       "mjpg", "JPEG", "j2k1", "JPEG 2000", "unci", "uncompressed pixels", "tmap", "a tone map", "hev1", "HEVC without its settings");
@@ -39,11 +40,21 @@ record HeifStructure(String codec, boolean moving, boolean limitedGrey, boolean 
     boolean moving = top.stream().anyMatch(box -> box.type().equals("moov"));
     Item image = file.primary();
     if (image == null) {
-      return new HeifStructure(null, moving, false, false, 0, file.hostile(), decodable);
+      return new HeifStructure(null, moving, false, false, false, 0, file.hostile(), decodable);
     }
     HeifWork work = new HeifWork(file, image);
-    return new HeifStructure(image.type(), moving, isLimitedGrey(file, image), image.isPremultiplied(), work.pixels(), work.excess(),
-        decodable);
+    return new HeifStructure(image.type(), moving, isLimitedGrey(file, image), image.isPremultiplied(), isTurned(file, image),
+        work.pixels(), work.excess(), decodable);
+  }
+
+  private static boolean isTurned(HeifItems file, Item image) {
+    for (Box property : image.properties()) {
+      ByteBuffer content = file.content(property);
+      if (property.type().equals("imir") || property.type().equals("irot") && content.limit() > 0 && (content.get(0) & 3) != 0) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static boolean isLimitedGrey(HeifItems file, Item image) {
