@@ -181,7 +181,7 @@ class QuarantineReason(StrEnum):
     DAMAGED = (
         "Damaged",
         "The header is intact, but the pixels cannot be decoded. Of an archive: what follows cannot be read.",
-        "Upload the image again, or convert it to JPEG or PNG.",
+        "Upload the image again, or convert it to 8-bit JPEG or PNG.",
     )
     EMPTY = "Empty", "The object has no bytes.", "Upload the image again."
     MISSING = (
@@ -226,5 +226,5 @@ class QuarantineReason(StrEnum):
     UNSUPPORTED = (
         "Unsupported",
         "The image is of a rare kind that executors do not decode, or the file is not what `spec.source.packed` says.",
-        "Do as the message says, convert the image to JPEG or PNG, or remove the file from the source.",
+        "Do as the message says, convert the image to 8-bit JPEG or PNG, or remove the file from the source.",
     )

@@ -14,9 +14,9 @@ from typing import Any
 import kopf
 from kubernetes.config import ConfigException
 
-from featx_operator import handlers, metrics, run_metrics
+from featx_operator import handlers, kueue, metrics, run_metrics
 from featx_operator.admission import Admission
-from featx_operator.cluster import resources
+from featx_operator.cluster import resources, workloads
 from featx_operator.cluster.transport import ApiServer
 from featx_operator.exposition import Exposition
 from featx_operator.lease import Lease, LeaseLostError
@@ -83,10 +83,11 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
 
     watching = asyncio.create_task(
         kopf.operator(
-            registry=handlers.registry(store, queue, admission, lease, heartbeat),
+            registry=handlers.registry(store, queue, admission, lease, heartbeat, settings.kueue),
             settings=handlers.operator_settings(settings, streamed),
             standalone=True,
-            namespaces=settings.namespaces,
+            clusterwide=settings.cluster_wide,
+            namespaces=() if settings.cluster_wide else settings.namespaces,
             memories=handlers.NoMemories(),
             liveness_endpoint=f"http://127.0.0.1:{settings.probe_port}/healthz" if settings.probe_port else None,
         )
@@ -153,11 +154,17 @@ def main() -> int:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         served, streamed = wait_for_api_server(settings)
+        queueing = not settings.kueue or workloads.are_served(ApiServer(settings.request_seconds))
     except ConfigException as error:
         logger.error("can't use the API server: %s", error)
         return 1
     if not served:
         logger.error("the CRD featureextractions.featx.dev is not installed: install the chart featx-crds first")
+        return 1
+    if not queueing:
+        logger.error(
+            "Kueue does not serve %s: install Kueue 0.15 or later, or set kueue.enabled to false", kueue.API_VERSION
+        )
         return 1
     try:
         asyncio.run(operate(settings, streamed))

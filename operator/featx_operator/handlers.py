@@ -18,6 +18,7 @@ from featx_api import GROUP, PLURAL, VERSION
 from featx_api.contract import LABEL_UID
 from kopf._core.reactor import inventory
 
+from featx_operator import kueue
 from featx_operator.admission import Admission
 from featx_operator.lease import Lease
 from featx_operator.objects import Key, key_of
@@ -104,6 +105,12 @@ class Watches:
         for key in self._admission.turns(namespace):
             self._queue.add_after(key, WAKE_SECONDS)
 
+    async def on_workload(self, event: kopf.RawEvent, **_: Any) -> None:
+        """Stores or removes a Workload of Kueue, if it is that of a resource that is known."""
+        change = self._store.workload_deleted if event["type"] == "DELETED" else self._store.put_workload
+        if key := change(event["object"]):
+            self._queue.add(key)
+
 
 class NothingStored(kopf.DiffBaseStorage):
     """Stores no state of ours in objects, and reads none from them.
@@ -139,7 +146,7 @@ class NoMemories(inventory.ResourceMemories):
 
 
 def registry(
-    store: Store, queue: Queue, admission: Admission, lease: Lease, heartbeat: Heartbeat
+    store: Store, queue: Queue, admission: Admission, lease: Lease, heartbeat: Heartbeat, with_kueue: bool = False
 ) -> kopf.OperatorRegistry:
     """The handlers, bound to what they fill."""
     handlers = kopf.OperatorRegistry()
@@ -154,6 +161,11 @@ def registry(
 
     kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)(watches.on_resource)
     kopf.on.event("v1", "pods", labels={LABEL_UID: kopf.PRESENT}, registry=handlers)(watches.on_pod)
+    if with_kueue:
+        of_runs = {LABEL_UID: kopf.PRESENT}
+        kopf.on.event(kueue.GROUP, kueue.VERSION, kueue.WORKLOADS, labels=of_runs, registry=handlers)(
+            watches.on_workload
+        )
     kopf.on.probe(id="reconcile", registry=handlers)(is_alive)
     kopf.on.login(registry=handlers)(_login)
     return handlers
@@ -185,6 +197,7 @@ def operator_settings(settings: Settings, streamed: bool = False) -> kopf.Operat
     result.networking.error_backoffs = EndlessBackoff()
     result.networking.request_timeout = settings.request_seconds
     result.watching.label_selectors["pods"] = LABEL_UID
+    result.watching.label_selectors[kueue.WORKLOADS] = LABEL_UID
     return result
 
 

@@ -11,22 +11,33 @@ from datetime import UTC, datetime
 from featx_api.contract import DRIVER
 from featx_api.status import FeatureExtractionStatus
 
-from featx_operator import manifests
+from featx_operator import kueue, manifests
 from featx_operator.admission import Admission
-from featx_operator.cluster import children, events, resources
+from featx_operator.cluster import children, events, resources, workloads
 from featx_operator.cluster.creation import RefusedError, create_attempt, refuse_replacement
 from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.decisions.events import events_between
 from featx_operator.decisions.internal_error import stalled, stalled_of
 from featx_operator.decisions.plan import is_finished, plan
 from featx_operator.decisions.policies.start import is_start, reported_secret
-from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan, whole
-from featx_operator.objects import Body, Key, Owner, driver_name, key_of, owner_from, resource_of, status_of
+from featx_operator.decisions.run import Action, CreateAttempt, DeleteFiles, DeletePod, Plan, WorkloadAction, whole
+from featx_operator.objects import (
+    Body,
+    Key,
+    Owner,
+    driver_name,
+    is_elsewhere,
+    key_of,
+    owner_from,
+    resource_of,
+    status_of,
+)
 from featx_operator.recorder import Recorder
 from featx_operator.run_metrics import observe_status
 from featx_operator.settings import Settings
 from featx_operator.state.observed import Observed, Pod, reduced
 from featx_operator.state.store import Store, is_untouched
+from featx_operator.state.workload import workload_from
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +80,8 @@ class Reconciler:
             if body is None:
                 self._admission.drop(key)  # a watch may have missed the end of the resource
                 return None
+            if self._is_left_alone(body):
+                return None
             decision = await self._plan_and_act(body)
             if decision.requeue_after != 0 and (seconds := self._held_back(body, decision.status)):
                 return min(seconds, decision.requeue_after or seconds)
@@ -84,6 +97,10 @@ class Reconciler:
         resync = self._settings.resync_seconds
         return resync if decision.requeue_after is None else min(decision.requeue_after, resync)
 
+    def _is_left_alone(self, body: Body) -> bool:
+        """Whether a resource is another controller's: then its status may have any form."""
+        return is_elsewhere(body) and not (self._settings.kueue and body["spec"].get("managedBy") == kueue.MULTIKUEUE)
+
     async def _clean_up_if_due(self, key: Key) -> float | None:
         seconds = self._store.seconds_until_due(key, self._clock())
         return await self._clean_up(key) if seconds == 0 else seconds
@@ -91,14 +108,19 @@ class Reconciler:
     async def _clean_up(self, key: Key) -> float | None:
         """Reconciles a run of which only the mark is stored: reads it, and lists its children."""
         body = await self._read(key)
-        if body is None or not self._store.has_ended(key):
-            return None if body is None else 0.0  # somebody has reset its status
+        if body is None or self._is_left_alone(body):
+            return None
+        if not self._store.has_ended(key):
+            return 0.0  # somebody has reset its status
         observed = await asyncio.to_thread(self._listed, owner_from(body))
         decision = plan(body, observed, self._clock(), self._settings)
         for action in decision.actions:
             await self._act(body, action)
         updated = await self._write_status(body, decision.status)
-        alive = bool(observed.alive())
+        queued = observed.workload is not None and not observed.workload.is_true("Finished")
+        alive = bool(observed.alive()) or (
+            queued and not any(isinstance(action, WorkloadAction) for action in decision.actions)
+        )
         self._store.put_cleaned(updated or body, alive)
         if alive or updated is None:
             return STOPPING_SECONDS
@@ -111,7 +133,7 @@ class Reconciler:
             body = self._store.resource(key)
             if body is None or "spec" not in body:
                 body = await self._read(key)
-            if body is None:
+            if body is None or is_elsewhere(body):
                 return
             before = stalled_of(body)
             generation = int(body["metadata"].get("generation") or 0)
@@ -150,10 +172,17 @@ class Reconciler:
         self._store.replace_pods(owner, children.pods(self._api, owner))
         if not self._store.files_are_known(owner):
             self._store.replace_files(owner, self._attempts_with_files(owner))
+        if self._settings.kueue:
+            self._store.replace_workload(owner, workloads.get(self._api, owner.key, owner.uid))
         self._store.put_listed(owner, self._settings.resync_seconds)
 
     def _listed(self, owner: Owner) -> Observed:
-        return Observed(tuple(children.pods(self._api, owner)), frozenset(self._attempts_with_files(owner)))
+        workload = workloads.get(self._api, owner.key, owner.uid) if self._settings.kueue else None
+        return Observed(
+            tuple(children.pods(self._api, owner)),
+            frozenset(self._attempts_with_files(owner)),
+            workload=workload_from(workload) if workload else None,
+        )
 
     def _attempts_with_files(self, owner: Owner) -> list[int]:
         names = children.config_maps(self._api, owner)
@@ -194,6 +223,8 @@ class Reconciler:
         """
         observed = self._stored(body)
         key, status = key_of(body), status_of(body)
+        if self._settings.kueue:
+            observed = await asyncio.to_thread(self._with_flavors, body, observed)
         if status.attempt == 0 or is_finished(status):
             return observed
         uid = status.driver.pod_uid if status.driver else ""
@@ -215,6 +246,20 @@ class Reconciler:
             return await asyncio.to_thread(self._with_mount_failure, observed, key.namespace, driver)
         return observed
 
+    def _with_flavors(self, body: Body, observed: Observed) -> Observed:
+        """Adds what an admitted Workload was assigned, if a driver is yet to be created.
+
+        A Workload that is missing is read: a run that has lost it is stopped.
+        """
+        owner, status = owner_from(body), status_of(body)
+        if observed.workload is None and status.workload and not is_finished(status):
+            self._store.replace_workload(owner, workloads.get(self._api, owner.key, owner.uid))
+            observed = self._stored(body)
+        workload = observed.workload
+        if workload is None or not workload.admitted or status.driver or is_finished(status):
+            return observed
+        return replace(observed, flavors=workloads.flavors(self._api, workload.flavors()))
+
     def _with_mount_failure(self, observed: Observed, namespace: str, driver: Pod) -> Observed:
         """Adds why a driver's volumes can't be mounted, and whether the Secret in that report is missing."""
         if (self._clock() - driver.created).total_seconds() < MOUNT_GRACE_SECONDS:
@@ -226,7 +271,8 @@ class Reconciler:
 
     def _stored(self, body: Body) -> Observed:
         owner = owner_from(body)
-        return Observed(self._store.pods(owner), self._store.files(owner), self._store.created(owner))
+        observed = Observed(self._store.pods(owner), self._store.files(owner), self._store.created(owner))
+        return replace(observed, workload=self._store.workload(owner))
 
     async def _act(self, body: Body, action: Action) -> None:
         key, owner = key_of(body), owner_from(body)
@@ -235,7 +281,8 @@ class Reconciler:
             # Stored before the request: if that fails, the ConfigMap may exist all the same.
             self._store.put_files(owner, action.attempt)
             run = resource_of(body)
-            pod = await asyncio.to_thread(create_attempt, self._api, run, action.attempt, self._settings)
+            arguments = (self._api, run, action.attempt, self._settings, action.placements)
+            pod = await asyncio.to_thread(create_attempt, *arguments)
             if pod:
                 self._store.put_created(owner, action.attempt, pod)
             else:
@@ -247,6 +294,10 @@ class Reconciler:
                 self._store.drop_pod(owner, action.uid)
             else:
                 self._store.put_pod(terminating)
+        elif not isinstance(action, DeleteFiles):
+            run = resource_of(body)
+            workload = await asyncio.to_thread(workloads.act, self._api, run, action, self._settings)
+            self._store.replace_workload(owner, workload)
         else:
             # The Secret first: without the ConfigMap nothing would remember it.
             for kind, name in manifests.files(key.name, action.attempt):

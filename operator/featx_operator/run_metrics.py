@@ -11,8 +11,9 @@ from featx_operator import metrics
 from featx_operator.decisions import conditions, reasons
 from featx_operator.objects import Body, key_of
 from featx_operator.queue import Queue
-from featx_operator.state.observed import Pod, time_of
+from featx_operator.state.observed import Pod
 from featx_operator.state.store import Store
+from featx_operator.state.words import time_of
 
 GAUGES = (
     metrics.RUNS,

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from featx_operator.allowed import Tenants
 
+EVERY_NAMESPACE = "*"
+
 
 class Priorities(dict[str, int]):
     """Values of priority classes by their names."""
@@ -32,15 +34,22 @@ class Priorities(dict[str, int]):
 class Settings:
     """All settings. The variable of `backoff_seconds` is FEATX_BACKOFF_SECONDS, and so on."""
 
-    #: Namespaces to serve, separated by commas. Each needs the chart's Role.
+    #: Namespaces to serve, separated by commas. Each needs the chart's Role. `*` serves all, by a ClusterRole.
     namespaces: tuple[str, ...] = ("default",)
 
     #: Image of drivers and executors, unless spec.execution.image is set.
     job_image: str = "localhost/featx/job:dev"
 
-    #: What runs may choose: accounts, images, priorities, node pools, Secrets. JSON, which the chart renders from its
-    #: values `allowed` and `tenants`.
+    #: Names of the Secrets that pull the images of drivers and executors, separated by commas.
+    image_pull_secrets: tuple[str, ...] = ()
+
+    #: What runs may choose: accounts, images, priorities, node pools, Secrets, stores. JSON, which the chart renders
+    #: from its values `allowed`, `tenants` and `nodePools`.
     allowed: Tenants = field(default_factory=Tenants)
+
+    #: Whether runs with the label kueue.x-k8s.io/queue-name wait for Kueue. Needs Kueue's CRDs, and the rights that the
+    #: chart's value `kueue.enabled` grants.
+    kueue: bool = False
 
     #: Seconds before the second attempt, doubled for each further one. Lowering it is safe, but attempts then reach a
     #: store that is down more often.
@@ -101,6 +110,11 @@ class Settings:
     #: `json` or `text`.
     log_format: str = "json"
 
+    @property
+    def cluster_wide(self) -> bool:
+        """Whether all namespaces are served."""
+        return self.namespaces == (EVERY_NAMESPACE,)
+
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Reads the settings.
@@ -114,7 +128,12 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         name = f"FEATX_{setting.name.upper()}"
         if text := environment.get(name, ""):
             values[setting.name] = _parsed(name, text, types[setting.name])
-    return Settings(**values)
+    settings = Settings(**values)
+    if EVERY_NAMESPACE in settings.namespaces and not settings.cluster_wide:
+        raise ValueError(
+            f"FEATX_NAMESPACES={','.join(settings.namespaces)}: * stands for all namespaces: list no other"
+        )
+    return settings
 
 
 def allowed_secrets(settings: Settings, namespace: str) -> frozenset[str]:
@@ -128,11 +147,15 @@ def _parsed(name: str, text: str, kind: type) -> Any:
             return Tenants.from_json(text)
         if kind is Priorities:
             return Priorities.from_text(text)
+        if kind is bool:
+            return {"true": True, "false": False}[text.lower()]
         return kind(text) if kind in (str, int, float) else _names(text)
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"{name}: {path or 'the text'}: {problems.describe(Tenants, first)}") from None
+    except KeyError:
+        raise ValueError(f"{name}={text!r}: must be true or false") from None
     except ValueError:
         forms = {float: "a number", Priorities: "NAME=VALUE, several with commas, each value a whole number"}
         raise ValueError(f"{name}={text!r}: must be {forms.get(kind, 'a whole number')}") from None

@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> int:
         return 0
     from tests.e2e.__main__ import in_cluster
 
-    return in_cluster([sys.executable, "-m", f"tests.bench.{bench.on_cluster}"])
+    return in_cluster([[sys.executable, "-m", f"tests.bench.{bench.on_cluster}"]])
 
 
 def _list(name: str) -> int:

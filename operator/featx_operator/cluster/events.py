@@ -9,7 +9,8 @@ from featx_api import API_VERSION, GROUP, KIND
 from featx_operator.cluster.transport import FIELD_MANAGER, ApiServer
 from featx_operator.decisions.events import Event
 from featx_operator.objects import Body
-from featx_operator.state.observed import EPOCH, PodWaiting, time_of, waiting_from
+from featx_operator.state.observed import PodWaiting, waiting_from
+from featx_operator.state.words import EPOCH, time_of
 
 
 def create(api: ApiServer, body: Body, event: Event, identity: str, at: datetime | None = None) -> None:

@@ -6,6 +6,7 @@ from featx_api import API_VERSION, GROUP, KIND, PLURAL, VERSION
 
 from featx_operator.cluster.transport import FIELD_MANAGER, ApiError, ApiServer
 from featx_operator.objects import Body, Key, essential, key_of
+from featx_operator.settings import EVERY_NAMESPACE
 
 
 def are_served(api: ApiServer) -> bool:
@@ -41,7 +42,7 @@ def get(api: ApiServer, key: Key) -> Body | None:
 
 
 def ping(api: ApiServer, namespace: str) -> None:
-    """Lists at most one resource of a namespace, to prove connection and permissions.
+    """Lists at most one resource of a namespace, or of all, to prove connection and permissions.
 
     Raises:
         ApiError: The namespace can't be listed.
@@ -82,4 +83,5 @@ def _apply(api: ApiServer, body: Body, precondition: Body, status: Body, manager
 
 
 def _path(namespace: str) -> str:
-    return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}"
+    within = "" if namespace == EVERY_NAMESPACE else f"namespaces/{namespace}/"
+    return f"/apis/{GROUP}/{VERSION}/{within}{PLURAL}"

@@ -38,6 +38,8 @@ def events_between(before: FeatureExtractionStatus, after: FeatureExtractionStat
     quota = conditions.reason_of(after.conditions, "QuotaReserved")
     if (note := became("QuotaReserved", "False")) and quota in reasons.WITHOUT_QUOTA:
         events.append(Event("Normal" if quota == reasons.QUEUED else "Warning", quota, note))
+    if after.workload and not before.workload and (note := became("QuotaReserved", "True")):
+        events.append(Event("Normal", reasons.ADMITTED, note))
     if after.driver and (before.driver is None or before.driver.pod_uid != after.driver.pod_uid):
         events.append(Event("Normal", reasons.DRIVER_CREATED, f"created driver pod {after.driver.pod_name}"))
     if after.failed_attempts > before.failed_attempts and after.failure:

@@ -18,6 +18,7 @@ from featx_api.status import (
     FeatureExtractionStatus,
     OutputTable,
     Progress,
+    Text,
 )
 
 Model = TypeVar("Model", bound=StatusModel)
@@ -38,6 +39,7 @@ class StatusChanges(TypedDict, total=False):
     driver: Driver | None
     outputs: list[OutputTable]
     failure: Failure | None
+    workload: Text | None
 
 
 def with_changes(status: FeatureExtractionStatus, **changes: Unpack[StatusChanges]) -> FeatureExtractionStatus:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from featx_operator.objects import Body
-from featx_operator.state.observed import REASON_LIMIT, time_of
+from featx_operator.state.words import REASON_LIMIT, time_of
 
 INTERNAL_ERROR = "InternalError"  # `featx_operator.decisions.reasons` is a layer above
 

@@ -20,9 +20,11 @@ from enum import IntEnum
 from featx_api.contract import DRIVER
 from featx_api.status import FeatureExtractionStatus, Progress
 
+from featx_operator import kueue
 from featx_operator.objects import Body, Key, Owner, claimed_owner, essential, key_of, owner_from
 from featx_operator.state.ended import Ended, ended_from
 from featx_operator.state.observed import Pod, pod_from
+from featx_operator.state.workload import Workload, workload_from
 
 DELETED_PODS = 1000  # how many recently deleted pods are remembered
 UNCLAIMED_PODS = 100_000  # for how many resources not known yet it is remembered that they have pods
@@ -49,6 +51,7 @@ class Children:
         next_list: When they are to be compared with the API server, on the monotonic clock; None if they never were.
         stale: Whether the resource has changed, and no watch has said so yet.
         changed: Since when a change of a pod waits to be reported, on the monotonic clock, or None.
+        workload: Its Kueue Workload, or what has that name.
     """
 
     pods: dict[str, Pod] = field(default_factory=dict)
@@ -58,6 +61,7 @@ class Children:
     next_list: float | None = None
     stale: bool = False
     changed: float | None = None
+    workload: Workload | None = None
 
 
 class Store:
@@ -167,7 +171,7 @@ class Store:
         if pod is None:
             return None
         if owner not in self._children:
-            return self._put_pod_of_ended(owner, pod)
+            return self._put_child_of_ended(owner, alive=not pod.ended)
         children = self._children[owner]
         last = children.pods.get(pod.uid)
         # The response to our own delete may arrive after the watch's DELETED.
@@ -195,9 +199,7 @@ class Store:
         uid, owner = body["metadata"]["uid"], claimed_owner(body)
         if uid not in self._of(owner).pods:
             return None
-        self._deleted[uid] = _version(body)
-        if len(self._deleted) > DELETED_PODS:
-            self._deleted.popitem(last=False)
+        self._remember_deleted(uid, _version(body))
         self.drop_pod(owner, uid)
         return owner.key
 
@@ -217,6 +219,40 @@ class Store:
             if pod.version > self._deleted.get(pod.uid, -1)
         }
         self._reduce(owner)
+
+    def workload(self, owner: Owner) -> Workload | None:
+        """The Kueue Workload of a resource, or what has its name."""
+        return self._of(owner).workload
+
+    def put_workload(self, body: Body) -> Key | None:
+        """Stores a Workload; returns the key of its resource, or None if that is not known or names another."""
+        owner, workload = claimed_owner(body), workload_from(body)
+        if workload.name != kueue.workload_name(owner.key.name, owner.uid):
+            return None
+        if owner not in self._children:
+            return self._put_child_of_ended(owner, alive=not workload.is_true("Finished"))
+        last = self._children[owner].workload
+        if workload.version <= self._deleted.get(workload.uid, -1):
+            return None
+        if last is None or last.uid != workload.uid or last.version <= workload.version:
+            self._children[owner].workload = workload
+        return owner.key
+
+    def replace_workload(self, owner: Owner, body: Body | None) -> None:
+        """Replaces the Workload of a resource by what the API server has; None if it has none."""
+        self._of(owner).workload = workload_from(body) if body else None
+        self._reduce(owner)
+
+    def workload_deleted(self, body: Body) -> Key | None:
+        """Removes a Workload that left the watch; returns the key of its resource, or None."""
+        uid, owner = body["metadata"]["uid"], claimed_owner(body)
+        workload = self._of(owner).workload
+        self._remember_deleted(uid, _version(body))
+        if workload is None or workload.uid != uid:
+            return None
+        self._of(owner).workload = None
+        self._reduce(owner)
+        return owner.key
 
     def files(self, owner: Owner) -> frozenset[int]:
         """The attempts of a resource whose ConfigMap may exist."""
@@ -274,30 +310,37 @@ class Store:
         children.changed = None
         return waited
 
-    def _put_pod_of_ended(self, owner: Owner, pod: Pod) -> Key | None:
-        """Marks that an ended resource has a pod, or remembers it for a resource that may become known later."""
+    def _put_child_of_ended(self, owner: Owner, alive: bool) -> Key | None:
+        """Marks that an ended resource has a child, or remembers it for a resource that may become known later."""
         stored = self._resources.get(owner.key)
         if isinstance(stored, Ended) and stored.uid == owner.uid:
-            marked = replace(stored, has_children=True, alive=stored.alive or not pod.ended)
+            marked = replace(stored, has_children=True, alive=stored.alive or alive)
             self._resources[owner.key] = marked
             return owner.key if marked != stored else None
-        self._unclaimed[hash(owner)] = self._unclaimed.get(hash(owner), False) or not pod.ended
+        self._unclaimed[hash(owner)] = self._unclaimed.get(hash(owner), False) or alive
         if len(self._unclaimed) > UNCLAIMED_PODS:
             self._unclaimed.popitem(last=False)
         return None
 
     def _reduce(self, owner: Owner, body: Body | None = None) -> None:
-        """Reduces a resource to a mark if it has ended, and none of its pods or earlier attempts' files is left."""
+        """Reduces a resource to a mark if it has ended and has no pods, quota or earlier attempts' files left."""
         body = body or self.resource(owner.key)
         children = self._children.get(owner)
         ended = ended_from(body) if body is not None and children is not None else None
         if body is None or children is None or ended is None:
             return
         attempt = (body.get("status") or {}).get("attempt", 0)
+        if children.workload and not children.workload.is_true("Finished"):
+            return
         if all(pod.ended for pod in children.pods.values()) and children.files <= {attempt}:
-            has_children = bool(children.pods or children.files)
+            has_children = bool(children.pods or children.files or children.workload)
             self._resources[owner.key] = replace(ended, has_children=has_children)
             del self._children[owner]
+
+    def _remember_deleted(self, uid: str, version: int) -> None:
+        self._deleted[uid] = version
+        if len(self._deleted) > DELETED_PODS:
+            self._deleted.popitem(last=False)
 
     def _of(self, owner: Owner) -> Children:
         """The children of a resource; none that last if it is not known."""

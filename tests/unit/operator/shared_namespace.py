@@ -17,7 +17,7 @@ from featx_api.status import FeatureExtractionStatus, Progress
 from featx_operator.admission import Admission
 from featx_operator.allowed import Allowed, Tenants
 from featx_operator.decisions.plan import is_finished, plan
-from featx_operator.decisions.run import CreateAttempt, DeletePod
+from featx_operator.decisions.run import CreateAttempt, DeleteFiles, DeletePod
 from featx_operator.objects import Owner, driver_name, owner_from, status_of
 from featx_operator.settings import Priorities, Settings
 from featx_operator.state.observed import Exit, Observed, Pod, Refusal
@@ -120,7 +120,7 @@ class SharedNamespace:
                     refusal = self.create_driver(name, action.attempt)
                 elif isinstance(action, DeletePod):
                     self.remove(action.name)
-                else:
+                elif isinstance(action, DeleteFiles):
                     self.files[name].discard(action.attempt)
             if dies:
                 self.restart()

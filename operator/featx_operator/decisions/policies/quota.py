@@ -17,8 +17,8 @@ from featx_operator.decisions.room import lacking, never, touched, without_limit
 from featx_operator.decisions.run import Plan, Run
 from featx_operator.objects import owner_from
 from featx_operator.settings import Settings
-from featx_operator.state.observed import EPOCH, time_of
 from featx_operator.state.quotas import Claim, Gang, Missing, QuotaView
+from featx_operator.state.words import EPOCH, time_of
 
 POLL_SECONDS = 3.0  # of the run whose turn it is: other pods of the namespace give quota back without a sign
 STALLED_SECONDS = 15.0  # of those that can't start: somebody has to change the quota
@@ -29,8 +29,8 @@ _WAITING = (reasons.QUOTA_EXCEEDED, reasons.QUEUED)
 def waits(run: Run) -> Plan | None:
     """Waits until the whole gang of a run fits into the quotas of its namespace; None if it does."""
     view = run.observed.quota
-    if view is None or not (view.quotas or view.limits):
-        return None
+    if view is None or not (view.quotas or view.limits) or run.before.workload:
+        return None  # with a Workload, Kueue has decided
     claim = claim_of(run.resource, run.before, run.settings)
     gang = claim.gang
     complete = all_with_defaults(gang, view.limits)
