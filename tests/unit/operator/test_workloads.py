@@ -15,12 +15,19 @@ from featx_job.environment import Cluster, Environment
 from featx_job.spark.memory import sizes
 from featx_job.spark.settings import conf
 from featx_operator import kueue, manifests, pod_sets
+from featx_operator.cluster import workloads
+from featx_operator.cluster.creation import RefusedError
+from featx_operator.cluster.transport import ApiError
 from featx_operator.decisions.policies.placement import ConflictError, placements_of
+from featx_operator.decisions.run import CreateWorkload
 from featx_operator.objects import Key, Owner
+from featx_operator.settings import Settings
 from featx_operator.state.store import Store
 from featx_operator.state.workload import Flavor, Placement, Placements, quantity, workload_from
 
 from tests.support.bad_resources import good
+from tests.unit.operator.api_server import FakeApiServer
+from tests.unit.operator.operator_process import START
 
 OWNER = Owner(Key("default", "catalog"), "11112222-3333")
 IMAGE = "localhost/featx/job:dev"
@@ -192,3 +199,32 @@ def test_the_store_has_the_newest_workload_of_a_known_run() -> None:
     assert store.workload_deleted({**body, "metadata": {**body["metadata"], "resourceVersion": "8"}}) == OWNER.key
     store.put_workload(body)
     assert store.workload(OWNER) is None, "older news of it are ignored"
+
+
+WORKLOADS = "/apis/kueue.x-k8s.io/v1beta2/namespaces/default/workloads"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(500, "KueueUnavailable"), (503, "KueueUnavailable"), (403, "WorkloadRefused"), (422, "WorkloadRefused")],
+)
+def test_a_workload_that_is_not_accepted_is_a_wait_with_a_reason(status: int, reason: str) -> None:
+    api = FakeApiServer(START.isoformat())
+    api.refusals["POST", WORKLOADS] = ApiError(status, "failed calling webhook")
+    with pytest.raises(RefusedError) as refused:
+        workloads.act(api, run(), CreateWorkload("runs", ""), Settings())
+    assert (refused.value.refusal.reason, refused.value.refusal.message) == (reason, "failed calling webhook")
+
+
+def test_a_workload_of_somebody_else_with_the_runs_name_is_not_touched() -> None:
+    api = FakeApiServer(START.isoformat())
+    api.put(f"{WORKLOADS}/fx-catalog-11112222", {"metadata": {"name": "fx-catalog-11112222"}})
+    with pytest.raises(RefusedError) as refused:
+        workloads.act(api, run(), CreateWorkload("runs", ""), Settings())
+    assert refused.value.refusal.reason == "NameTaken"
+
+
+def test_a_priority_class_that_does_not_exist_is_named() -> None:
+    api = FakeApiServer(START.isoformat())
+    with pytest.raises(RefusedError, match="WorkloadPriorityClass high not found"):
+        workloads.act(api, run(), CreateWorkload("runs", "high"), Settings())

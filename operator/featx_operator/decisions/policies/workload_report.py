@@ -53,6 +53,9 @@ def _next(run: Run, workload: Workload, status: FeatureExtractionStatus) -> Work
     if end and end.status != "Unknown":
         reason = "Succeeded" if end.status == "True" else "Failed"
         return _after_end(run, workload, reason, f"{end.reason}: {end.message}")
+    now = conditions.find(status.conditions, "Succeeded")
+    if now and now.status != "Unknown":
+        return None  # it has just ended; that is recorded first
     if conditions.reason_of(status.conditions, "Suspended") == reasons.SUSPENDED:
         return DeleteWorkload(workload.name, workload.uid)
     if moved := _moved(run, workload):
