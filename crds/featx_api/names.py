@@ -64,6 +64,11 @@ def _address(*forms: str) -> Any:
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")]
 #: The value of a label.
 LabelValue = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]
+#: A controller, as `spec.managedBy` of a Job names it: a domain and a path.
+ControllerName = Annotated[
+    str,
+    Field(min_length=3, max_length=63, pattern=rf"^{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"),
+]
 #: An image as the container runtime reads it: registry, path, tag, digest.
 ImageName = Annotated[
     str,

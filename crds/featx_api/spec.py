@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.execution import Decoding, Errors, Execution, Limits, Output
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.names import ObjectName, claim_of
+from featx_api.names import ControllerName, ObjectName, claim_of
 from featx_api.nets import Detector, Extractor, Model, Quantization
 from featx_api.s3 import StoreAccess
 from featx_api.source import Source
@@ -66,6 +66,12 @@ class FeatureExtractionSpec(ApiModel):
     )
     priority_class_name: ObjectName | None = Field(
         None, description="Priority class of the run's pods, one that the chart's values allow."
+    )
+
+    managed_by: ControllerName | None = Field(
+        None,
+        description="Controller of the run, such as kueue.x-k8s.io/multikueue. Any other than featx.dev/operator, the "
+        "default, makes the operator leave the run alone. It cannot change.",
     )
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from featx_api.status import FeatureExtractionStatus
 from pydantic import ValidationError
 
+from featx_operator import kueue
 from featx_operator.cluster import quotas
 from featx_operator.cluster.transport import ApiServer
 from featx_operator.decisions.plan import is_finished
@@ -124,7 +125,7 @@ class Admission:
         if entry and entry.claim.owner == owner and (entry.creating or entry.version >= _version(body)):
             return
         status = status_of(body)
-        if entry is None and (is_held(status) or is_waiting(status)):  # of an earlier operator
+        if entry is None and (is_held(status) or self._waits(body, status)):  # of an earlier operator
             self._last_news = self._monotonic()
         self._put(body, status, creating=False)
 
@@ -151,7 +152,7 @@ class Admission:
 
     def _put(self, body: Body, status: FeatureExtractionStatus, creating: bool) -> None:
         owner, version = owner_from(body), _version(body)
-        claims = creating or is_held(status) or is_waiting(status)
+        claims = creating or is_held(status) or self._waits(body, status)
         try:
             claim = claim_of(resource_of(body), status, self._settings) if claims and not is_finished(status) else None
         except (ValidationError, KeyError):  # rejected, or too large to be stored
@@ -164,6 +165,11 @@ class Admission:
         self._entries[owner.key.namespace][owner.key.name] = _Entry(
             claim, driver, max(status.attempt, 1), version, creating
         )
+
+    def _waits(self, body: Body, status: FeatureExtractionStatus) -> bool:
+        """Whether a run waits for a ResourceQuota, and not in a queue of Kueue."""
+        queued = self._settings.kueue and kueue.QUEUE_LABEL in (body["metadata"].get("labels") or {})
+        return is_waiting(status) and not queued
 
     def _missing(self, entry: _Entry, lists: _Lists) -> Missing:
         """What of a held gang the listed quotas do not count."""

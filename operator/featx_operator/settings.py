@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from featx_operator.allowed import Tenants
 
+EVERY_NAMESPACE = "*"
+
 
 class Priorities(dict[str, int]):
     """Values of priority classes by their names."""
@@ -32,15 +34,22 @@ class Priorities(dict[str, int]):
 class Settings:
     """All settings. The variable of `backoff_seconds` is FEATX_BACKOFF_SECONDS, and so on."""
 
-    #: Namespaces to serve, separated by commas. Each needs the chart's Role.
+    #: Namespaces to serve, separated by commas. Each needs the chart's Role. `*` serves all, by a ClusterRole.
     namespaces: tuple[str, ...] = ("default",)
 
     #: Image of drivers and executors, unless spec.execution.image is set.
     job_image: str = "localhost/featx/job:dev"
 
-    #: What runs may choose: accounts, images, priorities, node pools, Secrets. JSON, which the chart renders from its
-    #: values `allowed` and `tenants`.
+    #: Names of the Secrets that pull the images of drivers and executors, separated by commas.
+    image_pull_secrets: tuple[str, ...] = ()
+
+    #: What runs may choose: accounts, images, priorities, node pools, Secrets, stores. JSON, which the chart renders
+    #: from its values `allowed`, `tenants` and `nodePools`.
     allowed: Tenants = field(default_factory=Tenants)
+
+    #: Whether runs with the label kueue.x-k8s.io/queue-name wait for Kueue. Needs Kueue's CRDs, and the rights that the
+    #: chart's value `kueue.enabled` grants.
+    kueue: bool = False
 
     #: Seconds before the second attempt, doubled for each further one. Lowering it is safe, but attempts then reach a
     #: store that is down more often.
@@ -67,12 +76,13 @@ class Settings:
     #: How long a Secret may be missing before the run fails, in seconds: it may be applied together with the run.
     secret_grace_seconds: float = 30.0
 
-    #: How often an unfinished run is compared with the API server, in seconds: at most this long until an event that a
-    #: watch lost is noticed. Costs three requests per run each time.
-    resync_seconds: float = 60.0
+    #: How often an unfinished run is compared with the API server, in seconds: at most this long until a deletion that
+    #: a watch lost is noticed. Costs two requests per run each time.
+    resync_seconds: float = 300.0
 
-    #: Number of concurrent reconciles. One namespace never has all of them, unless there is only one.
-    workers: int = 4
+    #: Number of concurrent reconciles, which mostly wait for the API server. One namespace never has all of them,
+    #: unless there is only one.
+    workers: int = 32
 
     #: Timeout of a request to the API server, in seconds.
     request_seconds: float = 10.0
@@ -83,8 +93,9 @@ class Settings:
     #: Name of that Lease.
     lease_name: str = "featx-operator"
 
-    #: How long the Lease of a replica that vanished remains valid, in seconds. Renewed every third of it.
-    lease_seconds: float = 15.0
+    #: How long the Lease of a replica that vanished remains valid, in seconds. Renewed every third of it. Another
+    #: replica takes over at most two seconds later.
+    lease_seconds: float = 12.0
 
     #: Name of this replica in the Lease and in Events. The chart sets the pod's name.
     identity: str = socket.gethostname()
@@ -93,8 +104,16 @@ class Settings:
     #: memory for. 0 disables it.
     probe_port: int = 8080
 
+    #: Port of `/metrics`, on all addresses, for a bounded number of connections. 0 disables it.
+    metrics_port: int = 9464
+
     #: `json` or `text`.
     log_format: str = "json"
+
+    @property
+    def cluster_wide(self) -> bool:
+        """Whether all namespaces are served."""
+        return self.namespaces == (EVERY_NAMESPACE,)
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -109,7 +128,12 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         name = f"FEATX_{setting.name.upper()}"
         if text := environment.get(name, ""):
             values[setting.name] = _parsed(name, text, types[setting.name])
-    return Settings(**values)
+    settings = Settings(**values)
+    if EVERY_NAMESPACE in settings.namespaces and not settings.cluster_wide:
+        raise ValueError(
+            f"FEATX_NAMESPACES={','.join(settings.namespaces)}: * stands for all namespaces: list no other"
+        )
+    return settings
 
 
 def allowed_secrets(settings: Settings, namespace: str) -> frozenset[str]:
@@ -123,11 +147,15 @@ def _parsed(name: str, text: str, kind: type) -> Any:
             return Tenants.from_json(text)
         if kind is Priorities:
             return Priorities.from_text(text)
+        if kind is bool:
+            return {"true": True, "false": False}[text.lower()]
         return kind(text) if kind in (str, int, float) else _names(text)
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"{name}: {path or 'the text'}: {problems.describe(Tenants, first)}") from None
+    except KeyError:
+        raise ValueError(f"{name}={text!r}: must be true or false") from None
     except ValueError:
         forms = {float: "a number", Priorities: "NAME=VALUE, several with commas, each value a whole number"}
         raise ValueError(f"{name}={text!r}: must be {forms.get(kind, 'a whole number')}") from None

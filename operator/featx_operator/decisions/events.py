@@ -31,13 +31,15 @@ def events_between(before: FeatureExtractionStatus, after: FeatureExtractionStat
         return new.message or new.reason
 
     events: list[Event] = []
-    if became("Accepted", "True"):
+    if conditions.find(before.conditions, "Accepted") and became("Accepted", "True"):  # of a new run it is no news
         events.append(Event("Normal", reasons.ACCEPTED, "the spec is valid"))
     if note := became("Accepted", "False"):
         events.append(Event("Warning", conditions.reason_of(after.conditions, "Accepted"), note))
     quota = conditions.reason_of(after.conditions, "QuotaReserved")
     if (note := became("QuotaReserved", "False")) and quota in reasons.WITHOUT_QUOTA:
         events.append(Event("Normal" if quota == reasons.QUEUED else "Warning", quota, note))
+    if after.workload and not before.workload and (note := became("QuotaReserved", "True")):
+        events.append(Event("Normal", reasons.ADMITTED, note))
     if after.driver and (before.driver is None or before.driver.pod_uid != after.driver.pod_uid):
         events.append(Event("Normal", reasons.DRIVER_CREATED, f"created driver pod {after.driver.pod_name}"))
     if after.failed_attempts > before.failed_attempts and after.failure:

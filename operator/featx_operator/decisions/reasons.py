@@ -15,12 +15,23 @@ NOT_ALLOWED: Final = "NotAllowed"  # chooses what the platform team does not all
 # QuotaReserved
 RESERVED: Final = "Reserved"  # the driver pod was admitted
 QUOTA_EXCEEDED: Final = "QuotaExceeded"  # a ResourceQuota has no room for all of the run; it starts once there is
-QUEUED: Final = "Queued"  # runs of a higher priority, or older ones, wait for the same ResourceQuota
+QUEUED: Final = "Queued"  # others wait before it for the same ResourceQuota, or Kueue has not admitted its Workload yet
 QUOTA_TOO_SMALL: Final = "QuotaTooSmall"  # the whole ResourceQuota would not be enough
 LIMIT_RANGE_VIOLATED: Final = "LimitRangeViolated"  # a LimitRange does not admit the run's pods
 CPU_LIMIT_REQUIRED: Final = "CpuLimitRequired"  # a ResourceQuota counts CPU limits, and the run's pods have none
 EXECUTORS_NOT_STARTED: Final = FailureClass.EXECUTORS_NOT_STARTED  # the attempt has given its quota back
-WITHOUT_QUOTA: Final = (QUOTA_EXCEEDED, QUEUED, EXECUTORS_NOT_STARTED)  # each has an Event
+EVICTED: Final = "Evicted"  # Kueue has taken the quota back; the run is stopped, and queued again
+DEACTIVATED: Final = "Deactivated"  # the run's Workload is not active; until it is, the run is suspended
+QUEUEING_OFF: Final = "QueueingOff"  # the run names a queue, but the operator does not use Kueue
+QUEUE_NEEDS_MEMORY: Final = "QueueNeedsMemory"  # quota for executors can't be reserved unless their memory is set
+KUEUE_UNAVAILABLE: Final = "KueueUnavailable"  # Kueue's webhook does not respond; retried
+WORKLOAD_REFUSED: Final = "WorkloadRefused"  # the API server refuses the run's Workload
+PLACEMENT_CONFLICT: Final = "PlacementConflict"  # the admission places pods where they can't be
+
+#: QuotaReserved, if a run that was accepted has no quota: each has an Event.
+WITHOUT_QUOTA: Final = (QUOTA_EXCEEDED, QUEUED, EXECUTORS_NOT_STARTED, EVICTED, DEACTIVATED, PLACEMENT_CONFLICT)
+#: QuotaReserved, while a run is in a queue of Kueue: its deadline does not count.
+IN_QUEUE: Final = (QUEUED, EVICTED, DEACTIVATED, PLACEMENT_CONFLICT)
 
 # DriverReady, and why an attempt has to wait
 PENDING: Final = "Pending"  # nothing was created yet, or the pod is not scheduled yet
@@ -62,6 +73,7 @@ INTERNAL_ERROR: Final = "InternalError"  # the operator can't reconcile the reso
 
 # Events only
 ACCEPTED: Final = "Accepted"
+ADMITTED: Final = "Admitted"
 DRIVER_CREATED: Final = "DriverCreated"
 ATTEMPT_FAILED: Final = "AttemptFailed"
 SUCCEEDED: Final = "Succeeded"

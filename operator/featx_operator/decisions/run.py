@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Unpack
 
@@ -15,13 +15,19 @@ from featx_operator.decisions.conditions import Finding
 from featx_operator.decisions.status import StatusChanges, with_changes
 from featx_operator.settings import Settings
 from featx_operator.state.observed import Observed, Pod
+from featx_operator.state.workload import Placements
 
 
 @dataclass(frozen=True)
 class CreateAttempt:
-    """Create an attempt's ConfigMap and Secret, then its driver pod."""
+    """Create an attempt's ConfigMap and Secret, then its driver pod.
+
+    Attributes:
+        placements: What the run's admission by Kueue adds to its pods.
+    """
 
     attempt: int
+    placements: Placements = field(default_factory=Placements)
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,70 @@ class DeleteFiles:
     attempt: int
 
 
-Action = CreateAttempt | DeletePod | DeleteFiles
+@dataclass(frozen=True)
+class CreateWorkload:
+    """Create the run's Workload in this queue."""
+
+    queue: str
+    priority_class: str
+
+
+@dataclass(frozen=True)
+class DeleteWorkload:
+    """Delete the run's Workload, which gives its quota back."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True)
+class MoveWorkload:
+    """Put the run's Workload into another queue, or give it another priority."""
+
+    name: str
+    uid: str
+    queue: str
+    priority_class: str
+
+
+@dataclass(frozen=True)
+class ReleaseQuota:
+    """Give the quota of an evicted Workload back, now that no pod uses it.
+
+    Attributes:
+        requeued: Whether the Workload is queued again at once.
+    """
+
+    name: str
+    uid: str
+    reason: str
+    message: str
+    requeued: bool
+
+
+@dataclass(frozen=True)
+class ReportWorkload:
+    """Set one condition of the run's Workload: `PodsReady` or `Finished`."""
+
+    name: str
+    uid: str
+    kind: str
+    status: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ReclaimExecutors:
+    """Give back the quota of executors that the run won't need any more."""
+
+    name: str
+    uid: str
+    count: int
+
+
+WorkloadAction = CreateWorkload | DeleteWorkload | MoveWorkload | ReleaseQuota | ReportWorkload | ReclaimExecutors
+Action = CreateAttempt | DeletePod | DeleteFiles | WorkloadAction
 
 
 @dataclass(frozen=True)
@@ -110,7 +179,10 @@ class Run:
         }
         if not conditions.find(self.before.conditions, "QuotaReserved"):
             defaults["QuotaReserved"] = Finding("Unknown", reasons.PENDING)
-        merged = conditions.merged(self.before.conditions, {**defaults, **findings}, whole(self.now), self.generation)
+        findings = {**defaults, **findings}
+        if self.before.workload and findings.get("QuotaReserved") == Finding("True", reasons.RESERVED):
+            del findings["QuotaReserved"]  # it says more: which queue has admitted the run
+        merged = conditions.merged(self.before.conditions, findings, whole(self.now), self.generation)
         fields: StatusChanges = {"observed_generation": self.generation, "conditions": merged, **changes}
         return with_changes(self.before, **fields)
 

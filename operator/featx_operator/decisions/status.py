@@ -38,6 +38,7 @@ class StatusChanges(TypedDict, total=False):
     driver: Driver | None
     outputs: list[OutputTable]
     failure: Failure | None
+    workload: str | None
 
 
 def with_changes(status: FeatureExtractionStatus, **changes: Unpack[StatusChanges]) -> FeatureExtractionStatus:

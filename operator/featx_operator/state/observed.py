@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from featx_api import KIND
@@ -28,12 +28,11 @@ from pydantic import ValidationError
 
 from featx_operator.objects import Body, Controller, claimed_owner, controller_of, driver_name
 from featx_operator.state.quotas import QuotaView
+from featx_operator.state.words import EPOCH, REASON_LIMIT, TEXT_LIMIT, time_of
+from featx_operator.state.workload import Flavor, Workload
 
 logger = logging.getLogger(__name__)
 
-EPOCH = datetime.fromtimestamp(0, UTC)
-REASON_LIMIT = 128  # characters of a reason of the cluster
-TEXT_LIMIT = 1024  # characters of a message of the cluster
 PROGRESS_LIMIT = 4000  # characters of a driver's annotation
 _ATTEMPT = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -119,6 +118,8 @@ class Observed:
         mount_failure: Why the current driver's volumes can't be mounted, according to Events, which others may write.
         absent_secrets: Secrets that are reported missing, and that the API server does not have either.
         quota: What the run's admission depends on, or None if its namespace has neither quotas nor limits.
+        workload: The run's Kueue Workload. If a recorded one is missing here, it does not exist.
+        flavors: The ResourceFlavors that the Workload was assigned, by name; missing ones do not exist.
     """
 
     pods: tuple[Pod, ...] = ()
@@ -129,6 +130,8 @@ class Observed:
     mount_failure: PodWaiting | None = None
     absent_secrets: frozenset[str] = field(default_factory=frozenset)
     quota: QuotaView | None = None
+    workload: Workload | None = None
+    flavors: Mapping[str, Flavor] = field(default_factory=dict)
 
     def driver(self, uid: str) -> Pod | None:
         """The driver pod with this uid, or None."""
@@ -149,11 +152,6 @@ class Observed:
     def alive(self) -> list[Pod]:
         """All pods that have not ended, including those being deleted."""
         return [pod for pod in self.pods if not pod.ended]
-
-
-def time_of(text: str | None) -> datetime | None:
-    """Parses a Kubernetes timestamp."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
 
 
 def pod_from(body: Body) -> Pod | None:

@@ -167,5 +167,5 @@ def test_a_run_waits_for_a_quota_and_reports_it(api: FakeApiServer) -> None:
     operator = Operator(api)
     operator.reconcile()
     assert operator.state("Stalled") == ("True", "QuotaTooSmall")
-    assert operator.event_reasons() == ["Accepted", "QuotaTooSmall"]
+    assert operator.event_reasons() == ["QuotaTooSmall"]
     assert api.names(PODS) == []

@@ -17,7 +17,7 @@ from featx_api.contract import DRIVER, EXECUTOR
 from featx_api.status import Condition, ConditionType, FeatureExtractionStatus, Progress
 from featx_operator.decisions import conditions
 from featx_operator.decisions.plan import plan
-from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan
+from featx_operator.decisions.run import Action, CreateAttempt, DeleteFiles, DeletePod, Plan
 from featx_operator.objects import driver_name
 from featx_operator.settings import Settings
 from featx_operator.state.observed import Exit, Observed, Pod, PodWaiting, Refusal
@@ -135,10 +135,12 @@ class World:
             pod = self.pods.get(action.name)
             if pod and pod.uid == action.uid:
                 self.delete(action.name)
-        else:
+        elif isinstance(action, DeleteFiles):
             mounted = [pod.name for pod in self.pods.values() if pod.attempt == action.attempt and not pod.ended]
             assert not mounted, f"files are deleted that {mounted} mount"
             self.files.discard(action.attempt)
+        else:
+            raise AssertionError(f"{action} of a run without a queue")
         return None
 
     @staticmethod

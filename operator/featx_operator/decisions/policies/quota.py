@@ -29,8 +29,8 @@ _WAITING = (reasons.QUOTA_EXCEEDED, reasons.QUEUED)
 def waits(run: Run) -> Plan | None:
     """Waits until the whole gang of a run fits into the quotas of its namespace; None if it does."""
     view = run.observed.quota
-    if view is None or not (view.quotas or view.limits):
-        return None
+    if view is None or not (view.quotas or view.limits) or run.before.workload:
+        return None  # with a Workload, Kueue has decided
     claim = claim_of(run.resource, run.before, run.settings)
     gang = claim.gang
     complete = all_with_defaults(gang, view.limits)

@@ -18,7 +18,7 @@ FIRST_WAIT = 2.0
 LONGEST_WAIT = 120.0
 LONGEST_WAIT_FOR_SECRET = 5.0  # it may be applied together with the run
 LONGEST_WAIT_FOR_QUOTA = 15.0  # if quotas can be read: the next attempt to create it is made when they have room
-TEMPORARY = (reasons.QUOTA_EXCEEDED, reasons.PREVIOUS_RUN, reasons.SECRET_NOT_FOUND)
+TEMPORARY = (reasons.QUOTA_EXCEEDED, reasons.PREVIOUS_RUN, reasons.SECRET_NOT_FOUND, reasons.KUEUE_UNAVAILABLE)
 
 
 def refused(run: Run) -> Plan | None:
