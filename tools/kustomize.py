@@ -32,7 +32,7 @@ def template(chart: str, values: Mapping[str, Any], namespace: str = NAMESPACE) 
     Raises:
         ValueError: helm refuses the values; the message is its own.
     """
-    binaries.build({"helm"})
+    binaries.build(only={"helm"})
     command = [binaries.path_of("helm"), "template", "featx", str(ROOT / "charts" / chart), f"--namespace={namespace}"]
     command += ["--no-hooks", "--kube-version=1.34.0", "--values=-"]
     outcome = subprocess.run(command, input=json.dumps(values), text=True, capture_output=True, check=False)
