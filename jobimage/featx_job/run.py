@@ -17,7 +17,7 @@ from typing import Any
 from featx_api.contract import JobSpec, Outcome
 from featx_api.executor_contract import Comparison, ReplacementResult, ReplacementTask, ShardResult
 from featx_api.failures import FailureClass
-from featx_api.status import OutputTable, Progress
+from featx_api.status import OutputTable, Progress, WaitingReason
 
 from featx_job import failures
 from featx_job.clients.hadoop import Hadoop
@@ -158,7 +158,9 @@ class _Prepared:
 
     @cached_property
     def sizes(self) -> Sizes:
-        return memory.sizes(self.nets.networks(), self._job.spec, settings.threads(self._job, self._environment))
+        threads = settings.threads(self._job, self._environment)
+        percent = self._job.executor_memory_percent or 100
+        return memory.sizes(self.nets.networks(), self._job.spec, threads, percent)
 
     def check(self, hadoop: Hadoop) -> None:
         """Load the models and list the source. Raises RunFailure."""
@@ -198,11 +200,16 @@ def _process(
             if shard is not None:
                 tally.add(shard)
                 output.publisher.publish_shards(tally.done, len(shards))
-            on_progress(_now(tally).model_copy(update={"waiting": waiting and waiting[:512]}))
+            on_progress(_waiting(tally, "StoreUnreachable", waiting))
 
         if left:
             files = floats or calibration.net_files(
-                job.spec, nets, shards, output.files, session, lambda step: on_done(None, step)
+                job.spec,
+                nets,
+                shards,
+                output.files,
+                session,
+                lambda step: on_progress(_waiting(tally, "Calibrating", step)),
             )
             tally.started = time.monotonic()
             session.run(shards, left, files, output.folders, on_done)
@@ -245,6 +252,12 @@ def _commonest(tally: Tally) -> str:
 
 def _now(tally: Tally) -> Progress:
     return tally.progress(time.monotonic(), datetime.now(UTC))
+
+
+def _waiting(tally: Tally, reason: WaitingReason, text: str | None) -> Progress:
+    """Return the progress with what the run waits for, if it does."""
+    waits = {"waiting": text[:512], "waiting_reason": reason} if text else {}
+    return _now(tally).model_copy(update=waits)
 
 
 def _skipped(shards: ShardList, tally: Tally) -> dict[str, int]:

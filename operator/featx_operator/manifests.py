@@ -15,9 +15,12 @@ from typing import Any
 import yaml
 from featx_api import API_VERSION, KIND, contract
 from featx_api.contract import JobSpec
+from featx_api.execution import Execution
 from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
+from featx_api.status import RaisedMemory
 
+from featx_operator.applied import annotation_of
 from featx_operator.objects import driver_name
 
 Manifest = dict[str, Any]
@@ -68,7 +71,8 @@ def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
         namespace=resource.metadata["namespace"],
         uid=resource.metadata["uid"],
         attempt=attempt,
-        spec=resource.spec,
+        spec=resource.spec.model_copy(update={"execution": _execution(resource)}),
+        executor_memory_percent=_executor_percent(resource),
     )
     return {
         "apiVersion": "v1",
@@ -126,8 +130,8 @@ def driver_pod(
         "command": ["python3", "-m", "featx_job"],
         "env": environment,
         "resources": {
-            "requests": {"cpu": DRIVER_CPU, "memory": spec.execution.driver_memory},
-            "limits": {"memory": spec.execution.driver_memory},
+            "requests": {"cpu": DRIVER_CPU, "memory": _execution(resource).driver_memory},
+            "limits": {"memory": _execution(resource).driver_memory},
         },
         "securityContext": _CONTAINER_SECURITY,
         "volumeMounts": [
@@ -139,7 +143,10 @@ def driver_pod(
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": _metadata(resource, attempt, driver_name(resource.name, attempt), contract.DRIVER),
+        "metadata": {
+            **_metadata(resource, attempt, driver_name(resource.name, attempt), contract.DRIVER),
+            "annotations": {contract.APPLIED_ANNOTATION: annotation_of(spec)},
+        },
         "spec": {
             **_placement(spec),
             "serviceAccountName": spec.execution.service_account_name,
@@ -246,6 +253,30 @@ def _volumes(resource: FeatureExtraction, attempt: int) -> tuple[list[Manifest],
             {"name": f"claim-{index}", "mountPath": f"{contract.CLAIMS_FOLDER}/{claim}", "readOnly": not written}
         )
     return volumes, mounts
+
+
+def _execution(resource: FeatureExtraction) -> Execution:
+    """What an attempt may use: the spec's, with more memory for the driver if an attempt ran out of it."""
+    memory, execution = _raised(resource), resource.spec.execution
+    raised = _times(execution.driver_memory, memory.driver_percent)
+    return execution.model_copy(update={"driver_memory": raised})
+
+
+def _executor_percent(resource: FeatureExtraction) -> int | None:
+    percent = _raised(resource).executor_percent
+    return percent if percent > 100 else None
+
+
+def _raised(resource: FeatureExtraction) -> RaisedMemory:
+    return (resource.status.memory if resource.status else None) or RaisedMemory()
+
+
+def _times(memory: str, percent: int) -> str:
+    """A size of memory, raised, in the form that the spec allows."""
+    if percent == 100:
+        return memory
+    mebibytes = int(memory[:-2]) * (1024 if memory.endswith("Gi") else 1) * percent // 100
+    return f"{mebibytes}Mi" if mebibytes < 1_000_000 else f"{min(mebibytes // 1024, 999)}Gi"
 
 
 def _field(name: str, path: str) -> Manifest:

@@ -169,7 +169,7 @@ class Reconciler:
         if isinstance(action, CreateAttempt):
             # Stored before the request: if that fails, the ConfigMap may exist all the same.
             self._store.put_files(owner, action.attempt)
-            run = resource_of(body)
+            run = resource_of(body).model_copy(update={"status": status_of(body)})
             pod = await asyncio.to_thread(create_attempt, self._api, run, action.attempt, self._settings)
             if pod:
                 self._store.put_created(owner, action.attempt, pod)

@@ -17,7 +17,19 @@ from pydantic import ValidationError
 
 from featx_operator.decisions import conditions, internal_error, reasons
 from featx_operator.decisions.conditions import Finding, Findings
-from featx_operator.decisions.policies import allowance, deadline, end, refusal, retry, running, start, suspend, ttl
+from featx_operator.decisions.policies import (
+    allowance,
+    cancel,
+    deadline,
+    end,
+    refusal,
+    restart,
+    retry,
+    running,
+    start,
+    suspend,
+    ttl,
+)
 from featx_operator.decisions.policies.stop import delete_files, stop
 from featx_operator.decisions.run import CreateAttempt, DeletePod, Plan, Run, whole
 from featx_operator.decisions.status import with_changes
@@ -48,19 +60,19 @@ def plan(body: Body, observed: Observed, now: datetime, settings: Settings) -> P
         return Plan((), before) if is_finished(before) else _rejected(before, error, body, now)
     run = Run(resource, before, observed, now, settings)
     if is_finished(before):
-        return ttl.after_end(run)
+        return restart.restarted(run) or ttl.after_end(run)
     decision = _next_step(run)
     return decision if resource.spec.suspend else _by_deadline(decision, deadline.seconds_left(run))
 
 
 def is_finished(status: FeatureExtractionStatus) -> bool:
-    """Whether a run has ended; nothing starts it again."""
+    """Whether a run has ended; only a raised spec.retry starts it again, and only if it has failed."""
     condition = conditions.find(status.conditions, "Succeeded")
     return condition is not None and condition.status != "Unknown"
 
 
 def _next_step(run: Run) -> Plan:
-    for policy in (end.completed, suspend.suspended, suspend.resumed, deadline.exceeded):
+    for policy in (end.completed, cancel.cancelled, suspend.suspended, suspend.resumed, deadline.exceeded):
         if decision := policy(run):
             return decision
     if run.before.start_time is None:
@@ -112,9 +124,12 @@ def _replacing(run: Run, impostor: Pod) -> Plan:
 
 
 def _terminating(run: Run, again: float | None = None, text: str = "") -> Plan:
+    text = text or "the driver pod is being deleted"
     findings: Findings = {
         "DriverReady": Finding("False", reasons.TERMINATING, text),
         "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),
+        "Succeeded": Finding("Unknown", reasons.TERMINATING, text),
+        "Reconciling": Finding("True", reasons.TERMINATING, text),
     }
     return Plan((), run.report(findings), requeue_after=again)
 

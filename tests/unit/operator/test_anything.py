@@ -172,7 +172,8 @@ def test_the_largest_status_keeps_to_the_limit() -> None:
     world.converge()
     wire = world.status.to_wire()
     for condition in wire["conditions"]:
-        condition["message"] = text[:1024]
+        assert condition["type"] not in ("Complete", "Finished") or condition["message"] == ""
+        condition["message"] = text[:1024] if condition["type"] not in ("Complete", "Finished") else ""
     wire["failure"]["message"] = text
     wire["progress"] = {"precision": text[:64], "waiting": text[:512], "imagesDone": 2**53, "imagesTotal": 2**53}
     wire["outputs"] = [{"uri": "s3://features/table/" + text[: contract.TERMINATION_MESSAGE_LIMIT // 4]}]
@@ -186,4 +187,5 @@ def test_a_clock_that_is_ahead_postpones_nothing() -> None:
     exit_ = driver.exit
     assert exit_
     world._update("catalog-1-driver", exit=type(exit_)(1, at=datetime(2999, 1, 1, tzinfo=UTC)))
-    assert world.converge().requeue_after == 10
+    wait = world.converge().requeue_after
+    assert wait and wait <= 10
