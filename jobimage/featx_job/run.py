@@ -21,6 +21,7 @@ from featx_api.status import OutputTable, Progress, WaitingReason
 
 from featx_job import failures
 from featx_job.clients.hadoop import Hadoop
+from featx_job.clients.retry import reporting
 from featx_job.environment import Environment
 from featx_job.failures import RunFailure
 from featx_job.models import fetch
@@ -58,8 +59,12 @@ def run(job: JobSpec, environment: Environment, on_progress: OnProgress, *, over
         last[:] = [progress]
         on_progress(progress)
 
+    def on_wait(text: str | None) -> None:
+        remember(_waiting(last[0] if last else Progress(), "StoreUnreachable", text))
+
     try:
-        return _run(job, environment, remember, overwrite)
+        with reporting(on_wait):
+            return _run(job, environment, remember, overwrite)
     except RunFailure as failure:
         reason = failure
     except Exception as error:
@@ -200,7 +205,7 @@ def _process(
             if shard is not None:
                 tally.add(shard)
                 output.publisher.publish_shards(tally.done, len(shards))
-            on_progress(_waiting(tally, "StoreUnreachable", waiting))
+            on_progress(_waiting(_now(tally), "StoreUnreachable", waiting))
 
         if left:
             files = floats or calibration.net_files(
@@ -209,7 +214,7 @@ def _process(
                 shards,
                 output.files,
                 session,
-                lambda step: on_progress(_waiting(tally, "Calibrating", step)),
+                lambda step: on_progress(_waiting(_now(tally), "Calibrating", step)),
             )
             tally.started = time.monotonic()
             session.run(shards, left, files, output.folders, on_done)
@@ -254,10 +259,10 @@ def _now(tally: Tally) -> Progress:
     return tally.progress(time.monotonic(), datetime.now(UTC))
 
 
-def _waiting(tally: Tally, reason: WaitingReason, text: str | None) -> Progress:
+def _waiting(progress: Progress, reason: WaitingReason, text: str | None) -> Progress:
     """Return the progress with what the run waits for, if it does."""
-    waits = {"waiting": text[:512], "waiting_reason": reason} if text else {}
-    return _now(tally).model_copy(update=waits)
+    waits = (text[:512], reason) if text else (None, None)
+    return progress.model_copy(update=dict(zip(("waiting", "waiting_reason"), waits, strict=True)))
 
 
 def _skipped(shards: ShardList, tally: Tally) -> dict[str, int]:

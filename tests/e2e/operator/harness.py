@@ -13,6 +13,7 @@ from typing import Any
 from featx_api import GROUP, PLURAL, VERSION
 from kubernetes import client, config
 
+from examples.cluster.runtime import PAUSE_IMAGE
 from tests.e2e.operator.image import SCRIPTED_DRIVER, VARIABLE
 from tests.e2e.polling import PATIENCE, eventually
 
@@ -22,7 +23,7 @@ IMAGE = os.environ.get(VARIABLE, SCRIPTED_DRIVER.tag)
 SHA256 = "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d"
 ALLOWED = {
     "serviceAccounts": ["featx-job", "nobody"],
-    "images": [IMAGE, "localhost/featx/no-such-image:1", "localhost/pause:1"],
+    "images": [IMAGE, "localhost/featx/no-such-image:1", PAUSE_IMAGE],
     "nodePools": ["no-such-pool"],
 }
 QUICK = {"BACKOFF_SECONDS": "1", "SECRET_GRACE_SECONDS": "6", "LEASE_SECONDS": "3", "PROGRESS_SECONDS": "2"}

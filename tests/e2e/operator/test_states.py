@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from featx_api.states import FAILED, RunState
 
+from examples.cluster.runtime import PAUSE_IMAGE
 from tests.e2e.operator.harness import NAMESPACE, Operator, Run, apply, kubectl, scripted, secret
 from tests.e2e.polling import eventually
 
@@ -56,7 +57,7 @@ SEEN = {
         "all 1 attempts failed", "fail-retryable StoreUnreachable", {"backoffLimit": 0}, is_reported=False
     ),
     "Failed:ContainerConfigError": Seen(
-        "python3", "", {"backoffLimit": 0, "execution": {"image": "localhost/pause:1"}}, is_reported=False
+        "python3", "", {"backoffLimit": 0, "execution": {"image": PAUSE_IMAGE}}, is_reported=False
     ),
 }
 #: States that have a test of their own, below or elsewhere.
@@ -98,18 +99,16 @@ def test_a_wait_names_its_end_and_fails_the_run_without_an_attempt(
     operator: Operator, start: Start, kubeconfig: Path, tmp_path: Path
 ) -> None:
     operator.kill()
-    hasty = Operator(kubeconfig, tmp_path / "log", UNSCHEDULABLE_SECONDS="8", IMAGE_SECONDS="8").start()
+    hasty = Operator(kubeconfig, tmp_path / "log", UNSCHEDULABLE_SECONDS="15", IMAGE_SECONDS="15").start()
     try:
-        unschedulable = start("", execution={"nodePool": "no-such-pool"})
-        no_image = start("", execution={"image": "localhost/featx/no-such-image:1"})
-        for run, reason in ((unschedulable, "Unschedulable"), (no_image, "ImageUnavailable")):
-            run.shows(reason)
+        for reason in ("Unschedulable", "ImageUnavailable"):
+            run = start("", **SEEN[reason].spec).shows(reason)
             assert run.message.startswith("waits until 20")
             run.shows(f"Failed:{reason}")
             assert run.status["failedAttempts"] == 0
             assert run.state("Failed") == ("True", reason)
             assert kubectl("wait", "--for=condition=Finished", f"fx/{run.name}", "--timeout=1s").returncode == 0
-            eventually(lambda run=run: run.pods() == [], "no pods left")
+            eventually(lambda run=run: run.pods() == [], "no pods left")  # type: ignore[misc]
     finally:
         hasty.kill()
         operator.start()

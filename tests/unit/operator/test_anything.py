@@ -62,6 +62,7 @@ PROGRESS_FIELDS = (
     "shardsTotal",
     "precision",
     "waiting",
+    "waitingReason",
     "lastUpdateTime",
 )
 PROGRESS = objects({}, dict.fromkeys(PROGRESS_FIELDS, JSON))
@@ -109,7 +110,7 @@ def pods(draw: st.DrawFn, role: str) -> Pod:
         "name": "catalog-1-driver" if role == contract.DRIVER else "catalog-1-exec-1",
         "uid": "p-1" if role == contract.DRIVER else "e-1",
         "creationTimestamp": draw(TIMES),
-        "annotations": {contract.PROGRESS_ANNOTATION: draw(WORDS)},
+        "annotations": {contract.PROGRESS_ANNOTATION: draw(WORDS), contract.APPLIED_ANNOTATION: draw(WORDS)},
         "ownerReferences": [{"kind": "Pod", "name": "x", "uid": "p-1", "controller": True}],
     }
     status = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from featx_api.crd import UNSEEN
 from featx_operator.cluster.transport import ApiError
 
 from tests.unit.operator.api_server import CONFIG_MAPS, EVENTS, PODS, SECRETS, FakeApiServer
@@ -125,3 +126,13 @@ def test_the_next_attempt_finds_no_files_of_the_one_before(api: FakeApiServer) -
     assert api.names(SECRETS) == ["store", "catalog-2-authentication"]
     changes = [(method, path.rsplit("/", 1)[1]) for method, path in api.requests if "/events" not in path]
     assert changes.index(("DELETE", "catalog-1-job")) < len(changes) - 1 - changes[::-1].index(("POST", "configmaps"))
+
+
+def test_the_default_of_the_api_server_is_not_taken_for_a_status(api: FakeApiServer) -> None:
+    api.objects[RESOURCE]["status"] = UNSEEN
+    operator = Operator(api)
+    operator.reconcile()
+    assert operator.status["observedGeneration"] == 1
+    assert operator.event_reasons() == ["Accepted", "DriverCreated"]
+    times = {item["lastTransitionTime"] for item in operator.status["conditions"]}
+    assert "1970-01-01T00:00:00Z" not in times
