@@ -248,6 +248,9 @@ class PackedLine(Document):
     objects: tuple[StoredObject, ...]
     packed: PackedSettings
     part: Section = Field(description="Which rows of the files: those of all are (0, 1).")
+    keys: tuple[str, ...] = Field(
+        description="Keys of the images to read; a file's own key stands for all of it. Empty for all images."
+    )
 
 
 class RangesLine(Document):
@@ -282,7 +285,10 @@ class ShardResult(Document):
     file: str = Field(description="Name of the table's file.")
     features: Count = Field(description="Rows of the table.")
     failures: Count = Field(description="Rows of the quarantine.")
-    skipped: Count = Field(description="Rows of the source, or members of archives, that were not selected.")
+    skipped: Count = Field(
+        default=0,
+        description="Rows of the source, or members of archives, not selected; earlier versions have none.",
+    )
     bytes: Count = Field(description="Size of the table's file.")
     failure_bytes: Count = Field(description="Size of the quarantine's file; 0 without one.")
     sha256: str = Field(description="Digest of the table's file.")

@@ -50,7 +50,11 @@ class FailureClass(StrEnum):
     MODEL_DIGEST_MISMATCH = "ModelDigestMismatch", False, "Correct the model's `sha256`, or the file it refers to."
     MODEL_INVALID = "ModelInvalid", False, "Correct the model; the message names the layer or the file."
     MODEL_NOT_FOUND = "ModelNotFound", False, "Correct the model's address, or upload the file."
-    OUTPUT_EXISTS = "OutputExists", False, "Choose another `spec.output.uri`, or remove what is there."
+    OUTPUT_EXISTS = (
+        "OutputExists",
+        False,
+        "Choose another `spec.output.uri`, or remove what is there if no run writes it.",
+    )
     OUTPUT_NOT_WRITABLE = "OutputNotWritable", False, "Choose another `spec.output.uri` or `spec.output.format`."
     PACKAGE_NOT_FOUND = "PackageNotFound", False, "Correct the package's name, version or path."
     PATH_NOT_ALLOWED = (
@@ -72,7 +76,8 @@ class FailureClass(StrEnum):
     SOURCE_EMPTY = (
         "SourceEmpty",
         False,
-        "Correct `spec.source.include`, `spec.source.exclude` or the folder: the message names what is there instead.",
+        "Correct the field that the message names: it also says what is there instead. A run that reads only what has "
+        "changed may find nothing.",
     )
     SOURCE_NOT_FOUND = "SourceNotFound", False, "Correct the folder, table, column family or snapshot in the message."
     SOURCE_NOT_SUPPORTED = (
@@ -85,7 +90,8 @@ class FailureClass(StrEnum):
     TOO_MANY_FAILURES = (
         "TooManyFailures",
         False,
-        "Inspect `_quarantine` below the output; raise `spec.errors.maxFailedFraction` to accept the losses.",
+        "Inspect `_quarantine` below the output, mend the images and run again; or raise "
+        "`spec.errors.maxFailedFraction` to accept the losses.",
     )
     UNTRUSTED_STORE = "UntrustedStore", False, "Add the CA certificate as `ca.crt` to the store's Secret."
 

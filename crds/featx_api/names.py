@@ -32,6 +32,20 @@ _HOST_PART: Final = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _IMAGE_PART: Final = "[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*"
 
 
+def _glob(refused: str) -> str:
+    """The pattern of a glob in which each `[` begins a set that ends in the same name, or the same choice.
+
+    Args:
+        refused: Characters that it must not contain, besides stray braces.
+    """
+    letter = f"[^{refused}{{}}\\[]"
+    outside, inside = (
+        rf"({letter}|\[(![^{refused}{{}}/{comma}]|[^{refused}{{}}/!{comma}])[^{refused}{{}}/\]{comma}]*\])*"
+        for comma in ("", ",")
+    )
+    return rf"^{outside}(\{{{inside}\}}{outside})?$"
+
+
 def _without_parents(path: str) -> str:
     if re.search(r"(^|/)\.\.(/|\Z)", path):
         raise ValueError(PARENT)
@@ -76,10 +90,9 @@ KeyPrefix = Annotated[str, Field(max_length=1024, pattern=f"^{_TEXT}*$")]
 #: The key of an image: 1,024 bytes, which take up to four characters each (`featx_job.source.keys`).
 ImageKey = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
 #: A glob with one `{...}` at most: several could stand for any number of globs.
-Glob = Annotated[
-    str,
-    Field(min_length=1, max_length=256, pattern=rf"^[^{_CONTROL}{{}}]*(\{{[^{_CONTROL}{{}}]*\}}[^{_CONTROL}{{}}]*)?$"),
-]
+Glob = Annotated[str, Field(min_length=1, max_length=256, pattern=_glob(_CONTROL))]
+#: A glob of members' names, in which a backslash would hide what is after it.
+MemberGlob = Annotated[str, Field(min_length=1, max_length=256, pattern=_glob(rf"{_CONTROL}\\"))]
 #: A folder inside a volume.
 VolumePath = Annotated[
     str,

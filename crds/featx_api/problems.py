@@ -27,14 +27,16 @@ _MODEL: Final = (
     "package:NAME==VERSION/path"
 )
 _HBASE: Final = "must be a folder: hdfs://namenode:8020/path; for `featx run` also a path"
-_GLOB: Final = "must be a glob with one {…} at most, such as *.{jpg,png}"
+_GLOB: Final = (
+    "must be a glob, such as *.{jpg,png}: at most one {…}, and a ] after each [ of a name ([[] is the letter)"
+)
 _TEXT: Final = "must not contain control characters"
 
 #: What a value with a pattern must be, by field; the fields above it tell two of one name apart.
 FORMS: Final[Mapping[str, str]] = {
     "background": "must be a colour, such as #ffffff",
     "bucket": "must be the name of a bucket: 3 to 63 lower-case letters, digits, - and ., such as my-images",
-    "carry": "must be the name of a column, without blanks and any of ,;{}()=",
+    "carry": "must be the name of a column, without blanks and without any of ,;{}()=",
     "claim.name": _NAME,
     "claim.path": _TEXT,
     "changedSince": _TABLE,
@@ -46,9 +48,11 @@ FORMS: Final[Mapping[str, str]] = {
     "also a path or package:NAME==VERSION/path; a bucket is spec.source.s3",
     "hadoopUser": _LABEL,
     "hbase.prefix": _ROW,
+    "headers": "must be printable ASCII without $, and without a blank at either end",
     "image": "must be the name of a container image, such as registry.example.com/team/featx-job:1.0",
     "include": _GLOB,
     "keys": _TEXT,
+    "members": _GLOB,
     "memory": _MEMORY,
     "nodePool": _LABEL,
     "onnx": _MODEL,
@@ -73,7 +77,7 @@ FORMS: Final[Mapping[str, str]] = {
     "znode": "must be an absolute path of letters, digits, _, - and ., such as /hbase",
 }
 #: Fields whose length says less than their form.
-_SIZED: Final = {"bucket", "driverMemory", "memory", "sha256"}
+_SIZED: Final = {"background", "bucket", "driverMemory", "memory", "sha256"}
 _DIRECTIONS: Final = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 _KINDS: Final = {"bool": "true or false", "float": "a number", "int": "an integer", "list": "a list", "string": "text"}
 
@@ -97,7 +101,7 @@ def describe(model: type[BaseModel], problem: ErrorDetails) -> str:
         problem: One of a ValidationError's.
     """
     names = [name for name in problem["loc"] if isinstance(name, str)]
-    form = FORMS.get(".".join(names[-2:])) or FORMS.get("".join(names[-1:]))
+    form = FORMS.get(".".join(names[-2:])) or FORMS.get("".join(names[-1:])) or FORMS.get("".join(names[-2:-1]))
     match problem["type"]:
         case "missing":
             return "is missing" + (f": {HOW_TO_GET_SHA256}" if names[-1:] == ["sha256"] else "")
@@ -111,6 +115,8 @@ def describe(model: type[BaseModel], problem: ErrorDetails) -> str:
             return _TEXT if _has_control(problem["input"]) else form or "has a form that this field does not accept"
         case "string_too_short" | "string_too_long" if form and names[-1] in _SIZED:
             return form
+        case "finite_number":
+            return "must be a number, and not infinite"
         case kind if kind.startswith("datetime_"):
             return "must be a time, such as 2026-11-26T00:00:00Z"
         case kind if (name := kind.partition("_")[0]) in _KINDS and kind.endswith(("_type", "_parsing", "_from_float")):

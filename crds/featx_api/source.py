@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.names import FolderUri, Glob, HBaseFolder, ImageKey, ObjectName, TableUri, VolumePath
+from featx_api.names import FolderUri, Glob, HBaseFolder, ImageKey, MemberGlob, ObjectName, TableUri, VolumePath
 from featx_api.s3 import S3Source
 from featx_api.table_contract import DAMAGED_COLUMN, FEATURE_COLUMNS
 
 ONE_SOURCE = "spec.source must have exactly one of s3, hbase, files, claim"
 ONE_WAY = "spec.source.hbase must have either quorum, to read the table, or snapshot, to read HBase's files"
 CHANGED_ALONE = "spec.source.changedSince and spec.source.keys exclude each other"
-PACKED_ALONE = "spec.source.packed requires s3, files or claim, and excludes spec.source.keys"
+PACKED_FILES = "spec.source.packed requires s3, files or claim"
 URLS_ALONE = "spec.source.packed.urlColumn excludes contentColumn and members: the URLs lead to the images"
 URLS_HAVE_COLUMNS = "spec.source.packed.urlColumn requires a format with columns: parquet, delta, tfrecord or auto"
 # The API server refuses rules whose cost depends on the length of a map's keys, such as matches.
@@ -141,10 +141,8 @@ class Packed(ApiModel):
         "(including Hugging Face datasets), or delta: the newest version of one Delta Lake table. auto reads all but "
         "delta, by content.",
     )
-    members: str | None = Field(
+    members: MemberGlob | None = Field(
         None,
-        min_length=1,
-        max_length=256,
         description="tar and zip: glob that selects images by member name, whatever its case. Without it, members are "
         "images if their content or their ending is an image's.",
     )
@@ -228,7 +226,7 @@ class Source(ApiModel):
                 ONE_SOURCE,
             ),
             Rule(f"!has(self.changedSince) || {_NO_KEYS}", CHANGED_ALONE),
-            Rule(f"!has(self.packed) || (!has(self.hbase) && {_NO_KEYS})", PACKED_ALONE),
+            Rule("!has(self.packed) || !has(self.hbase)", PACKED_FILES),
         )
     )
 
@@ -243,7 +241,8 @@ class Source(ApiModel):
         default=[],
         max_length=5000,
         description=f"Process only the images with these keys, {KEYS_LIMIT // 1024} KiB in all. Empty means all "
-        "images. `featx retry-failed` fills in the keys of a quarantine.",
+        "images. Of packed files, a file's own key stands for all its images. `featx retry-failed` fills in the keys "
+        "of a quarantine.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"}
         | rules(Rule(f"self.map(key, size(bytes(key))).sum() <= {KEYS_LIMIT}", KEYS_FIT)),
     )
@@ -272,8 +271,8 @@ class Source(ApiModel):
     def _exactly_one(self) -> Self:
         if sum(part is not None for part in (self.s3, self.hbase, self.files, self.claim)) != 1:
             raise ValueError(ONE_SOURCE)
-        if self.packed and (self.hbase or self.keys):
-            raise ValueError(PACKED_ALONE)
+        if self.packed and self.hbase:
+            raise ValueError(PACKED_FILES)
         if self.changed_since and self.keys:
             raise ValueError(CHANGED_ALONE)
         return self

@@ -97,6 +97,13 @@ class FeatureExtractionSpec(ApiModel):
             raise ValueError(ONE_CHANGE)
         return self
 
+    @property
+    def reads_everything(self) -> bool:
+        """Whether the run reads all of its source, rather than what has changed or what belongs to a time."""
+        hbase = self.source.hbase
+        changes = self.output.mode == "incremental" or self.source.changed_since is not None
+        return not changes and not (hbase and (hbase.since or hbase.until))
+
     def store_of(self, access: StoreAccess | None) -> StoreAccess:
         """How to reach an s3:// address: by its own `s3` part, or by default as the source is reached.
 

@@ -29,3 +29,13 @@ def shortened_to_bytes(text: str, limit: int) -> str:
     if len(encoded) <= limit:
         return text
     return encoded[: limit - len("…".encode())].decode(errors="ignore") + "…"
+
+
+def counted(number: int, noun: str) -> str:
+    """The number with its noun, which is in the plural unless there is one: 1 image, 1,705 images."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def verb(number: int) -> str:
+    """The form of `be` for this number of things."""
+    return "is" if number == 1 else "are"

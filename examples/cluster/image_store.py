@@ -13,7 +13,9 @@ import os
 import re
 import subprocess
 import tarfile
+import time
 from collections.abc import Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -24,6 +26,7 @@ from examples.cluster.errors import ClusterError, log_tail
 # https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 LAYOUT = {"imageLayoutVersion": "1.0.0"}
 NAME_ANNOTATION = "io.containerd.image.name"
+REPORT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,27 @@ def buildah(purpose: str, *arguments: str) -> None:
     environment = {**os.environ, "BUILDAH_ISOLATION": "chroot", "TMPDIR": str(temporary)}
     command = _buildah_command(*arguments)
     with log.open("wb") as output:
-        outcome = subprocess.run(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
-    if outcome.returncode != 0:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        _report_steps(process, log)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    if process.returncode != 0:
         raise ClusterError(f"building image {purpose} failed; the log {log} ends with:\n{log_tail(log)}")
+
+
+def _report_steps(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a build has ended, and print the steps that take long: some take minutes."""
+    started, shown = time.monotonic(), ""
+    while process.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(REPORT_SECONDS)
+        steps = re.findall(r"^(?:\[\d+/\d+\] )?STEP \d+/\d+: .*", log.read_text(errors="replace"), re.MULTILINE)
+        if process.returncode is None and steps and steps[-1] != shown:
+            shown = steps[-1]
+            print(f"  {time.monotonic() - started:3.0f} s  {shown[:100]}", flush=True)
 
 
 def prune() -> None:

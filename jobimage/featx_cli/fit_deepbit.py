@@ -17,6 +17,7 @@ import numpy as np
 from featx_api.execution import Errors, Output
 from featx_api.resource import FeatureExtraction
 from featx_api.source import FilesSource, Source
+from featx_api.text import counted
 from featx_job.clients.hadoop import Hadoop
 from featx_job.environment import Environment
 from featx_job.failures import RunFailure
@@ -99,7 +100,8 @@ def _report(layer: Hash, bits: int, originals: Features, rotated: Sequence[Featu
     stable = np.mean([(layer.bits(view) == codes).mean() for view in rotated])
     ones = codes.mean(axis=0)
     return (
-        f"{bits} bits from {len(originals)} images; a bit is set in {ones.min():.0%} to {ones.max():.0%} of them, "
+        f"{counted(bits, 'bit')} from {counted(len(originals), 'image')}; a bit is set in "
+        f"{ones.min():.0%} to {ones.max():.0%} of them, "
         f"and stays the same for {stable:.0%} of those rotated by 5 or 10 degrees"
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from featx_api import API_VERSION, KIND
 from featx_api.resource import NAME_LIMIT
+from featx_api.text import counted
 from featx_job.nets.caffe import caffe_reader
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph.network import Network
@@ -142,7 +143,7 @@ def _beside(prototxt: Path | None, option: str, model: str) -> str:
     named = prototxt.with_suffix(CAFFEMODEL)
     others = [named] if named.is_file() else sorted(prototxt.parent.glob(f"*{CAFFEMODEL}"))
     if len(others) != 1:
-        raise CommandError(f"--weights is missing: {prototxt.parent} has {len(others)} {CAFFEMODEL} files")
+        raise CommandError(f"--weights is missing: {prototxt.parent} has {counted(len(others), f'{CAFFEMODEL} file')}")
     return f"{local_addresses.FILE}{others[0]}"
 
 

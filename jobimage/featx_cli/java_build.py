@@ -12,13 +12,14 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from featx_api.contract import FEATX_JARS
@@ -28,6 +29,7 @@ from platformdirs import user_cache_path
 
 from featx_cli.errors import CommandError
 
+SECONDS_TO_END = 10
 UNUSED_SECONDS = 7 * 24 * 3600
 JAVA_SOURCE = Path(__file__).resolve().parent.parent / "java"
 
@@ -85,10 +87,23 @@ def _archive(built: Path) -> Path:
 def _build_class_archive(built: Path) -> None:
     sys.stderr.write("building the class-data-sharing archive (once, ~30 s)\n")
     command = [sys.executable, "-m", "featx_job.build_class_archive", str(built)]
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
-    if outcome.returncode:
-        output = (outcome.stdout + outcome.stderr)[-4000:]
-        raise CommandError(f"the class-data-sharing archive could not be built:\n{output}")
+    code, output = _run(command)
+    if code:
+        raise CommandError(f"the class-data-sharing archive could not be built:\n{output[-4000:]}")
+
+
+def _run(command: list[str]) -> tuple[int, str]:
+    """Runs a program and returns its exit code and output. If it is interrupted, so is the program, which then ends."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=SECONDS_TO_END)
+            process.kill()
+            raise
+    return process.returncode, output
 
 
 def _clean_up(folder: Path) -> None:
@@ -115,9 +130,9 @@ def _build(built: Path) -> None:
         source, target = Path(folder) / "java", Path(folder) / "jars"
         shutil.copytree(JAVA_SOURCE, source, ignore=shutil.ignore_patterns("target"))
         command = ["mvn", "--quiet", "--batch-mode", "-f", str(source / "pom.xml"), f"-Dfeatx.site={site}"]
-        outcome = subprocess.run([*command, "-DskipTests", "package"], capture_output=True, text=True, check=False)
-        if outcome.returncode:
-            raise CommandError(f"Maven failed:\n{(outcome.stdout + outcome.stderr)[-4000:]}")
+        code, output = _run([*command, "-DskipTests", "package"])
+        if code:
+            raise CommandError(f"Maven failed:\n{output[-4000:]}")
         target.mkdir()
         for jar in [*(source / "target").glob("*.jar"), *(source / "target" / "dependency").glob("*.jar")]:
             shutil.copy2(jar, target)

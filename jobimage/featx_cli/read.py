@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from featx_api.text import counted
 from featx_job import failures, read_source
 from featx_job.failures import RunFailure
 
@@ -29,9 +30,9 @@ def _read(parsed: argparse.Namespace) -> int:
         try:
             reading = read_source.read(run.local_job(resource), environment)
         except RunFailure as failure:
-            raise CommandError(f"{failure.class_}: {failure}") from None
+            raise CommandError(f"{failure.class_}: {_locally(failure, resource.name)}") from None
         except Exception as error:
-            raise CommandError(str(failures.from_exception(error))) from None
+            raise CommandError(_locally(failures.from_exception(error), resource.name)) from None
         if parsed.format == "json":
             console.print_json(json.dumps(reading._asdict()))
             return 0
@@ -39,7 +40,12 @@ def _read(parsed: argparse.Namespace) -> int:
         speed = f"{reading.bytes / seconds / 1e6:.0f} MB/s, {reading.images / seconds:.0f} images/s"
         terminal.show(
             console,
-            f"{reading.images} images, {reading.bytes / 1e6:.1f} MB in {reading.shards} shards, listed in "
+            f"{counted(reading.images, 'image')}, {reading.bytes / 1e6:.1f} MB in "
+            f"{counted(reading.shards, 'shard')}, listed in "
             f"{reading.listing:.1f} s and read in {reading.seconds:.1f} s ({speed}); {reading.unreadable} unreadable",
         )
     return 0
+
+
+def _locally(failure: RunFailure, name: str) -> str:
+    return str(failure).replace(failures.DRIVER_LOG, str(run.log_file(name)))

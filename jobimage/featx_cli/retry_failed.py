@@ -35,6 +35,7 @@ def _retry(parsed: argparse.Namespace) -> int:
     keys = _quarantined(output.uri, resource.spec.store_of(output.s3).endpoint, parsed.reason)
     document = copy.deepcopy(loaded.document)
     document["metadata"] = {**document["metadata"], "name": f"{resource.name}{parsed.suffix}"}
+    document["spec"]["source"].pop("changedSince", None)  # the keys say which images
     document["spec"]["source"]["keys"] = keys
     if output.mode == "create":
         document["spec"]["output"]["uri"] = f"{output.uri.rstrip('/')}{parsed.suffix}"
@@ -63,7 +64,7 @@ def _quarantined(uri: str, endpoint: str | None, reason: str | None) -> list[str
         raise CommandError(f"{uri}: no image failed for --reason {reason}; the reasons are {counts}")
     if len(keys) > MOST_KEYS:
         raise CommandError(
-            f"{uri}: {len(keys)} images failed, but a resource can name only {MOST_KEYS}: choose some with --reason, "
-            "or run the whole resource again with another output"
+            f"{uri}: {len(keys):,} images failed, but a resource can name only {MOST_KEYS:,}: choose some with "
+            "--reason, or run the whole resource again with another output"
         )
     return keys

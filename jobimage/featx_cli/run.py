@@ -21,8 +21,10 @@ from featx_api.names import UrlHost
 from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
 from featx_api.status import Progress
+from featx_api.text import counted, verb
 from featx_job import run as job_run
 from featx_job.environment import Environment
+from featx_job.failures import DRIVER_LOG
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -32,6 +34,7 @@ from featx_cli import from_options, java_build, resource_file, terminal, work_fo
 from featx_cli.errors import CommandError
 from featx_cli.resource_file import LocalResource
 
+AGAIN = "run the same command again"
 # Namespace of the uids of local runs: the same resource is the same run, so that a second command resumes it.
 RUNS = uuid.UUID("6b5f3a52-5d0e-4a86-8f0e-8f2c7f0c9a11")
 
@@ -60,8 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--url-hosts",
         default="*",
-        help="hosts to fetch images from if the source is a table of URLs, separated by commas; one with a private "
-        "address counts only if it is named, as in intranet.example:8080 (default: *, all public hosts)",
+        help="hosts to fetch images from if the source is a table of URLs, separated by commas: example.com, "
+        "example.com:8080, *.example.com or *; one with a private address must be named in full, and this machine by "
+        "its address, as 127.0.0.1:8080 (default: *, all public hosts)",
     )
     parser.add_argument("--cores", type=_cores, help="number of cores to use (default: all)")
 
@@ -170,10 +174,16 @@ def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[tuple[E
 
 def _url_hosts(listed: str) -> tuple[str, ...]:
     hosts = tuple(host.strip().lower() for host in listed.split(",") if host.strip())
-    try:
-        return TypeAdapter(tuple[UrlHost, ...]).validate_python(hosts)
-    except ValidationError:
-        raise CommandError(f"--url-hosts {listed}: write hosts as example.com, *.example.com or *") from None
+    for host in hosts:
+        try:
+            TypeAdapter(UrlHost).validate_python(host)
+        except ValidationError:
+            form = "write hosts as example.com, example.com:8080, *.example.com or *, without http://, path or blanks"
+            raise CommandError(f"--url-hosts {host}: {form}") from None
+        if (name := host.partition(":")[0]) == "localhost" or name.endswith(".localhost"):
+            address = f"127.0.0.1{host[len(name) :]}"
+            raise CommandError(f"--url-hosts {host}: write the address, {address}, here and in the URLs of the table")
+    return hosts
 
 
 def log_file(name: str) -> Path:
@@ -219,8 +229,12 @@ def run_with_bar(job: JobSpec, environment: Environment, console: Console, *, ov
 def _print_summary(outcome: Outcome, started: datetime, log: Path, console: Console) -> None:
     if outcome.failure:
         console.print(f"[red]{outcome.failure.class_}[/red]: ", end="")
-        terminal.show(console, outcome.failure.message)
-        if outcome.retryable:  # not caused by the resource: the log may say more
+        terminal.show(console, outcome.failure.message.replace(DRIVER_LOG, str(log)))
+        if outcome.failure.class_ == FailureClass.TOO_MANY_FAILURES:
+            terminal.show(console, f"once the images are mended or allowed, {AGAIN} to start over")
+        elif (
+            outcome.retryable and DRIVER_LOG not in outcome.failure.message
+        ):  # not caused by the resource: the log may say more
             terminal.show(console, f"log: {log}")
         return
     progress = outcome.progress
@@ -230,12 +244,17 @@ def _print_summary(outcome: Outcome, started: datetime, log: Path, console: Cons
         ended, duration = progress.last_update_time, (datetime.now(UTC) - started).total_seconds()
         earlier = ended and ended < started.replace(microsecond=0)
         when = f"already finished at {ended:%F %T} UTC" if earlier else f"{duration:.1f} s"
-        terminal.show(console, f"{features} features, {progress.images_failed} in quarantine, {when}{precision}")
-        if progress.files_skipped:
-            terminal.show(console, f"{progress.files_skipped:,} files left out (hidden, or not selected)")
-        if progress.files_added:
-            terminal.show(console, f"{progress.files_added:,} files came during the run and are not in the table")
+        terminal.show(
+            console, f"{counted(features, 'feature')}, {progress.images_failed} in quarantine, {when}{precision}"
+        )
+        if earlier:
+            terminal.show(console, "pass --overwrite to run it again over the whole source")
+        if skipped := progress.files_skipped:
+            terminal.show(console, f"{counted(skipped, 'file')} left out (hidden, or not selected)")
+        if added := progress.files_added:
+            terminal.show(console, f"{counted(added, 'file')} came during the run and {verb(added)} not in the table")
         if not progress.images_total:
-            terminal.show(console, "no images found in the source; wrote an empty table")
+            terminal.show(console, "no new images in the source: the table is empty, or as it was")
     for table in outcome.outputs:
-        terminal.show(console, f"{table.kind:10} {table.record_count:7} rows {table.bytes:11} bytes  {table.uri}")
+        rows = f"{table.record_count:7} {'row ' if table.record_count == 1 else 'rows'}"
+        terminal.show(console, f"{table.kind:10} {rows} {table.bytes:11} bytes  {table.uri}")

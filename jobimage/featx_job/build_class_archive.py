@@ -29,7 +29,7 @@ from featx_job.nets.onnx.onnx_writer import to_onnx
 from featx_job.spark import class_path
 
 SIDE = 32  # pixels of the image, which is the net's input too
-SECONDS_TO_END = 120
+SECONDS_TO_END = 120  # without any CPU time
 
 
 def build(jars: Path) -> None:

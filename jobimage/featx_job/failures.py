@@ -11,6 +11,9 @@ from typing import Any
 from featx_api.failures import FailureClass
 from featx_api.status import Failure
 
+#: How messages name the log, which on a user's machine is a file.
+DRIVER_LOG = "the driver's log"
+
 
 class RunFailure(Exception):
     """The run, or this attempt of it, cannot continue.
@@ -42,7 +45,7 @@ def from_exception(error: BaseException) -> RunFailure:
     reason = error.strerror if isinstance(error, OSError) else None
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return RunFailure(FailureClass.OUTPUT_FULL, f"no space left: {error.filename or reason}")
-    message = f"{type(error).__name__}{f' ({reason})' if reason else ''}{_place(error)}; see the driver's log"
+    message = f"{type(error).__name__}{f' ({reason})' if reason else ''}{_place(error)}; see {DRIVER_LOG}"
     return RunFailure(FailureClass.INTERNAL, message)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from featx_api.source import Packed
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job.clients.hadoop import Hadoop
@@ -56,10 +57,12 @@ def list_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     if isinstance(source, HBaseTableSource):
         planned, since = int(time.time() * 1000), earlier_runs.cells_since(before, source.base)
         return source.shards(spec.execution.shard_images, spec.source.keys, planned, since)
+    if spec.source.packed and spec.source.keys:
+        return _selected_images(spec, spec.source.packed, source, hadoop)
     skipped = Skipped()
     files = _files(spec, source, hadoop, skipped)
-    if skipped.total and not files:
-        raise skipped.to_failure(source.field, source.address)
+    if not files and (spec.reads_everything or (skipped.total and not before)):
+        raise skipped.to_failure(source.field, source.address, spec.source.packed)
     if skipped.total:
         LOG.info("%d files were left out: %s", skipped.total, dict(skipped.counts))
     if before:
@@ -67,6 +70,12 @@ def list_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     if spec.source.packed:
         return replace(packed_files.group_files(source.base, files, spec.source.packed), skipped=skipped.counts)
     return split_objects(source.base, files, spec.execution.shard_images, skipped.counts)
+
+
+def _selected_images(spec: FeatureExtractionSpec, packed: Packed, source: ObjectSource, hadoop: Hadoop) -> PackedShards:
+    """Return the shards of the images that the spec names, in whatever files they are."""
+    files = _delta_files(spec, source, hadoop) if packed.format == "delta" else source.objects(in_hidden_folders=True)
+    return packed_files.group_keys(source.base, files, packed, spec.source.keys)
 
 
 def _files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hadoop, skipped: Skipped) -> list[SourceObject]:

@@ -17,7 +17,9 @@ from typing import Any
 from featx_api.contract import JobSpec, Outcome
 from featx_api.executor_contract import Comparison, ReplacementResult, ReplacementTask, ShardResult
 from featx_api.failures import FailureClass
+from featx_api.source import Source
 from featx_api.status import OutputTable, Progress, WaitingReason
+from featx_api.text import counted, verb
 
 from featx_job import failures
 from featx_job.clients.hadoop import Hadoop
@@ -84,26 +86,35 @@ def _run(job: JobSpec, environment: Environment, on_progress: OnProgress, overwr
     output = open_output(job, environment, hadoop)
     if overwrite:
         earlier_output.replaceable_files(output.files)  # a folder that must stay as it is gets no lock either
-    elif (manifest := _finished(job, output)) is not None:
+    elif (manifest := _finished(job, environment, output)) is not None:
         outputs = [OutputTable.from_wire(table) for table in manifest["outputs"]]
         return Outcome(result="Succeeded", progress=Progress.from_wire(manifest["progress"]), outputs=outputs)
+    earlier_output.refuse_writers(output.files, job, in_cluster=environment.cluster is not None)
     with RunLock(output.files, job, environment.cluster is not None):
+        earlier_output.refuse_writers(output.files, job, in_cluster=environment.cluster is not None, holding=True)
         if overwrite:
-            _make_room(prepared, output, hadoop)
+            _make_room(prepared, hadoop, output, earlier_output.replaceable_files(output.files))
+        elif environment.cluster is None:
+            # In a cluster nothing runs again by itself. Here somebody has asked for it.
+            _make_room(prepared, hadoop, output, earlier_output.failed_files(output.files, job))
         return _compute(job, environment, prepared, hadoop, output, on_progress)
 
 
-def _finished(job: JobSpec, output: RunOutput) -> dict[str, Any] | None:
-    """Return the manifest if the run has finished. Raises RunFailure: OutputExists, with the fields that differ."""
+def _finished(job: JobSpec, environment: Environment, output: RunOutput) -> dict[str, Any] | None:
+    """Return the manifest if the run has finished.
+
+    Raises:
+        RunFailure: OutputExists, with the fields that differ; OutputBusy, if another run is writing to the output.
+    """
     try:
         return output.finished()
     except RunFailure as failure:
+        earlier_output.refuse_writers(output.files, job, in_cluster=environment.cluster is not None)
         raise earlier_output.explained(failure, output.files, job) from None
 
 
-def _make_room(prepared: _Prepared, output: RunOutput, hadoop: Hadoop) -> None:
+def _make_room(prepared: _Prepared, hadoop: Hadoop, output: RunOutput, files: list[str]) -> None:
     """Remove earlier runs' files, once models and source have shown no mistake: it must not cost the old table."""
-    files = earlier_output.replaceable_files(output.files)
     if files:
         prepared.check(hadoop)
         LOG.info("removing %d files of earlier runs", len(files))
@@ -233,20 +244,35 @@ def _no_executors(_: list[ReplacementTask]) -> list[ReplacementResult]:
 
 def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
     progress = _now(tally)
-    source = job.spec.source
-    everything = job.spec.output.mode == "create" and source.changed_since is None
-    if source.hbase and everything and progress.files_skipped and not progress.images_done:
-        message = f"spec.source.hbase: the globs select none of {progress.files_skipped:,} rows of {source.hbase.table}"
-        raise RunFailure(FailureClass.SOURCE_EMPTY, f"{message}; correct spec.source.include or spec.source.exclude")
+    failed, total = progress.images_failed, progress.images_total
+    if job.spec.reads_everything and not progress.images_done:
+        raise _no_image(job.spec.source, progress)
     limit = job.spec.errors.max_failed_fraction
-    if progress.images_total and progress.images_failed > limit * progress.images_total:
+    if total and failed > limit * total:
         output.publish_quarantine()
+        earlier_output.save_failed_fraction(output.files, failed / total)
         raise RunFailure(
             FailureClass.TOO_MANY_FAILURES,
-            f"{progress.images_failed} of {progress.images_total} images are in quarantine, more than "
+            f"{failed:,} of {counted(total, 'image')} {verb(failed)} in quarantine, more than "
             f"spec.errors.maxFailedFraction {limit:g} allows{_commonest(tally)}; "
             f"each is a row of the table {job.spec.output.uri.rstrip('/')}/_quarantine",
         )
+
+
+def _no_image(source: Source, progress: Progress) -> RunFailure:
+    """Return the failure of a source that was read and holds no image."""
+    if source.hbase:
+        table, column = source.hbase.table, source.hbase.column
+        if progress.files_skipped:
+            message = f"the globs select none of {counted(progress.files_skipped, 'row')} of {table}"
+            hint = "correct spec.source.include or spec.source.exclude"
+        else:
+            message = f"{table} has no image in column {column}"
+            hint = "correct table, column or the range of rows"
+        return RunFailure(FailureClass.SOURCE_EMPTY, f"spec.source.hbase: {message}; {hint}")
+    left_out = f" ({progress.files_skipped:,} left out)" if progress.files_skipped else ""
+    hint = "correct spec.source, or spec.source.packed.members if it is set"
+    return RunFailure(FailureClass.SOURCE_EMPTY, f"spec.source.packed: the files hold no image{left_out}; {hint}")
 
 
 def _commonest(tally: Tally) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import kopf
 from featx_api import GROUP, PLURAL, VERSION
 from featx_api.contract import LABEL_UID
+from kopf._core.reactor import inventory
 
 from featx_operator.lease import Lease
 from featx_operator.objects import Key, key_of
@@ -54,24 +56,29 @@ class Heartbeat:
 class Watches:
     """What becomes of watch events: objects into the store, keys of their resources into the queue."""
 
-    def __init__(self, store: Store, queue: Queue) -> None:
+    def __init__(self, store: Store, queue: Queue, clock: Callable[[], datetime] | None = None) -> None:
         self._store = store
         self._queue = queue
+        self._clock = clock or (lambda: datetime.now(UTC))
 
     async def on_resource(self, event: kopf.RawEvent, **_: Any) -> None:
         """Stores or removes a resource."""
         body = event["object"]
         if event["type"] == "DELETED":
             self._store.drop_resource(key_of(body), body["metadata"]["uid"])
-        else:
-            self._store.put_resource(body)
-        self._queue.add(key_of(body))
+        elif self._store.put_resource(body):
+            self._add_if_due(key_of(body))
 
     async def on_pod(self, event: kopf.RawEvent, **_: Any) -> None:
         """Stores or removes a pod, if it is the child of a resource that is known."""
         change = self._store.pod_deleted if event["type"] == "DELETED" else self._store.put_pod
         if key := change(event["object"]):
-            self._queue.add(key)
+            self._add_if_due(key)
+
+    def _add_if_due(self, key: Key) -> None:
+        seconds = self._store.seconds_until_due(key, self._clock())
+        if seconds is not None:
+            self._queue.add_after(key, seconds)
 
 
 class NothingStored(kopf.DiffBaseStorage):
@@ -90,6 +97,21 @@ class NothingStored(kopf.DiffBaseStorage):
 
     def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
         """Stores nothing."""
+
+
+class NoMemories(inventory.ResourceMemories):
+    """kopf's own state of each object, which our handlers have no use for: it would stay for as long as the object."""
+
+    async def recall(
+        self,
+        raw_body: kopf.RawBody,
+        *,
+        memobase: Any = None,
+        noticed_by_listing: bool = False,
+        ephemeral: bool = False,
+    ) -> inventory.ResourceMemory:
+        """A state that is not stored."""
+        return await super().recall(raw_body, memobase=memobase, noticed_by_listing=noticed_by_listing, ephemeral=True)
 
 
 def registry(store: Store, queue: Queue, lease: Lease, heartbeat: Heartbeat) -> kopf.OperatorRegistry:
@@ -111,8 +133,13 @@ def registry(store: Store, queue: Queue, lease: Lease, heartbeat: Heartbeat) -> 
     return handlers
 
 
-def operator_settings(settings: Settings) -> kopf.OperatorSettings:
-    """Settings of kopf: no scanning, no peering, no Events of its own, a bounded number of workers."""
+def operator_settings(settings: Settings, streamed: bool = False) -> kopf.OperatorSettings:
+    """Settings of kopf: no scanning, no peering, no Events of its own, a bounded number of workers.
+
+    Args:
+        settings: The operator's.
+        streamed: Whether the API server sends all objects in a watch: a list takes a request for every few objects.
+    """
     result = kopf.OperatorSettings()
     result.scanning.disabled = True  # it needs list and watch on namespaces and CRDs in the whole cluster
     result.peering.standalone = True
@@ -120,8 +147,9 @@ def operator_settings(settings: Settings) -> kopf.OperatorSettings:
     # kopf runs one worker per object, unbounded by default. Ours finish at once, but would idle for 5 s more, and the
     # events of all further objects would wait for a free worker.
     result.queueing.worker_limit = 50
-    result.queueing.idle_timeout = 0.05
+    result.queueing.idle_timeout = 0.001
     result.watching.chunk_size = CHUNK
+    result.watching.initial_streaming = streamed
     result.watching.server_timeout = 300
     result.watching.client_timeout = 330
     result.watching.connect_timeout = 10

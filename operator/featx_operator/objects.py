@@ -13,7 +13,7 @@ from featx_api.status import FeatureExtractionStatus
 Body = Mapping[str, Any]
 
 #: What decisions need of a resource's metadata.
-METADATA = ("namespace", "name", "uid", "resourceVersion", "generation", "deletionTimestamp")
+METADATA = ("namespace", "name", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")
 
 
 class Key(NamedTuple):

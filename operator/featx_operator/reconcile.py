@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,12 +18,14 @@ from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.decisions.events import events_between
 from featx_operator.decisions.internal_error import stalled, stalled_of
 from featx_operator.decisions.plan import is_finished, plan
-from featx_operator.decisions.policies.start import reported_secret
+from featx_operator.decisions.policies.start import is_start, reported_secret
 from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan, whole
 from featx_operator.objects import Body, Key, Owner, driver_name, key_of, owner_from, resource_of, status_of
+from featx_operator.recorder import Recorder
+from featx_operator.run_metrics import observe_status
 from featx_operator.settings import Settings
 from featx_operator.state.observed import Observed, Pod, reduced
-from featx_operator.state.store import Store
+from featx_operator.state.store import Store, is_untouched
 
 logger = logging.getLogger(__name__)
 
@@ -32,31 +33,45 @@ MAX_PASSES = 5  # a run that is not at rest after these is requeued, so that oth
 REQUEUE_SECONDS = 1.0
 ENDED = ("Succeeded", "Failed")
 MOUNT_GRACE_SECONDS = 2.0  # before the Events of a pod that does not start are read
+STOPPING_SECONDS = 5.0  # until the pods of an ended run are listed again
+MINOR_SECONDS = 2.0  # a driver's age from which on it is reported that it starts
 
 
 class Reconciler:
     """Brings runs to the state they should be in. Workers never call it concurrently for the same key."""
 
     def __init__(
-        self, api: ApiServer, store: Store, settings: Settings, clock: Callable[[], datetime] | None = None
+        self,
+        api: ApiServer,
+        store: Store,
+        settings: Settings,
+        recorder: Recorder,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._api = api
         self._store = store
         self._settings = settings
+        self._recorder = recorder
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._resynced_at: dict[Key, float] = {}
 
     async def reconcile(self, key: Key) -> float | None:
         """Reconciles one run; returns the seconds until the next reconcile, or None to wait for an event."""
+        if self._store.has_ended(key):
+            return await self._clean_up_if_due(key)
+        body: Body | None = None
         for _ in range(MAX_PASSES):
-            await self._resync_if_due(key)
-            body = await self._read(key)
+            body = body or await self._fresh(key)
+            if self._store.has_ended(key):  # when it was read
+                return await self._clean_up(key)
             if body is None:
-                self._resynced_at.pop(key, None)
                 return None
             decision = await self._plan_and_act(body)
-            written = await self._write_status(body, decision.status)
-            if written and decision.requeue_after != 0:
+            if decision.requeue_after != 0 and (seconds := self._held_back(body, decision.status)):
+                return min(seconds, decision.requeue_after or seconds)
+            body = await self._write_status(body, decision.status)
+            if self._store.has_ended(key):
+                return await self._clean_up_if_due(key)
+            if body is not None and decision.requeue_after != 0:
                 break
         else:
             return REQUEUE_SECONDS
@@ -65,11 +80,35 @@ class Reconciler:
         resync = self._settings.resync_seconds
         return resync if decision.requeue_after is None else min(decision.requeue_after, resync)
 
+    async def _clean_up_if_due(self, key: Key) -> float | None:
+        seconds = self._store.seconds_until_due(key, self._clock())
+        return await self._clean_up(key) if seconds == 0 else seconds
+
+    async def _clean_up(self, key: Key) -> float | None:
+        """Reconciles a run of which only the mark is stored: reads it, and lists its children."""
+        body = await self._read(key)
+        if body is None or not self._store.has_ended(key):
+            return None if body is None else 0.0  # somebody has reset its status
+        observed = await asyncio.to_thread(self._listed, owner_from(body))
+        decision = plan(body, observed, self._clock(), self._settings)
+        for action in decision.actions:
+            await self._act(body, action)
+        updated = await self._write_status(body, decision.status)
+        if not is_finished(decision.status):
+            return 0.0  # it starts again
+        alive = bool(observed.alive())
+        self._store.put_cleaned(updated or body, alive)
+        if alive or updated is None:
+            return STOPPING_SECONDS
+        return None if decision.actions else decision.requeue_after
+
     async def report(self, key: Key, error: Exception) -> None:
         """Reports on the resource that its reconcile fails. Only the kind of error: its text may hold data."""
         cause = f"{type(error).__name__} {error.status}" if isinstance(error, ApiError) else type(error).__name__
         try:
-            body = await self._read(key)
+            body = self._store.resource(key)
+            if body is None or "spec" not in body:
+                body = await self._read(key)
             if body is None:
                 return
             before = stalled_of(body)
@@ -81,37 +120,50 @@ class Reconciler:
         except Exception as failure:  # the error itself is logged and retried
             logger.warning("%s: can't report %s: %s", key, cause, type(failure).__name__)
 
-    async def _read(self, key: Key) -> Body | None:
-        """The resource; from the API server if it is too large to be stored."""
+    async def _fresh(self, key: Key) -> Body | None:
+        """The resource; once in a while, and when an operator starts, with its children as the API server has them."""
         body = self._store.resource(key)
-        if body is None or "spec" in body:
-            return body
-        body = await asyncio.to_thread(resources.get, self._api, key)
+        if body is None or "spec" not in body or self._store.list_is_due(owner_from(body), is_untouched(body)):
+            body = await self._read(key)
         if body is None:
-            self._store.drop_resource(key)
             return None
-        self._store.put_resource(body)
+        owner = owner_from(body)
+        if self._store.list_is_due(owner, is_untouched(body)):
+            await asyncio.to_thread(self._list_children, owner)
+        elif not self._store.files_are_known(owner):
+            self._store.put_listed(owner, self._settings.resync_seconds)  # there is nothing to list
         return body
 
-    async def _resync_if_due(self, key: Key) -> None:
-        """Replaces what the watches delivered by the API server's own lists: for a new run, and then periodically."""
-        last, now = self._resynced_at.get(key), time.monotonic()
-        if last is not None and now - last < self._settings.resync_seconds:
-            return
+    async def _read(self, key: Key) -> Body | None:
+        """The resource as the API server has it."""
         body = await asyncio.to_thread(resources.get, self._api, key)
         if body is None:
             self._store.drop_resource(key)
-            return
-        self._store.put_resource(body)
-        owner = owner_from(body)
-        await asyncio.to_thread(self._list_children, owner)
-        self._resynced_at[key] = now
+        else:
+            self._store.put_resource(body)
+        return body
 
     def _list_children(self, owner: Owner) -> None:
         """Lists children in a thread; the store takes each list in one step."""
         self._store.replace_pods(owner, children.pods(self._api, owner))
+        if not self._store.files_are_known(owner):
+            self._store.replace_files(owner, self._attempts_with_files(owner))
+        self._store.put_listed(owner, self._settings.resync_seconds)
+
+    def _listed(self, owner: Owner) -> Observed:
+        return Observed(tuple(children.pods(self._api, owner)), frozenset(self._attempts_with_files(owner)))
+
+    def _attempts_with_files(self, owner: Owner) -> list[int]:
         names = children.config_maps(self._api, owner)
-        self._store.replace_files(owner, filter(None, (manifests.attempt_of(owner.key.name, name) for name in names)))
+        return [attempt for name in names if (attempt := manifests.attempt_of(owner.key.name, name))]
+
+    def _held_back(self, body: Body, status: FeatureExtractionStatus) -> float:
+        """The seconds to wait before it is written that a driver was scheduled: mostly it runs by then."""
+        if not is_start(status_of(body), status):
+            return 0.0
+        driver = self._store.driver(owner_from(body), status)
+        age = (self._clock() - driver.created).total_seconds() if driver else MINOR_SECONDS
+        return min(max(0.0, MINOR_SECONDS - age), MINOR_SECONDS)
 
     async def _plan_and_act(self, body: Body) -> Plan:
         """Plans and acts until the plan has no more actions."""
@@ -143,8 +195,13 @@ class Reconciler:
         uid = uid or observed.created.get(status.attempt, "")
         driver = observed.driver(uid)
         if driver is None:
+            owner = owner_from(body)
+            if not uid and not self._store.is_taken(owner, status.attempt):
+                return observed  # the create request will say whether another pod has the name
             name = driver_name(key.name, status.attempt)
             existing = await asyncio.to_thread(children.get, self._api, "Pod", key.namespace, name)
+            if existing is None:
+                self._store.put_taken(owner, 0)
             return with_holder(observed, existing, uid, status.attempt, body["metadata"]["uid"])
         if driver.phase == "Pending" and driver.scheduled and not driver.deleting:
             return await asyncio.to_thread(self._with_mount_failure, observed, key.namespace, driver)
@@ -173,6 +230,8 @@ class Reconciler:
             pod = await asyncio.to_thread(create_attempt, self._api, run, action.attempt, self._settings)
             if pod:
                 self._store.put_created(owner, action.attempt, pod)
+            else:
+                self._store.put_taken(owner, action.attempt)
         elif isinstance(action, DeletePod):
             delete = children.delete
             terminating = await asyncio.to_thread(delete, self._api, "Pod", key.namespace, action.name, action.uid)
@@ -186,26 +245,28 @@ class Reconciler:
                 await asyncio.to_thread(children.delete_owned, self._api, kind, owner, name)
             self._store.drop_files(owner, action.attempt)
 
-    async def _write_status(self, body: Body, status: FeatureExtractionStatus) -> bool:
-        """Writes the status if it differs, then its Events; returns False if the resource has changed meanwhile."""
-        before = status_of(body)
+    async def _write_status(self, body: Body, status: FeatureExtractionStatus) -> Body | None:
+        """Writes the status if it differs, then has its Events written.
+
+        Returns:
+            The resource with that status, or None if it has changed meanwhile.
+        """
+        before, owner = status_of(body), owner_from(body)
         if status == before:
-            return True
-        key = key_of(body)
+            self._store.put_reported(owner)
+            return body
         try:
             updated = await asyncio.to_thread(resources.apply_status, self._api, body, status.to_wire())
         except ApiError as error:
             if error.status not in (404, 409):
                 raise
-            self._resynced_at.pop(key, None)  # read it again and decide from that
-            return False
+            self._store.expire(owner.key)  # read it again and decide from that
+            return None
+        waited, driver = self._store.put_reported(owner), self._store.driver(owner, status)
         self._store.put_resource(updated)
-        for event in events_between(before, status):
-            try:
-                await asyncio.to_thread(events.create, self._api, updated, event, self._settings.identity)
-            except ApiError as error:
-                logger.warning("%s: can't create the event %s: %s", key, event.reason, error)
-        return True
+        observe_status(updated, before, status, waited, driver, self._clock())
+        self._recorder.put(updated, events_between(before, status))
+        return updated
 
 
 def with_holder(observed: Observed, holder: Body | None, uid: str, attempt: int, run: str) -> Observed:

@@ -59,12 +59,13 @@ class Settings:
     #: How long a Secret may be missing before the run fails, in seconds: it may be applied together with the run.
     secret_grace_seconds: float = 30.0
 
-    #: How often an unfinished run is compared with the API server, in seconds: at most this long until an event that a
-    #: watch lost is noticed. Costs three requests per run each time.
-    resync_seconds: float = 60.0
+    #: How often an unfinished run is compared with the API server, in seconds: at most this long until a deletion that
+    #: a watch lost is noticed. Costs two requests per run each time.
+    resync_seconds: float = 300.0
 
-    #: Number of concurrent reconciles. One namespace never has all of them, unless there is only one.
-    workers: int = 4
+    #: Number of concurrent reconciles, which mostly wait for the API server. One namespace never has all of them,
+    #: unless there is only one.
+    workers: int = 32
 
     #: Timeout of a request to the API server, in seconds.
     request_seconds: float = 10.0
@@ -75,8 +76,9 @@ class Settings:
     #: Name of that Lease.
     lease_name: str = "featx-operator"
 
-    #: How long the Lease of a replica that vanished remains valid, in seconds. Renewed every third of it.
-    lease_seconds: float = 15.0
+    #: How long the Lease of a replica that vanished remains valid, in seconds. Renewed every third of it. Another
+    #: replica takes over at most two seconds later.
+    lease_seconds: float = 12.0
 
     #: Name of this replica in the Lease and in Events. The chart sets the pod's name.
     identity: str = socket.gethostname()
@@ -84,6 +86,9 @@ class Settings:
     #: Port of the liveness endpoint, on loopback: whoever reached it could hold as many connections as the operator has
     #: memory for. 0 disables it.
     probe_port: int = 8080
+
+    #: Port of `/metrics`, on all addresses, for a bounded number of connections. 0 disables it.
+    metrics_port: int = 9464
 
     #: `json` or `text`.
     log_format: str = "json"

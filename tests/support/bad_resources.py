@@ -92,6 +92,14 @@ BAD = [
     Bad("principal without realm", "spec.execution.kerberos", KERBEROS | {"principal": "a"}, "principal"),
     Bad("keys and changes", "spec.source", {"s3": S3, "keys": ["a"], "changedSince": "s3://tables/a"}, "changedSince"),
     Bad("two choices in a glob", "spec.source.include", ["{a,b}/*.{jpg,png}"], "include"),
+    *(
+        Bad(f"broken glob {glob}", "spec.source.include", [glob], "include")
+        for glob in ("[x", "*.[jp", "a[b/c]", "[]", "[!]", "{[a,b],c}", "{a", "b}")
+    ),
+    Bad("broken glob of members", "spec.source", {"s3": S3, "packed": {"members": "[x"}}, "members"),
+    Bad("glob of members that hides its end", "spec.source", {"s3": S3, "packed": {"members": "a\\"}}, "members"),
+    Bad("colour by name", "spec.decoding", {"background": "green"}, "background"),
+    Bad("column with a blank", "spec.source", {"s3": S3, "packed": {"carry": ["x y"]}}, "carry"),
     Bad("glob with a line break", "spec.source.exclude", ["a\nb"], "exclude"),
     Bad("glob of nothing", "spec.source.include", [""], "include"),
     Bad("too many globs", "spec.source.exclude", ["*.jpg"] * 65, "exclude"),

@@ -11,9 +11,13 @@ import os
 import signal
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pyspark import SparkConf, SparkContext
+from pyspark.find_spark_home import _find_spark_home
+
+from featx_job.clients.java_process import JavaProcess
 
 CHECKED = "3.5.9"
 
@@ -22,6 +26,11 @@ CHECKED = "3.5.9"
 LOOPBACK = "127.0.0.1"
 # Java encodes the names of files by the locale. In POSIX's, which cron and containers have, it only has names in ASCII.
 LOCALE = "C.UTF-8"
+# With these PySpark connects to a JVM instead of launching one.
+PORT, SECRET = "PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"
+
+_process: JavaProcess | None = None
+_starting = threading.Lock()
 
 
 def start(settings: Mapping[str, str]) -> None:
@@ -33,8 +42,25 @@ def start(settings: Mapping[str, str]) -> None:
     Raises:
         RuntimeError: The JVM does not start.
     """
-    _prepare_environment()
-    SparkContext._ensure_initialized(conf=spark_conf(settings))
+    global _process
+    with _starting:
+        _prepare_environment()
+        if is_running():
+            return
+        _process = JavaProcess(_command(settings))
+        gateway = _process.gateway()
+        os.environ |= {PORT: str(gateway.port), SECRET: gateway.secret}
+        try:
+            SparkContext._ensure_initialized()
+        finally:
+            del os.environ[PORT], os.environ[SECRET]
+
+
+def _command(settings: Mapping[str, str]) -> list[str]:
+    """Return what starts a JVM that PySpark can connect to."""
+    options = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
+    home: str = _find_spark_home()  # type: ignore[no-untyped-call]
+    return [str(Path(home) / "bin" / "spark-submit"), *options, "pyspark-shell"]
 
 
 def start_spark(settings: Mapping[str, str]) -> SparkContext:
@@ -47,7 +73,7 @@ def start_spark(settings: Mapping[str, str]) -> SparkContext:
         RuntimeError: The JVM does not start.
         py4j.protocol.Py4JError: Spark does not start.
     """
-    _prepare_environment()
+    start(settings)
     handler = signal.getsignal(signal.SIGINT)
     context = SparkContext(conf=spark_conf(settings))
     if threading.current_thread() is threading.main_thread():
@@ -82,14 +108,13 @@ def stop(seconds: float) -> None:
     """Stop the JVM and wait until it has ended; it writes its class archive at the end.
 
     Args:
-        seconds: How long to wait.
+        seconds: How long it may do nothing. On a busy machine it may take any time as long as it works.
 
     Raises:
-        subprocess.TimeoutExpired: It did not end in time.
+        subprocess.TimeoutExpired: It did nothing for so long, and has not ended.
     """
-    gateway: Any = SparkContext._gateway
-    gateway.proc.stdin.close()
-    gateway.proc.wait(seconds)
+    if _process:
+        _process.stop(seconds)
 
 
 def spark_conf(settings: Mapping[str, str]) -> SparkConf:

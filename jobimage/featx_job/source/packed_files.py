@@ -21,6 +21,7 @@ from featx_job.source.objects import SkippedCounts, SourceObject
 
 SHARD_BYTES = 64 * 1024 * 1024
 URL_SHARD_BYTES = 256 * 1024  # of a table of URLs: some thousand rows
+URLS_PER_SHARD = 500  # that are selected by keys
 MOST_PARTS = 1000  # of a file: each reads the rows before its own
 WHOLE = (0, 1)
 DELTA_LOG = "_delta_log"
@@ -45,6 +46,7 @@ class PackedShards:
         settings: How to read them.
         skipped: Number of files that were left out, by cause.
         parts: Which part of its files each shard has, and of how many; empty if all have the whole.
+        keys: The images, or whole files, that each shard reads; empty if all are read.
     """
 
     base: str
@@ -52,6 +54,7 @@ class PackedShards:
     settings: PackedSettings
     skipped: SkippedCounts = field(default_factory=dict)
     parts: tuple[tuple[int, int], ...] = ()
+    keys: tuple[tuple[str, ...], ...] = ()
 
     @property
     def images(self) -> None:
@@ -68,7 +71,8 @@ class PackedShards:
 
     def line(self, index: int) -> str:
         """Implements `ShardList`."""
-        return self._line(index, self.groups[index], self.parts[index] if self.parts else WHOLE)
+        part = self.parts[index] if self.parts else WHOLE
+        return self._line(index, self.groups[index], part, self.keys[index] if self.keys else ())
 
     def samples(self, images: int) -> tuple[str, str]:
         """Implements `ShardList`: whole files, since their number of images is unknown."""
@@ -80,9 +84,17 @@ class PackedShards:
         files = list(self.files())
         return self._line(0, list(dict.fromkeys((files[0], files[len(files) // 2], files[-1]))))
 
-    def _line(self, index: int, files: Sequence[SourceObject], part: tuple[int, int] = WHOLE) -> str:
+    def _line(
+        self,
+        index: int,
+        files: Sequence[SourceObject],
+        part: tuple[int, int] = WHOLE,
+        keys: tuple[str, ...] = (),
+    ) -> str:
         objects = tuple((file.key, file.size) for file in files)
-        return PackedLine(index=index, base=self.base, objects=objects, packed=self.settings, part=part).to_json()
+        return PackedLine(
+            index=index, base=self.base, objects=objects, packed=self.settings, part=part, keys=keys
+        ).to_json()
 
     def to_json(self) -> dict[str, Any]:
         """Implements `ShardList`."""
@@ -92,6 +104,7 @@ class PackedShards:
             "packed": self.settings.to_wire(),
             "skipped": dict(sorted(self.skipped.items())),
             "parts": self.parts,
+            "keys": self.keys,
         }
 
 
@@ -120,6 +133,40 @@ def group_files(base: str, files: Iterable[SourceObject], packed: Packed) -> Pac
     return PackedShards(base, groups, _settings(packed), parts=parts)
 
 
+def group_keys(base: str, files: Iterable[SourceObject], packed: Packed, keys: Iterable[str]) -> PackedShards:
+    """Return shards of selected images: only the files that hold them are read, and only up to the last one.
+
+    A key is a file's, a slash and an image's name, or a file's alone for all its images. One of no file is listed as a
+    file, so that its reader reports it missing.
+
+    Args:
+        base: Prefix that turns a key into the address that executors read.
+        files: All files of the source, in order.
+        packed: Their format.
+        keys: Of the images.
+    """
+    by_key = {file.key: file for file in files}
+    wanted: dict[SourceObject, list[str]] = {}
+    for key in sorted(set(keys), key=str.encode):
+        slashes = (match.start() for match in re.finditer("/", key))
+        file = next((by_key[key[:end]] for end in (*slashes, len(key)) if key[:end] in by_key), SourceObject(key, 1))
+        wanted.setdefault(file, []).append(key)
+    if packed.url_column is None:
+        groups = list(_groups(wanted, SHARD_BYTES))
+        chosen = [tuple(chain.from_iterable(wanted[file] for file in group)) for group in groups]
+    else:  # all of a shard's URLs are fetched by one task
+        shares = [(file, share) for file, names in wanted.items() for share in _shares(file.key, names)]
+        groups, chosen = [(file,) for file, _ in shares], [share for _, share in shares]
+    return PackedShards(base, tuple(groups), _settings(packed), keys=tuple(chosen))
+
+
+def _shares(file: str, keys: list[str]) -> Iterator[tuple[str, ...]]:
+    if file in keys:
+        yield (file,)
+    else:
+        yield from (tuple(keys[start : start + URLS_PER_SHARD]) for start in range(0, len(keys), URLS_PER_SHARD))
+
+
 def _parts(group: Sequence[SourceObject]) -> Iterator[tuple[int, int]]:
     """Yield the parts of a table of URLs, or of several small ones."""
     count = min(-(-group[0].size // URL_SHARD_BYTES), MOST_PARTS) if len(group) == 1 else 1
@@ -135,6 +182,11 @@ def _settings(packed: Packed) -> PackedSettings:
         url_column=packed.url_column,
         carry=tuple(packed.carry),
     )
+
+
+def packed_format(name: str) -> str | None:
+    """Return the format of packed files that a name's ending stands for, or None."""
+    return next((format_ for format_, pattern in _ENDINGS.items() if pattern.search(name)), None)
 
 
 def _has_format(key: str, format_: str) -> bool:

@@ -14,12 +14,15 @@ from functools import cached_property
 from typing import Literal
 
 from featx_api.failures import FailureClass
+from featx_api.formats import ENDINGS
 from featx_api.hidden_files import SYSTEM_END, SYSTEM_NAMES, SYSTEM_STARTS
+from featx_api.source import Packed
 from featx_api.text import shortened
 
 from featx_job.failures import RunFailure
 from featx_job.source import globs
 from featx_job.source.objects import SourceObject
+from featx_job.source.packed_files import packed_format
 
 Cause = Literal["hidden", "excluded", "notIncluded", "otherFormat"]
 
@@ -110,10 +113,12 @@ class Skipped:
     Attributes:
         counts: Number of files by cause. A hidden folder counts once, as it need not be opened.
         endings: Number of files by ending, without hidden and system files; only while the source is listed.
+        archives: The same by format of `spec.source.packed`, as far as their endings tell.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     endings: Counter[str] = field(default_factory=Counter, compare=False)
+    archives: Counter[str] = field(default_factory=Counter, compare=False)
 
     @property
     def total(self) -> int:
@@ -125,20 +130,46 @@ class Skipped:
         self.counts[cause] += 1
         if cause != "hidden":
             self.endings[ending(key)] += 1
+            if format_ := packed_format(key):
+                self.archives[format_] += 1
 
-    def to_failure(self, field_: str, description: str) -> RunFailure:
+    def to_failure(self, field_: str, description: str, packed: Packed | None = None) -> RunFailure:
         """Return the failure of a source of which nothing is left.
 
         Args:
             field_: Path of the source in the spec.
             description: The source, as users know it.
+            packed: The spec's, if it has one.
         """
+        if not self.total:
+            message = f"{field_}: {description} has no files; correct the address, or run again once it has some"
+            return RunFailure(FailureClass.SOURCE_EMPTY, message)
         causes = ", ".join(f"{_MEANING[cause]}: {count:,}" for cause, count in sorted(self.counts.items()))
         endings = ", ".join(f"{name} ({count:,})" for name, count in self.endings.most_common(MOST_ENDINGS))
         there = f"; the commonest endings there are {endings}" if endings else ""
-        hint = "correct spec.source.include, spec.source.exclude or the folder"
-        message = f"{field_}: no file of {description} is selected ({causes}){there}; {hint}"
+        message = f"{field_}: no file of {description} is selected ({causes}){there}; {self._hint(packed)}"
         return RunFailure(FailureClass.SOURCE_EMPTY, message)
+
+    def _hint(self, packed: Packed | None) -> str:
+        """Return which field to correct, from what was left out most."""
+        images = sum(count for name, count in self.endings.items() if name.removeprefix(".") in ENDINGS)
+        archives = self.archives.total()
+        globs = (
+            "spec.source.include" if self.counts["notIncluded"] >= self.counts["excluded"] else "spec.source.exclude"
+        )
+        if packed and self.counts["otherFormat"]:
+            if images > archives:
+                return "these are images: remove spec.source.packed"
+            if archives:
+                format_ = next(iter(self.archives)) if len(self.archives) == 1 else "auto"
+                return f"set spec.source.packed.format to {format_}"
+            formats = "tar, zip, TFRecord, SequenceFile, Parquet or Delta Lake"
+            return f"correct spec.source.packed.format or the folder, or write the images as {formats}"
+        if archives > images and packed:
+            return f"{globs} is about the files; spec.source.packed.members selects images in them"
+        if archives > images:
+            return f"to read the images in these files set spec.source.packed, and correct {globs}"
+        return "correct spec.source.include, spec.source.exclude or the folder"
 
 
 def ending(key: str) -> str:

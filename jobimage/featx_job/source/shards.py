@@ -7,16 +7,25 @@ that is processed twice counts once. Objects are listed one by one; for HBase ta
 from __future__ import annotations
 
 import gzip
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from featx_api.executor_contract import ObjectsLine, PackedSettings, RangesLine
 
+from featx_job import stored_json
 from featx_job.source.key_ranges import Range
 from featx_job.source.objects import SkippedCounts, SourceObject
 from featx_job.source.packed_files import PackedShards
+
+SCHEMA_VERSION = 1  # of the stored list
+_EARLIER_PACKED: Mapping[str, Any] = {
+    "members": None,
+    "nameColumn": None,
+    "contentColumn": None,
+    "urlColumn": None,
+    "carry": [],
+}
 
 
 class ShardList(Protocol):
@@ -165,22 +174,28 @@ def split_objects(
 
 def to_bytes(shards: ShardList) -> bytes:
     """Return a list as it is stored. The same list always gives the same bytes."""
-    return gzip.compress(json.dumps(shards.to_json()).encode(), mtime=0)
+    return gzip.compress(stored_json.to_bytes(shards.to_json(), SCHEMA_VERSION), mtime=0)
 
 
 def from_bytes(data: bytes) -> ShardList:
-    """Return the list that an earlier attempt stored."""
-    content: dict[str, Any] = json.loads(gzip.decompress(data))
+    """Return the list that an earlier attempt stored, which may be one of an earlier version of Featx.
+
+    Raises:
+        RunFailure: OutputExists, if a newer version has stored it.
+    """
+    content = stored_json.from_bytes(gzip.decompress(data), SCHEMA_VERSION, "the shard list")
     if "ranges" in content:
         ranges = tuple(tuple(_range(*pair) for pair in group) for group in content["ranges"])
         return RangeShards(ranges, content["base"], content["planned"], content["since"])
     if "groups" in content:
         groups = tuple(tuple(SourceObject(*file) for file in group) for group in content["groups"])
-        settings = PackedSettings.model_validate(content["packed"])
+        settings = PackedSettings.model_validate(_EARLIER_PACKED | content["packed"])
         parts = tuple((number, count) for number, count in content.get("parts", ()))
-        return PackedShards(content["base"], groups, settings, content.get("skipped", {}), parts)
+        chosen = tuple(map(tuple, content.get("keys", ())))
+        return PackedShards(content["base"], groups, settings, content.get("skipped", {}), parts, chosen)
+    size = "imagesPerShard" if "imagesPerShard" in content else "picturesAShard"
     objects = tuple(SourceObject(*image) for image in content["objects"])
-    return ObjectShards(content["base"], objects, content["imagesPerShard"], content.get("skipped", {}))
+    return ObjectShards(content["base"], objects, content[size], content.get("skipped", {}))
 
 
 def _hexadecimal(ranges: Sequence[Range]) -> tuple[tuple[str, str], ...]:

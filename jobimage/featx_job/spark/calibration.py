@@ -5,14 +5,15 @@ The observation is stored with the run's shards, so that every attempt computes 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from typing import Any
 
 from featx_api.executor_contract import Comparison, Observation, SeenValues
 from featx_api.failures import FailureClass
 from featx_api.nets import Quantization
 from featx_api.spec import FeatureExtractionSpec
 
+from featx_job import stored_json
 from featx_job.failures import RunFailure
 from featx_job.models.fetch import NetFiles, Nets
 from featx_job.nets.prepare import PreparedNet
@@ -23,6 +24,7 @@ from featx_job.spark.session import Session
 from featx_job.table.run_files import RunFiles
 
 FILE = "quantization.json"
+SCHEMA_VERSION = 1
 
 
 def net_files(
@@ -48,7 +50,7 @@ def net_files(
     """
     state = files.load(FILE)
     if state is not None:
-        return _quantized(nets, Observation.model_validate(json.loads(state)["seen"]))
+        return _quantized(nets, Observation.model_validate(_stored(state, "seen")))
     limits = spec.quantization or Quantization()
     observed, others = shards.samples(limits.images)
     watched = NetFiles(nets.detector.watched_file() if nets.detector else None, nets.extractor.watched_file())
@@ -62,7 +64,7 @@ def net_files(
     quantized = _quantized(nets, seen)
     quality = session.compare(others, watched, quantized, lambda: report("int8 is compared with f32 on other images"))
     _judge(quality, limits)
-    state = json.dumps({"seen": seen.to_wire(), "quality": quality.to_wire()}, sort_keys=True).encode()
+    state = stored_json.to_bytes({"seen": seen.to_wire(), "quality": quality.to_wire()}, SCHEMA_VERSION)
     files.save(FILE, state)
     return quantized
 
@@ -70,7 +72,13 @@ def net_files(
 def quality(files: RunFiles) -> Comparison | None:
     """Return how far integers were from floats when they were judged before the run."""
     state = files.load(FILE)
-    return None if state is None else Comparison.model_validate(json.loads(state)["quality"])
+    return None if state is None else Comparison.model_validate(_stored(state, "quality"))
+
+
+def _stored(state: bytes, part: str) -> dict[str, Any]:
+    """Return a part of the stored state; earlier versions of Featx had another name for images."""
+    content: dict[str, Any] = stored_json.from_bytes(state, SCHEMA_VERSION, FILE)[part]
+    return {"images" if name == "pictures" else name: value for name, value in content.items()}
 
 
 def _quantized(nets: Nets, seen: Observation) -> NetFiles:

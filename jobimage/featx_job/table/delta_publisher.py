@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol
 from featx_api.executor_contract import ReplacementResult, ReplacementTask, ShardResult
 from featx_api.failures import FailureClass
 
+from featx_job import stored_json
 from featx_job.failures import RunFailure
 from featx_job.table import delta_entries, earlier_runs
 from featx_job.table.delta_entries import Snapshot
@@ -27,6 +28,7 @@ from featx_job.table.publisher import RewriteFiles, ShardsDone
 from featx_job.table.run_files import RunFiles
 
 BASE = "delta.json"
+SCHEMA_VERSION = 1
 TRIES = 10
 
 LOG = logging.getLogger(__name__)
@@ -94,9 +96,9 @@ class DeltaPublisher:
         saved = self._files.load(BASE)
         if saved is None:
             # For a new table `check_output` has found none: what is there now is another run's.
-            saved = json.dumps({"base": -1 if self._nets is None else newest}).encode()
+            saved = stored_json.to_bytes({"base": -1 if self._nets is None else newest}, SCHEMA_VERSION)
             self._files.save(BASE, saved)
-        self._base = self._log.version = json.loads(saved)["base"]
+        self._base = self._log.version = stored_json.from_bytes(saved, SCHEMA_VERSION, BASE)["base"]
         self._log.read_up_to(newest)
         if self._log.version < 0:
             self._log.create_table()

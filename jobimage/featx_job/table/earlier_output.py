@@ -5,20 +5,23 @@ Each run stores its job beside its shard list, so that a run over changed settin
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from featx_api.contract import JobSpec
 from featx_api.failures import FailureClass
-from pydantic import ValidationError
 
+from featx_job import stored_json
 from featx_job.failures import RunFailure
 from featx_job.table import delta_entries, run_lock
 from featx_job.table.output import QUARANTINE, SUCCESS
 from featx_job.table.run_files import RUNS, TABLE_MANIFEST, RunFiles
 
 RECORD = "run.json"
+FAILED = "failed.json"  # of a run with too many failures
+RECORD_VERSION = 1
 # What decides on a run's rows: a local run that differs in nothing else is the same run.
 COMPARED = {"source", "detector", "extractor", "engine", "precision", "quantization", "output"}
 MOST_FIELDS = 6  # in a message
@@ -28,7 +31,71 @@ _FOLDERS = (f"{RUNS}/", f"{QUARANTINE}/", f"{delta_entries.FOLDER}/")
 
 def save_job(files: RunFiles, job: JobSpec) -> None:
     """Store a run's job, for later runs with the same output."""
-    files.save(RECORD, job.model_dump_json(by_alias=True, exclude_none=True).encode())
+    files.save(
+        RECORD, stored_json.to_bytes(job.model_dump(mode="json", by_alias=True, exclude_none=True), RECORD_VERSION)
+    )
+
+
+def save_failed_fraction(files: RunFiles, fraction: float) -> None:
+    """Store that a run has failed because of its images.
+
+    Args:
+        files: The run's.
+        fraction: Of its images that are in quarantine.
+    """
+    files.save(FAILED, json.dumps({"failedFraction": fraction}).encode())
+
+
+def failed_files(files: RunFiles, job: JobSpec) -> list[str]:
+    """Return the files of a run whose images have made it fail, and still would: it starts over, as they may be mended.
+
+    Args:
+        files: The run's.
+        job: The run.
+
+    Returns:
+        The files, to be removed in this order; none if the run can resume, or updates a table.
+    """
+    saved = files.load(FAILED)
+    if saved is None or job.spec.output.mode == "incremental":
+        return []
+    if json.loads(saved)["failedFraction"] <= job.spec.errors.max_failed_fraction:
+        return []
+    return replaceable_files(files, unfinished=True)
+
+
+def refuse_writers(files: RunFiles, job: JobSpec, *, in_cluster: bool, holding: bool = False) -> None:
+    """Refuse an output to which another run is writing; runs that update a table may do so at the same time.
+
+    Args:
+        files: The run's files.
+        job: The run.
+        in_cluster: Whether runs do not show that they are alive: there a lock counts as long as it is there.
+        holding: Whether this run holds its own lock. Of two that have begun at the same moment, one continues.
+
+    Raises:
+        RunFailure: OutputBusy.
+    """
+    if job.spec.output.mode == "create":
+        _refuse_writers(files, in_cluster, holding)
+
+
+def _refuse_writers(files: RunFiles, in_cluster: bool, holding: bool) -> None:
+    for uid in sorted(_uids(file.path for file in files.storage.files(RUNS)) - {files.uid}):
+        if holding and uid > files.uid:
+            continue
+        holder = run_lock.holder_of(files.storage, uid, check=not in_cluster)
+        if holder:
+            raise RunFailure(FailureClass.OUTPUT_BUSY, _busy(files, uid, holder, in_cluster))
+
+
+def _busy(files: RunFiles, uid: str, holder: run_lock.Holder, in_cluster: bool) -> str:
+    other = _job(files, uid)
+    run = f"run {other.namespace}/{other.name}" if other else "another run"
+    process = f"pod {holder.host}" if in_cluster else f"process {holder.pid} on {holder.host}"
+    message = f"spec.output.uri: {files.uri} is being written by {run} ({process}, since {holder.since})"
+    gone = f"; if this pod is gone, remove {files.uri}/{run_lock.locks_folder(uid)}" if in_cluster else ""
+    return f"{message}; wait for it, or choose another address{gone}"
 
 
 def explained(failure: RunFailure, files: RunFiles, job: JobSpec) -> RunFailure:
@@ -49,11 +116,12 @@ def explained(failure: RunFailure, files: RunFiles, job: JobSpec) -> RunFailure:
     return RunFailure(failure.class_, f"{failure} (it differs in {', '.join(fields[:MOST_FIELDS])}{more})")
 
 
-def replaceable_files(files: RunFiles) -> list[str]:
+def replaceable_files(files: RunFiles, *, unfinished: bool = False) -> list[str]:
     """Return the output's files, which may be removed in this order; none if only this run's unfinished part is there.
 
     Args:
         files: The run's files.
+        unfinished: Whether to return that part, too.
 
     Raises:
         RunFailure: OutputExists, if anything but runs that created a table has written to the output; OutputBusy, if
@@ -71,12 +139,8 @@ def replaceable_files(files: RunFiles) -> list[str]:
         raise _kept(files, "a run of an older version has written to it")
     if any(job and job.spec.output.mode == "incremental" for job in jobs.values()):
         raise _kept(files, "a run with spec.output.mode: incremental has written to it")
-    for uid in _uids(paths) - {files.uid}:
-        if run_lock.holder_of(files.storage, uid):
-            raise RunFailure(
-                FailureClass.OUTPUT_BUSY, f"spec.output.uri: another run is writing to {files.uri}; wait for it"
-            )
-    if jobs.keys() <= {files.uid} and files.manifest() is None:
+    _refuse_writers(files, in_cluster=False, holding=False)
+    if jobs.keys() <= {files.uid} and files.manifest() is None and not unfinished:
         return []
     return sorted(paths, key=lambda path: (path.startswith(f"{RUNS}/"), path != SUCCESS, path != TABLE_MANIFEST, path))
 
@@ -96,13 +160,15 @@ def _jobs(files: RunFiles) -> dict[str, JobSpec | None]:
     """Return the jobs of all runs that have written to the output, by uid; None for one that has stored none."""
     locks = f"/{run_lock.LOCKS}/"
     paths = [file.path for file in files.storage.files(RUNS) if locks not in file.path]
-    jobs: dict[str, JobSpec | None] = {}
-    for uid in sorted(_uids(paths)):
-        try:
-            jobs[uid] = JobSpec.from_json(files.storage.read(f"{RUNS}/{uid}/{RECORD}") or b"")
-        except ValidationError:  # an older version's, or another's
-            jobs[uid] = None
-    return jobs
+    return {uid: _job(files, uid) for uid in sorted(_uids(paths))}
+
+
+def _job(files: RunFiles, uid: str) -> JobSpec | None:
+    try:
+        stored = files.storage.read(f"{RUNS}/{uid}/{RECORD}") or b""
+        return JobSpec.from_wire(stored_json.from_bytes(stored, RECORD_VERSION, RECORD))
+    except (ValueError, RunFailure):  # another version's
+        return None
 
 
 def _uids(paths: Iterable[str]) -> set[str]:

@@ -7,7 +7,6 @@ updated repeatedly, each run's list stays.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -15,11 +14,12 @@ from typing import Any
 from featx_api.failures import FailureClass
 from featx_api.spec import FeatureExtractionSpec
 
+from featx_job import stored_json
 from featx_job.failures import RunFailure
 from featx_job.source.objects import SourceObject
 from featx_job.source.packed_files import PackedShards
 from featx_job.source.shards import ObjectShards, RangeShards, ShardList, from_bytes
-from featx_job.table.run_files import RUN_MANIFEST, RUNS, SHARD_LIST
+from featx_job.table.run_files import MANIFEST_VERSION, RUN_MANIFEST, RUNS, SHARD_LIST
 from featx_job.table.storage import Storage
 
 CLOCK_SKEW = 5 * 60 * 1000  # milliseconds
@@ -37,7 +37,7 @@ def shard_lists(tables: Storage) -> list[ShardList]:
     for file in tables.files(""):
         folder, _, name = file.path.rpartition("/")
         if name == RUN_MANIFEST and folder.rpartition("/")[0].endswith(RUNS):
-            manifest = json.loads(tables.read(file.path) or b"{}")
+            manifest = stored_json.from_bytes(tables.read(file.path) or b"{}", MANIFEST_VERSION, file.path)
             finished.append((manifest["completionTime"], f"{folder}/{SHARD_LIST}"))
     stored = [tables.read(path) for _, path in sorted(finished)]
     LOG.info("%d earlier runs", len(stored))
@@ -89,6 +89,8 @@ def known_versions(earlier: Iterable[ShardList], base: str) -> dict[str, str]:
     """
     known: dict[str, str] = {}
     for shards in earlier:
+        if isinstance(shards, PackedShards) and shards.keys:
+            continue  # of its files only some images were read
         if isinstance(shards, ObjectShards | PackedShards) and shards.base == base:
             known.update((file.key, file.version) for file in shards.files())
     LOG.info("%d objects are in earlier tables", len(known))

@@ -6,15 +6,15 @@ Every step may run twice.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from featx_api.executor_contract import ShardResult
 from featx_api.status import OutputTable
 
+from featx_job import stored_json
 from featx_job.table.publisher import Publisher
-from featx_job.table.run_files import RUN_MANIFEST, TABLE_MANIFEST, RunFiles
+from featx_job.table.run_files import MANIFEST_VERSION, RUN_MANIFEST, TABLE_MANIFEST, RunFiles
 
 SUCCESS = "_SUCCESS"
 QUARANTINE = "_quarantine"
@@ -78,7 +78,7 @@ class RunOutput:
             return
         self.publish_quarantine()
         self.publisher.complete()
-        data = json.dumps(manifest, indent=2).encode()
+        data = stored_json.to_bytes(manifest, MANIFEST_VERSION, indent=2)
         self.files.storage.write(TABLE_MANIFEST, data)
         self.files.storage.write(SUCCESS, b"")
         self.files.save(RUN_MANIFEST, data)

@@ -6,13 +6,13 @@ one that was believed dead. The run's own copy of the manifest records that the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from featx_api.executor_contract import ShardResult
 from featx_api.failures import FailureClass
 
+from featx_job import stored_json
 from featx_job.failures import RunFailure
 from featx_job.source.shards import ShardList, from_bytes, to_bytes
 from featx_job.table import delta_entries
@@ -22,6 +22,7 @@ RUNS = "_featx"
 SHARD_LIST = "shards.json.gz"
 RUN_MANIFEST = "manifest.json"
 TABLE_MANIFEST = "_manifest.json"
+MANIFEST_VERSION = 1
 
 
 class RunFiles:
@@ -71,12 +72,12 @@ class RunFiles:
     def manifest(self) -> dict[str, Any] | None:
         """Return the run's manifest, or None before the run has finished."""
         data = self.load(RUN_MANIFEST)
-        return None if data is None else dict(json.loads(data))
+        return None if data is None else stored_json.from_bytes(data, MANIFEST_VERSION, RUN_MANIFEST)
 
     def table_manifest(self) -> dict[str, Any] | None:
         """Return the manifest in the output, whichever run wrote it, or None."""
         data = self.storage.read(TABLE_MANIFEST)
-        return None if data is None else dict(json.loads(data))
+        return None if data is None else stored_json.from_bytes(data, MANIFEST_VERSION, TABLE_MANIFEST)
 
     def refuse_foreign_output(self) -> None:
         """Refuse an output that holds anything but this run's files.

@@ -157,17 +157,20 @@ def locks_folder(uid: str) -> str:
     return f"{RUNS}/{uid}/{LOCKS}"
 
 
-def holder_of(storage: Storage, uid: str) -> Holder | None:
+def holder_of(storage: Storage, uid: str, *, check: bool = True) -> Holder | None:
     """Return the live process that does a run, or None.
 
     Args:
         storage: Files below the run's output.
         uid: The run's.
+        check: Whether to return only a process that is alive, which takes some seconds if it is on another machine.
     """
     folder = locks_folder(uid)
     numbers = _numbers(storage, folder)
     holder = _read(storage, f"{folder}/{numbers[-1]}.json") if numbers else None
-    return holder if holder and is_alive(storage, folder, holder) else None
+    if holder is None or holder.token in _RELEASED:
+        return None
+    return holder if not check or is_alive(storage, folder, holder) else None
 
 
 def is_alive(storage: Storage, folder: str, holder: Holder) -> bool:

@@ -12,7 +12,7 @@ from featx_operator.objects import Body
 from featx_operator.state.observed import EPOCH, PodWaiting, time_of, waiting_from
 
 
-def create(api: ApiServer, body: Body, event: Event, identity: str) -> None:
+def create(api: ApiServer, body: Body, event: Event, identity: str, at: datetime | None = None) -> None:
     """Creates an Event about a resource.
 
     Args:
@@ -20,11 +20,12 @@ def create(api: ApiServer, body: Body, event: Event, identity: str) -> None:
         body: The resource.
         event: The Event.
         identity: The replica that reports it.
+        at: When it happened, if not now.
 
     Raises:
         ApiError: The Event is refused.
     """
-    now = datetime.now(UTC)
+    now = at or datetime.now(UTC)
     metadata = body["metadata"]
     regarding = {
         "apiVersion": API_VERSION,

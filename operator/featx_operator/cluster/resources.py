@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from featx_api import API_VERSION, GROUP, KIND, PLURAL, VERSION
 
-from featx_operator.cluster.transport import FIELD_MANAGER, ApiServer
+from featx_operator.cluster.transport import FIELD_MANAGER, ApiError, ApiServer
 from featx_operator.objects import Body, Key, essential, key_of
 
 
@@ -12,6 +12,27 @@ def are_served(api: ApiServer) -> bool:
     """Whether the CRD is installed."""
     kinds = api.get(f"/apis/{API_VERSION}")
     return kinds is not None and any(kind["name"] == PLURAL for kind in kinds["resources"])
+
+
+def are_streamed(api: ApiServer, namespace: str) -> bool:
+    """Whether the API server sends all resources in a watch, so that no list is needed: by default since 1.34.
+
+    Raises:
+        ApiError: A fault of the API server.
+    """
+    query = {
+        "sendInitialEvents": "true",
+        "resourceVersionMatch": "NotOlderThan",
+        "allowWatchBookmarks": "true",
+        "labelSelector": f"{GROUP}/none",  # none is sent now
+        "timeoutSeconds": "10",
+    }
+    try:
+        return b"k8s.io/initial-events-end" in api.first_event(_path(namespace), query)
+    except ApiError as error:
+        if error.status >= 500:
+            raise
+        return False
 
 
 def get(api: ApiServer, key: Key) -> Body | None:

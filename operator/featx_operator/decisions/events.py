@@ -44,9 +44,10 @@ def _events(before: FeatureExtractionStatus, after: FeatureExtractionStatus) -> 
         return Finding(new.status, new.reason, new.message or new.reason)
 
     if accepted := became("Accepted", "True"):
+        last = conditions.find(before.conditions, "Accepted")
         if accepted.reason == reasons.SPEC_CHANGE_IGNORED:
             yield Event("Warning", accepted.reason, accepted.message)
-        elif conditions.reason_of(before.conditions, "Accepted") != reasons.SPEC_CHANGE_IGNORED:
+        elif last and last.status != "True":  # of a new run it is no news
             yield Event("Normal", reasons.ACCEPTED, "the spec is valid")
     if refused := became("Accepted", "False"):
         yield Event("Warning", refused.reason, refused.message)

@@ -78,6 +78,7 @@ class Operator:
             "FEATX_LEASE_NAMESPACE": NAMESPACE,
             "FEATX_LOG_FORMAT": "text",
             "FEATX_PROBE_PORT": "0",
+            "FEATX_METRICS_PORT": "0",
             "FEATX_ALLOWED": json.dumps({"allowed": ALLOWED}),
             **{f"FEATX_{name}": value for name, value in {**QUICK, **settings}.items()},
         }
@@ -108,6 +109,16 @@ class Operator:
         assert self._process
         if self._process.poll() is None:
             self._process.send_signal(signal_)
+        return self._process.wait(30)
+
+    def signal(self, signal_: signal.Signals) -> None:
+        """Sends a signal, unless it has ended."""
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal_)
+
+    def wait(self) -> int:
+        """Waits until it ends by itself; returns its exit code."""
+        assert self._process
         return self._process.wait(30)
 
     def kill(self) -> None:

@@ -23,7 +23,7 @@ def test_a_run_reports_progress_executors_and_its_table(start: Start) -> None:
     assert status["progress"]["summary"] == "100/100"
     assert (status["attempt"], status["failedAttempts"]) == (1, 0)
     assert run.state("Reconciling") == ("False", "Finished")
-    assert eventually(lambda: run.events() == ["Accepted", "DriverCreated", "Succeeded"], "events")
+    assert eventually(lambda: run.events() == ["DriverCreated", "Succeeded"], "events")
     eventually(lambda: run.pods("executor") == [], "stopped executors")
 
 

@@ -112,8 +112,12 @@ def test_deleting_a_running_resource_deletes_all_of_its_objects(
     eventually(lambda: not left(), f"no object of it left in {NAMESPACE}", 60)
 
 
-def test_an_empty_prefix_succeeds_with_an_empty_table(store: Store, tiny: dict[str, Any]) -> None:
-    run = apply(resource("empty", store, None, tiny)).wait()
+def test_an_empty_prefix_succeeds_with_an_empty_table_if_the_run_reads_changes(
+    store: Store, tiny: dict[str, Any]
+) -> None:
+    empty = resource("empty", store, None, tiny)
+    empty["spec"]["output"]["mode"] = "incremental"
+    run = apply(empty).wait()
     assert run.status["outputs"][0]["recordCount"] == 0
     assert run.status["progress"]["summary"] == "0/0"
     assert store.rows("tables/empty") == []

@@ -81,7 +81,9 @@ def test_an_existing_delta_table_is_not_overwritten(runner: Runner, tiny: Spec, 
 
 def test_a_run_without_images_creates_an_empty_table(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
-    outcome = runner.run(spec_of(tmp_path / "none", tiny, {"uri": f"file://{tmp_path}/table"}), "uid-empty")
+    spec = spec_of(tmp_path / "none", tiny, {"uri": f"file://{tmp_path}/table"})
+    spec["source"]["changedSince"] = f"file://{tmp_path}/none"
+    outcome = runner.run(spec, "uid-empty")
     assert outcome.failure is None, outcome.failure
     assert rows_of_folder(tmp_path / "table").rows == []
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -112,6 +112,45 @@ def test_a_second_process_notices_the_first_and_a_killed_one_is_resumed_and_clea
     assert list((project / "tmp").glob("featx-run-*")) == []
     assert len(rows_of_folder(project / "out").rows) == MANY
     assert list((project / "out").glob("_featx/*/locks/*")) == []
+
+
+MOMENTS: dict[str, Callable[[Path, int], bool]] = {
+    "importing": lambda _, pid: "pydantic_core" in Path(f"/proc/{pid}/maps").read_text(),
+    "reading its resource": lambda project, _: any((project / "tmp").glob("featx-run-*")),
+    "starting the JVM": lambda project, _: any((project / "tmp").glob("featx-java-*")),
+    "starting Spark": lambda project, _: not any((project / "tmp").glob("featx-java-*")),
+    "computing": lambda project, _: any((project / "out").glob("_featx/*/done/*.json")),
+}
+
+
+def test_ctrl_c_ends_a_run_at_any_moment_with_one_line_and_leaves_no_process(project: Path) -> None:
+    add_images(project, MANY)
+    for moment in MOMENTS:
+        process = started(project, *OPTIONS, "--output", "out")
+        for earlier, has_come in MOMENTS.items():
+            while not has_come(project, process.pid):
+                assert process.poll() is None, earlier
+                time.sleep(0.01)
+            if earlier == moment:
+                break
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130, moment
+        assert re.fullmatch("interrupted(; run the same command again to resume)?\n", errors), moment
+        assert processes_with(str(project / "tmp")) == [], moment
+    assert list((project / "tmp").iterdir()) == []
+
+
+def processes_with(variable: str) -> list[str]:
+    """The command lines of the processes that have a text in their environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if variable.encode() in (folder / "environ").read_bytes():
+                found.append((folder / "cmdline").read_bytes().decode(errors="replace"))
+        except OSError:
+            continue
+    return found
 
 
 def wait_for(project: Path, process: subprocess.Popen[str], pattern: str) -> None:

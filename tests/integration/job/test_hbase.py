@@ -151,9 +151,16 @@ def test_cells_are_selected_by_timestamp(runner: Runner, server: HBase, tiny: Sp
     assert keys(rows_of_folder(tmp_path / "table")) == ["at-1", "at-2"]
 
 
-def test_an_empty_hbase_table_yields_an_empty_table(runner: Runner, server: HBase, tiny: Spec, tmp_path: Path) -> None:
+def test_an_empty_hbase_table_yields_an_empty_table_only_if_it_is_read_for_a_time(
+    runner: Runner, server: HBase, tiny: Spec, tmp_path: Path
+) -> None:
     server.client.create("empty", [b"m"])
-    outcome = runner.run(spec_of(server, tiny, tmp_path / "table", "empty"), uid="empty")
+    failure = runner.run(spec_of(server, tiny, tmp_path / "refused", "empty"), uid="refused").failure
+    assert failure is not None and failure.class_ == "SourceEmpty"
+    assert failure.message.startswith("spec.source.hbase: empty has no image in column ")
+    spec = spec_of(server, tiny, tmp_path / "table", "empty")
+    spec["source"]["hbase"]["since"] = "2026-01-01T00:00:00Z"
+    outcome = runner.run(spec, uid="empty")
     assert outcome.failure is None
     assert keys(rows_of_folder(tmp_path / "table")) == []
 

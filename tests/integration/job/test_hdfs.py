@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as arrow
+import pyarrow.parquet as parquet
 import pytest
 from featx_api.status import Progress
 from featx_job import run
@@ -134,6 +136,34 @@ def test_an_image_that_grew_after_listing_is_read_completely(runner: Runner, fil
     assert outcome.failure is None
     (row,) = rows_of_hdfs(files, "/tables/grown").rows
     assert (row["width"], row["height"]) == (640, 480)
+
+
+def test_urls_of_a_table_lead_to_its_hdfs(
+    runner: Runner, files: Hdfs, tiny: Spec, local_tables: Tables, tmp_path: Path
+) -> None:
+    files.put("/urls/a b/größe%20.jpg", drawings.encoded(drawings.scene(seed=0)))
+    urls = {
+        "image": f"{files.uri}/images/1/0001.jpg",
+        "name": f"{files.uri}/urls/a b/größe%20.jpg",
+        "gone": f"{files.uri}/images/gone.jpg",
+        "folder": f"{files.uri}/images/1",
+        "other": "hdfs://127.0.0.1:9/images/1/0001.jpg",
+    }
+    parquet.write_table(arrow.table({"id": list(urls), "url": list(urls.values())}), tmp_path / "urls.parquet")
+    files.put("/tables-of-urls/urls.parquet", (tmp_path / "urls.parquet").read_bytes())
+    spec = spec_of(files, tiny, "tables/urls", "tables-of-urls")
+    spec["source"]["packed"] = {"urlColumn": "url"}
+    outcome = runner.run(spec, uid="urls")
+    assert outcome.failure is None, outcome.failure
+    tables = rows_of_hdfs(files, "/tables/urls")
+    features = {row["key"]: row["feature"] for row in tables.rows}
+    assert features == {
+        "urls.parquet/image": local_tables.row("1/0001.jpg")["feature"],
+        "urls.parquet/name": local_tables.row("0/0000.jpg")["feature"],
+    }
+    reasons = {key.rpartition("/")[2]: reason for key, (_, reason) in tables.reasons().items()}
+    assert (reasons["gone"], reasons["other"]) == ("Missing", "Refused")
+    assert set(reasons) == {"gone", "folder", "other"}
 
 
 def test_a_missing_folder_is_named(runner: Runner, files: Hdfs, tiny: Spec) -> None:

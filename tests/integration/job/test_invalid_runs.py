@@ -165,10 +165,18 @@ def test_an_output_containing_another_runs_table_is_refused(runner: Runner, spec
     )
 
 
-def test_an_empty_prefix_yields_a_table_with_columns_but_no_rows(
+def test_an_empty_prefix_is_refused(runner: Runner, spec: Spec, store: Store) -> None:
+    empty = changed(changed(spec, "source.s3.prefix", "nothing/"), "output.uri", "s3://refusals/empty")
+    failure = runner.run(empty, uid="empty").failure
+    assert failure is not None and failure.class_ == "SourceEmpty"
+    assert failure.message.startswith("spec.source.s3: s3://") and "nothing/ has no files" in failure.message
+
+
+def test_a_run_of_what_has_changed_in_an_empty_prefix_yields_a_table_with_columns_but_no_rows(
     runner: Runner, spec: Spec, store: Store, needs_spark: None
 ) -> None:
     empty = changed(changed(spec, "source.s3.prefix", "nothing/"), "output.uri", "s3://refusals/empty")
+    empty = changed(empty, "source.changedSince", "s3://refusals/none")
     outcome = runner.run(empty, uid="empty")
     assert outcome.failure is None
     assert outcome.progress is not None

@@ -8,6 +8,7 @@ import datetime
 import decimal
 import gzip
 import lzma
+import random
 import shlex
 import subprocess
 import tarfile
@@ -139,6 +140,20 @@ def test_columns_may_have_blanks_in_their_names(tables: Callable[..., Tables]) -
     assert keys(result) == ["a.parquet/p1"]
 
 
+def test_images_of_one_length_may_be_a_column_of_that_length(tables: Callable[..., Tables]) -> None:
+    fixed = arrow.array([FIRST, FIRST], arrow.binary(len(FIRST)))
+    digests = arrow.array([bytes(16)] * 2, arrow.binary(16))
+    beside = arrow.array([FIRST, None], BINARY)
+    files = {
+        "a.parquet": table_file({"picture": fixed}),
+        "b.parquet": table_file({"md5": digests, "jpeg": beside}),
+        "c.parquet": table_file({"md5": digests, "image": fixed}),
+    }
+    result = tables(files)
+    assert keys(result) == ["a.parquet/0", "a.parquet/1", "b.parquet/0", "c.parquet/0", "c.parquet/1"]
+    assert result.reasons() == {"b.parquet/1": ("read", "Empty")}
+
+
 ODD_COLUMNS = {
     "several columns may hold images": {"front": arrow.array([FIRST], BINARY), "back": arrow.array([FIRST], BINARY)},
     "no column holds images": {"label": [1]},
@@ -237,6 +252,17 @@ def test_the_images_before_a_cut_are_rows_and_the_archive_is_one_of_the_quaranti
     before = [key for key in keys(result) if key.startswith("a.tar/")]
     assert before == [f"a.tar/{name}" for name in IMAGES][: len(before)]
     assert [key for key in keys(result) if key.startswith("b.tar/")] == [f"b.tar/{name}" for name in IMAGES]
+    assert result.reasons() == {"a.tar": ("read", "Truncated")}
+
+
+def test_an_xz_that_is_cut_in_a_chunk_loses_only_that_chunk(tables: Callable[..., Tables]) -> None:
+    chunk, size = 64 << 10, 12_000
+    images = {f"{number:03}.jpg": FIRST + random.Random(number).randbytes(size) for number in range(30)}
+    whole = lzma.compress(tar(images))  # little but the random bytes is left of each image
+    cut = len(whole) - 50_000
+    result = tables({"a.tar": whole[:cut]})
+    assert keys(result) == [f"a.tar/{name}" for name in images][: len(result.rows)]
+    assert len(result.rows) >= (cut - chunk - len(FIRST)) // (size + 500) - 1
     assert result.reasons() == {"a.tar": ("read", "Truncated")}
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as arrow
+import pyarrow.parquet as parquet
 import pytest
 import yaml
 
 from tests.integration.job import drawings
-from tests.integration.job.runs import Runner, Spec, rows_of_bucket
+from tests.integration.job.runs import Runner, Spec, Tables, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import Store
 from tests.integration.job.test_retrieval import featx
+from tests.support.packed_files import tar, zipped
+from tests.support.web_server import served
 
 BUCKET = "quarantine"
 LARGE = drawings.encoded(drawings.scene(1600, 1000))
@@ -66,6 +71,50 @@ def test_an_image_deleted_in_the_meantime_is_quarantined_again(
     reasons = rows_of_bucket(store, BUCKET, "table-gone").reasons()
     assert reasons["images/gone.jpg"] == ("read", "Missing")
     assert sorted(reasons) == ["images/b.jpg", "images/c.jpg", "images/gone.jpg", "images/größe.jpg"]
+
+
+def retried(runner: Runner, store: Store, spec: Spec, folder: Path, **changes: Any) -> Tables:
+    """Runs a spec over a folder, and again what failed, with changes; returns the tables of the second run."""
+    spec |= {"output": {"uri": f"file://{folder}/table"}, "errors": {"maxFailedFraction": 1}}
+    first = runner.run(spec, f"{folder.name}-first")
+    assert first.failure is None, first.failure
+    names = {"apiVersion": "featx.dev/v1alpha1", "kind": "FeatureExtraction", "metadata": {"name": "packed"}}
+    printed = call(store, {**names, "spec": spec}, folder, "retry-failed")
+    assert printed.returncode == 0, printed.stderr
+    again = yaml.safe_load(printed.stdout)["spec"] | changes
+    second = runner.run(again, f"{folder.name}-second")
+    assert second.failure is None, second.failure
+    return rows_of_folder(folder / "table-retry")
+
+
+def test_images_in_archives_are_retried_by_file_and_name(
+    runner: Runner, store: Store, tiny: Spec, tmp_path: Path
+) -> None:
+    small, source = drawings.encoded(drawings.scene()), tmp_path / "in"
+    source.mkdir()
+    (source / "a.tar").write_bytes(tar({"x/1.jpg": small, "x/2.jpg": LARGE, "3.jpg": small}) * 2)
+    (source / "b.zip").write_bytes(zipped([("1.jpg", LARGE), ("2.jpg", b"no image"), ("3.jpg", small)]))
+    (source / "c.tar").write_bytes(tar({"1.jpg": small, "2.jpg": small})[:4000])
+    spec = {"source": {"files": {"uri": f"file://{source}"}, "packed": {}}, **tiny, "limits": {"megapixels": 1}}
+    tables = retried(runner, store, spec, tmp_path, limits={"megapixels": 2})
+    assert sorted(row["key"] for row in tables.rows) == ["a.tar/x/2.jpg", "a.tar/x/2.jpg#4", "b.zip/1.jpg"]
+    assert tables.reasons() == {"b.zip/2.jpg": ("read", "NotAnImage"), "c.tar": ("read", "Truncated")}
+
+
+def test_rows_of_a_table_of_urls_are_retried(runner: Runner, store: Store, tiny: Spec, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with served({"000.jpg": drawings.encoded(drawings.scene())}) as web:
+        fetching = replace(runner, environment=replace(runner.environment, url_hosts=(web.address,)))
+        urls = [f"{web.url}/{name}" for name in ("000.jpg", "status/404", "status/403")]
+        table = arrow.table({"id": ["a", "b", "c"], "url": urls})
+        parquet.write_table(table, tmp_path / "in" / "urls.parquet")
+        spec = {"source": {"files": {"uri": f"file://{tmp_path}/in"}, "packed": {"urlColumn": "url"}}, **tiny}
+        tables = retried(fetching, store, spec, tmp_path)
+        assert len(web.requests["/000.jpg"]) == 1
+    assert {key: reason for key, (_, reason) in tables.reasons().items()} == {
+        "urls.parquet/b": "Missing",
+        "urls.parquet/c": "Refused",
+    }
 
 
 def test_a_reason_without_failures_is_answered_with_the_reasons_that_occurred(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
@@ -12,7 +13,7 @@ from featx_api.resource import FeatureExtraction
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from tests.support.bad_resources import ABSENT, BAD, Bad, changed
+from tests.support.bad_resources import ABSENT, BAD, Bad, changed, good
 
 TIME = "must be a time, such as 2026-11-26T00:00:00Z"
 
@@ -46,6 +47,8 @@ def problems(path: str, value: Any) -> list[str]:
         ("spec.execution.image", "featx/job:1\n", "must not contain control characters"),
         ("spec.output.uri", "s3://features/\u202eelbat", "must not contain control characters"),
         ("spec.extractor.layer", "", "must have at least 1 character"),
+        ("spec.decoding", {"background": "green"}, "must be a colour, such as #ffffff"),
+        ("spec.limits.megapixels", float("inf"), "must be a number, and not infinite"),
     ],
 )
 def test_a_problem_is_described_in_the_words_of_the_resource(path: str, value: Any, expected: str) -> None:
@@ -75,6 +78,54 @@ def test_a_field_with_a_pattern_has_words_for_it(path: tuple[str, ...]) -> None:
     described = describe(FeatureExtraction, cast(ErrorDetails, problem))
     assert described.startswith("must ")
     assert described == next(FORMS[key] for key in (".".join(path[-2:]), path[-1]) if key in FORMS)
+
+
+def fields(schema: dict[str, Any], path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """The paths of all fields, items and values of maps below a JSON schema."""
+    if "$ref" in schema:
+        schema = SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    yield path
+    for name, part in schema.get("properties", {}).items():
+        yield from fields(part, (*path, name))
+    for part in schema.get("anyOf", []):
+        yield from fields(part, path)
+    for name, kind in ((0, "items"), ("any", "additionalProperties")):
+        if isinstance(part := schema.get(kind), dict):
+            yield from fields(part, (*path, name))
+
+
+FIELDS = sorted(set(fields(SCHEMA["properties"]["spec"], ("spec",))), key=str)
+WRONG = [
+    *(None, "", "?", "x y", "green", "a" * 5000, "[x", "^\\d", "\0", -1, 10**30, 1.5, float("nan"), float("inf"), True),
+    *([], {}, [1], [""], ["x y"], {"x": 1}, {"": ""}),
+]
+
+
+def with_value(path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
+    """A valid resource with one field set, however deep it is."""
+    resource = good()
+    node: Any = resource
+    for name, below in pairwise(path):
+        if name != 0 and not isinstance(node.get(name), list if below == 0 else dict):
+            node[name] = [{}] if below == 0 else {}
+        node = node[name]
+    node[path[-1]] = value
+    return resource
+
+
+def test_whatever_is_wrong_no_message_shows_a_pattern_or_speaks_of_python() -> None:
+    shown = set()
+    for path in FIELDS:
+        for value in WRONG:
+            try:
+                FeatureExtraction.from_wire(with_value(path, value))
+            except ValidationError as error:
+                shown |= {line(FeatureExtraction, problem) for problem in error.errors()}
+    assert len(shown) > 400
+    words = (
+        r"pattern|regex|\^|\\[^x]|\bInput\b|\bshould\b|Value error|instance|validation|dictionary|this field does not"
+    )
+    assert [text for text in shown if re.search(words, text)] == []
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.id)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from featx_cli.__main__ import _parser
+from featx_cli.commands import parser
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/reference/cli.md").read_text()
 SHARED = PAGE.split("## Options of commands that read a source")[1].split("\n## ")[0]
@@ -25,7 +25,7 @@ def commands(parser: argparse.ArgumentParser, name: str = "featx") -> Iterator[t
         yield name, options - {"--help"}
 
 
-COMMANDS = dict(commands(_parser()))
+COMMANDS = dict(commands(parser()))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -59,13 +59,46 @@ def test_parquet_files_of_a_delta_table_are_refused_although_its_log_is_hidden(t
         planned(tmp_path, packed={"format": "parquet"})
 
 
-def test_an_empty_folder_is_planned_but_not_one_of_which_nothing_is_selected(tmp_path: Path) -> None:
+def test_a_source_without_an_image_is_a_mistake_unless_the_run_reads_changes(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    assert keys(planned(tmp_path)) == []
+    (tmp_path / "earlier").mkdir()
+    changes_only = {"changedSince": f"file://{tmp_path}/earlier"}
+    assert keys(planned(tmp_path, **changes_only)) == []
+    with pytest.raises(
+        RunFailure, match=r"spec.source.files.uri: /.*/in has no files; correct the address, or run again"
+    ) as refused:
+        planned(tmp_path)
+    assert refused.value.class_ == "SourceEmpty"
     write(tmp_path, ".DS_Store")
     with pytest.raises(RunFailure, match=r"hidden and system files: 1\); correct") as refused:
         planned(tmp_path)
     assert refused.value.class_ == "SourceEmpty"
+
+
+@pytest.mark.parametrize(
+    ("names", "source", "hint"),
+    [
+        (("a.jpg", "b.PNG"), {"packed": {"format": "tar"}}, "these are images: remove spec.source.packed"),
+        (("a.tar.gz", "b.tgz"), {"packed": {"format": "zip"}}, "set spec.source.packed.format to tar"),
+        (("a.tar", "b.zip"), {"packed": {"format": "parquet"}}, "set spec.source.packed.format to auto"),
+        (("a.rar",), {"packed": {"format": "tar"}}, "correct spec.source.packed.format or the folder"),
+        (("a.tar.gz",), {"include": ["*.jpg"]}, "set spec.source.packed, and correct spec.source.include"),
+        (("a.tar",), {"exclude": ["*.tar"]}, "set spec.source.packed, and correct spec.source.exclude"),
+        (
+            ("a.tar",),
+            {"packed": {}, "include": ["*.jpg"]},
+            "spec.source.include is about the files; spec.source.packed.members selects images in them",
+        ),
+        (("a.jpg", "b.tar", "c.png"), {"include": ["*.gif"]}, "correct spec.source.include, spec.source.exclude or"),
+    ],
+)
+def test_of_a_source_of_which_nothing_is_left_the_field_to_correct_is_named(
+    tmp_path: Path, names: tuple[str, ...], source: dict[str, Any], hint: str
+) -> None:
+    write(tmp_path, *names)
+    with pytest.raises(RunFailure) as refused:
+        planned(tmp_path, **source)
+    assert hint in str(refused.value)
 
 
 def test_what_came_went_or_changed_is_counted_without_the_run_s_own_table(tmp_path: Path) -> None:

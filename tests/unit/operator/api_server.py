@@ -31,6 +31,7 @@ class FakeApiServer(ApiServer):
         held: Paths of objects that stay when they are deleted, as those with a finalizer do.
         sent: Every response, as JSON.
         requests: Methods and paths of all requests that change something.
+        all_requests: Methods and paths of all requests.
     """
 
     def __init__(self, time: str) -> None:
@@ -39,6 +40,7 @@ class FakeApiServer(ApiServer):
         self.refusals: dict[tuple[str, str], ApiError] = {}
         self.held: set[str] = set()
         self.requests: list[tuple[str, str]] = []
+        self.all_requests: list[tuple[str, str]] = []
         self.sent: list[str] = []
         self._serial = itertools.count(1)
 
@@ -52,6 +54,7 @@ class FakeApiServer(ApiServer):
         accept: str = JSON,
         reduce: Callable[[Body], Body] = dict,
     ) -> Body:
+        self.all_requests.append((method, path))
         if method != "GET":
             self.requests.append((method, path))
         if refusal := self.refusals.pop((method, path), None):

@@ -86,6 +86,9 @@ def test_a_finished_run_gets_back_what_it_reported(
     operator.reconcile()
     before = operator.condition("Stalled")
     assert before["status"] == ("True" if exit_code else "False")
+    body = api.objects[RESOURCE]
+    changed = api.put(RESOURCE, {**body, "metadata": {**body["metadata"], "generation": 2}})
+    operator.watch({**changed, "kind": "FeatureExtraction"})
     with monkeypatch.context() as poisoned:
         poison(poisoned)
         fail(operator, PoisonedError, times=2)
@@ -132,8 +135,8 @@ def test_a_report_that_fails_too_hides_no_error(api: FakeApiServer) -> None:
 def test_failures_that_are_not_in_a_row_are_not_reported(api: FakeApiServer) -> None:
     operator = Operator(api)
     for _ in range(3):
-        api.objects[RESOURCE].pop("status", None)
-        operator.store.put_resource(api.objects[RESOURCE])
+        without_status = {part: value for part, value in api.objects[RESOURCE].items() if part != "status"}
+        operator.store.put_resource(api.put(RESOURCE, without_status))
         api.refusals["PATCH", STATUS] = ApiError(500, "etcd is unavailable")
         fail(operator, ApiError)
         operator.reconcile()

@@ -15,9 +15,9 @@ import re
 from datetime import datetime
 
 from featx_api.failures import FailureClass
-from featx_api.status import Driver, Executors
+from featx_api.status import Driver, Executors, FeatureExtractionStatus
 
-from featx_operator.decisions import reasons
+from featx_operator.decisions import conditions, reasons
 from featx_operator.decisions.conditions import Finding
 from featx_operator.decisions.policies import retry
 from featx_operator.decisions.policies.end import AttemptFailure, gave_up
@@ -47,6 +47,19 @@ def reported_secret(driver: Pod, mount_failure: PodWaiting | None) -> str | None
     pattern = _SECRET_NOT_FOUND.get(waiting.reason)
     match = pattern.fullmatch(waiting.message) if pattern else None
     return match[1] if match else None
+
+
+def is_start(before: FeatureExtractionStatus, after: FeatureExtractionStatus) -> bool:
+    """Whether all that a change of status says is that a pending driver has got a node."""
+    old, new = (conditions.find(status.conditions, "DriverReady") for status in (before, after))
+    reported = old is not None and new is not None and (old.reason, new.reason) == (reasons.PENDING, reasons.STARTING)
+    return (
+        reported
+        and new is not None
+        and not new.message
+        and before.driver == after.driver
+        and before.attempt == after.attempt
+    )
 
 
 def waiting_for(run: Run, driver: Pod) -> PodWaiting:

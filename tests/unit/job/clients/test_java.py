@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from unittest.mock import Mock
 
 import pyspark
 import pytest
 from featx_job.clients import java
+from featx_job.clients.java_process import Gateway
 
 JOB_IMAGE = Path(java.__file__).parents[2]
 PRIVATE = re.compile(r"SparkContext\._|\._(gateway|jvm|jsc|ensure_initialized)\b")
@@ -32,6 +34,7 @@ def test_a_jvm_can_name_files_in_any_locale(monkeypatch: pytest.MonkeyPatch, enc
     monkeypatch.setenv("SPARK_LOCAL_IP", java.LOOPBACK)
     monkeypatch.setattr("locale.getencoding", lambda: encoding)
     monkeypatch.setattr(java, "is_running", lambda: False)
+    monkeypatch.setattr(java, "JavaProcess", Mock(**{"return_value.gateway.return_value": Gateway(1, "secret")}))
     monkeypatch.setattr(pyspark.SparkContext, "_ensure_initialized", lambda **_: None)
     java.start({})
     assert os.environ["LC_ALL"] == expected

@@ -70,6 +70,28 @@ def test_a_table_of_urls_is_split_into_parts_and_each_part_is_in_one_shard(sizes
     assert from_bytes(to_bytes(shards)) == shards
 
 
+FILES = [SourceObject(key, 1) for key in ("a.tar", "a.tar.gz", "b/c.zip", "d.tar")]
+
+
+def test_only_the_files_that_hold_selected_images_are_read() -> None:
+    keys = ["b/c.zip/x/1.jpg", "a.tar/2.jpg#7", "a.tar/1.jpg", "d.tar", "gone.tar/1.jpg", "a.tar/1.jpg"]
+    shards = packed_files.group_keys("file:///", FILES, TAR, keys)
+    (line,) = (json.loads(shards.line(index)) for index in range(len(shards)))
+    assert line["objects"] == [[key, 1] for key in ("a.tar", "b/c.zip", "d.tar", "gone.tar/1.jpg")]
+    assert line["keys"] == sorted(set(keys))
+    assert from_bytes(to_bytes(shards)) == shards
+
+
+def test_selected_urls_of_one_table_are_shared_by_tasks() -> None:
+    files = [SourceObject("u.parquet", 1 << 30), SourceObject("v.parquet", 1)]
+    keys = [f"u.parquet/{number}" for number in range(packed_files.URLS_PER_SHARD + 1)]
+    shards = packed_files.group_keys("file:///", files, Packed(url_column="url"), [*keys, "v.parquet", "v.parquet/1"])
+    lines = [json.loads(shards.line(index)) for index in range(len(shards))]
+    assert [line["part"] for line in lines] == [[0, 1]] * 3
+    assert sorted(key for line in lines[:2] for key in line["keys"]) == sorted(keys)
+    assert (lines[2]["objects"], lines[2]["keys"]) == ([["v.parquet", 1]], ["v.parquet"])
+
+
 @pytest.mark.parametrize(
     ("packed", "message"),
     [
@@ -97,10 +119,7 @@ def test_urls_take_the_place_of_images(packed: dict[str, Any], message: str) -> 
         Packed.model_validate({"urlColumn": "url", **packed})
 
 
-@pytest.mark.parametrize(
-    "other", [{"keys": ["a.tar/1.jpg"]}, {"hbase": {"quorum": "zk", "table": "t", "column": "p:j"}}]
-)
-def test_incompatible_fields_are_refused(other: dict[str, Any]) -> None:
-    files = {} if "hbase" in other else {"files": {"uri": "file:///a"}}
+def test_rows_of_hbase_are_no_packed_files() -> None:
+    other: dict[str, Any] = {"hbase": {"quorum": "zk", "table": "t", "column": "p:j"}}
     with pytest.raises(ValueError, match=r"spec.source.packed"):
-        Source.model_validate({**files, "packed": {"format": "tar"}, **other})
+        Source.model_validate({"packed": {"format": "tar"}, **other})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,12 @@ def write_run(root: Path, run: JobSpec, finished: bool = True) -> None:
         (root / "_featx" / run.uid / "manifest.json").write_text("{}")
         (root / "_manifest.json").write_text("{}")
         (root / "_SUCCESS").touch()
+
+
+def lock(root: Path, uid: str, **changes: Any) -> None:
+    path = root / run_lock.locks_folder(uid) / "0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(asdict(replace(run_lock.Holder.here(1), **changes))))
 
 
 @pytest.mark.parametrize(
@@ -121,10 +127,8 @@ def test_a_table_whose_run_has_stored_no_settings_is_never_removed(tmp_path: Pat
 
 def test_a_table_that_another_run_is_writing_is_not_removed(tmp_path: Path) -> None:
     write_run(tmp_path, job(uid="other"), finished=False)
-    path = tmp_path / run_lock.locks_folder("other") / "0.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(asdict(run_lock.Holder.here(1))))
-    with pytest.raises(RunFailure, match="another run is writing") as refusal:
+    lock(tmp_path, "other")
+    with pytest.raises(RunFailure, match=r"/table is being written by run team/good .process") as refusal:
         earlier_output.replaceable_files(files(tmp_path))
     assert refusal.value.class_ == "OutputBusy"
 
@@ -140,9 +144,58 @@ def test_the_lock_of_the_run_itself_is_neither_in_the_way_nor_removed(tmp_path: 
 
 
 def test_a_run_that_has_only_begun_is_seen_by_its_lock(tmp_path: Path) -> None:
-    path = tmp_path / run_lock.locks_folder("other") / "0.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(asdict(run_lock.Holder.here(1))))
+    lock(tmp_path, "other")
     write_run(tmp_path, job())
-    with pytest.raises(RunFailure, match="another run is writing"):
+    with pytest.raises(RunFailure, match="is being written by another run"):
         earlier_output.replaceable_files(files(tmp_path))
+
+
+def test_an_output_that_another_run_is_writing_is_busy_and_nobody_is_to_remove_it(tmp_path: Path) -> None:
+    lock(tmp_path, "other")
+    earlier_output.save_job(files(tmp_path, "other"), job(uid="other"))
+    with pytest.raises(RunFailure, match=r"is being written by run team/good .* wait for it") as refusal:
+        earlier_output.refuse_writers(files(tmp_path), job(), in_cluster=False)
+    assert refusal.value.class_ == FailureClass.OUTPUT_BUSY
+    assert "remove" not in str(refusal.value)
+
+
+def test_in_a_cluster_a_lock_counts_until_it_is_removed(tmp_path: Path) -> None:
+    lock(tmp_path, "other", pid=1, birth="long ago", host="good-1-driver")
+    earlier_output.refuse_writers(files(tmp_path), job(), in_cluster=False)
+    with pytest.raises(
+        RunFailure, match=r"pod good-1-driver, .*if this pod is gone, remove file:///table/_featx/other"
+    ):
+        earlier_output.refuse_writers(files(tmp_path), job(), in_cluster=True)
+
+
+def test_of_two_runs_that_begin_at_once_one_continues(tmp_path: Path) -> None:
+    for uid in ("mine", "other"):
+        lock(tmp_path, uid)
+    earlier_output.refuse_writers(files(tmp_path, "mine"), job(), in_cluster=False, holding=True)
+    with pytest.raises(RunFailure, match="is being written"):
+        earlier_output.refuse_writers(files(tmp_path, "other"), job(uid="other"), in_cluster=False, holding=True)
+
+
+def test_runs_may_update_a_table_at_once(tmp_path: Path) -> None:
+    lock(tmp_path, "other")
+    update = job("spec.output", {"uri": "s3://features/table", "mode": "incremental"})
+    earlier_output.refuse_writers(files(tmp_path), update, in_cluster=True)
+
+
+@pytest.mark.parametrize(("limit", "starts_over"), [(0.1, True), (0.5, False), (1.0, False)])
+def test_a_run_that_its_images_have_made_fail_starts_over_unless_it_may_succeed_now(
+    tmp_path: Path, limit: float, starts_over: bool
+) -> None:
+    run = job("spec.errors", {"maxFailedFraction": limit})
+    write_run(tmp_path, run, finished=False)
+    assert earlier_output.failed_files(files(tmp_path), run) == []
+    earlier_output.save_failed_fraction(files(tmp_path), 0.5)
+    paths = earlier_output.failed_files(files(tmp_path), run)
+    assert ("part-00000-mine.parquet" in paths and "_featx/mine/run.json" in paths) is starts_over
+
+
+def test_an_update_that_its_images_have_made_fail_leaves_the_table_alone(tmp_path: Path) -> None:
+    update = job("spec.output", {"uri": "s3://features/table", "mode": "incremental"})
+    write_run(tmp_path, update, finished=False)
+    earlier_output.save_failed_fraction(files(tmp_path), 0.5)
+    assert earlier_output.failed_files(files(tmp_path), update) == []

@@ -3,6 +3,7 @@ package dev.featx.source;
 import java.io.IOException;
 import java.io.InputStream;
 import org.apache.commons.compress.compressors.CompressorInputStream;
+import org.apache.commons.compress.compressors.xz.XZCompressorInputStream;
 
 /**
  * What a compressed stream holds, up to where it is damaged.
@@ -51,9 +52,9 @@ final class DecompressedStream extends InputStream {
     if (failure != null) {
       throw failure;
     }
-    int limit = checkedBlocks ? count : Math.min(count, STEP);
     int read;
     do {
+      int limit = limit(count);
       long before = part.getBytesRead();
       try {
         read = part.read(bytes, start, limit);
@@ -66,6 +67,14 @@ final class DecompressedStream extends InputStream {
       }
     } while (read < 0 && hasNext());
     return read;
+  }
+
+  /** Returns how many bytes to request: no more than a chunk of xz has left, since a damage in the next one would lose them. */
+  private int limit(int count) throws IOException {
+    if (checkedBlocks) {
+      return count;
+    }
+    return Math.min(count, part instanceof XZCompressorInputStream ? Math.max(1, part.available()) : STEP);
   }
 
   private boolean isAtEnd() throws IOException {

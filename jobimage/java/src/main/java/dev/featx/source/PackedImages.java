@@ -9,10 +9,8 @@ import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,10 +23,13 @@ import org.slf4j.LoggerFactory;
  * @param files in the order of the rows
  * @param settings how to read them
  * @param section which rows of each file
+ * @param keys of the images to read; a file's own key stands for all of it. Empty for all images
  */
-record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings settings, PackedSection section) implements Images.Part {
+record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings settings, PackedSection section, List<String> keys)
+    implements Images.Part {
   private static final Logger LOG = LoggerFactory.getLogger(PackedImages.class);
-  private static final int MOST_IMAGES = 1_000_000; // of a file: names and problems of all of them are in memory
+  private static final int MOST_IMAGES = 1_000_000; // of a file, which one task processes
+  private static final int MOST_URLS = 10_000_000; // of a file, which many tasks share; each has 8 to 16 bytes per name in memory
   /** Most characters of a value that is carried into the table. */
   static final int LONGEST_VALUE = 1 << 20;
 
@@ -98,7 +99,8 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
     private int skippedHere;
     private PackedFile file;
     private Members members;
-    private Set<String> names = new HashSet<>();
+    private NameSet names = new NameSet();
+    private WantedImages wanted;
 
     Unpacking(ReadSettings limits, Configuration conf) {
       this.limits = limits;
@@ -111,14 +113,19 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
       while (index < files.size()) {
         StoredObjects.StoredObject current = files.get(index);
         try {
-          boolean isPast = members != null && taken >= section.end(rows);
+          wanted = wanted == null ? WantedImages.of(keys, current.key()) : wanted;
+          boolean isPast = members != null && taken >= section.end(rows) || wanted.areAllTaken();
           Member member = isPast ? null : limits.patience().withRetry("reading " + current.uri(), () -> nextOrReopened(current));
           if (member != null && taken < section.end(rows)) {
-            String name = uniqueName(member);
-            if (taken++ < section.start(rows)) {
+            String key = current.key() + "/" + uniqueName(member);
+            if (taken++ < section.start(rows) || !wanted.take(key)) {
               continue;
             }
-            return image(current.key() + "/" + name, member);
+            return image(key, member);
+          }
+          String missing = wanted.takeMissing();
+          if (missing != null) {
+            return missing(missing);
           }
           finishFile();
         } catch (Unusable e) {
@@ -151,8 +158,9 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
           }
         }
         Member next = members.next();
-        if (next != null && taken == MOST_IMAGES) {
-          throw PackedContent.unsupported(file, "it holds more images than the limit, " + MOST_IMAGES + "; split it");
+        int most = settings.urlColumn() == null ? MOST_IMAGES : MOST_URLS;
+        if (next != null && taken == most) {
+          throw PackedContent.unsupported(file, "it holds more images than the limit, " + most + "; split it");
         }
         return next;
       } catch (Unusable e) {
@@ -242,6 +250,12 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
       return name.length() > LONGEST_NAME / 4 && name.getBytes(StandardCharsets.UTF_8).length > LONGEST_NAME;
     }
 
+    private static Image missing(String key) {
+      return new Image(key, 0, () -> {
+        throw new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.MISSING, "its file has no image of this name");
+      });
+    }
+
     private Image image(String key, Member member) {
       ImageProblem problem = problemOf(member);
       if (problem != null) {
@@ -280,7 +294,8 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
       rows = -1;
       skippedBefore += skippedHere;
       skippedHere = 0;
-      names = new HashSet<>();
+      names = new NameSet();
+      wanted = null;
     }
 
     @Override

@@ -70,6 +70,9 @@ record ParquetImages(MessageType schema, String content, String field, String pa
   /** Returns the only column that may hold images, or the one of a usual name. */
   private static String choose(MessageType schema, PackedFile file) {
     List<String> columns = schema.getFields().stream().filter(ParquetImages::mayHoldImages).map(Type::getName).toList();
+    if (columns.isEmpty()) { // images of one length; beside others, such a column is a digest
+      columns = schema.getFields().stream().filter(ParquetImages::isFixed).map(Type::getName).toList();
+    }
     if (columns.isEmpty()) { // a reader of the first row says what such a column holds instead
       columns = schema.getFields().stream().filter(type -> isList(type) || isText(type)).map(Type::getName).toList();
       columns = columns.stream().filter(usualNames()::contains).toList();
@@ -113,13 +116,25 @@ record ParquetImages(MessageType schema, String content, String field, String pa
     if (struct.getLogicalTypeAnnotation() != null || struct.asGroupType().containsField("nChannels")) {
       return null;
     }
-    List<String> fields = struct.asGroupType().getFields().stream().filter(ParquetImages::isBinary).map(Type::getName).toList();
+    List<Type> all = struct.asGroupType().getFields();
+    List<String> fields = all.stream().filter(ParquetImages::isBinary).map(Type::getName).toList();
+    if (fields.isEmpty()) {
+      fields = all.stream().filter(ParquetImages::isFixed).map(Type::getName).toList();
+    }
     return fields.contains("bytes") ? "bytes" : fields.size() == 1 ? fields.get(0) : null;
   }
 
   private static boolean isBinary(Type type) {
+    return isOf(type, PrimitiveTypeName.BINARY);
+  }
+
+  private static boolean isFixed(Type type) {
+    return isOf(type, PrimitiveTypeName.FIXED_LEN_BYTE_ARRAY);
+  }
+
+  private static boolean isOf(Type type, PrimitiveTypeName primitive) {
     return type.isPrimitive() && !type.isRepetition(Type.Repetition.REPEATED) && type.getLogicalTypeAnnotation() == null
-        && type.asPrimitiveType().getPrimitiveTypeName() == PrimitiveTypeName.BINARY;
+        && type.asPrimitiveType().getPrimitiveTypeName() == primitive;
   }
 
   private static boolean isText(Type type) {

@@ -77,12 +77,13 @@ sealed interface ShardLine {
    * @param objects the files, in the order of the rows
    * @param packed how to read them
    * @param section which rows of them
+   * @param keys of the images to read, or of whole files; empty for all
    */
   record PackedLine(int index, String base, List<ListedObject> objects, PackedSettings packed,
-      @JsonProperty("part") PackedSection section) implements ShardLine {
+      @JsonProperty("part") PackedSection section, List<String> keys) implements ShardLine {
     @Override
     public Images.Part part() {
-      return new PackedImages(StoredObjects.of(base, objects).objects(), packed, section);
+      return new PackedImages(StoredObjects.of(base, objects).objects(), packed, section, List.copyOf(keys));
     }
   }
 

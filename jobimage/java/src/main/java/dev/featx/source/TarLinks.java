@@ -1,20 +1,18 @@
 package dev.featx.source;
 
-import java.util.ArrayDeque;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
 /** Links of a tar archive, and the members that they lead to. */
 final class TarLinks {
-  private static final int MOST_FOLLOWED = 40; // as many as Linux follows
   private static final int MOST_LINKS = 200_000; // of an archive: all of them are in memory
 
   private final PackedFile file;
-  private final Map<String, String> targets = new HashMap<>();
+  private final Map<String, LinkPaths.Target> targets = new HashMap<>();
   private final List<Link> links = new ArrayList<>();
   private final Map<String, List<Link>> byTarget = new HashMap<>();
 
@@ -35,7 +33,10 @@ final class TarLinks {
     if (links.size() == MOST_LINKS) {
       throw PackedContent.unsupported(file, "it has more links than the limit, " + MOST_LINKS + "; pack the files themselves");
     }
-    targets.put(normalized(link.name()), symbolic ? resolved(link.name(), target) : normalized(target));
+    String name = LinkPaths.normalized(link.name());
+    if (symbolic || !name.equals(LinkPaths.normalized(target))) { // otherwise to an earlier member of its own name
+      targets.put(name, new LinkPaths.Target(target, !symbolic));
+    }
     links.add(link);
   }
 
@@ -44,20 +45,16 @@ final class TarLinks {
   }
 
   /** Finds the member at the end of each chain of links. */
-  void resolve() {
+  void resolve() throws IOException {
     for (Link link : links) {
-      String target = targets.get(normalized(link.name()));
-      for (int i = 0; i < MOST_FOLLOWED && targets.containsKey(target); i++) {
-        target = targets.get(target);
-      }
-      byTarget.computeIfAbsent(target, name -> new ArrayList<>()).add(link);
+      byTarget.computeIfAbsent(LinkPaths.follow(link.name(), targets::get), name -> new ArrayList<>()).add(link);
     }
     links.clear();
   }
 
   /** Returns the links that lead to a member, once. */
   List<Link> removeTo(String name) {
-    List<Link> found = byTarget.remove(normalized(name));
+    List<Link> found = byTarget.remove(LinkPaths.normalized(name));
     return found == null ? List.of() : found;
   }
 
@@ -67,22 +64,5 @@ final class TarLinks {
         .sorted(Comparator.comparingLong(Link::place)).toList();
     byTarget.clear();
     return dangling;
-  }
-
-  /** Returns the name of the member that a symbolic link leads to; an absolute one leads out of the archive. */
-  static String resolved(String name, String target) {
-    return target.startsWith("/") ? target : normalized(name.substring(0, name.lastIndexOf('/') + 1) + target);
-  }
-
-  private static String normalized(String name) {
-    Deque<String> parts = new ArrayDeque<>();
-    for (String part : name.split("/")) {
-      if (part.equals("..") && !parts.isEmpty() && !parts.peekLast().equals("..")) {
-        parts.removeLast();
-      } else if (!part.isEmpty() && !part.equals(".")) {
-        parts.addLast(part);
-      }
-    }
-    return String.join("/", parts);
   }
 }

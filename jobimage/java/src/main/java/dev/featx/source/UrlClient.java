@@ -3,7 +3,6 @@ package dev.featx.source;
 import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
 import dev.featx.security.UrlHosts;
-import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
@@ -16,13 +15,11 @@ import java.security.NoSuchAlgorithmException;
 import java.security.cert.CertificateException;
 import java.util.Date;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.zip.GZIPInputStream;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import org.apache.http.Header;
@@ -172,14 +169,19 @@ final class UrlClient implements Closeable {
       return new UrlResult.Bytes(new byte[0]);
     }
     Header encoding = entity.getContentEncoding();
-    if (encoding == null || !encoding.getValue().strip().toLowerCase(Locale.ROOT).endsWith("gzip")) {
-      return body(entity.getContent(), entity.getContentLength(), room);
+    try {
+      UrlBody body = UrlBody.of(url, entity.getContent(), encoding == null ? "" : encoding.getValue());
+      try {
+        return body(body.stream(), body.isDecoded() ? -1 : entity.getContentLength(), room);
+      } catch (IOException e) {
+        if (!body.isDamaged()) {
+          throw e;
+        }
+        return new UrlResult.Failed(url.problem(QuarantineReason.DAMAGED, "responded with bytes that do not have their Content-Encoding"));
+      }
+    } catch (ImageProblem e) {
+      return new UrlResult.Failed(e);
     }
-    BufferedInputStream stream = new BufferedInputStream(entity.getContent(), CHUNK);
-    stream.mark(2);
-    boolean compressed = stream.read() == 0x1F && stream.read() == 0x8B;
-    stream.reset();
-    return body(compressed ? new GZIPInputStream(stream) : stream, -1, room); // stores return what was uploaded, requested or not
   }
 
   private UrlResult body(InputStream stream, long length, Room room) throws IOException {

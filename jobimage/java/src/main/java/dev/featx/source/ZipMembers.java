@@ -5,6 +5,7 @@ import dev.featx.image.ImageProblem;
 import dev.featx.image.Signature;
 import java.io.BufferedInputStream;
 import java.io.EOFException;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -15,6 +16,7 @@ import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
 import org.apache.commons.compress.archivers.zip.UnicodePathExtraField;
 import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
 import org.apache.commons.compress.archivers.zip.ZipArchiveInputStream;
@@ -30,12 +32,13 @@ import org.apache.hadoop.fs.FSDataInputStream;
 final class ZipMembers extends ArchiveMembers {
   private static final String NAMES = "UTF-8"; // for commons-compress; keys are made of the bytes
   private static final long MOST_DIRECTORY = 32 << 20; // bytes; in the heap it takes ten times as many
-  private static final int MOST_FOLLOWED = 40; // links, as many as Linux follows
   private static final int LONGEST_LINK = 4096;
+  private static final int BUFFER = 1 << 20;
   private static final int LONGEST_END = 22 + 0xFFFF; // bytes, with a comment
 
   private final ZipFile zip;
   private final Enumeration<ZipArchiveEntry> entries;
+  private final BoundedStream bounded;
   private final ZipArchiveInputStream sequential;
   private final Map<String, ZipArchiveEntry> byName = new HashMap<>();
   private final Map<String, Map<String, ZipArchiveEntry>> columnsBySample = new HashMap<>();
@@ -47,8 +50,8 @@ final class ZipMembers extends ArchiveMembers {
     super(file);
     this.zip = directory();
     this.entries = zip == null ? Collections.emptyEnumeration() : zip.getEntriesInPhysicalOrder();
-    this.sequential =
-        zip != null ? null : new ZipArchiveInputStream(new BufferedInputStream(file.open(), 1 << 20), NAMES, true, false);
+    this.bounded = zip != null ? null : new BoundedStream(new BufferedInputStream(file.open(), BUFFER));
+    this.sequential = zip != null ? null : new ZipArchiveInputStream(bounded, NAMES, true, true);
     if (zip != null && !columns.isEmpty()) {
       Collections.list(zip.getEntries()).forEach(this::addColumn);
     }
@@ -96,7 +99,7 @@ final class ZipMembers extends ArchiveMembers {
 
   @Override
   boolean advance() throws IOException {
-    ZipArchiveEntry entry = sequential != null ? sequential.getNextZipEntry() : entries.hasMoreElements() ? entries.nextElement() : null;
+    ZipArchiveEntry entry = sequential != null ? nextInSequence() : entries.hasMoreElements() ? entries.nextElement() : null;
     if (entry == null) {
       if (sequential != null && !large) {
         throw new EOFException("the archive's directory is missing");
@@ -113,6 +116,39 @@ final class ZipMembers extends ArchiveMembers {
       }
     }
     return true;
+  }
+
+  private ZipArchiveEntry nextInSequence() throws IOException {
+    ZipArchiveEntry entry = sequential.getNextZipEntry();
+    boolean ofUnknownSize = entry != null && entry.getMethod() == ZipEntry.STORED && entry.getGeneralPurposeBit().usesDataDescriptor();
+    bounded.remaining = ofUnknownSize ? Math.max(file.maxBytes(), PackedImages.LONGEST_VALUE) + BUFFER : Long.MAX_VALUE;
+    return entry;
+  }
+
+  /** A limit for members that are stored without their size: their end is searched, and all before it is in memory. */
+  private final class BoundedStream extends FilterInputStream {
+    private long remaining = Long.MAX_VALUE;
+
+    BoundedStream(InputStream stream) {
+      super(stream);
+    }
+
+    @Override
+    public int read() throws IOException {
+      byte[] one = new byte[1];
+      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+    }
+
+    @Override
+    public int read(byte[] bytes, int start, int count) throws IOException {
+      int read = super.read(bytes, start, count);
+      remaining -= Math.max(0, read);
+      if (remaining < 0) {
+        throw PackedContent.unsupported(file, "it has no readable directory, and a member of unknown size exceeds the limit, "
+            + file.maxBytes() + " bytes; pack it again");
+      }
+      return read;
+    }
   }
 
   /** Returns a member's name, written as a key: nobody knows the encoding of a name that is not said to be UTF-8. */
@@ -153,18 +189,24 @@ final class ZipMembers extends ArchiveMembers {
 
   /** Returns the member at the end of a chain of links, or null if the archive lacks it. */
   private ZipArchiveEntry targetOf(String name, ZipArchiveEntry entry) throws IOException {
-    ZipArchiveEntry target = entry;
-    String at = name;
-    for (int i = 0; i < MOST_FOLLOWED && target != null && target.isUnixSymlink(); i++) {
-      try (InputStream content = zip.getInputStream(target)) {
-        at = TarLinks.resolved(at, ImageKeys.of(content.readNBytes(LONGEST_LINK)));
-      }
-      if (byName.isEmpty()) {
-        Collections.list(zip.getEntries()).forEach(one -> byName.put(nameOf(one), one));
-      }
-      target = byName.get(at);
+    if (!entry.isUnixSymlink()) {
+      return entry;
     }
-    return target == null || target.isUnixSymlink() ? null : target;
+    if (byName.isEmpty()) {
+      Collections.list(zip.getEntries()).forEach(one -> byName.put(LinkPaths.normalized(nameOf(one)), one));
+    }
+    ZipArchiveEntry target = byName.get(LinkPaths.follow(name, this::linkAt));
+    return target == null || target.isDirectory() ? null : target;
+  }
+
+  private LinkPaths.Target linkAt(String path) throws IOException {
+    ZipArchiveEntry entry = byName.get(path);
+    if (entry == null || !entry.isUnixSymlink()) {
+      return null;
+    }
+    try (InputStream content = zip.getInputStream(entry)) {
+      return new LinkPaths.Target(ImageKeys.of(content.readNBytes(LONGEST_LINK)), false);
+    }
   }
 
   private void take(String name, ZipArchiveEntry entry, InputStream content) throws IOException {

@@ -4,23 +4,19 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.featx.failure.QuarantineReason;
-import dev.featx.image.ImageProblem;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.zip.CRC32C;
 import java.util.zip.DeflaterOutputStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
-import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.io.WritableUtils;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,35 +30,14 @@ class HostileArchivesTest {
   @TempDir
   private Path folder;
 
-  private record Result(List<String> keys, List<String> problems) {}
-
-  private Result read(byte[] content, PackedSettings settings) throws IOException, InterruptedException {
-    Path path = folder.resolve("a");
-    Files.write(path, content);
-    StoredObjects.StoredObject object = new StoredObjects.StoredObject("a", "file://" + path, content.length);
-    ReadSettings limits = new ReadSettings(1 << 20, null, new Patience(1, what -> {}), new ReadSettings.Samples("", List.of()), List.of());
-    Result result = new Result(new ArrayList<>(), new ArrayList<>());
-    try (Images images = new PackedImages(List.of(object), settings, PackedSection.WHOLE).open(limits, new Configuration())) {
-      for (Image image = images.next(); image != null; image = images.next()) {
-        try {
-          image.content().bytes();
-          result.keys.add(image.key());
-        } catch (ImageProblem problem) {
-          result.problems.add(problem.reason().label() + ": " + problem.getMessage());
-        }
-      }
-    }
-    return result;
-  }
-
-  private Result read(byte[] content) throws IOException, InterruptedException {
-    return read(content, new PackedSettings(PackedSettings.Format.AUTO, null, null, null, null, List.of()));
+  private PackedReader.Result read(byte[] content) throws IOException, InterruptedException {
+    return PackedReader.read(folder.resolve("a"), content, PackedReader.AUTO);
   }
 
   private void assertRefused(byte[] content, String limit) throws IOException, InterruptedException {
-    Result result = read(content);
-    assertEquals(1, result.problems.size(), result::toString);
-    String problem = result.problems.get(0);
+    PackedReader.Result result = read(content);
+    assertEquals(1, result.problems().size(), result::toString);
+    String problem = result.problems().get(0);
     assertTrue(problem.startsWith(QuarantineReason.UNSUPPORTED.label()) && problem.contains(limit), problem);
   }
 
@@ -82,25 +57,17 @@ class HostileArchivesTest {
     return block;
   }
 
-  static byte[] joined(byte[]... parts) {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    for (byte[] part : parts) {
-      bytes.writeBytes(part);
-    }
-    return bytes.toByteArray();
-  }
-
   private static byte[] member(String name, byte[] content) {
-    return joined(header(name, '0', content.length), Arrays.copyOf(content, (content.length + 511) / 512 * 512));
+    return PackedReader.joined(header(name, '0', content.length), Arrays.copyOf(content, (content.length + 511) / 512 * 512));
   }
 
   @Test
   void headersOfATarAreBounded() throws Exception {
     byte[] image = member("0.jpg", JPEG);
     for (char type : new char[] {'x', 'L', 'K', 'X'}) {
-      byte[] tar = joined(image, header("x", type, TERABYTE), new byte[2048]);
+      byte[] tar = PackedReader.joined(image, header("x", type, TERABYTE), new byte[2048]);
       assertRefused(tar, "1099511627776 bytes, more than the limit, 1048576");
-      assertEquals(List.of("a/0.jpg"), read(tar).keys);
+      assertEquals(List.of("0.jpg"), read(tar).keys());
     }
   }
 
@@ -108,17 +75,17 @@ class HostileArchivesTest {
   void partsOfASparseMemberAreBounded() throws Exception {
     byte[] records = "22 GNU.sparse.major=1\n30 GNU.sparse.realsize=104857\n".getBytes(StandardCharsets.UTF_8);
     byte[] map = "1000000000\n0\n".getBytes(StandardCharsets.UTF_8);
-    byte[] pax = joined(header("x", 'x', records.length), Arrays.copyOf(records, 512));
-    assertRefused(joined(pax, header("0.jpg", '0', 512), Arrays.copyOf(map, 1536)), "1000000000 parts, more than the limit, 100000");
+    byte[] pax = PackedReader.joined(header("x", 'x', records.length), Arrays.copyOf(records, 512));
+    assertRefused(PackedReader.joined(pax, header("0.jpg", '0', 512), Arrays.copyOf(map, 1536)), "1000000000 parts, more than the limit, 100000");
   }
 
   @Test
   void aMemberThatIsLargerThanItsArchiveIsAProblemOfTheArchive() throws Exception {
-    Result result = read(joined(member("0.jpg", JPEG), header("1.jpg", '0', TERABYTE), new byte[2048]));
-    assertEquals(List.of("a/0.jpg"), result.keys);
-    assertEquals(2, result.problems.size());
-    assertTrue(result.problems.get(0).startsWith(QuarantineReason.TOO_LARGE.label()));
-    assertTrue(result.problems.get(1).startsWith(QuarantineReason.TRUNCATED.label()));
+    PackedReader.Result result = read(PackedReader.joined(member("0.jpg", JPEG), header("1.jpg", '0', TERABYTE), new byte[2048]));
+    assertEquals(List.of("0.jpg"), result.keys());
+    assertEquals(2, result.problems().size());
+    assertTrue(result.problems().get(0).startsWith(QuarantineReason.TOO_LARGE.label()));
+    assertTrue(result.problems().get(1).startsWith(QuarantineReason.TRUNCATED.label()));
   }
 
   @Test
@@ -129,9 +96,9 @@ class HostileArchivesTest {
     }
     tar.writeBytes(new byte[1024]);
     PackedSettings carrying = new PackedSettings(PackedSettings.Format.AUTO, null, null, null, null, List.of("txt"));
-    Result result = read(tar.toByteArray(), carrying);
-    assertTrue(result.problems.get(0).contains("limit of a sample, 1000 images"), result.problems::toString);
-    assertEquals(1001, read(tar.toByteArray()).keys.size());
+    PackedReader.Result result = PackedReader.read(folder.resolve("a"), tar.toByteArray(), carrying);
+    assertTrue(result.problems().get(0).contains("limit of a sample, 1000 images"), result.problems()::toString);
+    assertEquals(1001, read(tar.toByteArray()).keys().size());
   }
 
   private static byte[] sequence(boolean blocks, Writer rest) throws IOException {
@@ -170,21 +137,21 @@ class HostileArchivesTest {
       out.writeInt(HUGE);
       out.writeInt(HUGE);
     }), HUGE + " bytes, more than the limit, 1048576");
-    Result value = read(sequence(false, out -> {
+    PackedReader.Result value = read(sequence(false, out -> {
       out.writeInt(HUGE);
       out.writeInt(2);
       out.writeByte(1);
       out.writeByte('k');
       out.writeInt(HUGE - 6);
     }));
-    assertTrue(value.problems.get(0).startsWith(QuarantineReason.TRUNCATED.label()), value::toString);
-    Result block = read(sequence(true, out -> {
+    assertTrue(value.problems().get(0).startsWith(QuarantineReason.TRUNCATED.label()), value::toString);
+    PackedReader.Result block = read(sequence(true, out -> {
       out.writeInt(-1);
       out.write(new byte[16]);
       WritableUtils.writeVInt(out, HUGE);
       WritableUtils.writeVInt(out, HUGE);
     }));
-    assertEquals(1, block.problems.size());
+    assertEquals(1, block.problems().size());
   }
 
   @Test
@@ -230,8 +197,8 @@ class HostileArchivesTest {
 
   @Test
   void recordsAndFeaturesOfATfRecordAreBounded() throws Exception {
-    Result tooLarge = read(joined(record(TERABYTE, new byte[100]), new byte[100]));
-    assertTrue(tooLarge.problems.get(0).startsWith(QuarantineReason.TRUNCATED.label()), tooLarge::toString);
+    PackedReader.Result tooLarge = read(PackedReader.joined(record(TERABYTE, new byte[100]), new byte[100]));
+    assertTrue(tooLarge.problems().get(0).startsWith(QuarantineReason.TRUNCATED.label()), tooLarge::toString);
     ByteArrayOutputStream features = new ByteArrayOutputStream();
     for (int i = 0; i < 10_001; i++) {
       features.writeBytes(new byte[] {10, 6, 10, 4});
@@ -247,7 +214,7 @@ class HostileArchivesTest {
   void aFooterOfParquetIsBounded() throws Exception {
     byte[] start = Arrays.copyOf("PAR1".getBytes(StandardCharsets.UTF_8), 1 << 16);
     ByteBuffer end = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putInt(HUGE).put("PAR1".getBytes(StandardCharsets.UTF_8));
-    assertRefused(joined(start, end.array()), "its footer has " + HUGE + " bytes, more than the limit, 16777216");
+    assertRefused(PackedReader.joined(start, end.array()), "its footer has " + HUGE + " bytes, more than the limit, 16777216");
   }
 
   @Test
@@ -261,8 +228,8 @@ class HostileArchivesTest {
         zip.write(JPEG);
       }
     }
-    Result result = read(bytes.toByteArray());
-    assertEquals(1100, result.keys.size());
-    assertEquals(List.of(), result.problems);
+    PackedReader.Result result = read(bytes.toByteArray());
+    assertEquals(1100, result.keys().size());
+    assertEquals(List.of(), result.problems());
   }
 }

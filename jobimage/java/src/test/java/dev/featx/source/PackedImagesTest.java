@@ -122,7 +122,7 @@ class PackedImagesTest {
     StoredObjects.StoredObject object = new StoredObjects.StoredObject("a.tar", "file://" + file, content.length);
     List<String> keys = new ArrayList<>();
     ReadSettings settings = new ReadSettings(1 << 20, null, new Patience(seconds, what -> {}), samples, List.of());
-    try (Images images = new PackedImages(List.of(object), AUTO, PackedSection.WHOLE).open(settings, conf)) {
+    try (Images images = new PackedImages(List.of(object), AUTO, PackedSection.WHOLE, List.of()).open(settings, conf)) {
       for (Image image = images.next(); image != null; image = images.next()) {
         try {
           assertEquals(3000, image.content().bytes().length);
@@ -215,7 +215,7 @@ class PackedImagesTest {
     StoredObjects.StoredObject object = new StoredObjects.StoredObject("damaged.tar", "file://" + file, damaged.length);
     int images = 0;
     ReadSettings settings = settings(1);
-    try (Images read = new PackedImages(List.of(object), AUTO, PackedSection.WHOLE).open(settings, new Configuration())) {
+    try (Images read = new PackedImages(List.of(object), AUTO, PackedSection.WHOLE, List.of()).open(settings, new Configuration())) {
       while (read.next() != null) {
         images++;
       }

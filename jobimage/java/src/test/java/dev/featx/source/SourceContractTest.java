@@ -30,6 +30,7 @@ class SourceContractTest {
     assertEquals(new PackedSettings(PackedSettings.Format.PARQUET, "*.{jpg,png}", "key", null, "url",
         List.of("label", "split")), part.settings());
     assertEquals(new PackedSection(2, 5), part.section());
+    assertEquals(List.of("a.tar/cat.jpg"), part.keys());
   }
 
   @Test

@@ -16,8 +16,10 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.zip.Deflater;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -105,6 +107,40 @@ class UrlClientTest {
         assertEquals("TooLarge", assertInstanceOf(UrlResult.Failed.class, result).problem().reason().label());
       }
     }
+  }
+
+  private static String encoded(String name, byte[] body) {
+    return "HTTP/1.1 200 OK\r\nContent-Encoding: " + name + "\r\nContent-Length: " + body.length + "\r\n\r\n"
+        + new String(body, StandardCharsets.ISO_8859_1);
+  }
+
+  @Test
+  void anImageThatIsStoredDeflatedIsDecompressedWithAndWithoutTheHeaderOfZlib() throws Exception {
+    byte[] image = "an image".repeat(50).getBytes(StandardCharsets.UTF_8);
+    for (boolean raw : new boolean[] {false, true}) {
+      Deflater deflater = new Deflater(9, raw);
+      deflater.setInput(image);
+      deflater.finish();
+      byte[] stored = new byte[1000];
+      stored = Arrays.copyOf(stored, deflater.deflate(stored));
+      assertArrayEquals(image, assertInstanceOf(UrlResult.Bytes.class, fetch(encoded("Deflate", stored))).bytes());
+    }
+    UrlResult damaged = fetch(encoded("deflate", "no zlib at all".getBytes(StandardCharsets.UTF_8)));
+    assertEquals("Damaged", assertInstanceOf(UrlResult.Failed.class, damaged).problem().reason().label());
+  }
+
+  @Test
+  void anEncodingThatIsNotReadIsNamedUnlessTheBodyIsAnImageAsItIs() throws Exception {
+    byte[] other = "other bytes".getBytes(StandardCharsets.UTF_8);
+    for (String name : new String[] {"br", "zstd", "compress"}) {
+      ImageProblem problem = assertInstanceOf(UrlResult.Failed.class, fetch(encoded(name, other))).problem();
+      assertEquals("Unsupported", problem.reason().label());
+      assertTrue(problem.getMessage().contains("Content-Encoding " + name + " "), problem.getMessage());
+    }
+    ImageProblem unknown = assertInstanceOf(UrlResult.Failed.class, fetch(encoded("secret, gzip", other))).problem();
+    assertFalse(unknown.getMessage().contains("secret"), unknown.getMessage());
+    byte[] jpeg = {(byte) 0xff, (byte) 0xd8, (byte) 0xff, (byte) 0xe0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    assertArrayEquals(jpeg, assertInstanceOf(UrlResult.Bytes.class, fetch(encoded("br", jpeg))).bytes());
   }
 
   @Test
