@@ -57,7 +57,7 @@ def test_a_wait_is_reported_once_however_often_its_words_change() -> None:
     world.converge()
     for nodes in range(1, 5):
         world.wait("Unschedulable", f"0/{nodes} nodes are available").advance(10).converge()
-    assert event_reasons(world) == ["Accepted", "DriverCreated", "Unschedulable"]
+    assert event_reasons(world) == ["DriverCreated", "Unschedulable"]
 
 
 @pytest.mark.parametrize("reason", ["Calibrating", "StoreUnreachable"])

@@ -232,3 +232,29 @@ def test_a_ttl_that_is_set_after_the_end_counts(api: FakeApiServer) -> None:
     operator.reconcile()
     assert api.names(PODS) == []
     assert operator.status["observedGeneration"] == 2
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["same process", "after a restart"])
+def test_a_failed_run_of_which_only_a_mark_is_stored_starts_again_on_request(
+    api: FakeApiServer, restarted: bool
+) -> None:
+    operator = Operator(api)
+    operator.watch({**api.objects[RESOURCE], "kind": "FeatureExtraction"}, "ADDED")
+    operator.reconcile()
+    message = '{"result": "Failed", "failure": {"class": "ModelNotFound", "message": "no such key"}}'
+    statuses = [{"name": "driver", "state": {"terminated": {"exitCode": 2, "message": message}}}]
+    api.put(DRIVER, {**api.objects[DRIVER], "status": {"phase": "Failed", "containerStatuses": statuses}})
+    operator.watch({**api.objects[DRIVER], "kind": "Pod"})
+    operator.reconcile()
+    assert operator.status["state"] == "Failed:ModelNotFound"
+    assert operator.store.has_ended(KEY)
+    operator = Operator(api, operator.now) if restarted else operator
+    resource = api.objects[RESOURCE]
+    metadata = {**resource["metadata"], "generation": resource["metadata"].get("generation", 0) + 1}
+    api.put(RESOURCE, {**resource, "metadata": metadata, "spec": {**resource["spec"], "retry": 1}})
+    operator.watch({**api.objects[RESOURCE], "kind": "FeatureExtraction"})
+    for _ in range(3):
+        operator.reconcile()
+    assert api.names(PODS) == ["catalog-1-driver", "catalog-2-driver"]
+    assert (operator.status["attempt"], operator.status["retry"]) == (2, 1)
+    assert "completionTime" not in operator.status and "failure" not in operator.status
