@@ -154,6 +154,11 @@ class FailureClass(StrEnum):
         True,
         "Raise `spec.execution.driverMemory`: half more was not enough, or not allowed.",
     )
+    EXECUTORS_NOT_STARTED = (
+        "ExecutorsNotStarted",
+        True,
+        "Check the executor pods' Events, quota and nodes; it does not count towards `spec.backoffLimit`.",
+    )
     IMAGE_UNAVAILABLE = (
         "ImageUnavailable",
         False,

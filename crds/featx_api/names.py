@@ -78,6 +78,11 @@ ImageName = Annotated[
 Memory = Annotated[
     str, Field(min_length=3, max_length=8, pattern=r"^((6[4-9]|[7-9][0-9]|[1-9][0-9]{2,5})Mi|[1-9][0-9]{0,2}Gi)$")
 ]
+#: A number of CPUs, such as 2 or 500m.
+Cpu = Annotated[
+    str,
+    Field(max_length=8, pattern=r"^([1-9][0-9]{0,2}([.][0-9]{1,3})?|0[.]0{0,2}[1-9][0-9]{0,2}|[1-9][0-9]{0,5}m)$"),
+]
 #: A colour, such as #ffffff for white.
 Colour = Annotated[str, Field(min_length=7, max_length=7, pattern=r"^#[0-9A-Fa-f]{6}$")]
 Principal = Annotated[

@@ -80,6 +80,22 @@ class RunState(StrEnum):
         "A ResourceQuota has no room for the run's pods.",
         "Wait for other runs, or ask for a larger quota.",
     )
+    QUEUED = "Queued", "Other runs of the namespace are before it in the queue for quota.", "Wait for its turn."
+    QUOTA_TOO_SMALL = (
+        "QuotaTooSmall",
+        "The run asks for more than a ResourceQuota will ever have.",
+        "Ask for less in `spec.execution`, or ask the platform team for a larger quota.",
+    )
+    LIMIT_RANGE_VIOLATED = (
+        "LimitRangeViolated",
+        "A LimitRange does not admit the run's pods.",
+        "Change the field in the message.",
+    )
+    CPU_LIMIT_REQUIRED = (
+        "CpuLimitRequired",
+        "A ResourceQuota counts CPU limits, and the run's pods have none.",
+        "Set `spec.execution.cpuLimits` to true.",
+    )
     PREVIOUS_RUN_TERMINATING = (
         "PreviousRunTerminating",
         "Objects of a deleted run of the same name still exist.",

@@ -141,6 +141,9 @@ class Executors(StatusModel):
     killed_for_memory: Count = Field(
         0, description="Executors of the current attempt that were seen to exceed their memory limit."
     )
+    missing_since: datetime | None = Field(
+        None, description="Since when the driver has had no executor although it has work for them."
+    )
 
     @computed_field(description="ready/desired, for `kubectl get`.")  # type: ignore[prop-decorator]
     @property

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import kopf
 from kubernetes.config import ConfigException
 
 from featx_operator import handlers, metrics, run_metrics
+from featx_operator.admission import Admission
 from featx_operator.cluster import resources
 from featx_operator.cluster.transport import ApiServer
 from featx_operator.exposition import Exposition
@@ -49,7 +52,8 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
     store, heartbeat = Store(), handlers.Heartbeat()
     queue = Queue(settings.workers, lambda key: Lane.STARTED if key == handlers.SENTINEL else store.lane(key))
     recorder = Recorder(api, settings.identity)
-    reconciler = Reconciler(api, store, settings, recorder)
+    admission = Admission(api, store, settings)
+    reconciler = Reconciler(api, store, admission, settings, recorder)
 
     async def reconcile_or_beat(key: Key) -> float | None:
         if key != handlers.SENTINEL:
@@ -65,8 +69,12 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
         if key != handlers.SENTINEL:
             await reconciler.report(key, error)
 
+    stopping = asyncio.Event()
+
     async def act() -> None:
         await lease.acquire()
+        for number in (signal.SIGINT, signal.SIGTERM):  # kopf takes seconds to stop, in which no replica would act
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         heartbeat.beat()
         queue.add(handlers.SENTINEL)
         workers = [work(queue, reconcile_or_beat, report) for _ in range(settings.workers)]
@@ -75,7 +83,7 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
 
     watching = asyncio.create_task(
         kopf.operator(
-            registry=handlers.registry(store, queue, lease, heartbeat),
+            registry=handlers.registry(store, queue, admission, lease, heartbeat),
             settings=handlers.operator_settings(settings, streamed),
             standalone=True,
             namespaces=settings.namespaces,
@@ -86,20 +94,26 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
     acting = asyncio.create_task(act())
     exposition = Exposition(lambda: run_metrics.refresh(store, queue))
     exposing = asyncio.create_task(exposition.serve(settings.metrics_port) if settings.metrics_port else forever())
-    tasks = [watching, acting, exposing]
+    stopped = asyncio.create_task(stopping.wait())
+    tasks = [watching, acting, exposing, stopped]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             if not task.cancelled():  # kopf cancels every task on a signal
                 task.result()
     finally:
-        # What a worker has begun in a thread is finished first: the Lease is released after the last write.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(recorder.flush(), FLUSH_SECONDS if lease.held else 0)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel(acting)
         await lease.release()
+        await cancel(*tasks)
+
+
+async def cancel(*tasks: asyncio.Task[Any]) -> None:
+    """Cancels tasks and waits for their end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def forever() -> None:

@@ -18,6 +18,7 @@ from featx_api import GROUP, PLURAL, VERSION
 from featx_api.contract import LABEL_UID
 from kopf._core.reactor import inventory
 
+from featx_operator.admission import Admission
 from featx_operator.lease import Lease
 from featx_operator.objects import Key, key_of
 from featx_operator.queue import Queue
@@ -26,6 +27,8 @@ from featx_operator.state.store import Store
 
 SENTINEL = Key("", "sentinel")  # never a resource's key: those have a namespace
 SENTINEL_SECONDS = 10.0
+WAKE_SECONDS = 0.3
+ENDED = ("Succeeded", "Failed")
 CHUNK = 2  # objects per response of a list: each may have 1.5 MiB, and take ten times that when it is parsed
 MAX_SILENCE_SECONDS = 60.0  # without a heartbeat for longer than this, the process counts as hung
 
@@ -56,9 +59,12 @@ class Heartbeat:
 class Watches:
     """What becomes of watch events: objects into the store, keys of their resources into the queue."""
 
-    def __init__(self, store: Store, queue: Queue, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self, store: Store, queue: Queue, admission: Admission, clock: Callable[[], datetime] | None = None
+    ) -> None:
         self._store = store
         self._queue = queue
+        self._admission = admission
         self._clock = clock or (lambda: datetime.now(UTC))
 
     async def on_resource(self, event: kopf.RawEvent, **_: Any) -> None:
@@ -66,19 +72,37 @@ class Watches:
         body = event["object"]
         if event["type"] == "DELETED":
             self._store.drop_resource(key_of(body), body["metadata"]["uid"])
+            self._admission.drop(key_of(body), body["metadata"]["uid"])
+            if not self._store.has_resource(key_of(body)):
+                self._queue.forget(key_of(body))
         elif self._store.put_resource(body):
             self._add_if_due(key_of(body))
+            self._claim(body)
+        self._wake(key_of(body).namespace)
 
     async def on_pod(self, event: kopf.RawEvent, **_: Any) -> None:
         """Stores or removes a pod, if it is the child of a resource that is known."""
         change = self._store.pod_deleted if event["type"] == "DELETED" else self._store.put_pod
         if key := change(event["object"]):
             self._add_if_due(key)
+            if event["type"] == "DELETED" or (event["object"].get("status") or {}).get("phase") in ENDED:
+                self._wake(key.namespace)
 
     def _add_if_due(self, key: Key) -> None:
         seconds = self._store.seconds_until_due(key, self._clock())
         if seconds is not None:
             self._queue.add_after(key, seconds)
+
+    def _claim(self, body: kopf.RawBody) -> None:
+        if self._store.has_ended(key_of(body)):
+            self._admission.drop(key_of(body), body["metadata"]["uid"])
+        else:
+            self._admission.put(body)
+
+    def _wake(self, namespace: str) -> None:
+        """Queues the runs whose turn it is, a moment later: only then does a quota show what is free."""
+        for key in self._admission.turns(namespace):
+            self._queue.add_after(key, WAKE_SECONDS)
 
 
 class NothingStored(kopf.DiffBaseStorage):
@@ -114,10 +138,12 @@ class NoMemories(inventory.ResourceMemories):
         return await super().recall(raw_body, memobase=memobase, noticed_by_listing=noticed_by_listing, ephemeral=True)
 
 
-def registry(store: Store, queue: Queue, lease: Lease, heartbeat: Heartbeat) -> kopf.OperatorRegistry:
-    """The handlers, bound to the store and the queue that they fill."""
+def registry(
+    store: Store, queue: Queue, admission: Admission, lease: Lease, heartbeat: Heartbeat
+) -> kopf.OperatorRegistry:
+    """The handlers, bound to what they fill."""
     handlers = kopf.OperatorRegistry()
-    watches = Watches(store, queue)
+    watches = Watches(store, queue, admission)
 
     async def is_alive(**_: Any) -> dict[str, float]:
         now = time.monotonic()

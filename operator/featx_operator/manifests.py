@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from featx_api import API_VERSION, KIND, contract
 from featx_api.contract import JobSpec
-from featx_api.execution import Execution
+from featx_api.execution import Execution, cpus
 from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
 from featx_api.status import RaisedMemory
@@ -25,7 +25,7 @@ from featx_operator.objects import driver_name
 
 Manifest = dict[str, Any]
 
-DRIVER_CPU = "250m"  # it waits for executors most of the time; no limit, so that listing a bucket is not slowed down
+DRIVER_CPU_LIMIT = "1"  # with cpuLimits, unless it requests more: starting a JVM with less takes minutes
 GRACE_SECONDS = 30  # for the driver to end its executors
 TOKEN_SECONDS = 3600  # the kubelet renews it in time; a copy is of no use for longer, nor after the driver
 FILE_MODE = 0o440  # of Secrets and the token: their owner is root, and `fsGroup` makes them the driver's
@@ -72,8 +72,8 @@ def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
         namespace=resource.metadata["namespace"],
         uid=resource.metadata["uid"],
         attempt=attempt,
-        spec=resource.spec.model_copy(update={"execution": _execution(resource)}),
-        executor_memory_percent=_executor_percent(resource),
+        spec=resource.spec.model_copy(update={"execution": execution_of(resource)}),
+        executor_memory_percent=executor_percent(resource),
     )
     return {
         "apiVersion": "v1",
@@ -130,10 +130,7 @@ def driver_pod(
         "image": image,
         "command": ["python3", "-m", "featx_job"],
         "env": environment,
-        "resources": {
-            "requests": {"cpu": DRIVER_CPU, "memory": _execution(resource).driver_memory},
-            "limits": {"memory": _execution(resource).driver_memory},
-        },
+        "resources": driver_resources(execution_of(resource)),
         "securityContext": _CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": contract.JOB, "mountPath": contract.JOB_FOLDER, "readOnly": True},
@@ -157,6 +154,16 @@ def driver_pod(
             "containers": [container],
             "volumes": [job, _TOKEN, *volumes],
         },
+    }
+
+
+def driver_resources(execution: Execution) -> dict[str, dict[str, str]]:
+    """Requests and limits of a driver. Without cpuLimits it has none of CPU, so that listing a bucket is not slowed."""
+    requested = execution.driver_cpu
+    cpu = {"cpu": requested if cpus(requested) > cpus(DRIVER_CPU_LIMIT) else DRIVER_CPU_LIMIT}
+    return {
+        "requests": {"cpu": requested, "memory": execution.driver_memory},
+        "limits": {**(cpu if execution.cpu_limits else {}), "memory": execution.driver_memory},
     }
 
 
@@ -256,14 +263,15 @@ def _volumes(resource: FeatureExtraction, attempt: int) -> tuple[list[Manifest],
     return volumes, mounts
 
 
-def _execution(resource: FeatureExtraction) -> Execution:
+def execution_of(resource: FeatureExtraction) -> Execution:
     """What an attempt may use: the spec's, with more memory for the driver if an attempt ran out of it."""
     memory, execution = _raised(resource), resource.spec.execution
     raised = _times(execution.driver_memory, memory.driver_percent)
     return execution.model_copy(update={"driver_memory": raised})
 
 
-def _executor_percent(resource: FeatureExtraction) -> int | None:
+def executor_percent(resource: FeatureExtraction) -> int | None:
+    """The memory of an executor in percent of what it gets otherwise, or None for 100."""
     percent = _raised(resource).executor_percent
     return percent if percent > 100 else None
 

@@ -62,6 +62,18 @@ IMAGES = Counter("featx_images", "Images of runs that have succeeded.", ("namesp
 OUTPUT_BYTES = Counter(
     "featx_output_bytes", "Bytes of the tables of runs that have succeeded.", ("namespace",), registry=REGISTRY
 )
+IMAGES_PER_SECOND = Gauge(
+    "featx_images_per_second",
+    "Images a second of all running drivers: the means over their attempts, as they report them.",
+    ("namespace",),
+    registry=REGISTRY,
+)
+WAITING_DRIVERS = Gauge(
+    "featx_waiting_drivers",
+    "Running drivers that wait for an unresponsive store or calibrate.",
+    ("namespace",),
+    registry=REGISTRY,
+)
 API_REQUESTS = Counter(
     "featx_api_requests",
     "Requests to the API server, without watches. Code 0 stands for no response.",

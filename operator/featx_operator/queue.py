@@ -131,6 +131,12 @@ class Queue:
         """How often a key has failed since it last succeeded."""
         return self._failures.get(key, 0)
 
+    def forget(self, key: Key) -> None:
+        """Drops the delay and the failures of a key that no longer exists."""
+        if timer := self._timers.pop(key, None):
+            timer.cancel()
+        self.reset_failures(key)
+
     def reset_failures(self, key: Key) -> None:
         """Resets a key's back-off after a success."""
         self._failures.pop(key, None)

@@ -12,6 +12,7 @@ from featx_api.contract import DRIVER
 from featx_api.status import FeatureExtractionStatus
 
 from featx_operator import manifests
+from featx_operator.admission import Admission
 from featx_operator.cluster import children, events, resources
 from featx_operator.cluster.creation import RefusedError, create_attempt, refuse_replacement
 from featx_operator.cluster.transport import ApiError, ApiServer
@@ -44,12 +45,14 @@ class Reconciler:
         self,
         api: ApiServer,
         store: Store,
+        admission: Admission,
         settings: Settings,
         recorder: Recorder,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._api = api
         self._store = store
+        self._admission = admission
         self._settings = settings
         self._recorder = recorder
         self._clock = clock or (lambda: datetime.now(UTC))
@@ -64,6 +67,7 @@ class Reconciler:
             if self._store.has_ended(key):  # when it was read
                 return await self._clean_up(key)
             if body is None:
+                self._admission.drop(key)  # a watch may have missed the end of the resource
                 return None
             decision = await self._plan_and_act(body)
             if decision.requeue_after != 0 and (seconds := self._held_back(body, decision.status)):
@@ -169,7 +173,9 @@ class Reconciler:
         """Plans and acts until the plan has no more actions."""
         observed = await self._observe(body)
         for _ in range(MAX_PASSES):
+            observed = self._admission.add_to(observed, body)
             decision = plan(body, observed, self._clock(), self._settings)
+            self._admission.record(body, decision)  # before anything is awaited
             if not decision.actions:
                 return decision
             refusal = None
@@ -178,6 +184,7 @@ class Reconciler:
                     await self._act(body, action)
                 except RefusedError as refused:
                     refusal = refused.refusal
+                    self._admission.outdated(body["metadata"]["namespace"])
             observed = await self._observe(body)
             observed = replace(observed, refusal=refusal or observed.refusal)
         return replace(decision, actions=(), requeue_after=REQUEUE_SECONDS)
@@ -196,13 +203,15 @@ class Reconciler:
         driver = observed.driver(uid)
         if driver is None:
             owner = owner_from(body)
-            if not uid and not self._store.is_taken(owner, status.attempt):
-                return observed  # the create request will say whether another pod has the name
-            name = driver_name(key.name, status.attempt)
-            existing = await asyncio.to_thread(children.get, self._api, "Pod", key.namespace, name)
-            if existing is None:
+            # Without a uid, the create request will say whether another pod has the name.
+            if uid or self._store.is_taken(owner, status.attempt):
+                name = driver_name(key.name, status.attempt)
+                existing = await asyncio.to_thread(children.get, self._api, "Pod", key.namespace, name)
+                if existing is not None:
+                    return with_holder(observed, existing, uid, status.attempt, owner.uid)
                 self._store.put_taken(owner, 0)
-            return with_holder(observed, existing, uid, status.attempt, body["metadata"]["uid"])
+            await self._admission.refresh(key.namespace)
+            return observed
         if driver.phase == "Pending" and driver.scheduled and not driver.deleting:
             return await asyncio.to_thread(self._with_mount_failure, observed, key.namespace, driver)
         return observed
@@ -269,18 +278,16 @@ class Reconciler:
         return updated
 
 
-def with_holder(observed: Observed, holder: Body | None, uid: str, attempt: int, run: str) -> Observed:
+def with_holder(observed: Observed, holder: Body, uid: str, attempt: int, run: str) -> Observed:
     """Adds the pod that has the name of a missing driver: the driver itself, an impostor, or something foreign.
 
     Args:
         observed: The children, without the driver.
-        holder: The pod, or None if there is none.
+        holder: The pod.
         uid: The driver's uid, or empty if no driver is known.
         attempt: The current attempt.
         run: The resource's uid.
     """
-    if holder is None:
-        return observed
     pod = reduced(holder, DRIVER, attempt)
     if uid and pod.uid == uid:
         # The watch lags, or somebody has changed its labels. A uid can't be forged.

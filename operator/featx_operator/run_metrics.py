@@ -14,6 +14,13 @@ from featx_operator.queue import Queue
 from featx_operator.state.observed import Pod, time_of
 from featx_operator.state.store import Store
 
+GAUGES = (
+    metrics.RUNS,
+    metrics.QUEUE_DEPTH,
+    metrics.QUEUE_OLDEST_SECONDS,
+    metrics.IMAGES_PER_SECOND,
+    metrics.WAITING_DRIVERS,
+)
 KNOWN_REASONS = frozenset(
     value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)
 ) | frozenset(str(kind) for kind in FailureClass)
@@ -60,8 +67,11 @@ def observe_status(
 
 def refresh(store: Store, queue: Queue) -> None:
     """Sets the gauges that are computed when they are read."""
-    for gauge in (metrics.RUNS, metrics.QUEUE_DEPTH, metrics.QUEUE_OLDEST_SECONDS):
+    for gauge in GAUGES:
         gauge.clear()
+    for namespace, progress in store.progress():
+        metrics.IMAGES_PER_SECOND.labels(namespace).inc(progress.images_per_second)
+        metrics.WAITING_DRIVERS.labels(namespace).inc(progress.waiting is not None)
     for (namespace, state, reason), count in store.counts().items():
         metrics.RUNS.labels(namespace, state, bounded(reason)).inc(count)
     for namespace, backlog in queue.backlogs().items():

@@ -14,6 +14,20 @@ from pydantic import ValidationError
 from featx_operator.allowed import Tenants
 
 
+class Priorities(dict[str, int]):
+    """Values of priority classes by their names."""
+
+    @classmethod
+    def from_text(cls, text: str) -> Priorities:
+        """Parses NAME=VALUE with commas in between.
+
+        Raises:
+            ValueError: It has another form.
+        """
+        pairs = (pair.partition("=") for pair in _names(text))
+        return cls({name.strip(): int(value) for name, _, value in pairs})
+
+
 @dataclass(frozen=True)
 class Settings:
     """All settings. The variable of `backoff_seconds` is FEATX_BACKOFF_SECONDS, and so on."""
@@ -55,6 +69,13 @@ class Settings:
 
     #: How long a driver pod may wait for its image before the run fails, in seconds.
     image_seconds: float = 3600.0
+    #: How long a running driver that has work may have no executor before the attempt ends and gives its quota back, in
+    #: seconds. Autoscalers need some minutes for a node.
+    executor_start_deadline_seconds: float = 900.0
+
+    #: Values of priority classes, as NAME=VALUE with commas between them: among the runs that wait for quota, those of
+    #: a higher value go first. A class that is not listed has 0.
+    priorities: Priorities = field(default_factory=Priorities)
 
     #: How long a Secret may be missing before the run fails, in seconds: it may be applied together with the run.
     secret_grace_seconds: float = 30.0
@@ -118,13 +139,16 @@ def _parsed(name: str, text: str, kind: type) -> Any:
     try:
         if kind is Tenants:
             return Tenants.from_json(text)
+        if kind is Priorities:
+            return Priorities.from_text(text)
         return kind(text) if kind in (str, int, float) else _names(text)
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"{name}: {path or 'the text'}: {problems.describe(Tenants, first)}") from None
     except ValueError:
-        raise ValueError(f"{name}={text!r}: must be {'a number' if kind is float else 'a whole number'}") from None
+        forms = {float: "a number", Priorities: "NAME=VALUE, several with commas, each value a whole number"}
+        raise ValueError(f"{name}={text!r}: must be {forms.get(kind, 'a whole number')}") from None
 
 
 def _names(text: str) -> tuple[str, ...]:

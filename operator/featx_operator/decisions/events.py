@@ -51,8 +51,8 @@ def _events(before: FeatureExtractionStatus, after: FeatureExtractionStatus) -> 
             yield Event("Normal", reasons.ACCEPTED, "the spec is valid")
     if refused := became("Accepted", "False"):
         yield Event("Warning", refused.reason, refused.message)
-    if quota := became("QuotaReserved", "False"):
-        yield Event("Warning", quota.reason, quota.message)
+    if (quota := became("QuotaReserved", "False")) and quota.reason in reasons.WITHOUT_QUOTA:
+        yield Event("Normal" if quota.reason == reasons.QUEUED else "Warning", quota.reason, quota.message)
     if after.driver and (before.driver is None or before.driver.pod_uid != after.driver.pod_uid):
         yield Event("Normal", reasons.DRIVER_CREATED, f"created driver pod {after.driver.pod_name}")
     yield from _of_attempt(before, after)
@@ -76,7 +76,8 @@ def _of_attempt(before: FeatureExtractionStatus, after: FeatureExtractionStatus)
     """The Events of an attempt that has ended without success."""
     driver = conditions.reason_of(after.conditions, "DriverReady")
     follows = after.attempt > before.attempt and driver in (reasons.BACKING_OFF, reasons.DISRUPTED)
-    if after.failure and (follows or after.failed_attempts > before.failed_attempts):
+    reported = after.failure is not None and after.failure.class_ == reasons.EXECUTORS_NOT_STARTED  # by its own Event
+    if after.failure and not reported and (follows or after.failed_attempts > before.failed_attempts):
         disrupted = follows and driver == reasons.DISRUPTED
         text = f"attempt {before.attempt}: {after.failure.class_}: {after.failure.message}"
         yield Event("Warning", reasons.DISRUPTED if disrupted else reasons.ATTEMPT_FAILED, text)

@@ -22,6 +22,7 @@ from featx_operator.decisions.policies import (
     cancel,
     deadline,
     end,
+    quota,
     refusal,
     restart,
     retry,
@@ -111,7 +112,7 @@ def _without_driver(run: Run) -> Plan:
         return _terminating(run, text=f"{earlier.name} of an earlier attempt has not ended yet")
     if impostor := run.observed.impostor:
         return _replacing(run, impostor)
-    if decision := allowance.refused(run) or refusal.refused(run) or retry.wait(run):
+    if decision := allowance.refused(run) or refusal.refused(run) or retry.wait(run) or quota.waits(run):
         return decision
     return Plan((CreateAttempt(run.attempt),), run.before)
 

@@ -15,7 +15,13 @@ NOT_ALLOWED: Final = "NotAllowed"  # chooses what the platform team does not all
 
 # QuotaReserved
 RESERVED: Final = "Reserved"  # the driver pod was admitted
-QUOTA_EXCEEDED: Final = "QuotaExceeded"  # a ResourceQuota is exhausted; retried until it has room
+QUOTA_EXCEEDED: Final = "QuotaExceeded"  # a ResourceQuota has no room for all of the run; it starts once there is
+QUEUED: Final = "Queued"  # runs of a higher priority, or older ones, wait for the same ResourceQuota
+QUOTA_TOO_SMALL: Final = "QuotaTooSmall"  # the whole ResourceQuota would not be enough
+LIMIT_RANGE_VIOLATED: Final = "LimitRangeViolated"  # a LimitRange does not admit the run's pods
+CPU_LIMIT_REQUIRED: Final = "CpuLimitRequired"  # a ResourceQuota counts CPU limits, and the run's pods have none
+EXECUTORS_NOT_STARTED: Final = FailureClass.EXECUTORS_NOT_STARTED  # the attempt has given its quota back
+WITHOUT_QUOTA: Final = (QUOTA_EXCEEDED, QUEUED, EXECUTORS_NOT_STARTED)  # each has an Event
 
 # DriverReady, and why an attempt has to wait
 PENDING: Final = "Pending"  # nothing was created yet, or the pod is not scheduled yet

@@ -29,6 +29,7 @@ from pydantic import ValidationError
 
 from featx_operator.applied import digests_from
 from featx_operator.objects import Body, Controller, claimed_owner, controller_of, driver_name
+from featx_operator.state.quotas import QuotaView
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ class Observed:
         refusal: Why the current attempt's children could not be created in this reconcile.
         mount_failure: Why the current driver's volumes can't be mounted, according to Events, which others may write.
         absent_secrets: Secrets that are reported missing, and that the API server does not have either.
+        quota: What the run's admission depends on, or None if its namespace has neither quotas nor limits.
     """
 
     pods: tuple[Pod, ...] = ()
@@ -134,6 +136,7 @@ class Observed:
     refusal: Refusal | None = None
     mount_failure: PodWaiting | None = None
     absent_secrets: frozenset[str] = field(default_factory=frozenset)
+    quota: QuotaView | None = None
 
     def driver(self, uid: str) -> Pod | None:
         """The driver pod with this uid, or None."""

@@ -12,12 +12,13 @@ import json
 import random
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 
-from featx_api.status import FeatureExtractionStatus
+from featx_api.contract import DRIVER
+from featx_api.status import FeatureExtractionStatus, Progress
 
 from featx_operator.objects import Body, Key, Owner, claimed_owner, essential, key_of, owner_from
 from featx_operator.state.ended import Ended, ended_from
@@ -29,7 +30,7 @@ RESOURCE_LIMIT = 32 * 1024  # bytes of a resource as JSON; of a larger one only 
 
 
 class Lane(IntEnum):
-    """How urgent a resource's reconcile is."""
+    """How urgent a resource's reconcile is: of a run with pods, one that waits for a driver, and an ended one."""
 
     STARTED = 0
     NEW = 1
@@ -74,6 +75,10 @@ class Store:
         stored = self._resources.get(key)
         return None if isinstance(stored, Ended) else stored
 
+    def has_resource(self, key: Key) -> bool:
+        """Whether anything is stored of a resource."""
+        return key in self._resources
+
     def has_ended(self, key: Key) -> bool:
         """Whether only the mark of an ended run is stored."""
         return isinstance(self._resources.get(key), Ended)
@@ -83,7 +88,9 @@ class Store:
         stored = self._resources.get(key)
         if isinstance(stored, Ended):
             return Lane.ENDED
-        return Lane.STARTED if stored is None or not is_untouched(stored) else Lane.NEW
+        if stored is None or (stored.get("status") or {}).get("driver"):
+            return Lane.STARTED
+        return Lane.STARTED if self._of(owner_from(stored)).pods else Lane.NEW
 
     def seconds_until_due(self, key: Key, now: datetime) -> float | None:
         """The seconds until the next reconcile of a resource that has just changed, or None if it needs none."""
@@ -103,6 +110,13 @@ class Store:
                 reason = next((item.get("reason", "") for item in written if item.get("type") == "Reconciling"), "")
                 counts[key.namespace, "Active", reason] += 1
         return counts
+
+    def progress(self) -> Iterator[tuple[str, Progress]]:
+        """Yields the namespace and the progress of each running driver that has reported any."""
+        for owner, children in self._children.items():
+            for pod in children.pods.values():
+                if pod.role == DRIVER and pod.phase == "Running" and pod.progress:
+                    yield owner.key.namespace, pod.progress
 
     def put_resource(self, body: Body) -> bool:
         """Stores a resource; returns whether this version is news."""
@@ -161,6 +175,7 @@ class Store:
             return None
         children.pods[pod.uid] = pod
         children.changed = children.changed or time.monotonic()
+        self._reduce(owner)
         return owner.key
 
     def put_created(self, owner: Owner, attempt: int, body: Body) -> None:
@@ -201,6 +216,7 @@ class Store:
             for pod in listed
             if pod.version > self._deleted.get(pod.uid, -1)
         }
+        self._reduce(owner)
 
     def files(self, owner: Owner) -> frozenset[int]:
         """The attempts of a resource whose ConfigMap may exist."""

@@ -13,7 +13,12 @@ from examples.cluster import network
 from tests.bench.load import control_plane, scenarios
 from tests.bench.load.operator_process import Operator
 
-SCENARIOS = {"rate": scenarios.rate, "burst": scenarios.burst, "finished": scenarios.finished}
+SCENARIOS = {
+    "rate": scenarios.rate,
+    "burst": scenarios.burst,
+    "finished": scenarios.finished,
+    "replicas": scenarios.replicas,
+}
 
 
 def main() -> int:

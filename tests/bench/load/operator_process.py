@@ -16,12 +16,14 @@ from tests.bench.load import control_plane
 CORE = "0"
 PROXY_PORT = 7443
 METRICS_PORT = 9464
+MAIN = "bench"  # the replica with the ports
 
 
 class Operator:
     """An operator, and the proxy in front of the API server if its requests are delayed."""
 
-    def __init__(self, folder: Path, milliseconds: int, identity: str = "bench", **settings: str) -> None:
+    def __init__(self, folder: Path, milliseconds: int, identity: str = MAIN, **settings: str) -> None:
+        self.folder = folder
         self.log = folder / f"{identity}.log"
         self._proxy: subprocess.Popen[bytes] | None = None
         if milliseconds:
@@ -37,6 +39,7 @@ class Operator:
             "FEATX_LEASE_NAMESPACE": control_plane.RELEASE_NAMESPACE,
             "FEATX_IDENTITY": identity,
             "MALLOC_ARENA_MAX": "2",
+            **({} if identity == MAIN else {"FEATX_PROBE_PORT": "0", "FEATX_METRICS_PORT": "0"}),
             **{f"FEATX_{name}": value for name, value in settings.items()},
         }
         self.process = self._start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -87,6 +88,24 @@ async def finished(operator: Operator) -> dict[str, Any]:
         "active": await burst(operator, "active", seconds=30),
         "mostMebibytes": operator.mebibytes("VmHWM"),
     }
+
+
+async def replicas(operator: Operator) -> dict[str, Any]:
+    """A replica that is killed, and one that is stopped: the seconds until the other one creates a driver."""
+    result, acting = {}, operator
+    for index, (how, number) in enumerate((("killed", signal.SIGKILL), ("stopped", signal.SIGTERM))):
+        async with Cluster(seconds=1) as cluster:
+            other = Operator(operator.folder, 0, f"other-{index}")
+            await asyncio.sleep(15)  # a start takes a while where a core is shared
+            started = time.monotonic()
+            acting.process.send_signal(number)
+            await cluster.apply(f"after-{how}", 0)
+            run = cluster.runs[f"after-{how}"]
+            await until(lambda run=run: bool(run.driver), 60)  # type: ignore[misc]
+            result[how] = round(run.driver - started, 2)
+            acting = other
+    acting.stop()
+    return {"secondsUntilADriver": result}
 
 
 async def _end(cluster: Cluster, number: int) -> str:

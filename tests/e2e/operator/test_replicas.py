@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.operator.harness import Operator, Run, apply, connect, kubectl, scripted
 from tests.e2e.polling import eventually
 
-LEASE = "featx-replicas"
+LEASE = "featx-operator"  # the chart allows no other name
 TAKEOVER_SECONDS = 15.0
 NOWHERE = {"execution": {"nodePool": "no-such-pool"}}
 Replica = Callable[..., Operator]
@@ -24,7 +24,7 @@ def replica(kubeconfig: Path, tmp_path: Path) -> Iterator[Replica]:
     replicas: list[Operator] = []
 
     def start(identity: str, **settings: str) -> Operator:
-        named = {"IDENTITY": identity, "LEASE_NAME": LEASE, **settings}
+        named = {"IDENTITY": identity, **settings}
         replicas.append(Operator(kubeconfig, tmp_path / f"{identity}.log", **named).start())
         return replicas[-1]
 

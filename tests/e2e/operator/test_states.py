@@ -63,7 +63,11 @@ SEEN = {
 #: States that have a test of their own, below or elsewhere.
 ELSEWHERE = {
     "WaitingForOperator": "test_crd.py",
-    "QuotaExceeded": "here",
+    "QuotaExceeded": "test_quotas.py",
+    "Queued": "test_quotas.py",
+    "QuotaTooSmall": "here",
+    "LimitRangeViolated": "test_quotas.py",
+    "CpuLimitRequired": "test_quotas.py",
     "NameTaken": "here",
     "BackingOff": "here",
     "Terminating": "here",
@@ -114,12 +118,12 @@ def test_a_wait_names_its_end_and_fails_the_run_without_an_attempt(
         operator.start()
 
 
-def test_a_run_over_quota_shows_it(start: Start) -> None:
+def test_a_run_for_which_a_quota_is_too_small_shows_it(start: Start) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
     kubectl("apply", "--filename=-", stdin=quota)
     try:
-        run = start("succeed 1").shows("QuotaExceeded")
-        eventually(lambda: run.events().count("QuotaExceeded") == 1, "one Event")
+        run = start("succeed 1").shows("QuotaTooSmall")
+        eventually(lambda: run.events().count("QuotaTooSmall") == 1, "one Event")
     finally:
         kubectl("delete", "resourcequota", "none")
     run.shows("Succeeded")

@@ -23,6 +23,8 @@ RIGHTS = {
         "secrets": "create delete get",
         "events": "list",
         "events.events.k8s.io": "create",
+        "limitranges": "list",
+        "resourcequotas": "list",
     },
 }
 OTHER_RESOURCES = [
@@ -32,7 +34,13 @@ OTHER_RESOURCES = [
     *("roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io", "networkpolicies.networking.k8s.io"),
     *("featureextractions.featx.dev", "featureextractions.featx.dev/status"),
 ]
-EVERYWHERE = ["nodes", "namespaces", "persistentvolumes", "validatingadmissionpolicies.admissionregistration.k8s.io"]
+EVERYWHERE = [
+    "nodes",
+    "namespaces",
+    "persistentvolumes",
+    "priorityclasses.scheduling.k8s.io",
+    "validatingadmissionpolicies.admissionregistration.k8s.io",
+]
 
 
 def granted(user: str, resource: str, namespace: str) -> set[str]:

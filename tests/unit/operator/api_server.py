@@ -71,7 +71,7 @@ class FakeApiServer(ApiServer):
     def _serve(self, method: str, path: str, query: Mapping[str, str], body: dict[str, Any]) -> Body:
         if method == "POST":
             return self.put(f"{path}/{body['metadata']['name']}", body, create=True)
-        if method == "GET" and path not in self.objects and {"labelSelector", "fieldSelector"} & query.keys():
+        if method == "GET" and path not in self.objects and "limit" in query:
             matches = self._has_labels if "labelSelector" in query else self._has_fields
             items = [item for key, item in self.objects.items() if key.startswith(f"{path}/") and matches(item, query)]
             first = int(query.get("continue", 0))
@@ -122,6 +122,8 @@ class FakeApiServer(ApiServer):
 
     @staticmethod
     def _has_fields(event: Body, query: Mapping[str, str]) -> bool:
+        if "fieldSelector" not in query:
+            return True
         wanted = dict(part.split("=") for part in query["fieldSelector"].split(","))
         fields = {"reason": event["reason"], "source": event.get("source", {}).get("component", "")}
         return wanted == {**fields, "involvedObject.uid": event["involvedObject"]["uid"]}

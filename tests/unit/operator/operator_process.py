@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from featx_operator.admission import Admission
 from featx_operator.cluster import children
 from featx_operator.handlers import Watches
 from featx_operator.objects import Key, Owner
@@ -32,7 +33,8 @@ class Operator:
         self.now = now
         self.store = Store()
         self.queue = Queue()
-        self._watches = Watches(self.store, self.queue, lambda: self.now)
+        self.admission = Admission(api, self.store, Settings(), lambda: self.now.timestamp())
+        self.watches = Watches(self.store, self.queue, self.admission, lambda: self.now)
 
     def reconcile(self) -> float | None:
         """Reconciles once, as a worker does, and raises what it would log."""
@@ -41,7 +43,7 @@ class Operator:
 
         async def reconcile_and_write_events() -> None:
             recorder = Recorder(self.api, "replica")
-            reconciler = Reconciler(self.api, self.store, Settings(), recorder, lambda: self.now)
+            reconciler = Reconciler(self.api, self.store, self.admission, Settings(), recorder, lambda: self.now)
 
             async def reconcile(key: Key) -> float | None:
                 try:
@@ -66,7 +68,7 @@ class Operator:
 
     def watch(self, body: dict[str, Any], type_: Any = "MODIFIED") -> None:
         """Delivers a watch event."""
-        handler = self._watches.on_pod if body["kind"] == "Pod" else self._watches.on_resource
+        handler = self.watches.on_pod if body["kind"] == "Pod" else self.watches.on_resource
         asyncio.run(handler({"type": type_, "object": body}))  # type: ignore[typeddict-item]
 
     def catch_up(self) -> None:

@@ -59,6 +59,16 @@ def test_the_driver_pod_gives_the_job_its_environment() -> None:
     }
 
 
+@pytest.mark.parametrize(("requested", "limit"), [("250m", "1"), ("1", "1"), ("1500m", "1500m"), ("2.5", "2.5")])
+def test_a_drivers_cpu_limit_is_one_cpu_or_what_it_requests(requested: str, limit: str) -> None:
+    pod = manifests.driver_pod(resource(execution={"driverCpu": requested, "cpuLimits": True}), 2, "job:1")
+    (container,) = pod["spec"]["containers"]
+    assert container["resources"] == {
+        "requests": {"cpu": requested, "memory": "1536Mi"},
+        "limits": {"cpu": limit, "memory": "1536Mi"},
+    }
+
+
 def test_labels_carry_name_uid_attempt_and_role() -> None:
     driver, executor = driver_and_executor()
     expected = {"featx.dev/name": "catalog", "featx.dev/uid": "u-1", "featx.dev/attempt": "2"}

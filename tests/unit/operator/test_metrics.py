@@ -15,7 +15,7 @@ from featx_operator.objects import Key
 from featx_operator.queue import Queue
 
 from tests.unit.operator.api_server import SECRETS, FakeApiServer
-from tests.unit.operator.operator_process import RESOURCE, Operator
+from tests.unit.operator.operator_process import DRIVER, RESOURCE, Operator
 from tests.unit.operator.test_reconcile import succeed
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/reference/metrics.md"
@@ -67,6 +67,18 @@ def test_a_run_that_succeeds_is_counted(api: FakeApiServer) -> None:
     assert value("featx_runs", namespace="default", state="Succeeded", reason="Completed") == 1
     assert value("featx_runs", namespace="default", state="Active", reason="Pending") == 0
     assert api.objects[RESOURCE]["status"]["completionTime"]
+
+
+def test_the_speed_of_running_drivers_is_summed_by_namespace(api: FakeApiServer) -> None:
+    operator = Operator(api)
+    operator.reconcile()
+    driver = api.objects[DRIVER]
+    annotations = {"featx.dev/progress": '{"imagesDone": 3, "imagesPerSecond": 12.5, "waiting": "s3://images"}'}
+    metadata = {**driver["metadata"], "annotations": annotations}
+    operator.watch({**api.put(DRIVER, {**driver, "metadata": metadata, "status": {"phase": "Running"}}), "kind": "Pod"})
+    run_metrics.refresh(operator.store, operator.queue)
+    assert value("featx_images_per_second", namespace="default") == 12.5
+    assert value("featx_waiting_drivers", namespace="default") == 1
 
 
 def serving(scenario: Callable[[], Awaitable[None]], queue: Queue | None = None) -> None:

@@ -150,7 +150,7 @@ def succeed(api: FakeApiServer, operator: Operator) -> None:
     operator.reconcile()
 
 
-def test_a_run_takes_eight_requests_and_no_list(api: FakeApiServer) -> None:
+def test_a_run_takes_eight_requests_of_its_own(api: FakeApiServer) -> None:
     del api.objects[f"{SECRETS}/store"]
     api.objects[RESOURCE]["spec"]["source"] = {"s3": {"bucket": "images"}}
     operator = Operator(api)
@@ -165,6 +165,8 @@ def test_a_run_takes_eight_requests_and_no_list(api: FakeApiServer) -> None:
         "POST pods": 1,
         "PATCH featureextractions": 3,  # and one more when it is seen running
         "POST events": 2,
+        "GET resourcequotas": 1,  # for a namespace once in five seconds, however many runs it has
+        "GET limitranges": 1,
     }
 
 
@@ -258,3 +260,12 @@ def test_a_failed_run_of_which_only_a_mark_is_stored_starts_again_on_request(
     assert api.names(PODS) == ["catalog-1-driver", "catalog-2-driver"]
     assert (operator.status["attempt"], operator.status["retry"]) == (2, 1)
     assert "completionTime" not in operator.status and "failure" not in operator.status
+
+
+def test_nothing_is_requested_for_a_resource_that_is_deleted(api: FakeApiServer) -> None:
+    operator = Operator(api)
+    operator.reconcile()
+    body = {**api.objects.pop(RESOURCE), "kind": "FeatureExtraction"}
+    operator.watch(body, "DELETED")
+    assert len(operator.queue) == 0 and not operator.queue._timers
+    assert not operator.store.has_resource(KEY)

@@ -22,6 +22,7 @@ from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan
 from featx_operator.objects import driver_name, resource_of
 from featx_operator.settings import Settings
 from featx_operator.state.observed import Exit, Observed, Pod, PodWaiting, Refusal
+from featx_operator.state.quotas import QuotaView
 
 from tests.support.bad_resources import good
 
@@ -48,6 +49,7 @@ class World:
         self.refusal: Refusal | None = None
         self.mount_failure: PodWaiting | None = None
         self.absent_secrets: set[str] = set()
+        self.quota: QuotaView | None = None
         self.written: list[tuple[datetime, FeatureExtractionStatus]] = []
         self.created: list[str] = []
         self._serial = 0
@@ -81,7 +83,8 @@ class World:
         impostor = named if named and named.uid != uid else None
         pods = tuple(self.pods.values())
         absent = frozenset(self.absent_secrets)
-        return Observed(pods, frozenset(self.files), dict(self.known), impostor, refusal, self.mount_failure, absent)
+        files, known = frozenset(self.files), dict(self.known)
+        return Observed(pods, files, known, impostor, refusal, self.mount_failure, absent, self.quota)
 
     # What the operator does
 

@@ -143,6 +143,15 @@ def gave_up(run: Run, end: AttemptFailure) -> Plan:
     return finished(run, "False", failure.class_, failure.message, failure=failure)
 
 
+def refused_memory(run: Run, refusal: str) -> Plan | None:
+    """Fails a run whose pods are refused because an attempt ran out of memory and got more; None for any other."""
+    failure = run.before.failure
+    if run.before.memory is None or failure is None:
+        return None
+    class_ = FailureClass.named(failure.class_) or FailureClass.DRIVER_OUT_OF_MEMORY
+    return gave_up(run, AttemptFailure(class_, f"{failure.message}; half more memory is refused: {refusal}"))
+
+
 def finished(run: Run, succeeded: Truth, reason: str, message: str, **changes: Unpack[StatusChanges]) -> Plan:
     """Ends the run; requeued at once, since remaining pods are stopped only after the end is recorded."""
     failed = succeeded == "False"

@@ -24,6 +24,7 @@ def restarted(run: Run) -> Plan | None:
     text = f"spec.retry was raised to {run.resource.spec.retry}; the run had failed with {end.reason}"
     status = run.report(
         {
+            "QuotaReserved": Finding("False", reasons.RETRYING),
             "DriverReady": Finding("False", reasons.NOT_CREATED),
             "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),
             "Succeeded": Finding("Unknown", reasons.RETRYING, text),

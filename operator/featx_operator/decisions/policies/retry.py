@@ -123,6 +123,7 @@ def _raised(run: Run, end: AttemptFailure) -> RaisedMemory | None:
 def _between_attempts(text: str, driver: str) -> Findings:
     """The conditions between two attempts."""
     return {
+        "QuotaReserved": Finding("False", reasons.BACKING_OFF),
         "DriverReady": Finding("False", driver, text),
         "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),
         "Succeeded": Finding("Unknown", reasons.BACKING_OFF, text),

@@ -6,6 +6,7 @@ from featx_api.status import Driver, Executors, Progress
 
 from featx_operator.decisions import reasons
 from featx_operator.decisions.conditions import Finding
+from featx_operator.decisions.policies import executors
 from featx_operator.decisions.policies.progress import throttled
 from featx_operator.decisions.policies.waits import OURS
 from featx_operator.decisions.run import Plan, Run, whole
@@ -19,8 +20,12 @@ def report_running(run: Run, driver: Pod) -> Plan:
     ready = sum(pod.ready for pod in pods)
     # With dynamic allocation Spark decides how many it wants: every pod that it created counts.
     desired = max(run.resource.spec.execution.wanted, len(pods))
-    progress, executors, again = throttled(run, Executors(desired=desired, ready=ready))
+    counted = executors.counted(run, driver, Executors(desired=desired, ready=ready))
     executors_ready = _executors_ready(pods, ready, desired)
+    left = executors.seconds_left(run, counted)
+    if left is not None and left <= 0:
+        return executors.not_started(run, executors_ready.message)
+    progress, reported, again = throttled(run, counted)
     state = _state(progress, executors_ready, len(pods), ready)
     recorded = run.before.driver.start_time if run.before.driver else None
     status = run.report(
@@ -35,10 +40,10 @@ def report_running(run: Run, driver: Pod) -> Plan:
             pod_name=driver.name, pod_uid=driver.uid, start_time=recorded or driver.started or whole(run.now)
         ),
         progress=progress,
-        executors=_with_killed(run, driver, executors),
+        executors=_with_killed(run, driver, reported),
         next_attempt_time=None,
     )
-    return Plan((), status, requeue_after=again)
+    return Plan((), status, requeue_after=again if left is None else min(left, again or left))
 
 
 def _state(progress: Progress | None, executors: Finding, pods: int, ready: int) -> Finding:

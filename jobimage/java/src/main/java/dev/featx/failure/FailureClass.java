@@ -45,6 +45,7 @@ public enum FailureClass {
   DRIVER_LOST("DriverLost", true),
   DRIVER_NOT_STARTED("DriverNotStarted", true),
   DRIVER_OUT_OF_MEMORY("DriverOutOfMemory", true),
+  EXECUTORS_NOT_STARTED("ExecutorsNotStarted", true),
   IMAGE_UNAVAILABLE("ImageUnavailable", false),
   UNKNOWN_FAILURE("UnknownFailure", true),
   UNKNOWN_PERMANENT_FAILURE("UnknownPermanentFailure", false),
