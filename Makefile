@@ -66,7 +66,7 @@ bench: ready java ## run a benchmark and update docs/bench (WHAT=main by default
 .PHONY: generate
 generate: ready ## write the generated files: CRD, JSON schemas, reference and chart pages, version, NOTICE, protobuf classes
 	for file in $(CRDS); do $(PYTHON) -m featx_api crd > $$file; done
-	for page in resource failures spark-conf; do $(PYTHON) -m featx_api $$page > docs/reference/$$page.md; done
+	for page in resource failures states spark-conf; do $(PYTHON) -m featx_api $$page > docs/reference/$$page.md; done
 	$(PYTHON) -m featx_operator.metrics > docs/reference/metrics.md
 	$(PYTHON) -m featx_api.schemas jobimage/contract
 	for enum in failure/FailureClass failure/QuarantineReason image/ImageFormat source/HiddenFiles; do \

@@ -13,6 +13,7 @@ RENDERERS = {
     "crd": crd.render,
     "resource": docs.resource,
     "failures": docs.failures,
+    "states": docs.states,
     "spark-conf": docs.spark_conf,
     "FailureClass.java": java.failure_class,
     "QuarantineReason.java": java.quarantine_reason,

@@ -55,10 +55,29 @@ class FeatureExtractionSpec(ApiModel):
     limits: Limits = Field(default=Limits(), description="Size limits for a single image.")
     execution: Execution = Field(default=Execution(), description="Resources and identities that the run uses.")
     suspend: bool = Field(False, description="Stops the run's pods. Set to false to resume.")
+    cancel: bool = Field(
+        False,
+        description="Stops the run for good: its pods are stopped, what is done is kept, and the run fails with class "
+        "Cancelled.",
+    )
+    retry: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Raise this number to continue a run that has failed: with new attempts and a new deadline, from "
+        "where the last attempt stopped. A cancelled run also needs cancel: false. Between two attempts the next one "
+        "starts at once. A run that has succeeded stays as it is.",
+    )
     active_deadline_seconds: Seconds | None = Field(
         None, description="Time limit for the run in seconds, over all attempts. No limit if unset."
     )
-    backoff_limit: int = Field(3, ge=0, le=100, description="Number of retries before the run fails.")
+    backoff_limit: int = Field(
+        3,
+        ge=0,
+        le=100,
+        description="Number of retries before the run fails. Neither waits for nodes, images and quota nor disruptions "
+        "count, and an attempt that worked for long starts the count over.",
+    )
     ttl_seconds_after_finished: Seconds | None = Field(
         None,
         description="Deletes the pods and ConfigMaps of a finished run after this many seconds; the resource stays. "

@@ -18,7 +18,9 @@ from featx_api.contract import JobSpec
 from featx_api.execution import Execution, cpus
 from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
+from featx_api.status import RaisedMemory
 
+from featx_operator.applied import annotation_of
 from featx_operator.node_pools import NodePool, labelled
 from featx_operator.objects import driver_name
 from featx_operator.state.workload import Placement, Placements
@@ -75,12 +77,14 @@ def config_map(
 ) -> Manifest:
     """The ConfigMap that an attempt's driver reads; pool, pull Secrets and placements are the executors'."""
     template = executor_template(resource, attempt, pool, pull_secrets, placements)
+    spec = resource.spec.model_copy(update={"execution": execution_of(resource)})
     job = JobSpec(
         name=resource.name,
         namespace=resource.metadata["namespace"],
         uid=resource.metadata["uid"],
         attempt=attempt,
-        spec=_granted(resource.spec, placements.most_executors),
+        spec=_granted(spec, placements.most_executors),
+        executor_memory_percent=executor_percent(resource),
     )
     return {
         "apiVersion": "v1",
@@ -146,7 +150,7 @@ def driver_pod(
         "image": image,
         "command": ["python3", "-m", "featx_job"],
         "env": environment,
-        "resources": driver_resources(spec.execution),
+        "resources": driver_resources(execution_of(resource)),
         "securityContext": _CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": contract.JOB, "mountPath": contract.JOB_FOLDER, "readOnly": True},
@@ -157,7 +161,10 @@ def driver_pod(
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": _metadata(resource, attempt, driver_name(resource.name, attempt), contract.DRIVER),
+        "metadata": {
+            **_metadata(resource, attempt, driver_name(resource.name, attempt), contract.DRIVER),
+            "annotations": {contract.APPLIED_ANNOTATION: annotation_of(spec)},
+        },
         "spec": {
             **_placement(spec),
             **_pull(pull_secrets),
@@ -322,6 +329,31 @@ def _volumes(resource: FeatureExtraction, attempt: int) -> tuple[list[Manifest],
             {"name": f"claim-{index}", "mountPath": f"{contract.CLAIMS_FOLDER}/{claim}", "readOnly": not written}
         )
     return volumes, mounts
+
+
+def execution_of(resource: FeatureExtraction) -> Execution:
+    """What an attempt may use: the spec's, with more memory for the driver if an attempt ran out of it."""
+    memory, execution = _raised(resource), resource.spec.execution
+    raised = _times(execution.driver_memory, memory.driver_percent)
+    return execution.model_copy(update={"driver_memory": raised})
+
+
+def executor_percent(resource: FeatureExtraction) -> int | None:
+    """The memory of an executor in percent of what it gets otherwise, or None for 100."""
+    percent = _raised(resource).executor_percent
+    return percent if percent > 100 else None
+
+
+def _raised(resource: FeatureExtraction) -> RaisedMemory:
+    return (resource.status.memory if resource.status else None) or RaisedMemory()
+
+
+def _times(memory: str, percent: int) -> str:
+    """A size of memory, raised, in the form that the spec allows."""
+    if percent == 100:
+        return memory
+    mebibytes = int(memory[:-2]) * (1024 if memory.endswith("Gi") else 1) * percent // 100
+    return f"{mebibytes}Mi" if mebibytes < 1_000_000 else f"{min(mebibytes // 1024, 999)}Gi"
 
 
 def _field(name: str, path: str) -> Manifest:

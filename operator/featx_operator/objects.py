@@ -96,4 +96,6 @@ def is_elsewhere(body: Body) -> bool:
 
 def status_of(body: Body) -> FeatureExtractionStatus:
     """The status of a resource; all defaults before the first write."""
-    return FeatureExtractionStatus.from_wire(body.get("status") or {})
+    status = body.get("status") or {}
+    # The API server's default says that no operator has seen the resource (featx_api.crd.UNSEEN).
+    return FeatureExtractionStatus.from_wire({} if status.get("observedGeneration") == -1 else status)

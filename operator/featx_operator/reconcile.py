@@ -117,6 +117,8 @@ class Reconciler:
         for action in decision.actions:
             await self._act(body, action)
         updated = await self._write_status(body, decision.status)
+        if not is_finished(decision.status):
+            return 0.0  # it starts again
         queued = observed.workload is not None and not observed.workload.is_true("Finished")
         alive = bool(observed.alive()) or (
             queued and not any(isinstance(action, WorkloadAction) for action in decision.actions)
@@ -280,7 +282,7 @@ class Reconciler:
         if isinstance(action, CreateAttempt):
             # Stored before the request: if that fails, the ConfigMap may exist all the same.
             self._store.put_files(owner, action.attempt)
-            run = resource_of(body)
+            run = resource_of(body).model_copy(update={"status": status_of(body)})
             arguments = (self._api, run, action.attempt, self._settings, action.placements)
             pod = await asyncio.to_thread(create_attempt, *arguments)
             if pod:

@@ -62,9 +62,22 @@ class Settings:
     #: a watch event to every watcher.
     progress_seconds: float = 10.0
 
-    #: How long a driver pod may wait for a node, its image or its volumes before the attempt fails, in seconds.
+    #: How long an attempt must have worked, in seconds, to start the counts of failures and disruptions over. It must
+    #: also have made progress.
+    healthy_seconds: float = 1800.0
+
+    #: Disruptions in a row that don't count towards `backoffLimit`; further ones do.
+    disruption_limit: int = 20
+
+    #: How long a driver pod that has a node may wait for its volumes before the attempt fails, in seconds; and how long
+    #: a PersistentVolumeClaim may be missing before the run fails.
     start_deadline_seconds: float = 900.0
 
+    #: How long a driver pod may wait for a node that fits before the run fails, in seconds.
+    unschedulable_seconds: float = 86400.0
+
+    #: How long a driver pod may wait for its image before the run fails, in seconds.
+    image_seconds: float = 3600.0
     #: How long a running driver that has work may have no executor before the attempt ends and gives its quota back, in
     #: seconds. Autoscalers need some minutes for a node.
     executor_start_deadline_seconds: float = 900.0

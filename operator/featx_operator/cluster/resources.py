@@ -60,14 +60,15 @@ def apply_status(api: ApiServer, body: Body, status: Body) -> Body:
 
 
 def apply_condition(api: ApiServer, body: Body, condition: Body) -> Body:
-    """Applies one condition and leaves the rest of the status as it is, whatever version it has.
+    """Applies one condition, and its reason as the run's state; leaves the rest of the status, whatever its version.
 
     Raises:
         ApiError: 409 if the name belongs to another uid by now, 404 if the resource is gone.
     """
     # Another manager: what one applies without a field that it owns is deleted.
     manager = f"{FIELD_MANAGER}-errors"
-    return _apply(api, body, {"uid": body["metadata"]["uid"]}, {"conditions": [condition]}, manager)
+    status = {"state": condition["reason"], "conditions": [condition]}
+    return _apply(api, body, {"uid": body["metadata"]["uid"]}, status, manager)
 
 
 def _apply(api: ApiServer, body: Body, precondition: Body, status: Body, manager: str) -> Body:

@@ -9,7 +9,7 @@ from typing import Final
 
 from featx_api.resource import FeatureExtraction
 
-from featx_operator.manifests import driver_resources
+from featx_operator.manifests import driver_resources, execution_of, executor_percent
 from featx_operator.state.quantities import Amounts, amounts, quantity, shown, words
 from featx_operator.state.quotas import Gang, Limits, PodShape, combined
 
@@ -20,9 +20,10 @@ LEAST: Final = "1280Mi"
 
 
 def gang_of(resource: FeatureExtraction) -> Gang:
-    """What a run asks for, before the defaults of LimitRanges."""
+    """What a run asks for, before the defaults of LimitRanges; with the memory that its status says is raised."""
     spec = resource.spec
-    execution, conf = spec.execution, spec.execution.spark_conf
+    execution, conf = execution_of(resource), spec.execution.spark_conf
+    raised = Decimal(executor_percent(resource) or 100) / 100
     driver = driver_resources(execution)
     cpu = quantity(conf.get("spark.kubernetes.executor.request.cores", str(execution.cores)))
     limit = conf.get("spark.kubernetes.executor.limit.cores")
@@ -31,7 +32,7 @@ def gang_of(resource: FeatureExtraction) -> Gang:
 
     def executor(memory: str) -> PodShape:
         # Spark adds heap and overhead, which the job chooses so that their sum is this.
-        size = quantity(memory)
+        size = quantity(memory) * raised
         return PodShape({"cpu": cpu, "memory": size}, {**limits, "memory": size}, priority_class)
 
     estimate = ESTIMATES["int8" if spec.precision == "int8" else spec.engine]

@@ -19,10 +19,12 @@ from featx_operator.decisions import conditions, internal_error, reasons
 from featx_operator.decisions.conditions import Finding, Findings
 from featx_operator.decisions.policies import (
     allowance,
+    cancel,
     deadline,
     end,
     quota,
     refusal,
+    restart,
     retry,
     running,
     start,
@@ -63,20 +65,20 @@ def plan(body: Body, observed: Observed, now: datetime, settings: Settings) -> P
     if is_elsewhere(body):
         return workload.elsewhere(run)
     if is_finished(before):
-        return workload_report.reported(run, ttl.after_end(run))
+        return restart.restarted(run) or workload_report.reported(run, ttl.after_end(run))
     decision = workload_report.reported(run, _next_step(run))
     return decision if resource.spec.suspend else _by_deadline(decision, deadline.seconds_left(run))
 
 
 def is_finished(status: FeatureExtractionStatus) -> bool:
-    """Whether a run has ended; nothing starts it again."""
+    """Whether a run has ended; only a raised spec.retry starts it again, and only if it has failed."""
     condition = conditions.find(status.conditions, "Succeeded")
     return condition is not None and condition.status != "Unknown"
 
 
 def _next_step(run: Run) -> Plan:
     policies = (
-        *(end.completed, suspend.suspended, workload.deactivated, suspend.resumed),
+        *(end.completed, cancel.cancelled, suspend.suspended, workload.deactivated, suspend.resumed),
         *(workload.evicted, deadline.exceeded),
     )
     for policy in policies:
@@ -132,9 +134,12 @@ def _replacing(run: Run, impostor: Pod) -> Plan:
 
 
 def _terminating(run: Run, again: float | None = None, text: str = "") -> Plan:
+    text = text or "the driver pod is being deleted"
     findings: Findings = {
         "DriverReady": Finding("False", reasons.TERMINATING, text),
         "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),
+        "Succeeded": Finding("Unknown", reasons.TERMINATING, text),
+        "Reconciling": Finding("True", reasons.TERMINATING, text),
     }
     return Plan((), run.report(findings), requeue_after=again)
 

@@ -9,6 +9,7 @@ from featx_api.failures import FailureClass
 
 # Accepted
 SPEC_VALID: Final = "SpecValid"  # accepted by the API server and by the operator
+SPEC_CHANGE_IGNORED: Final = "SpecChangeIgnored"  # accepted, but the running attempt has older values
 SPEC_INVALID: Final = "SpecInvalid"  # rejected by the operator: its version and the CRD's differ
 NOT_ALLOWED: Final = "NotAllowed"  # chooses what the platform team does not allow in its namespace
 
@@ -38,6 +39,7 @@ PENDING: Final = "Pending"  # nothing was created yet, or the pod is not schedul
 NOT_CREATED: Final = "NotCreated"
 STARTING: Final = "Starting"  # on a node; its image is being pulled or its volumes mounted
 RUNNING: Final = "Running"
+DISRUPTED: Final = "Disrupted"  # the cluster or somebody ended the last attempt; else as BackingOff
 BACKING_OFF: Final = "BackingOff"  # the last attempt failed; the next one starts at status.nextAttemptTime
 UNSCHEDULABLE: Final = FailureClass.UNSCHEDULABLE  # no node satisfies its requests and constraints
 IMAGE_UNAVAILABLE: Final = FailureClass.IMAGE_UNAVAILABLE  # the kubelet can't pull it
@@ -55,6 +57,11 @@ DRIVER_NOT_READY: Final = "DriverNotReady"
 ALL_READY: Final = "AllReady"
 WAITING: Final = "Waiting"
 
+# Succeeded, while the driver runs
+EXECUTORS_PENDING: Final = "ExecutorsPending"  # none is ready; the condition ExecutorsReady says why
+CALIBRATING: Final = "Calibrating"  # the driver says so
+STORE_UNREACHABLE: Final = FailureClass.STORE_UNREACHABLE  # the driver says so, and goes on waiting
+
 # Suspended
 NOT_SUSPENDED: Final = "NotSuspended"
 SUSPENDING: Final = "Suspending"  # pods are still terminating
@@ -63,6 +70,8 @@ RESUMED: Final = "Resumed"
 
 # Succeeded; a failed run's reason is its failure class (featx_api.failures)
 COMPLETED: Final = "Completed"
+RETRYING: Final = "Retrying"  # spec.retry was raised after the run had failed
+CANCELLED: Final = FailureClass.CANCELLED  # by spec.cancel
 BACKOFF_LIMIT: Final = FailureClass.BACKOFF_LIMIT_EXCEEDED
 
 # Reconciling, Stalled
@@ -76,6 +85,7 @@ ACCEPTED: Final = "Accepted"
 ADMITTED: Final = "Admitted"
 DRIVER_CREATED: Final = "DriverCreated"
 ATTEMPT_FAILED: Final = "AttemptFailed"
+MEMORY_RAISED: Final = "MemoryRaised"
 SUCCEEDED: Final = "Succeeded"
 FAILED: Final = "Failed"
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Unpack
 
 from featx_api.resource import FeatureExtraction
 from featx_api.status import ConditionType, FeatureExtractionStatus
 
+from featx_operator.applied import changed_fields
 from featx_operator.decisions import conditions, reasons
 from featx_operator.decisions.conditions import Finding
 from featx_operator.decisions.status import StatusChanges, with_changes
@@ -161,6 +162,17 @@ class Run:
         """The metadata.generation that decisions are about."""
         return int(self.resource.metadata.get("generation") or 0)
 
+    def _accepted(self) -> Finding:
+        """That the spec is accepted, and in what the current attempt differs from it."""
+        driver = self.driver
+        if driver is None or driver.applied is None:
+            return Finding("True", reasons.SPEC_VALID)
+        fields = changed_fields(self.resource.spec, driver.applied)
+        if not fields:
+            return Finding("True", reasons.SPEC_VALID)
+        text = f"{', '.join(fields)}: changed after attempt {self.attempt} was created, which keeps the earlier values"
+        return Finding("True", reasons.SPEC_CHANGE_IGNORED, f"{text}; the next attempt takes the new ones")
+
     def seconds_since(self, then: datetime | None) -> float:
         """The seconds that have passed since a time; 0 for None."""
         return (self.now - then).total_seconds() if then else 0.0
@@ -170,10 +182,11 @@ class Run:
     ) -> FeatureExtractionStatus:
         """The next status: the last one with findings and fields applied; all else stays unchanged.
 
-        Unless the findings say otherwise, the spec is accepted and the run neither suspended nor stalled.
+        Unless the findings say otherwise, the spec is accepted and the run neither suspended nor stalled. A change of
+        spec.retry counts as acted on: only a run that has failed, or waits for its next attempt, looks at it.
         """
         defaults: dict[ConditionType, Finding] = {
-            "Accepted": Finding("True", reasons.SPEC_VALID),
+            "Accepted": self._accepted(),
             "Suspended": Finding("False", reasons.NOT_SUSPENDED),
             "Stalled": Finding("False", reasons.AS_EXPECTED),
         }
@@ -183,8 +196,18 @@ class Run:
         if self.before.workload and findings.get("QuotaReserved") == Finding("True", reasons.RESERVED):
             del findings["QuotaReserved"]  # it says more: which queue has admitted the run
         merged = conditions.merged(self.before.conditions, findings, whole(self.now), self.generation)
-        fields: StatusChanges = {"observed_generation": self.generation, "conditions": merged, **changes}
+        fields: StatusChanges = {
+            "observed_generation": self.generation,
+            "conditions": merged,
+            "retry": self.resource.spec.retry,
+            **changes,
+        }
         return with_changes(self.before, **fields)
+
+
+def time_text(time: datetime) -> str:
+    """The time as messages show it."""
+    return whole(time).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def whole(time: datetime) -> datetime:
@@ -193,5 +216,8 @@ def whole(time: datetime) -> datetime:
 
 
 def after(time: datetime, seconds: float) -> datetime:
-    """The time so many seconds later."""
-    return time + timedelta(seconds=seconds)
+    """The time so many seconds later, or the last one there is."""
+    try:
+        return time + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)

@@ -18,6 +18,7 @@ from featx_api.status import (
     FeatureExtractionStatus,
     OutputTable,
     Progress,
+    RaisedMemory,
     Text,
 )
 
@@ -31,6 +32,9 @@ class StatusChanges(TypedDict, total=False):
     conditions: list[Condition]
     attempt: int
     failed_attempts: int
+    disruptions: int
+    memory: RaisedMemory | None
+    retry: int
     next_attempt_time: datetime | None
     start_time: datetime | None
     completion_time: datetime | None

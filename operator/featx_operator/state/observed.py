@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from featx_api import KIND
 from featx_api.contract import (
+    APPLIED_ANNOTATION,
     DRIVER,
     EXECUTOR,
     LABEL_ATTEMPT,
@@ -26,6 +27,7 @@ from featx_api.status import Progress
 from featx_api.text import printable, shortened
 from pydantic import ValidationError
 
+from featx_operator.applied import digests_from
 from featx_operator.objects import Body, Controller, claimed_owner, controller_of, driver_name
 from featx_operator.state.quotas import QuotaView
 from featx_operator.state.words import EPOCH, REASON_LIMIT, TEXT_LIMIT, time_of
@@ -68,8 +70,11 @@ class Pod:
 
     Attributes:
         owner: Uid of its controller: the resource's for a driver, the driver's for an executor.
+        scheduled_at: When it got its node, if it has one.
+        started: When its container started, if it did.
         disruption: Why the cluster terminated it (Evicted, DeletionByTaintManager, PreemptionByScheduler …), or empty.
         progress: What the driver last reported, or None.
+        applied: Digests of the spec that the driver was created with, or None.
     """
 
     name: str
@@ -82,6 +87,8 @@ class Pod:
     created: datetime = EPOCH
     deleting: bool = False
     scheduled: bool = False
+    scheduled_at: datetime | None = None
+    started: datetime | None = None
     ready: bool = False
     address: str = ""
     waiting: PodWaiting | None = None
@@ -89,6 +96,7 @@ class Pod:
     disruption: str = ""
     message: str = ""
     progress: Progress | None = None
+    applied: Mapping[str, str] | None = None
 
     @property
     def ended(self) -> bool:
@@ -141,13 +149,13 @@ class Observed:
         """The driver pods of all attempts."""
         return [pod for pod in self.pods if pod.role == DRIVER]
 
+    def all_executors(self, driver: Pod) -> list[Pod]:
+        """The executor pods of a driver, also those that have ended."""
+        return [pod for pod in self.pods if pod.role == EXECUTOR and pod.owner == driver.uid]
+
     def executors(self, driver: Pod) -> list[Pod]:
         """The executor pods of a driver that have not ended and are not being deleted."""
-        return [
-            pod
-            for pod in self.pods
-            if pod.role == EXECUTOR and pod.owner == driver.uid and not pod.ended and not pod.deleting
-        ]
+        return [pod for pod in self.all_executors(driver) if not pod.ended and not pod.deleting]
 
     def alive(self) -> list[Pod]:
         """All pods that have not ended, including those being deleted."""
@@ -180,6 +188,8 @@ def reduced(body: Body, role: str, attempt: int) -> Pod:
     conditions = {item["type"]: item for item in status.get("conditions") or ()}
     state = _state_of(role, status.get("containerStatuses") or ())
     disruption = conditions.get("DisruptionTarget", {})
+    scheduled = conditions.get("PodScheduled", {})
+    annotations = metadata.get("annotations") or {}
     return Pod(
         name=metadata["name"],
         uid=metadata.get("uid", ""),
@@ -190,14 +200,17 @@ def reduced(body: Body, role: str, attempt: int) -> Pod:
         phase=status.get("phase", "Pending"),
         created=time_of(metadata.get("creationTimestamp")) or EPOCH,
         deleting=bool(metadata.get("deletionTimestamp")),
-        scheduled=conditions.get("PodScheduled", {}).get("status") == "True",
+        scheduled=scheduled.get("status") == "True",
+        scheduled_at=time_of(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "True" else None,
+        started=time_of((state.get("running") or state.get("terminated") or {}).get("startedAt")),
         ready=conditions.get("Ready", {}).get("status") == "True",
         address=status.get("podIP", ""),
-        waiting=_waiting(conditions.get("PodScheduled", {}), state.get("waiting")),
+        waiting=_waiting(scheduled, state.get("waiting")),
         exit=_exit(state.get("terminated")),
         disruption=shortened(disruption.get("reason", "") or status.get("reason", ""), REASON_LIMIT),
         message=shortened(disruption.get("message", "") or status.get("message", ""), TEXT_LIMIT),
-        progress=progress_from(metadata["name"], (metadata.get("annotations") or {}).get(PROGRESS_ANNOTATION, "")),
+        progress=progress_from(metadata["name"], annotations.get(PROGRESS_ANNOTATION, "")),
+        applied=digests_from(annotations.get(APPLIED_ANNOTATION, "")) if role == DRIVER else None,
     )
 
 

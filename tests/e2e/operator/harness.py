@@ -13,6 +13,7 @@ from typing import Any
 from featx_api import GROUP, PLURAL, VERSION
 from kubernetes import client, config
 
+from examples.cluster.runtime import PAUSE_IMAGE
 from tests.e2e.operator.image import SCRIPTED_DRIVER, VARIABLE
 from tests.e2e.polling import PATIENCE, eventually
 
@@ -22,7 +23,7 @@ IMAGE = os.environ.get(VARIABLE, SCRIPTED_DRIVER.tag)
 SHA256 = "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d"
 ALLOWED = {
     "serviceAccounts": ["featx-job", "nobody"],
-    "images": [IMAGE, "localhost/featx/no-such-image:1"],
+    "images": [IMAGE, "localhost/featx/no-such-image:1", PAUSE_IMAGE],
     "nodePools": ["no-such-pool"],
 }
 QUICK = {"BACKOFF_SECONDS": "1", "SECRET_GRACE_SECONDS": "6", "LEASE_SECONDS": "3", "PROGRESS_SECONDS": "2"}
@@ -169,6 +170,24 @@ class Run:
         except AssertionError as error:
             raise AssertionError(f"{error}; status is {json.dumps(self.status, indent=1)}") from None
         return self
+
+    @property
+    def column(self) -> str:
+        """The first column of `kubectl get fx`."""
+        return kubectl("get", "fx", self.name, "--no-headers").stdout.split()[1]
+
+    def shows(self, column: str, patience: float = PATIENCE) -> Run:
+        """Waits until the first column of `kubectl get fx` shows this."""
+        try:
+            eventually(lambda: self.column == column, f"{column} in the first column", patience)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; status is {json.dumps(self.status, indent=1)}") from None
+        return self
+
+    @property
+    def message(self) -> str:
+        """The message that `kubectl get fx -o wide` shows."""
+        return str(self.condition("Succeeded").get("message", ""))
 
     def change(self, **spec: Any) -> Run:
         kubectl(

@@ -17,7 +17,7 @@ def test_a_run_reports_progress_executors_and_its_table(start: Start) -> None:
     assert run.status["progress"]["summary"] == "30/100"
     too_early = kubectl("wait", "--for=condition=Succeeded", f"fx/{run.name}", "--timeout=1s", check=False)
     assert too_early.returncode != 0
-    kubectl("wait", "--for=condition=Succeeded", f"fx/{run.name}", "--timeout=60s")
+    kubectl("wait", "--for=condition=Finished", f"fx/{run.name}", "--timeout=60s")
     status = run.status
     assert status["outputs"][0]["recordCount"] == 100
     assert status["progress"]["summary"] == "100/100"

@@ -110,10 +110,10 @@ class FakeApiServer(ApiServer):
 
     @staticmethod
     def _merged(item: Body, status: Body) -> Body:
-        """The status with the conditions of another one, as server-side apply merges those of another manager."""
+        """The status with those of another manager, as server-side apply merges them."""
         conditions = {condition["type"]: condition for condition in item.get("status", {}).get("conditions", [])}
         conditions |= {condition["type"]: condition for condition in status["conditions"]}
-        return {**item.get("status", {}), "conditions": list(conditions.values())}
+        return {**item.get("status", {}), **status, "conditions": list(conditions.values())}
 
     @staticmethod
     def _has_labels(item: Body, query: Mapping[str, str]) -> bool:

@@ -53,8 +53,9 @@ def test_the_report_is_written_once_and_leaves_the_rest_of_the_status(
     written = len(api.requests)
     fail(operator, PoisonedError, times=5)
     assert len(api.requests) == written
-    assert {key: value for key, value in operator.status.items() if key != "conditions"} == {
-        key: value for key, value in before.items() if key != "conditions"
+    assert operator.status["state"] == "InternalError"
+    assert {key: value for key, value in operator.status.items() if key not in ("conditions", "state")} == {
+        key: value for key, value in before.items() if key not in ("conditions", "state")
     }
     assert {item["type"] for item in operator.status["conditions"]} == {item["type"] for item in before["conditions"]}
 
@@ -66,6 +67,7 @@ def test_the_next_success_clears_the_report(api: FakeApiServer, monkeypatch: pyt
         fail(operator, PoisonedError, times=3)
     operator.reconcile()
     assert operator.state("Stalled") == ("False", "AsExpected")
+    assert operator.status["state"] == "Pending"
     assert operator.status["driver"]["podName"] == "catalog-1-driver"
 
 

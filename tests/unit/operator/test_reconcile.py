@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from featx_api.crd import UNSEEN
 from featx_operator.cluster.transport import ApiError
 
 from tests.unit.operator.api_server import CONFIG_MAPS, EVENTS, PODS, SECRETS, FakeApiServer
@@ -129,6 +130,16 @@ def test_the_next_attempt_finds_no_files_of_the_one_before(api: FakeApiServer) -
     assert changes.index(("DELETE", "catalog-1-job")) < len(changes) - 1 - changes[::-1].index(("POST", "configmaps"))
 
 
+def test_the_default_of_the_api_server_is_not_taken_for_a_status(api: FakeApiServer) -> None:
+    api.objects[RESOURCE]["status"] = UNSEEN
+    operator = Operator(api)
+    operator.reconcile()
+    assert operator.status["observedGeneration"] == 1
+    assert operator.event_reasons() == ["DriverCreated"]
+    times = {item["lastTransitionTime"] for item in operator.status["conditions"]}
+    assert "1970-01-01T00:00:00Z" not in times
+
+
 def succeed(api: FakeApiServer, operator: Operator) -> None:
     """Has the driver of the first attempt succeed, and the operator report it."""
     message = '{"result": "Succeeded", "outputs": []}'
@@ -223,6 +234,32 @@ def test_a_ttl_that_is_set_after_the_end_counts(api: FakeApiServer) -> None:
     operator.reconcile()
     assert api.names(PODS) == []
     assert operator.status["observedGeneration"] == 2
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["same process", "after a restart"])
+def test_a_failed_run_of_which_only_a_mark_is_stored_starts_again_on_request(
+    api: FakeApiServer, restarted: bool
+) -> None:
+    operator = Operator(api)
+    operator.watch({**api.objects[RESOURCE], "kind": "FeatureExtraction"}, "ADDED")
+    operator.reconcile()
+    message = '{"result": "Failed", "failure": {"class": "ModelNotFound", "message": "no such key"}}'
+    statuses = [{"name": "driver", "state": {"terminated": {"exitCode": 2, "message": message}}}]
+    api.put(DRIVER, {**api.objects[DRIVER], "status": {"phase": "Failed", "containerStatuses": statuses}})
+    operator.watch({**api.objects[DRIVER], "kind": "Pod"})
+    operator.reconcile()
+    assert operator.status["state"] == "Failed:ModelNotFound"
+    assert operator.store.has_ended(KEY)
+    operator = Operator(api, operator.now) if restarted else operator
+    resource = api.objects[RESOURCE]
+    metadata = {**resource["metadata"], "generation": resource["metadata"].get("generation", 0) + 1}
+    api.put(RESOURCE, {**resource, "metadata": metadata, "spec": {**resource["spec"], "retry": 1}})
+    operator.watch({**api.objects[RESOURCE], "kind": "FeatureExtraction"})
+    for _ in range(3):
+        operator.reconcile()
+    assert api.names(PODS) == ["catalog-1-driver", "catalog-2-driver"]
+    assert (operator.status["attempt"], operator.status["retry"]) == (2, 1)
+    assert "completionTime" not in operator.status and "failure" not in operator.status
 
 
 def test_nothing_is_requested_for_a_resource_that_is_deleted(api: FakeApiServer) -> None:

@@ -55,7 +55,7 @@ def not_started(run: Run, why: str) -> Plan:
         failure=failure.to_status(),
         driver=None,
         executors=Executors(desired=run.resource.spec.execution.wanted, ready=0),
-        next_attempt_time=whole(after(run.now, backoff(run.attempt, run.settings))),
+        next_attempt_time=whole(after(run.now, backoff(run, run.attempt))),
         progress=final_progress(run),
     )
     return Plan((), status, requeue_after=0)

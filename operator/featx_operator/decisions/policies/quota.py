@@ -13,6 +13,7 @@ from featx_api.status import FeatureExtractionStatus
 from featx_operator.decisions import conditions, reasons
 from featx_operator.decisions.conditions import Finding, Findings
 from featx_operator.decisions.gang import all_with_defaults, gang_of, refusals
+from featx_operator.decisions.policies.end import refused_memory
 from featx_operator.decisions.room import lacking, never, touched, without_limits
 from featx_operator.decisions.run import Plan, Run
 from featx_operator.objects import owner_from
@@ -56,7 +57,7 @@ def claim_of(resource: FeatureExtraction, status: FeatureExtractionStatus, setti
     since = time_of(metadata.get("creationTimestamp")) if status.attempt <= 1 else status.next_attempt_time
     return Claim(
         owner_from({"metadata": metadata}),
-        gang_of(resource),
+        gang_of(resource.model_copy(update={"status": status})),
         settings.priorities.get(resource.spec.priority_class_name or "", 0),
         since or status.start_time or EPOCH,
         is_held(status),
@@ -78,11 +79,15 @@ def _never(run: Run, view: QuotaView, gang: Gang, missing: Missing) -> Plan | No
     """Reports a gang that can't start until somebody changes the run, a quota or a LimitRange."""
     whole = Missing(missing.drivers, missing.executors, 1)
     if text := next(refusals(gang, view.limits), None):
+        if ended := refused_memory(run, text):
+            return ended
         return _stalled(run, Finding("False", reasons.LIMIT_RANGE_VIOLATED, text))
     if text := without_limits(gang, view.quotas):
         return _stalled(run, Finding("False", reasons.CPU_LIMIT_REQUIRED, text))
     if shortages := never(gang, view.quotas, whole):
         text = f"{_pods(gang)} can never start: they need {', '.join(map(str, shortages))}"
+        if ended := refused_memory(run, text):
+            return ended
         hint = "ask for less in spec.execution, or ask the platform team for more"
         return _stalled(run, Finding("False", reasons.QUOTA_TOO_SMALL, f"{text}: {hint}"))
     return None

@@ -10,8 +10,7 @@ from featx_api.status import ConditionType
 
 from featx_operator.decisions import conditions, reasons
 from featx_operator.decisions.conditions import Finding
-from featx_operator.decisions.policies import retry
-from featx_operator.decisions.policies.end import AttemptFailure
+from featx_operator.decisions.policies.end import AttemptFailure, gave_up, refused_memory
 from featx_operator.decisions.run import Plan, Run
 
 FIRST_WAIT = 2.0
@@ -29,7 +28,9 @@ def refused(run: Run) -> Plan | None:
     missing_secret = refusal.reason == reasons.SECRET_NOT_FOUND
     due = run.before.next_attempt_time or run.before.start_time
     if missing_secret and run.seconds_since(due) >= run.settings.secret_grace_seconds:
-        return retry.failed(run, AttemptFailure(FailureClass.SECRET_NOT_FOUND, refusal.message))
+        return gave_up(run, AttemptFailure(FailureClass.SECRET_NOT_FOUND, refusal.message))
+    if refusal.reason == reasons.DRIVER_REFUSED and (ended := refused_memory(run, refusal.message)):
+        return ended
     over_quota = refusal.reason == reasons.QUOTA_EXCEEDED
     temporary = refusal.reason in TEMPORARY
     finding = Finding("False", refusal.reason, refusal.message)

@@ -3,7 +3,10 @@
 Scripts of attempts are separated by `|`; the last one applies to all further attempts. Steps, separated by commas:
   progress DONE/TOTAL   write the progress annotation
   count TOTAL           write it for each image, one every 0.2 s
+  waiting REASON        report in the progress annotation that the run waits for that reason
   executors COUNT       create that many executor pods from the template, as Spark does, owned by this pod
+  stuck COUNT           the same, on nodes that do not exist
+  stubborn              ignore SIGTERM from now on
   gang                  create the executors that the spec asks for, each again until it is admitted; wait until all run
   sleep SECONDS         wait
   forever               run until terminated
@@ -57,9 +60,9 @@ def fail(class_: str, retryable: bool) -> None:
     sys.exit(1 if retryable else 2)
 
 
-def progress(done: str) -> None:
+def progress(done: str, **more: Any) -> None:
     finished, total = map(int, done.split("/"))
-    report({"imagesDone": finished, "imagesTotal": total, "imagesPerSecond": 1.5})
+    report({"imagesDone": finished, "imagesTotal": total, "imagesPerSecond": 1.5, **more})
 
 
 def report(progress_: dict[str, Any]) -> None:
@@ -68,10 +71,10 @@ def report(progress_: dict[str, Any]) -> None:
     request("PATCH", f"{PODS}/{POD}", patch, "application/merge-patch+json")
 
 
-def executors(count: int, job: dict[str, Any]) -> None:
+def executors(count: int, job: dict[str, Any], **placement: Any) -> None:
     """Creates pods as Spark's Kubernetes backend does: from the template, with the driver pod as owner."""
     for number in range(1, count + 1):
-        create_executor(number, job, {"requests": {"cpu": "1m", "memory": "16Mi"}})
+        create_executor(number, job, {"requests": {"cpu": "1m", "memory": "16Mi"}}, **placement)
 
 
 def gang(job: dict[str, Any]) -> None:
@@ -99,7 +102,7 @@ def gang(job: dict[str, Any]) -> None:
         time.sleep(0.3)
 
 
-def create_executor(number: int, job: dict[str, Any], resources: dict[str, Any]) -> None:
+def create_executor(number: int, job: dict[str, Any], resources: dict[str, Any], **placement: Any) -> None:
     me = request("GET", f"{PODS}/{POD}")
     # The template is YAML, and this image has no parser: read the labels by pattern and rebuild the rest.
     template = Path(os.environ["FEATX_EXECUTOR_POD"]).read_text()
@@ -125,6 +128,7 @@ def create_executor(number: int, job: dict[str, Any], resources: dict[str, Any])
         "terminationGracePeriodSeconds": 0,
         "securityContext": me["spec"]["securityContext"],
         "containers": [container],
+        **placement,
     }
     request("POST", PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 
@@ -142,8 +146,14 @@ def main() -> None:
             for number in range(int(argument)):
                 progress(f"{number}/{argument}")
                 time.sleep(0.2)
+        elif verb == "waiting":
+            progress("1/2", waiting="the store does not respond", waitingReason=argument)
         elif verb == "executors":
             executors(int(argument), job)
+        elif verb == "stuck":
+            executors(int(argument), job, nodeSelector={"no-such": "node"})
+        elif verb == "stubborn":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         elif verb == "gang":
             gang(job)
         elif verb == "sleep":
