@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tests.integration.images.encodings import Encoding, encoded
 
 PHOTO = Image.open(Path(skimage.__file__).parent / "data/astronaut.png").convert("RGB").resize((123, 77))
 RARE = list(rare.rare(PHOTO))
+TGAS: list[dict[str, Any]] = [{}, {"compression": "tga_rle"}, {"id_section": b"a name"}]
 GREY = np.asarray(PHOTO.convert("L").convert("RGB"))
 
 
@@ -131,7 +133,7 @@ def test_a_tga_is_not_taken_for_an_icon(decoder: Decoder) -> None:
         with pytest.raises(Quarantined, match=name):
             decoder.decode(encoded(PHOTO, kind))
     for mode in ("L", "P", "RGBA"):
-        for options in ({}, {"compression": "tga_rle"}, {"id_section": b"a name"}):
+        for options in TGAS:
             tga = encoded(PHOTO.convert(mode), "TGA", **options)
             with pytest.raises(Quarantined, match="TGA image"):
                 decoder.decode(tga.removesuffix(tga[-26:]) if tga.endswith(b"TRUEVISION-XFILE.\0") else tga)

@@ -207,8 +207,10 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
 
   private static ImageProblem notAnImage(byte[] bytes) {
     Content content = Content.of(bytes);
+    String count = bytes.length == 1 ? "1 byte" : bytes.length + " bytes";
+    String seems = bytes.length == 1 ? " that seems to be " : " that seem to be ";
     String formats = Arrays.stream(ImageFormat.values()).map(ImageFormat::label).collect(Collectors.joining(", "));
-    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, bytes.length
-        + (bytes.length == 1 ? " byte" : " bytes") + (content == null ? "" : (bytes.length == 1 ? " that seems to be " : " that seem to be ") + content.label()) + "; decoded formats are " + formats);
+    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, count
+        + (content == null ? "" : seems + content.label()) + "; decoded formats are " + formats);
   }
 }

@@ -29,8 +29,12 @@ record WebpStructure(int width, int height, Orientation orientation, boolean com
       int start = (int) at + 8;
       long length = data.getInt(start - 4) & 0xFFFFFFFFL;
       int end = (int) Math.min(bytes.length, start + length);
-      exif = exif == null && (flags & EXIF) != 0 && Signature.startsWith(bytes, (int) at, "EXIF") ? Arrays.copyOfRange(bytes, start, end) : exif;
-      xmp = xmp == null && (flags & XMP) != 0 && Signature.startsWith(bytes, (int) at, "XMP ") ? Arrays.copyOfRange(bytes, start, end) : xmp;
+      if (exif == null && (flags & EXIF) != 0 && Signature.startsWith(bytes, (int) at, "EXIF")) {
+        exif = Arrays.copyOfRange(bytes, start, end);
+      }
+      if (xmp == null && (flags & XMP) != 0 && Signature.startsWith(bytes, (int) at, "XMP ")) {
+        xmp = Arrays.copyOfRange(bytes, start, end);
+      }
       at = start + length + length % 2;
     }
     Orientation orientation = Orientation.of(exif, xmp);
