@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, StrictBool, field_validator, model_validator
 
 from featx_api.model import ApiModel, Renamed, Rule, rules
 from featx_api.names import Colour, Cpu, ImageName, LabelValue, Memory, ObjectName, Principal, TableUri
@@ -143,7 +143,7 @@ class Execution(ApiModel):
     driver_cpu: Cpu = Field(
         "250m", description="CPU request of the driver pod, such as 2 or 500m. It waits for executors most of the time."
     )
-    cpu_limits: bool = Field(
+    cpu_limits: StrictBool = Field(
         False,
         description="Whether pods have CPU limits, as namespaces with a quota or LimitRange of them call for: of "
         "executors their request, of the driver 1 CPU or its request, whichever is more.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from featx_api.execution import Decoding, Errors, Execution, Limits, Output
 from featx_api.model import ApiModel, Rule, rules
@@ -54,8 +54,8 @@ class FeatureExtractionSpec(ApiModel):
     decoding: Decoding = Field(default=Decoding(), description="How images are decoded.")
     limits: Limits = Field(default=Limits(), description="Size limits for a single image.")
     execution: Execution = Field(default=Execution(), description="Resources and identities that the run uses.")
-    suspend: bool = Field(False, description="Stops the run's pods. Set to false to resume.")
-    cancel: bool = Field(
+    suspend: StrictBool = Field(False, description="Stops the run's pods. Set to false to resume.")
+    cancel: StrictBool = Field(
         False,
         description="Stops the run for good: its pods are stopped, what is done is kept, and the run fails with class "
         "Cancelled.",

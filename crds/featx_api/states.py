@@ -108,7 +108,7 @@ class RunState(StrEnum):
     DEACTIVATED = (
         "Deactivated",
         "The run's Workload is not active.",
-        "Set `spec.active` of the Workload in the message to true, or delete it to queue the run again.",
+        "Activate the Workload that the message names, or delete it to queue the run again.",
     )
     QUEUEING_OFF = (
         "QueueingOff",

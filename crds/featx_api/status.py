@@ -227,7 +227,7 @@ class FeatureExtractionStatus(StatusModel):
     progress: Progress | None = Field(None, description="Progress of the run.")
     executors: Executors | None = Field(None, description="Executor pods of the current attempt.")
     driver: Driver | None = Field(None, description="The driver of the current attempt.")
-    workload: Text | None = Field(
+    workload: str | None = Field(
         None, max_length=253, description="The Kueue Workload whose quota the run uses, or used at its end."
     )
     outputs: list[OutputTable] = Field(

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from featx_api.contract import DRIVER
 from featx_api.status import FeatureExtractionStatus
 from pydantic import ValidationError
 
@@ -104,7 +105,7 @@ class Admission:
         """Adds the quotas of a run's namespace and the claims of its other runs, as of now, if it has no driver yet."""
         owner = owner_from(body)
         lists = self._lists.get(owner.key.namespace)
-        if lists is None or not (lists.quotas or lists.limits) or (body.get("status") or {}).get("driver"):
+        if lists is None or not (lists.quotas or lists.limits) or (body.get("status") or {}).get(DRIVER):
             return replace(observed, quota=None)
         others = tuple(
             replace(entry.claim, missing=self._missing(entry, lists)) if entry.claim.held else entry.claim

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from featx_api.contract import DRIVER, EXECUTOR
 from featx_api.resource import FeatureExtraction
 
 from featx_operator.manifests import driver_resources, execution_of, executor_percent
@@ -74,7 +75,7 @@ def refusals(gang: Gang, limits: Iterable[Limits]) -> Iterator[str]:
         gang: With defaults.
         limits: All items of the namespace's LimitRanges.
     """
-    for role, shape in (("driver", gang.driver), ("executor", gang.least_executor)):
+    for role, shape in ((DRIVER, gang.driver), (EXECUTOR, gang.least_executor)):
         cpu = shape.limits.get("cpu")
         if cpu is not None and shape.requests["cpu"] > cpu:
             # Only a LimitRange's default can be lower: the models refuse it of a run.
@@ -123,10 +124,10 @@ def _absent(role: str, what: str, name: str, item: Limits) -> str:
 
 def _hint(role: str, name: str) -> str:
     fields = {
-        ("driver", "cpu"): "driverCpu",
-        ("driver", "memory"): "driverMemory",
-        ("executor", "cpu"): "cores",
-        ("executor", "memory"): "memory",
+        (DRIVER, "cpu"): "driverCpu",
+        (DRIVER, "memory"): "driverMemory",
+        (EXECUTOR, "cpu"): "cores",
+        (EXECUTOR, "memory"): "memory",
     }
     field = fields.get((role, name))
     return f": change spec.execution.{field}, or ask the platform team" if field else ""

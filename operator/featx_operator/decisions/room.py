@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from featx_api.contract import DRIVER, EXECUTOR
+
 from featx_operator.decisions.gang import all_with_defaults, total
 from featx_operator.state.quantities import Amounts, shown, words
 from featx_operator.state.quotas import Claim, Gang, Limits, Missing, Quota, QuotaView, Scope
@@ -84,7 +86,7 @@ def without_limits(gang: Gang, quotas: Iterable[Quota]) -> str | None:
             kind, _, resource = name.rpartition(".")
             if name not in quota.hard:
                 continue
-            for role, shape in (("driver", gang.driver), ("executor", gang.executor)):
+            for role, shape in ((DRIVER, gang.driver), (EXECUTOR, gang.executor)):
                 if resource not in (shape.limits if kind == "limits" else shape.requests):
                     return (
                         f"ResourceQuota {quota.name} counts {name}, but the {role} has none: set "

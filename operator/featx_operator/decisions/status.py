@@ -19,7 +19,6 @@ from featx_api.status import (
     OutputTable,
     Progress,
     RaisedMemory,
-    Text,
 )
 
 Model = TypeVar("Model", bound=StatusModel)
@@ -43,7 +42,7 @@ class StatusChanges(TypedDict, total=False):
     driver: Driver | None
     outputs: list[OutputTable]
     failure: Failure | None
-    workload: Text | None
+    workload: str | None
 
 
 def with_changes(status: FeatureExtractionStatus, **changes: Unpack[StatusChanges]) -> FeatureExtractionStatus:

@@ -92,7 +92,7 @@ class Store:
         stored = self._resources.get(key)
         if isinstance(stored, Ended):
             return Lane.ENDED
-        if stored is None or (stored.get("status") or {}).get("driver"):
+        if stored is None or (stored.get("status") or {}).get(DRIVER):
             return Lane.STARTED
         return Lane.STARTED if self._of(owner_from(stored)).pods else Lane.NEW
 
