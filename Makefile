@@ -64,16 +64,19 @@ bench: ready java ## run a benchmark and update docs/bench (WHAT=main by default
 ##@ Maintain
 
 .PHONY: generate
-generate: ready ## write the generated files: CRD, JSON schemas, reference pages, version, NOTICE, protobuf classes
+generate: ready ## write the generated files: CRD, JSON schemas, reference and chart pages, version, NOTICE, protobuf classes
 	for file in $(CRDS); do $(PYTHON) -m featx_api crd > $$file; done
 	for folder in $(dir $(CRDS)); do \
 	  $(PYTHON) -m featx_api schedule-crd > $$folder/featureextractionschedules.featx.dev.yaml; done
-	for page in resource schedule failures spark-conf; do $(PYTHON) -m featx_api $$page > docs/reference/$$page.md; done
+	for page in resource schedule failures states spark-conf; do $(PYTHON) -m featx_api $$page > docs/reference/$$page.md; done
+	$(PYTHON) -m featx_operator.metrics > docs/reference/metrics.md
 	$(PYTHON) -m featx_api.schemas jobimage/contract
 	for enum in failure/FailureClass failure/QuarantineReason image/ImageFormat source/HiddenFiles; do \
 	  $(PYTHON) -m featx_api $${enum#*/}.java > $(JAVA)/$$enum.java; done
 	$(PYTHON) -m grpc_tools.protoc -I $(CAFFE) --python_out=$(CAFFE) --mypy_out=$(CAFFE) $(CAFFE)/caffe.proto
 	$(PYTHON) -m tools.version
+	go run github.com/norwoodj/helm-docs/cmd/helm-docs@v1.14.2 --chart-search-root charts --chart-to-generate charts/featx
+	$(PYTHON) -m tools.kustomize
 	$(PYTHON) -m tools.notice # at the end: it builds the Java part, which the generated enums belong to
 
 .PHONY: lock

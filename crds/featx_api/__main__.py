@@ -17,6 +17,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "resource": docs.resource,
     "schedule": docs.schedule,
     "failures": docs.failures,
+    "states": docs.states,
     "spark-conf": docs.spark_conf,
     "FailureClass.java": java.failure_class,
     "QuarantineReason.java": java.quarantine_reason,

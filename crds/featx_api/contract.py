@@ -19,6 +19,8 @@ from featx_api.status import Failure, OutputTable, Progress
 
 #: Annotation of the driver pod: the run's `Progress` as JSON.
 PROGRESS_ANNOTATION: Final = "featx.dev/progress"
+#: Annotation of the driver pod: digests of the fields that the attempt was created with (`featx_operator.applied`).
+APPLIED_ANNOTATION: Final = "featx.dev/applied"
 #: Label of a run's children: name of the resource.
 LABEL_NAME: Final = "featx.dev/name"
 #: Label of a run's children: uid of the resource, which tells two runs of the same name apart.
@@ -128,6 +130,8 @@ class JobSpec(ApiModel):
     uid: str
     attempt: int = Field(1, ge=1)
     spec: FeatureExtractionSpec
+    #: Memory of an executor in percent of what it gets otherwise; unset for 100.
+    executor_memory_percent: int | None = Field(None, ge=100, le=1000)
 
 
 class Outcome(StatusModel):

@@ -16,6 +16,7 @@ from featx_api import GROUP, KIND, PLURAL, SHORT_NAME, VERSION
 from featx_api.model import MISSING, ApiModel, Rule
 from featx_api.resource import FeatureExtraction
 from featx_api.schedule import SCHEDULE_KIND, SCHEDULE_PLURAL, FeatureExtractionSchedule
+from featx_api.states import RunState
 
 Schema = dict[str, Any]
 
@@ -31,14 +32,14 @@ _DROPPED = {
 }
 
 PRINTER_COLUMNS = [
-    ("Succeeded", "string", '.status.conditions[?(@.type=="Succeeded")].status', 0),
-    ("Reason", "string", '.status.conditions[?(@.type=="Succeeded")].reason', 0),
+    ("Status", "string", ".status.state", 0),
     ("Progress", "string", ".status.progress.summary", 0),
     ("Executors", "string", ".status.executors.summary", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
     ("Attempt", "integer", ".status.attempt", 1),
     ("Driver", "string", ".status.driver.podName", 1),
     ("Output", "string", ".spec.output.uri", 1),
+    ("Message", "string", '.status.conditions[?(@.type=="Succeeded")].message', 1),
 ]
 
 SCHEDULE_COLUMNS = [
@@ -67,6 +68,21 @@ class Kind(NamedTuple):
 
 RUN = Kind(FeatureExtraction, KIND, PLURAL, SHORT_NAME, PRINTER_COLUMNS)
 SCHEDULE = Kind(FeatureExtractionSchedule, SCHEDULE_KIND, SCHEDULE_PLURAL, "fxs", SCHEDULE_COLUMNS)
+#: The status of a resource that no operator has seen. Without it, kstatus (Flux, Argo CD, `kubectl` plugins) would take
+#: such a resource for done. Gateway API and Flux default theirs in the same way.
+UNSEEN = {
+    "observedGeneration": -1,
+    "state": RunState.WAITING_FOR_OPERATOR.value,
+    "conditions": [
+        {
+            "type": "Reconciling",
+            "status": "True",
+            "reason": RunState.WAITING_FOR_OPERATOR.value,
+            "message": "no operator has seen this resource yet: does one serve its namespace?",
+            "lastTransitionTime": "1970-01-01T00:00:00Z",
+        }
+    ],
+}
 
 
 def structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
@@ -121,6 +137,7 @@ def resource_schema(kind: Kind = RUN) -> Schema:
         "kind": {"type": "string"},
         "metadata": {"type": "object"},
     }
+    result["properties"]["status"]["default"] = UNSEEN
     result["required"] = ["spec"]
     return result
 
@@ -149,7 +166,8 @@ def definition(kind: Kind = RUN) -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{kind.plural}.{GROUP}"},
+        # Helm keeps it when the chart is uninstalled: with the CRD would go every resource, and with those their pods.
+        "metadata": {"name": f"{kind.plural}.{GROUP}", "annotations": {"helm.sh/resource-policy": "keep"}},
         "spec": {"group": GROUP, "scope": kind.scope, "names": names, "versions": [version]},
     }
 

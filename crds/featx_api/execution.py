@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, StrictBool, field_validator, model_validator
 
 from featx_api.model import ApiModel, Renamed, Rule, rules
-from featx_api.names import Colour, ImageName, LabelValue, Memory, ObjectName, Principal, TableUri
+from featx_api.names import Colour, Cpu, ImageName, LabelValue, Memory, ObjectName, Principal, TableUri
 from featx_api.s3 import SecretRef, StoreAccess
 from featx_api.spark_conf import SparkValue, spark_conf_problem, spark_conf_rules
 
@@ -140,6 +140,14 @@ class Execution(ApiModel):
         "about 2 GiB for small ones, 3 GiB for the VGG16 pair. From 64Mi to 999Gi.",
     )
     driver_memory: Memory = Field("1536Mi", description="Memory of the driver pod, from 64Mi to 999Gi.")
+    driver_cpu: Cpu = Field(
+        "250m", description="CPU request of the driver pod, such as 2 or 500m. It waits for executors most of the time."
+    )
+    cpu_limits: StrictBool = Field(
+        False,
+        description="Whether pods have CPU limits, as namespaces with a quota or LimitRange of them call for: of "
+        "executors their request, of the driver 1 CPU or its request, whichever is more.",
+    )
     node_pool: LabelValue | None = Field(
         None,
         description="Schedule pods on nodes labelled featx.dev/node-pool=<value>. The chart's values name the allowed "
@@ -199,7 +207,7 @@ class Execution(ApiModel):
         if (self.executors or self.max_executors or 1) * self.cores > CORES_LIMIT:
             raise ValueError(TOO_MANY_CORES)
         limit = self.spark_conf.get(_LIMIT)
-        if limit and _cpus(self.spark_conf.get(_REQUEST, str(self.cores))) > _cpus(limit):
+        if limit and cpus(self.spark_conf.get(_REQUEST, str(self.cores))) > cpus(limit):
             raise ValueError(CPU_LIMIT)
         return self
 
@@ -212,5 +220,6 @@ class Execution(ApiModel):
         return settings
 
 
-def _cpus(quantity: str) -> float:
+def cpus(quantity: str) -> float:
+    """A number of CPUs, such as 2 or 500m."""
     return int(quantity.removesuffix("m")) / 1000 if quantity.endswith("m") else float(quantity)

@@ -2,7 +2,7 @@
 
 Executors get settings of their own, so a field of the resource can be renamed without Java; only
 `featx_job.spark.task_settings` translates. jobimage/contract holds JSON Schemas (`make generate`) and golden files:
-Python and Java's records of the same names must write and parse exactly these. Each field is present, if only as null.
+Python and Java's records of the same names must write and parse exactly these, each field, if only as null.
 """
 
 from __future__ import annotations
@@ -248,9 +248,7 @@ class PackedLine(Document):
     objects: tuple[StoredObject, ...]
     packed: PackedSettings
     part: Section = Field(description="Which rows of the files: those of all are (0, 1).")
-    keys: tuple[str, ...] = Field(
-        description="Keys of the images to read; a file's own key stands for all of it. Empty for all images."
-    )
+    keys: tuple[str, ...] = Field(description="Keys of the images to read, or of files to read whole; empty for all.")
 
 
 class RangesLine(Document):
@@ -285,10 +283,7 @@ class ShardResult(Document):
     file: str = Field(description="Name of the table's file.")
     features: Count = Field(description="Rows of the table.")
     failures: Count = Field(description="Rows of the quarantine.")
-    skipped: Count = Field(
-        default=0,
-        description="Rows of the source, or members of archives, not selected; earlier versions have none.",
-    )
+    skipped: Count = Field(0, description="Rows of the source, or members of archives, that were not selected.")
     bytes: Count = Field(description="Size of the table's file.")
     failure_bytes: Count = Field(description="Size of the quarantine's file; 0 without one.")
     sha256: str = Field(description="Digest of the table's file.")

@@ -68,7 +68,11 @@ class FailureClass(StrEnum):
         "Use precision auto or f32, or set `spec.execution.nodePool` to nodes whose CPUs support it.",
     )
     SECRET_INCOMPLETE = "SecretIncomplete", False, "Add the missing keys to the Secret that the message names."
-    SECRET_NOT_FOUND = "SecretNotFound", False, "Create the Secret in the resource's namespace, or correct its name."
+    SECRET_NOT_FOUND = (
+        "SecretNotFound",
+        False,
+        "Create the Secret in the resource's namespace and raise `spec.retry`, or correct its name in a new resource.",
+    )
     SOURCE_EMPTY = (
         "SourceEmpty",
         False,
@@ -107,7 +111,7 @@ class FailureClass(StrEnum):
     )
     INTERNAL = "Internal", True, "Read the driver's log, and report it if it recurs."
     JVM_LOST = "JvmLost", True, "Raise `spec.execution.driverMemory`: the driver's JVM died."
-    OUT_OF_MEMORY = "OutOfMemory", True, "Raise `spec.execution.memory`."
+    OUT_OF_MEMORY = "OutOfMemory", True, "Raise `spec.execution.memory`: half more was not enough, or not allowed."
     OUTPUT_BUSY = (
         "OutputBusy",
         True,
@@ -115,7 +119,7 @@ class FailureClass(StrEnum):
     )
     OUTPUT_FULL = "OutputFull", True, "Free space or raise the quota at `spec.output.uri`."
     SPARK_NOT_STARTED = "SparkNotStarted", True, "Read the driver's log; check `spec.execution.sparkConf`."
-    STOPPED = "Stopped", True, "Nothing, unless it recurs: the driver pod was asked to stop."
+    STOPPED = "Stopped", True, "Nothing, unless it recurs: something in the driver pod asked the driver to stop."
     STORE_UNREACHABLE = (
         "StoreUnreachable",
         True,
@@ -128,10 +132,15 @@ class FailureClass(StrEnum):
         False,
         "Correct the cause in `status.failure`, which holds the last attempt's class; this is the conditions' reason.",
     )
-    CLAIM_NOT_FOUND = "ClaimNotFound", True, "Create the PersistentVolumeClaim, or correct its name."
+    CANCELLED = "Cancelled", False, "Nothing; set `spec.cancel` to false and raise `spec.retry` to continue the run."
+    CLAIM_NOT_FOUND = "ClaimNotFound", False, "Create the PersistentVolumeClaim and raise `spec.retry`."
     CONTAINER_CONFIG_ERROR = "ContainerConfigError", True, "Correct what the kubelet reports in the message."
     DEADLINE_EXCEEDED = "DeadlineExceeded", False, "Raise `spec.activeDeadlineSeconds`, or add executors."
-    DRIVER_EVICTED = "DriverEvicted", True, "Check the node's pressure and the namespace's priorities."
+    DRIVER_EVICTED = (
+        "DriverEvicted",
+        True,
+        "Nothing, unless it recurs: check the node's pressure and the namespace's priorities.",
+    )
     DRIVER_EXITED = "DriverExited", True, "Read the driver's log: it exited without reporting a result."
     DRIVER_FAILED = (
         "DriverFailed",
@@ -140,8 +149,21 @@ class FailureClass(StrEnum):
     )
     DRIVER_LOST = "DriverLost", True, "Nothing, unless it recurs: the driver pod was deleted, or its node was lost."
     DRIVER_NOT_STARTED = "DriverNotStarted", True, "Check the driver pod's Events."
-    DRIVER_OUT_OF_MEMORY = "DriverOutOfMemory", True, "Raise `spec.execution.driverMemory`."
-    IMAGE_UNAVAILABLE = "ImageUnavailable", True, "Correct `spec.execution.image`, or give the nodes access to it."
+    DRIVER_OUT_OF_MEMORY = (
+        "DriverOutOfMemory",
+        True,
+        "Raise `spec.execution.driverMemory`: half more was not enough, or not allowed.",
+    )
+    EXECUTORS_NOT_STARTED = (
+        "ExecutorsNotStarted",
+        True,
+        "Check the executor pods' Events, quota and nodes; it does not count towards `spec.backoffLimit`.",
+    )
+    IMAGE_UNAVAILABLE = (
+        "ImageUnavailable",
+        False,
+        "Correct `spec.execution.image`, or give the nodes access to it, and raise `spec.retry`.",
+    )
     UNKNOWN_FAILURE = (
         "UnknownFailure",
         True,
@@ -152,7 +174,11 @@ class FailureClass(StrEnum):
         False,
         "Read the message, which quotes the driver; use a job image of the operator's version.",
     )
-    UNSCHEDULABLE = "Unschedulable", True, "Add nodes, or lower what the driver pod requests."
+    UNSCHEDULABLE = (
+        "Unschedulable",
+        False,
+        "Add nodes, or lower what the driver pod requests, and raise `spec.retry`.",
+    )
 
 
 class QuarantineReason(StrEnum):
@@ -176,7 +202,7 @@ class QuarantineReason(StrEnum):
     DAMAGED = (
         "Damaged",
         "The header is intact, but the pixels cannot be decoded. Of an archive: what follows cannot be read.",
-        "Upload the image again, or convert it to JPEG or PNG.",
+        "Upload the image again, or convert it to 8-bit JPEG or PNG.",
     )
     EMPTY = "Empty", "The object has no bytes.", "Upload the image again."
     MISSING = (
@@ -221,5 +247,5 @@ class QuarantineReason(StrEnum):
     UNSUPPORTED = (
         "Unsupported",
         "The image is of a rare kind that executors do not decode, or the file is not what `spec.source.packed` says.",
-        "Do as the message says, convert the image to JPEG or PNG, or remove the file from the source.",
+        "Do as the message says, convert the image to 8-bit JPEG or PNG, or remove the file from the source.",
     )

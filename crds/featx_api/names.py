@@ -64,6 +64,11 @@ def _address(*forms: str) -> Any:
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")]
 #: The value of a label.
 LabelValue = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]
+#: A controller, as `spec.managedBy` of a Job names it: a domain and a path.
+ControllerName = Annotated[
+    str,
+    Field(min_length=3, max_length=63, pattern=rf"^{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"),
+]
 #: An image as the container runtime reads it: registry, path, tag, digest.
 ImageName = Annotated[
     str,
@@ -77,6 +82,11 @@ ImageName = Annotated[
 #: From 64Mi, below which no driver starts, to less than 1Ti.
 Memory = Annotated[
     str, Field(min_length=3, max_length=8, pattern=r"^((6[4-9]|[7-9][0-9]|[1-9][0-9]{2,5})Mi|[1-9][0-9]{0,2}Gi)$")
+]
+#: A number of CPUs, such as 2 or 500m.
+Cpu = Annotated[
+    str,
+    Field(max_length=8, pattern=r"^([1-9][0-9]{0,2}([.][0-9]{1,3})?|0[.]0{0,2}[1-9][0-9]{0,2}|[1-9][0-9]{0,5}m)$"),
 ]
 #: A colour, such as #ffffff for white.
 Colour = Annotated[str, Field(min_length=7, max_length=7, pattern=r"^#[0-9A-Fa-f]{6}$")]

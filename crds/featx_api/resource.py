@@ -19,11 +19,13 @@ FIXED = (
 NAME_LIMIT = 48  # leaves room for -ATTEMPT-driver in a label's 63 characters
 
 
+_UNCHANGED = "has(oldSelf.{path}) == has(self.{path}) && (!has(self.{path}) || self.{path} == oldSelf.{path})"
+
+
 def _fixed_once_started(path: str) -> Rule:
     """The rule that a part of the spec cannot change once the first attempt has started."""
-    has_path = f"has(oldSelf.{path}) == has(self.{path}) && (!has(self.{path}) || self.{path} == oldSelf.{path})"
     return Rule(
-        f"!has(oldSelf.status) || !has(oldSelf.status.startTime) || ({has_path})",
+        f"!has(oldSelf.status) || !has(oldSelf.status.startTime) || ({_UNCHANGED.format(path=path)})",
         f"{path} cannot change once the run has started: create a new resource",
     )
 
@@ -37,6 +39,7 @@ class FeatureExtraction(ApiModel):
                 f"size(self.metadata.name) <= {NAME_LIMIT}", f"metadata.name must have at most {NAME_LIMIT} characters"
             ),
             *(_fixed_once_started(f"spec.{part}") for part in FIXED),
+            Rule(_UNCHANGED.format(path="spec.managedBy"), "spec.managedBy cannot change: create a new resource"),
         )
     )
 

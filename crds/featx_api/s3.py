@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, StrictBool, field_validator, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
 from featx_api.names import KeyPrefix, ObjectName
@@ -63,12 +63,12 @@ class StoreAccess(ApiModel):
     secret_ref: SecretRef | None = Field(
         None, description="Secret with the credentials. Without it access is anonymous."
     )
-    pod_identity: bool = Field(
+    pod_identity: StrictBool = Field(
         False,
         description="Authenticate with the pods' cloud identity (IRSA or node role) instead of a Secret; with `featx "
         "run`, with the AWS_* environment variables.",
     )
-    requester_pays: bool = Field(
+    requester_pays: StrictBool = Field(
         False, description="Pay for requests to buckets whose owner has them paid by the requester."
     )
     addressing: Literal["path", "virtualHost"] = Field(
@@ -112,7 +112,7 @@ class S3Source(StoreAccess):
         "x-amz-expected-bucket-owner. They are no place for secrets.",
         json_schema_extra=rules(Rule(f"self.all(name, {_ALLOWED_HEADERS})", OWN_HEADERS)),
     )
-    sse_customer_key: bool = Field(
+    sse_customer_key: StrictBool = Field(
         False,
         description="The images are encrypted with a key that the store does not have (SSE-C). The Secret holds it as "
         "SSE_CUSTOMER_KEY: 32 bytes in base64. All images that are read must be encrypted with it.",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from featx_api.execution import Decoding, Errors, Execution, Limits, Output
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.names import ObjectName, claim_of
+from featx_api.names import ControllerName, ObjectName, claim_of
 from featx_api.nets import Detector, Extractor, Model, Quantization
 from featx_api.s3 import StoreAccess
 from featx_api.source import Source
@@ -54,11 +54,30 @@ class FeatureExtractionSpec(ApiModel):
     decoding: Decoding = Field(default=Decoding(), description="How images are decoded.")
     limits: Limits = Field(default=Limits(), description="Size limits for a single image.")
     execution: Execution = Field(default=Execution(), description="Resources and identities that the run uses.")
-    suspend: bool = Field(False, description="Stops the run's pods. Set to false to resume.")
+    suspend: StrictBool = Field(False, description="Stops the run's pods. Set to false to resume.")
+    cancel: StrictBool = Field(
+        False,
+        description="Stops the run for good: its pods are stopped, what is done is kept, and the run fails with class "
+        "Cancelled.",
+    )
+    retry: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Raise this number to continue a run that has failed: with new attempts and a new deadline, from "
+        "where the last attempt stopped. A cancelled run also needs cancel: false. Between two attempts the next one "
+        "starts at once. A run that has succeeded stays as it is.",
+    )
     active_deadline_seconds: Seconds | None = Field(
         None, description="Time limit for the run in seconds, over all attempts. No limit if unset."
     )
-    backoff_limit: int = Field(3, ge=0, le=100, description="Number of retries before the run fails.")
+    backoff_limit: int = Field(
+        3,
+        ge=0,
+        le=100,
+        description="Number of retries before the run fails. Neither waits for nodes, images and quota nor disruptions "
+        "count, and an attempt that worked for long starts the count over.",
+    )
     ttl_seconds_after_finished: Seconds | None = Field(
         None,
         description="Deletes the pods and ConfigMaps of a finished run after this many seconds; the resource stays. "
@@ -66,6 +85,12 @@ class FeatureExtractionSpec(ApiModel):
     )
     priority_class_name: ObjectName | None = Field(
         None, description="Priority class of the run's pods, one that the chart's values allow."
+    )
+
+    managed_by: ControllerName | None = Field(
+        None,
+        description="Controller of the run, such as kueue.x-k8s.io/multikueue. Any other than featx.dev/operator, the "
+        "default, makes the operator leave the run alone. It cannot change.",
     )
 
     @model_validator(mode="after")

@@ -7,12 +7,13 @@ printable, however it got here, and a status never takes more than `STATUS_LIMIT
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, computed_field
 
 from featx_api.failures import FailureClass
 from featx_api.model import StatusModel
+from featx_api.states import FAILED, RunState
 from featx_api.text import printable
 
 #: Bytes of the largest status that the operator writes, as JSON in UTF-8.
@@ -31,8 +32,25 @@ Text = Annotated[str, BeforeValidator(_printable)]
 Message = Annotated[Text, Field(max_length=MESSAGE_LIMIT)]
 
 ConditionType = Literal[
-    "Accepted", "QuotaReserved", "DriverReady", "ExecutorsReady", "Suspended", "Succeeded", "Reconciling", "Stalled"
+    "Accepted",
+    "QuotaReserved",
+    "DriverReady",
+    "ExecutorsReady",
+    "Suspended",
+    "Succeeded",
+    "Complete",
+    "Failed",
+    "Finished",
+    "Reconciling",
+    "Stalled",
 ]
+#: What a driver may wait for, as the run's state shows it.
+WaitingReason = Literal["Calibrating", "StoreUnreachable"]
+
+
+def _known_reason(value: Any) -> Any:
+    """A reason of a newer driver is left out: the text next to it still says what it waits for."""
+    return value if value in get_args(WaitingReason) else None
 
 
 class Condition(StatusModel):
@@ -93,6 +111,9 @@ class Progress(StatusModel):
         description="What the run is waiting for: int8 calibration, or an unresponsive store. Unset while it is not "
         "waiting.",
     )
+    waiting_reason: Annotated[WaitingReason | None, BeforeValidator(_known_reason)] = Field(
+        None, description="The same in one word, as status.state shows it."
+    )
     last_update_time: datetime | None = Field(None, description="When the progress was written.")
 
     @computed_field(description="Images done in percent; shards while imagesTotal is unknown. 100 means complete.")  # type: ignore[prop-decorator]
@@ -117,6 +138,12 @@ class Executors(StatusModel):
 
     desired: Count = Field(0, description="Executors that the attempt wants.")
     ready: Count = Field(0, description="Executors that are ready.")
+    killed_for_memory: Count = Field(
+        0, description="Executors of the current attempt that were seen to exceed their memory limit."
+    )
+    missing_since: datetime | None = Field(
+        None, description="Since when the driver has had no executor although it has work for them."
+    )
 
     @computed_field(description="ready/desired, for `kubectl get`.")  # type: ignore[prop-decorator]
     @property
@@ -131,6 +158,18 @@ class Driver(StatusModel):
     pod_name: Text = Field(max_length=253, description="Name of the driver pod.")
     pod_uid: Text = Field(
         "", max_length=64, description="Its uid. No other pod counts as this driver, whatever its name and labels."
+    )
+    start_time: datetime | None = Field(None, description="When its container started.")
+
+
+class RaisedMemory(StatusModel):
+    """Memory that attempts get beyond the spec, since an earlier one ran out of it. Each is raised once, by half."""
+
+    driver_percent: Annotated[int, Field(ge=100, le=1000)] = Field(
+        100, description="Memory of the driver pod, in percent of spec.execution.driverMemory."
+    )
+    executor_percent: Annotated[int, Field(ge=100, le=1000)] = Field(
+        100, description="Memory of an executor pod, in percent of spec.execution.memory or of the estimate."
     )
 
 
@@ -159,21 +198,38 @@ class Failure(StatusModel):
 class FeatureExtractionStatus(StatusModel):
     """State of the run."""
 
-    observed_generation: Count = Field(0, description="Generation of the resource that the status describes.")
+    observed_generation: int = Field(
+        0, ge=-1, le=LARGEST, description="Generation of the resource that the status describes; -1 before the first."
+    )
     conditions: list[Condition] = Field(
         default=[],
-        description="Conditions. Succeeded is True if, and only if, the table is complete.",
+        description="Conditions. Succeeded is True if, and only if, the table is complete. Of a run that has ended, "
+        "Finished is True, and either Complete or Failed.",
         max_length=16,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     attempt: Count = Field(0, description="Number of the current or last attempt. Resuming a run starts a new one.")
-    failed_attempts: Count = Field(0, description="Failed attempts, which count towards backoffLimit.")
+    failed_attempts: Count = Field(
+        0,
+        description="Failed attempts, which count towards backoffLimit: since the start, the last retry, or the last "
+        "attempt that worked for long.",
+    )
+    disruptions: Count = Field(
+        0,
+        description="Attempts that ended because the cluster or somebody stopped the driver pod. They don't count "
+        "towards backoffLimit. Since the same time as failedAttempts.",
+    )
+    memory: RaisedMemory | None = Field(None, description="Memory that was raised after an attempt ran out of it.")
+    retry: Count = Field(0, description="The last spec.retry that was acted on.")
     next_attempt_time: datetime | None = Field(None, description="When the next attempt starts, after one has failed.")
     start_time: datetime | None = Field(None, description="When the run started, or was last resumed.")
     completion_time: datetime | None = Field(None, description="When the run finished.")
     progress: Progress | None = Field(None, description="Progress of the run.")
     executors: Executors | None = Field(None, description="Executor pods of the current attempt.")
     driver: Driver | None = Field(None, description="The driver of the current attempt.")
+    workload: str | None = Field(
+        None, max_length=253, description="The Kueue Workload whose quota the run uses, or used at its end."
+    )
     outputs: list[OutputTable] = Field(
         default=[],
         max_length=8,
@@ -181,3 +237,23 @@ class FeatureExtractionStatus(StatusModel):
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     failure: Failure | None = Field(None, description="The last failure.")
+
+    @computed_field(  # type: ignore[prop-decorator]
+        description="The run in one word: what it waits for, Running, Succeeded, Cancelled, or Failed: and the class "
+        "of its failure (docs/reference/states.md). The condition Succeeded has the message.",
+        json_schema_extra={"maxLength": 160},
+    )
+    @property
+    def state(self) -> str:
+        """The first column of `kubectl get`."""
+        by_type = {condition.type: condition for condition in self.conditions}
+        succeeded, stalled = by_type.get("Succeeded"), by_type.get("Stalled")
+        if succeeded is None:
+            return RunState.WAITING_FOR_OPERATOR
+        if succeeded.status == "True":
+            return RunState.SUCCEEDED
+        if succeeded.status == "Unknown":
+            return stalled.reason if stalled and stalled.status == "True" else succeeded.reason
+        if succeeded.reason == RunState.CANCELLED:
+            return RunState.CANCELLED
+        return FAILED + (self.failure.class_ if self.failure else succeeded.reason)

@@ -1,4 +1,4 @@
-"""Command line of the cluster: `python -m examples.cluster up|down|status|exec|image|load-image|build-base|build`."""
+"""Command line of the cluster: `python -m examples.cluster --help` lists the commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from examples.cluster import binaries, choice, images, network, node, paths, processes
+from examples.cluster import binaries, choice, images, kueue, network, node, paths, processes
 from examples.cluster.errors import ClusterError
 from examples.cluster.local import LocalCluster
 from examples.cluster.remains import leftovers
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     load = command("load-image", _load_image, "load images from archives into the node")
     load.add_argument("archives", type=Path, nargs="+", metavar="ARCHIVE")
+    command("kueue", _kueue, "install Kueue in the running cluster; builds it, once, in three minutes")
     command("build-base", _build_base, "build the Debian base image")
     command("build", _build, "build only the binaries")
     return parser
@@ -109,6 +110,11 @@ def _image(arguments: argparse.Namespace) -> None:
 def _load_image(arguments: argparse.Namespace) -> None:
     for archive in arguments.archives:
         images.load_archive(archive)
+
+
+def _kueue(_: argparse.Namespace) -> None:
+    cluster, build = choice.choose(), kueue.build()
+    kueue.install(cluster, cluster.load([build])[build.tag])
 
 
 def _build_base(_: argparse.Namespace) -> None:

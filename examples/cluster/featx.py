@@ -38,6 +38,7 @@ def install(cluster: Cluster, images: Mapping[str, str], namespaces: Sequence[st
         "image": images[OPERATOR.tag],
         "jobImage": images[JOB.tag],
         "namespaces": list(namespaces),
+        "replicas": 1,  # one node, which has better uses for its memory
         "allowed": ALLOWED,
     }
     # The CRDs are applied without helm, as the README does.

@@ -18,11 +18,12 @@ from featx_api.contract import JobSpec, Outcome
 from featx_api.executor_contract import Comparison, ReplacementResult, ReplacementTask, ShardResult
 from featx_api.failures import FailureClass
 from featx_api.source import Source
-from featx_api.status import OutputTable, Progress
+from featx_api.status import OutputTable, Progress, WaitingReason
 from featx_api.text import counted, verb
 
 from featx_job import failures
 from featx_job.clients.hadoop import Hadoop
+from featx_job.clients.retry import reporting
 from featx_job.environment import Environment
 from featx_job.failures import RunFailure
 from featx_job.models import fetch
@@ -60,8 +61,12 @@ def run(job: JobSpec, environment: Environment, on_progress: OnProgress, *, over
         last[:] = [progress]
         on_progress(progress)
 
+    def on_wait(text: str | None) -> None:
+        remember(_waiting(last[0] if last else Progress(), "StoreUnreachable", text))
+
     try:
-        return _run(job, environment, remember, overwrite)
+        with reporting(on_wait):
+            return _run(job, environment, remember, overwrite)
     except RunFailure as failure:
         reason = failure
     except Exception as error:
@@ -169,7 +174,9 @@ class _Prepared:
 
     @cached_property
     def sizes(self) -> Sizes:
-        return memory.sizes(self.nets.networks(), self._job.spec, settings.threads(self._job, self._environment))
+        threads = settings.threads(self._job, self._environment)
+        percent = self._job.executor_memory_percent or 100
+        return memory.sizes(self.nets.networks(), self._job.spec, threads, percent)
 
     def check(self, hadoop: Hadoop) -> None:
         """Load the models and list the source. Raises RunFailure."""
@@ -209,11 +216,16 @@ def _process(
             if shard is not None:
                 tally.add(shard)
                 output.publisher.publish_shards(tally.done, len(shards))
-            on_progress(_now(tally).model_copy(update={"waiting": waiting and waiting[:512]}))
+            on_progress(_waiting(_now(tally), "StoreUnreachable", waiting))
 
         if left:
             files = floats or calibration.net_files(
-                job.spec, nets, shards, output.files, session, lambda step: on_done(None, step)
+                job.spec,
+                nets,
+                shards,
+                output.files,
+                session,
+                lambda step: on_progress(_waiting(_now(tally), "Calibrating", step)),
             )
             tally.started = time.monotonic()
             session.run(shards, left, files, output.folders, on_done)
@@ -271,6 +283,12 @@ def _commonest(tally: Tally) -> str:
 
 def _now(tally: Tally) -> Progress:
     return tally.progress(time.monotonic(), datetime.now(UTC))
+
+
+def _waiting(progress: Progress, reason: WaitingReason, text: str | None) -> Progress:
+    """Return the progress with what the run waits for, if it does."""
+    waits = (text[:512], reason) if text else (None, None)
+    return progress.model_copy(update=dict(zip(("waiting", "waiting_reason"), waits, strict=True)))
 
 
 def _skipped(shards: ShardList, tally: Tally) -> dict[str, int]:

@@ -3,46 +3,66 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import signal
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import kopf
+from kubernetes.config import ConfigException
 
-from featx_operator import handlers, schedule_handlers
-from featx_operator.cluster import resources, schedules
+from featx_operator import handlers, kueue, metrics, run_metrics, schedule_handlers
+from featx_operator.admission import Admission
+from featx_operator.cluster import resources, schedules, workloads
 from featx_operator.cluster.transport import ApiServer
+from featx_operator.exposition import Exposition
 from featx_operator.lease import Lease, LeaseLostError
 from featx_operator.objects import Key
 from featx_operator.queue import Queue, work
 from featx_operator.reconcile import Reconciler
+from featx_operator.recorder import WRITERS, Recorder
 from featx_operator.scheduling import Scheduler
 from featx_operator.settings import Settings, from_environment
 from featx_operator.state.scheduled import ScheduleStore
-from featx_operator.state.store import Store
+from featx_operator.state.store import Lane, Store
 
 logger = logging.getLogger("featx_operator")
 
+FLUSH_SECONDS = 3.0  # for Events that wait when the operator is stopped
+LONGEST_PAUSE = 30.0  # between two attempts to reach the API server at the start
 
-async def operate(settings: Settings) -> None:
+
+async def operate(settings: Settings, streamed: bool = False) -> None:
     """Runs until a signal stops it.
+
+    Args:
+        settings: The operator's.
+        streamed: Whether the API server sends all objects in a watch.
 
     Raises:
         LeaseLostError: Another replica may be active by now.
     """
-    # Two requests per worker, and two more so that the Lease never waits for a thread.
-    threads = ThreadPoolExecutor(2 * (settings.workers + schedule_handlers.WORKERS) + 2, thread_name_prefix="request")
+    connections = settings.workers + schedule_handlers.WORKERS + WRITERS
+    # Two more so that the Lease never waits for a thread.
+    threads = ThreadPoolExecutor(connections + 2, thread_name_prefix="request")
     asyncio.get_running_loop().set_default_executor(threads)
-    api = ApiServer(settings.request_seconds)
-    store, queue, heartbeat = Store(), Queue(settings.workers), handlers.Heartbeat()
-    lease = Lease(api, settings)
-    reconciler = Reconciler(api, store, settings)
+    lease = Lease(ApiServer(settings.request_seconds), settings)
+    api = ApiServer(settings.request_seconds, connections, lease.may_write)
+    store, heartbeat = Store(), handlers.Heartbeat()
+    queue = Queue(settings.workers, lambda key: Lane.STARTED if key == handlers.SENTINEL else store.lane(key))
+    recorder = Recorder(api, settings.identity)
+    admission = Admission(api, store, settings)
+    reconciler = Reconciler(api, store, admission, settings, recorder)
     scheduled, due = ScheduleStore(), Queue()
     scheduler = Scheduler(api, scheduled, settings, lambda: lease.held)
 
     async def reconcile_or_beat(key: Key) -> float | None:
         if key != handlers.SENTINEL:
-            return await reconciler.reconcile(key)
+            with metrics.RECONCILE_SECONDS.time():
+                return await reconciler.reconcile(key)
         try:
             await asyncio.to_thread(resources.ping, api, settings.namespaces[0])
         finally:
@@ -53,14 +73,20 @@ async def operate(settings: Settings) -> None:
         if key != handlers.SENTINEL:
             await reconciler.report(key, error)
 
+    stopping = asyncio.Event()
+
     async def act() -> None:
         await lease.acquire()
+        for number in (signal.SIGINT, signal.SIGTERM):  # kopf takes seconds to stop, in which no replica would act
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         heartbeat.beat()
         queue.add(handlers.SENTINEL)
-        workers = (work(queue, reconcile_or_beat, report) for _ in range(settings.workers))
-        await asyncio.gather(lease.renew_until_lost(), schedule_handlers.reconcile_schedules(due, scheduler), *workers)
+        workers = [work(queue, reconcile_or_beat, report) for _ in range(settings.workers)]
+        writers = [recorder.work() for _ in range(WRITERS)]
+        scheduling = schedule_handlers.reconcile_schedules(due, scheduler)
+        await asyncio.gather(lease.renew_until_lost(), scheduling, *workers, *writers)
 
-    registry = handlers.registry(store, queue, lease, heartbeat)
+    registry = handlers.registry(store, queue, admission, lease, heartbeat, settings.kueue)
     if await asyncio.to_thread(schedules.are_served, api):
         schedule_handlers.register(registry, scheduled, due)
     else:
@@ -68,23 +94,62 @@ async def operate(settings: Settings) -> None:
     watching = asyncio.create_task(
         kopf.operator(
             registry=registry,
-            settings=handlers.operator_settings(settings),
+            settings=handlers.operator_settings(settings, streamed),
             standalone=True,
-            namespaces=settings.namespaces,
+            clusterwide=settings.cluster_wide,
+            namespaces=() if settings.cluster_wide else settings.namespaces,
+            memories=handlers.NoMemories(),
             liveness_endpoint=f"http://127.0.0.1:{settings.probe_port}/healthz" if settings.probe_port else None,
         )
     )
     acting = asyncio.create_task(act())
+    exposition = Exposition(lambda: run_metrics.refresh(store, queue))
+    exposing = asyncio.create_task(exposition.serve(settings.metrics_port) if settings.metrics_port else forever())
+    stopped = asyncio.create_task(stopping.wait())
+    tasks = [watching, acting, exposing, stopped]
     try:
-        done, _ = await asyncio.wait([watching, acting], return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             if not task.cancelled():  # kopf cancels every task on a signal
                 task.result()
     finally:
-        acting.cancel()
-        watching.cancel()
-        await asyncio.gather(acting, watching, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(recorder.flush(), FLUSH_SECONDS if lease.held else 0)
+        await cancel(acting)
         await lease.release()
+        await cancel(*tasks)
+
+
+async def cancel(*tasks: asyncio.Task[Any]) -> None:
+    """Cancels tasks and waits for their end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def forever() -> None:
+    """Never returns."""
+    await asyncio.Event().wait()
+
+
+def wait_for_api_server(settings: Settings) -> tuple[bool, bool]:
+    """Waits until the API server responds.
+
+    Returns:
+        Whether it serves the CRD, and whether it sends all objects in a watch.
+
+    Raises:
+        ConfigException: There is no API server to connect to.
+    """
+    api, pause = ApiServer(settings.request_seconds), 1.0
+    while True:
+        try:
+            served = resources.are_served(api)
+            return served, served and resources.are_streamed(api, settings.namespaces[0])
+        except Exception as error:  # no connection, no permission, a fault: each may pass
+            logger.warning("can't use the API server: %s; retrying in %.0f s", error, pause)
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def main() -> int:
@@ -98,15 +163,21 @@ def main() -> int:
     for chatty in ("kopf.objects", "kopf.activities", "aiohttp.access"):  # one line per watch event, and per probe
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        served = resources.are_served(ApiServer(settings.request_seconds))
-    except Exception as error:  # no kubeconfig, no connection, no permission: the client has an exception for each
+        served, streamed = wait_for_api_server(settings)
+        queueing = not settings.kueue or workloads.are_served(ApiServer(settings.request_seconds))
+    except ConfigException as error:
         logger.error("can't use the API server: %s", error)
         return 1
     if not served:
         logger.error("the CRD featureextractions.featx.dev is not installed: install the chart featx-crds first")
         return 1
+    if not queueing:
+        logger.error(
+            "Kueue does not serve %s: install Kueue 0.15 or later, or set kueue.enabled to false", kueue.API_VERSION
+        )
+        return 1
     try:
-        asyncio.run(operate(settings))
+        asyncio.run(operate(settings, streamed))
     except LeaseLostError as error:
         logger.error("%s; exiting", error)
         return 1

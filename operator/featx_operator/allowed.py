@@ -12,8 +12,10 @@ from featx_api.model import ApiModel
 from featx_api.names import UrlHost
 from pydantic import Field
 
-#: An image, or the beginning of one with `*` at its end.
-ImagePattern = Annotated[str, Field(pattern=r"^[^*\s]*(\*|[^*\s])$")]
+from featx_operator.node_pools import NodePool, labelled
+
+#: An image or an address, or the beginning of one with `*` at its end.
+Pattern = Annotated[str, Field(pattern=r"^[^*\s]*(\*|[^*\s])$")]
 
 
 class Allowed(ApiModel):
@@ -23,23 +25,35 @@ class Allowed(ApiModel):
         service_accounts: Values of `spec.execution.serviceAccountName`.
         images: Values of `spec.execution.image`, besides the operator's job image.
         priority_classes: Values of `spec.priorityClassName`.
+        workload_priority_classes: Values of the label `kueue.x-k8s.io/priority-class`.
         node_pools: Values of `spec.execution.nodePool`.
         pod_identity: Whether runs may authenticate with their pods' cloud identity.
         secrets: Names of Secrets that runs may use without the label `featx.dev/store: "true"`.
         url_hosts: Hosts that runs may fetch images from (`spec.source.packed.urlColumn`).
+        stores: Addresses that runs may read from and write to.
     """
 
     service_accounts: tuple[str, ...] = ("featx-job",)
-    images: tuple[ImagePattern, ...] = ()
+    images: tuple[Pattern, ...] = ()
     priority_classes: tuple[str, ...] = ()
+    workload_priority_classes: tuple[str, ...] = ()
     node_pools: tuple[str, ...] = ()
     pod_identity: bool = False
     secrets: tuple[str, ...] = ()
     url_hosts: tuple[UrlHost, ...] = ()
+    stores: tuple[Pattern, ...] = ("*",)
 
     def includes_image(self, image: str) -> bool:
         """Whether an image is listed, by its name or by the beginning of it."""
-        return any(image.startswith(name[:-1]) if name.endswith("*") else image == name for name in self.images)
+        return _matches(image, self.images)
+
+    def includes_store(self, address: str) -> bool:
+        """Whether an address is listed, as a whole or by the beginning of it."""
+        return _matches(address, self.stores)
+
+
+def _matches(text: str, patterns: tuple[str, ...]) -> bool:
+    return any(text.startswith(name[:-1]) if name.endswith("*") else text == name for name in patterns)
 
 
 class Tenant(ApiModel):
@@ -58,12 +72,18 @@ class Tenants(ApiModel):
     Attributes:
         allowed: What every namespace may choose.
         tenants: The namespaces that differ, by name.
+        node_pools: The node pools that the platform team describes, by name.
     """
 
     allowed: Allowed = Allowed()
     tenants: dict[str, Tenant] = Field(default={})
+    node_pools: dict[str, NodePool] = Field(default={})
 
     def allowed_in(self, namespace: str) -> Allowed:
         """What the runs of a namespace may choose."""
         own = self.tenants.get(namespace, Tenant()).allowed
         return self.allowed.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+
+    def pool(self, name: str | None) -> NodePool | None:
+        """The node pool of a name; None for None."""
+        return None if name is None else self.node_pools.get(name) or labelled(name)

@@ -3,23 +3,33 @@
 The official client's leaderelection is not used: a connection error ends its renewal loop silently, its requests have
 no timeout (a hung one outlives the Lease), and it does not release the Lease at exit, so every upgrade would wait for
 it to expire. The rules are client-go's: another holder's time is measured on our own clock, from when we saw its last
-renewal, so clocks need not agree.
+renewal, so clocks need not agree. A replica stops writing some time before its Lease expires, as a request takes time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from featx_operator import metrics
 from featx_operator.cluster import leases
 from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.objects import Body
 from featx_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+WRITABLE = 0.8  # of the Lease's duration: client-go's deadline of renewal is two thirds
+POLL_SECONDS = 1.0  # of a replica that waits
+
+
+def boot_seconds() -> float:
+    """Seconds on a clock that no one sets, and that does not stop while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class LeaseLostError(Exception):
@@ -29,7 +39,7 @@ class LeaseLostError(Exception):
 class Lease:
     """This replica's side of the Lease."""
 
-    def __init__(self, api: ApiServer, settings: Settings, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, api: ApiServer, settings: Settings, monotonic: Callable[[], float] = boot_seconds) -> None:
         self._api = api
         self._settings = settings
         self._monotonic = monotonic
@@ -41,7 +51,11 @@ class Lease:
     @property
     def held(self) -> bool:
         """Whether this replica holds the Lease and it has not expired."""
-        return self._renewed_at is not None and self._monotonic() - self._renewed_at < self._settings.lease_seconds
+        return self._age() < self._settings.lease_seconds
+
+    def may_write(self) -> bool:
+        """Whether this replica holds the Lease for long enough for another request. Any thread may ask."""
+        return self._age() < WRITABLE * self._settings.lease_seconds
 
     def acquire_or_renew(self) -> bool:
         """Acquires or renews the Lease once; returns whether this replica holds it now.
@@ -70,7 +84,8 @@ class Lease:
             if not waited:
                 logger.info("another replica is active; waiting for the Lease %s", self._settings.lease_name)
                 waited = True
-            await asyncio.sleep(self._settings.lease_seconds / 5)
+            await asyncio.sleep(min(POLL_SECONDS, self._settings.lease_seconds / 5))
+        metrics.LEASE_HELD.set(1)
         logger.info("%s is active now", self._settings.identity)
 
     async def renew_until_lost(self) -> None:
@@ -84,6 +99,7 @@ class Lease:
             await asyncio.sleep(self._settings.lease_seconds / (3 if renewed else 10))
             renewed = await self._try_acquire_or_renew()
             if not self.held:
+                metrics.LEASE_HELD.set(0)
                 raise LeaseLostError(f"lost the Lease {self._settings.lease_name}")
 
     async def release(self) -> None:
@@ -95,6 +111,11 @@ class Lease:
             await asyncio.to_thread(self._release)
         except Exception as error:  # at exit: it expires by itself
             logger.warning("can't release the Lease: %s", error)
+
+    def _age(self) -> float:
+        """The seconds since the last renewal; endless without one."""
+        renewed_at = self._renewed_at  # another thread may set it to None
+        return math.inf if renewed_at is None else self._monotonic() - renewed_at
 
     async def _try_acquire_or_renew(self) -> bool:
         try:

@@ -15,18 +15,25 @@ from typing import Any
 import yaml
 from featx_api import API_VERSION, KIND, contract
 from featx_api.contract import JobSpec
+from featx_api.execution import Execution, cpus
 from featx_api.resource import FeatureExtraction
 from featx_api.spec import FeatureExtractionSpec
+from featx_api.status import RaisedMemory
 
+from featx_operator.applied import annotation_of
+from featx_operator.node_pools import NodePool, labelled
 from featx_operator.objects import driver_name
+from featx_operator.state.workload import Placement, Placements
 
 Manifest = dict[str, Any]
 
-DRIVER_CPU = "250m"  # it waits for executors most of the time; no limit, so that listing a bucket is not slowed down
+DRIVER_CPU_LIMIT = "1"  # with cpuLimits, unless it requests more: starting a JVM with less takes minutes
 GRACE_SECONDS = 30  # for the driver to end its executors
 TOKEN_SECONDS = 3600  # the kubelet renews it in time; a copy is of no use for longer, nor after the driver
 FILE_MODE = 0o440  # of Secrets and the token: their owner is root, and `fsGroup` makes them the driver's
 KEY_BYTES = 32
+_DUMPER: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # in C: a fifth of the operator's CPU time less
+NOWHERE = Placements()  # a run that Kueue does not place
 
 
 def config_map_name(name: str, attempt: int) -> str:
@@ -61,14 +68,23 @@ def labels(resource: FeatureExtraction, attempt: int, role: str) -> dict[str, st
     }
 
 
-def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
-    """The ConfigMap that an attempt's driver reads."""
+def config_map(
+    resource: FeatureExtraction,
+    attempt: int,
+    pool: NodePool | None = None,
+    pull_secrets: tuple[str, ...] = (),
+    placements: Placements = NOWHERE,
+) -> Manifest:
+    """The ConfigMap that an attempt's driver reads; pool, pull Secrets and placements are the executors'."""
+    template = executor_template(resource, attempt, pool, pull_secrets, placements)
+    spec = resource.spec.model_copy(update={"execution": execution_of(resource)})
     job = JobSpec(
         name=resource.name,
         namespace=resource.metadata["namespace"],
         uid=resource.metadata["uid"],
         attempt=attempt,
-        spec=resource.spec,
+        spec=_granted(spec, placements.most_executors),
+        executor_memory_percent=executor_percent(resource),
     )
     return {
         "apiVersion": "v1",
@@ -77,7 +93,7 @@ def config_map(resource: FeatureExtraction, attempt: int) -> Manifest:
         "immutable": True,
         "data": {
             contract.JOB_KEY: json.dumps(job.to_wire(), indent=2, ensure_ascii=False),
-            contract.EXECUTOR_POD_KEY: yaml.safe_dump(executor_template(resource, attempt), sort_keys=False),
+            contract.EXECUTOR_POD_KEY: yaml.dump(template, Dumper=_DUMPER, sort_keys=False),
         },
     }
 
@@ -94,7 +110,13 @@ def authentication(resource: FeatureExtraction, attempt: int) -> Manifest:
 
 
 def driver_pod(
-    resource: FeatureExtraction, attempt: int, default_image: str, url_hosts: tuple[str, ...] = ()
+    resource: FeatureExtraction,
+    attempt: int,
+    default_image: str,
+    url_hosts: tuple[str, ...] = (),
+    pool: NodePool | None = None,
+    pull_secrets: tuple[str, ...] = (),
+    placements: Placements = NOWHERE,
 ) -> Manifest:
     """The driver pod of an attempt.
 
@@ -103,11 +125,14 @@ def driver_pod(
         attempt: Its number.
         default_image: Of the job, unless the run chooses another.
         url_hosts: Hosts that the run may fetch images from.
+        pool: The node pool that the run has chosen, as the chart's values describe it.
+        pull_secrets: Names of the Secrets that pull the image.
+        placements: What its admission by Kueue adds.
     """
     spec = resource.spec
     image = spec.execution.image or default_image
     volumes, mounts = _volumes(resource, attempt)
-    files = config_map(resource, attempt)["data"]
+    files = config_map(resource, attempt, pool, pull_secrets, placements)["data"]
     job = {"name": contract.JOB, "configMap": {"name": config_map_name(resource.name, attempt)}}
     environment = [
         {"name": contract.FEATX_JOB, "value": contract.JOB_FILE},
@@ -125,10 +150,7 @@ def driver_pod(
         "image": image,
         "command": ["python3", "-m", "featx_job"],
         "env": environment,
-        "resources": {
-            "requests": {"cpu": DRIVER_CPU, "memory": spec.execution.driver_memory},
-            "limits": {"memory": spec.execution.driver_memory},
-        },
+        "resources": driver_resources(execution_of(resource)),
         "securityContext": _CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": contract.JOB, "mountPath": contract.JOB_FOLDER, "readOnly": True},
@@ -136,12 +158,17 @@ def driver_pod(
             *mounts,
         ],
     }
-    return {
+    pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": _metadata(resource, attempt, driver_name(resource.name, attempt), contract.DRIVER),
+        "metadata": {
+            **_metadata(resource, attempt, driver_name(resource.name, attempt), contract.DRIVER),
+            "annotations": {contract.APPLIED_ANNOTATION: annotation_of(spec)},
+        },
         "spec": {
             **_placement(spec),
+            **_pull(pull_secrets),
+            **(chosen.driver_placement() if (chosen := _pool(spec, pool)) else {}),
             "serviceAccountName": spec.execution.service_account_name,
             "automountServiceAccountToken": False,  # the one of `_TOKEN` lives shorter
             "restartPolicy": "Never",
@@ -150,25 +177,72 @@ def driver_pod(
             "volumes": [job, _TOKEN, *volumes],
         },
     }
+    return placed(pod, placements.driver)
 
 
-def executor_template(resource: FeatureExtraction, attempt: int) -> Manifest:
+def driver_resources(execution: Execution) -> dict[str, dict[str, str]]:
+    """Requests and limits of a driver. Without cpuLimits it has none of CPU, so that listing a bucket is not slowed."""
+    requested = execution.driver_cpu
+    cpu = {"cpu": requested if cpus(requested) > cpus(DRIVER_CPU_LIMIT) else DRIVER_CPU_LIMIT}
+    return {
+        "requests": {"cpu": requested, "memory": execution.driver_memory},
+        "limits": {**(cpu if execution.cpu_limits else {}), "memory": execution.driver_memory},
+    }
+
+
+def executor_template(
+    resource: FeatureExtraction,
+    attempt: int,
+    pool: NodePool | None = None,
+    pull_secrets: tuple[str, ...] = (),
+    placements: Placements = NOWHERE,
+) -> Manifest:
     """The template of executor pods; Spark adds image, resources, names and the owner."""
     volumes, mounts = _volumes(resource, attempt)
+    own_labels, chosen = labels(resource, attempt, contract.EXECUTOR), _pool(resource.spec, pool)
     # It gets no Kubernetes token: the account is only for the cloud's own.
     account = {"serviceAccountName": resource.spec.execution.service_account_name}
-    return {
+    container = {"name": contract.EXECUTOR, "securityContext": _CONTAINER_SECURITY, "volumeMounts": mounts}
+    if chosen and chosen.exclusive_cores:  # Spark requests as many, and memory as its own limit: the pod is Guaranteed
+        container["resources"] = {"limits": {"cpu": str(resource.spec.execution.cores)}}
+    pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"labels": labels(resource, attempt, contract.EXECUTOR)},
+        "metadata": {"labels": own_labels},
         "spec": {
             **_placement(resource.spec),
+            **_pull(pull_secrets),
+            **(chosen.executor_placement(own_labels) if chosen else {}),
             "automountServiceAccountToken": False,
             **(account if resource.spec.by_pod_identity else {}),
-            "containers": [{"name": contract.EXECUTOR, "securityContext": _CONTAINER_SECURITY, "volumeMounts": mounts}],
+            "containers": [container],
             "volumes": volumes,
         },
     }
+    return placed(pod, placements.executor)
+
+
+def placed(pod: Manifest, placement: Placement) -> Manifest:
+    """A pod with what an admission adds to it; what Featx itself sets stays."""
+    metadata, spec = dict(pod["metadata"]), dict(pod["spec"])
+    for part, name, added in (
+        (metadata, "labels", placement.labels),
+        (metadata, "annotations", placement.annotations),
+        (spec, "nodeSelector", placement.node_selector),
+    ):
+        if added:
+            part[name] = {**added, **part.get(name, {})}
+    if placement.tolerations:
+        spec["tolerations"] = [*spec.get("tolerations", []), *map(dict, placement.tolerations)]
+    return {**pod, "metadata": metadata, "spec": spec}
+
+
+def _granted(spec: FeatureExtractionSpec, most_executors: int | None) -> FeatureExtractionSpec:
+    """The spec with the number of executors that were granted."""
+    if most_executors is None:
+        return spec
+    execution = spec.execution.model_copy(update={"max_executors": most_executors})
+    return spec.model_copy(update={"execution": execution})
 
 
 _TOKEN: Manifest = {
@@ -203,8 +277,19 @@ def _metadata(resource: FeatureExtraction, attempt: int, name: str, role: str) -
     }
 
 
+def _pool(spec: FeatureExtractionSpec, described: NodePool | None) -> NodePool | None:
+    """The node pool of a run: as the platform team describes it, or else by its label."""
+    name = spec.execution.node_pool
+    return described or (labelled(name) if name else None)
+
+
+def _pull(secrets: tuple[str, ...]) -> Manifest:
+    """The Secrets that pull a pod's image. Executors don't run as an account that could have them."""
+    return {"imagePullSecrets": [{"name": name} for name in secrets]} if secrets else {}
+
+
 def _placement(spec: FeatureExtractionSpec) -> Manifest:
-    """The pod settings that driver and executors share."""
+    """The pod settings that driver and executors share, whatever their nodes."""
     common: Manifest = {
         "enableServiceLinks": False,
         "securityContext": {
@@ -215,8 +300,6 @@ def _placement(spec: FeatureExtractionSpec) -> Manifest:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     }
-    if spec.execution.node_pool:
-        common["nodeSelector"] = {contract.NODE_POOL_LABEL: spec.execution.node_pool}
     if spec.priority_class_name:
         common["priorityClassName"] = spec.priority_class_name
     return common
@@ -246,6 +329,31 @@ def _volumes(resource: FeatureExtraction, attempt: int) -> tuple[list[Manifest],
             {"name": f"claim-{index}", "mountPath": f"{contract.CLAIMS_FOLDER}/{claim}", "readOnly": not written}
         )
     return volumes, mounts
+
+
+def execution_of(resource: FeatureExtraction) -> Execution:
+    """What an attempt may use: the spec's, with more memory for the driver if an attempt ran out of it."""
+    memory, execution = _raised(resource), resource.spec.execution
+    raised = _times(execution.driver_memory, memory.driver_percent)
+    return execution.model_copy(update={"driver_memory": raised})
+
+
+def executor_percent(resource: FeatureExtraction) -> int | None:
+    """The memory of an executor in percent of what it gets otherwise, or None for 100."""
+    percent = _raised(resource).executor_percent
+    return percent if percent > 100 else None
+
+
+def _raised(resource: FeatureExtraction) -> RaisedMemory:
+    return (resource.status.memory if resource.status else None) or RaisedMemory()
+
+
+def _times(memory: str, percent: int) -> str:
+    """A size of memory, raised, in the form that the spec allows."""
+    if percent == 100:
+        return memory
+    mebibytes = int(memory[:-2]) * (1024 if memory.endswith("Gi") else 1) * percent // 100
+    return f"{mebibytes}Mi" if mebibytes < 1_000_000 else f"{min(mebibytes // 1024, 999)}Gi"
 
 
 def _field(name: str, path: str) -> Manifest:

@@ -9,11 +9,13 @@ from featx_api.contract import LABEL_NAME, LABEL_UID
 from featx_api.resource import FeatureExtraction
 from featx_api.status import FeatureExtractionStatus
 
+from featx_operator import kueue
+
 #: An object as the API server sends it, or as we send it.
 Body = Mapping[str, Any]
 
 #: What decisions need of a resource's metadata.
-METADATA = ("namespace", "name", "uid", "resourceVersion", "generation", "deletionTimestamp")
+METADATA = ("namespace", "name", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp")
 
 
 class Key(NamedTuple):
@@ -52,8 +54,11 @@ def key_of(body: Body) -> Key:
 
 
 def essential(resource: Body) -> Body:
-    """A resource without what no decision needs: labels, annotations, managed fields."""
+    """A resource without what no decision needs: labels other than Kueue's, annotations, managed fields."""
     metadata = {name: resource["metadata"][name] for name in METADATA if name in resource["metadata"]}
+    labels = resource["metadata"].get("labels") or {}
+    if queueing := {name: labels[name] for name in kueue.LABELS if labels.get(name)}:
+        metadata["labels"] = queueing
     return {"metadata": metadata, **{part: resource[part] for part in ("spec", "status") if part in resource}}
 
 
@@ -84,6 +89,13 @@ def resource_of(body: Body) -> FeatureExtraction:
     return FeatureExtraction.from_wire({key: body[key] for key in ("metadata", "spec")})
 
 
+def is_elsewhere(body: Body) -> bool:
+    """Whether another controller has a resource (`spec.managedBy`)."""
+    return (body.get("spec") or {}).get("managedBy") not in (None, kueue.OPERATOR)
+
+
 def status_of(body: Body) -> FeatureExtractionStatus:
     """The status of a resource; all defaults before the first write."""
-    return FeatureExtractionStatus.from_wire(body.get("status") or {})
+    status = body.get("status") or {}
+    # The API server's default says that no operator has seen the resource (featx_api.crd.UNSEEN).
+    return FeatureExtractionStatus.from_wire({} if status.get("observedGeneration") == -1 else status)

@@ -1,20 +1,25 @@
 """The work queue of resource keys: each key is queued at most once, and never processed by two workers at a time.
 
 It follows client-go's workqueue: a key added while it is being processed is processed again afterwards. Delays are per
-key, and the earliest wins. Failures back off per key, so a poisoned resource never blocks another. Namespaces take
-turns, and none has all workers at a time: one with thousands of resources, or with slow ones, delays no other, nor the
-heartbeat, without which the operator is restarted.
+key, and the earliest wins. Failures back off per key, so a poisoned resource never blocks another.
+
+Keys wait in lanes: started runs go before new ones, and ended ones come last, but each lane gets a share of the turns,
+so none starves. In a lane, namespaces take turns, and none has all workers at a time: one with thousands of resources,
+or with slow ones, delays no other, nor the heartbeat, without which the operator is restarted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
 from featx_api.text import shortened
 
+from featx_operator import metrics
 from featx_operator.objects import Key
 
 logger = logging.getLogger(__name__)
@@ -23,6 +28,22 @@ FIRST_RETRY = 1.0
 LONGEST_RETRY = 300.0
 LOGGED_CHARACTERS = 1000
 REPORTED_FAILURES = 2  # in a row; one alone is mostly a request that was lost
+LANES = 3
+# Which lane comes first, turn by turn; after it the others, most urgent first. A new run costs ten times as much as
+# news of a started one, so its share is small: it only counts when started runs alone take all workers.
+TURNS = (0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2)
+
+
+class Backlog(NamedTuple):
+    """What waits in a namespace.
+
+    Attributes:
+        keys: How many are ready.
+        seconds: For how long the oldest of them has been.
+    """
+
+    keys: int
+    seconds: float
 
 
 class Queue:
@@ -30,12 +51,20 @@ class Queue:
 
     Args:
         workers: How many workers share it; None if their number does not matter.
+        lane: The lane of a key, from 0, the most urgent one; asked when the key becomes ready.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, lane: Callable[[Key], int] = lambda _: 0) -> None:
         self._limit = None if workers is None else max(1, workers - 1)  # keys of a namespace in processing
+        # Keys of all lanes but the first in processing: the API server is to answer those of the first soon.
+        self._patient_limit = None if workers is None else max(1, workers // 2)
+        self._patient: set[Key] = set()
+        self._lane = lane
         self._busy: Counter[str] = Counter()
-        self._ready: OrderedDict[str, deque[Key]] = OrderedDict()  # by namespace, the next one first
+        # By lane and namespace, the next one first.
+        self._ready: tuple[OrderedDict[str, deque[Key]], ...] = tuple(OrderedDict() for _ in range(LANES))
+        self._since: dict[Key, float] = {}  # when a ready key became so
+        self._turn = 0
         self._queued: set[Key] = set()
         self._processing: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
@@ -67,22 +96,31 @@ class Queue:
 
     async def take(self) -> Key:
         """Waits for a key that no worker is processing, and takes it; call `done` when finished."""
-        while (namespace := self._next_namespace()) is None:
+        while (place := self._next()) is None:
             self._wakeup.clear()
             await self._wakeup.wait()
-        keys = self._ready.pop(namespace)
+        lane, namespace = place
+        ready = self._ready[lane]
+        keys = ready.pop(namespace)
         key = keys.popleft()
         if keys:
-            self._ready[namespace] = keys  # after all others
+            ready[namespace] = keys  # after all others
+        self._turn = (self._turn + 1) % len(TURNS)
         self._queued.discard(key)
+        del self._since[key]
         self._processing.add(key)
+        if lane:
+            self._patient.add(key)
         self._busy[namespace] += 1
         return key
 
     def done(self, key: Key) -> None:
         """Marks a key as processed; if it was added in the meantime, it becomes ready again."""
         self._processing.discard(key)
-        self._busy -= Counter({key.namespace: 1})
+        self._patient.discard(key)
+        self._busy[key.namespace] -= 1
+        if not self._busy[key.namespace]:
+            del self._busy[key.namespace]
         if key in self._queued:
             self._make_ready(key)
         self._wakeup.set()  # another key of its namespace may be next
@@ -99,17 +137,38 @@ class Queue:
         """How often a key has failed since it last succeeded."""
         return self._failures.get(key, 0)
 
+    def forget(self, key: Key) -> None:
+        """Drops the delay and the failures of a key that no longer exists."""
+        if timer := self._timers.pop(key, None):
+            timer.cancel()
+        self.reset_failures(key)
+
     def reset_failures(self, key: Key) -> None:
         """Resets a key's back-off after a success."""
         self._failures.pop(key, None)
 
-    def _next_namespace(self) -> str | None:
-        """The namespace whose turn it is, or None if each that has ready keys has its share of the workers."""
-        ready = iter(self._ready)
-        return next((name for name in ready if self._limit is None or self._busy[name] < self._limit), None)
+    def backlogs(self) -> Mapping[str, Backlog]:
+        """What waits, by namespace."""
+        now, keys, oldest = time.monotonic(), Counter[str](), dict[str, float]()
+        for key, since in self._since.items():
+            keys[key.namespace] += 1
+            oldest[key.namespace] = max(oldest.get(key.namespace, 0.0), now - since)
+        return {namespace: Backlog(keys[namespace], oldest[namespace]) for namespace in keys}
+
+    def _next(self) -> tuple[int, str] | None:
+        """Lane and namespace whose turn it is; None if each one with ready keys has its share of the workers."""
+        first = TURNS[self._turn]
+        for lane in (first, *(lane for lane in range(LANES) if lane != first)):
+            if lane and self._patient_limit is not None and len(self._patient) >= self._patient_limit:
+                continue
+            for namespace in self._ready[lane]:
+                if self._limit is None or self._busy[namespace] < self._limit:
+                    return lane, namespace
+        return None
 
     def _make_ready(self, key: Key) -> None:
-        self._ready.setdefault(key.namespace, deque()).append(key)
+        self._ready[self._lane(key)].setdefault(key.namespace, deque()).append(key)
+        self._since[key] = time.monotonic()
         self._wakeup.set()
 
     def __len__(self) -> int:
@@ -137,6 +196,7 @@ async def process(queue: Queue, key: Key, reconcile: Reconcile, report: Report) 
     try:
         again = await reconcile(key)
     except Exception as error:
+        metrics.RECONCILE_ERRORS.labels(key.namespace).inc()
         first = not queue.failures(key)  # log the traceback once, then one line per failure
         text = shortened(str(error), LOGGED_CHARACTERS)
         logger.error("%s: %s; retrying in %.0f s", key, text, queue.retry(key), exc_info=first)

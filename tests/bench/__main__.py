@@ -33,6 +33,9 @@ BENCHES = {
     "memory": Bench(
         "the operator's memory beside 1,000 resources at the size limit (10 minutes)", on_cluster="operator_memory"
     ),
+    "load": Bench(
+        "the operator under load: ten runs a second, 1,000 at once, 20,000 ended ones (30 minutes)", ("load",)
+    ),
     "pipeline": Bench(
         "Featx compared with Spark using torch, onnxruntime, OpenVINO, and stock BigDL (60 minutes)",
         ("pipeline", f"pipeline {LONG}"),
@@ -77,7 +80,7 @@ def main(arguments: list[str]) -> int:
         return 0
     from tests.e2e.__main__ import in_cluster
 
-    return in_cluster([sys.executable, "-m", f"tests.bench.{bench.on_cluster}"])
+    return in_cluster([[sys.executable, "-m", f"tests.bench.{bench.on_cluster}"]])
 
 
 def _list(name: str) -> int:

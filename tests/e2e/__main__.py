@@ -10,23 +10,40 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 
-from examples.cluster import Cluster, ClusterError, choose, featx, leftovers, processes, s3_store
+from examples.cluster import Cluster, ClusterError, choose, featx, kueue, leftovers, processes, s3_store
+from tests.e2e.kueue.queues import CONFIGURATION
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY
-from tests.e2e.operator.image import SCRIPTED_DRIVER, VARIABLE
+from tests.e2e.operator.image import OPERATOR_VARIABLE, SCRIPTED_DRIVER, VARIABLE
 
 # Two pytest processes at a time: each has a namespace and an operator of its own.
-IN_PARALLEL = (["tests/e2e/run"], ["tests/e2e/operator", "tests/e2e/rights", "tests/e2e/test_crd.py"])
+IN_PARALLEL = (
+    ["tests/e2e/run"],
+    ["tests/e2e/operator", "tests/e2e/rights", "tests/e2e/test_crd.py", "tests/e2e/charts"],
+)
+# Only by name: Kueue is built for it, and its webhooks see the pods of all others.
+QUEUED = "tests/e2e/kueue"
 
 
 def main(arguments: list[str]) -> int:
     """Runs pytest in a cluster; returns its exit code."""
     if arguments == ["images"]:
         return only_images()
-    return in_cluster(
-        *([sys.executable, "-m", "pytest", *tests] for tests in ([arguments] if arguments else IN_PARALLEL))
-    )
+    if needs_kueue(arguments):
+        return in_cluster([], [command(arguments)])
+    return in_cluster([command(tests) for tests in ([arguments] if arguments else IN_PARALLEL)])
+
+
+def command(tests: list[str]) -> list[str]:
+    """The command that runs some tests."""
+    return [sys.executable, "-m", "pytest", *tests]
+
+
+def needs_kueue(tests: list[str]) -> bool:
+    """Whether pytest's arguments name tests with Kueue."""
+    return any(argument.startswith(QUEUED) for argument in tests)
 
 
 def only_images() -> int:
@@ -36,14 +53,27 @@ def only_images() -> int:
     return 0
 
 
-def in_cluster(*commands: list[str]) -> int:
-    """Runs commands in parallel in a cluster with Featx and an S3 server; returns the worst exit code."""
+def in_cluster(commands: list[list[str]], queued: Sequence[list[str]] = ()) -> int:
+    """Runs commands in a cluster; returns the worst exit code.
+
+    Args:
+        commands: Run in parallel, with Featx and an S3 server.
+        queued: Run afterwards, with Kueue.
+    """
     cluster = choose()
     was_up = bool(processes.recorded()) and all(map(processes.running, processes.recorded()))
     try:
         cluster.up()
-        variables = prepare(cluster)
-        code = in_parallel([cluster.command(command) for command in commands], {**os.environ, **variables})
+        code = 0
+        if commands:
+            code = in_parallel([cluster.command(command) for command in commands], {**os.environ, **prepare(cluster)})
+        for command in queued:
+            variables = prepare_kueue(cluster)
+            code = (
+                code
+                or subprocess.run(cluster.command(command), env={**os.environ, **variables}, check=False).returncode
+            )
+            kueue.uninstall(cluster)
         if not was_up:
             cluster.down()
     except ClusterError as error:
@@ -83,6 +113,22 @@ def prepare(cluster: Cluster) -> dict[str, str]:
     images = cluster.load([featx.OPERATOR, featx.JOB, SCRIPTED_DRIVER])
     s3_store.deploy(cluster, ACCESS_KEY, SECRET_KEY)
     featx.install(cluster, images, [NAMESPACE])
+    return {
+        **cluster.environment(),
+        VARIABLE: images[SCRIPTED_DRIVER.tag],
+        OPERATOR_VARIABLE: images[featx.OPERATOR.tag],
+    }
+
+
+def prepare_kueue(cluster: Cluster) -> dict[str, str]:
+    """Installs Kueue in a cluster, and the scripted driver; returns the variables for the commands.
+
+    Raises:
+        ClusterError: Kueue can't be built or installed.
+    """
+    build = kueue.build()
+    images = cluster.load([build, SCRIPTED_DRIVER])
+    kueue.install(cluster, images[build.tag], CONFIGURATION)
     return {**cluster.environment(), VARIABLE: images[SCRIPTED_DRIVER.tag]}
 
 

@@ -134,4 +134,15 @@ def test_everything_can_change_before_the_start() -> None:
 def test_kubectl_get_by_the_short_name_prints_the_status_columns() -> None:
     start(good())
     table = kubectl("get", "fx", "-n", NAMESPACE)
-    assert table.stdout.split("\n")[0].split() == ["NAME", "SUCCEEDED", "REASON", "PROGRESS", "EXECUTORS", "AGE"]
+    assert table.stdout.split("\n")[0].split() == ["NAME", "STATUS", "PROGRESS", "EXECUTORS", "AGE"]
+
+
+def test_a_resource_that_no_operator_has_seen_says_so_and_is_not_current() -> None:
+    resource = in_namespace(good())
+    resource["metadata"]["name"] = "unseen"
+    assert kubectl("apply", "-f", "-", stdin=resource).returncode == 0
+    status = json.loads(kubectl("get", "fx", "unseen", "-n", NAMESPACE, "-o", "json").stdout)["status"]
+    assert (status["observedGeneration"], status["state"]) == (-1, "WaitingForOperator")
+    assert [(item["type"], item["status"]) for item in status["conditions"]] == [("Reconciling", "True")]
+    row = kubectl("get", "fx", "unseen", "-n", NAMESPACE, "--no-headers").stdout.split()
+    assert row[:2] == ["unseen", "WaitingForOperator"]

@@ -1,6 +1,6 @@
 {{/*
 What runs of a namespace may choose, as JSON: `allowed`, and what `tenants` overrides of it for this namespace.
-Call it with a dict of `root` and `namespace`.
+Call it with a dict of `root` and `namespace`; an empty namespace is one that no tenant has.
 */}}
 {{- define "featx.allowed" -}}
 {{- $result := dict "serviceAccounts" (list "featx-job") -}}
@@ -9,6 +9,30 @@ Call it with a dict of `root` and `namespace`.
 {{- range $key, $value := $layer | default dict -}}{{- $_ := set $result $key $value -}}{{- end -}}
 {{- end -}}
 {{- toJson $result -}}
+{{- end -}}
+
+{{/* What the operator reads in FEATX_ALLOWED, as JSON. */}}
+{{- define "featx.operatorAllowed" -}}
+{{- $tenants := dict -}}
+{{- range $name, $tenant := .Values.tenants -}}
+{{- with $tenant.allowed -}}{{- $_ := set $tenants $name (dict "allowed" .) -}}{{- end -}}
+{{- end -}}
+{{- $pools := dict -}}
+{{- range $name, $_ := .Values.nodePools -}}
+{{- $_ := set $pools $name (include "featx.nodePool" (dict "root" $ "name" $name) | fromJson) -}}
+{{- end -}}
+{{- dict "allowed" .Values.allowed "tenants" $tenants "nodePools" $pools | toJson -}}
+{{- end -}}
+
+{{/* A node pool with its whole node selector, as JSON. Call it with a dict of `root` and `name`. */}}
+{{- define "featx.nodePool" -}}
+{{- $pool := deepCopy (get .root.Values.nodePools .name | default dict) -}}
+{{- $selector := $pool.nodeSelector | default (dict "featx.dev/node-pool" .name) -}}
+{{- range $pool.cpuFeatures -}}
+{{- $_ := set $selector (printf "feature.node.kubernetes.io/cpu-cpuid.%s" .) "true" -}}
+{{- end -}}
+{{- $_ := set $pool "nodeSelector" $selector -}}
+{{- omit $pool "cpuFeatures" | toJson -}}
 {{- end -}}
 
 {{/* A string, and a list of strings, as CEL has them. */}}
@@ -22,32 +46,62 @@ Call it with a dict of `root` and `namespace`.
 [{{ join ", " $quoted }}]
 {{- end -}}
 
+{{/* A map of strings as CEL has it. */}}
+{{- define "featx.stringMap" -}}
+{{- $entries := list -}}
+{{- range $key, $value := . -}}
+{{- $entries = append $entries (printf "%s: %s" (include "featx.string" $key) (include "featx.string" $value)) -}}
+{{- end -}}
+{ {{- join ", " $entries -}} }
+{{- end -}}
+
 {{/* What the namespace of a request may choose, as a CEL expression. Call it with a dict of `root` and `key`. */}}
 {{- define "featx.allowedHere" -}}
 {{- $values := list -}}
-{{- range $namespace := .root.Values.namespaces -}}
-{{- $value := get (include "featx.allowed" (dict "root" $.root "namespace" $namespace) | fromJson) $.key -}}
-{{- $cel := "false" -}}
-{{- if eq $.key "podIdentity" -}}
-{{- if $value -}}{{- $cel = "true" -}}{{- end -}}
+{{- range $namespace := include "featx.served" .root | fromJsonArray -}}
+{{- $value := include "featx.allowedValue" (merge (dict "namespace" $namespace) $) -}}
+{{- $values = append $values (printf "'%s': %s" $namespace $value) -}}
+{{- end -}}
+{{- $map := printf "{%s}" (join ", " $values) -}}
+{{- $default := include "featx.allowedValue" (merge (dict "namespace" "") .) -}}
+{{- if not (include "featx.clusterWide" .root) -}}
+{{ $map }}[request.namespace]
+{{- else if $values -}}
+request.namespace in {{ $map }} ? {{ $map }}[request.namespace] : {{ $default }}
 {{- else -}}
-{{- $cel = include "featx.strings" ($value | default list) -}}
+{{ $default }}
 {{- end -}}
-{{- $values = append $values (printf "'%s': %s" $namespace $cel) -}}
 {{- end -}}
-{ {{- join ", " $values -}} }[request.namespace]
+
+{{/* One value of `allowed` as a CEL literal. Call it with a dict of `root`, `namespace` and `key`. */}}
+{{- define "featx.allowedValue" -}}
+{{- $value := get (include "featx.allowed" . | fromJson) .key -}}
+{{- if eq .key "podIdentity" -}}
+{{- $value | default false -}}
+{{- else -}}
+{{- include "featx.strings" ($value | default list) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Whether the requester is an account of runs, as a CEL expression. */}}
 {{- define "featx.isAccount" -}}
 {{- $names := list -}}
-{{- range $namespace := .Values.namespaces -}}
+{{- range $namespace := include "featx.served" . | fromJsonArray -}}
 {{- $allowed := include "featx.allowed" (dict "root" $ "namespace" $namespace) | fromJson -}}
 {{- range $account := prepend $allowed.serviceAccounts "featx-job" | uniq -}}
 {{- $names = append $names (printf "system:serviceaccount:%s:%s" $namespace $account) -}}
 {{- end -}}
 {{- end -}}
+{{- if include "featx.clusterWide" . -}}
+{{- $allowed := include "featx.allowed" (dict "root" . "namespace" "") | fromJson -}}
+{{- $accounts := prepend $allowed.serviceAccounts "featx-job" | uniq -}}
+request.userInfo.username.startsWith('system:serviceaccount:') && request.userInfo.username.split(':')[3] in
+{{- printf " %s" (include "featx.strings" $accounts) -}}
+{{- if $names }} || {{ end -}}
+{{- end -}}
+{{- if or $names (not (include "featx.clusterWide" .)) -}}
 request.userInfo.username in {{ include "featx.strings" $names }}
+{{- end -}}
 {{- end -}}
 
 {{/* How names of the job image begin, whatever its tag: a running attempt keeps its image through an upgrade. */}}
@@ -70,6 +124,39 @@ request.userInfo.username in {{ include "featx.strings" $names }}
   expression: >-
     'authentication.kubernetes.io/pod-uid' in variables.extra
     ? variables.extra['authentication.kubernetes.io/pod-uid'][0] : ''
+{{- end -}}
+
+{{/*
+Variables of the policy of executors: every node pool that some namespace may choose, by its name, as
+operator/featx_operator/node_pools.py places executors there. CEL takes no literals of mixed types but dyn.
+*/}}
+{{- define "featx.poolVariables" -}}
+{{- $names := .Values.allowed.nodePools | default list -}}
+{{- range .Values.tenants -}}{{- $names = concat $names ((.allowed | default dict).nodePools | default list) -}}{{- end -}}
+{{- $selectors := list -}}{{- $tolerations := list -}}{{- $spread := list -}}{{- $packed := list -}}
+{{- range $name := $names | uniq | sortAlpha -}}
+{{- $pool := include "featx.nodePool" (dict "root" $ "name" $name) | fromJson -}}
+{{- $key := include "featx.string" $name -}}
+{{- $selectors = append $selectors (printf "%s: %s" $key (include "featx.stringMap" $pool.nodeSelector)) -}}
+{{- $taints := list -}}
+{{- range $pool.tolerations -}}
+{{- $taint := merge (dict) . (dict "operator" "Equal") -}}
+{{- if not $taint.value -}}{{- $taint = omit $taint "value" -}}{{- end -}}
+{{- $taints = append $taints (include "featx.stringMap" $taint) -}}
+{{- end -}}
+{{- $tolerations = append $tolerations (printf "%s: dyn([%s])" $key (join ", " $taints)) -}}
+{{- $topology := include "featx.string" ($pool.topologyKey | default "kubernetes.io/hostname") -}}
+{{- if eq ($pool.arrangement | default "any") "spread" -}}{{- $spread = append $spread (printf "%s: %s" $key $topology) -}}{{- end -}}
+{{- if eq ($pool.arrangement | default "any") "pack" -}}{{- $packed = append $packed (printf "%s: %s" $key $topology) -}}{{- end -}}
+{{- end -}}
+- name: poolSelectors
+  expression: {{ printf "dyn({%s})" (join ", " $selectors) | quote }}
+- name: poolTolerations
+  expression: {{ printf "dyn({%s})" (join ", " $tolerations) | quote }}
+- name: spreadPools
+  expression: {{ printf "dyn({%s})" (join ", " $spread) | quote }}
+- name: packedPools
+  expression: {{ printf "dyn({%s})" (join ", " $packed) | quote }}
 {{- end -}}
 
 {{/* Pods of runs with one of the roles, as NetworkPolicyPeers. Call it with the list of roles. */}}

@@ -7,7 +7,7 @@ that is processed twice counts once. Objects are listed one by one; for HBase ta
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,7 +19,13 @@ from featx_job.source.objects import SkippedCounts, SourceObject
 from featx_job.source.packed_files import PackedShards
 
 SCHEMA_VERSION = 1  # of the stored list
-_EARLIER_PACKED = {"members": None, "nameColumn": None, "contentColumn": None, "urlColumn": None, "carry": []}
+_EARLIER_PACKED: Mapping[str, Any] = {
+    "members": None,
+    "nameColumn": None,
+    "contentColumn": None,
+    "urlColumn": None,
+    "carry": [],
+}
 
 
 class ShardList(Protocol):

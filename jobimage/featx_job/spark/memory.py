@@ -43,13 +43,14 @@ class Sizes(NamedTuple):
     pod: int
 
 
-def sizes(networks: Iterable[Network], spec: FeatureExtractionSpec, cores: int) -> Sizes:
+def sizes(networks: Iterable[Network], spec: FeatureExtractionSpec, cores: int, percent: int = 100) -> Sizes:
     """Return what an executor needs.
 
     Args:
         networks: The nets it runs.
         spec: The run's; `execution.memory`, if set, is the pod's.
         cores: Threads of an executor.
+        percent: Of that memory, heap and pod alike: more after an attempt ran out of it.
     """
     nets = list(networks)
     weights = [_mebibytes_of_weights(net) for net in nets]
@@ -70,7 +71,8 @@ def sizes(networks: Iterable[Network], spec: FeatureExtractionSpec, cores: int) 
         native = max(native, sum(weights) * (1 + streams) + max(weights, default=0) + streams * batch * values / 2)
     needed = _rounded(heap + native + OUTSIDE + PIXELS)
     pod = needed if spec.execution.memory is None else mebibytes(spec.execution.memory)
-    return Sizes(batch, streams, round(heap * min(1.0, pod / needed)), pod)
+    raised = percent / 100
+    return Sizes(batch, streams, round(heap * min(1.0, pod / needed) * raised), round(pod * raised))
 
 
 def mebibytes(memory: str) -> int:

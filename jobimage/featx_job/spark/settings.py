@@ -51,6 +51,7 @@ OPENED = (
     "sun.util.calendar",
 )
 
+CPU_REQUEST, CPU_LIMIT = (f"spark.kubernetes.executor.{name}.cores" for name in ("request", "limit"))
 HADOOP = "spark.hadoop."
 BLOCK_PAUSE = f"{HADOOP}dfs.client.retry.window.base"  # ms, before another search for a block that no DataNode has
 FILES = {"fs.file.impl": LOCAL_FILES_CLASS}
@@ -207,9 +208,7 @@ def _in_cluster(job: JobSpec, environment: Environment, cluster: Cluster, sizes:
         # For Spark a core is a shard at a time; the pod requests the real cores.
         "spark.executor.cores": str(shards_at_once(sizes)),
         "spark.task.cpus": "1",
-        "spark.kubernetes.executor.request.cores": settings_of(
-            job.spec, "spark.kubernetes.executor.request.cores", str(execution.cores)
-        ),
+        CPU_REQUEST: settings_of(job.spec, CPU_REQUEST, str(execution.cores)),
         "spark.executor.memory": f"{sizes.heap}m",
         "spark.executor.memoryOverhead": f"{sizes.pod - sizes.heap}m",
         "spark.kubernetes.namespace": cluster.namespace,
@@ -224,6 +223,8 @@ def _in_cluster(job: JobSpec, environment: Environment, cluster: Cluster, sizes:
         "spark.kubernetes.allocation.batch.size": "20",
         "spark.kubernetes.allocation.batch.delay": "1s",
     }
+    if execution.cpu_limits:
+        settings[CPU_LIMIT] = settings_of(job.spec, CPU_LIMIT, settings[CPU_REQUEST])
     return settings | CLOSED | PODS_ONLY | _executors(job)
 
 

@@ -21,6 +21,7 @@ from featx_operator.decisions import reasons
 from featx_operator.objects import Body, controller_of
 from featx_operator.settings import Settings, allowed_secrets
 from featx_operator.state.observed import Refusal
+from featx_operator.state.workload import Placements
 
 TRIES = 3  # to create an object whose name is taken by one that is deleted
 
@@ -33,7 +34,13 @@ class RefusedError(Exception):
         self.refusal = refusal
 
 
-def create_attempt(api: ApiServer, resource: FeatureExtraction, attempt: int, settings: Settings) -> Body | None:
+def create_attempt(
+    api: ApiServer,
+    resource: FeatureExtraction,
+    attempt: int,
+    settings: Settings,
+    placements: Placements = manifests.NOWHERE,
+) -> Body | None:
     """Creates an attempt's ConfigMap, Secret and driver pod.
 
     Returns:
@@ -44,12 +51,13 @@ def create_attempt(api: ApiServer, resource: FeatureExtraction, attempt: int, se
         ApiError: Anything else went wrong; retry.
     """
     check_secrets(api, resource, allowed_secrets(settings, resource.metadata["namespace"]))
-    _create_or_replace(api, manifests.config_map(resource, attempt))
+    pool, pull = settings.allowed.pool(resource.spec.execution.node_pool), settings.image_pull_secrets
+    hosts = url_hosts(settings, resource)
+    driver = manifests.driver_pod(resource, attempt, settings.job_image, hosts, pool, pull, placements)
+    _create_or_replace(api, manifests.config_map(resource, attempt, pool, pull, placements))
     _create_or_replace(api, manifests.authentication(resource, attempt))
     try:
-        return children.create(
-            api, manifests.driver_pod(resource, attempt, settings.job_image, url_hosts(settings, resource))
-        )
+        return children.create(api, driver)
     except ApiError as error:
         if error.status == 409:
             return None

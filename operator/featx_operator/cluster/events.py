@@ -9,10 +9,13 @@ from featx_api import API_VERSION, GROUP, KIND
 from featx_operator.cluster.transport import FIELD_MANAGER, ApiServer
 from featx_operator.decisions.events import Event
 from featx_operator.objects import Body
-from featx_operator.state.observed import EPOCH, PodWaiting, time_of, waiting_from
+from featx_operator.state.observed import PodWaiting, waiting_from
+from featx_operator.state.words import EPOCH, time_of
 
 
-def create(api: ApiServer, body: Body, event: Event, identity: str, kind: str = KIND) -> None:
+def create(
+    api: ApiServer, body: Body, event: Event, identity: str, at: datetime | None = None, kind: str = KIND
+) -> None:
     """Creates an Event about a resource.
 
     Args:
@@ -20,12 +23,13 @@ def create(api: ApiServer, body: Body, event: Event, identity: str, kind: str = 
         body: The resource.
         event: The Event.
         identity: The replica that reports it.
+        at: When it happened, if not now.
         kind: Of the resource.
 
     Raises:
         ApiError: The Event is refused.
     """
-    now = datetime.now(UTC)
+    now = at or datetime.now(UTC)
     metadata = body["metadata"]
     regarding = {
         "apiVersion": API_VERSION,

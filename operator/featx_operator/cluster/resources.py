@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from featx_api import API_VERSION, GROUP, KIND, PLURAL, VERSION
 
-from featx_operator.cluster.transport import FIELD_MANAGER, ApiServer
+from featx_operator.cluster.transport import FIELD_MANAGER, ApiError, ApiServer
 from featx_operator.objects import Body, Key, essential, key_of
+from featx_operator.settings import EVERY_NAMESPACE
 
 
 def are_served(api: ApiServer) -> bool:
@@ -14,13 +15,34 @@ def are_served(api: ApiServer) -> bool:
     return kinds is not None and any(kind["name"] == PLURAL for kind in kinds["resources"])
 
 
+def are_streamed(api: ApiServer, namespace: str) -> bool:
+    """Whether the API server sends all resources in a watch, so that no list is needed: by default since 1.34.
+
+    Raises:
+        ApiError: A fault of the API server.
+    """
+    query = {
+        "sendInitialEvents": "true",
+        "resourceVersionMatch": "NotOlderThan",
+        "allowWatchBookmarks": "true",
+        "labelSelector": f"{GROUP}/none",  # none is sent now
+        "timeoutSeconds": "10",
+    }
+    try:
+        return b"k8s.io/initial-events-end" in api.first_event(_path(namespace), query)
+    except ApiError as error:
+        if error.status >= 500:
+            raise
+        return False
+
+
 def get(api: ApiServer, key: Key) -> Body | None:
     """What decisions need of the current version of a resource, or None if it does not exist."""
     return api.get(f"{_path(key.namespace)}/{key.name}", reduce=essential)
 
 
 def ping(api: ApiServer, namespace: str) -> None:
-    """Lists at most one resource of a namespace, to prove connection and permissions.
+    """Lists at most one resource of a namespace, or of all, to prove connection and permissions.
 
     Raises:
         ApiError: The namespace can't be listed.
@@ -38,14 +60,15 @@ def apply_status(api: ApiServer, body: Body, status: Body) -> Body:
 
 
 def apply_condition(api: ApiServer, body: Body, condition: Body) -> Body:
-    """Applies one condition and leaves the rest of the status as it is, whatever version it has.
+    """Applies one condition, and its reason as the run's state; leaves the rest of the status, whatever its version.
 
     Raises:
         ApiError: 409 if the name belongs to another uid by now, 404 if the resource is gone.
     """
     # Another manager: what one applies without a field that it owns is deleted.
     manager = f"{FIELD_MANAGER}-errors"
-    return _apply(api, body, {"uid": body["metadata"]["uid"]}, {"conditions": [condition]}, manager)
+    status = {"state": condition["reason"], "conditions": [condition]}
+    return _apply(api, body, {"uid": body["metadata"]["uid"]}, status, manager)
 
 
 def _apply(api: ApiServer, body: Body, precondition: Body, status: Body, manager: str) -> Body:
@@ -61,4 +84,5 @@ def _apply(api: ApiServer, body: Body, precondition: Body, status: Body, manager
 
 
 def _path(namespace: str) -> str:
-    return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}"
+    within = "" if namespace == EVERY_NAMESPACE else f"namespaces/{namespace}/"
+    return f"/apis/{GROUP}/{VERSION}/{within}{PLURAL}"

@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, cast
+from urllib.parse import urlencode
 
 from kubernetes import client, config
+from kubernetes.client import rest as client_rest
 
+from featx_operator import metrics
 from featx_operator.objects import Body
 
 logger = logging.getLogger(__name__)
@@ -51,17 +55,34 @@ class ApiError(Exception):
         self.message = message
 
 
-class ApiServer:
-    """A connection to the API server: in a pod by its service account, elsewhere by KUBECONFIG."""
+class NotActiveError(Exception):
+    """Nothing is written, since another replica may be the active one by now."""
 
-    def __init__(self, request_seconds: float) -> None:
+
+class ApiServer:
+    """A connection to the API server: in a pod by its service account, elsewhere by KUBECONFIG.
+
+    Args:
+        request_seconds: Timeout of a request.
+        connections: How many stay open; as many as there are threads.
+        may_write: Asked right before each request that changes something. A process that was paused wakes up anywhere,
+            and must not do what it had decided before.
+    """
+
+    def __init__(
+        self, request_seconds: float, connections: int = 4, may_write: Callable[[], bool] = lambda: True
+    ) -> None:
         configuration = client.Configuration()
         try:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except config.ConfigException:
             config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        configuration.connection_pool_maxsize = connections  # another one would be opened for each request above it
         self._client = client.ApiClient(configuration)
-        self._timeout = (CONNECT_SECONDS, request_seconds)
+        self._pool: Any = self._client.rest_client.pool_manager
+        self._may_write = may_write
+        library: Any = client_rest  # its own urllib3
+        self._timeout = library.urllib3.Timeout(connect=CONNECT_SECONDS, read=request_seconds)
         self._parsing = threading.Lock()
 
     def request(
@@ -87,22 +108,59 @@ class ApiServer:
 
         Raises:
             ApiError: The response is not a success.
+            NotActiveError: The request would change something, and this replica may not.
         """
-        headers = {"Accept": accept, "Content-Type": content_type}
-        prepared = self._client.param_serialize(
-            method,
-            path,
-            query_params=list((query or {}).items()),
-            header_params=headers,
-            body=body if content_type == JSON else json.dumps(body),
-            auth_settings=["BearerToken"],
+        if method != "GET" and not self._may_write():
+            raise NotActiveError(f"{method} {path}: this replica does not hold the Lease")
+        status, reason, data = self._send(
+            method, path, query or {}, body, {"Accept": accept, "Content-Type": content_type}
         )
-        response = self._client.call_api(*prepared, _request_timeout=self._timeout)
-        data = response.read()  # type: ignore[no-untyped-call]
-        if 200 <= response.status < 300:
+        if 200 <= status < 300:
             with self._parsing:
                 return reduce(cast(Body, json.loads(data)))
-        raise ApiError(response.status, _message(data, response.reason))
+        raise ApiError(status, _message(data, reason))
+
+    def _send(
+        self, method: str, path: str, query: Mapping[str, str], body: Body | None, headers: dict[str, str]
+    ) -> tuple[int, str | None, bytes]:
+        """Sends a request by the client's pool of connections: its own way there costs more than the request."""
+        url, headers = self._prepared(path, query, headers)
+        started, status = time.monotonic(), 0
+        try:
+            response = self._pool.request(
+                method,
+                url,
+                body=None if body is None else json.dumps(body).encode(),
+                headers=headers,
+                timeout=self._timeout,
+            )
+            status = response.status
+            return status, response.reason, response.data
+        finally:
+            metrics.observe_request(method, path, status, time.monotonic() - started)
+
+    def _prepared(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        """The address and the headers of a request, with the token, which is read again when it is renewed."""
+        configuration: Any = self._client.configuration
+        url = f"{configuration.host}{path}{f'?{urlencode(query)}' if query else ''}"
+        token = configuration.auth_settings().get("BearerToken")
+        authorization = {"Authorization": token["value"]} if token else {}
+        return url, {"User-Agent": FIELD_MANAGER, **headers, **authorization}
+
+    def first_event(self, path: str, query: Mapping[str, str]) -> bytes:
+        """The first event of a watch as JSON; empty if the API server ends it before.
+
+        Raises:
+            ApiError: The watch is refused.
+        """
+        url, headers = self._prepared(path, {**query, "watch": "true"}, {"Accept": JSON})
+        response = self._pool.request("GET", url, headers=headers, timeout=self._timeout, preload_content=False)
+        try:
+            if response.status != 200:
+                raise ApiError(response.status, _message(response.read(), response.reason))
+            return bytes(response.readline())
+        finally:
+            response.close()
 
     def get(self, path: str, accept: str = JSON, reduce: Callable[[Body], Body] = _unchanged) -> Body | None:
         """The object at a path, or None if it does not exist."""

@@ -17,11 +17,26 @@ from pydantic import ValidationError
 
 from featx_operator.decisions import conditions, internal_error, reasons
 from featx_operator.decisions.conditions import Finding, Findings
-from featx_operator.decisions.policies import allowance, deadline, end, refusal, retry, running, start, suspend, ttl
+from featx_operator.decisions.policies import (
+    allowance,
+    cancel,
+    deadline,
+    end,
+    quota,
+    refusal,
+    restart,
+    retry,
+    running,
+    start,
+    suspend,
+    ttl,
+    workload,
+    workload_report,
+)
 from featx_operator.decisions.policies.stop import delete_files, stop
 from featx_operator.decisions.run import CreateAttempt, DeletePod, Plan, Run, whole
 from featx_operator.decisions.status import with_changes
-from featx_operator.objects import Body, resource_of, status_of
+from featx_operator.objects import Body, is_elsewhere, resource_of, status_of
 from featx_operator.settings import Settings
 from featx_operator.state.observed import Observed, Pod
 
@@ -45,26 +60,32 @@ def plan(body: Body, observed: Observed, now: datetime, settings: Settings) -> P
     try:
         resource = resource_of(body)
     except ValidationError as error:
-        return Plan((), before) if is_finished(before) else _rejected(before, error, body, now)
+        return Plan((), before) if is_finished(before) or is_elsewhere(body) else _rejected(before, error, body, now)
     run = Run(resource, before, observed, now, settings)
+    if is_elsewhere(body):
+        return workload.elsewhere(run)
     if is_finished(before):
-        return ttl.after_end(run)
-    decision = _next_step(run)
+        return restart.restarted(run) or workload_report.reported(run, ttl.after_end(run))
+    decision = workload_report.reported(run, _next_step(run))
     return decision if resource.spec.suspend else _by_deadline(decision, deadline.seconds_left(run))
 
 
 def is_finished(status: FeatureExtractionStatus) -> bool:
-    """Whether a run has ended; nothing starts it again."""
+    """Whether a run has ended; only a raised spec.retry starts it again, and only if it has failed."""
     condition = conditions.find(status.conditions, "Succeeded")
     return condition is not None and condition.status != "Unknown"
 
 
 def _next_step(run: Run) -> Plan:
-    for policy in (end.completed, suspend.suspended, suspend.resumed, deadline.exceeded):
+    policies = (
+        *(end.completed, cancel.cancelled, suspend.suspended, workload.deactivated, suspend.resumed),
+        *(workload.evicted, deadline.exceeded),
+    )
+    for policy in policies:
         if decision := policy(run):
             return decision
     if run.before.start_time is None:
-        return allowance.refused(run) or _record_start(run)
+        return allowance.refused(run) or workload.refused(run) or _record_start(run)
     if actions := stop(pod for pod in run.observed.alive() if pod.attempt != run.attempt):
         return Plan(actions, run.before)
     if actions := delete_files(run.observed, range(1, run.attempt)):
@@ -99,9 +120,10 @@ def _without_driver(run: Run) -> Plan:
         return _terminating(run, text=f"{earlier.name} of an earlier attempt has not ended yet")
     if impostor := run.observed.impostor:
         return _replacing(run, impostor)
-    if decision := allowance.refused(run) or refusal.refused(run) or retry.wait(run):
-        return decision
-    return Plan((CreateAttempt(run.attempt),), run.before)
+    for policy in (allowance.refused, workload.refused, refusal.refused, workload.queued, retry.wait, quota.waits):
+        if decision := policy(run):
+            return decision
+    return Plan((CreateAttempt(run.attempt, workload.placements(run)),), run.before)
 
 
 def _replacing(run: Run, impostor: Pod) -> Plan:
@@ -112,9 +134,12 @@ def _replacing(run: Run, impostor: Pod) -> Plan:
 
 
 def _terminating(run: Run, again: float | None = None, text: str = "") -> Plan:
+    text = text or "the driver pod is being deleted"
     findings: Findings = {
         "DriverReady": Finding("False", reasons.TERMINATING, text),
         "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),
+        "Succeeded": Finding("Unknown", reasons.TERMINATING, text),
+        "Reconciling": Finding("True", reasons.TERMINATING, text),
     }
     return Plan((), run.report(findings), requeue_after=again)
 

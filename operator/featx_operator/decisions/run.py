@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Unpack
 
 from featx_api.resource import FeatureExtraction
 from featx_api.status import ConditionType, FeatureExtractionStatus
 
+from featx_operator.applied import changed_fields
 from featx_operator.decisions import conditions, reasons
 from featx_operator.decisions.conditions import Finding
 from featx_operator.decisions.status import StatusChanges, with_changes
 from featx_operator.settings import Settings
 from featx_operator.state.observed import Observed, Pod
+from featx_operator.state.workload import Placements
 
 
 @dataclass(frozen=True)
 class CreateAttempt:
-    """Create an attempt's ConfigMap and Secret, then its driver pod."""
+    """Create an attempt's ConfigMap and Secret, then its driver pod.
+
+    Attributes:
+        placements: What the run's admission by Kueue adds to its pods.
+    """
 
     attempt: int
+    placements: Placements = field(default_factory=Placements)
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,70 @@ class DeleteFiles:
     attempt: int
 
 
-Action = CreateAttempt | DeletePod | DeleteFiles
+@dataclass(frozen=True)
+class CreateWorkload:
+    """Create the run's Workload in this queue."""
+
+    queue: str
+    priority_class: str
+
+
+@dataclass(frozen=True)
+class DeleteWorkload:
+    """Delete the run's Workload, which gives its quota back."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True)
+class MoveWorkload:
+    """Put the run's Workload into another queue, or give it another priority."""
+
+    name: str
+    uid: str
+    queue: str
+    priority_class: str
+
+
+@dataclass(frozen=True)
+class ReleaseQuota:
+    """Give the quota of an evicted Workload back, now that no pod uses it.
+
+    Attributes:
+        requeued: Whether the Workload is queued again at once.
+    """
+
+    name: str
+    uid: str
+    reason: str
+    message: str
+    requeued: bool
+
+
+@dataclass(frozen=True)
+class ReportWorkload:
+    """Set one condition of the run's Workload: `PodsReady` or `Finished`."""
+
+    name: str
+    uid: str
+    kind: str
+    status: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ReclaimExecutors:
+    """Give back the quota of executors that the run won't need any more."""
+
+    name: str
+    uid: str
+    count: int
+
+
+WorkloadAction = CreateWorkload | DeleteWorkload | MoveWorkload | ReleaseQuota | ReportWorkload | ReclaimExecutors
+Action = CreateAttempt | DeletePod | DeleteFiles | WorkloadAction
 
 
 @dataclass(frozen=True)
@@ -92,6 +162,17 @@ class Run:
         """The metadata.generation that decisions are about."""
         return int(self.resource.metadata.get("generation") or 0)
 
+    def _accepted(self) -> Finding:
+        """That the spec is accepted, and in what the current attempt differs from it."""
+        driver = self.driver
+        if driver is None or driver.applied is None:
+            return Finding("True", reasons.SPEC_VALID)
+        fields = changed_fields(self.resource.spec, driver.applied)
+        if not fields:
+            return Finding("True", reasons.SPEC_VALID)
+        text = f"{', '.join(fields)}: changed after attempt {self.attempt} was created, which keeps the earlier values"
+        return Finding("True", reasons.SPEC_CHANGE_IGNORED, f"{text}; the next attempt takes the new ones")
+
     def seconds_since(self, then: datetime | None) -> float:
         """The seconds that have passed since a time; 0 for None."""
         return (self.now - then).total_seconds() if then else 0.0
@@ -101,18 +182,32 @@ class Run:
     ) -> FeatureExtractionStatus:
         """The next status: the last one with findings and fields applied; all else stays unchanged.
 
-        Unless the findings say otherwise, the spec is accepted and the run neither suspended nor stalled.
+        Unless the findings say otherwise, the spec is accepted and the run neither suspended nor stalled. A change of
+        spec.retry counts as acted on: only a run that has failed, or waits for its next attempt, looks at it.
         """
         defaults: dict[ConditionType, Finding] = {
-            "Accepted": Finding("True", reasons.SPEC_VALID),
+            "Accepted": self._accepted(),
             "Suspended": Finding("False", reasons.NOT_SUSPENDED),
             "Stalled": Finding("False", reasons.AS_EXPECTED),
         }
         if not conditions.find(self.before.conditions, "QuotaReserved"):
             defaults["QuotaReserved"] = Finding("Unknown", reasons.PENDING)
-        merged = conditions.merged(self.before.conditions, {**defaults, **findings}, whole(self.now), self.generation)
-        fields: StatusChanges = {"observed_generation": self.generation, "conditions": merged, **changes}
+        findings = {**defaults, **findings}
+        if self.before.workload and findings.get("QuotaReserved") == Finding("True", reasons.RESERVED):
+            del findings["QuotaReserved"]  # it says more: which queue has admitted the run
+        merged = conditions.merged(self.before.conditions, findings, whole(self.now), self.generation)
+        fields: StatusChanges = {
+            "observed_generation": self.generation,
+            "conditions": merged,
+            "retry": self.resource.spec.retry,
+            **changes,
+        }
         return with_changes(self.before, **fields)
+
+
+def time_text(time: datetime) -> str:
+    """The time as messages show it."""
+    return whole(time).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def whole(time: datetime) -> datetime:
@@ -121,5 +216,8 @@ def whole(time: datetime) -> datetime:
 
 
 def after(time: datetime, seconds: float) -> datetime:
-    """The time so many seconds later."""
-    return time + timedelta(seconds=seconds)
+    """The time so many seconds later, or the last one there is."""
+    try:
+        return time + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)

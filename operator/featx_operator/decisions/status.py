@@ -18,6 +18,7 @@ from featx_api.status import (
     FeatureExtractionStatus,
     OutputTable,
     Progress,
+    RaisedMemory,
 )
 
 Model = TypeVar("Model", bound=StatusModel)
@@ -30,6 +31,9 @@ class StatusChanges(TypedDict, total=False):
     conditions: list[Condition]
     attempt: int
     failed_attempts: int
+    disruptions: int
+    memory: RaisedMemory | None
+    retry: int
     next_attempt_time: datetime | None
     start_time: datetime | None
     completion_time: datetime | None
@@ -38,6 +42,7 @@ class StatusChanges(TypedDict, total=False):
     driver: Driver | None
     outputs: list[OutputTable]
     failure: Failure | None
+    workload: str | None
 
 
 def with_changes(status: FeatureExtractionStatus, **changes: Unpack[StatusChanges]) -> FeatureExtractionStatus:

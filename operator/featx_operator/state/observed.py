@@ -10,11 +10,12 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from featx_api import KIND
 from featx_api.contract import (
+    APPLIED_ANNOTATION,
     DRIVER,
     EXECUTOR,
     LABEL_ATTEMPT,
@@ -26,13 +27,14 @@ from featx_api.status import Progress
 from featx_api.text import printable, shortened
 from pydantic import ValidationError
 
+from featx_operator.applied import digests_from
 from featx_operator.objects import Body, Controller, claimed_owner, controller_of, driver_name
+from featx_operator.state.quotas import QuotaView
+from featx_operator.state.words import EPOCH, REASON_LIMIT, TEXT_LIMIT, time_of
+from featx_operator.state.workload import Flavor, Workload
 
 logger = logging.getLogger(__name__)
 
-EPOCH = datetime.fromtimestamp(0, UTC)
-REASON_LIMIT = 128  # characters of a reason of the cluster
-TEXT_LIMIT = 1024  # characters of a message of the cluster
 PROGRESS_LIMIT = 4000  # characters of a driver's annotation
 _ATTEMPT = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -68,8 +70,11 @@ class Pod:
 
     Attributes:
         owner: Uid of its controller: the resource's for a driver, the driver's for an executor.
+        scheduled_at: When it got its node, if it has one.
+        started: When its container started, if it did.
         disruption: Why the cluster terminated it (Evicted, DeletionByTaintManager, PreemptionByScheduler …), or empty.
         progress: What the driver last reported, or None.
+        applied: Digests of the spec that the driver was created with, or None.
     """
 
     name: str
@@ -82,6 +87,8 @@ class Pod:
     created: datetime = EPOCH
     deleting: bool = False
     scheduled: bool = False
+    scheduled_at: datetime | None = None
+    started: datetime | None = None
     ready: bool = False
     address: str = ""
     waiting: PodWaiting | None = None
@@ -89,6 +96,7 @@ class Pod:
     disruption: str = ""
     message: str = ""
     progress: Progress | None = None
+    applied: Mapping[str, str] | None = None
 
     @property
     def ended(self) -> bool:
@@ -117,6 +125,9 @@ class Observed:
         refusal: Why the current attempt's children could not be created in this reconcile.
         mount_failure: Why the current driver's volumes can't be mounted, according to Events, which others may write.
         absent_secrets: Secrets that are reported missing, and that the API server does not have either.
+        quota: What the run's admission depends on, or None if its namespace has neither quotas nor limits.
+        workload: The run's Kueue Workload. If a recorded one is missing here, it does not exist.
+        flavors: The ResourceFlavors that the Workload was assigned, by name; missing ones do not exist.
     """
 
     pods: tuple[Pod, ...] = ()
@@ -126,6 +137,9 @@ class Observed:
     refusal: Refusal | None = None
     mount_failure: PodWaiting | None = None
     absent_secrets: frozenset[str] = field(default_factory=frozenset)
+    quota: QuotaView | None = None
+    workload: Workload | None = None
+    flavors: Mapping[str, Flavor] = field(default_factory=dict)
 
     def driver(self, uid: str) -> Pod | None:
         """The driver pod with this uid, or None."""
@@ -135,22 +149,17 @@ class Observed:
         """The driver pods of all attempts."""
         return [pod for pod in self.pods if pod.role == DRIVER]
 
+    def all_executors(self, driver: Pod) -> list[Pod]:
+        """The executor pods of a driver, also those that have ended."""
+        return [pod for pod in self.pods if pod.role == EXECUTOR and pod.owner == driver.uid]
+
     def executors(self, driver: Pod) -> list[Pod]:
         """The executor pods of a driver that have not ended and are not being deleted."""
-        return [
-            pod
-            for pod in self.pods
-            if pod.role == EXECUTOR and pod.owner == driver.uid and not pod.ended and not pod.deleting
-        ]
+        return [pod for pod in self.all_executors(driver) if not pod.ended and not pod.deleting]
 
     def alive(self) -> list[Pod]:
         """All pods that have not ended, including those being deleted."""
         return [pod for pod in self.pods if not pod.ended]
-
-
-def time_of(text: str | None) -> datetime | None:
-    """Parses a Kubernetes timestamp."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
 
 
 def pod_from(body: Body) -> Pod | None:
@@ -179,6 +188,8 @@ def reduced(body: Body, role: str, attempt: int) -> Pod:
     conditions = {item["type"]: item for item in status.get("conditions") or ()}
     state = _state_of(role, status.get("containerStatuses") or ())
     disruption = conditions.get("DisruptionTarget", {})
+    scheduled = conditions.get("PodScheduled", {})
+    annotations = metadata.get("annotations") or {}
     return Pod(
         name=metadata["name"],
         uid=metadata.get("uid", ""),
@@ -189,14 +200,17 @@ def reduced(body: Body, role: str, attempt: int) -> Pod:
         phase=status.get("phase", "Pending"),
         created=time_of(metadata.get("creationTimestamp")) or EPOCH,
         deleting=bool(metadata.get("deletionTimestamp")),
-        scheduled=conditions.get("PodScheduled", {}).get("status") == "True",
+        scheduled=scheduled.get("status") == "True",
+        scheduled_at=time_of(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "True" else None,
+        started=time_of((state.get("running") or state.get("terminated") or {}).get("startedAt")),
         ready=conditions.get("Ready", {}).get("status") == "True",
         address=status.get("podIP", ""),
-        waiting=_waiting(conditions.get("PodScheduled", {}), state.get("waiting")),
+        waiting=_waiting(scheduled, state.get("waiting")),
         exit=_exit(state.get("terminated")),
         disruption=shortened(disruption.get("reason", "") or status.get("reason", ""), REASON_LIMIT),
         message=shortened(disruption.get("message", "") or status.get("message", ""), TEXT_LIMIT),
-        progress=progress_from(metadata["name"], (metadata.get("annotations") or {}).get(PROGRESS_ANNOTATION, "")),
+        progress=progress_from(metadata["name"], annotations.get(PROGRESS_ANNOTATION, "")),
+        applied=digests_from(annotations.get(APPLIED_ANNOTATION, "")) if role == DRIVER else None,
     )
 
 

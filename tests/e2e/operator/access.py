@@ -13,8 +13,13 @@ ROOT = Path(__file__).resolve().parents[3]
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
-def create_namespace(folder: Path) -> Path:
-    """Creates the namespaces, and in a folder a kubeconfig of the operator's service account; returns its path."""
+def create_namespace(folder: Path, *options: str) -> Path:
+    """Creates the namespaces, and in a folder a kubeconfig of the operator's service account; returns its path.
+
+    Args:
+        folder: Where the kubeconfig goes.
+        options: More options of `helm template`.
+    """
     for crd in sorted((ROOT / "crds").glob("*.yaml")):
         kubectl("apply", "--filename", str(crd))
         kubectl("wait", "--for=condition=Established", f"crd/{crd.stem}", "--timeout=30s")
@@ -24,7 +29,7 @@ def create_namespace(folder: Path) -> Path:
             kubectl("wait", "--for=delete", f"namespace/{name}", "--timeout=60s")
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
         kubectl("apply", "--filename=-", stdin=namespace)
-    subprocess.run(["kubectl", "apply", "--filename=-"], input=_permissions(), text=True, check=True)
+    subprocess.run(["kubectl", "apply", "--filename=-"], input=permissions(*options), text=True, check=True)
     token = kubectl("create", "token", "featx-operator", "--duration=2h").stdout.strip()
     kubeconfig = yaml.safe_load(kubectl("config", "view", "--raw", "--minify").stdout)
     kubeconfig["users"][0]["user"] = {"token": token}
@@ -34,11 +39,11 @@ def create_namespace(folder: Path) -> Path:
     return path
 
 
-def _permissions() -> str:
+def permissions(*options: str) -> str:
     """Service accounts, Roles and bindings, as the chart renders them for these namespaces only."""
     templates = ["--show-only=templates/operator-access.yaml", "--show-only=templates/job-access.yaml"]
     command = ["helm", "template", "featx", str(ROOT / "charts/featx"), "--namespace", NAMESPACE, *templates]
-    command += ["--set", f"namespaces={{{NAMESPACE},{OTHER_NAMESPACE}}}", "--kube-version=1.34.0"]
+    command += ["--set", f"namespaces={{{NAMESPACE},{OTHER_NAMESPACE}}}", "--kube-version=1.34.0", *options]
     rendered = subprocess.run(command, text=True, capture_output=True, check=False)
     assert rendered.returncode == 0, rendered.stderr
     return rendered.stdout

@@ -13,6 +13,7 @@ from typing import Any
 from featx_api import GROUP, PLURAL, VERSION
 from kubernetes import client, config
 
+from examples.cluster.runtime import PAUSE_IMAGE
 from tests.e2e.operator.image import SCRIPTED_DRIVER, VARIABLE
 from tests.e2e.polling import PATIENCE, eventually
 
@@ -22,7 +23,7 @@ IMAGE = os.environ.get(VARIABLE, SCRIPTED_DRIVER.tag)
 SHA256 = "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d"
 ALLOWED = {
     "serviceAccounts": ["featx-job", "nobody"],
-    "images": [IMAGE, "localhost/featx/no-such-image:1"],
+    "images": [IMAGE, "localhost/featx/no-such-image:1", PAUSE_IMAGE],
     "nodePools": ["no-such-pool"],
 }
 QUICK = {"BACKOFF_SECONDS": "1", "SECRET_GRACE_SECONDS": "6", "LEASE_SECONDS": "3", "PROGRESS_SECONDS": "2"}
@@ -69,7 +70,7 @@ def secret(name: str, **labels: str) -> dict[str, Any]:
 class Operator:
     """An operator process."""
 
-    def __init__(self, kubeconfig: Path, log: Path, **settings: str) -> None:
+    def __init__(self, kubeconfig: Path, log: Path, allowed: object = ALLOWED, **settings: str) -> None:
         self._environment = {
             **os.environ,
             "KUBECONFIG": str(kubeconfig),
@@ -77,7 +78,8 @@ class Operator:
             "FEATX_LEASE_NAMESPACE": NAMESPACE,
             "FEATX_LOG_FORMAT": "text",
             "FEATX_PROBE_PORT": "0",
-            "FEATX_ALLOWED": json.dumps({"allowed": ALLOWED}),
+            "FEATX_METRICS_PORT": "0",
+            "FEATX_ALLOWED": json.dumps({"allowed": allowed}),
             **{f"FEATX_{name}": value for name, value in {**QUICK, **settings}.items()},
         }
         self._log = log
@@ -109,6 +111,16 @@ class Operator:
             self._process.send_signal(signal_)
         return self._process.wait(30)
 
+    def signal(self, signal_: signal.Signals) -> None:
+        """Sends a signal, unless it has ended."""
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal_)
+
+    def wait(self) -> int:
+        """Waits until it ends by itself; returns its exit code."""
+        assert self._process
+        return self._process.wait(30)
+
     def kill(self) -> None:
         """Kills it, like a crash."""
         self.stop(signal.SIGKILL)
@@ -124,14 +136,15 @@ class Operator:
 class Run:
     """One resource, as the API server has it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, namespace: str = NAMESPACE) -> None:
         self.name = name
+        self.namespace = namespace
         self._resources: Any = client.CustomObjectsApi()
         self._core: Any = client.CoreV1Api()
 
     @property
     def body(self) -> dict[str, Any]:
-        return dict(self._resources.get_namespaced_custom_object(GROUP, VERSION, NAMESPACE, PLURAL, self.name))
+        return dict(self._resources.get_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, self.name))
 
     @property
     def status(self) -> dict[str, Any]:
@@ -158,35 +171,65 @@ class Run:
             raise AssertionError(f"{error}; status is {json.dumps(self.status, indent=1)}") from None
         return self
 
+    @property
+    def column(self) -> str:
+        """The first column of `kubectl get fx`."""
+        return kubectl("get", "fx", self.name, "--no-headers").stdout.split()[1]
+
+    def shows(self, column: str, patience: float = PATIENCE) -> Run:
+        """Waits until the first column of `kubectl get fx` shows this."""
+        try:
+            eventually(lambda: self.column == column, f"{column} in the first column", patience)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; status is {json.dumps(self.status, indent=1)}") from None
+        return self
+
+    @property
+    def message(self) -> str:
+        """The message that `kubectl get fx -o wide` shows."""
+        return str(self.condition("Succeeded").get("message", ""))
+
     def change(self, **spec: Any) -> Run:
-        kubectl("patch", "fx", self.name, "--type=merge", "--patch", json.dumps({"spec": spec}))
+        kubectl(
+            "--namespace",
+            self.namespace,
+            "patch",
+            "fx",
+            self.name,
+            "--type=merge",
+            "--patch",
+            json.dumps({"spec": spec}),
+        )
         return self
 
     def pods(self, role: str = "") -> list[Any]:
         labels = f"featx.dev/name={self.name}" + (f",featx.dev/role={role}" if role else "")
-        return list(self._core.list_namespaced_pod(NAMESPACE, label_selector=labels).items)
+        return list(self._core.list_namespaced_pod(self.namespace, label_selector=labels).items)
 
     def drivers(self) -> list[str]:
         return sorted(pod.metadata.name for pod in self.pods("driver"))
 
     def config_maps(self) -> list[str]:
-        items = self._core.list_namespaced_config_map(NAMESPACE, label_selector=f"featx.dev/name={self.name}").items
+        items = self._core.list_namespaced_config_map(
+            self.namespace, label_selector=f"featx.dev/name={self.name}"
+        ).items
         return sorted(item.metadata.name for item in items)
 
     def secrets(self) -> list[str]:
-        items = self._core.list_namespaced_secret(NAMESPACE, label_selector=f"featx.dev/name={self.name}").items
+        items = self._core.list_namespaced_secret(self.namespace, label_selector=f"featx.dev/name={self.name}").items
         return sorted(item.metadata.name for item in items)
 
     def events(self) -> list[str]:
         selector = f"involvedObject.name={self.name},involvedObject.kind=FeatureExtraction"
-        items = self._core.list_namespaced_event(NAMESPACE, field_selector=selector).items
+        items = self._core.list_namespaced_event(self.namespace, field_selector=selector).items
         return [str(item.reason) for item in sorted(items, key=lambda item: item.event_time)]
 
 
 def apply(resource: dict[str, Any]) -> Run:
     """Applies a resource as users do."""
-    kubectl("apply", "--filename=-", stdin=resource)
-    return Run(resource["metadata"]["name"])
+    metadata = resource["metadata"]
+    kubectl("--namespace", metadata["namespace"], "apply", "--filename=-", stdin=resource)
+    return Run(metadata["name"], metadata["namespace"])
 
 
 def connect() -> None:

@@ -68,7 +68,7 @@ def test_a_deleted_driver_leads_to_the_next_attempt(start: Start) -> None:
     run = start("executors 1,forever|succeed 3").until("ExecutorsReady", "True")
     kubectl("delete", "pod", f"{run.name}-1-driver")
     run.until("Succeeded", "True")
-    assert (run.status["attempt"], run.status["failedAttempts"]) == (2, 1)
+    assert (run.status["attempt"], run.status["failedAttempts"], run.status["disruptions"]) == (2, 0, 1)
 
 
 def test_a_driver_that_vanishes_without_an_operator_is_noticed_later(operator: Operator, start: Start) -> None:
@@ -77,7 +77,7 @@ def test_a_driver_that_vanishes_without_an_operator_is_noticed_later(operator: O
     kubectl("delete", "pod", f"{run.name}-1-driver", "--grace-period=0", "--force")
     operator.start()
     run.until("Succeeded", "True")
-    assert run.status["failedAttempts"] == 1
+    assert (run.status["failedAttempts"], run.status["disruptions"]) == (0, 1)
 
 
 def test_deleting_a_running_resource_deletes_all_of_its_children(start: Start) -> None:

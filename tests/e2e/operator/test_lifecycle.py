@@ -17,13 +17,13 @@ def test_a_run_reports_progress_executors_and_its_table(start: Start) -> None:
     assert run.status["progress"]["summary"] == "30/100"
     too_early = kubectl("wait", "--for=condition=Succeeded", f"fx/{run.name}", "--timeout=1s", check=False)
     assert too_early.returncode != 0
-    kubectl("wait", "--for=condition=Succeeded", f"fx/{run.name}", "--timeout=60s")
+    kubectl("wait", "--for=condition=Finished", f"fx/{run.name}", "--timeout=60s")
     status = run.status
     assert status["outputs"][0]["recordCount"] == 100
     assert status["progress"]["summary"] == "100/100"
     assert (status["attempt"], status["failedAttempts"]) == (1, 0)
     assert run.state("Reconciling") == ("False", "Finished")
-    assert eventually(lambda: run.events() == ["Accepted", "DriverCreated", "Succeeded"], "events")
+    assert eventually(lambda: run.events() == ["DriverCreated", "Succeeded"], "events")
     eventually(lambda: run.pods("executor") == [], "stopped executors")
 
 

@@ -112,9 +112,9 @@ def test_a_run_over_quota_starts_once_there_is_room(start: Start) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"}, "spec": {"hard": {"pods": "0"}}}
     kubectl("apply", "--filename=-", stdin=quota)
     try:
-        run = start("succeed 1").until("QuotaReserved", "False", "QuotaExceeded")
+        run = start("succeed 1").until("QuotaReserved", "False", "QuotaTooSmall")
         assert run.state("Succeeded")[0] == "Unknown"
-        assert "exceeded quota: full" in run.condition("QuotaReserved")["message"]
+        assert "0 in ResourceQuota full" in run.condition("QuotaReserved")["message"]
     finally:
         kubectl("delete", "resourcequota", "full")
     run.until("Succeeded", "True")

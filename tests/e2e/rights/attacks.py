@@ -92,6 +92,16 @@ def without(part: str, field: str) -> Change:
     return lambda pod: pod[part].pop(field)
 
 
+def selectors(spec: Pod) -> list[dict[str, str]]:
+    """The labels by which a pod's spec selects other pods."""
+    constraints = spec.get("topologySpreadConstraints", [])
+    preferred = (
+        spec.get("affinity", {}).get("podAffinity", {}).get("preferredDuringSchedulingIgnoredDuringExecution", [])
+    )
+    parts = [*constraints, *(item["podAffinityTerm"] for item in preferred)]
+    return [part["labelSelector"]["matchLabels"] for part in parts]
+
+
 OTHERS_KEY = {"secretName": "other-1-authentication"}
 OTHER = {"name": "other", "image": "evil.test/image"}
 TOKEN = {"sources": [{"serviceAccountToken": {"path": "token"}}]}
@@ -100,6 +110,20 @@ API_SERVER_TOKEN = {
     "sources": [{"serviceAccountToken": {"path": "token", "audience": "https://kubernetes.default.svc.cluster.local"}}]
 }
 CLOUD_TOKEN_AND_MORE = {"sources": [*CLOUD_TOKEN["sources"], {"secret": {"name": "payroll"}}]}
+
+NOT_READY = {
+    "key": "node.kubernetes.io/not-ready",
+    "operator": "Exists",
+    "effect": "NoExecute",
+    "tolerationSeconds": 300,
+}
+TAINT = {"key": "dedicated", "operator": "Equal", "value": "featx", "effect": "NoSchedule"}
+SPREAD = {
+    "maxSkew": 1,
+    "topologyKey": "kubernetes.io/hostname",
+    "whenUnsatisfiable": "ScheduleAnyway",
+    "labelSelector": {"matchLabels": {"featx.dev/role": "executor"}},
+}
 
 ATTACKS = [
     # Whose it is.

@@ -18,6 +18,7 @@ import yaml
 from featx_api import contract
 from featx_api.resource import FeatureExtraction
 from featx_operator import manifests
+from featx_operator.node_pools import NodePool
 
 from tests.support.bad_resources import good
 
@@ -32,11 +33,20 @@ NAMESPACES = (GUARDED, CLOUD, OPEN)
 JOB_IMAGE = "localhost/featx/job:dev"
 RUN = "catalog"
 CLOUD_ACCOUNT = "cloud"
-VALUES = {
+_TAINTS = [{"key": "dedicated", "value": "featx", "effect": "NoSchedule"}, {"key": "spot", "operator": "Exists"}]
+POOLS = {
+    "spread": {"cpuFeatures": ["AVX512VNNI", "AMXTILE"], "tolerations": _TAINTS, "arrangement": "spread"},
+    "packed": {"nodeSelector": {"disk": "fast"}, "arrangement": "pack", "topologyKey": "topology.kubernetes.io/zone"},
+    "exclusive": {"exclusiveCores": True, "coresPerSocket": 8, "drivers": {"nodeSelector": {"disk": "slow"}}},
+}
+VALUES: dict[str, Any] = {
     "namespaces": [GUARDED, CLOUD, EMPTY],
     "jobImage": JOB_IMAGE,
-    "allowed": {"nodePools": ["xeon"], "images": ["registry.test/featx/*", "registry.test/one:1"]},
-    "tenants": {CLOUD: {"allowed": {"serviceAccounts": ["featx-job", CLOUD_ACCOUNT], "podIdentity": True}}},
+    "nodePools": POOLS,
+    "allowed": {"nodePools": ["xeon", *POOLS], "images": ["registry.test/featx/*", "registry.test/one:1"]},
+    "tenants": {
+        CLOUD: {"allowed": {"serviceAccounts": ["featx-job", CLOUD_ACCOUNT], "nodePools": [], "podIdentity": True}}
+    },
 }
 PROGRESS = {"metadata": {"annotations": {contract.PROGRESS_ANNOTATION: '{"imagesDone": 1}'}}}
 
@@ -112,12 +122,13 @@ def executor(
     run: str = RUN,
     account_name: str = "featx-job",
     spec: dict[str, Any] | None = None,
+    pool: NodePool | None = None,
 ) -> dict[str, Any]:
     """An executor of a run's first attempt: the operator's template, completed as Spark 3.5 does."""
     body = resource(namespace, run)
     body["spec"] = spec or body["spec"]
     body["metadata"]["uid"] = uid("fx", namespace, run)
-    pod = copy.deepcopy(manifests.executor_template(FeatureExtraction.model_validate(body), 1))
+    pod = copy.deepcopy(manifests.executor_template(FeatureExtraction.model_validate(body), 1, pool))
     owner = f"{run}-1-driver"
     pod["metadata"] |= {
         "name": f"{contract.executor_prefix(run, body['metadata']['uid'], 1)}-exec-{number}",
@@ -143,7 +154,10 @@ def executor(
         "imagePullPolicy": "IfNotPresent",
         "args": ["executor"],
         "ports": [{"name": "blockmanager", "containerPort": 7079, "protocol": "TCP"}],
-        "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "2Gi"}},
+        "resources": {
+            "requests": {"cpu": "1", "memory": "2Gi"},
+            "limits": {"memory": "2Gi", **container.get("resources", {}).get("limits", {})},
+        },
         "env": [
             {"name": "SPARK_EXECUTOR_ID", "value": str(number)},
             {"name": "SPARK_JAVA_OPT_0", "value": "-Dbigdl.engineType=mkldnn"},

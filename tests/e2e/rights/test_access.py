@@ -25,6 +25,8 @@ RIGHTS = {
         "secrets": "create delete get",
         "events": "list",
         "events.events.k8s.io": "create",
+        "limitranges": "list",
+        "resourcequotas": "list",
     },
 }
 OTHER_RESOURCES = [
@@ -35,7 +37,13 @@ OTHER_RESOURCES = [
     *("featureextractions.featx.dev", "featureextractions.featx.dev/status"),
     *("featureextractionschedules.featx.dev", "featureextractionschedules.featx.dev/status"),
 ]
-EVERYWHERE = ["nodes", "namespaces", "persistentvolumes", "validatingadmissionpolicies.admissionregistration.k8s.io"]
+EVERYWHERE = [
+    "nodes",
+    "namespaces",
+    "persistentvolumes",
+    "priorityclasses.scheduling.k8s.io",
+    "validatingadmissionpolicies.admissionregistration.k8s.io",
+]
 
 
 def granted(user: str, resource: str, namespace: str) -> set[str]:

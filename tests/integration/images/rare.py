@@ -21,6 +21,9 @@ def rare(photo: Image.Image) -> Iterator[Encoding]:
     yield from _jpeg_2000(photo)
     yield from _png(photo)
     yield from _tiff(photo)
+    yield from _gif(photo)
+    yield from _webp(photo)
+    yield from _avif(photo)
 
 
 def dib(photo: Image.Image) -> bytes:
@@ -136,3 +139,39 @@ def planes_in_tiles(photo: Image.Image, side: int = 32) -> bytes:
         buffer.write(struct.pack("<HHII", tag, kind, len(values), places.get(tag, values[0])))
     buffer.write(struct.pack("<I3H", 0, 8, 8, 8) + struct.pack(f"<{2 * len(tiles)}I", *offsets, *entries[325][1]))
     return buffer.getvalue() + b"".join(tiles)
+
+
+def _gif(photo: Image.Image) -> Iterator[Encoding]:
+    whole = encoded(photo.quantize(16), "GIF")
+    colours = 13 + (3 << ((whole[10] & 7) + 1))
+    frame = whole.index(b",", colours)
+    places = {
+        "on a larger canvas": (photo.width + 20, photo.height + 10, 7, 5),
+        "on a smaller canvas": (20, 10, 7, 5),
+    }
+    for name, (width, height, left, top) in places.items():
+        canvas, descriptor = struct.pack("<HH", width, height), struct.pack("<cHH", b",", left, top)
+        for background in (0, 3):
+            head = whole[:6] + canvas + whole[10:11] + bytes([background]) + whole[12:frame]
+            yield Encoding(f"{name}, background {background}", "GIF", head + descriptor + whole[frame + 5 :])
+        own = whole[frame + 5 : frame + 9] + bytes([0x80 | whole[10] & 7]) + whole[13:colours] + whole[frame + 10 :]
+        head = whole[:6] + canvas + bytes([whole[10] & 0x7F, 3, 0])
+        yield Encoding(f"{name}, with its own palette", "GIF", head + descriptor + own)
+
+
+def _webp(photo: Image.Image) -> Iterator[Encoding]:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = bytearray(encoded(photo, "WEBP", lossless=True, exif=exif))
+    yield Encoding("orientation", "WebP", bytes(data))
+    data[20] &= ~8
+    yield Encoding("orientation that its header does not announce", "WebP", bytes(data))
+
+
+def _avif(photo: Image.Image) -> Iterator[Encoding]:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="3"/></x:xmpmeta>'
+    yield Encoding("orientation in XMP", "AVIF", encoded(photo, "AVIF", subsampling="4:4:4", xmp=xmp), 1)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encoded(photo, "AVIF", subsampling="4:4:4", exif=exif, xmp=xmp)
+    yield Encoding("orientation in EXIF and another in XMP", "AVIF", turned, 1)

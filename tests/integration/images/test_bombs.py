@@ -7,13 +7,16 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from tests.integration.images.decoder import Decoder, Quarantined
+from tests.integration.images.derived import Item, derived, grid, identity, overlay
 from tests.integration.images.encodings import encoded
 
 SIDE = 30_000
+LARGE = 65_535
 SMALL = Image.new("RGB", (64, 48), "teal")
 MOST_MEBIBYTES = 200  # of an image that would take gigabytes
 
@@ -67,6 +70,12 @@ def test_a_claimed_size_is_known_without_memory(decoder: Decoder, peak: Callable
     assert peak() < MOST_MEBIBYTES
 
 
+def test_the_canvas_of_a_gif_is_known_without_memory(decoder: Decoder, peak: Callable[[], int]) -> None:
+    gif = encoded(SMALL.quantize(4), "GIF")
+    assert decoder.size(gif[:6] + struct.pack("<HH", LARGE, LARGE) + gif[10:]) == (LARGE, LARGE)
+    assert peak() < MOST_MEBIBYTES
+
+
 def test_an_avif_whose_header_claims_more_than_its_frame_has_is_refused(
     decoder: Decoder, peak: Callable[[], int]
 ) -> None:
@@ -110,3 +119,50 @@ def test_a_jpeg_2000_of_countless_tiles_or_channels_is_refused(
         decoder.decode(bytes(data))
     assert problem.value.reason == "Unsupported"
     assert peak() < MOST_MEBIBYTES
+
+
+TILE = encoded(SMALL, "AVIF")
+LOOP = [grid(1, 1, *SMALL.size, [3]), grid(1, 1, *SMALL.size, [2])]
+HOSTILE: dict[str, tuple[list[Item], tuple[int, int], str]] = {
+    "grid of a large canvas": ([grid(2, 2, LARGE, LARGE, [1] * 4)], SMALL.size, "canvas is larger"),
+    "grid whose area overflows": ([grid(2, 2, 2**32 - 1, 2**32 - 1, [1] * 4)], SMALL.size, "canvas is larger"),
+    "overlay of a large canvas": ([overlay(LARGE, LARGE, [1])], SMALL.size, "canvas is larger"),
+    "grid in a grid": ([grid(1, 1, LARGE, LARGE, [1]), grid(1, 1, *SMALL.size, [2])], SMALL.size, "canvas is larger"),
+    "grid of itself": ([grid(1, 1, *SMALL.size, [2])], SMALL.size, "too many images"),
+    "grids of each other": (LOOP, SMALL.size, "too many images"),
+    "image that shows itself": ([identity(2)], SMALL.size, "too many images"),
+    "overlay of itself": ([overlay(*SMALL.size, [2])], SMALL.size, "too many images"),
+    "tiles that multiply": (
+        [grid(16, 16, *SMALL.size, [number] * 256) for number in (1, 2, 3)],
+        SMALL.size,
+        "parts have more pixels|more than 16384 parts",
+    ),
+    "overlay of many": ([overlay(*SMALL.size, [1] * 20_000)], SMALL.size, "parts have more pixels|more than 16384"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_an_avif_derived_from_more_than_it_shows_is_refused(
+    decoder: Decoder, peak: Callable[[], int], name: str
+) -> None:
+    items, size, message = HOSTILE[name]
+    with pytest.raises(Quarantined, match=message) as problem:
+        decoder.decode(derived(TILE, items, size))
+    assert problem.value.reason == "Unsupported"
+    assert peak() < MOST_MEBIBYTES
+
+
+def test_the_size_of_a_grid_is_known_without_memory(decoder: Decoder, peak: Callable[[], int]) -> None:
+    data = derived(TILE, [grid(256, 256, LARGE, LARGE, [1] * 10)], (LARGE, LARGE))
+    try:
+        assert decoder.size(data) == (LARGE, LARGE)
+    except Quarantined as problem:
+        assert problem.reason in {"Unsupported", "NotAnImage"}
+    assert peak() < MOST_MEBIBYTES
+
+
+def test_a_grid_may_show_one_tile_many_times(decoder: Decoder) -> None:
+    tile = decoder.decode(TILE).pixels
+    width, height = SMALL.size
+    shared = derived(TILE, [grid(3, 2, 2 * width, 3 * height, [1] * 6)], (2 * width, 3 * height))
+    assert np.array_equal(decoder.decode(shared).pixels, np.tile(tile, (3, 2, 1)))

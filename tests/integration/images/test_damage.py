@@ -99,6 +99,21 @@ def test_a_png_with_damaged_metadata_is_whole(decoder: Decoder) -> None:
     assert np.array_equal(decoded.pixels, np.asarray(PHOTO))
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_gif_whose_data_ends_early_is_damaged_or_kept_and_marked(decoder: Decoder, ended: bool) -> None:
+    whole = PARTLY["GIF"]
+    at = whole.index(b",", 13 + (3 << ((whole[10] & 7) + 1))) + 11
+    for _ in range(40):  # blocks of pixels
+        at += 1 + whole[at]
+    cut = whole[:at] + (b"\0;" if ended else b"\0")
+    with pytest.raises(Quarantined) as problem:
+        decoder.decode(cut)
+    assert problem.value.reason == ("Damaged" if ended else "Truncated")
+    kept = decoder.decode(cut, keep=True)
+    assert kept.damaged
+    assert 0.05 < (kept.pixels == by_pillow(whole)).all(axis=2).mean() < 1
+
+
 def test_a_png_with_damaged_pixels_is_damaged(decoder: Decoder) -> None:
     plain = PARTLY["PNG"]
     middle = len(plain) // 2

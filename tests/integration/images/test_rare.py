@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tests.integration.images.encodings import Encoding, encoded
 
 PHOTO = Image.open(Path(skimage.__file__).parent / "data/astronaut.png").convert("RGB").resize((123, 77))
 RARE = list(rare.rare(PHOTO))
+TGAS: list[dict[str, Any]] = [{}, {"compression": "tga_rle"}, {"id_section": b"a name"}]
 GREY = np.asarray(PHOTO.convert("L").convert("RGB"))
 
 
@@ -87,6 +89,26 @@ def test_a_tiff_of_twelve_bits_is_named(decoder: Decoder) -> None:
     assert problem.value.reason == "Unsupported"
 
 
+@pytest.mark.parametrize(
+    ("mode", "tags", "name"),
+    [
+        ("RGB", {262: 32803}, "raw samples"),
+        ("RGB", {262: 9}, "ICC or ITU"),
+        ("F", {}, "not whole numbers"),
+        ("I", {}, "numbers of 32 bits|32 bits per channel"),
+        ("I;16", {339: 2}, "signed numbers of 16 bits"),
+    ],
+)
+def test_a_tiff_whose_samples_would_be_shown_black_or_white_is_named(
+    decoder: Decoder, mode: str, tags: dict[int, int], name: str
+) -> None:
+    image = PHOTO if mode == "RGB" else PHOTO.convert("L").convert(mode)
+    with pytest.raises(Quarantined, match=name) as problem:
+        decoder.decode(encoded(image, "TIFF", tiffinfo=tags))
+    assert problem.value.reason == "Unsupported"
+    assert "8-bit JPEG or PNG" in problem.value.message
+
+
 @pytest.mark.parametrize(("compression", "name"), [(34712, "34712, JPEG 2000"), (50002, "50002")])
 def test_a_tiff_of_a_compression_that_is_not_decoded_is_named(decoder: Decoder, compression: int, name: str) -> None:
     tiff = encoded(PHOTO, "TIFF", compression="tiff_lzw")
@@ -107,9 +129,21 @@ def test_a_jpeg_ls_is_named(decoder: Decoder) -> None:
 
 
 def test_a_tga_is_not_taken_for_an_icon(decoder: Decoder) -> None:
-    for kind, name in (("TGA", "TGA image"), ("ICO", "ICO icon")):
+    for kind, name in (("TGA", "TGA image"), ("ICO", "ICO icon"), ("PCX", "PCX image")):
         with pytest.raises(Quarantined, match=name):
             decoder.decode(encoded(PHOTO, kind))
+    for mode in ("L", "P", "RGBA"):
+        for options in TGAS:
+            tga = encoded(PHOTO.convert(mode), "TGA", **options)
+            with pytest.raises(Quarantined, match="TGA image"):
+                decoder.decode(tga.removesuffix(tga[-26:]) if tga.endswith(b"TRUEVISION-XFILE.\0") else tga)
+
+
+def test_a_file_of_one_byte_is_no_image(decoder: Decoder) -> None:
+    for value in b"\0\1\xffABGIPR\x89":
+        with pytest.raises(Quarantined, match=r"^NotAnImage: 1 byte[ ;]") as problem:
+            decoder.size(bytes([value]))
+        assert problem.value.reason == "NotAnImage"
 
 
 @pytest.mark.parametrize("background", [(255, 255, 255), (0, 0, 255)])

@@ -17,6 +17,7 @@ from py4j.java_gateway import JavaGateway
 from tests.integration.job import drawings
 from tests.integration.job.runs import Runner, Spec, Tables, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import Store
+from tests.support.packed_files import zipped
 from tests.support.stores.java import gateway
 
 IMAGES = {f"{number:03}.jpg": drawings.encoded(drawings.scene(seed=number)) for number in range(10)}
@@ -210,3 +211,23 @@ def write_sequence_file(jvm_gateway: JavaGateway, path: Path, compression: str) 
     for name, data in IMAGES.items():
         file.append(io_.Text(name), io_.BytesWritable(bytearray(data)))
     file.close()
+
+
+def test_a_source_without_files_of_the_format_says_what_it_has(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.jpg", "b.jpg", "c.txt"):
+        (tmp_path / "in" / name).write_bytes(IMAGES["000.jpg"])
+    failure = runner.run(spec_of(tmp_path, tiny, format="tar"), uid="other").failure
+    assert failure is not None
+    assert failure.class_ == "SourceEmpty"
+    assert "of another format than spec.source.packed.format: 3" in failure.message
+    assert ".jpg (2), .txt (1)" in failure.message
+
+
+def test_content_of_another_format_than_the_resource_says_is_named(runner: Runner, tiny: Spec, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.tar").write_bytes(zipped([("a.jpg", IMAGES["000.jpg"])]))
+    failure = runner.run(spec_of(tmp_path, tiny, format="tar"), uid="zip").failure
+    assert failure is not None
+    assert failure.class_ == "SourceNotSupported"
+    assert "set spec.source.packed.format to zip or auto" in failure.message

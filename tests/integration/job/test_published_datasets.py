@@ -391,16 +391,3 @@ def test_tfrecords_are_read_and_their_labels_carried(tables: Callable[..., Table
     assert rows["e.tfrecords/0"] == ("1", None)
     assert len([key for key in rows if key.startswith("c.")]) == len([key for key in rows if key.startswith("d.")]) == 3
     assert result.reasons() == {"c.tfrecord/1": ("read", "Damaged"), "d.tfrecord": ("read", "Truncated")}
-
-
-def test_a_source_without_files_of_the_format_says_what_it_has(run: Callable[..., Any]) -> None:
-    outcome = run({"a.jpg": FIRST, "b.jpg": FIRST, "c.txt": b"x"}, format="tar")
-    assert outcome.failure.class_ == "SourceEmpty"
-    assert "of another format than spec.source.packed.format: 3" in outcome.failure.message
-    assert ".jpg (2), .txt (1)" in outcome.failure.message
-
-
-def test_content_of_another_format_than_the_resource_says_is_named(run: Callable[..., Any]) -> None:
-    outcome = run({"a.tar": zipped([("a.jpg", FIRST)])}, format="tar")
-    assert outcome.failure.class_ == "SourceNotSupported"
-    assert "set spec.source.packed.format to zip or auto" in outcome.failure.message

@@ -94,7 +94,7 @@ def test_the_executor_script_reads_the_contracts_variables_and_role() -> None:
 
 
 def test_the_charts_run_as_the_contracts_user_and_set_only_known_operator_settings() -> None:
-    texts = [path.read_text() for path in (ROOT / "charts").rglob("*.yaml")]
+    texts = [path.read_text() for path in (ROOT / "charts").rglob("*") if path.suffix in (".yaml", ".tpl")]
     assert {number for text in texts for number in re.findall(r"runAs(?:User|Group): (\d+)", text)} == {
         str(contract.USER)
     }

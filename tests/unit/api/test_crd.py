@@ -89,4 +89,4 @@ def test_an_old_field_name_is_refused_with_the_new_one() -> None:
 def test_the_printed_columns_are_the_most_useful_ones() -> None:
     (version,) = yaml.safe_load(CRD_FILE.read_text())["spec"]["versions"]
     shown = [column["name"] for column in version["additionalPrinterColumns"] if not column.get("priority")]
-    assert shown == ["Succeeded", "Reason", "Progress", "Executors", "Age"]
+    assert shown == ["Status", "Progress", "Executors", "Age"]

@@ -1,4 +1,4 @@
-"""`python -m examples.cluster` names each of its commands wherever it introduces them."""
+"""The page of `python -m examples.cluster` introduces each of its commands."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ def commands() -> list[str]:
     return list(group.choices)
 
 
-def test_the_docstring_and_the_page_have_each_command() -> None:
+def test_the_page_has_each_command() -> None:
     page = (ROOT / "examples" / "cluster" / "README.md").read_text()
     assert len(commands()) > 5
-    assert cluster.__doc__ is not None
     for command in commands():
         assert f"python -m examples.cluster {command}" in page
-        assert command in cluster.__doc__.split("`")[1].split()[-1].split("|")

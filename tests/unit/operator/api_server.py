@@ -31,6 +31,7 @@ class FakeApiServer(ApiServer):
         held: Paths of objects that stay when they are deleted, as those with a finalizer do.
         sent: Every response, as JSON.
         requests: Methods and paths of all requests that change something.
+        all_requests: Methods and paths of all requests.
     """
 
     def __init__(self, time: str) -> None:
@@ -39,6 +40,7 @@ class FakeApiServer(ApiServer):
         self.refusals: dict[tuple[str, str], ApiError] = {}
         self.held: set[str] = set()
         self.requests: list[tuple[str, str]] = []
+        self.all_requests: list[tuple[str, str]] = []
         self.sent: list[str] = []
         self._serial = itertools.count(1)
 
@@ -52,6 +54,7 @@ class FakeApiServer(ApiServer):
         accept: str = JSON,
         reduce: Callable[[Body], Body] = dict,
     ) -> Body:
+        self.all_requests.append((method, path))
         if method != "GET":
             self.requests.append((method, path))
         if refusal := self.refusals.pop((method, path), None):
@@ -68,7 +71,7 @@ class FakeApiServer(ApiServer):
     def _serve(self, method: str, path: str, query: Mapping[str, str], body: dict[str, Any]) -> Body:
         if method == "POST":
             return self.put(f"{path}/{body['metadata']['name']}", body, create=True)
-        if method == "GET" and path not in self.objects and {"labelSelector", "fieldSelector"} & query.keys():
+        if method == "GET" and path not in self.objects and "limit" in query:
             matches = self._has_labels if "labelSelector" in query else self._has_fields
             items = [item for key, item in self.objects.items() if key.startswith(f"{path}/") and matches(item, query)]
             first = int(query.get("continue", 0))
@@ -107,10 +110,10 @@ class FakeApiServer(ApiServer):
 
     @staticmethod
     def _merged(item: Body, status: Body) -> Body:
-        """The status with the conditions of another one, as server-side apply merges those of another manager."""
+        """The status with those of another manager, as server-side apply merges them."""
         conditions = {condition["type"]: condition for condition in item.get("status", {}).get("conditions", [])}
         conditions |= {condition["type"]: condition for condition in status["conditions"]}
-        return {**item.get("status", {}), "conditions": list(conditions.values())}
+        return {**item.get("status", {}), **status, "conditions": list(conditions.values())}
 
     @staticmethod
     def _has_labels(item: Body, query: Mapping[str, str]) -> bool:
@@ -119,6 +122,8 @@ class FakeApiServer(ApiServer):
 
     @staticmethod
     def _has_fields(event: Body, query: Mapping[str, str]) -> bool:
+        if "fieldSelector" not in query:
+            return True
         wanted = dict(part.split("=") for part in query["fieldSelector"].split(","))
         fields = {"reason": event["reason"], "source": event.get("source", {}).get("component", "")}
         return wanted == {**fields, "involvedObject.uid": event["involvedObject"]["uid"]}

@@ -6,11 +6,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from featx_operator.admission import Admission
 from featx_operator.cluster import children
 from featx_operator.handlers import Watches
 from featx_operator.objects import Key, Owner
 from featx_operator.queue import Queue, process
 from featx_operator.reconcile import Reconciler
+from featx_operator.recorder import Recorder
 from featx_operator.settings import Settings
 from featx_operator.state.store import Store
 
@@ -31,23 +33,32 @@ class Operator:
         self.now = now
         self.store = Store()
         self.queue = Queue()
-        self._watches = Watches(self.store, self.queue)
-        self._reconciler = Reconciler(api, self.store, Settings(), lambda: self.now)
+        self.admission = Admission(api, self.store, Settings(), lambda: self.now.timestamp())
+        self.watches = Watches(self.store, self.queue, self.admission, lambda: self.now)
 
     def reconcile(self) -> float | None:
         """Reconciles once, as a worker does, and raises what it would log."""
         again: list[float | None] = []
         errors: list[Exception] = []
 
-        async def reconcile(key: Key) -> float | None:
-            try:
-                again.append(await self._reconciler.reconcile(key))
-            except Exception as error:
-                errors.append(error)
-                raise
-            return None
+        async def reconcile_and_write_events() -> None:
+            recorder = Recorder(self.api, "replica")
+            reconciler = Reconciler(self.api, self.store, self.admission, Settings(), recorder, lambda: self.now)
 
-        asyncio.run(process(self.queue, KEY, reconcile, self._reconciler.report))
+            async def reconcile(key: Key) -> float | None:
+                try:
+                    again.append(await reconciler.reconcile(key))
+                except Exception as error:
+                    errors.append(error)
+                    raise
+                return None
+
+            writer = asyncio.create_task(recorder.work())
+            await process(self.queue, KEY, reconcile, reconciler.report)
+            await recorder.flush()
+            writer.cancel()
+
+        asyncio.run(reconcile_and_write_events())
         if errors:
             raise errors[0]
         return again[0]
@@ -57,7 +68,7 @@ class Operator:
 
     def watch(self, body: dict[str, Any], type_: Any = "MODIFIED") -> None:
         """Delivers a watch event."""
-        handler = self._watches.on_pod if body["kind"] == "Pod" else self._watches.on_resource
+        handler = self.watches.on_pod if body["kind"] == "Pod" else self.watches.on_resource
         asyncio.run(handler({"type": type_, "object": body}))  # type: ignore[typeddict-item]
 
     def catch_up(self) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -12,6 +15,7 @@ import yaml
 from featx_api import contract
 from featx_api.crd import SCHEDULE, render
 from featx_operator.allowed import Allowed, Tenants
+from featx_operator.node_pools import NodePool
 from featx_operator.settings import Settings
 
 CHARTS = Path(__file__).parents[3] / "charts"
@@ -41,8 +45,30 @@ def test_the_values_satisfy_their_schema_which_covers_all_of_them() -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        {"namespaces": []},
         {"namespaces": ["Team A"]},
+        {"namespaces": ["*", "team-a"]},
+        {"tenants": {"kube-system": {}}},
+        {"tenants": {"team-a": {"quota": {"pods": "many"}}}},
+        {"tenants": {"team-a": {"edit": {"groups": ["system:authenticated"]}}}},
+        {"tenants": {"team-a": {"podSecurity": "privileged"}}},
+        {"tenants": {"team-a": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}},
+        {"tenants": {"team-a": {"networkPolicy": {"stores": [{"ipBlocks": {}}]}}}},
+        {"nodePools": {"xeon": {"cpuFeatures": ["AMX' || true"]}}},
+        {"nodePools": {"xeon": {"nodeSelector": {"a": "b'"}}}},
+        {"nodePools": {"xeon": {"nodeSelector": {}}}},
+        {"nodePools": {"xeon": {"tolerations": [{"operator": "Exists"}]}}},
+        {"nodePools": {"xeon": {"tolerations": [{"key": "a", "operator": "Exists", "value": "b"}]}}},
+        {"nodePools": {"xeon": {"coresPerSocket": 0}}},
+        {"nodePools": {"x'": {}}},
+        {"jobImage": "a' || true || 'b"},
+        {"replicas": -1},
+        {"extraEnv": [{"name": "FEATX_ALLOWED", "value": "{}"}]},
+        {"settings": {"FEATX_NAMESPACES": "*"}},
+        {"commonLabels": {"app.kubernetes.io/name": "other"}},
+        {"podLabels": {"featx.dev/role": "driver"}},
+        {"allowed": {"stores": ["s3://a b"]}},
+        {"resources": {"request": {}}},
+        {"metrics": {"podMonitor": {"interval": "often"}}},
         {"settings": {"PATH": "x"}},
         {"settings": {"FEATX_ALLOWED": "{}"}},
         {"image": ""},
@@ -57,6 +83,9 @@ def test_the_values_satisfy_their_schema_which_covers_all_of_them() -> None:
         {"admissionPolicy": {"tokenAudiences": ["a' || true || 'b"]}},
         {"admissionPolicy": {"annotations": ["a b"]}},
         {"networkPolicy": {"apiServer": ["10.0.0.1"]}},
+        {"kueue": {"enabled": "yes"}},
+        {"kueue": {"nodeLabels": ["a' || true || 'b"]}},
+        {"settings": {"FEATX_KUEUE": "true"}},
     ],
 )
 def test_invalid_values_are_rejected(bad: dict[str, object]) -> None:
@@ -79,20 +108,52 @@ def test_the_chart_allows_by_default_what_the_operator_does() -> None:
     assert values["allowed"].keys() == {field.alias for field in Allowed.model_fields.values()}
 
 
+def test_the_table_of_values_has_what_the_comments_of_the_values_say() -> None:
+    """`make generate` writes it, by helm-docs."""
+    comments = re.findall(r"(?m)^ *# -- ((?:.*)(?:\n *# .*)*)\n *(\w+):", (CHARTS / "featx/values.yaml").read_text())
+    rows = re.findall(r"(?m)^\| ([\w.]+) \| \w+ \| `.*?` \| (.*) \|$", (CHARTS / "featx/README.md").read_text())
+    described = Counter((re.sub(r"\n *# ", " ", text), name) for text, name in comments)
+    assert described == Counter((text, key.rsplit(".", 1)[-1]) for key, text in rows)
+    assert len(rows) > 40
+
+
+def test_every_value_is_described() -> None:
+    def leaves(values: dict[str, Any], path: str = "") -> Iterator[str]:
+        for name, value in values.items():
+            nested = isinstance(value, dict) and value and name not in ("resources", "labels")
+            yield from leaves(value, f"{path}{name}.") if nested else (path + name,)
+
+    values = yaml.safe_load((CHARTS / "featx/values.yaml").read_text())
+    text = (CHARTS / "featx/README.md").read_text()
+    assert [name for name in leaves(values) if f"| {name} | " not in text] == []
+
+
+def test_node_pools_in_the_values_are_those_that_the_operator_knows() -> None:
+    schema = json.loads((CHARTS / "featx/values.schema.json").read_text())
+    known = {field.alias for field in NodePool.model_fields.values()}
+    assert schema["definitions"]["nodePool"]["properties"].keys() == known | {"cpuFeatures"}
+
+
 def test_no_role_uses_a_wildcard() -> None:
-    for path in (CHARTS / "featx/templates").glob("*-access.yaml"):
+    for path in [*(CHARTS / "featx/templates").glob("*-access.yaml"), CHARTS / "featx-crds/templates/roles.yaml"]:
         assert not re.search(r"['\"]\*['\"]", path.read_text()), path.name
 
 
 def test_the_job_has_rights_on_pods_only() -> None:
-    assert rules("job-access") == [("pods", "create get list watch patch delete deletecollection")]
+    granted = rules("job-access")  # of the Role, and of the ClusterRole that takes its place in the cluster-wide mode
+    assert granted == 2 * [("pods", "create get list watch patch delete deletecollection")]
 
 
 def test_the_operator_neither_lists_secrets_nor_changes_what_exists() -> None:
     granted = dict(rules("operator-access"))
     assert granted["secrets"] == "get create delete"
     changed = {name for name, verbs in granted.items() if {"update", "patch", "deletecollection"} & set(verbs.split())}
-    assert changed == {"leases", "featureextractions/status, featureextractionschedules/status"}
+    assert changed == {
+        "leases",
+        "featureextractions/status, featureextractionschedules/status",
+        "workloads",
+        "workloads/status",
+    }
 
 
 def test_policies_fail_closed_and_deny() -> None:

@@ -24,7 +24,7 @@ def test_a_run_that_fails_once_and_then_succeeds_emits_an_event_per_step() -> No
     world.fail().converge()
     world.advance(10).converge()
     world.run().succeed().converge()
-    assert event_reasons(world) == ["Accepted", "DriverCreated", "AttemptFailed", "DriverCreated", "Succeeded"]
+    assert event_reasons(world) == ["DriverCreated", "AttemptFailed", "DriverCreated", "Succeeded"]
 
 
 def test_a_failure_is_a_warning_that_names_class_and_message() -> None:
@@ -42,7 +42,7 @@ def test_an_exceeded_quota_emits_one_event_however_often_it_is_retried() -> None
     world.refusal = Refusal("QuotaExceeded", "exceeded quota")
     for _ in range(5):
         world.advance(100).converge()
-    assert event_reasons(world) == ["Accepted", "QuotaExceeded"]
+    assert event_reasons(world) == ["QuotaExceeded"]
 
 
 def test_a_taken_name_emits_one_event() -> None:
@@ -50,7 +50,7 @@ def test_a_taken_name_emits_one_event() -> None:
     world.refusal = Refusal("NameTaken", "Pod catalog-1-driver already exists and is not owned by this resource")
     world.converge()
     world.advance(10).converge()
-    assert event_reasons(world) == ["Accepted", "NameTaken"]
+    assert event_reasons(world) == ["NameTaken"]
 
 
 def test_suspend_and_resume_emit_an_event_each() -> None:
@@ -59,7 +59,7 @@ def test_suspend_and_resume_emit_an_event_each() -> None:
     world.run().change(suspend=True).converge()
     world.finish_deletions().converge()
     world.change(suspend=False).converge()
-    assert event_reasons(world) == ["Accepted", "DriverCreated", "Suspended", "Resumed", "DriverCreated"]
+    assert event_reasons(world) == ["DriverCreated", "Suspended", "Resumed", "DriverCreated"]
 
 
 def test_progress_alone_emits_no_event() -> None:
@@ -67,7 +67,7 @@ def test_progress_alone_emits_no_event() -> None:
     world.converge()
     world.run().report(1).converge()
     world.advance(20).report(50).converge()
-    assert event_reasons(world) == ["Accepted", "DriverCreated"]
+    assert event_reasons(world) == ["DriverCreated"]
 
 
 def test_a_long_message_is_shortened() -> None:

@@ -53,8 +53,9 @@ def test_the_report_is_written_once_and_leaves_the_rest_of_the_status(
     written = len(api.requests)
     fail(operator, PoisonedError, times=5)
     assert len(api.requests) == written
-    assert {key: value for key, value in operator.status.items() if key != "conditions"} == {
-        key: value for key, value in before.items() if key != "conditions"
+    assert operator.status["state"] == "InternalError"
+    assert {key: value for key, value in operator.status.items() if key not in ("conditions", "state")} == {
+        key: value for key, value in before.items() if key not in ("conditions", "state")
     }
     assert {item["type"] for item in operator.status["conditions"]} == {item["type"] for item in before["conditions"]}
 
@@ -66,6 +67,7 @@ def test_the_next_success_clears_the_report(api: FakeApiServer, monkeypatch: pyt
         fail(operator, PoisonedError, times=3)
     operator.reconcile()
     assert operator.state("Stalled") == ("False", "AsExpected")
+    assert operator.status["state"] == "Pending"
     assert operator.status["driver"]["podName"] == "catalog-1-driver"
 
 
@@ -84,6 +86,9 @@ def test_a_finished_run_gets_back_what_it_reported(
     operator.reconcile()
     before = operator.condition("Stalled")
     assert before["status"] == ("True" if exit_code else "False")
+    body = api.objects[RESOURCE]
+    changed = api.put(RESOURCE, {**body, "metadata": {**body["metadata"], "generation": 2}})
+    operator.watch({**changed, "kind": "FeatureExtraction"})
     with monkeypatch.context() as poisoned:
         poison(poisoned)
         fail(operator, PoisonedError, times=2)
@@ -130,8 +135,8 @@ def test_a_report_that_fails_too_hides_no_error(api: FakeApiServer) -> None:
 def test_failures_that_are_not_in_a_row_are_not_reported(api: FakeApiServer) -> None:
     operator = Operator(api)
     for _ in range(3):
-        api.objects[RESOURCE].pop("status", None)
-        operator.store.put_resource(api.objects[RESOURCE])
+        without_status = {part: value for part, value in api.objects[RESOURCE].items() if part != "status"}
+        operator.store.put_resource(api.put(RESOURCE, without_status))
         api.refusals["PATCH", STATUS] = ApiError(500, "etcd is unavailable")
         fail(operator, ApiError)
         operator.reconcile()

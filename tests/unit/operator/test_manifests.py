@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from featx_api.contract import JobSpec
+from featx_api.contract import APPLIED_ANNOTATION, JOB_KEY, JobSpec
 from featx_api.resource import FeatureExtraction
+from featx_api.status import FeatureExtractionStatus, RaisedMemory
 from featx_operator import manifests
+from featx_operator.applied import changed_fields, digests_from
 
 from tests.support.bad_resources import good
 
@@ -54,6 +56,16 @@ def test_the_driver_pod_gives_the_job_its_environment() -> None:
     assert container["resources"] == {
         "requests": {"cpu": "250m", "memory": "1536Mi"},
         "limits": {"memory": "1536Mi"},
+    }
+
+
+@pytest.mark.parametrize(("requested", "limit"), [("250m", "1"), ("1", "1"), ("1500m", "1500m"), ("2.5", "2.5")])
+def test_a_drivers_cpu_limit_is_one_cpu_or_what_it_requests(requested: str, limit: str) -> None:
+    pod = manifests.driver_pod(resource(execution={"driverCpu": requested, "cpuLimits": True}), 2, "job:1")
+    (container,) = pod["spec"]["containers"]
+    assert container["resources"] == {
+        "requests": {"cpu": requested, "memory": "1536Mi"},
+        "limits": {"cpu": limit, "memory": "1536Mi"},
     }
 
 
@@ -141,3 +153,39 @@ def test_the_longest_name_still_fits_into_a_label() -> None:
     body["metadata"] |= {"name": "n" * 48, "uid": "u-1"}
     pod = manifests.driver_pod(FeatureExtraction.model_validate(body), 100_000, "job:1")
     assert len(pod["metadata"]["name"]) <= 63
+
+
+def out_of_memory(**percents: int) -> FeatureExtraction:
+    status = FeatureExtractionStatus(memory=RaisedMemory(**percents))
+    return resource(execution={"driverMemory": "1536Mi"}).model_copy(update={"status": status})
+
+
+def test_memory_that_was_raised_goes_to_the_driver_pod_and_its_jvm() -> None:
+    run = out_of_memory(driver_percent=150)
+    (container,) = manifests.driver_pod(run, 2, "job:1")["spec"]["containers"]
+    assert container["resources"]["requests"]["memory"] == container["resources"]["limits"]["memory"] == "2304Mi"
+    job = JobSpec.from_json(manifests.config_map(run, 2)["data"][JOB_KEY])
+    assert (job.spec.execution.driver_memory, job.executor_memory_percent) == ("2304Mi", None)
+
+
+def test_memory_that_was_raised_for_executors_is_a_percentage_since_it_may_be_an_estimate() -> None:
+    job = JobSpec.from_json(manifests.config_map(out_of_memory(executor_percent=150), 2)["data"][JOB_KEY])
+    assert (job.spec.execution.driver_memory, job.executor_memory_percent) == ("1536Mi", 150)
+
+
+@pytest.mark.parametrize(("size", "raised"), [("64Mi", "96Mi"), ("999Gi", "999Gi"), ("900000Mi", "999Gi")])
+def test_raised_memory_has_the_form_of_the_spec(size: str, raised: str) -> None:
+    run = resource(execution={"driverMemory": size}).model_copy(
+        update={"status": FeatureExtractionStatus(memory=RaisedMemory(driver_percent=150))}
+    )
+    job = JobSpec.from_json(manifests.config_map(run, 1)["data"][JOB_KEY])
+    assert job.spec.execution.driver_memory == raised
+
+
+def test_the_driver_pod_records_the_fields_that_it_was_created_with() -> None:
+    annotations = manifests.driver_pod(resource(limits={"megapixels": 3}), 1, "job:1")["metadata"]["annotations"]
+    applied = digests_from(annotations[APPLIED_ANNOTATION])
+    assert applied is not None
+    assert changed_fields(resource(limits={"megapixels": 3}).spec, applied) == []
+    assert changed_fields(resource(limits={"megapixels": 4}).spec, applied) == ["spec.limits.megapixels"]
+    assert changed_fields(resource().spec, applied) == ["spec.limits.megapixels"]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from featx_operator.admission import Admission
 from featx_operator.cluster import children, transport
 from featx_operator.cluster.transport import PAGE
 from featx_operator.handlers import CHUNK, Watches, operator_settings
@@ -67,7 +68,8 @@ def peak_mebibytes(watches: Watches, bodies: Iterator[tuple[bool, dict[str, Any]
 def test_a_thousand_resources_at_the_size_limit_take_little_memory() -> None:
     assert len(json.dumps(large(0))) > BYTES * 0.98
     store = Store()
-    peak = peak_mebibytes(Watches(store, Queue()), ((True, large(number)) for number in range(RESOURCES)))
+    watches = Watches(store, Queue(), Admission(FakeApiServer(""), store, Settings()))
+    peak = peak_mebibytes(watches, ((True, large(number)) for number in range(RESOURCES)))
     assert peak < 16  # 6 measured
     stored = [store.resource(Key("default", f"run-{number}")) for number in range(RESOURCES)]
     assert all(body and len(json.dumps(body)) <= RESOURCE_LIMIT for body in stored)
@@ -87,7 +89,7 @@ def test_large_pods_with_the_labels_of_a_run_take_little_memory(api: FakeApiServ
             statuses = [{"name": "driver", "state": terminated}]
             yield False, {"metadata": metadata, "status": {**status, "containerStatuses": statuses}}
 
-    assert peak_mebibytes(Watches(operator.store, Queue()), forged()) < 16
+    assert peak_mebibytes(operator.watches, forged()) < 16
 
 
 def test_a_resource_that_is_too_large_to_be_stored_runs_all_the_same(api: FakeApiServer) -> None:

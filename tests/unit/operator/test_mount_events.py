@@ -47,7 +47,7 @@ def test_an_event_in_the_kubelets_name_ends_no_run(api: FakeApiServer, secret: s
     for _ in range(10):
         operator.advance(60)
         operator.reconcile()
-    assert operator.state("Succeeded") == ("Unknown", "Pending")
+    assert operator.state("Succeeded") == ("Unknown", "Starting")
     assert operator.state("DriverReady") == ("False", "Starting")
     assert f'secret "{secret}" not found' in operator.condition("DriverReady")["message"]
     assert DRIVER in api.objects

@@ -114,3 +114,21 @@ def test_words_of_the_cluster_are_bounded_and_printable() -> None:
     assert pod.exit and len(pod.exit.reason) <= 128 and len(pod.exit.message) <= 4096
     assert (len(pod.disruption), len(pod.message)) == (128, 1024)
     assert all(text.isprintable() for text in (pod.exit.reason, pod.exit.message, pod.disruption, pod.message))
+
+
+def test_when_a_pod_got_its_node_and_its_container_started_is_read() -> None:
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-11-25T12:00:00Z"}
+    running = {"name": "driver", "state": {"running": {"startedAt": "2026-11-25T12:01:00Z"}}}
+    pod = observe(phase="Running", conditions=[scheduled], containerStatuses=[running])
+    assert pod.scheduled_at == datetime(2026, 11, 25, 12, tzinfo=UTC)
+    assert pod.started == datetime(2026, 11, 25, 12, 1, tzinfo=UTC)
+    assert observe(conditions=[{**scheduled, "status": "False"}]).scheduled_at is None
+
+
+@pytest.mark.parametrize(
+    "annotation", ["", "{", "[]", "7", '{"limits.megapixels": 3}', "[" * 3000, '{"a": "' + "x" * 5000 + '"}']
+)
+def test_a_malformed_record_of_the_spec_is_no_record(annotation: str) -> None:
+    body = {"metadata": {**metadata("driver", "2"), "annotations": {"featx.dev/applied": annotation}}, "status": {}}
+    pod = pod_from(body)
+    assert pod and pod.applied is None

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from datetime import datetime
+from itertools import pairwise
 
+from featx_api.failures import FailureClass
+from featx_api.states import FAILED, RunState
 from featx_api.status import FeatureExtractionStatus
 from featx_operator.decisions import conditions
+from featx_operator.decisions.conditions import FOLLOWING
 from featx_operator.decisions.plan import is_finished
 from featx_operator.state.observed import PodWaiting, Refusal
 from hypothesis import HealthCheck, settings
@@ -34,7 +38,7 @@ class RunOfOneResource(RuleBasedStateMachine):
             if seconds is not None:
                 self.world.body["spec"][field] = seconds
         self.limit = limit
-        self.resumes = 0
+        self.resumes = self.retries = self.disruptions = 0
         self.secret_was_absent = False
 
     def alive(self) -> bool:
@@ -70,6 +74,24 @@ class RunOfOneResource(RuleBasedStateMachine):
     @rule(valid=st.booleans(), then=REACTIONS)
     def an_upgrade_rejects_or_accepts_the_spec(self, valid: bool, then: str) -> None:
         self.world.change(backoffLimit=self.limit if valid else 1000)
+        self.then(then)
+
+    @rule(then=REACTIONS)
+    def people_cancel_or_do_not(self, then: str) -> None:
+        self.world.change(cancel=not self.world.body["spec"].get("cancel", False))
+        self.then(then)
+
+    @rule(then=REACTIONS)
+    def people_retry(self, then: str) -> None:
+        self.retries += 1
+        self.world.change(retry=self.world.body["spec"].get("retry", 0) + 1)
+        self.then(then)
+
+    @precondition(alive)
+    @rule(then=REACTIONS)
+    def the_cluster_evicts_the_driver(self, then: str) -> None:
+        self.disruptions += 1
+        self.world.run().end(143, disruption="EvictionByEvictionAPI")
         self.then(then)
 
     @rule(then=REACTIONS)
@@ -115,6 +137,7 @@ class RunOfOneResource(RuleBasedStateMachine):
     @precondition(alive)
     @rule(then=REACTIONS)
     def the_driver_is_deleted_by_somebody(self, then: str) -> None:
+        self.disruptions += 1
         self.world.delete(self.world.driver.name)
         self.then(then)
 
@@ -134,17 +157,37 @@ class RunOfOneResource(RuleBasedStateMachine):
     def attempts_are_bounded(self) -> None:
         status = self.world.status
         assert status.failed_attempts <= self.limit + 1
-        assert status.attempt <= self.limit + 1 + self.resumes
+        assert status.attempt <= (self.limit + 1) * (self.retries + 1) + self.resumes + self.disruptions
 
     @invariant()
-    def the_end_is_final(self) -> None:
-        ends = [status for _, status in self.world.written if is_finished(status)]
-        for status in ends[1:]:
-            first, later = (conditions.find(end.conditions, "Succeeded") for end in (ends[0], status))
-            assert first and later
-            assert first.model_copy(update={"observed_generation": later.observed_generation}) == later
-        if ends:
-            assert is_finished(self.world.status)
+    def an_end_is_final_unless_a_retry_is_requested(self) -> None:
+        """A success is final; each retry number undoes at most one failure."""
+        undone = 0
+        for (_, status), (_, later) in pairwise(self.world.written):
+            if not is_finished(status):
+                continue
+            if not is_finished(later):
+                undone += 1
+                assert later.retry > status.retry
+                assert not conditions.is_true(status.conditions, "Succeeded")
+                continue
+            first, second = (conditions.find(end.conditions, "Succeeded") for end in (status, later))
+            assert first and second
+            assert first.model_copy(update={"observed_generation": second.observed_generation}) == second
+        assert undone <= self.retries
+
+    @invariant()
+    def the_state_is_documented(self) -> None:
+        state = self.world.status.state
+        assert state in list(RunState) or state.removeprefix(FAILED) in list(FailureClass)
+
+    @invariant()
+    def what_follows_from_the_end_agrees_with_it(self) -> None:
+        status = self.world.status
+        if status.conditions:
+            true = [kind for kind in FOLLOWING if conditions.is_true(status.conditions, kind)]
+            success = conditions.is_true(status.conditions, "Succeeded")
+            assert true == (["Complete" if success else "Failed", "Finished"] if is_finished(status) else [])
 
     @invariant()
     def a_report_alone_fails_no_run(self) -> None:
@@ -173,9 +216,7 @@ class RunOfOneResource(RuleBasedStateMachine):
         for when, status in self.world.written:
             if status.progress is None or (last and status.progress == last[1].progress):
                 continue
-            attempt_ended = last is not None and (
-                is_finished(status) or status.failed_attempts > last[1].failed_attempts
-            )
+            attempt_ended = last is not None and (is_finished(status) or status.attempt > last[1].attempt)
             if last and last[1].progress and not attempt_ended:
                 assert (when - last[0]).total_seconds() >= PROGRESS_SECONDS
             last = (when, status)
@@ -187,7 +228,7 @@ class RunOfOneResource(RuleBasedStateMachine):
         world = self.world
         world.refusal = world.mount_failure = None
         world.absent_secrets = set()
-        world.change(suspend=False, backoffLimit=self.limit)
+        world.change(suspend=False, cancel=False, backoffLimit=self.limit)
         for _ in range(40):
             if self.alive() and not world.driver.deleting:
                 world.run().succeed()

@@ -213,3 +213,61 @@ def test_a_poisoned_key_blocks_no_other_and_never_runs_concurrently() -> None:
         assert ONE in queue._timers
 
     run_in_loop(scenario)
+
+
+def test_started_runs_go_first_and_no_lane_starves() -> None:
+    async def scenario() -> None:
+        queue = Queue(lane=lambda key: int(key.name[0]))
+        for number in range(100):
+            for lane in (2, 1, 0):
+                queue.add(Key("default", f"{lane}-{number}"))
+        taken = [int((await queue.take()).name[0]) for _ in range(32)]
+        assert [taken.count(lane) for lane in (0, 1, 2)] == [28, 2, 2]
+
+    asyncio.run(scenario())
+
+
+def test_a_started_run_waits_for_few_of_a_thousand_new_ones() -> None:
+    async def scenario() -> None:
+        queue = Queue(4, lambda key: 0 if key.name == "started" else 1)
+        for number in range(1000):
+            queue.add(Key("default", f"new-{number}"))
+        for _ in range(10):
+            queue.done(await queue.take())
+            queue.add(Key("default", "started"))
+            taken = [await queue.take(), await queue.take()]
+            assert Key("default", "started") in taken
+            for key in taken:
+                queue.done(key)
+
+    asyncio.run(scenario())
+
+
+def test_the_backlog_is_known_by_namespace() -> None:
+    async def scenario() -> None:
+        queue = Queue()
+        for key in (ONE, TWO, Key("other", "one")):
+            queue.add(key)
+        queue.done(await queue.take())
+        backlogs = queue.backlogs()
+        assert {namespace: backlog.keys for namespace, backlog in backlogs.items()} == {"default": 1, "other": 1}
+        assert all(0 <= backlog.seconds < 5 for backlog in backlogs.values())
+
+    asyncio.run(scenario())
+
+
+def test_new_runs_never_have_more_than_half_of_the_workers() -> None:
+    async def scenario() -> None:
+        queue = Queue(8, lambda key: 0 if key.name == "started" else 1)
+        for number in range(20):
+            queue.add(Key(f"team-{number}", "new"))
+        taken = [await queue.take() for _ in range(4)]
+        waiting = asyncio.create_task(queue.take())
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        queue.add(Key("team-0", "started"))
+        assert await waiting == Key("team-0", "started")
+        queue.done(taken[0])
+        assert (await queue.take()).name == "new"
+
+    asyncio.run(asyncio.wait_for(scenario(), 5))

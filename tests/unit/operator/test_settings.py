@@ -53,3 +53,14 @@ def test_what_runs_may_choose_is_read_from_json() -> None:
 def test_a_mistake_in_what_is_allowed_is_named(text: str, names: str) -> None:
     with pytest.raises(ValueError, match=f"FEATX_ALLOWED: {names}"):
         from_environment({"FEATX_ALLOWED": text})
+
+
+def test_priorities_are_read_by_name() -> None:
+    settings = from_environment({"FEATX_PRIORITIES": "batch-high=1000, batch-low=-10"})
+    assert settings.priorities == {"batch-high": 1000, "batch-low": -10}
+
+
+@pytest.mark.parametrize("text", ["high", "high=", "high=much", "high=1,low"])
+def test_priorities_of_another_form_are_named(text: str) -> None:
+    with pytest.raises(ValueError, match=r"FEATX_PRIORITIES=.*NAME=VALUE"):
+        from_environment({"FEATX_PRIORITIES": text})

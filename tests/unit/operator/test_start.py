@@ -30,7 +30,7 @@ def test_a_started_run_creates_its_first_driver() -> None:
 def test_the_first_write_contains_all_conditions() -> None:
     world = World()
     world.reconcile()
-    assert len(world.status.conditions) == 8
+    assert len(world.status.conditions) == 11
     assert all(condition.observed_generation == 1 for condition in world.status.conditions)
 
 
@@ -125,23 +125,23 @@ def test_an_event_about_volumes_hides_nothing_that_the_pods_own_status_says() ->
     world.mount_failure = PodWaiting("FailedMount", "all is well", START)
     world.advance(30).converge()
     assert world.state("DriverReady") == ("False", "ImageUnavailable")
-    world.advance(900).converge()
+    world.advance(3600).converge()
     assert world.status.failure and world.status.failure.class_ == "ImageUnavailable"
 
 
 def test_a_driver_that_never_starts_fails_its_attempt() -> None:
     world = World(backoffLimit=1)
     world.converge()
-    world.wait("ImagePullBackOff", "no such image").advance(900).converge()
+    world.wait("CreateContainerError", "no such user", scheduled=True).advance(900).converge()
     assert world.status.failed_attempts == 1
-    assert world.status.failure and world.status.failure.class_ == "ImageUnavailable"
+    assert world.status.failure and world.status.failure.class_ == "ContainerConfigError"
     assert world.pods == {}  # the driver that never started is gone before the next one
 
 
 def test_a_long_message_of_a_driver_that_never_starts_fits_into_the_status() -> None:
     world = World(backoffLimit=1)
     world.converge()
-    world.wait("ImagePullBackOff", "x" * 10_000).advance(900).converge()
+    world.wait("ImagePullBackOff", "x" * 10_000).advance(3600).converge()
     assert world.status.failure and world.status.failure.class_ == "ImageUnavailable"
     assert len(world.status.failure.message) == 4096
 

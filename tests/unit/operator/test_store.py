@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from featx_api import contract
 from featx_api.status import Progress
 from featx_operator.objects import Key, Owner
-from featx_operator.state.store import Store
+from featx_operator.state.store import Lane, Store
 
 KEY = Key("default", "catalog")
 OWNER = Owner(KEY, "u-1")
+END = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 
 def resource(version: int, uid: str = "u-1") -> dict[str, Any]:
@@ -91,3 +94,84 @@ def test_a_list_replaces_all_known_pods(store: Store) -> None:
     store.put_pod(pod(9))
     store.replace_pods(OWNER, [])
     assert store.pods(OWNER) == ()
+
+
+def ended(version: int, ttl: int | None = None, generation: int = 1, observed: int = 1) -> dict[str, Any]:
+    body = resource(version)
+    body["metadata"]["generation"] = generation
+    body["spec"] = {} if ttl is None else {"ttlSecondsAfterFinished": ttl}
+    condition = {"type": "Succeeded", "status": "True", "reason": "Completed"}
+    times = {"startTime": END.isoformat(), "completionTime": END.isoformat()}
+    body["status"] = {"attempt": 1, "observedGeneration": observed, "conditions": [condition], **times}
+    return body
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        (ended(1), None),
+        (ended(1, ttl=60), 30.0),
+        (ended(1, ttl=10), None),  # it has left nothing that is known
+        (ended(1, generation=2), 0.0),
+    ],
+)
+def test_an_ended_run_is_due_only_if_something_is_left_to_do(body: dict[str, Any], seconds: float | None) -> None:
+    store = Store()
+    assert store.put_resource(body)
+    assert store.has_ended(KEY) and store.resource(KEY) is None
+    assert store.seconds_until_due(KEY, END + timedelta(seconds=30)) == seconds
+    assert store.lane(KEY) == Lane.ENDED
+
+
+def test_the_echo_of_our_own_write_is_no_news(store: Store) -> None:
+    assert store.put_resource(resource(2))
+    assert not store.put_resource(resource(2))
+    assert store.put_pod(pod(3)) == KEY
+    assert store.put_pod(pod(3)) is None
+
+
+def test_a_run_that_waits_for_its_driver_is_new_and_one_with_a_pod_is_started(store: Store) -> None:
+    waiting = resource(2)
+    waiting["status"] = {"startTime": END.isoformat(), "attempt": 1}
+    store.put_resource(waiting)
+    assert store.lane(KEY) == Lane.NEW
+    store.put_pod(pod(9))
+    assert store.lane(KEY) == Lane.STARTED
+
+
+def test_a_run_is_reduced_to_a_mark_when_its_last_pod_has_ended(store: Store) -> None:
+    store.put_pod(pod(3))
+    store.put_resource(ended(4))
+    assert store.resource(KEY)
+    assert store.put_pod(pod(5, phase="Succeeded")) == KEY
+    store.put_resource(ended(6))
+    assert store.has_ended(KEY)
+    assert store.pods(OWNER) == ()
+
+
+def test_a_mark_becomes_a_resource_again_if_its_end_is_taken_back() -> None:
+    store = Store()
+    store.put_resource(ended(4))
+    assert store.put_resource(resource(5))
+    assert store.resource(KEY) == resource(5)
+
+
+def test_twenty_thousand_ended_runs_take_little_memory() -> None:
+    store = Store()
+    tracemalloc.start()
+    try:
+        for number in range(20_000):
+            body = ended(number + 1, ttl=3600)
+            body["metadata"] |= {"name": f"run-{number}", "uid": f"00000000-0000-0000-0000-{number:012}"}
+            store.put_resource(body)
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken / 20_000 < 700
+
+
+@pytest.mark.parametrize("time", ["yesterday", 7, "2026-11-27T12:00:00.123456789Z"])
+def test_a_status_that_others_have_written_stops_no_watch(time: object) -> None:
+    body = ended(1, ttl=10**18)
+    body["status"]["completionTime"] = time
+    assert Store().put_resource(body)

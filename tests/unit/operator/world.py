@@ -15,12 +15,14 @@ from typing import Any
 
 from featx_api.contract import DRIVER, EXECUTOR
 from featx_api.status import Condition, ConditionType, FeatureExtractionStatus, Progress
+from featx_operator.applied import annotation_of, digests_from
 from featx_operator.decisions import conditions
 from featx_operator.decisions.plan import plan
-from featx_operator.decisions.run import Action, CreateAttempt, DeletePod, Plan
-from featx_operator.objects import driver_name
+from featx_operator.decisions.run import Action, CreateAttempt, DeleteFiles, DeletePod, Plan
+from featx_operator.objects import driver_name, resource_of
 from featx_operator.settings import Settings
 from featx_operator.state.observed import Exit, Observed, Pod, PodWaiting, Refusal
+from featx_operator.state.quotas import QuotaView
 
 from tests.support.bad_resources import good
 
@@ -47,6 +49,7 @@ class World:
         self.refusal: Refusal | None = None
         self.mount_failure: PodWaiting | None = None
         self.absent_secrets: set[str] = set()
+        self.quota: QuotaView | None = None
         self.written: list[tuple[datetime, FeatureExtractionStatus]] = []
         self.created: list[str] = []
         self._serial = 0
@@ -80,7 +83,8 @@ class World:
         impostor = named if named and named.uid != uid else None
         pods = tuple(self.pods.values())
         absent = frozenset(self.absent_secrets)
-        return Observed(pods, frozenset(self.files), dict(self.known), impostor, refusal, self.mount_failure, absent)
+        files, known = frozenset(self.files), dict(self.known)
+        return Observed(pods, files, known, impostor, refusal, self.mount_failure, absent, self.quota)
 
     # What the operator does
 
@@ -127,15 +131,19 @@ class World:
             name = driver_name(NAME, action.attempt)
             if name not in self.pods:
                 self._create(name, action.attempt, DRIVER, "u-1")
+                applied = digests_from(annotation_of(resource_of(self.body).spec))
+                self._update(name, applied=applied)
                 self.known = {action.attempt: self.pods[name].uid}
         elif isinstance(action, DeletePod):
             pod = self.pods.get(action.name)
             if pod and pod.uid == action.uid:
                 self.delete(action.name)
-        else:
+        elif isinstance(action, DeleteFiles):
             mounted = [pod.name for pod in self.pods.values() if pod.attempt == action.attempt and not pod.ended]
             assert not mounted, f"files are deleted that {mounted} mount"
             self.files.discard(action.attempt)
+        else:
+            raise AssertionError(f"{action} of a run without a queue")
         return None
 
     @staticmethod
@@ -156,16 +164,19 @@ class World:
         return self
 
     def wait(self, reason: str, message: str = "", scheduled: bool = False) -> World:
-        self._update(self.driver.name, waiting=PodWaiting(reason, message), scheduled=scheduled)
+        at = (self.driver.scheduled_at or self.now) if scheduled else None
+        self._update(self.driver.name, waiting=PodWaiting(reason, message), scheduled=scheduled, scheduled_at=at)
         return self
 
     def run(self) -> World:
         name = self.driver.name
-        self._update(name, phase="Running", ready=True, scheduled=True, waiting=None, address="10.1.1.1")
+        self._update(
+            name, phase="Running", ready=True, scheduled=True, waiting=None, address="10.1.1.1", started=self.now
+        )
         return self
 
-    def report(self, done: int, total: int = 100) -> World:
-        self._update(self.driver.name, progress=Progress(images_done=done, images_total=total))
+    def report(self, done: int, total: int = 100, **more: Any) -> World:
+        self._update(self.driver.name, progress=Progress(images_done=done, images_total=total, **more))
         return self
 
     def executors(self, ready: int, waiting: int = 0) -> World:

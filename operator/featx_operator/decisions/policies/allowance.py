@@ -6,6 +6,7 @@ A running attempt is left alone, whatever the chart's values say by now.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from featx_api.contract import CLAIMS_FOLDER
 from featx_api.spec import FeatureExtractionSpec
@@ -14,13 +15,22 @@ from featx_operator.allowed import Allowed
 from featx_operator.decisions import reasons
 from featx_operator.decisions.conditions import Finding
 from featx_operator.decisions.run import Plan, Run
+from featx_operator.node_pools import NodePool
+
+_CORES = tuple(f"spark.kubernetes.executor.{name}.cores" for name in ("request", "limit"))
 
 
 def refused(run: Run) -> Plan | None:
     """Reports what is not allowed, until the spec or the operator's settings change."""
     spec, namespace = run.resource.spec, run.resource.metadata["namespace"]
     allowed = run.settings.allowed.allowed_in(namespace)
-    message = next(_problems(spec, allowed, namespace, run.settings.job_image), None)
+    pool = run.settings.allowed.pool(spec.execution.node_pool)
+    problems = chain(
+        _problems(spec, allowed, namespace, run.settings.job_image),
+        _pool_problems(spec, pool) if pool else (),
+        _foreign_stores(spec, allowed, namespace),
+    )
+    message = next(problems, None)
     if message is None:
         return None
     finding = Finding("False", reasons.NOT_ALLOWED, message)
@@ -60,6 +70,54 @@ def _problems(spec: FeatureExtractionSpec, allowed: Allowed, namespace: str, job
                 "platform team to add it to the chart's values"
             )
     yield from _local_addresses(spec)
+
+
+def _pool_problems(spec: FeatureExtractionSpec, pool: NodePool) -> Iterator[str]:
+    """What the run's node pool can't give."""
+    execution = spec.execution
+    if pool.cores_per_socket and execution.cores > pool.cores_per_socket:
+        yield (
+            f"spec.execution.cores: {execution.cores} is more than a socket of node pool {execution.node_pool} has "
+            f"({pool.cores_per_socket}): lower it, and raise the number of executors"
+        )
+    for key in _CORES if pool.exclusive_cores else ():
+        if key in execution.spark_conf:
+            yield (
+                f"spec.execution.sparkConf.{key}: node pool {execution.node_pool} has exclusive cores, whose number is "
+                "spec.execution.cores: remove the setting"
+            )
+
+
+def _foreign_stores(spec: FeatureExtractionSpec, allowed: Allowed, namespace: str) -> Iterator[str]:
+    """Stores that the namespace may not use."""
+    for field, address in _stores(spec):
+        if not allowed.includes_store(address):
+            yield (
+                f"{field}: {address} is not one of the stores of namespace {namespace} "
+                f"({', '.join(allowed.stores) or 'none'}): use one of these, or ask the platform team to add it to the "
+                "chart's values"
+            )
+
+
+def _stores(spec: FeatureExtractionSpec) -> Iterator[tuple[str, str]]:
+    """Yields every store of a run as an address, with its field."""
+    source = spec.source
+    if source.s3:
+        yield "spec.source.s3.bucket", f"s3://{source.s3.bucket}/{source.s3.prefix}"
+    if source.claim:
+        yield "spec.source.claim.name", f"claim://{source.claim.name}/{source.claim.path}"
+    if source.hbase and source.hbase.quorum:
+        yield "spec.source.hbase.quorum", f"hbase://{source.hbase.quorum}/{source.hbase.table}"
+    yield from spec.addresses().items()
+    for field, store in spec.stores().items():
+        if store.endpoint:
+            yield (
+                f"{field}.endpoint",
+                f"{store.endpoint.rstrip('/')}/",
+            )  # so that no host's name is the start of another's
+    for key, value in spec.execution.spark_conf.items():
+        if key.startswith("spark.hadoop.dfs.namenode.rpc-address."):
+            yield f"spec.execution.sparkConf.{key}", f"hdfs://{value}/"
 
 
 def _local_addresses(spec: FeatureExtractionSpec) -> Iterator[str]:

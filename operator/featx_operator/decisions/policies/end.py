@@ -24,14 +24,21 @@ from featx_operator.decisions.status import StatusChanges
 from featx_operator.state.observed import Pod
 
 KILLED_EXIT = 137  # by the kernel
+NOT_STARTED = ("StartError", "ContainerCannotRun")  # reasons of a container that the runtime could not start
+_OUT_OF_MEMORY = (FailureClass.DRIVER_OUT_OF_MEMORY, FailureClass.JVM_LOST, FailureClass.OUT_OF_MEMORY)
 
 
 @dataclass(frozen=True)
 class AttemptFailure:
-    """Why an attempt failed."""
+    """Why an attempt failed.
+
+    Attributes:
+        disruption: Whether the cluster or somebody ended it, so that it says nothing about the run.
+    """
 
     class_: FailureClass
     message: str
+    disruption: bool = False
 
     def to_status(self) -> Failure:
         """The form that the resource's status shows."""
@@ -60,16 +67,25 @@ def failure_of(run: Run, driver: Pod) -> AttemptFailure:
     """Why an ended driver that did not succeed has failed."""
     outcome = outcome_of(run, driver)
     if outcome and outcome.failure:
-        return _reported(outcome.failure, outcome.retryable)
+        reported = _reported(run, outcome.failure, outcome.retryable)
+        # Whatever fails while the pod is stopped from outside fails because of that.
+        stopped = (driver.disruption or driver.deleting) and reported.class_.retryable
+        if not stopped or reported.class_ in _OUT_OF_MEMORY:
+            return reported
+    if driver.exit and driver.exit.reason == "OOMKilled":
+        text = f"{driver.name} exceeded its memory limit: raise spec.execution.driverMemory"
+        return AttemptFailure(FailureClass.DRIVER_OUT_OF_MEMORY, text)
     if driver.disruption:
         text = f"{driver.name}: {driver.disruption}. {driver.message}".strip()
-        return AttemptFailure(FailureClass.DRIVER_EVICTED, text)
+        return AttemptFailure(FailureClass.DRIVER_EVICTED, text, disruption=True)
+    if driver.deleting:
+        return lost(driver.name)
     if driver.exit is None:
         text = f"{driver.name} failed before it started. {driver.message}".strip()
         return AttemptFailure(FailureClass.DRIVER_LOST, text)
-    if driver.exit.reason == "OOMKilled":
-        text = f"{driver.name} exceeded its memory limit: raise spec.execution.driverMemory"
-        return AttemptFailure(FailureClass.DRIVER_OUT_OF_MEMORY, text)
+    if driver.exit.reason in NOT_STARTED:
+        text = f"{driver.name} can't be started: {driver.exit.reason}: {driver.exit.message}"
+        return AttemptFailure(FailureClass.CONTAINER_CONFIG_ERROR, text)
     code = driver.exit.code
     if code == KILLED_EXIT:
         return AttemptFailure(FailureClass.DRIVER_EXITED, f"{driver.name} was killed (exit code {code})")
@@ -79,8 +95,12 @@ def failure_of(run: Run, driver: Pod) -> AttemptFailure:
     )
 
 
-def _reported(failure: Failure, retryable: bool) -> AttemptFailure:
+def _reported(run: Run, failure: Failure, retryable: bool) -> AttemptFailure:
     """A driver's failure. A class of another version may not even be a valid reason, so it is quoted."""
+    killed = run.before.executors.killed_for_memory if run.before.executors else 0
+    if failure.class_ == FailureClass.EXECUTOR_LOST and killed:
+        text = f"{killed} executor pods exceeded their memory limit: raise spec.execution.memory. {failure.message}"
+        return AttemptFailure(FailureClass.OUT_OF_MEMORY, text)
     if known := FailureClass.named(failure.class_):
         return AttemptFailure(known, failure.message)
     text = f"the driver reported a failure of unknown class {failure.class_!r}: {failure.message}"
@@ -90,7 +110,8 @@ def _reported(failure: Failure, retryable: bool) -> AttemptFailure:
 
 def lost(name: str) -> AttemptFailure:
     """The failure of a driver that no longer exists."""
-    return AttemptFailure(FailureClass.DRIVER_LOST, f"{name} was deleted before it finished")
+    text = f"{name} was deleted before it finished, or lost with its node"
+    return AttemptFailure(FailureClass.DRIVER_LOST, text, disruption=True)
 
 
 def completed(run: Run) -> Plan | None:
@@ -114,6 +135,21 @@ def completed(run: Run) -> Plan | None:
         failure=None,
         progress=stamped(run, progress) if progress else None,
     )
+
+
+def gave_up(run: Run, end: AttemptFailure) -> Plan:
+    """Fails the run because it can't start. That is nobody's attempt, so nothing is counted."""
+    failure = end.to_status()
+    return finished(run, "False", failure.class_, failure.message, failure=failure)
+
+
+def refused_memory(run: Run, refusal: str) -> Plan | None:
+    """Fails a run whose pods are refused because an attempt ran out of memory and got more; None for any other."""
+    failure = run.before.failure
+    if run.before.memory is None or failure is None:
+        return None
+    class_ = FailureClass.named(failure.class_) or FailureClass.DRIVER_OUT_OF_MEMORY
+    return gave_up(run, AttemptFailure(class_, f"{failure.message}; half more memory is refused: {refusal}"))
 
 
 def finished(run: Run, succeeded: Truth, reason: str, message: str, **changes: Unpack[StatusChanges]) -> Plan:

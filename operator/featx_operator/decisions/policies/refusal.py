@@ -10,14 +10,14 @@ from featx_api.status import ConditionType
 
 from featx_operator.decisions import conditions, reasons
 from featx_operator.decisions.conditions import Finding
-from featx_operator.decisions.policies import retry
-from featx_operator.decisions.policies.end import AttemptFailure
+from featx_operator.decisions.policies.end import AttemptFailure, gave_up, refused_memory
 from featx_operator.decisions.run import Plan, Run
 
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 120.0
 LONGEST_WAIT_FOR_SECRET = 5.0  # it may be applied together with the run
-TEMPORARY = (reasons.QUOTA_EXCEEDED, reasons.PREVIOUS_RUN, reasons.SECRET_NOT_FOUND)
+LONGEST_WAIT_FOR_QUOTA = 15.0  # if quotas can be read: the next attempt to create it is made when they have room
+TEMPORARY = (reasons.QUOTA_EXCEEDED, reasons.PREVIOUS_RUN, reasons.SECRET_NOT_FOUND, reasons.KUEUE_UNAVAILABLE)
 
 
 def refused(run: Run) -> Plan | None:
@@ -28,7 +28,9 @@ def refused(run: Run) -> Plan | None:
     missing_secret = refusal.reason == reasons.SECRET_NOT_FOUND
     due = run.before.next_attempt_time or run.before.start_time
     if missing_secret and run.seconds_since(due) >= run.settings.secret_grace_seconds:
-        return retry.failed(run, AttemptFailure(FailureClass.SECRET_NOT_FOUND, refusal.message))
+        return gave_up(run, AttemptFailure(FailureClass.SECRET_NOT_FOUND, refusal.message))
+    if refusal.reason == reasons.DRIVER_REFUSED and (ended := refused_memory(run, refusal.message)):
+        return ended
     over_quota = refusal.reason == reasons.QUOTA_EXCEEDED
     temporary = refusal.reason in TEMPORARY
     finding = Finding("False", refusal.reason, refusal.message)
@@ -47,4 +49,6 @@ def refused(run: Run) -> Plan | None:
     since = conditions.find(status.conditions, kind)
     lasted = run.seconds_since(since.last_transition_time if since else None)
     longest = LONGEST_WAIT_FOR_SECRET if missing_secret else LONGEST_WAIT
+    if over_quota and run.observed.quota:
+        longest = LONGEST_WAIT_FOR_QUOTA
     return Plan((), status, requeue_after=min(max(lasted, FIRST_WAIT), longest))

@@ -49,6 +49,7 @@ def resumed(run: Run) -> Plan | None:
 def _findings(suspended: Finding, reconciling: Finding) -> Findings:
     return {
         "Suspended": suspended,
+        "QuotaReserved": Finding("False", suspended.reason),
         "DriverReady": Finding("False", suspended.reason),
         "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),
         "Succeeded": Finding("Unknown", suspended.reason),

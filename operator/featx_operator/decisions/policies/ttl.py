@@ -1,5 +1,6 @@
 """After the end: stop what still runs, and delete pods, ConfigMaps and Secrets after spec.ttlSecondsAfterFinished.
 
+Drivers are deleted last: an operator that starts later sees by them that there is something left to delete.
 The resource itself is never deleted: a GitOps tool that misses it would apply it again, and run everything again.
 """
 
@@ -22,8 +23,9 @@ def after_end(run: Run) -> Plan:
     seconds_left = ttl - run.seconds_since(run.before.completion_time)
     if seconds_left > 0:
         return Plan(stopping, status, requeue_after=seconds_left)
-    expired: list[Action] = [DeletePod(pod.name, pod.uid) for pod in run.observed.drivers() if not pod.deleting]
-    expired += [action for action in stopping if action not in expired]
+    expired: list[Action] = [*stopping]
     expired += [action for action in delete_files(run.observed, run.observed.files) if action not in expired]
+    drivers = (DeletePod(pod.name, pod.uid) for pod in run.observed.drivers() if not pod.deleting)
+    expired += [action for action in drivers if action not in expired]
     # A pod that is still terminating mounts its files, and a watch may miss its end.
     return Plan(tuple(expired), status, requeue_after=run.settings.resync_seconds if run.observed.files else None)

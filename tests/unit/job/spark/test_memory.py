@@ -72,3 +72,10 @@ def test_heap_and_values_always_fit_the_pod_and_a_batch_has_at_least_one_image(
     assert sizes.batch in (1, 2, 4, 8)
     assert 1 <= sizes.streams <= min(cores, 8)
     assert sizes.heap + sizes.streams * (weights + sizes.batch * values) < sizes.pod
+
+
+def test_raised_memory_raises_heap_and_pod_alike() -> None:
+    for chosen in (None, "4Gi"):
+        before, raised = (memory.sizes([SMALL], spec(chosen), cores=1, percent=percent) for percent in (100, 150))
+        assert (raised.pod, raised.heap) == (round(before.pod * 1.5), round(before.heap * 1.5))
+        assert (raised.batch, raised.streams) == (before.batch, before.streams)

@@ -53,6 +53,14 @@ def test_an_executor_reads_more_shards_than_it_has_streams_but_requests_its_real
     assert settings.shards_at_once(SIZES._replace(streams=4)) == 5
 
 
+def test_cpu_limits_are_the_requests_unless_the_user_sets_others(tmp_path: Path) -> None:
+    request, limit = settings.CPU_REQUEST, settings.CPU_LIMIT
+    assert limit not in settings.conf(job(), environment(tmp_path), SIZES)
+    for conf, limited in ({}, "2"), ({request: "500m"}, "500m"), ({limit: "3"}, "3"):
+        run = job("spec.execution", {"cores": 2, "cpuLimits": True, "sparkConf": conf})
+        assert settings.conf(run, environment(tmp_path / limited), SIZES)[limit] == limited
+
+
 def test_a_local_jvm_puts_temporary_files_where_the_next_run_finds_them(tmp_path: Path) -> None:
     local = environment(tmp_path, None)
     assert "java.io.tmpdir" not in settings.conf(job(), local, SIZES)["spark.driver.extraJavaOptions"]

@@ -3,7 +3,11 @@
 Scripts of attempts are separated by `|`; the last one applies to all further attempts. Steps, separated by commas:
   progress DONE/TOTAL   write the progress annotation
   count TOTAL           write it for each image, one every 0.2 s
+  waiting REASON        report in the progress annotation that the run waits for that reason
   executors COUNT       create that many executor pods from the template, as Spark does, owned by this pod
+  stuck COUNT           the same, on nodes that do not exist
+  stubborn              ignore SIGTERM from now on
+  gang                  create the executors that the spec asks for, each again until it is admitted; wait until all run
   sleep SECONDS         wait
   forever               run until terminated
   memory MEBIBYTES      allocate that much
@@ -18,6 +22,7 @@ Standard library only, to keep the image small.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -25,6 +30,7 @@ import signal
 import ssl
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -54,16 +60,49 @@ def fail(class_: str, retryable: bool) -> None:
     sys.exit(1 if retryable else 2)
 
 
-def progress(done: str) -> None:
+def progress(done: str, **more: Any) -> None:
     finished, total = map(int, done.split("/"))
-    report = {"imagesDone": finished, "imagesTotal": total, "imagesPerSecond": 1.5}
-    annotations = {"featx.dev/progress": json.dumps(report)}
+    report({"imagesDone": finished, "imagesTotal": total, "imagesPerSecond": 1.5, **more})
+
+
+def report(progress_: dict[str, Any]) -> None:
+    annotations = {"featx.dev/progress": json.dumps(progress_)}
     patch = {"metadata": {"annotations": annotations}}
     request("PATCH", f"{PODS}/{POD}", patch, "application/merge-patch+json")
 
 
-def executors(count: int, job: dict[str, Any]) -> None:
+def executors(count: int, job: dict[str, Any], **placement: Any) -> None:
     """Creates pods as Spark's Kubernetes backend does: from the template, with the driver pod as owner."""
+    for number in range(1, count + 1):
+        create_executor(number, job, {"requests": {"cpu": "1m", "memory": "16Mi"}}, **placement)
+
+
+def gang(job: dict[str, Any]) -> None:
+    """Creates the executors of the spec, and waits for them as Spark does: for as long as it takes."""
+    report({"shardsTotal": 1})
+    execution = job["spec"]["execution"]
+    cpu = execution["sparkConf"].get("spark.kubernetes.executor.request.cores", str(execution["cores"]))
+    requests = {"cpu": cpu, "memory": execution["memory"]}
+    limits = {**({"cpu": cpu} if execution["cpuLimits"] else {}), "memory": execution["memory"]}
+    missing = list(range(1, execution["executors"] + 1))
+    while missing:
+        try:
+            create_executor(missing[0], job, {"requests": requests, "limits": limits})
+        except OSError as error:  # refused, or a slow API server
+            if getattr(error, "code", 0) != 409:  # it exists: only the response was late
+                print(error.read().decode() if isinstance(error, urllib.error.HTTPError) else error, flush=True)
+                time.sleep(0.5)
+                continue
+        missing.pop(0)
+    selector = f"labelSelector=featx.dev/uid%3D{job['uid']},featx.dev/role%3Dexecutor"
+    while True:
+        with contextlib.suppress(OSError):
+            if all(pod["status"].get("phase") == "Running" for pod in request("GET", f"{PODS}?{selector}")["items"]):
+                return
+        time.sleep(0.3)
+
+
+def create_executor(number: int, job: dict[str, Any], resources: dict[str, Any], **placement: Any) -> None:
     me = request("GET", f"{PODS}/{POD}")
     # The template is YAML, and this image has no parser: read the labels by pattern and rebuild the rest.
     template = Path(os.environ["FEATX_EXECUTOR_POD"]).read_text()
@@ -72,26 +111,26 @@ def executors(count: int, job: dict[str, Any]) -> None:
         **me["spec"]["containers"][0],
         "name": "executor",
         "command": ["python3", "-c", "import time; time.sleep(3600)"],
+        "resources": resources,
+        "volumeMounts": [],
     }
     for key in ("env", "ports"):
         container.pop(key, None)
-    container["resources"] = {"requests": {"cpu": "1m", "memory": "16Mi"}}
-    container["volumeMounts"] = []
-    for number in range(1, count + 1):
-        owner = {"apiVersion": "v1", "kind": "Pod", "name": POD, "uid": me["metadata"]["uid"], "controller": True}
-        metadata = {
-            "name": f"{job['name']}-{job['attempt']}-exec-{number}",
-            "labels": labels,
-            "ownerReferences": [owner],
-        }
-        spec = {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 0,
-            "securityContext": me["spec"]["securityContext"],
-            "containers": [container],
-        }
-        request("POST", PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": POD, "uid": me["metadata"]["uid"], "controller": True}
+    metadata = {
+        "name": f"{job['name']}-{job['attempt']}-exec-{number}",
+        "labels": labels,
+        "ownerReferences": [owner],
+    }
+    spec = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 0,
+        "securityContext": me["spec"]["securityContext"],
+        "containers": [container],
+        **placement,
+    }
+    request("POST", PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 
 
 def main() -> None:
@@ -107,8 +146,16 @@ def main() -> None:
             for number in range(int(argument)):
                 progress(f"{number}/{argument}")
                 time.sleep(0.2)
+        elif verb == "waiting":
+            progress("1/2", waiting="the store does not respond", waitingReason=argument)
         elif verb == "executors":
             executors(int(argument), job)
+        elif verb == "stuck":
+            executors(int(argument), job, nodeSelector={"no-such": "node"})
+        elif verb == "stubborn":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        elif verb == "gang":
+            gang(job)
         elif verb == "sleep":
             time.sleep(float(argument))
         elif verb == "forever":

@@ -35,7 +35,8 @@ public enum FailureClass {
   STOPPED("Stopped", true),
   STORE_UNREACHABLE("StoreUnreachable", true),
   BACKOFF_LIMIT_EXCEEDED("BackoffLimitExceeded", false),
-  CLAIM_NOT_FOUND("ClaimNotFound", true),
+  CANCELLED("Cancelled", false),
+  CLAIM_NOT_FOUND("ClaimNotFound", false),
   CONTAINER_CONFIG_ERROR("ContainerConfigError", true),
   DEADLINE_EXCEEDED("DeadlineExceeded", false),
   DRIVER_EVICTED("DriverEvicted", true),
@@ -44,10 +45,11 @@ public enum FailureClass {
   DRIVER_LOST("DriverLost", true),
   DRIVER_NOT_STARTED("DriverNotStarted", true),
   DRIVER_OUT_OF_MEMORY("DriverOutOfMemory", true),
-  IMAGE_UNAVAILABLE("ImageUnavailable", true),
+  EXECUTORS_NOT_STARTED("ExecutorsNotStarted", true),
+  IMAGE_UNAVAILABLE("ImageUnavailable", false),
   UNKNOWN_FAILURE("UnknownFailure", true),
   UNKNOWN_PERMANENT_FAILURE("UnknownPermanentFailure", false),
-  UNSCHEDULABLE("Unschedulable", true);
+  UNSCHEDULABLE("Unschedulable", false);
 
   private final String label;
   private final boolean retryable;

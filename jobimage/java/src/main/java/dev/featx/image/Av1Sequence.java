@@ -1,45 +1,21 @@
 package dev.featx.image;
 
 /**
- * What the sequence header at the start of AV1 data says (AV1 bitstream specification, section 5.5).
+ * What the sequence headers in AV1 data say (AV1 bitstream specification, section 5.5).
  *
- * @param pixels of a frame
- * @param limitedRange whether luma is from 16 to 235
+ * @param pixels of the largest frame that they allow: decoders allocate by it
+ * @param limitedRange whether luma is from 16 to 235, by the first header
  */
 record Av1Sequence(long pixels, boolean limitedRange) {
   private static final int SEQUENCE_HEADER = 1;
-  private static final int MOST_UNITS = 16;
   private static final int PROFESSIONAL = 2; // profile
   private static final int SELECT = 2; // a tool is chosen by each frame
 
-  /** Reads bits, the highest one first; those after the end are zeros. */
-  private static final class Bits {
-    private final byte[] bytes;
-    private long at;
-
-    Bits(byte[] bytes, int start) {
-      this.bytes = bytes;
-      at = 8L * start;
-    }
-
-    int next(int count) {
-      int value = 0;
-      for (int i = 0; i < count; i++, at++) {
-        int bit = at < 8L * bytes.length ? bytes[(int) (at >> 3)] >> 7 - (at & 7) & 1 : 0;
-        value = value << 1 | bit;
-      }
-      return value;
-    }
-
-    boolean flag() {
-      return next(1) == 1;
-    }
-  }
-
-  /** Reads the header, or returns null if there is none, or one of a kind that still images do not have. */
+  /** Reads the headers, or returns null if there is none. */
   static Av1Sequence of(byte[] bytes, int start) {
+    Av1Sequence sequence = null;
     int at = Math.max(0, start);
-    for (int unit = 0; unit < MOST_UNITS && at < bytes.length; unit++) {
+    while (at < bytes.length) {
       int type = bytes[at] >> 3 & 0xF;
       boolean extended = (bytes[at] & 4) != 0;
       boolean sized = (bytes[at] & 2) != 0;
@@ -52,36 +28,46 @@ record Av1Sequence(long pixels, boolean limitedRange) {
         }
       }
       if (type == SEQUENCE_HEADER) {
-        return read(new Bits(bytes, at));
+        Av1Sequence own = read(new BitReader(bytes, at));
+        sequence = sequence == null ? own : new Av1Sequence(Math.max(sequence.pixels, own.pixels), sequence.limitedRange);
       }
       if (!sized || length > bytes.length - at) {
-        return null;
+        break;
       }
       at += length;
     }
-    return null;
+    return sequence;
   }
 
-  private static Av1Sequence read(Bits bits) {
+  private static Av1Sequence read(BitReader bits) {
     int profile = bits.next(3);
     bits.next(1);
     boolean reduced = bits.flag();
     if (reduced) {
       bits.next(5);
-    } else if (!operatingPoints(bits)) {
-      return null;
+    } else {
+      skipOperatingPoints(bits);
     }
     int widthBits = bits.next(4) + 1;
     int heightBits = bits.next(4) + 1;
     long pixels = (bits.next(widthBits) + 1L) * (bits.next(heightBits) + 1L);
-    tools(bits, reduced);
+    skipTools(bits, reduced);
     return new Av1Sequence(pixels, isLimited(bits, profile));
   }
 
-  /** Skips the operating points, and returns false if there is timing information. */
-  private static boolean operatingPoints(Bits bits) {
-    if (bits.flag()) {
-      return false;
+  private static void skipOperatingPoints(BitReader bits) {
+    int delayBits = 0;
+    if (bits.flag()) { // timing
+      bits.next(32);
+      bits.next(32);
+      if (bits.flag()) {
+        bits.exponential();
+      }
+      if (bits.flag()) {
+        delayBits = bits.next(5) + 1;
+        bits.next(32);
+        bits.next(10);
+      }
     }
     boolean delay = bits.flag();
     for (int points = bits.next(5) + 1; points > 0; points--) {
@@ -89,14 +75,18 @@ record Av1Sequence(long pixels, boolean limitedRange) {
       if (bits.next(5) > 7) {
         bits.next(1);
       }
+      if (delayBits > 0 && bits.flag()) {
+        bits.next(delayBits);
+        bits.next(delayBits);
+        bits.next(1);
+      }
       if (delay && bits.flag()) {
         bits.next(4);
       }
     }
-    return true;
   }
 
-  private static void tools(Bits bits, boolean reduced) {
+  private static void skipTools(BitReader bits, boolean reduced) {
     if (!reduced && bits.flag()) {
       bits.next(7); // lengths of frame numbers
     }
@@ -118,7 +108,7 @@ record Av1Sequence(long pixels, boolean limitedRange) {
     bits.next(3);
   }
 
-  private static boolean isLimited(Bits bits, int profile) {
+  private static boolean isLimited(BitReader bits, int profile) {
     boolean deep = bits.flag();
     if (profile == PROFESSIONAL && deep) {
       bits.next(1);

@@ -73,7 +73,8 @@ record BmpHeader(int width, int height, boolean topDown, int offset, int bits, C
     int used = size >= PLAIN ? data.getInt(start + 32) : 0;
     byte[][] palette = palette(bytes, end, 4, bits, used, offset);
     int[] masks = masked ? masks(data, start + PLAIN, size >= 56 || stored == 6 ? 4 : 3)
-        : bits == 16 ? FIVE_BITS : EIGHT_BITS;
+        : bits == 16 ? FIVE_BITS.clone() : EIGHT_BITS.clone();
+    masks[3] = bits == 16 && Integer.bitCount(masks[3]) == 1 ? 0 : masks[3]; // viewers ignore the sixteenth bit
     int colours = used > 0 && used < palette.length ? used : palette.length;
     return new BmpHeader(data.getInt(start + 4), Math.abs(height), height < 0, pixels(offset, end, 4 * colours), bits,
         compression(size, stored, bits), masks, palette);
@@ -90,7 +91,7 @@ record BmpHeader(int width, int height, boolean topDown, int offset, int bits, C
     for (int i = 0; i < count && at + 4 * i + 4 <= data.limit(); i++) {
       masks[i] = data.getInt(at + 4 * i);
     }
-    return IntStream.of(masks).allMatch(mask -> mask == 0) ? WITH_ALPHA : masks;
+    return IntStream.of(masks).allMatch(mask -> mask == 0) ? WITH_ALPHA.clone() : masks;
   }
 
   /** Reads the palette, which ends where the pixels begin, whatever the header says. */

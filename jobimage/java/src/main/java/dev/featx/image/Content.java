@@ -31,6 +31,7 @@ enum Content {
   JPEG_XL("a JPEG XL image"),
   JPEG_XR("a JPEG XR image"),
   TGA("a TGA image"),
+  PCX("a PCX image"),
   PNM("a PPM, PGM or PBM image"),
   PFM("a PFM image"),
   DDS("a DirectDraw texture (DDS)"),
@@ -73,6 +74,8 @@ enum Content {
 
   private static final Set<String> HEIF_BRANDS = Set.of("avci", "avcs", "avic", "vvic", "vvis", "evbi", "evbs", "jpeg", "jpgs", "j2ki",
       "j2is", "unif", "mif3", "geo1", "isoh");
+  private static final int TGA_HEADER = 18;
+  private static final int PCX_HEADER = 128;
   private static final int HEAD = 4096;
   private static final int LEAST_ENCODED = 32;
 
@@ -123,7 +126,6 @@ enum Content {
     return is(bytes, "%PDF") ? PDF
         : is(bytes, "%!PS") ? POSTSCRIPT
         : isIcon(bytes) ? ICO
-        : isTga(bytes) ? TGA
         : is(bytes, "icns") ? ICNS
         : is(bytes, "8BPS") ? PHOTOSHOP
         : is(bytes, "gimp xcf") ? XCF
@@ -141,7 +143,9 @@ enum Content {
         : is(bytes, "SIMPLE  =") ? FITS
         : isCameraRaw(bytes) ? CAMERA_RAW
         : isHeif(bytes) ? HEIF
+        : isPcx(bytes) ? PCX
         : is(bytes, "\u00D7\u00CD\u00C6\u009A") || Signature.startsWith(bytes, 40, " EMF") ? WINDOWS_METAFILE
+        : isTga(bytes) ? TGA
         : null;
   }
 
@@ -150,10 +154,22 @@ enum Content {
     return (is(bytes, "\0\0\u0001\0") || is(bytes, "\0\0\u0002\0")) && bytes.length > 5 && (bytes[4] | bytes[5]) != 0;
   }
 
+  /** A TGA has no signature: its header must make sense as a whole. */
   private static boolean isTga(byte[] bytes) {
-    boolean footer = Signature.startsWith(bytes, bytes.length - 18, "TRUEVISION-XFILE.\0");
-    return footer || bytes.length > 18 && (is(bytes, "\0\0\u0002\0\0\0\0\0") || is(bytes, "\0\0\n\0\0\0\0\0"))
-        && (bytes[16] == 24 || bytes[16] == 32);
+    if (bytes.length <= TGA_HEADER || Signature.startsWith(bytes, bytes.length - 18, "TRUEVISION-XFILE.\0")) {
+      return bytes.length > TGA_HEADER;
+    }
+    boolean coloured = bytes[2] == 1 || bytes[2] == 9; // from a palette, which other kinds may have too
+    boolean palette = bytes[1] == 1 && Set.of(15, 16, 24, 32).contains((int) bytes[7]) && (bytes[5] | bytes[6]) != 0;
+    boolean none = bytes[1] == 0 && (bytes[3] | bytes[4] | bytes[5] | bytes[6] | bytes[7]) == 0;
+    boolean sized = (bytes[12] | bytes[13]) != 0 && (bytes[14] | bytes[15]) != 0;
+    return Set.of(1, 2, 3, 9, 10, 11).contains((int) bytes[2]) && (palette || none && !coloured) && sized
+        && Set.of(1, 8, 15, 16, 24, 32).contains((int) bytes[16]) && (bytes[17] & 0xC0) == 0;
+  }
+
+  private static boolean isPcx(byte[] bytes) {
+    return bytes.length > PCX_HEADER && bytes[0] == 10 && Set.of(0, 2, 3, 4, 5).contains((int) bytes[1]) && (bytes[2] | 1) == 1
+        && Set.of(1, 2, 4, 8).contains((int) bytes[3]) && bytes[64] == 0;
   }
 
   private static boolean isHeif(byte[] bytes) {

@@ -43,9 +43,20 @@ public final class Decoder {
       case AVIF, HEIC -> withVips(HeifStructure.of(bytes).decodable(), header, decoding, true);
       case JPEG_2000 -> new DecodedImage(Jpeg2000.decode(bytes, header, decoding), false);
       case TIFF -> tiff(bytes, header, decoding);
-      case GIF, WEBP -> withVips(bytes, header, decoding, true);
+      case GIF -> animated(bytes, header, decoding);
+      case WEBP -> withVips(bytes, header, decoding, true);
     };
     return new DecodedImage(header.orientation().upright(stored.pixels()), stored.damaged());
+  }
+
+  private static DecodedImage animated(byte[] bytes, ImageHeader header, Decoding decoding) throws ImageProblem {
+    if (GifStructure.of(bytes).isWhole(bytes)) {
+      return withVips(bytes, header, decoding, true);
+    }
+    if (!decoding.keepDamaged()) {
+      throw Truncation.isCut(bytes, ImageFormat.GIF) ? ImageHeader.truncated(bytes) : damaged(header);
+    }
+    return new DecodedImage(withVips(bytes, header, decoding, true).pixels(), true);
   }
 
   private static DecodedImage tiff(byte[] bytes, ImageHeader header, Decoding decoding) throws ImageProblem {
@@ -103,8 +114,8 @@ public final class Decoder {
       if (image.isCmyk()) {
         return Transparency.fromCmyk(pixels);
       }
-      if (header.format() == ImageFormat.GIF && pixels.channels() == 3) {
-        GifCanvas.fill(pixels, bytes);
+      if (header.format() == ImageFormat.GIF) {
+        GifStructure.of(bytes).fill(pixels, bytes);
       }
       if (pixels.channels() == 3 && header.format() == ImageFormat.TIFF && TiffDirectory.first(bytes, 0).hasLuma()) {
         return Transparency.fromYcc(pixels);

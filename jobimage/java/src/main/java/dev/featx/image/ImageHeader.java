@@ -42,7 +42,7 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
       case BMP -> ofBmp(bytes);
       case WEBP -> ofWebp(bytes);
       case TIFF -> ofTiff(bytes);
-      case GIF -> withVips(bytes, format);
+      case GIF -> ofGif(bytes);
       case AVIF, HEIC -> ofHeif(bytes, format);
       case JPEG_2000 -> Jpeg2000.header(bytes);
     };
@@ -109,6 +109,15 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
     return new ImageHeader(ImageFormat.WEBP, structure.width(), structure.height(), structure.orientation());
   }
 
+  private static ImageHeader ofGif(byte[] bytes) throws ImageProblem {
+    vips(ImageFormat.GIF);
+    GifStructure structure = GifStructure.of(bytes);
+    if (structure == null) {
+      throw Truncation.isCut(bytes, ImageFormat.GIF) ? truncated(bytes) : damagedHeader(ImageFormat.GIF);
+    }
+    return new ImageHeader(ImageFormat.GIF, structure.width(), structure.height());
+  }
+
   private static ImageHeader ofTiff(byte[] bytes) throws ImageProblem {
     TiffDirectory directory = TiffDirectory.first(bytes, 0);
     ImageHeader header;
@@ -126,6 +135,9 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
     if (directory != null && directory.hasUnknownCompression()) {
       throw unsupported(directory.compression()); // no part of it can be decoded
     }
+    if (directory != null && directory.misread() != null) {
+      throw unsupported(directory.misread());
+    }
     long tile = (long) directory.integer(TILE_WIDTH, 0) * directory.integer(TILE_HEIGHT, 0);
     if (tile < 0 || tile > MOST_TILE_PIXELS && tile > header.pixels()) {
       throw unsupported("a TIFF whose tiles are larger than the image"); // libtiff allocates a whole tile
@@ -139,11 +151,14 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
     if (unsupported != null && !Truncation.isCut(bytes, format)) {
       throw unsupported(unsupported);
     }
+    if (structure.excess() != null) {
+      throw unsupported(format.label() + " " + structure.excess());
+    }
     ImageHeader header = withVips(structure.decodable(), format);
     if (structure.pixels() > MOST_TILE_PIXELS && structure.pixels() > 2 * header.pixels()) {
-      throw unsupported(format.label() + " whose coded frame is larger than the image"); // the decoder allocates the frame
+      throw unsupported(format.label() + " whose coded frame is larger than the image"); // it is cropped after decoding
     }
-    return header;
+    return structure.turned() ? new ImageHeader(format, header.width, header.height) : header;
   }
 
   private static ImageHeader withVips(byte[] bytes, ImageFormat format) throws ImageProblem {
@@ -151,13 +166,20 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
       if (image.hasTooManyBands()) {
         throw unsupported(format.label() + " of " + image.bands() + " channels");
       }
-      return new ImageHeader(format, image.width(), image.height());
+      return new ImageHeader(format, image.width(), image.height(), inMetadata(image, format));
     } catch (VipsImage.VipsException e) {
       if (Truncation.isCut(bytes, format)) {
         throw truncated(bytes);
       }
       throw damagedHeader(format);
     }
+  }
+
+  /** Returns the orientation of an AVIF that XMP has and EXIF has not: Pillow ignores that of EXIF. */
+  private static Orientation inMetadata(VipsImage image, ImageFormat format) {
+    byte[] exif = image.metadata("exif-data");
+    return format != ImageFormat.AVIF || exif != null && Orientation.isIn(exif) ? Orientation.TOP_LEFT
+        : Orientation.of(null, image.metadata("xmp-data"));
   }
 
   /** Returns the library that decodes a format. */
@@ -180,13 +202,15 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
 
   /** Returns the problem of an intact image that executors do not decode. */
   static ImageProblem unsupported(String what) {
-    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.UNSUPPORTED, what + "; convert it to JPEG or PNG");
+    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.UNSUPPORTED, what + "; convert it to 8-bit JPEG or PNG");
   }
 
   private static ImageProblem notAnImage(byte[] bytes) {
     Content content = Content.of(bytes);
+    String count = bytes.length == 1 ? "1 byte" : bytes.length + " bytes";
+    String seems = bytes.length == 1 ? " that seems to be " : " that seem to be ";
     String formats = Arrays.stream(ImageFormat.values()).map(ImageFormat::label).collect(Collectors.joining(", "));
-    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, bytes.length + " bytes"
-        + (content == null ? "" : " that seem to be " + content.label()) + "; decoded formats are " + formats);
+    return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.NOT_AN_IMAGE, count
+        + (content == null ? "" : seems + content.label()) + "; decoded formats are " + formats);
   }
 }

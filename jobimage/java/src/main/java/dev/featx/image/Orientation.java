@@ -49,6 +49,11 @@ enum Orientation {
     return value == null || value < 1 || value > values().length ? TOP_LEFT : values()[value - 1];
   }
 
+  /** Returns whether EXIF has an orientation, of whatever value. */
+  static boolean isIn(byte[] exif) {
+    return inExif(exif) != null;
+  }
+
   /** Returns the tag's value, 0 if it is no integer, or null without the tag. */
   private static Integer inExif(byte[] exif) {
     int start = Signature.startsWith(exif, 0, PREFIX) ? PREFIX.length : 0;

@@ -31,6 +31,14 @@ final class TiffDirectory {
   private static final int JPEG = 7;
   private static final int PHOTOMETRIC = 262;
   private static final int YCC = 6;
+  private static final int CIE_LAB = 8;
+  private static final int ICC_LAB = 9;
+  private static final int ITU_LAB = 10;
+  private static final Set<Integer> SENSOR = Set.of(32803, 34892); // colour filter array, linear raw
+  private static final Set<Integer> LOGARITHMIC = Set.of(32844, 32845); // LogL, LogLuv
+  private static final int FLOATS = 3;
+  private static final int VOID = 4;
+  private static final int DEEPEST = 16; // bits per channel
   private static final int STRIPS = 273;
   private static final int STRIP_SIZES = 279;
   private static final int TILES = 324;
@@ -164,6 +172,19 @@ final class TiffDirectory {
         : integer(PHOTOMETRIC) == null ? "a TIFF that does not say what its channels are"
         : integer(SAMPLE_FORMAT, 1) != 1 ? "a TIFF whose samples are not whole numbers"
         : hasUnknownCompression() ? compression() : null;
+  }
+
+  /** Returns why pixels that a library decodes would show another image, mostly a black or a white one, or null. */
+  String misread() {
+    int photometric = integer(PHOTOMETRIC, 0);
+    int bits = integer(BITS, 1);
+    int kind = integer(SAMPLE_FORMAT, 1);
+    return SENSOR.contains(photometric) ? "a TIFF of a camera's raw samples"
+        : photometric == ICC_LAB || photometric == ITU_LAB ? "a TIFF in ICC or ITU L*a*b*"
+        : photometric == CIE_LAB || LOGARITHMIC.contains(photometric) ? null
+        : kind >= FLOATS && kind != VOID ? "a TIFF whose samples are not whole numbers"
+        : kind == SIGNED && bits > 8 ? "a TIFF of signed numbers of " + bits + " bits"
+        : bits > DEEPEST ? "a TIFF of " + bits + " bits per channel" : null;
   }
 
   /** Returns the compression in words. */

@@ -14,6 +14,8 @@ import java.util.Arrays;
  */
 record WebpStructure(int width, int height, Orientation orientation, boolean complete) {
   private static final int FIRST_CHUNK = 12;
+  private static final int EXIF = 8; // flags of metadata that counts
+  private static final int XMP = 4;
   private static final int HEADER = 30; // of the longest of the three kinds
 
   static WebpStructure of(byte[] bytes) {
@@ -21,12 +23,18 @@ record WebpStructure(int width, int height, Orientation orientation, boolean com
     byte[] exif = null;
     byte[] xmp = null;
     long at = FIRST_CHUNK;
-    while (at + 8 <= bytes.length) {
+    int flags = Signature.startsWith(bytes, FIRST_CHUNK, "VP8X") ? data.get(20) : 0;
+    long riff = Math.min(bytes.length, (data.getInt(4) & 0xFFFFFFFFL) + 8);
+    while (flags != 0 && at + 8 <= riff) {
       int start = (int) at + 8;
       long length = data.getInt(start - 4) & 0xFFFFFFFFL;
       int end = (int) Math.min(bytes.length, start + length);
-      exif = Signature.startsWith(bytes, (int) at, "EXIF") ? Arrays.copyOfRange(bytes, start, end) : exif;
-      xmp = Signature.startsWith(bytes, (int) at, "XMP ") ? Arrays.copyOfRange(bytes, start, end) : xmp;
+      if (exif == null && (flags & EXIF) != 0 && Signature.startsWith(bytes, (int) at, "EXIF")) {
+        exif = Arrays.copyOfRange(bytes, start, end);
+      }
+      if (xmp == null && (flags & XMP) != 0 && Signature.startsWith(bytes, (int) at, "XMP ")) {
+        xmp = Arrays.copyOfRange(bytes, start, end);
+      }
       at = start + length + length % 2;
     }
     Orientation orientation = Orientation.of(exif, xmp);

@@ -76,7 +76,9 @@ class HostileArchivesTest {
     byte[] records = "22 GNU.sparse.major=1\n30 GNU.sparse.realsize=104857\n".getBytes(StandardCharsets.UTF_8);
     byte[] map = "1000000000\n0\n".getBytes(StandardCharsets.UTF_8);
     byte[] pax = PackedReader.joined(header("x", 'x', records.length), Arrays.copyOf(records, 512));
-    assertRefused(PackedReader.joined(pax, header("0.jpg", '0', 512), Arrays.copyOf(map, 1536)), "1000000000 parts, more than the limit, 100000");
+    assertRefused(
+        PackedReader.joined(pax, header("0.jpg", '0', 512), Arrays.copyOf(map, 1536)),
+        "1000000000 parts, more than the limit, 100000");
   }
 
   @Test

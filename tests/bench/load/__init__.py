@@ -1,0 +1,1 @@
+"""`make bench WHAT=load`: the operator under load, at a real API server with a simulated kubelet."""

@@ -1,0 +1,1 @@
+"""The charts as helm renders them."""
