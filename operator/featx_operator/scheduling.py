@@ -142,7 +142,7 @@ class Scheduler:
         for event in schedule_events(before, status, runs):
             try:
                 identity = self._settings.identity
-                await asyncio.to_thread(events.create, self._api, updated, event, identity, SCHEDULE_KIND)
+                await asyncio.to_thread(events.create, self._api, updated, event, identity, kind=SCHEDULE_KIND)
             except ApiError as error:
                 logger.warning("%s: can't create the event %s: %s", key, event.reason, error)
         return True

@@ -31,8 +31,9 @@ from featx_operator.decisions.cron import Cron, CronError
 from featx_operator.decisions.run import whole
 from featx_operator.decisions.status import validated_copy
 from featx_operator.objects import Body
-from featx_operator.state.observed import Refusal, time_of
+from featx_operator.state.observed import Refusal
 from featx_operator.state.scheduled import ScheduledRun, name_at
+from featx_operator.state.words import time_of
 
 LONGEST_SLEEP = 300.0  # seconds: clocks are corrected, and a watch may lose an event
 REFUSED_SECONDS = 30.0

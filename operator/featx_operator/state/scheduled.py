@@ -16,8 +16,8 @@ from typing import Any, Literal
 from featx_api.schedule import RUN_NOW_ANNOTATION, SCHEDULE_KIND
 
 from featx_operator.objects import Body, Controller, Key, Owner, controller_of, essential, key_of, owner_from
-from featx_operator.state.observed import EPOCH, time_of
 from featx_operator.state.store import RESOURCE_LIMIT
+from featx_operator.state.words import EPOCH, time_of
 
 RUN_NOW_LIMIT = 128  # characters of the annotation; longer ones are ignored
 

@@ -36,7 +36,7 @@ class Operator:
 
     def catch_up(self) -> None:
         """Delivers the current version of the schedule."""
-        asyncio.run(self._watches.on_schedule({"type": "MODIFIED", "object": self.api.objects[SCHEDULE]}))
+        asyncio.run(self._watches.on_schedule({"type": "MODIFIED", "object": self.api.objects[SCHEDULE]}))  # type: ignore[typeddict-item]
 
     def reconcile(self) -> float | None:
         return asyncio.run(self._scheduler.reconcile(KEY))
