@@ -1,8 +1,7 @@
 """Everything the driver (Python) and the executors (Java) must agree on, written once.
 
-Executors get settings of their own, so a field of the resource can be renamed without Java; only
-`featx_job.spark.task_settings` translates. jobimage/contract holds JSON Schemas (`make generate`) and golden files:
-Python and Java's records of the same names must write and parse exactly these, each field, if only as null.
+Executors get settings of their own: only `featx_job.spark.task_settings` knows the resource too. Both sides write and
+parse the golden files of jobimage/contract exactly, with each field, if only as null; schemas there are generated.
 """
 
 from __future__ import annotations
