@@ -8,6 +8,7 @@ types) is on the models.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import yaml
@@ -55,20 +56,7 @@ SCHEDULE_COLUMNS = [
 ]
 
 
-class Kind(NamedTuple):
-    """What a CRD says besides its schema."""
-
-    model: type[ApiModel]
-    name: str
-    plural: str
-    short_name: str
-    columns: list[tuple[str, str, str, int]]
-    scope: Literal["Namespaced", "Cluster"] = "Namespaced"
-
-
-RUN = Kind(FeatureExtraction, KIND, PLURAL, SHORT_NAME, PRINTER_COLUMNS)
-SCHEDULE = Kind(FeatureExtractionSchedule, SCHEDULE_KIND, SCHEDULE_PLURAL, "fxs", SCHEDULE_COLUMNS)
-#: The status of a resource that no operator has seen. Without it, kstatus (Flux, Argo CD, `kubectl` plugins) would take
+#: The status of a run that no operator has seen. Without it, kstatus (Flux, Argo CD, `kubectl` plugins) would take
 #: such a resource for done. Gateway API and Flux default theirs in the same way.
 UNSEEN = {
     "observedGeneration": -1,
@@ -83,6 +71,24 @@ UNSEEN = {
         }
     ],
 }
+
+
+class Kind(NamedTuple):
+    """What a CRD says besides its schema."""
+
+    model: type[ApiModel]
+    name: str
+    plural: str
+    short_name: str
+    columns: list[tuple[str, str, str, int]]
+    unseen: Mapping[str, Any]
+    scope: Literal["Namespaced", "Cluster"] = "Namespaced"
+
+
+RUN = Kind(FeatureExtraction, KIND, PLURAL, SHORT_NAME, PRINTER_COLUMNS, UNSEEN)
+SCHEDULE = Kind(
+    FeatureExtractionSchedule, SCHEDULE_KIND, SCHEDULE_PLURAL, "fxs", SCHEDULE_COLUMNS, {"observedGeneration": -1}
+)
 
 
 def structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
@@ -137,7 +143,7 @@ def resource_schema(kind: Kind = RUN) -> Schema:
         "kind": {"type": "string"},
         "metadata": {"type": "object"},
     }
-    result["properties"]["status"]["default"] = UNSEEN
+    result["properties"]["status"]["default"] = dict(kind.unseen)
     result["required"] = ["spec"]
     return result
 
