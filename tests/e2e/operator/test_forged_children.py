@@ -134,7 +134,7 @@ def test_a_driver_made_in_place_of_one_that_was_deleted_does_not_count(start: St
     eventually(lambda: uid_of("pod", name) == "", "the real driver to be gone")
     create(forged_driver(run, ownerReferences=[owner(run)]))
     assert_own_result(run, 5)
-    assert (run.status["attempt"], run.status["failedAttempts"]) == (2, 1)
+    assert (run.status["attempt"], run.status["failedAttempts"], run.status["disruptions"]) == (2, 0, 1)
 
 
 def test_a_foreign_driver_with_labels_but_without_owner_is_neither_believed_nor_deleted(start: Start) -> None:

@@ -62,6 +62,8 @@ SEEN = {
 }
 #: States that have a test of their own, below or elsewhere.
 ELSEWHERE = {
+    **dict.fromkeys(("Evicted", "Deactivated", "QueueingOff", "QueueNeedsMemory"), "tests/e2e/kueue"),
+    **dict.fromkeys(("WorkloadRefused", "KueueUnavailable", "PlacementConflict"), "test_queues.py"),
     "WaitingForOperator": "test_crd.py",
     "QuotaExceeded": "test_quotas.py",
     "Queued": "test_quotas.py",
