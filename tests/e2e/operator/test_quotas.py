@@ -125,7 +125,7 @@ def test_executors_whose_quota_others_have_taken_end_the_attempt(
         run.until("QuotaReserved", "False", "ExecutorsNotStarted", patience=120)
         assert run.status["failure"]["class"] == "ExecutorsNotStarted"
         run.until("Stalled", "True", "QuotaTooSmall")
-        assert run.drivers() == []
+        eventually(lambda: run.drivers() == [], "the driver to be gone")
         limit("ResourceQuota", "team", hard={"pods": "2"})
         run.until("Succeeded", "True", patience=120)
         assert (run.status["failedAttempts"], run.status["attempt"]) == (0, 2)
