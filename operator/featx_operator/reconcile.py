@@ -155,7 +155,7 @@ class Reconciler:
             return None
         owner = owner_from(body)
         if self._store.list_is_due(owner, is_untouched(body)):
-            await asyncio.to_thread(self._list_children, owner)
+            await self._list_children(owner)
         elif not self._store.files_are_known(owner):
             self._store.put_listed(owner, self._settings.resync_seconds)  # there is nothing to list
         return body
@@ -169,14 +169,18 @@ class Reconciler:
             self._store.put_resource(body)
         return body
 
-    def _list_children(self, owner: Owner) -> None:
-        """Lists children in a thread; the store takes each list in one step."""
-        self._store.replace_pods(owner, children.pods(self._api, owner))
+    async def _list_children(self, owner: Owner) -> None:
+        """Lists children. Only the requests run in threads: watches and metrics use the store in the event loop."""
+        self._store.replace_pods(owner, await asyncio.to_thread(children.pods, self._api, owner))
         if not self._store.files_are_known(owner):
-            self._store.replace_files(owner, self._attempts_with_files(owner))
+            self._store.replace_files(owner, await asyncio.to_thread(self._attempts_with_files, owner))
         if self._settings.kueue:
-            self._store.replace_workload(owner, workloads.get(self._api, owner.key, owner.uid))
+            await self._read_workload(owner)
         self._store.put_listed(owner, self._settings.resync_seconds)
+
+    async def _read_workload(self, owner: Owner) -> None:
+        body = await asyncio.to_thread(workloads.get, self._api, owner.key, owner.uid)
+        self._store.replace_workload(owner, body)
 
     def _listed(self, owner: Owner) -> Observed:
         workload = workloads.get(self._api, owner.key, owner.uid) if self._settings.kueue else None
@@ -226,7 +230,7 @@ class Reconciler:
         observed = self._stored(body)
         key, status = key_of(body), status_of(body)
         if self._settings.kueue:
-            observed = await asyncio.to_thread(self._with_flavors, body, observed)
+            observed = await self._with_flavors(body, observed)
         if status.attempt == 0 or is_finished(status):
             return observed
         uid = status.driver.pod_uid if status.driver else ""
@@ -248,19 +252,20 @@ class Reconciler:
             return await asyncio.to_thread(self._with_mount_failure, observed, key.namespace, driver)
         return observed
 
-    def _with_flavors(self, body: Body, observed: Observed) -> Observed:
+    async def _with_flavors(self, body: Body, observed: Observed) -> Observed:
         """Adds what an admitted Workload was assigned, if a driver is yet to be created.
 
         A Workload that is missing is read: a run that has lost it is stopped.
         """
         owner, status = owner_from(body), status_of(body)
         if observed.workload is None and status.workload and not is_finished(status):
-            self._store.replace_workload(owner, workloads.get(self._api, owner.key, owner.uid))
+            await self._read_workload(owner)
             observed = self._stored(body)
         workload = observed.workload
         if workload is None or not workload.admitted or status.driver or is_finished(status):
             return observed
-        return replace(observed, flavors=workloads.flavors(self._api, workload.flavors()))
+        flavors = await asyncio.to_thread(workloads.flavors, self._api, workload.flavors())
+        return replace(observed, flavors=flavors)
 
     def _with_mount_failure(self, observed: Observed, namespace: str, driver: Pod) -> Observed:
         """Adds why a driver's volumes can't be mounted, and whether the Secret in that report is missing."""
