@@ -177,6 +177,20 @@ class Run:
         """The seconds that have passed since a time; 0 for None."""
         return (self.now - then).total_seconds() if then else 0.0
 
+    def refuse(self, kind: ConditionType, finding: Finding) -> Plan:
+        """Reports by this condition why nothing is created until the run or the operator's settings change."""
+        status = self.report(
+            {
+                kind: finding,
+                "DriverReady": Finding("False", reasons.NOT_CREATED),
+                "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),
+                "Succeeded": finding._replace(status="Unknown"),
+                "Reconciling": finding,
+                "Stalled": finding._replace(status="True"),
+            }
+        )
+        return Plan((), status)
+
     def report(
         self, findings: Mapping[ConditionType, Finding], **changes: Unpack[StatusChanges]
     ) -> FeatureExtractionStatus:

@@ -33,18 +33,7 @@ def refused(run: Run) -> Plan | None:
     message = next(problems, None)
     if message is None:
         return None
-    finding = Finding("False", reasons.NOT_ALLOWED, message)
-    status = run.report(
-        {
-            "Accepted": finding,
-            "DriverReady": Finding("False", reasons.NOT_CREATED),
-            "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),
-            "Succeeded": finding._replace(status="Unknown"),
-            "Reconciling": finding,
-            "Stalled": finding._replace(status="True"),
-        }
-    )
-    return Plan((), status)
+    return run.refuse("Accepted", Finding("False", reasons.NOT_ALLOWED, message))
 
 
 def _problems(spec: FeatureExtractionSpec, allowed: Allowed, namespace: str, job_image: str) -> Iterator[str]:

@@ -57,19 +57,7 @@ def refused(run: Run) -> Plan | None:
     problem = _problem(run)
     if problem is None:
         return None
-    reason, message = problem
-    finding = Finding("False", reason, message)
-    status = run.report(
-        {
-            "QuotaReserved": finding,
-            "DriverReady": Finding("False", reasons.NOT_CREATED),
-            "ExecutorsReady": Finding("False", reasons.DRIVER_NOT_READY),
-            "Succeeded": finding._replace(status="Unknown"),
-            "Reconciling": finding,
-            "Stalled": finding._replace(status="True"),
-        }
-    )
-    return Plan((), status)
+    return run.refuse("QuotaReserved", Finding("False", *problem))
 
 
 def deactivated(run: Run) -> Plan | None:
