@@ -129,8 +129,8 @@ class Moment:
 
     @property
     def run_now_name(self) -> str:
-        """The name of the run that the annotation asks for."""
-        text = f"{self.resource.metadata['uid']} {self.run_now}"
+        """The name of the run that the annotation asks for: a value that comes back after another asks again."""
+        text = f"{self.resource.metadata['uid']} {self.before.last_run_now or ''} {self.run_now}"
         return f"{self.name}-r{hashlib.sha256(text.encode()).hexdigest()[:7]}"
 
     @property

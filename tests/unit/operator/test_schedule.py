@@ -28,6 +28,7 @@ class Calendar:
         self.now = START
         self.runs: dict[str, ScheduledRun] = {}
         self.started: list[str] = []
+        self.asked = 0  # times that the annotation got another value
         self.events: list[str] = []
         metadata = {"name": "nightly", "namespace": "default", "uid": "s-1", "generation": 1}
         template = {"spec": good()["spec"]}
@@ -71,10 +72,11 @@ class Calendar:
         if isinstance(action, DeleteRun):
             assert self.runs.pop(action.name).uid == action.uid
         elif action.name not in self.runs:  # its name is taken otherwise: the API server creates it once
-            assert action.name not in self.started, f"{action.name} starts twice"
             due = time_in_name("nightly", action.name)
+            assert due is None or action.name not in self.started, f"{action.name} starts twice"
             self.runs[action.name] = ScheduledRun(action.name, f"u-{len(self.started)}", 0, self.now, due)
             self.started.append(action.name)
+            assert len([one for one in self.started if time_in_name("nightly", one) is None]) <= self.asked
 
     def advance(self, seconds: float) -> Calendar:
         self.now += timedelta(seconds=seconds)
@@ -92,7 +94,9 @@ class Calendar:
         return self
 
     def annotate(self, value: str) -> Calendar:
-        self.body["metadata"]["annotations"] = {"featx.dev/run-now": value}
+        annotations = self.body["metadata"].setdefault("annotations", {})
+        self.asked += annotations.get("featx.dev/run-now") != value
+        annotations["featx.dev/run-now"] = value
         return self
 
 
@@ -181,6 +185,14 @@ def test_run_now_starts_one_run_for_each_value_even_while_suspended() -> None:
     assert len(calendar.started) == 2
     assert calendar.status.last_run_now == "b"
     assert all(len(one) <= len("nightly") + 9 and time_in_name("nightly", one) is None for one in calendar.started)
+
+
+def test_run_now_starts_a_run_again_when_a_value_comes_back() -> None:
+    calendar = Calendar(suspend=True)
+    for value in "aba":
+        calendar.annotate(value).reconcile()
+        calendar.end().reconcile()
+    assert len(calendar.started) == 3
 
 
 def test_run_now_waits_for_the_active_run_under_forbid() -> None:
