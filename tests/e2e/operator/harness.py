@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from featx_api import GROUP, PLURAL, VERSION
+from featx_operator.objects import Owner, owner_from
 from kubernetes import client, config
 
 from examples.cluster.runtime import PAUSE_IMAGE
@@ -149,6 +150,11 @@ class Run:
     @property
     def status(self) -> dict[str, Any]:
         return dict(self.body.get("status") or {})
+
+    @property
+    def owner(self) -> Owner:
+        """The resource as its children know it."""
+        return owner_from(self.body)
 
     def condition(self, kind: str) -> dict[str, str]:
         return next((item for item in self.status.get("conditions", []) if item["type"] == kind), {})

@@ -102,7 +102,7 @@ def selectors(spec: Pod) -> list[dict[str, str]]:
     return [part["labelSelector"]["matchLabels"] for part in parts]
 
 
-OTHERS_KEY = {"secretName": "other-1-authentication"}
+OTHERS_KEY = {"secretName": "other-00000000-1-authentication"}
 OTHER = {"name": "other", "image": "evil.test/image"}
 TOKEN = {"sources": [{"serviceAccountToken": {"path": "token"}}]}
 CLOUD_TOKEN = {"sources": [{"serviceAccountToken": {"path": "token", "audience": "sts.amazonaws.com"}}]}
