@@ -55,6 +55,10 @@ integration: ready java ## run the tests with real S3, HBase, HDFS, Spark and Bi
 e2e: ready java ## run the tests on a real node; starts a cluster, and stops it unless it was already up
 	$(PYTHON) -m tests.e2e
 
+.PHONY: kueue
+kueue: ready java ## run the tests with a real Kueue on a real node; the first time it builds Kueue, about 5 minutes
+	$(PYTHON) -m tests.e2e tests/e2e/kueue
+
 ##@ Measure
 
 .PHONY: bench
