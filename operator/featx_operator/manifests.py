@@ -29,9 +29,7 @@ Manifest = dict[str, Any]
 
 DRIVER_CPU_LIMIT = "1"  # with cpuLimits, unless it requests more: starting a JVM with less takes minutes
 GRACE_SECONDS = 30  # for the driver to end its executors
-# For an executor to end the shards that it has begun: three of 32 images take the slowest pair of models 50 s on one core. A spot
-# node is announced to be gone in 30 s to two minutes.
-EXECUTOR_GRACE_SECONDS = 90
+EXECUTOR_GRACE_SECONDS = 90  # to end the shards that it has begun; a spot node is taken away after 30 to 120 s
 TOKEN_SECONDS = 3600  # the kubelet renews it in time; a copy is of no use for longer, nor after the driver
 FILE_MODE = 0o440  # of Secrets and the token: their owner is root, and `fsGroup` makes them the driver's
 KEY_BYTES = 32

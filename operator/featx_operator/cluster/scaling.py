@@ -1,4 +1,4 @@
-"""How a driver learns how many executors to have: an annotation of its pod, the only change that pods ever get from us."""
+"""How a driver learns how many executors to have: an annotation of its pod, the operator's only change to pods."""
 
 from __future__ import annotations
 
