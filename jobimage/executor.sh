@@ -18,9 +18,13 @@ site=${SPARK_HOME%/pyspark}
 jars=("$FEATX_JARS"/*.jar "$site"/bigdl/share/{dllib,core}/lib/*.jar "$SPARK_HOME"/jars/*.jar)
 class_path=$(IFS=:; echo "${jars[*]}")
 
+# On SIGTERM, when its pod is deleted or its node is drained, an executor takes no new shard, and exits after those that it has
+# begun. As settings of the driver these would add a hook to the pod, to send a signal that nobody needs.
+#
 # Spark reads its key from a file only if it knows that this is Kubernetes (SecurityManager.secretKeyFromFile), which it
 # would learn from a ConfigMap otherwise; the driver's own address of the API server follows with its settings.
 exec "$JAVA_HOME/bin/java" "${java_options[@]}" -Dspark.master=k8s://executor \
+  -Dspark.decommission.enabled=true -Dspark.executor.decommission.signal=TERM \
   -Xms"$SPARK_EXECUTOR_MEMORY" -Xmx"$SPARK_EXECUTOR_MEMORY" \
   -cp "$class_path" \
   dev.featx.spark.Executor \

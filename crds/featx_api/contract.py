@@ -8,11 +8,13 @@ these values; tests/unit/api/test_contract.py compares them.
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from typing import Final, Literal
 
 from pydantic import Field
 
+from featx_api import execution
 from featx_api.model import ApiModel, StatusModel
 from featx_api.spec import FeatureExtractionSpec
 from featx_api.status import Failure, OutputTable, Progress
@@ -21,6 +23,9 @@ from featx_api.status import Failure, OutputTable, Progress
 PROGRESS_ANNOTATION: Final = "featx.dev/progress"
 #: Annotation of the driver pod: digests of the fields that the attempt was created with (`featx_operator.applied`).
 APPLIED_ANNOTATION: Final = "featx.dev/applied"
+#: Annotation of the driver pod: how many executors the attempt is to have now; none with dynamic allocation.
+#: The operator writes it, and the driver reads it from the response to its own report of progress.
+EXECUTORS_ANNOTATION: Final = "featx.dev/executors"
 #: Label of a run's children: name of the resource.
 LABEL_NAME: Final = "featx.dev/name"
 #: Label of a run's children: uid of the resource, which tells two runs of the same name apart.
@@ -132,6 +137,28 @@ class JobSpec(ApiModel):
     spec: FeatureExtractionSpec
     #: Memory of an executor in percent of what it gets otherwise; unset for 100.
     executor_memory_percent: int | None = Field(None, ge=100, le=1000)
+    #: Most executors that the attempt may have, whatever its annotation says; unset for as many as a resource may have.
+    most_executors: int | None = Field(None, ge=1, le=execution.MOST_EXECUTORS)
+
+    def executors(self, annotation: str | None) -> int | None:
+        """How many executors the attempt is to have now; None if their number can't change, or is not stated.
+
+        Whoever may change annotations of pods may have written it, so it never exceeds what the operator granted.
+
+        Args:
+            annotation: `EXECUTORS_ANNOTATION` of the driver pod, if it has one.
+        """
+        wanted, own = executors_from(annotation or ""), self.spec.execution
+        if wanted is None or own.max_executors is not None:
+            return None
+        most = self.most_executors or execution.MOST_EXECUTORS
+        return min(wanted, most, execution.CORES_LIMIT // own.cores)
+
+
+def executors_from(annotation: str) -> int | None:
+    """The number in `EXECUTORS_ANNOTATION`, or None if it is none that a resource may have."""
+    number = int(annotation) if re.fullmatch("[1-9][0-9]{0,3}", annotation) else 0
+    return number if 1 <= number <= execution.MOST_EXECUTORS else None
 
 
 class Outcome(StatusModel):

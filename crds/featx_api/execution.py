@@ -15,6 +15,7 @@ DELTA_ONLY = "spec.output.mode: incremental requires spec.output.format: delta"
 ONE_USER = "spec.execution.hadoopUser and spec.execution.kerberos exclude each other"
 # More is a typo: one driver commits all shards, and gets a heartbeat from each executor every 5 s.
 CORES_LIMIT = 10_000
+MOST_EXECUTORS = 1000
 TOO_MANY_CORES = f"spec.execution: executors times cores must not exceed {CORES_LIMIT}: lower one of them"
 CPU_LIMIT = (
     "spec.execution.sparkConf.spark.kubernetes.executor.limit.cores must not be lower than the CPU request, which is "
@@ -126,12 +127,17 @@ class Execution(ApiModel):
 
     renamed: ClassVar = (Renamed("spec.execution.shardPictures", "shardImages"),)
 
-    executors: int | None = Field(None, ge=1, le=1000, description="Fixed number of executors. Defaults to 1.")
+    executors: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_EXECUTORS,
+        description="Fixed number of executors. Defaults to 1. A change takes effect while the run works.",
+    )
     min_executors: int | None = Field(
-        None, ge=0, le=1000, description="Lowest number of executors, with dynamic allocation."
+        None, ge=0, le=MOST_EXECUTORS, description="Lowest number of executors, with dynamic allocation."
     )
     max_executors: int | None = Field(
-        None, ge=1, le=1000, description="Highest number of executors, with dynamic allocation."
+        None, ge=1, le=MOST_EXECUTORS, description="Highest number of executors, with dynamic allocation."
     )
     cores: int = Field(1, ge=1, le=128, description="Cores per executor. The models use all of them.")
     memory: Memory | None = Field(
@@ -192,7 +198,7 @@ class Execution(ApiModel):
             raise ValueError("spec.execution must have either executors, or minExecutors and maxExecutors")
         if (self.min_executors is None) != (self.max_executors is None):
             raise ValueError("spec.execution.minExecutors and spec.execution.maxExecutors must be set together")
-        if (self.min_executors or 0) > (self.max_executors or 1000):
+        if (self.min_executors or 0) > (self.max_executors or MOST_EXECUTORS):
             raise ValueError("spec.execution.minExecutors must not exceed spec.execution.maxExecutors")
         return self
 

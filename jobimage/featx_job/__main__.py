@@ -49,7 +49,7 @@ def _outcome(variables: Mapping[str, str]) -> Outcome:
     environment = pod_environment(variables)
     assert environment.cluster is not None
     LOG.info("attempt %d of %s/%s", job.attempt, job.namespace, job.name)
-    return run.run(job, environment, driver_pod.Annotations(environment.cluster))
+    return run.run(job, environment, driver_pod.Annotations(environment.cluster, job))
 
 
 def _failed(failure: RunFailure) -> Outcome:

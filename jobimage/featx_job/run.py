@@ -43,7 +43,7 @@ from featx_job.table.run_lock import RunLock
 
 LOG = logging.getLogger(__name__)
 SHOWN_REASONS = 3
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[Progress], int | None]
 
 
 def run(job: JobSpec, environment: Environment, on_progress: OnProgress, *, overwrite: bool = False) -> Outcome:
@@ -52,14 +52,15 @@ def run(job: JobSpec, environment: Environment, on_progress: OnProgress, *, over
     Args:
         job: The run, and the number of this attempt.
         environment: Where it runs.
-        on_progress: Called with the progress several times a second; the caller limits what it passes on.
+        on_progress: Called with the progress several times a second; the caller limits what it passes on. Returns how
+            many executors the run is to have now, or None if their number does not change.
         overwrite: Whether to replace what finished or other runs have written to the output.
     """
     last: list[Progress] = []
 
-    def remember(progress: Progress) -> None:
+    def remember(progress: Progress) -> int | None:
         last[:] = [progress]
-        on_progress(progress)
+        return on_progress(progress)
 
     def on_wait(text: str | None) -> None:
         remember(_waiting(last[0] if last else Progress(), "StoreUnreachable", text))
@@ -145,9 +146,9 @@ def _compute(
     tally = Tally(shards.images, len(shards), time.monotonic(), sum(shards.skipped.values()))
     for shard in output.publisher.resume():
         tally.add(shard, earlier=True)
-    on_progress(_now(tally))
+    executors = on_progress(_now(tally))
     LOG.info("%s images in %d shards, %d of them done", shards.images, len(shards), len(tally.done))
-    session = Session(job, environment, prepared.sizes, prepared.conf)
+    session = Session(job, environment, prepared.sizes, prepared.conf, executors)
     done = _process(job, session, shards, nets, output, tally, on_progress)
     outputs, progress = output.tables(done), _now(tally)
     changed = changes(job.spec, environment, hadoop, shards, output.files.storage.hadoop_uri)
@@ -216,7 +217,7 @@ def _process(
             if shard is not None:
                 tally.add(shard)
                 output.publisher.publish_shards(tally.done, len(shards))
-            on_progress(_waiting(_now(tally), "StoreUnreachable", waiting))
+            session.keep_executors(on_progress(_waiting(_now(tally), "StoreUnreachable", waiting)))
 
         if left:
             files = floats or calibration.net_files(

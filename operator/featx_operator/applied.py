@@ -38,8 +38,15 @@ def digests_from(annotation: str) -> Mapping[str, str] | None:
 
 def changed_fields(spec: FeatureExtractionSpec, applied: Mapping[str, str]) -> list[str]:
     """Paths of the fields in which a spec differs from the one that an attempt was created with, sorted."""
-    known, current = _leaves(spec).keys() | _defaults().keys(), _digests(spec)
-    return sorted(f"spec.{path}" for path in known if current.get(path) != applied.get(path))
+    current = _digests(spec)
+    return sorted(f"spec.{path}" for path in _paths() if current.get(path) != applied.get(path))
+
+
+def _paths() -> list[str]:
+    """The fields that are compared, also those that a spec leaves out."""
+    parts = {part: type(FeatureExtractionSpec.model_fields[part].default).model_fields for part in PARTS}
+    paths = [f"{part}.{field.alias}" for part, fields in parts.items() for field in fields.values()]
+    return [*paths, "priorityClassName"]
 
 
 def _digests(spec: FeatureExtractionSpec) -> dict[str, str]:

@@ -29,6 +29,7 @@ Manifest = dict[str, Any]
 
 DRIVER_CPU_LIMIT = "1"  # with cpuLimits, unless it requests more: starting a JVM with less takes minutes
 GRACE_SECONDS = 30  # for the driver to end its executors
+EXECUTOR_GRACE_SECONDS = 90  # to end the shards that it has begun; a spot node is taken away after 30 to 120 s
 TOKEN_SECONDS = 3600  # the kubelet renews it in time; a copy is of no use for longer, nor after the driver
 FILE_MODE = 0o440  # of Secrets and the token: their owner is root, and `fsGroup` makes them the driver's
 KEY_BYTES = 32
@@ -93,6 +94,7 @@ def config_map(
         attempt=attempt,
         spec=_granted(spec, placements.most_executors),
         executor_memory_percent=executor_percent(resource),
+        most_executors=placements.most_executors or None,
     )
     return {
         "apiVersion": "v1",
@@ -173,7 +175,7 @@ def driver_pod(
         "kind": "Pod",
         "metadata": {
             **_metadata(resource, attempt, driver_name(resource.name, attempt), contract.DRIVER),
-            "annotations": {contract.APPLIED_ANNOTATION: annotation_of(spec)},
+            "annotations": {contract.APPLIED_ANNOTATION: annotation_of(spec), **_executors(spec)},
         },
         "spec": {
             **_placement(spec),
@@ -224,6 +226,7 @@ def executor_template(
             **_pull(pull_secrets),
             **(chosen.executor_placement(own_labels) if chosen else {}),
             "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": EXECUTOR_GRACE_SECONDS,
             **(account if resource.spec.by_pod_identity else {}),
             "containers": [container],
             "volumes": volumes,
@@ -247,9 +250,15 @@ def placed(pod: Manifest, placement: Placement) -> Manifest:
     return {**pod, "metadata": metadata, "spec": spec}
 
 
+def _executors(spec: FeatureExtractionSpec) -> dict[str, str]:
+    """The annotation by which the number of executors changes while the driver works."""
+    fixed = spec.execution.max_executors is None
+    return {contract.EXECUTORS_ANNOTATION: str(spec.execution.wanted)} if fixed else {}
+
+
 def _granted(spec: FeatureExtractionSpec, most_executors: int | None) -> FeatureExtractionSpec:
-    """The spec with the number of executors that were granted."""
-    if most_executors is None:
+    """The spec with no more dynamic executors than were granted."""
+    if most_executors is None or spec.execution.max_executors is None:
         return spec
     execution = spec.execution.model_copy(update={"max_executors": most_executors})
     return spec.model_copy(update={"execution": execution})

@@ -7,6 +7,7 @@ before any model is read, so a queued run has to set it (`decisions/policies/adm
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from featx_api import API_VERSION, KIND, contract
@@ -89,12 +90,30 @@ def pod_sets(resource: FeatureExtraction, default_image: str, pool: NodePool | N
     return [driver, executor] if count else [driver]
 
 
-def asks_for(workload: Workload, resource: FeatureExtraction, default_image: str, pool: NodePool | None = None) -> bool:
-    """Whether a Workload asks for what the run will use. Kueue drops `minCount` if it never grants fewer pods."""
+def asks_for(
+    workload: Workload,
+    resource: FeatureExtraction,
+    default_image: str,
+    pool: NodePool | None = None,
+    *,
+    in_use: bool = False,
+) -> bool:
+    """Whether a Workload asks for what the run will use. Kueue drops `minCount` if it never grants fewer pods.
+
+    Args:
+        workload: The Workload.
+        resource: The run.
+        default_image: Of the job, unless the run chooses another.
+        pool: The node pool that the run has chosen.
+        in_use: Whether the run has quota by it: then it may ask for more executors than the run has by now.
+    """
     expected = {item["name"]: pod_set_from(item) for item in pod_sets(resource, default_image, pool)}
-    return workload.pod_sets.keys() == expected.keys() and all(
-        _same(workload.pod_sets[name], pod_set) for name, pod_set in expected.items()
-    )
+    if workload.pod_sets.keys() != expected.keys():
+        return False
+    executors = expected.get(contract.EXECUTOR)
+    if in_use and executors and resource.spec.execution.max_executors is None and executors.count <= workload.executors:
+        expected[contract.EXECUTOR] = replace(executors, count=workload.pod_sets[contract.EXECUTOR].count)
+    return all(_same(workload.pod_sets[name], pod_set) for name, pod_set in expected.items())
 
 
 def _same(one: PodSet, other: PodSet) -> bool:

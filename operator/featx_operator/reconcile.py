@@ -15,12 +15,22 @@ from featx_operator import kueue, manifests
 from featx_operator.admission import Admission
 from featx_operator.cluster import children, events, resources, workloads
 from featx_operator.cluster.creation import RefusedError, create_attempt, refuse_replacement
+from featx_operator.cluster.scaling import scale
 from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.decisions.events import events_between
 from featx_operator.decisions.internal_error import stalled, stalled_of
 from featx_operator.decisions.plan import is_finished, plan
 from featx_operator.decisions.policies.start import is_start, reported_secret
-from featx_operator.decisions.run import Action, CreateAttempt, DeleteFiles, DeletePod, Plan, WorkloadAction, whole
+from featx_operator.decisions.run import (
+    Action,
+    CreateAttempt,
+    DeleteFiles,
+    DeletePod,
+    Plan,
+    ScaleExecutors,
+    WorkloadAction,
+    whole,
+)
 from featx_operator.objects import (
     Body,
     Key,
@@ -301,6 +311,11 @@ class Reconciler:
                 self._store.drop_pod(owner, action.uid)
             else:
                 self._store.put_pod(terminating)
+        elif isinstance(action, ScaleExecutors):
+            if driver := await asyncio.to_thread(scale, self._api, key.namespace, action):
+                self._store.put_pod(driver)
+            else:
+                self._store.drop_pod(owner, action.uid)
         elif isinstance(action, DeleteFiles):
             # The Secret first: without the ConfigMap nothing would remember it.
             for kind, name in manifests.files(owner, action.attempt):

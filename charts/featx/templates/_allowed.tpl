@@ -110,6 +110,25 @@ request.userInfo.username in {{ include "featx.strings" $names }}
 {{ include "featx.strings" (list (printf "%s:" $repository) (printf "%s@" $repository)) }}
 {{- end -}}
 
+{{/* The operator's user name, as CEL has it. */}}
+{{- define "featx.operator" -}}
+{{ include "featx.string" (printf "system:serviceaccount:%s:featx-operator" .Release.Namespace) }}
+{{- end -}}
+
+{{/* Whether an update of a pod changes nothing but one annotation, by variables `new` and `old`. Call it with its name. */}}
+{{- define "featx.onlyAnnotation" -}}
+variables.new.spec == variables.old.spec && ['labels', 'ownerReferences', 'finalizers'].all(field,
+(field in variables.new.metadata) == (field in variables.old.metadata)
+&& (!(field in variables.new.metadata) || variables.new.metadata[field] == variables.old.metadata[field]))
+&& (!('annotations' in variables.new.metadata) || variables.new.metadata.annotations.all(key,
+key == '{{ . }}' || 'annotations' in variables.old.metadata
+&& key in variables.old.metadata.annotations
+&& variables.old.metadata.annotations[key] == variables.new.metadata.annotations[key]))
+&& (!('annotations' in variables.old.metadata) || variables.old.metadata.annotations.all(key,
+key == '{{ . }}' || 'annotations' in variables.new.metadata
+&& key in variables.new.metadata.annotations))
+{{- end -}}
+
 {{/* Variables of policies: who requests. A driver's token is bound to its pod, whose name and uid it carries. */}}
 {{- define "featx.requester" -}}
 - name: account

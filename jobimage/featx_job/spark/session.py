@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,11 +31,13 @@ from featx_job.models.fetch import NetFiles
 from featx_job.nets.protobuf_wire import Parts
 from featx_job.source.shards import ShardList
 from featx_job.spark import settings
+from featx_job.spark.executors import Executors
 from featx_job.spark.java_job import JavaJob, NetPaths
 from featx_job.spark.memory import Sizes
 from featx_job.spark.task_settings import task_settings
 from featx_job.table.output import OutputFolders
 
+LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 POLL_SECONDS = 0.2
@@ -47,7 +50,14 @@ OnWait = Callable[[], None]
 class Session:
     """A Spark context with Featx's jars. A context manager, so that executors end with it."""
 
-    def __init__(self, job: JobSpec, environment: Environment, sizes: Sizes, conf: settings.Conf) -> None:
+    def __init__(
+        self,
+        job: JobSpec,
+        environment: Environment,
+        sizes: Sizes,
+        conf: settings.Conf,
+        executors: int | None = None,
+    ) -> None:
         """Prepare; Spark starts when the block is entered.
 
         Args:
@@ -55,9 +65,12 @@ class Session:
             environment: Where it runs.
             sizes: Memory, batch and streams of an executor.
             conf: Spark's settings.
+            executors: How many to start with, instead of what the settings say.
         """
-        self._job, self._environment, self._sizes, self._conf = job, environment, sizes, conf
+        self._job, self._environment, self._sizes = job, environment, sizes
+        self._conf = conf | ({settings.INSTANCES: str(executors)} if executors else {})
         self._context: SparkContext | None = None
+        self._executors: Executors | None = None
         self._writer = ThreadPoolExecutor(1)
         self._written: dict[str, tuple[NetFiles, Future[NetPaths]]] = {}
 
@@ -91,6 +104,22 @@ class Session:
         """Stop Spark and its executors."""
         if self._context is not None:
             self._context.stop()
+
+    def keep_executors(self, count: int | None) -> None:
+        """Have so many executors from now on; those that are too many finish the shards that they have begun.
+
+        Args:
+            count: Their number, or None to leave it to Spark.
+        """
+        if count is None:
+            return
+        assert self._context is not None
+        if self._executors is None:
+            self._executors = Executors(self._context, int(self._conf[settings.INSTANCES]))
+        try:
+            self._executors.keep(count)
+        except (Py4JError, OSError) as error:  # the run reports it, if it can't go on
+            LOG.warning("the number of executors can't be changed: %s", _words(error))
 
     def write_empty(self, folders: OutputFolders) -> None:
         """Write a file without rows, in which readers of an empty table find its columns.

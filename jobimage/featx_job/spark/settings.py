@@ -51,6 +51,7 @@ OPENED = (
     "sun.util.calendar",
 )
 
+INSTANCES = "spark.executor.instances"
 CPU_REQUEST, CPU_LIMIT = (f"spark.kubernetes.executor.{name}.cores" for name in ("request", "limit"))
 HADOOP = "spark.hadoop."
 BLOCK_PAUSE = f"{HADOOP}dfs.client.retry.window.base"  # ms, before another search for a block that no DataNode has
@@ -241,7 +242,8 @@ def _prepare(job: JobSpec, environment: Environment, sizes: Sizes) -> list[str]:
 def _executors(job: JobSpec) -> Conf:
     execution = job.spec.execution
     if execution.max_executors is None:
-        return {"spark.executor.instances": str(execution.wanted)}
+        # Pods that do not run yet are withdrawn at once if fewer are wanted: they have no work to lose.
+        return {INSTANCES: str(execution.wanted), "spark.dynamicAllocation.executorIdleTimeout": "0s"}
     return {
         "spark.dynamicAllocation.enabled": "true",
         "spark.dynamicAllocation.shuffleTracking.enabled": "true",

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 FIELD_MANAGER = "featx-operator"
 CONNECT_SECONDS = 3.0
 JSON = "application/json"
+MERGE = "application/merge-patch+json"
 #: Accepted instead of `JSON`: only the metadata of an object, so that a Secret's values never get here.
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 #: The same of a collection.

@@ -10,7 +10,7 @@ from featx_api.resource import FeatureExtraction
 
 from featx_operator import kueue, pod_sets
 from featx_operator.cluster.creation import RefusedError, refuse_replacement
-from featx_operator.cluster.transport import FIELD_MANAGER, ApiError, ApiServer
+from featx_operator.cluster.transport import FIELD_MANAGER, MERGE, ApiError, ApiServer
 from featx_operator.decisions import reasons
 from featx_operator.decisions.run import (
     CreateWorkload,
@@ -26,7 +26,7 @@ from featx_operator.settings import Settings
 from featx_operator.state.observed import Refusal
 from featx_operator.state.workload import Flavor, flavor_from
 
-APPLY, MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
 _CLASSES = {
     "WorkloadPriorityClass": f"/apis/{kueue.API_VERSION}/workloadpriorityclasses",
     "PriorityClass": "/apis/scheduling.k8s.io/v1/priorityclasses",

@@ -27,6 +27,7 @@ from featx_operator.decisions.policies import (
     restart,
     retry,
     running,
+    scale,
     start,
     suspend,
     ttl,
@@ -97,6 +98,8 @@ def _next_step(run: Run) -> Plan:
         return retry.failed(run, end.failure_of(run, driver))
     if driver.deleting:
         return _terminating(run)
+    if decision := scale.scaled(run, driver):
+        return decision
     return running.report_running(run, driver) if driver.phase == "Running" else start.starting(run, driver)
 
 

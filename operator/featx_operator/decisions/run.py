@@ -18,6 +18,8 @@ from featx_operator.settings import Settings
 from featx_operator.state.observed import Observed, Pod
 from featx_operator.state.workload import Placements
 
+EXECUTORS_FIELD = "spec.execution.executors"
+
 
 @dataclass(frozen=True)
 class CreateAttempt:
@@ -37,6 +39,15 @@ class DeletePod:
 
     name: str
     uid: str
+
+
+@dataclass(frozen=True)
+class ScaleExecutors:
+    """Have the driver with this name and uid change the number of its executors."""
+
+    name: str
+    uid: str
+    count: int
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,7 @@ class ReclaimExecutors:
 
 
 WorkloadAction = CreateWorkload | DeleteWorkload | MoveWorkload | ReleaseQuota | ReportWorkload | ReclaimExecutors
-Action = CreateAttempt | DeletePod | DeleteFiles | WorkloadAction
+Action = CreateAttempt | DeletePod | ScaleExecutors | DeleteFiles | WorkloadAction
 
 
 @dataclass(frozen=True)
@@ -162,16 +173,37 @@ class Run:
         """The metadata.generation that decisions are about."""
         return int(self.resource.metadata.get("generation") or 0)
 
+    def executors(self, driver: Pod) -> int | None:
+        """How many executors the driver is to have now; never more than Kueue has admitted.
+
+        Returns:
+            None if their number can't change: Spark reads the bounds of dynamic allocation once, when it starts.
+        """
+        execution, workload = self.resource.spec.execution, self.observed.workload
+        if driver.executors is None or execution.max_executors is not None:
+            return None
+        admitted = workload is not None and workload.name == self.before.workload
+        return max(min(execution.wanted, workload.executors), 1) if workload and admitted else execution.wanted
+
     def _accepted(self) -> Finding:
         """That the spec is accepted, and in what the current attempt differs from it."""
         driver = self.driver
-        if driver is None or driver.applied is None:
-            return Finding("True", reasons.SPEC_VALID)
-        fields = changed_fields(self.resource.spec, driver.applied)
-        if not fields:
+        fields = self._unseen_fields(driver, driver.applied) if driver and driver.applied is not None else ()
+        if driver is None or not fields:
             return Finding("True", reasons.SPEC_VALID)
         text = f"{', '.join(fields)}: changed after attempt {self.attempt} was created, which keeps the earlier values"
+        number = self.executors(driver)
+        if number is not None and number < self.resource.spec.execution.wanted:
+            text += f" and has the {number} executors that Kueue has admitted"
         return Finding("True", reasons.SPEC_CHANGE_IGNORED, f"{text}; the next attempt takes the new ones")
+
+    def _unseen_fields(self, driver: Pod, applied: Mapping[str, str]) -> list[str]:
+        """Fields of which the current attempt has another value than the spec."""
+        execution, fields = self.resource.spec.execution, changed_fields(self.resource.spec, applied)
+        if driver.executors is None or execution.max_executors is not None:
+            return fields
+        changed = [] if driver.executors == execution.wanted else [EXECUTORS_FIELD]
+        return sorted([*(field for field in fields if field != EXECUTORS_FIELD), *changed])
 
     def seconds_since(self, then: datetime | None) -> float:
         """The seconds that have passed since a time; 0 for None."""

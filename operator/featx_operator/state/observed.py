@@ -18,10 +18,12 @@ from featx_api.contract import (
     APPLIED_ANNOTATION,
     DRIVER,
     EXECUTOR,
+    EXECUTORS_ANNOTATION,
     LABEL_ATTEMPT,
     LABEL_ROLE,
     PROGRESS_ANNOTATION,
     TERMINATION_MESSAGE_LIMIT,
+    executors_from,
 )
 from featx_api.status import Progress
 from featx_api.text import printable, shortened
@@ -75,6 +77,7 @@ class Pod:
         disruption: Why the cluster terminated it (Evicted, DeletionByTaintManager, PreemptionByScheduler …), or empty.
         progress: What the driver last reported, or None.
         applied: Digests of the spec that the driver was created with, or None.
+        executors: How many executors the driver was last asked to have, or None if their number can't change.
     """
 
     name: str
@@ -97,6 +100,7 @@ class Pod:
     message: str = ""
     progress: Progress | None = None
     applied: Mapping[str, str] | None = None
+    executors: int | None = None
 
     @property
     def ended(self) -> bool:
@@ -211,6 +215,7 @@ def reduced(body: Body, role: str, attempt: int) -> Pod:
         message=shortened(disruption.get("message", "") or status.get("message", ""), TEXT_LIMIT),
         progress=progress_from(metadata["name"], annotations.get(PROGRESS_ANNOTATION, "")),
         applied=digests_from(annotations.get(APPLIED_ANNOTATION, "")) if role == DRIVER else None,
+        executors=executors_from(annotations.get(EXECUTORS_ANNOTATION, "")) if role == DRIVER else None,
     )
 
 

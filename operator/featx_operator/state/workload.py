@@ -76,7 +76,7 @@ class Placements:
     """What an admission adds to the pods of a run.
 
     Attributes:
-        most_executors: Number of executors that were granted, if the run may have fewer than it asked for.
+        most_executors: Number of executors that it covers; None without an admission.
     """
 
     driver: Placement = Placement()
@@ -147,6 +147,13 @@ class Workload:
     def admitted(self) -> bool:
         """Whether its pods may run."""
         return self.is_true("Admitted") and self.reserved and not self.is_true("Evicted") and not self.deleting
+
+    @property
+    def executors(self) -> int:
+        """Number of executors that it covers, without those whose quota was given back."""
+        granted, wanted = self.assignments.get(EXECUTOR), self.pod_sets.get(EXECUTOR)
+        count = granted.count if granted and granted.count is not None else wanted.count if wanted else 0
+        return max(count - self.reclaimable, 0)
 
     def flavors(self) -> frozenset[str]:
         """Names of all flavors that its pods were assigned."""

@@ -29,7 +29,7 @@ from tests.e2e.rights.cluster import (
     resource,
 )
 
-POLICIES = ("policy-executors", "policy-changes", "policy-mounts", "policy-pods")
+POLICIES = ("policy-executors", "policy-changes", "policy-mounts", "policy-pods", "policy-operator")
 NO_UID = "00000000-no-resource"
 
 
@@ -68,6 +68,9 @@ def requester(cluster: None) -> Callable[[str], Requester]:
     eventually(
         lambda: "featx-pods" in kubectl(*forged, f"--namespace={GUARDED}", check=False).stderr, "policy-pods in force"
     )
+    image = {"spec": {"containers": [{"name": "driver", "image": "another"}]}}
+    itself = Requester(GUARDED, kubectl("create", "token", "featx-operator", f"--namespace={RELEASE}").stdout.strip())
+    eventually(lambda: "featx-operator" in itself.patch("other-1-driver", image).text, "policy-operator in force")
     eventually(lambda: thief.create(executor(GUARDED)).accepted, "a good executor")
     return holders.__getitem__
 

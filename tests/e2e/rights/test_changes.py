@@ -35,8 +35,10 @@ TOLERATED = [
     {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
     for key in ("not-ready", "unreachable")
 ]
+EXECUTORS = {"metadata": {"annotations": {"featx.dev/executors": "900"}}}
 CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("progress of another run", OTHER, PROGRESS),
+    ("number of its executors", ME, EXECUTORS),
     ("annotation", ME, {"metadata": {"annotations": {"a": "b"}}}),
     ("annotation of others removed", ME, {"metadata": {"annotations": {"kept.test/by": None}}}),
     ("label", ME, {"metadata": {"labels": {"featx.dev/name": "other"}}}),
@@ -144,6 +146,7 @@ def test_a_driver_changes_nothing_else(pod: str, change: dict[str, Any], request
 
 OF_ANYBODY: list[tuple[str, dict[str, Any]]] = [
     ("progress", PROGRESS),
+    ("number of its executors", EXECUTORS),
     ("role removed", {"metadata": {"labels": {"featx.dev/role": None}}}),
     ("run", {"metadata": {"labels": {"featx.dev/name": "other"}}}),
     ("image", {"spec": {"containers": [{"name": "driver", "image": "evil.test/image"}]}}),

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from featx_api.contract import TERMINATION_MESSAGE_LIMIT, Outcome
+from featx_api.contract import TERMINATION_MESSAGE_LIMIT, JobSpec, Outcome
 from featx_api.status import Failure, OutputTable, Progress
 from featx_job.driver_pod import Annotations, message
 from featx_job.environment import Cluster
@@ -16,6 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import incluster_config
+
+from tests.support.bad_resources import good
+
+
+def job(**fields: int) -> JobSpec:
+    """A job with two executors."""
+    return JobSpec.model_validate({"name": "good", "namespace": "team", "uid": "u-1", "spec": good()["spec"], **fields})
 
 
 @given(st.text(max_size=3900))
@@ -72,10 +79,37 @@ def test_a_token_that_the_kubelet_has_rotated_is_read_again(tmp_path: Path, monk
 
     server = SimpleNamespace(request=request, close=lambda: None)
     monkeypatch.setattr("kubernetes.client.rest.RESTClientObject", lambda *_: server)
-    annotations = Annotations(Cluster("good-1-driver", "team", "10.0.0.7", "featx/job:1", ""))
+    annotations = Annotations(Cluster("good-1-driver", "team", "10.0.0.7", "featx/job:1", ""), job())
     for token, seconds in (("first", 0), ("second", 61), ("third", 3600)):
         (tmp_path / "token").write_text(token)
         clock[0] += timedelta(seconds=seconds)
         annotations._last = -1e9
         annotations(Progress(images_total=2, images_done=1, images_failed=0, images_per_second=1))
     assert sent == ["bearer first", "bearer second", "bearer third"]
+
+
+def test_the_response_to_progress_says_how_many_executors_are_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kubernetes.config.load_incluster_config", lambda: None)
+    answers: list[dict[str, str] | Exception | None] = [
+        *({"featx.dev/executors": "5"}, {"featx.dev/executors": "many"}, {"featx.dev/executors": "900"}, None),
+        *({"featx.dev/executors": "3"}, ApiException(status=500), OSError()),
+    ]
+
+    def patched(*_: object, **__: object) -> SimpleNamespace:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return SimpleNamespace(metadata=SimpleNamespace(annotations=answer))
+
+    monkeypatch.setattr("kubernetes.client.CoreV1Api", lambda: SimpleNamespace(patch_namespaced_pod=patched))
+    annotations = Annotations(Cluster("good-1-driver", "team", "10.0.0.7", "featx/job:1", ""), job(most_executors=8))
+
+    def reported() -> int | None:
+        annotations._last = -1e9
+        return annotations(Progress(images_total=2, images_done=1))
+
+    assert [reported() for _ in range(4)] == [5, None, 8, None]
+    assert [reported() for _ in range(3)] == [3, 3, 3], "a failed report changes nothing"
+    assert annotations(Progress(images_total=2, images_done=1)) == 3, "nor does one that is left out"

@@ -84,6 +84,9 @@ class FakeApiServer(ApiServer):
             for part in ("resourceVersion", "uid"):
                 if body["metadata"].get(part, item["metadata"][part]) != item["metadata"][part]:
                     raise ApiError(409, "the object has been modified")
+            if "status" not in body:
+                annotations = {**item["metadata"].get("annotations", {}), **body["metadata"]["annotations"]}
+                return self.put(path, {**item, "metadata": {**item["metadata"], "annotations": annotations}})
             status = body["status"] if query["fieldManager"] == FIELD_MANAGER else self._merged(item, body["status"])
             return self.put(path.removesuffix("/status"), {**item, "status": status})
         if method == "DELETE":

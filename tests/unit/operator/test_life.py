@@ -295,7 +295,11 @@ def test_a_run_that_failed_before_its_first_driver_is_retried_with_that_attempt(
     [
         ({"limits": {"megapixels": 3}}, "spec.limits.megapixels"),
         ({"priorityClassName": "high"}, "spec.priorityClassName"),
-        ({"execution": {"executors": 40, "memory": "5Gi"}}, "spec.execution.executors, spec.execution.memory"),
+        ({"execution": {"executors": 40, "memory": "5Gi"}}, "spec.execution.memory"),
+        (
+            {"execution": {"executors": None, "minExecutors": 1, "maxExecutors": 9}},
+            "spec.execution.executors, spec.execution.maxExecutors, spec.execution.minExecutors",
+        ),
         ({"execution": {"sparkConf": {"spark.task.maxFailures": "9"}}}, "spec.execution.sparkConf"),
     ],
 )

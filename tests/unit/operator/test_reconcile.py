@@ -88,6 +88,43 @@ def test_a_refused_driver_is_reported_and_retried(api: FakeApiServer, error: Api
     assert operator.reason("DriverReady") == "Pending"
 
 
+def scaled(api: FakeApiServer, executors: int) -> Operator:
+    """An operator that has created a driver, and whose run then gets another number of executors."""
+    operator = Operator(api)
+    operator.reconcile()
+    body = api.objects[RESOURCE]
+    execution = {**body["spec"]["execution"], "executors": executors}
+    operator.watch(dict(api.put(RESOURCE, {**body, "spec": {**body["spec"], "execution": execution}})))
+    return operator
+
+
+def test_a_driver_is_told_a_changed_number_of_executors_once(api: FakeApiServer) -> None:
+    operator = scaled(api, 7)
+    for _ in range(3):
+        operator.reconcile()
+    assert api.requests.count(("PATCH", DRIVER)) == 1
+    assert api.objects[DRIVER]["metadata"]["annotations"]["featx.dev/executors"] == "7"
+    assert operator.state("Accepted") == ("True", "SpecValid")
+
+
+def test_no_pod_but_the_driver_is_told(api: FakeApiServer) -> None:
+    operator = scaled(api, 7)
+    api.put(DRIVER, {**api.objects[DRIVER], "metadata": {**api.objects[DRIVER]["metadata"], "uid": "another"}})
+    operator.reconcile()
+    assert api.objects[DRIVER]["metadata"]["annotations"]["featx.dev/executors"] == "2"
+    assert operator.status["failure"]["class"] == "DriverLost"
+
+
+@pytest.mark.parametrize("status", [403, 422])
+def test_an_operator_that_may_not_change_pods_reports_all_else(api: FakeApiServer, status: int) -> None:
+    operator = scaled(api, 7)
+    api.refusals["PATCH", DRIVER] = ApiError(status, "pods is forbidden")
+    operator.reconcile()
+    assert operator.state("Accepted") == ("True", "SpecChangeIgnored")
+    operator.reconcile()
+    assert operator.state("Accepted") == ("True", "SpecValid")
+
+
 def test_a_foreign_pod_with_the_name_of_the_driver_is_not_adopted(api: FakeApiServer) -> None:
     operator = Operator(api)
     api.put(DRIVER, {"kind": "Pod", "metadata": {"name": "catalog-1-driver"}}, create=True)

@@ -18,7 +18,7 @@ from featx_api.status import Condition, ConditionType, FeatureExtractionStatus, 
 from featx_operator.applied import annotation_of, digests_from
 from featx_operator.decisions import conditions
 from featx_operator.decisions.plan import plan
-from featx_operator.decisions.run import Action, CreateAttempt, DeleteFiles, DeletePod, Plan
+from featx_operator.decisions.run import Action, CreateAttempt, DeleteFiles, DeletePod, Plan, ScaleExecutors
 from featx_operator.objects import driver_name, resource_of
 from featx_operator.settings import Settings
 from featx_operator.state.observed import Exit, Observed, Pod, PodWaiting, Refusal
@@ -131,13 +131,21 @@ class World:
             name = driver_name(NAME, action.attempt)
             if name not in self.pods:
                 self._create(name, action.attempt, DRIVER, "u-1")
-                applied = digests_from(annotation_of(resource_of(self.body).spec))
-                self._update(name, applied=applied)
+                spec = resource_of(self.body).spec
+                executors = None if spec.execution.max_executors else spec.execution.wanted
+                self._update(name, applied=digests_from(annotation_of(spec)), executors=executors)
                 self.known = {action.attempt: self.pods[name].uid}
         elif isinstance(action, DeletePod):
             pod = self.pods.get(action.name)
             if pod and pod.uid == action.uid:
                 self.delete(action.name)
+        elif isinstance(action, ScaleExecutors):
+            if self.refusal:
+                return self.refusal
+            pod = self.pods[action.name]
+            assert (pod.uid, pod.ended, pod.deleting) == (action.uid, False, False)
+            assert pod.executors != action.count
+            self._update(action.name, executors=action.count)
         elif isinstance(action, DeleteFiles):
             mounted = [pod.name for pod in self.pods.values() if pod.attempt == action.attempt and not pod.ended]
             assert not mounted, f"files are deleted that {mounted} mount"

@@ -26,9 +26,7 @@ def placements_of(workload: Workload, flavors: Mapping[str, Flavor]) -> Placemen
         ConflictError: No node is right.
     """
     driver, executor = (_placement(workload, flavors, name) for name in (DRIVER, EXECUTOR))
-    granted, wanted = workload.assignments.get(EXECUTOR), workload.pod_sets.get(EXECUTOR)
-    count = granted.count if granted and wanted and granted.count != wanted.count else None
-    return Placements(driver, executor, count)
+    return Placements(driver, executor, workload.executors)
 
 
 def _placement(workload: Workload, flavors: Mapping[str, Flavor], name: str) -> Placement:

@@ -19,7 +19,7 @@ def report_running(run: Run, driver: Pod) -> Plan:
     pods = run.observed.executors(driver)
     ready = sum(pod.ready for pod in pods)
     # With dynamic allocation Spark decides how many it wants: every pod that it created counts.
-    desired = max(run.resource.spec.execution.wanted, len(pods))
+    desired = run.executors(driver) or max(run.resource.spec.execution.wanted, len(pods))
     counted = executors.counted(run, driver, Executors(desired=desired, ready=ready))
     executors_ready = _executors_ready(pods, ready, desired)
     left = executors.seconds_left(run, counted)

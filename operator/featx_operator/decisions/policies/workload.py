@@ -114,7 +114,9 @@ def queued(run: Run) -> Plan | None:
     if workload.owner != run.resource.metadata["uid"]:
         return Plan((CreateWorkload(queue, priority_class_of(run)),), run.before)  # refused, with the reason
     pool = run.settings.allowed.pool(run.resource.spec.execution.node_pool)
-    if workload.is_true("Finished") or not pod_sets.asks_for(workload, run.resource, run.settings.job_image, pool):
+    in_use = run.before.workload == workload.name
+    asked = pod_sets.asks_for(workload, run.resource, run.settings.job_image, pool, in_use=in_use)
+    if workload.is_true("Finished") or not asked:
         return Plan((DeleteWorkload(workload.name, workload.uid),), run.before)
     if workload.reserved and workload.is_true("Evicted"):
         return Plan((_release(workload),), run.before)

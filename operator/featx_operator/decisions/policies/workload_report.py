@@ -130,19 +130,29 @@ def _until_unready(run: Run, workload: Workload) -> float | None:
 
 
 def _reclaimed(run: Run, workload: Workload, progress: Progress | None) -> ReclaimExecutors | None:
-    """Gives back the quota of executors that dynamic allocation has no shards for any more."""
-    execution = run.resource.spec.execution
+    """Gives back the quota of executors that the run does not need any more, once their pods are gone."""
     wanted, granted = workload.pod_sets.get(EXECUTOR), workload.assignments.get(EXECUTOR)
-    if execution.max_executors is None or progress is None or not progress.shards_total or wanted is None:
+    needed = _needed(run, progress)
+    if needed is None or wanted is None or granted is None or granted.count not in (None, wanted.count):
         return None
-    if granted is None or granted.count not in (None, wanted.count):
-        return None
-    shards = max(progress.shards_total - progress.shards_done, 0)
     living = sum(pod.role == EXECUTOR for pod in run.observed.alive())
-    needed = max(-(-shards // LEAST_SHARDS_AT_ONCE), living, pod_sets.least_executors(execution) or 0)
-    count = wanted.count - needed
+    count = wanted.count - max(needed, living)
     # It may only grow.
     return ReclaimExecutors(workload.name, workload.uid, count) if count > workload.reclaimable else None
+
+
+def _needed(run: Run, progress: Progress | None) -> int | None:
+    """How many executors the run may still need; None if that is not known."""
+    execution, driver = run.resource.spec.execution, run.driver
+    if execution.max_executors is None:
+        if driver is None:
+            return execution.wanted
+        return None if driver.executors is None else max(execution.wanted, driver.executors)
+    if progress is None or not progress.shards_total:
+        return None
+    # Dynamic allocation has none without a shard to process.
+    shards = max(progress.shards_total - progress.shards_done, 0)
+    return max(-(-shards // LEAST_SHARDS_AT_ONCE), pod_sets.least_executors(execution) or 0)
 
 
 def _without_workload(run: Run, status: FeatureExtractionStatus) -> FeatureExtractionStatus:

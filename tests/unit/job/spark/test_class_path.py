@@ -54,6 +54,7 @@ def test_an_executor_has_the_drivers_class_path_and_options(environment: Environ
     arguments = ran.stdout.splitlines()
     assert arguments[arguments.index("-cp") + 1] == class_path.path(environment)
     assert "-Dspark.master=k8s://executor" in arguments
+    assert "-Dspark.decommission.enabled=true" in arguments
     assert arguments[: len(options)] == options, "in the order that the driver has chosen"
 
 
