@@ -55,6 +55,10 @@ integration: ready java ## run the tests with real S3, HBase, HDFS, Spark and Bi
 e2e: ready java ## run the tests on a real node; starts a cluster, and stops it unless it was already up
 	$(PYTHON) -m tests.e2e
 
+.PHONY: monitoring
+monitoring: ready ## try dashboards and alerts with a real Prometheus, built from source once (3 minutes)
+	$(PYTHON) -m tests.monitoring
+
 ##@ Measure
 
 .PHONY: bench

@@ -1,4 +1,4 @@
-"""Builds Kubernetes, etcd, CoreDNS and helm from their Go modules, once per version; Kueue and Prometheus only when asked for.
+"""Builds Kubernetes, etcd, CoreDNS and helm from their Go modules, once per version; others only when asked for.
 
 The machines that run these tests can fetch Go modules, but neither release binaries nor images. Each folder below `go/`
 is a module of ours that pins its programs with all dependencies. Versions are written only there.

@@ -16,13 +16,13 @@ from featx_operator.state.observed import Pod
 from featx_operator.state.store import Store
 from featx_operator.state.words import time_of
 
-GAUGES = (
-    metrics.RUNS,
+BY_NAMESPACE = (
     metrics.QUEUE_DEPTH,
     metrics.QUEUE_OLDEST_SECONDS,
     metrics.IMAGES_PER_SECOND,
     metrics.WAITING_DRIVERS,
 )
+GAUGES = (metrics.RUNS, *BY_NAMESPACE)
 KNOWN_REASONS = frozenset(
     value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)
 ) | frozenset(str(kind) for kind in FailureClass)
@@ -83,10 +83,14 @@ def refresh(store: Store, queue: Queue, active: bool = True) -> None:
     metrics.LONGEST_RECONCILE_SECONDS.set(queue.longest())
     if not active:
         return
+    counts = store.counts()
+    for namespace in {namespace for namespace, _, _ in counts}:  # none is 0, rather than a gap
+        for gauge in BY_NAMESPACE:
+            gauge.labels(namespace)
     for run in running:
         metrics.IMAGES_PER_SECOND.labels(run.namespace).inc(run.progress.images_per_second)
         metrics.WAITING_DRIVERS.labels(run.namespace).inc(run.progress.waiting is not None)
-    for (namespace, state, reason), count in store.counts().items():
+    for (namespace, state, reason), count in counts.items():
         metrics.RUNS.labels(namespace, state, bounded(reason)).inc(count)
     for namespace, backlog in queue.backlogs().items():
         if namespace:
