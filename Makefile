@@ -59,6 +59,10 @@ e2e: ready java ## run the tests on a real node; starts a cluster, and stops it 
 kueue: ready java ## run the tests with a real Kueue on a real node; the first time it builds Kueue, about 5 minutes
 	$(PYTHON) -m tests.e2e tests/e2e/kueue
 
+.PHONY: monitoring
+monitoring: ready ## try dashboards and alerts with a real Prometheus, built from source once (3 minutes)
+	$(PYTHON) -m tests.monitoring
+
 ##@ Measure
 
 .PHONY: bench

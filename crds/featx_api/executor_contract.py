@@ -45,6 +45,7 @@ HEADER_SETTING: Final = "featx.header."
 END_OF_TIME: Final = 2**63 - 1
 
 Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
 Sample = Annotated[int, Field(ge=0, le=255)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Values = Annotated[tuple[float, float], Field(description="Lowest and highest value.")]
@@ -275,6 +276,17 @@ class KeyRange(Document):
         return None if self.first is None or self.last is None else (self.first, self.last)
 
 
+class StepSeconds(Document):
+    """How long the steps of a shard took, in seconds. Its threads overlap, so the sum exceeds the time that passed."""
+
+    read: Seconds = Field(description="Threads spent reading images from the source, with retries.")
+    decode: Seconds = Field(description="Threads spent decoding, and on the detector's input.")
+    wait: Seconds = Field(description="The shard had no decoded image, so that the nets had no work from it.")
+    detect: Seconds = Field(description="In the detector, also waiting for a free one.")
+    extract: Seconds = Field(description="Cropping and in the extractor, also waiting for a free one.")
+    write: Seconds = Field(description="Writing rows.")
+
+
 class ShardResult(Document):
     """The result of a shard: what an executor returns, and the content of the shard's marker."""
 
@@ -291,6 +303,10 @@ class ShardResult(Document):
     keys: KeyRange
     reasons: dict[QuarantineReason, Count] = Field(
         default={}, description="Rows of the quarantine by reason; markers of earlier versions have none."
+    )
+    seconds: StepSeconds = Field(
+        default=StepSeconds(read=0, decode=0, wait=0, detect=0, extract=0, write=0),
+        description="How long its steps took; 0 in markers of earlier versions.",
     )
 
     @property

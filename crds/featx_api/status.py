@@ -28,6 +28,7 @@ def _printable(value: Any) -> Any:
 
 
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
+Seconds = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
 Text = Annotated[str, BeforeValidator(_printable)]
 Message = Annotated[Text, Field(max_length=MESSAGE_LIMIT)]
 
@@ -69,6 +70,21 @@ class Condition(StatusModel):
     observed_generation: Count = Field(0, description="Generation of the resource that it was observed for.")
 
 
+class StepSeconds(StatusModel):
+    """How long the steps of a run took, in seconds.
+
+    They are added over all threads of all executors, which work at the same time, and over the shards that this attempt
+    has finished.
+    """
+
+    read: Seconds = Field(0.0, description="Reading images from the source, also waiting for it and retrying.")
+    decode: Seconds = Field(0.0, description="Decoding images, and resizing them for the detector.")
+    wait: Seconds = Field(0.0, description="Shards had no decoded image for the models: reading or decoding is slow.")
+    detect: Seconds = Field(0.0, description="In the detector, also waiting until it is free.")
+    extract: Seconds = Field(0.0, description="Cropping images and in the extractor, also waiting until it is free.")
+    write: Seconds = Field(0.0, description="Writing the table.")
+
+
 class Progress(StatusModel):
     """Progress of the run (names follow Kubeflow Trainer's KEP-2779 where they fit).
 
@@ -104,6 +120,9 @@ class Progress(StatusModel):
         None,
         max_length=64,
         description="Number format that the models compute in; several if the CPUs of the executors differ.",
+    )
+    step_seconds: StepSeconds | None = Field(
+        None, description="Where the time of the current attempt went. Unset until a shard is finished."
     )
     waiting: Text | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""Builds Kubernetes, etcd, CoreDNS and helm from their Go modules, once per version; Kueue only when it is asked for.
+"""Builds Kubernetes, etcd, CoreDNS and helm from their Go modules, once per version; others only when asked for.
 
 The machines that run these tests can fetch Go modules, but neither release binaries nor images. Each folder below `go/`
 is a module of ours that pins its programs with all dependencies. Versions are written only there.
@@ -32,12 +32,14 @@ class Module:
         pinned: the module in its go.mod whose version is the programs' version.
         programs: the Go package of each program.
         version_variables: templates of the linker's `-X` values, with `{version}`, `{major}` and `{minor}`.
+        tags: of the build.
     """
 
     folder: str
     pinned: str | None
     programs: Mapping[str, str]
     version_variables: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
     @property
     def source(self) -> Path:
@@ -83,6 +85,13 @@ KUEUE = Module(
     {"kueue": "sigs.k8s.io/kueue/cmd/kueue"},
     ("sigs.k8s.io/kueue/pkg/version.GitVersion={version}",),
 )
+PROMETHEUS = Module(
+    "prometheus",
+    "github.com/prometheus/prometheus",
+    {name: f"github.com/prometheus/prometheus/cmd/{name}" for name in ("promtool", "prometheus")},
+    # Clients of a dozen clouds take longer to build than all the rest.
+    tags=("remove_all_sd",),
+)
 
 
 def version(module: Module) -> str:
@@ -102,7 +111,8 @@ def version(module: Module) -> str:
 
 def version_key(module: Module) -> str:
     """Return the name of the module's build: its version, and a digest of all inputs."""
-    digest = hashlib.sha256(repr((sorted(module.programs.items()), module.version_variables)).encode())
+    inputs = (sorted(module.programs.items()), module.version_variables, *([module.tags] if module.tags else []))
+    digest = hashlib.sha256(repr(inputs).encode())
     for path in sorted(module.source.iterdir()):
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
         digest.update(path.read_bytes())
@@ -177,6 +187,7 @@ def _build_program(module: Module, program: str) -> None:
     partial = target.with_suffix(".partial")
     log = target.with_suffix(".log")
     command = ["go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linker_flags(module)]
+    command += [f"-tags={','.join(module.tags)}"] if module.tags else []
     with log.open("wb") as output:
         outcome = subprocess.run(
             [*command, "-o", str(partial), module.programs[program]],

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from featx_api.executor_contract import ShardResult
 from featx_api.failures import QuarantineReason
-from featx_api.status import Progress
+from featx_api.status import Progress, StepSeconds
 
 SHORTEST = 1e-3  # seconds
 
@@ -22,6 +22,9 @@ class Tally:
         shards: All shards of the run.
         started: When this attempt's executors began, in seconds of any clock.
         skipped: Files that were left out when the source was listed.
+        done: Results of shards by their index.
+        earlier: Images that earlier attempts have done.
+        seconds: How long the steps of this attempt's shards took.
     """
 
     images: int | None
@@ -30,6 +33,7 @@ class Tally:
     skipped: int = 0
     done: dict[int, ShardResult] = field(default_factory=dict)
     earlier: int = 0
+    seconds: Counter[str] = field(default_factory=Counter)
 
     def add(self, shard: ShardResult, *, earlier: bool = False) -> None:
         """Count a shard.
@@ -40,7 +44,10 @@ class Tally:
         """
         if shard.index not in self.done:
             self.done[shard.index] = shard
-            self.earlier += shard.images if earlier else 0
+            if earlier:
+                self.earlier += shard.images
+            else:
+                self.seconds.update(shard.seconds.model_dump())
 
     def reasons(self) -> Counter[QuarantineReason]:
         """Return how many images are in quarantine by reason."""
@@ -68,9 +75,14 @@ class Tally:
             eta_seconds=round(left / rate) if rate > 0 else None,
             shards_done=len(self.done),
             shards_total=self.shards,
+            step_seconds=self._step_seconds(),
             precision=", ".join(sorted({shard.precision for shard in self.done.values()})) or None,
             last_update_time=time.replace(microsecond=0),
         )
+
+    def _step_seconds(self) -> StepSeconds | None:
+        rounded = {step: round(seconds, 1) for step, seconds in self.seconds.items()}
+        return StepSeconds.model_validate(rounded) if rounded else None
 
     def _total(self, done: int) -> int:
         """Return the number of images, estimated from finished shards while it is unknown."""

@@ -20,6 +20,7 @@ from featx_operator.cluster import resources, schedules, workloads
 from featx_operator.cluster.transport import ApiServer
 from featx_operator.exposition import Exposition
 from featx_operator.lease import Lease, LeaseLostError
+from featx_operator.liveness import SENTINEL, Liveness
 from featx_operator.objects import Key
 from featx_operator.queue import Queue, work
 from featx_operator.reconcile import Reconciler
@@ -51,27 +52,21 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
     asyncio.get_running_loop().set_default_executor(threads)
     lease = Lease(ApiServer(settings.request_seconds), settings)
     api = ApiServer(settings.request_seconds, connections, lease.may_write)
-    store, heartbeat = Store(), handlers.Heartbeat()
-    queue = Queue(settings.workers, lambda key: Lane.STARTED if key == handlers.SENTINEL else store.lane(key))
+    store = Store()
+    queue = Queue(settings.workers, lambda key: Lane.STARTED if key == SENTINEL else store.lane(key))
     recorder = Recorder(api, settings.identity)
     admission = Admission(api, store, settings)
     reconciler = Reconciler(api, store, admission, settings, recorder)
     scheduled, due = ScheduleStore(), Queue()
     scheduler = Scheduler(api, scheduled, settings, lambda: lease.held)
+    liveness = Liveness(lease, {"run": queue, "schedule": due}, store.echoes)
 
     async def reconcile_or_beat(key: Key) -> float | None:
-        if key != handlers.SENTINEL:
-            with metrics.RECONCILE_SECONDS.time():
-                return await reconciler.reconcile(key)
-        try:
-            await asyncio.to_thread(resources.ping, api, settings.namespaces[0])
-        finally:
-            heartbeat.beat()  # restarting would not help while the API server is unavailable
-        return handlers.SENTINEL_SECONDS
-
-    async def report(key: Key, error: Exception) -> None:
-        if key != handlers.SENTINEL:
-            await reconciler.report(key, error)
+        if key == SENTINEL:
+            await liveness.check(api, settings.namespaces[0])
+            return liveness.beat("run")
+        with metrics.RECONCILE_SECONDS.time():
+            return await reconciler.reconcile(key)
 
     stopping = asyncio.Event()
 
@@ -79,14 +74,13 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
         await lease.acquire()
         for number in (signal.SIGINT, signal.SIGTERM):  # kopf takes seconds to stop, in which no replica would act
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        heartbeat.beat()
-        queue.add(handlers.SENTINEL)
-        workers = [work(queue, reconcile_or_beat, report) for _ in range(settings.workers)]
+        liveness.start()
+        workers = [work(queue, reconcile_or_beat, reconciler.report) for _ in range(settings.workers)]
         writers = [recorder.work() for _ in range(WRITERS)]
-        scheduling = schedule_handlers.reconcile_schedules(due, scheduler)
+        scheduling = schedule_handlers.reconcile_schedules(due, scheduler, liveness)
         await asyncio.gather(lease.renew_until_lost(), scheduling, *workers, *writers)
 
-    registry = handlers.registry(store, queue, admission, lease, heartbeat, settings.kueue)
+    registry = handlers.registry(store, queue, admission, liveness, settings.kueue)
     if await asyncio.to_thread(schedules.are_served, api):
         schedule_handlers.register(registry, scheduled, due)
     else:
@@ -103,7 +97,7 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
         )
     )
     acting = asyncio.create_task(act())
-    exposition = Exposition(lambda: run_metrics.refresh(store, queue))
+    exposition = Exposition(lambda: run_metrics.refresh(store, queue, lease.held))
     exposing = asyncio.create_task(exposition.serve(settings.metrics_port) if settings.metrics_port else forever())
     stopped = asyncio.create_task(stopping.wait())
     tasks = [watching, acting, exposing, stopped]

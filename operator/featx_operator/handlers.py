@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import secrets
-import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -20,18 +19,15 @@ from kopf._core.reactor import inventory
 
 from featx_operator import kueue
 from featx_operator.admission import Admission
-from featx_operator.lease import Lease
+from featx_operator.liveness import Liveness
 from featx_operator.objects import Key, key_of
 from featx_operator.queue import Queue
 from featx_operator.settings import Settings
 from featx_operator.state.store import Store
 
-SENTINEL = Key("", "sentinel")  # never a resource's key: those have a namespace
-SENTINEL_SECONDS = 10.0
 WAKE_SECONDS = 0.3
 ENDED = ("Succeeded", "Failed")
 CHUNK = 2  # objects per response of a list: each may have 1.5 MiB, and take ten times that when it is parsed
-MAX_SILENCE_SECONDS = 60.0  # without a heartbeat for longer than this, the process counts as hung
 
 
 class EndlessBackoff:
@@ -44,17 +40,6 @@ class EndlessBackoff:
     def __iter__(self) -> Iterator[float]:
         """Yields seconds."""
         return itertools.chain((1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0), itertools.repeat(20.0))
-
-
-class Heartbeat:
-    """When a worker last took the sentinel from the queue; proves that the queue and its workers make progress."""
-
-    def __init__(self) -> None:
-        self.last = time.monotonic()
-
-    def beat(self) -> None:
-        """Records a heartbeat."""
-        self.last = time.monotonic()
 
 
 class Watches:
@@ -71,6 +56,7 @@ class Watches:
     async def on_resource(self, event: kopf.RawEvent, **_: Any) -> None:
         """Stores or removes a resource."""
         body = event["object"]
+        self._store.echoes.hear("FeatureExtraction", body)
         if event["type"] == "DELETED":
             self._store.drop_resource(key_of(body), body["metadata"]["uid"])
             self._admission.drop(key_of(body), body["metadata"]["uid"])
@@ -83,6 +69,7 @@ class Watches:
 
     async def on_pod(self, event: kopf.RawEvent, **_: Any) -> None:
         """Stores or removes a pod, if it is the child of a resource that is known."""
+        self._store.echoes.hear("Pod", event["object"])
         change = self._store.pod_deleted if event["type"] == "DELETED" else self._store.put_pod
         if key := change(event["object"]):
             self._add_if_due(key)
@@ -146,18 +133,16 @@ class NoMemories(inventory.ResourceMemories):
 
 
 def registry(
-    store: Store, queue: Queue, admission: Admission, lease: Lease, heartbeat: Heartbeat, with_kueue: bool = False
+    store: Store, queue: Queue, admission: Admission, liveness: Liveness, with_kueue: bool = False
 ) -> kopf.OperatorRegistry:
     """The handlers, bound to what they fill."""
     handlers = kopf.OperatorRegistry()
     watches = Watches(store, queue, admission)
 
     async def is_alive(**_: Any) -> dict[str, float]:
-        now = time.monotonic()
-        age = now - (heartbeat.last if lease.held else lease.last_tried_at)
-        if age > MAX_SILENCE_SECONDS:
-            raise kopf.PermanentError(f"nothing was reconciled for {age:.0f} s")
-        return {"secondsSinceReconcile": round(age, 1), "queue": len(queue)}
+        if problem := liveness.problem():
+            raise kopf.PermanentError(problem)
+        return {"queue": len(queue)}
 
     kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)(watches.on_resource)
     kopf.on.event("v1", "pods", labels={LABEL_UID: kopf.PRESENT}, registry=handlers)(watches.on_pod)

@@ -46,12 +46,17 @@ class Lease:
         self._last_seen: tuple[str, str] = ("", "")  # holder and its time of renewal
         self._last_seen_at = 0.0
         self._renewed_at: float | None = None
-        self.last_tried_at = monotonic()
+        self._last_tried_at = monotonic()
 
     @property
     def held(self) -> bool:
         """Whether this replica holds the Lease and it has not expired."""
         return self._age() < self._settings.lease_seconds
+
+    @property
+    def seconds_since_try(self) -> float:
+        """How long ago this replica last tried to acquire or renew the Lease."""
+        return self._monotonic() - self._last_tried_at
 
     def may_write(self) -> bool:
         """Whether this replica holds the Lease for long enough for another request. Any thread may ask."""
@@ -63,7 +68,7 @@ class Lease:
         Raises:
             ApiError: The API server's answer is neither yes nor no.
         """
-        self.last_tried_at = started = self._monotonic()
+        self._last_tried_at = started = self._monotonic()
         current = leases.get(self._api, self._settings.lease_namespace, self._settings.lease_name)
         if current and not self._is_available(current["spec"]):
             self._renewed_at = None

@@ -9,7 +9,10 @@ import re
 import sys
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.core import Metric
+
+from featx_operator.metrics_by_run import MOST_RUNS, RunCollector
 
 OTHER = "other"
 _PLURALS = ("configmaps", "events", "featureextractions", "leases", "pods", "secrets")
@@ -18,6 +21,7 @@ KINDS = frozenset((*_PLURALS, *_OTHERS, "featureextractions/status", "workloads/
 METHODS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _PATH = re.compile(r"/(?:api/v1|apis/[^/]+/[^/]+)/(?:namespaces/[^/]+/)?([^/?]+)(/[^/]+)?(/[^/]+)?")
 
+disable_created_metrics()  # as many series again, which nothing reads
 REGISTRY = CollectorRegistry()
 
 _SECONDS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)
@@ -44,6 +48,11 @@ STATUS_LAG_SECONDS = Histogram(
     registry=REGISTRY,
 )
 QUEUE_DEPTH = Gauge("featx_queue_depth", "Resources that wait for a worker.", ("namespace",), registry=REGISTRY)
+LONGEST_RECONCILE_SECONDS = Gauge(
+    "featx_longest_reconcile_seconds",
+    "For how long the slowest worker has been busy with one resource; 0 if none is.",
+    registry=REGISTRY,
+)
 QUEUE_OLDEST_SECONDS = Gauge(
     "featx_queue_oldest_seconds", "How long the oldest of them has waited.", ("namespace",), registry=REGISTRY
 )
@@ -97,6 +106,8 @@ EVENTS_DROPPED = Counter(
     "featx_events_dropped", "Kubernetes Events that were not written, because too many waited.", registry=REGISTRY
 )
 LEASE_HELD = Gauge("featx_lease_held", "1 if this replica is the active one, 0 if it waits.", registry=REGISTRY)
+BY_RUN = RunCollector()
+REGISTRY.register(BY_RUN)
 
 
 def kind_of(path: str) -> str:
@@ -119,15 +130,29 @@ def page() -> Iterable[str]:
     """The lines of docs/reference/metrics.md."""
     yield "# Metrics\n"
     yield "The operator serves these at `/metrics` on port 9464 (`FEATX_METRICS_PORT`), in Prometheus' text format."
-    yield "Each replica counts what it did itself; the one with `featx_lease_held` 1 is active. A `reason` is one that"
-    yield "Featx knows, or `other`. This page is generated from `featx_operator/metrics.py`.\n"
-    yield "| metric | type | labels | meaning |"
-    yield "|---|---|---|---|"
+    yield "Each replica counts what it did itself. The one with `featx_lease_held` 1 is active, and it alone has gauges"
+    yield "of runs and queues. A `reason` is one that Featx knows, or `other`. This page is generated from"
+    yield "`featx_operator/metrics.py`.\n"
+    yield from _HEAD
     for metric in (value for value in globals().values() if isinstance(value, Counter | Gauge | Histogram)):
         (family,) = metric.describe()
-        name = f"{family.name}_total" if family.type == "counter" else family.name
-        labels = ", ".join(f"`{label}`" for label in metric._labelnames)
-        yield f"| `{name}` | {family.type} | {labels} | {family.documentation} |"
+        yield _row(family, metric._labelnames)
+    yield "\n## Of each run\n"
+    yield "Drivers and executors serve no metrics: pods that run images and models of tenants need no open port for"
+    yield "them. A driver reports its progress and that of its executors in an annotation of its pod, at most every 5"
+    yield f"seconds. The operator serves it for runs whose driver runs, {MOST_RUNS:,} at most. [Metrics and"
+    yield "dashboards](../how-to/metrics.md) explains what they say.\n"
+    yield from _HEAD
+    for family in BY_RUN.describe():
+        yield _row(family, family._labelnames)
+
+
+_HEAD = ("| metric | type | labels | meaning |", "|---|---|---|---|")
+
+
+def _row(family: Metric, labels: Iterable[str]) -> str:
+    name = f"{family.name}_total" if family.type == "counter" else family.name
+    return f"| `{name}` | {family.type} | {', '.join(f'`{label}`' for label in labels)} | {family.documentation} |"
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ class Queue:
         self._since: dict[Key, float] = {}  # when a ready key became so
         self._turn = 0
         self._queued: set[Key] = set()
-        self._processing: set[Key] = set()
+        self._processing: dict[Key, float] = {}  # and since when
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
         self._wakeup = asyncio.Event()
@@ -108,7 +108,7 @@ class Queue:
         self._turn = (self._turn + 1) % len(TURNS)
         self._queued.discard(key)
         del self._since[key]
-        self._processing.add(key)
+        self._processing[key] = time.monotonic()
         if lane:
             self._patient.add(key)
         self._busy[namespace] += 1
@@ -116,7 +116,7 @@ class Queue:
 
     def done(self, key: Key) -> None:
         """Marks a key as processed; if it was added in the meantime, it becomes ready again."""
-        self._processing.discard(key)
+        self._processing.pop(key, None)
         self._patient.discard(key)
         self._busy[key.namespace] -= 1
         if not self._busy[key.namespace]:
@@ -154,6 +154,10 @@ class Queue:
             keys[key.namespace] += 1
             oldest[key.namespace] = max(oldest.get(key.namespace, 0.0), now - since)
         return {namespace: Backlog(keys[namespace], oldest[namespace]) for namespace in keys}
+
+    def longest(self) -> float:
+        """For how many seconds the slowest worker has been processing its key; 0 if none has one."""
+        return time.monotonic() - min(self._processing.values()) if self._processing else 0.0
 
     def _next(self) -> tuple[int, str] | None:
         """Lane and namespace whose turn it is; None if each one with ready keys has its share of the workers."""

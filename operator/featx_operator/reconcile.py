@@ -344,6 +344,7 @@ class Reconciler:
             self._store.expire(owner.key)  # read it again and decide from that
             return None
         waited, driver = self._store.put_reported(owner), self._store.driver(owner, status)
+        self._store.echoes.expect("FeatureExtraction", updated)
         self._store.put_resource(updated)
         observe_status(updated, before, status, waited, driver, self._clock())
         self._recorder.put(updated, events_between(before, status))

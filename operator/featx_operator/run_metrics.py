@@ -9,19 +9,20 @@ from featx_api.status import ConditionType, FeatureExtractionStatus
 
 from featx_operator import metrics
 from featx_operator.decisions import conditions, reasons
+from featx_operator.metrics_by_run import RunningRun
 from featx_operator.objects import Body, key_of
 from featx_operator.queue import Queue
 from featx_operator.state.observed import Pod
 from featx_operator.state.store import Store
 from featx_operator.state.words import time_of
 
-GAUGES = (
-    metrics.RUNS,
+BY_NAMESPACE = (
     metrics.QUEUE_DEPTH,
     metrics.QUEUE_OLDEST_SECONDS,
     metrics.IMAGES_PER_SECOND,
     metrics.WAITING_DRIVERS,
 )
+GAUGES = (metrics.RUNS, *BY_NAMESPACE)
 KNOWN_REASONS = frozenset(
     value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)
 ) | frozenset(str(kind) for kind in FailureClass)
@@ -66,14 +67,30 @@ def observe_status(
             metrics.OUTPUT_BYTES.labels(namespace).inc(sum(table.bytes for table in after.outputs))
 
 
-def refresh(store: Store, queue: Queue) -> None:
-    """Sets the gauges that are computed when they are read."""
+def refresh(store: Store, queue: Queue, active: bool = True) -> None:
+    """Sets the gauges that are computed when they are read.
+
+    Args:
+        store: What is known of runs.
+        queue: Their keys.
+        active: Whether this replica acts. One that waits knows the same runs, which would count twice, and nothing
+            takes keys from its queue.
+    """
     for gauge in GAUGES:
         gauge.clear()
-    for namespace, progress in store.progress():
-        metrics.IMAGES_PER_SECOND.labels(namespace).inc(progress.images_per_second)
-        metrics.WAITING_DRIVERS.labels(namespace).inc(progress.waiting is not None)
-    for (namespace, state, reason), count in store.counts().items():
+    running = [RunningRun(*key, progress, executors) for key, progress, executors in store.running()] if active else []
+    metrics.BY_RUN.runs = tuple(running)
+    metrics.LONGEST_RECONCILE_SECONDS.set(queue.longest())
+    if not active:
+        return
+    counts = store.counts()
+    for namespace in {namespace for namespace, _, _ in counts}:  # none is 0, rather than a gap
+        for gauge in BY_NAMESPACE:
+            gauge.labels(namespace)
+    for run in running:
+        metrics.IMAGES_PER_SECOND.labels(run.namespace).inc(run.progress.images_per_second)
+        metrics.WAITING_DRIVERS.labels(run.namespace).inc(run.progress.waiting is not None)
+    for (namespace, state, reason), count in counts.items():
         metrics.RUNS.labels(namespace, state, bounded(reason)).inc(count)
     for namespace, backlog in queue.backlogs().items():
         if namespace:

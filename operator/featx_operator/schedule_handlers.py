@@ -12,7 +12,8 @@ import kopf
 from featx_api import GROUP, PLURAL, VERSION
 from featx_api.schedule import SCHEDULE_PLURAL
 
-from featx_operator.objects import key_of
+from featx_operator.liveness import SENTINEL, Liveness
+from featx_operator.objects import Key, key_of
 from featx_operator.queue import Queue, work
 from featx_operator.scheduling import Scheduler
 from featx_operator.state.scheduled import ScheduleStore
@@ -50,6 +51,10 @@ def register(registry: kopf.OperatorRegistry, store: ScheduleStore, queue: Queue
     kopf.on.event(GROUP, VERSION, PLURAL, id="scheduled", registry=registry)(watches.on_run)
 
 
-async def reconcile_schedules(queue: Queue, scheduler: Scheduler) -> None:
+async def reconcile_schedules(queue: Queue, scheduler: Scheduler, liveness: Liveness) -> None:
     """Runs the workers, forever."""
-    await asyncio.gather(*(work(queue, scheduler.reconcile, scheduler.report) for _ in range(WORKERS)))
+
+    async def reconcile(key: Key) -> float | None:
+        return liveness.beat("schedule") if key == SENTINEL else await scheduler.reconcile(key)
+
+    await asyncio.gather(*(work(queue, reconcile, scheduler.report) for _ in range(WORKERS)))

@@ -28,6 +28,15 @@ def pods(api: ApiServer, owner: Owner) -> Iterator[Pod]:
     return filter(None, api.items(_path("Pod", owner.key.namespace), labels, reduce))
 
 
+def first_event(api: ApiServer, namespace: str) -> bytes:
+    """The first event of a watch of the pods of all runs, or nothing within seconds.
+
+    Raises:
+        ApiError: The watch is refused.
+    """
+    return api.first_event(_path("Pod", namespace), {"labelSelector": LABEL_UID, "timeoutSeconds": "5"})
+
+
 def config_maps(api: ApiServer, owner: Owner) -> Iterator[str]:
     """Yields the names of all ConfigMaps of a resource."""
 

@@ -50,6 +50,15 @@ def ping(api: ApiServer, namespace: str) -> None:
     api.request("GET", _path(namespace), {"limit": "1"})
 
 
+def first_event(api: ApiServer, namespace: str) -> bytes:
+    """The first event of a watch of a namespace's resources, or nothing within seconds.
+
+    Raises:
+        ApiError: The watch is refused.
+    """
+    return api.first_event(_path(namespace), {"timeoutSeconds": "5"})
+
+
 def apply_status(api: ApiServer, body: Body, status: Body) -> Body:
     """Applies a status (server-side, owning all of it) to exactly the version that it was computed from.
 

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 
-from featx_api.contract import DRIVER
+from featx_api.contract import DRIVER, EXECUTOR
 from featx_api.status import FeatureExtractionStatus, Progress
 
 from featx_operator import kueue
 from featx_operator.objects import Body, Key, Owner, claimed_owner, essential, key_of, owner_from
+from featx_operator.state.echoes import Echoes
 from featx_operator.state.ended import Ended, ended_from
 from featx_operator.state.observed import Pod, pod_from
 from featx_operator.state.workload import Workload, workload_from
@@ -71,6 +72,7 @@ class Store:
         self._resources: dict[Key, Body | Ended] = {}
         self._children: dict[Owner, Children] = {}
         self._deleted: OrderedDict[str, int] = OrderedDict()
+        self.echoes = Echoes()
         # Hashes of owners whose pods were seen before them, and whether one of these may run.
         self._unclaimed: OrderedDict[int, bool] = OrderedDict()
 
@@ -115,12 +117,17 @@ class Store:
                 counts[key.namespace, "Active", reason] += 1
         return counts
 
-    def progress(self) -> Iterator[tuple[str, Progress]]:
-        """Yields the namespace and the progress of each running driver that has reported any."""
+    def running(self) -> Iterator[tuple[Key, Progress, int]]:
+        """Yields each run whose recorded driver runs and has reported progress, with its number of ready executors."""
         for owner, children in self._children.items():
-            for pod in children.pods.values():
-                if pod.role == DRIVER and pod.phase == "Running" and pod.progress:
-                    yield owner.key.namespace, pod.progress
+            body = self.resource(owner.key) or {}
+            recorded = ((body.get("status") or {}).get(DRIVER) or {}).get("podUid")
+            driver = children.pods.get(recorded) if recorded else None
+            if driver and driver.role == DRIVER and driver.phase == "Running" and driver.progress:
+                ready = sum(
+                    pod.ready and pod.role == EXECUTOR and pod.owner == driver.uid for pod in children.pods.values()
+                )
+                yield owner.key, driver.progress, ready
 
     def put_resource(self, body: Body) -> bool:
         """Stores a resource; returns whether this version is news."""
@@ -185,6 +192,7 @@ class Store:
     def put_created(self, owner: Owner, attempt: int, body: Body) -> None:
         """Stores a driver as the API server returned it to our own create request."""
         self._of(owner).created = {attempt: body["metadata"]["uid"]}
+        self.echoes.expect("Pod", body)
         self.put_pod(body)
 
     def created(self, owner: Owner) -> Mapping[int, str]:

@@ -208,19 +208,50 @@ def test_monitoring_is_off_unless_it_is_switched_on() -> None:
     assert not kinds & {item["kind"] for item in render({})}
     names = ("podMonitor", "serviceMonitor", "prometheusRule")
     assert "ConfigMap" not in {item["kind"] for item in render({})}
-    items = render({"metrics": {name: {"create": True, "labels": {"release": "prometheus"}} for name in names}})
+    monitors = {name: {"create": True, "labels": {"release": "prometheus"}} for name in names}
+    items = render({"metrics": {**monitors, "scrapedFrom": ["monitoring"]}})
     assert kinds <= {item["kind"] for item in items}
-    assert only(items, "PodMonitor")["metadata"]["labels"]["release"] == "prometheus"
+    for kind, endpoints in (("PodMonitor", "podMetricsEndpoints"), ("ServiceMonitor", "endpoints")):
+        monitor = only(items, kind)
+        assert monitor["metadata"]["labels"]["release"] == "prometheus"
+        (endpoint,) = monitor["spec"][endpoints]
+        assert endpoint == {"port": "metrics", "interval": "30s", "honorLabels": True}
+        assert "namespaceSelector" not in monitor["spec"]  # by default the monitor's own
+    selected = only(items, "PodMonitor")["spec"]["selector"]["matchLabels"]
+    labels = only(items, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert selected.items() <= labels.items()
+    assert only(items, "Service")["spec"]["selector"].items() <= labels.items()
+    assert container(items)["ports"] == [{"name": "metrics", "containerPort": 9464}]
+
+
+def test_only_the_namespaces_that_are_named_reach_the_metrics() -> None:
+    items = render({"metrics": {"scrapedFrom": ["monitoring", "404"], "port": 9999}})
+    policy = only(items, "NetworkPolicy", "featx-operator", "featx-system")["spec"]
+    labels = only(items, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+    assert policy["policyTypes"] == ["Ingress"]
+    names = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": n}}} for n in ("monitoring", "404")]
+    assert policy["ingress"] == [{"from": names, "ports": [{"port": 9999}]}]
+    assert container(items)["ports"] == [{"name": "metrics", "containerPort": 9999}]
+    assert only(render({}), "NetworkPolicy", "featx-operator")["spec"]["ingress"] == []
+    assert "NetworkPolicy" not in {item["kind"] for item in render({"networkPolicy": {"create": False}})}
+
+
+@pytest.mark.parametrize("monitor", ["podMonitor", "serviceMonitor"])
+def test_a_monitor_that_the_network_policy_would_keep_away_is_refused(monitor: str) -> None:
+    with pytest.raises(ValueError, match=r"metrics\.scrapedFrom: must name the namespace of Prometheus"):
+        render({"metrics": {monitor: {"create": True}}})
+    assert render({"metrics": {monitor: {"create": True}}, "networkPolicy": {"create": False}})
 
 
 def test_alerts_and_dashboards_use_metrics_that_exist() -> None:
     items = render({"metrics": {"prometheusRule": {"create": True}, "dashboards": {"create": True}}})
     alerts = [rule["expr"] for group in only(items, "PrometheusRule")["spec"]["groups"] for rule in group["rules"]]
-    (dashboard,) = (json.loads(text) for text in only(items, "ConfigMap")["data"].values())
-    panels = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    dashboards = [json.loads(text) for text in only(items, "ConfigMap")["data"].values()]
+    panels = [item["expr"] for board in dashboards for panel in board["panels"] for item in panel["targets"]]
     known = {sample for family in metrics.REGISTRY.collect() for sample in samples(family.name, family.type)}
     used = set(re.findall(r"featx_\w+", " ".join([*alerts, *panels])))
-    assert len(alerts) == 4
+    assert (len(alerts), len(dashboards)) == (6, 2)
     assert used <= known
     assert {name.removesuffix("_bucket") for name in used} == {name.removesuffix("_bucket") for name in known}
 

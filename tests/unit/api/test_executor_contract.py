@@ -27,7 +27,7 @@ JAVA = ROOT / "jobimage/java/src/main/java"
 # Documents that Java never receives, or with optional fields, whose absence would hide a misspelling.
 OPTIONAL: dict[str, set[tuple[str | int, ...]]] = {
     "columns": {("features",), ("quarantine",)},
-    "shard-result": {("reasons",), ("skipped",)},  # which markers of earlier versions lack
+    "shard-result": {("reasons",), ("skipped",), ("seconds",)},  # which markers of earlier versions lack
 }
 OPEN: set[tuple[str | int, ...]] = {("ranges",), ("layers", 0, "weights")}  # maps keyed by names of the net
 

@@ -131,7 +131,7 @@ def test_no_namespace_has_all_workers_and_no_worker_idles_without_need(
             namespaces = [key.namespace for key in busy]
             assert len(set(busy)) == len(busy)
             assert all(namespaces.count(name) <= limit for name in namespaces)
-            waiting = {key.namespace for key in queue._queued - queue._processing}
+            waiting = {key.namespace for key in queue._queued - queue._processing.keys()}
             assert not idle or all(namespaces.count(name) == limit for name in waiting)
         assert len(queue) == 0  # nothing is left behind
         for task in idle:

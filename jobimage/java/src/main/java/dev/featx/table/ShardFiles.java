@@ -50,10 +50,12 @@ public final class ShardFiles {
    * @param failures rows of the quarantine
    * @param skipped images that were not selected
    * @param precision in which features were computed
+   * @param seconds how long the steps before took
    * @return the result, as in the marker
    */
   public ShardResult commit(Shard shard, List<Rows.Feature> features, List<Rows.Failure> failures, int skipped,
-      Precision precision) throws IOException, InterruptedException {
+      Precision precision, StepSeconds seconds) throws IOException, InterruptedException {
+    long started = System.nanoTime();
     String name = settings.logged() ? shard.uniqueFileName() : shard.fileName();
     Path table = new Path(settings.featuresFolder(), name);
     Written rows = place(table, file -> Rows.writeFeatures(file, conf, features, settings.damaged(), settings.carry()));
@@ -69,7 +71,8 @@ public final class ShardFiles {
     Map<String, Integer> reasons = new TreeMap<>();
     failures.forEach(failure -> reasons.merge(failure.problem().reason().label(), 1, Integer::sum));
     ShardResult result = new ShardResult(shard.index(), name, features.size(), failures.size(), skipped, rows.bytes(),
-        quarantined.bytes(), rows.sha256(), quarantined.sha256(), precision.word(), keys, reasons);
+        quarantined.bytes(), rows.sha256(), quarantined.sha256(), precision.word(), keys, reasons,
+        seconds.withWrite(Math.round((System.nanoTime() - started) / 1e6) / 1e3));
     place(new Path(settings.doneFolder(), shard.doneName()), file -> {
       try (OutputStream stream = file.getFileSystem(conf).create(file, true)) {
         stream.write(result.toJson().getBytes(StandardCharsets.UTF_8));

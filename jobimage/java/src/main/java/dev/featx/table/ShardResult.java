@@ -19,10 +19,11 @@ import java.util.Map;
  * @param precision in which features were computed
  * @param keys range of the rows' keys
  * @param reasons rows in the quarantine by reason
+ * @param seconds how long its steps took
  */
 public record ShardResult(int index, String file, int features, int failures, int skipped, long bytes, long failureBytes,
-    String sha256, String failureSha256, String precision, KeyRange keys, Map<String, Integer> reasons)
-    implements Serializable {
+    String sha256, String failureSha256, String precision, KeyRange keys, Map<String, Integer> reasons,
+    StepSeconds seconds) implements Serializable {
   /** Returns the result as JSON. */
   public String toJson() {
     return Contract.write(this);

@@ -18,6 +18,7 @@ import dev.featx.source.Shard;
 import dev.featx.table.Rows;
 import dev.featx.table.ShardFiles;
 import dev.featx.table.ShardResult;
+import dev.featx.task.StepTimes.Step;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -50,6 +51,7 @@ public final class ShardTask {
   private final Configuration conf;
   private final List<Rows.Feature> features = new ArrayList<>();
   private final List<Rows.Failure> failures = new ArrayList<>();
+  private final StepTimes times = new StepTimes();
   private int skipped;
 
   /** A decoded image waiting for its batch; the decoding thread has already prepared the detector's input. */
@@ -84,7 +86,8 @@ public final class ShardTask {
    */
   public ShardResult run(Shard shard) throws IOException, InterruptedException {
     process(shard);
-    return new ShardFiles(conf, settings.table()).commit(shard, features, failures, skipped, extractor.precision());
+    return new ShardFiles(conf, settings.table()).commit(shard, features, failures, skipped, extractor.precision(),
+        times.seconds());
   }
 
   /**
@@ -105,7 +108,7 @@ public final class ShardTask {
       while (true) {
         while (more && window.size() < 2 * settings.compilation().batch()
             && (held < settings.source().maxBytes() || window.isEmpty())) {
-          Image image = images.next();
+          Image image = next(images);
           more = image != null;
           if (more) {
             held += image.held();
@@ -117,7 +120,7 @@ public final class ShardTask {
         }
         PendingImage next = window.remove();
         held -= next.image().held();
-        while (!isReady(next.decoded())) {
+        while (!awaited(next.decoded())) {
           Patience.checkNotKilled();
           if (budget.isStarved() && !batch.isEmpty()) {
             runBatch(batch, budget);
@@ -137,11 +140,22 @@ public final class ShardTask {
     return features;
   }
 
+  /** Takes an image from the source, which may have to read it: nothing else of the shard goes on meanwhile. */
+  private Image next(Images images) throws IOException, InterruptedException {
+    long started = System.nanoTime();
+    try {
+      return images.next();
+    } finally {
+      times.add(Step.READ, started);
+      times.add(Step.WAIT, started);
+    }
+  }
+
   private Callable<Decoded> decoding(Image image, int order, PixelBudget budget) {
     return () -> {
       boolean entered = false;
       try {
-        byte[] bytes = image.content().bytes();
+        byte[] bytes = read(image);
         ImageHeader header = ImageHeader.of(bytes);
         if (header.pixels() > settings.maxPixels()) {
           throw new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.TOO_MANY_PIXELS,
@@ -159,8 +173,18 @@ public final class ShardTask {
     };
   }
 
+  private byte[] read(Image image) throws IOException, InterruptedException, ImageProblem {
+    long started = System.nanoTime();
+    try {
+      return image.content().bytes();
+    } finally {
+      times.add(Step.READ, started);
+    }
+  }
+
   private Decoded decoded(Image source, byte[] bytes, ImageHeader header, PixelBudget budget) throws ImageProblem {
     long held = header.pixelsInMemory();
+    long started = System.nanoTime();
     try {
       DecodedImage image = Decoder.decode(bytes, header, settings.decoding());
       budget.leave(held - header.pixels()); // what the decoder took beside the pixels
@@ -174,6 +198,17 @@ public final class ShardTask {
     } catch (ImageProblem | RuntimeException e) {
       budget.leave(held);
       throw e;
+    } finally {
+      times.add(Step.DECODE, started);
+    }
+  }
+
+  private boolean awaited(Future<Decoded> future) throws InterruptedException {
+    long started = System.nanoTime();
+    try {
+      return isReady(future);
+    } finally {
+      times.add(Step.WAIT, started);
     }
   }
 
@@ -239,7 +274,9 @@ public final class ShardTask {
       for (int i = 0; i < batch.size(); i++) {
         System.arraycopy(batch.get(i).detectorInput(), 0, inputs, i * size, size);
       }
+      long started = System.nanoTime();
       detections = detector.detect(inputs, batch.size(), settings.detector().policy().threshold());
+      times.add(Step.DETECT, started);
     }
     List<Subject> subjects = new ArrayList<>();
     for (int i = 0; i < batch.size(); i++) {
@@ -256,6 +293,7 @@ public final class ShardTask {
   }
 
   private void extract(List<Decoded> images, List<Subject> subjects) {
+    long started = System.nanoTime();
     int size = extractor.inputSize();
     float[] inputs = new float[images.size() * size];
     for (int i = 0; i < images.size(); i++) {
@@ -264,6 +302,7 @@ public final class ShardTask {
       crop.release();
     }
     float[][] outputs = extractor.forward(inputs, images.size());
+    times.add(Step.EXTRACT, started);
     for (int i = 0; i < images.size(); i++) {
       float[] feature = valuesOf(outputs[0], i, images.size());
       Mat pixels = images.get(i).pixels();

@@ -23,9 +23,10 @@ class TableContractTest {
     KeyRange keys = KeyRange.NONE.with("shoes/2.jpg").with("shoes/ü.jpg").with("shoes/1.jpg");
     GoldenFiles.assertWritten("shard-result.json", new ShardResult(7, "part-00007-0b0e7f2a.parquet", 31, 1, 2, 5_000_000_000L, 812,
         DIGEST, "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", "bf16", keys,
-        Map.of("NotAnImage", 1)));
+        Map.of("NotAnImage", 1), new StepSeconds(1.5, 0.25, 0.125, 2.5, 3.75, 0.5)));
     GoldenFiles.assertWritten("shard-result.empty.json",
-        new ShardResult(8, "part-00008.parquet", 0, 0, 0, 1024, 0, DIGEST, "", "f32", KeyRange.NONE, Map.of()));
+        new ShardResult(8, "part-00008.parquet", 0, 0, 0, 1024, 0, DIGEST, "", "f32", KeyRange.NONE, Map.of(),
+            StepSeconds.NONE));
   }
 
   @Test
