@@ -171,8 +171,9 @@ class Outcome(StatusModel):
     retryable: bool = Field(False, description="Whether a further attempt may succeed.")
 
 
-#: Characters of a resource's uid in the names of its children.
-UID_LENGTH: Final = 8
+def short_uid(uid: str) -> str:
+    """The part of a resource's uid that the names of its children have."""
+    return uid[:8]
 
 
 def executor_prefix(name: str, uid: str, attempt: int) -> str:
@@ -186,4 +187,4 @@ def executor_prefix(name: str, uid: str, attempt: int) -> str:
         uid: The resource's uid.
         attempt: The number of the attempt.
     """
-    return f"{name[:27].replace('.', '-')}-{uid[:UID_LENGTH]}-{attempt}"
+    return f"{name[:27].replace('.', '-')}-{short_uid(uid)}-{attempt}"

@@ -63,7 +63,7 @@ def _files_prefix(owner: Owner) -> str:
 
     With its uid: the kubelet caches what pods mount by name, and may mount the file of a deleted resource of that name.
     """
-    return f"{owner.key.name}-{owner.uid[: contract.UID_LENGTH]}"
+    return f"{owner.key.name}-{contract.short_uid(owner.uid)}"
 
 
 def labels(resource: FeatureExtraction, attempt: int, role: str) -> dict[str, str]:
