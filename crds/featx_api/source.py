@@ -143,8 +143,8 @@ class Packed(ApiModel):
     )
     members: MemberGlob | None = Field(
         None,
-        description="tar and zip: glob that selects images by member name, whatever its case. Without it, members are "
-        "images if their content or their ending is an image's.",
+        description="tar and zip: glob that selects images by member name, as source.include does by key. Without it, "
+        "members are images if their content or their ending is an image's.",
     )
     name_column: str | None = Field(
         None,
@@ -159,7 +159,7 @@ class Packed(ApiModel):
         min_length=1,
         max_length=256,
         description="Parquet, Delta and TFRecord: column of the encoded images, bytes or a struct with bytes. Defaults "
-        "to the only such column, or to the one with a usual name, such as image.",
+        "to the only such column, or to the one with a usual name, such as image, in whatever case.",
     )
     url_column: str | None = Field(
         None,

@@ -17,6 +17,7 @@ from featx_api.failures import FailureClass
 from featx_api.source import Packed
 
 from featx_job.failures import RunFailure
+from featx_job.source import globs
 from featx_job.source.objects import SkippedCounts, SourceObject
 
 SHARD_BYTES = 64 * 1024 * 1024
@@ -92,9 +93,9 @@ class PackedShards:
         keys: tuple[str, ...] = (),
     ) -> str:
         objects = tuple((file.key, file.size) for file in files)
-        return PackedLine(
-            index=index, base=self.base, objects=objects, packed=self.settings, part=part, keys=keys
-        ).to_json()
+        members = self.settings.members
+        packed = self.settings.model_copy(update={"members": members and globs.matcher([members]).pattern})
+        return PackedLine(index=index, base=self.base, objects=objects, packed=packed, part=part, keys=keys).to_json()
 
     def to_json(self) -> dict[str, Any]:
         """Implements `ShardList`."""

@@ -70,6 +70,17 @@ def _box(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", 8 + len(content)) + name + content
 
 
+def with_extents(image: bytes, count: int, length: int) -> bytes:
+    """The same file, whose image is said to be in so many parts, each from the start of the file."""
+    places = (
+        struct.pack(">BxxxHH", 0, 0x4400, 1) + struct.pack(">HHH", 1, 0, count) + struct.pack(">II", 0, length) * count
+    )
+    boxes = dict(_boxes(image, 0))
+    meta = dict(_boxes(boxes[b"meta"], 4)) | {b"iloc": places}
+    boxes[b"meta"] = bytes(4) + b"".join(_box(name, content) for name, content in meta.items())
+    return b"".join(_box(name, content) for name, content in boxes.items())
+
+
 def _boxes(data: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
     while at < len(data):
         (length,) = struct.unpack_from(">I", data, at)

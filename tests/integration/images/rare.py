@@ -171,7 +171,19 @@ def _webp(photo: Image.Image) -> Iterator[Encoding]:
 def _avif(photo: Image.Image) -> Iterator[Encoding]:
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="3"/></x:xmpmeta>'
     yield Encoding("orientation in XMP", "AVIF", encoded(photo, "AVIF", subsampling="4:4:4", xmp=xmp), 1)
+    packet = b'<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>' + xmp + b'<?xpacket end="w"?>'
+    packed = encoded(photo, "AVIF", subsampling="4:4:4", xmp=packet)
+    yield Encoding("orientation in XMP with a packet header", "AVIF", packed, 1)
     exif = Image.Exif()
     exif[0x0112] = 6
+    packed = encoded(photo, "AVIF", subsampling="4:4:4", exif=exif, xmp=packet)
+    yield Encoding("orientation in EXIF and another in an XMP packet", "AVIF", packed, 1)
     turned = encoded(photo, "AVIF", subsampling="4:4:4", exif=exif, xmp=xmp)
     yield Encoding("orientation in EXIF and another in XMP", "AVIF", turned, 1)
+
+
+def without_last_property(avif: bytes) -> bytes:
+    """The same file, whose last item, its alpha, lacks its last property, its orientation."""
+    at = avif.index(b"ipma") - 4
+    last = at + struct.unpack(">I", avif[at : at + 4])[0] - 1
+    return avif[:last] + b"\0" + avif[last + 1 :]

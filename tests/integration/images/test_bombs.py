@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.integration.images.decoder import Decoder, Quarantined
-from tests.integration.images.derived import Item, derived, grid, identity, overlay
+from tests.integration.images.derived import Item, derived, grid, identity, overlay, with_extents
 from tests.integration.images.encodings import encoded
 
 SIDE = 30_000
@@ -122,6 +123,18 @@ def test_a_jpeg_2000_of_countless_tiles_or_channels_is_refused(
 
 
 TILE = encoded(SMALL, "AVIF")
+TILES = {
+    "AVIF": TILE,
+    # 64x48 pixels of one colour, coded by x265: Pillow does not write HEIC
+    "HEIC": base64.b64decode(
+        "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAACJpbG9j"
+        "AAAAAERAAAEAAQAAAAABoQABAAAAAAAAAB0AAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/Wlw"
+        "cnAAAADdaXBjbwAAAHZodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AA"
+        "AAMAkAAAAwAAAwAeoCCBBZbq5Ka5uAhoMCAAAAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm5jbHgAAQANAAaAAAAAFGlzcGUAAAAAAAAA"
+        "QAAAAEAAAAAoY2xhcAAAAEAAAAABAAAAMAAAAAEAAAAAAAAAAf////AAAAACAAAAEHBpeGkAAAAAAwgICAAAABhpcG1hAAAAAAAAAAEAAQWB"
+        "AgMFhAAAACVtZGF0AAAAGSgBrxOA+BDhp//6uKK/1K1f+n+S/OikM+A="
+    ),
+}
 LOOP = [grid(1, 1, *SMALL.size, [3]), grid(1, 1, *SMALL.size, [2])]
 HOSTILE: dict[str, tuple[list[Item], tuple[int, int], str]] = {
     "grid of a large canvas": ([grid(2, 2, LARGE, LARGE, [1] * 4)], SMALL.size, "canvas is larger"),
@@ -141,13 +154,37 @@ HOSTILE: dict[str, tuple[list[Item], tuple[int, int], str]] = {
 }
 
 
+@pytest.mark.parametrize("kind", TILES)
 @pytest.mark.parametrize("name", HOSTILE)
-def test_an_avif_derived_from_more_than_it_shows_is_refused(
-    decoder: Decoder, peak: Callable[[], int], name: str
+def test_an_image_derived_from_more_than_it_shows_is_refused(
+    decoder: Decoder, peak: Callable[[], int], kind: str, name: str
 ) -> None:
     items, size, message = HOSTILE[name]
-    with pytest.raises(Quarantined, match=message) as problem:
-        decoder.decode(derived(TILE, items, size))
+    with pytest.raises(Quarantined, match=f"{kind} .*({message})") as problem:
+        decoder.decode(derived(TILES[kind], items, size))
+    assert problem.value.reason == "Unsupported"
+    assert peak() < MOST_MEBIBYTES
+
+
+@pytest.mark.parametrize("kind", TILES)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_auxiliary_images_of_each_other_are_refused(
+    decoder: Decoder, peak: Callable[[], int], kind: str, count: int
+) -> None:
+    loop = [identity(2 + (number + 1) % count) for number in range(count)]
+    with pytest.raises(Quarantined, match="too many images") as problem:
+        decoder.decode(derived(TILES[kind], loop, SMALL.size).replace(b"dimg", b"auxl"))
+    assert problem.value.reason == "Unsupported"
+    assert peak() < MOST_MEBIBYTES
+
+
+@pytest.mark.parametrize("kind", TILES)
+@pytest.mark.parametrize("length", [0, 500_000])
+def test_an_item_that_holds_the_file_many_times_is_refused(
+    decoder: Decoder, peak: Callable[[], int], kind: str, length: int
+) -> None:
+    with pytest.raises(Quarantined, match="items hold more bytes than the file") as problem:
+        decoder.decode(with_extents(TILES[kind], 65_535, length))
     assert problem.value.reason == "Unsupported"
     assert peak() < MOST_MEBIBYTES
 

@@ -79,6 +79,19 @@ def test_another_codec_in_a_heif_container_is_named(decoder: Decoder, codec: byt
     assert problem.value.reason == "Unsupported"
 
 
+@pytest.mark.parametrize("turned", [1, 2, 3])
+def test_an_avif_whose_transparency_is_not_turned_with_its_colours_is_named(decoder: Decoder, turned: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = {1: 8, 2: 3, 3: 6}[turned]
+    image = PHOTO.copy()
+    image.putalpha(Image.linear_gradient("L").resize(PHOTO.size))
+    avif = encoded(image, "AVIF", exif=exif, subsampling="4:4:4", quality=100)
+    assert difference(decoder.decode(avif).pixels, by_pillow(avif))[0] <= 2
+    with pytest.raises(Quarantined, match="turned or cropped in another way") as problem:
+        decoder.decode(rare.without_last_property(avif))
+    assert problem.value.reason == "Unsupported"
+
+
 def test_a_tiff_of_twelve_bits_is_named(decoder: Decoder) -> None:
     with pytest.raises(Quarantined, match="12 bits per channel") as problem:
         decoder.decode(

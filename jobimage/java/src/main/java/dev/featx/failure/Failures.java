@@ -217,6 +217,11 @@ public final class Failures {
     return thrown instanceof StoreResponse response && response.code().equals(ARCHIVED);
   }
 
+  /** Returns whether an object was replaced since a stream of it was opened. */
+  public static boolean isReplacedObject(IOException thrown) {
+    return chain(thrown).stream().anyMatch(link -> link instanceof StoreResponse response && response.isOfAnotherVersion());
+  }
+
   /** Describes a refused or faulty object by the store's code or the operating system's message, without other texts. */
   public static String describeObject(IOException thrown) {
     return chain(thrown).stream().filter(link -> refusesObject(link) || failsOnObject(link)).findFirst()

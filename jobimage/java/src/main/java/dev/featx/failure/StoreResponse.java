@@ -14,6 +14,7 @@ public final class StoreResponse extends IOException {
   private static final Set<Integer> FORBIDDEN = Set.of(401, 403);
   private static final Set<Integer> BUSY_STATUSES = Set.of(408, 429, 503);
   private static final Set<String> BUSY = Set.of("OperationAborted", "RequestTimeout", "SlowDown", "TooManyRequests");
+  private static final int CHANGED = 412; // of a request with If-Match
   private static final int MOVED = 301; // the bucket is in another region; other redirects may pass
 
   private final int status;
@@ -59,6 +60,11 @@ public final class StoreResponse extends IOException {
   /** Returns whether the store failed on the request, which may be due to the object. */
   boolean isFault() {
     return !isBusy() && (status >= 500 || status >= 300 && status < 400 && status != MOVED);
+  }
+
+  /** Returns whether the object no longer has the version that the request named. */
+  boolean isOfAnotherVersion() {
+    return status == CHANGED;
   }
 
   /** Returns whether access is denied. */

@@ -4,7 +4,9 @@ import com.intel.analytics.bigdl.opencv.OpenCV;
 import dev.featx.failure.QuarantineReason;
 import dev.featx.image.Transparency.Channels;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import org.opencv.core.Core;
 import org.opencv.core.CvException;
 import org.opencv.core.CvType;
@@ -19,6 +21,8 @@ import org.opencv.imgproc.Imgproc;
  * several frames or pages the first is decoded.
  */
 public final class Decoder {
+  private static final Set<ImageFormat> WHOLE_ONLY = EnumSet.of(ImageFormat.WEBP, ImageFormat.AVIF, ImageFormat.HEIC, ImageFormat.JPEG_2000);
+
   static {
     if (!OpenCV.isOpenCVLoaded()) {
       throw new IllegalStateException("cannot load the native OpenCV library of bigdl-core");
@@ -175,7 +179,8 @@ public final class Decoder {
   }
 
   static ImageProblem damaged(ImageHeader header) {
+    String hint = WHOLE_ONLY.contains(header.format()) ? "upload it again" : "upload it again, or set spec.decoding.damaged to keep";
     return new ImageProblem(ImageProblem.Stage.DECODE, QuarantineReason.DAMAGED, header.format().label() + " of " + header.width() + "x"
-        + header.height() + " pixels is damaged; upload it again, or set spec.decoding.damaged to keep");
+        + header.height() + " pixels is damaged; " + hint);
   }
 }

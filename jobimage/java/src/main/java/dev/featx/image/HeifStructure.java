@@ -6,7 +6,9 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
  * What the boxes of an AVIF or HEIC say of its primary image (ISO/IEC 23008-12), read without decoding.
@@ -17,14 +19,17 @@ import java.util.Set;
  * @param premultiplied whether its colours are multiplied by its alpha, which libheif leaves as it is
  * @param turned whether the file says how to turn it upright
  * @param pixels before it is cropped, or 0 if the file does not say
- * @param excess why decoding would take more than the size suggests, or null
+ * @param obstacle why it is not decoded, though its codec is: mostly that it would take more than the size suggests; or null
  * @param decodable the file, with the size of a last box that runs to the end of the file, which libheif 1.15 does not read
  */
 record HeifStructure(String codec, boolean moving, boolean limitedGrey, boolean premultiplied, boolean turned, long pixels,
-    String excess, byte[] decodable) {
+    String obstacle, byte[] decodable) {
   private static final Set<String> DECODED = Set.of("hvc1", "av01", "grid", "iden", "iovl");
   private static final Map<String, String> CODECS = Map.of("avc1", "AVC (H.264)", "vvc1", "VVC (H.266)", "evc1", "EVC", "jpeg", "JPEG",
       "mjpg", "JPEG", "j2k1", "JPEG 2000", "unci", "uncompressed pixels", "tmap", "a tone map", "hev1", "HEVC without its settings");
+  private static final Set<String> TRANSFORMATIONS = Set.of("irot", "imir", "clap");
+  private static final Pattern ALPHA = Pattern.compile(":alpha|:auxid:1"); // in AVIF, and in HEIC
+  private static final String TURNED_APART = "whose transparency is turned or cropped in another way than its colours";
   private static final int SEQUENCE = 1 << 12; // bytes of an image's data that hold its first sequence header
 
   /** Reads the boxes; what is damaged is left to the decoder. */
@@ -43,8 +48,27 @@ record HeifStructure(String codec, boolean moving, boolean limitedGrey, boolean 
       return new HeifStructure(null, moving, false, false, false, 0, file.hostile(), decodable);
     }
     HeifWork work = new HeifWork(file, image);
+    String obstacle = work.excess() == null && isAlphaTurnedApart(file, image) ? TURNED_APART : work.excess();
     return new HeifStructure(image.type(), moving, isLimitedGrey(file, image), image.isPremultiplied(), isTurned(file, image),
-        work.pixels(), work.excess(), decodable);
+        work.pixels(), obstacle, decodable);
+  }
+
+  /** Returns whether the image's alpha is turned, mirrored or cropped in another way than its colours. */
+  private static boolean isAlphaTurnedApart(HeifItems file, Item image) {
+    List<String> own = transformations(file, image);
+    return image.auxiliaries().stream().map(file::item).filter(Objects::nonNull)
+        .anyMatch(item -> isAlpha(file, item) && !transformations(file, item).equals(own));
+  }
+
+  private static boolean isAlpha(HeifItems file, Item item) {
+    Box kind = item.property("auxC");
+    return kind != null && ALPHA.matcher(StandardCharsets.ISO_8859_1.decode(file.content(kind))).find();
+  }
+
+  private static List<String> transformations(HeifItems file, Item image) {
+    return image.properties().stream().filter(property -> TRANSFORMATIONS.contains(property.type()))
+        .map(property -> property.type() + StandardCharsets.ISO_8859_1.decode(file.content(property)))
+        .filter(transformation -> !transformation.equals("irot\0")).toList();
   }
 
   private static boolean isTurned(HeifItems file, Item image) {

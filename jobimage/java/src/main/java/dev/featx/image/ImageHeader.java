@@ -16,6 +16,7 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
   private static final int PIXEL = 3; // bytes as BGR
   private static final int TILE_WIDTH = 322;
   private static final int TILE_HEIGHT = 323;
+  private static final int MOST_BLOCKS = 8; // of metadata in an AVIF
   private static final int MOST_TILE_PIXELS = 1 << 24;
 
   /** Creates the header of an image stored upright. */
@@ -151,8 +152,8 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
     if (unsupported != null && !Truncation.isCut(bytes, format)) {
       throw unsupported(unsupported);
     }
-    if (structure.excess() != null) {
-      throw unsupported(format.label() + " " + structure.excess());
+    if (structure.obstacle() != null) {
+      throw unsupported(format.label() + " " + structure.obstacle());
     }
     ImageHeader header = withVips(structure.decodable(), format);
     if (structure.pixels() > MOST_TILE_PIXELS && structure.pixels() > 2 * header.pixels()) {
@@ -178,8 +179,14 @@ public record ImageHeader(ImageFormat format, int width, int height, Orientation
   /** Returns the orientation of an AVIF that XMP has and EXIF has not: Pillow ignores that of EXIF. */
   private static Orientation inMetadata(VipsImage image, ImageFormat format) {
     byte[] exif = image.metadata("exif-data");
-    return format != ImageFormat.AVIF || exif != null && Orientation.isIn(exif) ? Orientation.TOP_LEFT
-        : Orientation.of(null, image.metadata("xmp-data"));
+    if (format != ImageFormat.AVIF || exif != null && Orientation.isIn(exif)) {
+      return Orientation.TOP_LEFT;
+    }
+    Orientation orientation = Orientation.of(null, image.metadata("xmp-data"));
+    for (int block = 0; orientation == Orientation.TOP_LEFT && block < MOST_BLOCKS; block++) {
+      orientation = Orientation.of(null, image.metadata("heif-mime-" + block)); // what libvips does not recognize as XMP
+    }
+    return orientation;
   }
 
   /** Returns the library that decodes a format. */

@@ -5,20 +5,20 @@ import dev.featx.image.Signature;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.apache.hadoop.fs.GlobPattern;
 
 /**
  * Decides which members of an archive are images: labels are stored beside them, and programs leave files of their own.
  *
- * @param glob of the names in lower case, or null for members whose content or ending is an image's
+ * @param names of images, folded, or null for members whose content or ending is an image's
  */
-record MemberSelection(GlobPattern glob) {
+record MemberSelection(Pattern names) {
   private static final Set<String> ENDINGS =
       Arrays.stream(ImageFormat.values()).flatMap(format -> format.endings().stream()).collect(Collectors.toUnmodifiableSet());
 
   static MemberSelection of(PackedSettings settings) {
-    return new MemberSelection(settings.members() == null ? null : new GlobPattern(settings.members().toLowerCase(Locale.ROOT)));
+    return new MemberSelection(settings.members() == null ? null : Pattern.compile(settings.members(), Pattern.DOTALL));
   }
 
   /**
@@ -28,12 +28,15 @@ record MemberSelection(GlobPattern glob) {
    * @param head its first {@link Signature#LENGTH} bytes, or all if there are fewer
    */
   boolean isImage(String name, byte[] head) {
-    return isNamedAsImage(name) || glob == null && Signature.of(head) != null;
+    return isNamedAsImage(name) || names == null && Signature.of(head) != null;
   }
 
   /** Returns whether a member's name is an image's. */
   boolean isNamedAsImage(String name) {
+    if (names != null) {
+      return names.matcher(ImageKeys.folded(name.startsWith("./") ? name.substring(2) : name)).matches();
+    }
     String file = name.substring(name.lastIndexOf('/') + 1).toLowerCase(Locale.ROOT);
-    return glob == null ? ENDINGS.contains(file.substring(file.lastIndexOf('.') + 1)) && file.indexOf('.') >= 0 : glob.matches(file);
+    return ENDINGS.contains(file.substring(file.lastIndexOf('.') + 1)) && file.indexOf('.') >= 0;
   }
 }

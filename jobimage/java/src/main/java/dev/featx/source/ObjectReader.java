@@ -135,6 +135,10 @@ final class ObjectReader {
       return null;
     }
     String described = Failures.describeObject(thrown);
+    if (Failures.isReplacedObject(thrown)) {
+      return new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.MISSING,
+          "the object was replaced while it was read (" + described + "); read it in another run");
+    }
     return refused
         ? new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.REFUSED, "the store refused this object, but returns others ("
             + described + "); " + (Failures.isArchivedObject(thrown) ? "restore it from its archive"

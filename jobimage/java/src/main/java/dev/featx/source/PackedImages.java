@@ -220,7 +220,8 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
     }
 
     private ImageProblem damaged(Exception thrown) throws IOException {
-      String read = "; the " + taken + " images before are read; ";
+      String read = taken == 0 ? "; none of its images could be read; "
+          : taken == 1 ? "; the image before that is read; " : "; the " + taken + " images before that are read; ";
       return thrown instanceof EOFException || file.isReadToEnd()
           ? new ImageProblem(ImageProblem.Stage.READ, QuarantineReason.TRUNCATED, "the file ends after " + file.getLength()
               + " bytes, before its content does" + read + "upload it again")

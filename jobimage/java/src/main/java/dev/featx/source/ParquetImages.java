@@ -67,7 +67,7 @@ record ParquetImages(MessageType schema, String content, String field, String pa
     return column;
   }
 
-  /** Returns the only column that may hold images, or the one of a usual name. */
+  /** Returns the only column that may hold images, or the only one of the first usual name, in whatever case. */
   private static String choose(MessageType schema, PackedFile file) {
     List<String> columns = schema.getFields().stream().filter(ParquetImages::mayHoldImages).map(Type::getName).toList();
     if (columns.isEmpty()) { // images of one length; beside others, such a column is a digest
@@ -75,13 +75,15 @@ record ParquetImages(MessageType schema, String content, String field, String pa
     }
     if (columns.isEmpty()) { // a reader of the first row says what such a column holds instead
       columns = schema.getFields().stream().filter(type -> isList(type) || isText(type)).map(Type::getName).toList();
-      columns = columns.stream().filter(usualNames()::contains).toList();
+      columns = columns.stream().filter(name -> usualNames().contains(name.toLowerCase(Locale.ROOT))).toList();
     }
     if (columns.size() == 1) {
       return columns.get(0);
     }
-    List<String> usual = usualNames().stream().filter(columns::contains).toList();
-    if (usual.isEmpty()) {
+    List<String> all = columns;
+    List<String> usual = usualNames().stream().map(name -> all.stream().filter(name::equalsIgnoreCase).toList())
+        .filter(same -> !same.isEmpty()).findFirst().orElse(List.of());
+    if (usual.size() != 1) {
       throw unsupported(file, schema, (columns.isEmpty() ? "no column holds images" : "several columns may hold images")
           + "; set spec.source.packed.contentColumn");
     }

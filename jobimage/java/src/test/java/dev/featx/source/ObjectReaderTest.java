@@ -82,9 +82,17 @@ class ObjectReaderTest {
     assertEquals(1, requests.get("b.jpg"));
   }
 
+  @Test
+  void anObjectThatWasReplacedWhileItWasReadIsARowThatSaysSo() {
+    failing.put("b.jpg", "412 PreconditionFailed");
+    ImageProblem problem = assertThrows(ImageProblem.class, () -> reader("b.jpg", "a.jpg").read(object("b.jpg")));
+    assertEquals(QuarantineReason.MISSING, problem.reason());
+    assertEquals("the object was replaced while it was read (status 412 PreconditionFailed); read it in another run", problem.getMessage());
+  }
+
   @ParameterizedTest
   @CsvSource({"403 AccessDenied,ACCESS_DENIED", "400 ExpiredToken,ACCESS_DENIED", "404 NoSuchBucket,BUCKET_NOT_FOUND",
-      "400 KeyTooLongError,STORE_ERROR"})
+      "400 KeyTooLongError,STORE_ERROR", "412 PreconditionFailed,STORE_ERROR"})
   void aStoreThatRefusesAllObjectsFailsTheRunAtOnce(String answer, FailureClass failureClass) {
     failing.put("*", answer);
     RunProblem problem = assertThrows(RunProblem.class, () -> reader("a.jpg", "b.jpg", "c.jpg").read(object("b.jpg")));
