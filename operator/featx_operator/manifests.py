@@ -94,7 +94,7 @@ def config_map(
         attempt=attempt,
         spec=_granted(spec, placements.most_executors),
         executor_memory_percent=executor_percent(resource),
-        most_executors=placements.most_executors or None,
+        most_executors=(placements.most_executors or None) if spec.execution.max_executors is None else None,
     )
     return {
         "apiVersion": "v1",

@@ -6,6 +6,7 @@ Scripts of attempts are separated by `|`; the last one applies to all further at
   waiting REASON        report in the progress annotation that the run waits for that reason
   executors COUNT       create that many executor pods from the template, as Spark does, owned by this pod
   stuck COUNT           the same, on nodes that do not exist
+  follow                create and delete executors as the annotation of this pod says, from now on
   stubborn              ignore SIGTERM from now on
   gang                  create the executors that the spec asks for, each again until it is admitted; wait until all run
   sleep SECONDS         wait
@@ -65,16 +66,30 @@ def progress(done: str, **more: Any) -> None:
     report({"imagesDone": finished, "imagesTotal": total, "imagesPerSecond": 1.5, **more})
 
 
-def report(progress_: dict[str, Any]) -> None:
+def report(progress_: dict[str, Any]) -> Any:
     annotations = {"featx.dev/progress": json.dumps(progress_)}
     patch = {"metadata": {"annotations": annotations}}
-    request("PATCH", f"{PODS}/{POD}", patch, "application/merge-patch+json")
+    return request("PATCH", f"{PODS}/{POD}", patch, "application/merge-patch+json")
 
 
 def executors(count: int, job: dict[str, Any], **placement: Any) -> None:
     """Creates pods as Spark's Kubernetes backend does: from the template, with the driver pod as owner."""
     for number in range(1, count + 1):
         create_executor(number, job, {"requests": {"cpu": "1m", "memory": "16Mi"}}, **placement)
+
+
+def follow(job: dict[str, Any]) -> None:
+    """Has as many executors as the response to a report of progress says, as the real driver does; for ever."""
+    names: list[str] = []
+    while True:
+        pod = report({"imagesDone": 1, "imagesTotal": 100, "shardsDone": 1, "shardsTotal": 9})
+        wanted = int(pod["metadata"]["annotations"]["featx.dev/executors"])
+        with contextlib.suppress(urllib.error.HTTPError):  # a quota has no room
+            while len(names) < wanted:
+                names.append(create_executor(len(names) + 1, job, {"requests": {"cpu": "1m", "memory": "16Mi"}}))
+        while len(names) > wanted:
+            request("DELETE", f"{PODS}/{names.pop()}")
+        time.sleep(1)
 
 
 def gang(job: dict[str, Any]) -> None:
@@ -102,7 +117,8 @@ def gang(job: dict[str, Any]) -> None:
         time.sleep(0.3)
 
 
-def create_executor(number: int, job: dict[str, Any], resources: dict[str, Any], **placement: Any) -> None:
+def create_executor(number: int, job: dict[str, Any], resources: dict[str, Any], **placement: Any) -> str:
+    """Creates an executor; returns its name."""
     me = request("GET", f"{PODS}/{POD}")
     # The template is YAML, and this image has no parser: read the labels by pattern and rebuild the rest.
     template = Path(os.environ["FEATX_EXECUTOR_POD"]).read_text()
@@ -131,6 +147,7 @@ def create_executor(number: int, job: dict[str, Any], resources: dict[str, Any],
         **placement,
     }
     request("POST", PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    return str(metadata["name"])
 
 
 def main() -> None:
@@ -154,6 +171,8 @@ def main() -> None:
             executors(int(argument), job, nodeSelector={"no-such": "node"})
         elif verb == "stubborn":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        elif verb == "follow":
+            follow(job)
         elif verb == "gang":
             gang(job)
         elif verb == "sleep":
