@@ -81,7 +81,7 @@ class Tally:
         )
 
     def _step_seconds(self) -> StepSeconds | None:
-        rounded = {step: round(seconds, 1) for step, seconds in self.seconds.items()}
+        rounded = {step: round(seconds, 3) for step, seconds in self.seconds.items()}
         return StepSeconds.model_validate(rounded) if rounded else None
 
     def _total(self, done: int) -> int:

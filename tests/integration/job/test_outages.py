@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from featx_api.contract import Outcome
+
 from tests.integration.job.faults import IMAGES, NAMES, act_when, fill_bucket, some_shards_done, spec_of
 from tests.integration.job.runs import Runner, Spec, rows_of_bucket, rows_of_folder
 from tests.integration.job.store import running
@@ -22,6 +24,16 @@ def interrupt(send: Callable[[signal.Signals], None]) -> None:
     send(signal.SIGCONT)
 
 
+def assert_spent(outcome: Outcome, *steps: str) -> None:
+    """Asserts that the outage is seen in what these steps took, and in no other but waiting for their result."""
+    assert outcome.progress
+    assert outcome.progress.step_seconds
+    seconds = outcome.progress.step_seconds.model_dump()
+    assert sum(seconds[step] for step in steps) > 0.6 * OUTAGE_SECONDS, seconds
+    for step in ("decode", "detect", "extract"):
+        assert 0 < seconds[step] < 0.5 * OUTAGE_SECONDS, seconds
+
+
 def test_a_run_survives_an_outage_of_its_bucket(runner: Runner, tiny: Spec, image: bytes, tmp_path: Path) -> None:
     with running(tmp_path) as server:
         store = fill_bucket(server, image, "outage")
@@ -29,6 +41,7 @@ def test_a_run_survives_an_outage_of_its_bucket(runner: Runner, tiny: Spec, imag
         outcome = runner.with_store_timeout(120).run(spec_of(store, tiny, "outage"), uid="faults")
         thread.join(60)
         assert outcome.failure is None, outcome.failure
+        assert_spent(outcome, "read", "write")
         keys = [row["key"] for row in rows_of_bucket(store, "outage", "table").rows]
     assert sorted(keys) == [f"images/{name}" for name in NAMES]
 
@@ -46,6 +59,7 @@ def test_a_run_survives_an_outage_of_hbase(runner: Runner, tiny: Spec, image: by
         outcome = runner.with_store_timeout(120).run(spec | {"execution": {"shardImages": 6}}, uid="faults")
         thread.join(60)
     assert outcome.failure is None, outcome.failure
+    assert_spent(outcome, "read")
     assert sorted(row["key"] for row in rows_of_folder(tmp_path / "table").rows) == NAMES
 
 
@@ -64,3 +78,4 @@ def test_a_run_survives_an_outage_of_hdfs(runner: Runner, tiny: Spec, image: byt
         thread.join(60)
         assert outcome.failure is None, outcome.failure
         assert outcome.outputs[0].record_count == IMAGES
+        assert_spent(outcome, "write")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
-from featx_api.executor_contract import KeyRange, ShardResult
+from featx_api.executor_contract import KeyRange, ShardResult, StepSeconds
 from featx_job.progress import Tally
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,3 +82,25 @@ def test_it_is_told_what_was_computed_in_on_each_kind_of_cpu() -> None:
     tally.add(done(1, precision="bf16"))
     tally.add(done(2, precision="f32"))
     assert tally.progress(5, NOON).precision == "bf16, f32"
+
+
+def test_the_time_of_steps_is_that_of_this_attempts_shards() -> None:
+    def shard(index: int, read: float) -> ShardResult:
+        seconds = StepSeconds(read=read, decode=0.1, wait=0, detect=0.2, extract=0.3, write=0.4)
+        return done(index).model_copy(update={"seconds": seconds})
+
+    tally = Tally(100, 10, started=0)
+    assert tally.progress(1, NOON).step_seconds is None
+    tally.add(shard(0, 1000.0), earlier=True)
+    assert tally.progress(1, NOON).step_seconds is None
+    for index in (1, 2, 2):  # the same shard again counts once
+        tally.add(shard(index, 1.5))
+    seconds = tally.progress(5, NOON).step_seconds
+    assert seconds is not None
+    assert (seconds.read, seconds.decode, seconds.wait, seconds.write) == (3.0, 0.2, 0.0, 0.8)
+
+
+def test_a_marker_of_an_earlier_version_has_no_times() -> None:
+    marker = done(3).to_wire()
+    del marker["seconds"]
+    assert ShardResult.from_json(json.dumps(marker)).seconds.read == 0
