@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from featx_api.model import ApiModel, StatusModel
 from featx_api.spec import FeatureExtractionSpec
@@ -132,6 +132,16 @@ class JobSpec(ApiModel):
     spec: FeatureExtractionSpec
     #: Memory of an executor in percent of what it gets otherwise; unset for 100.
     executor_memory_percent: int | None = Field(None, ge=100, le=1000)
+
+    @field_validator("spec")
+    @classmethod
+    def _has_its_models(cls, spec: FeatureExtractionSpec) -> FeatureExtractionSpec:
+        """The driver reads no resources, so references are resolved before."""
+        if refs := spec.model_refs():
+            raise ValueError(f"{', '.join(f'spec.{part}.modelRef' for part in refs)}: must be resolved")
+        if spec.extractor.layer is None:
+            raise ValueError("spec.extractor.layer is missing")
+        return spec
 
 
 class Outcome(StatusModel):

@@ -58,7 +58,7 @@ class LocalResource:
         document = copy.deepcopy(self.document)
         spec = self.resource.spec
         for part in self.unpinned:
-            model = spec.extractor.model if part == "extractor" or not spec.detector else spec.detector.model
+            model = (spec.extractor if part == "extractor" or not spec.detector else spec.detector).described
             try:
                 digest = fetch.digest(spec, model, f"spec.{part}.model", environment)
             except RunFailure as failure:
