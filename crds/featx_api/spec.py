@@ -170,7 +170,9 @@ class FeatureExtractionSpec(ApiModel):
         A store that the model does not describe is reached as it was when the model was validated, not as the source.
         """
         nets = self._nets()
-        changes = {part: nets[part].with_net(net, StoreAccess()) for part, net in named.items() if part in nets}
+        changes = {
+            part: nets[part].with_net(net, StoreAccess()) for part, net in named.items() if part in self.model_refs()
+        }
         return self.model_copy(update=changes)
 
     def claim_names(self) -> list[str]:

@@ -137,6 +137,9 @@ class Check(StatusModel):
     pod_uid: Text = Field("", max_length=64, description="Uid of its pod; empty while there is none.")
     failures: Count = Field(0, description="Checks of this generation that have failed and are repeated.")
     next_time: datetime | None = Field(None, description="When the next one starts.")
+    result: Literal["Succeeded", "Failed"] | None = Field(
+        None, description="Its result, which stays until the spec changes. Unset while there is none."
+    )
 
 
 class VisionModelStatus(StatusModel):

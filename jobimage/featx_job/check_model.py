@@ -25,11 +25,11 @@ from featx_job import failures
 from featx_job.environment import Cluster, Environment
 from featx_job.failures import RunFailure
 from featx_job.models import fetch
+from featx_job.models.summary import summary
 from featx_job.nets.errors import ModelError
 from featx_job.nets.graph import operations
 from featx_job.nets.graph.network import Network
 from featx_job.nets.prepare import prepare_detector, prepare_extractor
-from featx_job.nets.summary import summary
 
 LOG = logging.getLogger("featx_job")
 PATIENCE = 60.0  # seconds for a store that does not respond; the operator tries again

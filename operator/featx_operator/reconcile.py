@@ -21,6 +21,7 @@ from featx_operator.decisions.internal_error import stalled, stalled_of
 from featx_operator.decisions.plan import is_finished, plan
 from featx_operator.decisions.policies.start import is_start, reported_secret
 from featx_operator.decisions.run import Action, CreateAttempt, DeleteFiles, DeletePod, Plan, WorkloadAction, whole
+from featx_operator.model_checks import Models
 from featx_operator.objects import (
     Body,
     Key,
@@ -59,6 +60,7 @@ class Reconciler:
         admission: Admission,
         settings: Settings,
         recorder: Recorder,
+        models: Models | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._api = api
@@ -66,6 +68,7 @@ class Reconciler:
         self._admission = admission
         self._settings = settings
         self._recorder = recorder
+        self._models = models
         self._clock = clock or (lambda: datetime.now(UTC))
 
     async def reconcile(self, key: Key) -> float | None:
@@ -228,6 +231,8 @@ class Reconciler:
         Also reads why a driver's volumes can't be mounted, if it does not start.
         """
         observed = self._stored(body)
+        if self._models:
+            observed = await self._models.add_to(observed, body)
         key, status = key_of(body), status_of(body)
         if self._settings.kueue:
             observed = await self._with_flavors(body, observed)
@@ -260,7 +265,7 @@ class Reconciler:
         owner, status = owner_from(body), status_of(body)
         if observed.workload is None and status.workload and not is_finished(status):
             await self._read_workload(owner)
-            observed = self._stored(body)
+            observed = replace(observed, workload=self._stored(body).workload)
         workload = observed.workload
         if workload is None or not workload.admitted or status.driver or is_finished(status):
             return observed

@@ -197,9 +197,7 @@ def _too_large(uri: str, field: str, most: int) -> RunFailure:
     return RunFailure(FailureClass.MODEL_INVALID, message)
 
 
-def _download(
-    reach: Reach, model: Model, uri: str, field: str, environment: Environment, most: int
-) -> Path:
+def _download(reach: Reach, model: Model, uri: str, field: str, environment: Environment, most: int) -> Path:
     """Return the path to which an object was downloaded."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     where = f"{field.rsplit('.', 1)[0]}.s3" if model.s3 else reach.field

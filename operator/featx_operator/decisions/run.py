@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Unpack
 
 from featx_api.resource import FeatureExtraction
-from featx_api.status import ConditionType, FeatureExtractionStatus
+from featx_api.status import ConditionType, FeatureExtractionStatus, PinnedModel
 
 from featx_operator.applied import changed_fields
 from featx_operator.decisions import conditions, reasons
@@ -167,11 +167,17 @@ class Run:
         driver = self.driver
         if driver is None or driver.applied is None:
             return Finding("True", reasons.SPEC_VALID)
-        fields = changed_fields(self.resource.spec, driver.applied)
-        if not fields:
-            return Finding("True", reasons.SPEC_VALID)
-        text = f"{', '.join(fields)}: changed after attempt {self.attempt} was created, which keeps the earlier values"
-        return Finding("True", reasons.SPEC_CHANGE_IGNORED, f"{text}; the next attempt takes the new ones")
+        changes = []
+        if fields := changed_fields(self.resource.spec, driver.applied):
+            text = f"{', '.join(fields)}: changed after attempt {self.attempt} was created, which keeps the earlier"
+            changes.append(f"{text} values; the next attempt takes the new ones")
+        changes += map(_model_changed, self._changed_models())
+        return Finding("True", reasons.SPEC_CHANGE_IGNORED if changes else reasons.SPEC_VALID, ". ".join(changes))
+
+    def _changed_models(self) -> list[PinnedModel]:
+        """The models that are not any more what they were when the run started."""
+        models = ((pin, self.observed.models.get(pin.field)) for pin in self.before.models)
+        return [pin for pin, model in models if model and (model.uid, model.net) != (pin.uid, pin.net)]
 
     def seconds_since(self, then: datetime | None) -> float:
         """The seconds that have passed since a time; 0 for None."""
@@ -217,6 +223,11 @@ class Run:
             **changes,
         }
         return with_changes(self.before, **fields)
+
+
+def _model_changed(pin: PinnedModel) -> str:
+    text = f"spec.{pin.field}.modelRef: {pin.kind} {pin.name} has changed since the run started, which keeps what it"
+    return f"{text} said then; create a new resource to use what it says now"
 
 
 def time_text(time: datetime) -> str:

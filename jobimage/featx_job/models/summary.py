@@ -33,6 +33,8 @@ def _tensor(name: str, network: Network) -> Tensor:
 
 
 def _parameters(layer: Layer) -> int:
+    if isinstance(layer.operation, operations.Priors):
+        return 0  # boxes, which nobody has trained
     values = (getattr(layer.operation, field.name) for field in dataclasses.fields(layer.operation))
     return sum(value.size for value in values if isinstance(value, np.ndarray))
 
