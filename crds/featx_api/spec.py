@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 
@@ -170,7 +170,7 @@ class FeatureExtractionSpec(ApiModel):
         A store that the model does not describe is reached as it was when the model was validated, not as the source.
         """
         nets = self._nets()
-        changes = {
+        changes: dict[str, Any] = {
             part: nets[part].with_net(net, StoreAccess()) for part, net in named.items() if part in self.model_refs()
         }
         return self.model_copy(update=changes)

@@ -60,7 +60,8 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
     named, changed = ModelStore(), Queue()
     with_models = await asyncio.to_thread(models.are_served, api)
     checker = ModelChecker(api, named, settings, lambda: lease.held)
-    reconciler = Reconciler(api, store, admission, settings, recorder, Models(api, named, store, settings, with_models))
+    lookup = Models(api, named, store, settings, with_models)
+    reconciler = Reconciler(api, store, admission, settings, recorder, models=lookup)
     scheduled, due = ScheduleStore(), Queue()
     scheduler = Scheduler(api, scheduled, settings, lambda: lease.held)
 

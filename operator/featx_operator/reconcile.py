@@ -60,8 +60,8 @@ class Reconciler:
         admission: Admission,
         settings: Settings,
         recorder: Recorder,
-        models: Models | None = None,
         clock: Callable[[], datetime] | None = None,
+        models: Models | None = None,
     ) -> None:
         self._api = api
         self._store = store
