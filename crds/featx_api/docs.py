@@ -75,7 +75,7 @@ def model() -> str:
         f"# The {VISION_MODEL_KIND} and {CLUSTER_KIND} resources",
         f"`apiVersion: {API_VERSION}`; `kind: {VISION_MODEL_KIND}`, short name `fxm`, or `kind: {CLUSTER_KIND}`, short "
         "name `cfxm`, which has no namespace. Both have the same fields. See [Models by "
-        "name](../how-to/models.md).",
+        "name](../how-to/named-models.md).",
         _rules(schema, set()),
     ]
     for name in ("VisionModelSpec", "Model", "NetInput"):

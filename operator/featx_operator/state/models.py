@@ -15,7 +15,7 @@ from featx_api.status import PinnedModel
 from featx_api.vision_model import CLUSTER_KIND, VISION_MODEL_KIND, VisionModelSpec, VisionModelStatus
 from pydantic import ValidationError
 
-from featx_operator.objects import METADATA, Body, Controller, Key, Owner, controller_of
+from featx_operator.objects import METADATA, Body, Key, Owner, controller_of
 
 KINDS = (VISION_MODEL_KIND, CLUSTER_KIND)
 
@@ -70,11 +70,6 @@ def claimed_model(pod: Body) -> Owner | None:
         return None
     namespace = "" if controller.kind == CLUSTER_KIND else pod["metadata"]["namespace"]
     return Owner(Key(namespace, controller.name), controller.uid)
-
-
-def controller_from(owner: Owner) -> Controller:
-    """How the pod of a model names it."""
-    return Controller(kind_of(owner.key), owner.key.name, owner.uid)
 
 
 def model_status(body: Body) -> VisionModelStatus:

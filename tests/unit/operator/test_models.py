@@ -208,17 +208,11 @@ def test_what_a_report_says_is_shown_without_control_characters() -> None:
     assert lab.status.graph and lab.status.graph.name.isprintable()
 
 
-def test_a_class_that_does_not_exist_becomes_no_reason() -> None:
+@pytest.mark.parametrize("text", [failure("Succeeded\n", "trust me"), GOOD])
+def test_neither_an_unknown_class_nor_success_with_a_failing_exit_code_counts(text: str) -> None:
     lab = Lab()
     lab.reconcile()
-    lab.end(failure("Succeeded\n", "trust me"), 2).reconcile()
-    assert lab.ready == ("False", "CheckFailed")
-
-
-def test_success_with_a_failing_exit_code_is_no_success() -> None:
-    lab = Lab()
-    lab.reconcile()
-    lab.end(GOOD, 1).reconcile()
+    lab.end(text, 2).reconcile()
     assert lab.ready == ("False", "CheckFailed")
 
 
