@@ -18,7 +18,7 @@ from featx_api.vision_model import VisionModelStatus
 from featx_operator.cluster import events, models
 from featx_operator.cluster.creation import RefusedError
 from featx_operator.cluster.transport import ApiError, ApiServer
-from featx_operator.decisions.model import DeleteCheck, ObservedChecks, StartCheck, plan_model
+from featx_operator.decisions.model import MOST_CHECKS, DeleteCheck, ObservedChecks, plan_model
 from featx_operator.decisions.model_events import model_events
 from featx_operator.decisions.plan import is_finished
 from featx_operator.model_pods import namespace_of, pod_name
@@ -64,6 +64,7 @@ class ModelChecker:
     async def reconcile(self, key: Key) -> float | None:
         """Reconciles one model; returns the seconds until the next reconcile, or None to wait for an event."""
         refusal: Refusal | None = None
+        taken = ""
         for _ in range(MAX_PASSES):
             body = self._store.get(key)
             if body is None:
@@ -71,11 +72,14 @@ class ModelChecker:
                 return None
             if not self._is_leader():
                 return REQUEUE_SECONDS
-            observed = await self._observed(body, refusal)
+            observed = await self._observed(body, refusal, taken)
             decision = plan_model(body, observed, self._clock(), self._settings)
-            refusal = None
+            refusal, taken = None, ""
             for action in decision.actions:
-                refusal = await self._act(body, action) or refusal
+                if isinstance(action, DeleteCheck):
+                    await self._delete(body, action)
+                else:
+                    refusal, taken = await self._start(body)
             if not decision.actions and await self._write_status(body, decision.status) and decision.requeue_after != 0:
                 return decision.requeue_after
         return REQUEUE_SECONDS
@@ -84,33 +88,52 @@ class ModelChecker:
         """Reports an error that keeps coming: in the log only, by its kind, since its text may hold data."""
         logger.warning("%s %s can't be reconciled: %s", kind_of(key), key, type(error).__name__)
 
-    async def _observed(self, body: Body, refusal: Refusal | None) -> ObservedChecks:
-        """The pods that may be checking a model; none if its check is over and its pod has been deleted."""
+    async def _observed(self, body: Body, refusal: Refusal | None, taken: str) -> ObservedChecks:
+        """The pods that may be checking a model. No request is made for one that is settled, or waits for others.
+
+        Args:
+            body: The model.
+            refusal: Why a pod could not be created.
+            taken: The name that another object had when a pod was to be created, or empty.
+        """
         owner, generation = model_owner(body), int(body["metadata"].get("generation") or 0)
         made, uid = self._created.get(owner, (0, ""))
         created = uid if made == generation else ""
-        check = model_status(body).check
-        names = {pod_name(owner.key.name, generation)} | ({check.pod_name} if check and check.pod_name else set())
+        check, others = model_status(body).check, self._store.checks(owner.key)
+        current = check if check and check.generation == generation else None
+        if current and current.result and not self._store.has_pod(owner):
+            return ObservedChecks()
+        started = bool(check and (check.pod_uid or check.failures))
+        if others >= MOST_CHECKS and not created and not started:
+            return ObservedChecks(others=others)
         namespace = namespace_of(owner, self._settings)
-        pods = [await asyncio.to_thread(models.check_pod, self._api, namespace, name) for name in sorted(names)]
-        present = tuple(pod for pod in pods if pod)
-        return ObservedChecks(present, created, refusal, self._store.checks(owner.key))
+        pods = await asyncio.to_thread(models.check_pods, self._api, namespace, owner)
+        if taken and not any(pod.name == taken for pod in pods):
+            holder = await asyncio.to_thread(models.check_pod, self._api, namespace, taken)
+            pods += [holder] if holder else []
+        if not pods:
+            self._store.drop_pod(owner)
+        return ObservedChecks(tuple(pods), created, refusal, others)
 
-    async def _act(self, body: Body, action: StartCheck | DeleteCheck) -> Refusal | None:
-        """Carries an action out; returns why a pod could not be created."""
+    async def _delete(self, body: Body, action: DeleteCheck) -> None:
         owner = model_owner(body)
         logger.info("%s %s: %s", kind_of(owner.key), owner.key, action)
-        if isinstance(action, DeleteCheck):
-            namespace = namespace_of(owner, self._settings)
-            await asyncio.to_thread(models.delete_check, self._api, namespace, action.name, action.uid)
-            return None
+        namespace = namespace_of(owner, self._settings)
+        await asyncio.to_thread(models.delete_check, self._api, namespace, action.name, action.uid)
+
+    async def _start(self, body: Body) -> tuple[Refusal | None, str]:
+        """Creates the pod of a check; returns why that was refused, and its name if another object has it."""
+        owner, generation = model_owner(body), int(body["metadata"].get("generation") or 0)
+        logger.info("%s %s: checks generation %d", kind_of(owner.key), owner.key, generation)
         try:
             pod = await asyncio.to_thread(models.start_check, self._api, body, self._settings)
         except RefusedError as error:
-            return error.refusal
-        if pod is not None:
-            self._created[owner] = (int(body["metadata"].get("generation") or 0), pod.uid)
-        return None
+            return error.refusal, ""
+        if pod is None:
+            return None, pod_name(owner.key.name, generation)
+        self._created[owner] = (generation, pod.uid)
+        self._store.put_pod(owner)
+        return None, ""
 
     async def _write_status(self, body: Body, status: VisionModelStatus) -> bool:
         """Writes the status if it differs, then its Events; returns False if the model has changed meanwhile."""

@@ -52,7 +52,10 @@ class ModelWatches:
     async def on_pod(self, event: kopf.RawEvent, **_: Any) -> None:
         """Queues the model that a pod names as its controller, if it is known."""
         owner = claimed_model(event["object"])
-        if owner is not None and self._store.knows(owner):
+        if owner is None:
+            return
+        (self._store.drop_pod if event["type"] == "DELETED" else self._store.put_pod)(owner)
+        if self._store.knows(owner):
             self._queue.add(owner.key)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from featx_api import API_VERSION, GROUP, VERSION
+from featx_api.contract import LABEL_ROLE, LABEL_UID
 from featx_api.vision_model import CLUSTER_PLURAL, MODEL_ROLE, VISION_MODEL_PLURAL, VisionModelSpec
 
 from featx_operator.cluster import children
 from featx_operator.cluster.creation import check_secret_names, refused
 from featx_operator.cluster.transport import FIELD_MANAGER, ApiError, ApiServer
 from featx_operator.model_pods import model_pod, namespace_of
-from featx_operator.objects import Body, Key
+from featx_operator.objects import Body, Key, Owner
 from featx_operator.settings import Settings, allowed_secrets
 from featx_operator.state.models import kind_of, model_key, model_owner, reduced_model
 from featx_operator.state.observed import Pod, reduced
@@ -42,6 +43,16 @@ def apply_status(api: ApiServer, body: Body, status: Body) -> Body:
     }
     path, query = f"{_path(key.namespace)}/{key.name}/status", {"fieldManager": FIELD_MANAGER, "force": "true"}
     return api.request("PATCH", path, query, applied, "application/apply-patch+yaml", reduce=reduced_model)
+
+
+def check_pods(api: ApiServer, namespace: str, owner: Owner) -> list[Pod]:
+    """The pods with the labels of a model's, whoever has created them."""
+
+    def reduce(body: Body) -> Pod:
+        return reduced(body, MODEL_ROLE, 0)
+
+    labels = {"labelSelector": f"{LABEL_UID}={owner.uid},{LABEL_ROLE}={MODEL_ROLE}"}
+    return list(api.items(f"/api/v1/namespaces/{namespace}/pods", labels, reduce))
 
 
 def check_pod(api: ApiServer, namespace: str, name: str) -> Pod | None:

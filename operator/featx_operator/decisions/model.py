@@ -66,7 +66,7 @@ class ObservedChecks:
     """What a decision depends on besides the model.
 
     Attributes:
-        pods: What has the name of the current check's pod, or of the recorded one.
+        pods: Those with the labels of the model's, and what has the name of the current check's.
         created: Uid of the pod that this process has created for the current generation, or empty.
         refusal: Why it could not be created, if that was just tried.
         others: How many other models of the namespace are being checked.
@@ -209,7 +209,7 @@ def _next_step(moment: _Moment) -> ModelPlan:
         return moment.stalls(reason, refusal.message, SECONDS)
     if moment.observed.others >= MOST_CHECKS:
         text = f"{moment.observed.others} other models of the namespace are being checked"
-        return moment.waits(reasons.QUEUED, text, 2 * SOON)
+        return moment.waits(reasons.QUEUED, text, SECONDS / 3)
     return ModelPlan((StartCheck(),), moment.before)
 
 
@@ -279,12 +279,9 @@ def _failed(moment: _Moment, reason: str, message: str) -> ModelPlan:
 
 
 def _earlier(moment: _Moment) -> tuple[DeleteCheck, ...]:
-    """Deletes the pod that checks an earlier generation."""
-    last = moment.before.check
-    if last is None or last.generation == moment.generation or not last.pod_uid:
-        return ()
-    pods = (pod for pod in moment.observed.pods if pod.uid == last.pod_uid and not pod.deleting)
-    return tuple(DeleteCheck(pod.name, pod.uid) for pod in pods)
+    """Deletes the pods that check earlier generations, also of an operator that died before it recorded them."""
+    current = pod_name(moment.owner.key.name, moment.generation)
+    return tuple(delete for delete in _leftovers(moment) if delete.name != current)
 
 
 def _leftovers(moment: _Moment) -> tuple[DeleteCheck, ...]:

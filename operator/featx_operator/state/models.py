@@ -138,6 +138,8 @@ class ModelStore:
 
     def __init__(self) -> None:
         self._models: dict[Key, Body] = {}
+        self._checking: dict[str, set[str]] = {}  # names of models with a recorded pod, by namespace
+        self._with_pod: set[Owner] = set()
 
     def get(self, key: Key) -> Body | None:
         """The model, or None if it is not known."""
@@ -147,14 +149,20 @@ class ModelStore:
         """Stores a model."""
         key = model_key(body)
         last = self._models.get(key)
-        if last is None or _version(last) <= _version(body):
-            self._models[key] = reduced_model(body)
+        if last is not None and _version(last) > _version(body):
+            return
+        self._models[key] = reduced_model(body)
+        if ((body.get("status") or {}).get("check") or {}).get("podUid"):
+            self._checking.setdefault(key.namespace, set()).add(key.name)
+        else:
+            self._end_check(key)
 
     def drop(self, key: Key, uid: str | None = None) -> None:
         """Removes a model, unless the key belongs to another uid by now."""
         last = self._models.get(key)
         if last is not None and uid in (None, last["metadata"]["uid"]):
             del self._models[key]
+            self._end_check(key)
 
     def knows(self, owner: Owner) -> bool:
         """Whether this model is stored."""
@@ -162,9 +170,26 @@ class ModelStore:
         return body is not None and body["metadata"]["uid"] == owner.uid
 
     def checks(self, key: Key) -> int:
-        """How many other models of the same namespace have a pod."""
-        others = (body for other, body in self._models.items() if other != key and other.namespace == key.namespace)
-        return sum(bool(((body.get("status") or {}).get("check") or {}).get("podUid")) for body in others)
+        """How many other models of the same namespace are being checked."""
+        return len(self._checking.get(key.namespace, set()) - {key.name})
+
+    def put_pod(self, owner: Owner) -> None:
+        """Stores that a pod names this model as its controller."""
+        self._with_pod.add(owner)
+
+    def drop_pod(self, owner: Owner) -> None:
+        """Stores that no pod does."""
+        self._with_pod.discard(owner)
+
+    def has_pod(self, owner: Owner) -> bool:
+        """Whether a pod names this model as its controller, as far as is known."""
+        return owner in self._with_pod
+
+    def _end_check(self, key: Key) -> None:
+        names = self._checking.get(key.namespace, set())
+        names.discard(key.name)
+        if not names:
+            self._checking.pop(key.namespace, None)
 
 
 def _version(body: Body) -> int:
