@@ -75,8 +75,10 @@ bench: ready java ## run a benchmark and update docs/bench (WHAT=main by default
 generate: ready ## write the generated files: CRD, JSON schemas, reference and chart pages, version, NOTICE, protobuf classes
 	for file in $(CRDS); do $(PYTHON) -m featx_api crd > $$file; done
 	for folder in $(dir $(CRDS)); do \
-	  $(PYTHON) -m featx_api schedule-crd > $$folder/featureextractionschedules.featx.dev.yaml; done
-	for page in resource schedule failures states spark-conf; do $(PYTHON) -m featx_api $$page > docs/reference/$$page.md; done
+	  $(PYTHON) -m featx_api schedule-crd > $$folder/featureextractionschedules.featx.dev.yaml; \
+	  $(PYTHON) -m featx_api model-crd > $$folder/visionmodels.featx.dev.yaml; \
+	  $(PYTHON) -m featx_api cluster-model-crd > $$folder/clustervisionmodels.featx.dev.yaml; done
+	for page in resource schedule model failures states spark-conf; do $(PYTHON) -m featx_api $$page > docs/reference/$$page.md; done
 	$(PYTHON) -m featx_operator.metrics > docs/reference/metrics.md
 	$(PYTHON) -m featx_api.schemas jobimage/contract
 	for enum in failure/FailureClass failure/QuarantineReason image/ImageFormat source/HiddenFiles; do \

@@ -14,8 +14,11 @@ from featx_api import crd, docs, java
 RENDERERS: dict[str, Callable[[], str]] = {
     "crd": crd.render,
     "schedule-crd": partial(crd.render, crd.SCHEDULE),
+    "model-crd": partial(crd.render, crd.MODEL),
+    "cluster-model-crd": partial(crd.render, crd.CLUSTER_MODEL),
     "resource": docs.resource,
     "schedule": docs.schedule,
+    "model": docs.model,
     "failures": docs.failures,
     "states": docs.states,
     "spark-conf": docs.spark_conf,

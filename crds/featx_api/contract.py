@@ -12,7 +12,7 @@ import re
 from enum import IntEnum
 from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from featx_api import execution
 from featx_api.model import ApiModel, StatusModel
@@ -159,6 +159,16 @@ def executors_from(annotation: str) -> int | None:
     """The number in `EXECUTORS_ANNOTATION`, or None if it is none that a resource may have."""
     number = int(annotation) if re.fullmatch("[1-9][0-9]{0,3}", annotation) else 0
     return number if 1 <= number <= execution.MOST_EXECUTORS else None
+
+    @field_validator("spec")
+    @classmethod
+    def _has_its_models(cls, spec: FeatureExtractionSpec) -> FeatureExtractionSpec:
+        """The driver reads no resources, so references are resolved before."""
+        if refs := spec.model_refs():
+            raise ValueError(f"{', '.join(f'spec.{part}.modelRef' for part in refs)}: must be resolved")
+        if spec.extractor.layer is None:
+            raise ValueError("spec.extractor.layer is missing")
+        return spec
 
 
 class Outcome(StatusModel):

@@ -18,6 +18,14 @@ from featx_api.model import MISSING, ApiModel, Rule
 from featx_api.resource import FeatureExtraction
 from featx_api.schedule import SCHEDULE_KIND, SCHEDULE_PLURAL, FeatureExtractionSchedule
 from featx_api.states import RunState
+from featx_api.vision_model import (
+    CLUSTER_KIND,
+    CLUSTER_PLURAL,
+    VISION_MODEL_KIND,
+    VISION_MODEL_PLURAL,
+    ClusterVisionModel,
+    VisionModel,
+)
 
 Schema = dict[str, Any]
 
@@ -55,6 +63,17 @@ SCHEDULE_COLUMNS = [
     ("Last Success", "date", ".status.lastSuccessfulTime", 1),
 ]
 
+MODEL_COLUMNS = [
+    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
+    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 0),
+    ("Parameters", "integer", ".status.graph.parameters", 0),
+    ("GFLOP", "number", ".status.graph.gflopPerImage", 0),
+    ("Licence", "string", ".spec.licence", 0),
+    ("Age", "date", ".metadata.creationTimestamp", 0),
+    ("Layers", "integer", ".status.graph.layers", 1),
+    ("SHA256", "string", ".spec.model.sha256", 1),
+    ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
+]
 
 #: The status of a run that no operator has seen. Without it, kstatus (Flux, Argo CD, `kubectl` plugins) would take
 #: such a resource for done. Gateway API and Flux default theirs in the same way.
@@ -88,6 +107,11 @@ class Kind(NamedTuple):
 RUN = Kind(FeatureExtraction, KIND, PLURAL, SHORT_NAME, PRINTER_COLUMNS, UNSEEN)
 SCHEDULE = Kind(
     FeatureExtractionSchedule, SCHEDULE_KIND, SCHEDULE_PLURAL, "fxs", SCHEDULE_COLUMNS, {"observedGeneration": -1}
+)
+
+MODEL = Kind(VisionModel, VISION_MODEL_KIND, VISION_MODEL_PLURAL, "fxm", MODEL_COLUMNS, {"observedGeneration": -1})
+CLUSTER_MODEL = Kind(
+    ClusterVisionModel, CLUSTER_KIND, CLUSTER_PLURAL, "cfxm", MODEL_COLUMNS, {"observedGeneration": -1}, "Cluster"
 )
 
 

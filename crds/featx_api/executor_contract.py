@@ -222,8 +222,8 @@ class PackedSettings(Document):
 
     format: Literal["auto", "tar", "zip", "tfrecord", "sequenceFile", "parquet", "delta"]
     members: str | None = Field(
-        description="Regular expression of the images' names in a tar or zip, folded like keys; null for all whose content "
-        "or ending is an image's. A stored list of shards has the glob."
+        description="Regular expression of the images' names in a tar or zip, folded like keys; null for all whose "
+        "content or ending is an image's. A stored list of shards has the glob."
     )
     name_column: str | None = Field(description="Null to choose one.")
     content_column: str | None = Field(description="Null to choose one.")
@@ -389,29 +389,3 @@ def part_file(index: int) -> str:
 def marker_file(index: int) -> str:
     """Return the name of a shard's marker."""
     return f"{index:05}.json"
-
-
-class FileNames(Document):
-    """The names of a shard's files."""
-
-    index: Count
-    part: str
-    marker: str
-
-    @classmethod
-    def of(cls, index: int) -> FileNames:
-        """Return the names of a shard's files."""
-        return cls(index=index, part=part_file(index), marker=marker_file(index))
-
-
-class HiddenFiles(Document):
-    """Names of files, and whether they are hidden or system files, on both sides (featx_job.source.selection)."""
-
-    hidden: tuple[str, ...]
-    shown: tuple[str, ...]
-
-
-class ImageKeys(Document):
-    """Names of images and the keys that stand for them, on both sides (featx_job.source.keys)."""
-
-    keys: tuple[tuple[str, str], ...] = Field(description="Name in hexadecimal, and key.")

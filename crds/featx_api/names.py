@@ -62,6 +62,10 @@ def _address(*forms: str) -> Any:
 
 #: A DNS subdomain, as most objects of Kubernetes are named.
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")]
+#: Text that is shown to people, on one line.
+Line = Annotated[str, Field(min_length=1, max_length=64, pattern=rf"^{_TEXT}+$")]
+#: A licence as SPDX writes it: Apache-2.0, or "MIT OR BSD-3-Clause".
+Licence = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9.+()\-]+( [A-Za-z0-9.+()\-]+)*$")]
 #: The value of a label.
 LabelValue = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]
 #: A controller, as `spec.managedBy` of a Job names it: a domain and a path.

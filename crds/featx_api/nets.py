@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import MISSING, ApiModel, Renamed, Rule, rules
-from featx_api.names import ModelUri
+from featx_api.names import ModelUri, ObjectName
 from featx_api.s3 import StoreAccess
 
 
@@ -61,6 +61,84 @@ class NetInput(ApiModel):
     channels: Literal["BGR", "RGB"] = Field("BGR", description="Channel order that the model was trained with.")
 
 
+class ModelRef(ApiModel):
+    """A VisionModel of the run's namespace, or a ClusterVisionModel."""
+
+    kind: Literal["VisionModel", "ClusterVisionModel"] = Field("VisionModel", description="Kind of the resource.")
+    name: ObjectName = Field(description="Its name.")
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+class NamedNet(ApiModel):
+    """What a model says of itself, for all runs that refer to it."""
+
+    model: Model = Field(
+        description="The model. Without model.s3, s3:// addresses are at AWS, and are read anonymously."
+    )
+    input: NetInput = Field(default=NetInput(), description="How pixels become the input of the model.")
+    layer: str | None = Field(
+        None,
+        min_length=1,
+        max_length=128,
+        description="Layer whose flattened output is the feature, for runs that name none.",
+    )
+
+
+ONE_NET = "a detector or extractor must have either model or modelRef"
+OWN_INPUT = "input requires model: what modelRef names has its own"
+NO_LAYER = "layer is missing: only a modelRef can do without, if its model names one"
+_NET_RULES = (
+    Rule("has(self.model) != has(self.modelRef)", ONE_NET),
+    Rule(
+        "!has(self.modelRef) || (self.input.mean.all(mean, mean == 0.0) && self.input.scale == 1.0 "
+        "&& self.input.channels == 'BGR')",
+        OWN_INPUT,
+    ),
+)
+
+
+class Net(ApiModel):
+    """A net of a run: described in place, or by reference."""
+
+    model_config = ConfigDict(json_schema_extra=rules(*_NET_RULES))
+
+    model: Model | None = Field(None, description="The model. Either this or modelRef.")
+    model_ref: ModelRef | None = Field(
+        None,
+        description="A VisionModel or ClusterVisionModel. The run waits until it is Ready, and keeps to what it says "
+        "then, whatever becomes of it.",
+    )
+    input: NetInput = Field(
+        default=NetInput(), description="How pixels become the input of the model. What modelRef names has its own."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_model(self) -> Self:
+        if (self.model is None) == (self.model_ref is None):
+            raise ValueError(ONE_NET)
+        if self.model_ref and self.input != NetInput():
+            raise ValueError(OWN_INPUT)
+        return self
+
+    @property
+    def described(self) -> Model:
+        """The model; in place of a reference, what was put there (`FeatureExtractionSpec.with_nets`)."""
+        assert self.model is not None, f"{self.model_ref} is not resolved"
+        return self.model
+
+    def with_net(self, net: NamedNet, default: StoreAccess) -> Self:
+        """A copy with what a named model says in place of the reference.
+
+        Args:
+            net: The named model.
+            default: How its addresses are reached if it does not say so.
+        """
+        model = net.model if net.model.s3 else net.model.model_copy(update={"s3": default})
+        return self.model_copy(update={"model": model, "model_ref": None, "input": net.input})
+
+
 class Crop(ApiModel):
     """Which part of the image the extractor sees.
 
@@ -77,11 +155,9 @@ class Crop(ApiModel):
     )
 
 
-class Detector(ApiModel):
+class Detector(Net):
     """The SSD model that detects the main subject. Its best box is cropped."""
 
-    model: Model = Field(description="The model.")
-    input: NetInput = Field(default=NetInput(), description="How pixels become the input of the model.")
     score_threshold: float = Field(0.5, ge=0, le=1, description="Ignores boxes with a lower score.")
     classes: list[Annotated[int, Field(ge=0, le=65535)]] = Field(
         default=[],
@@ -127,13 +203,36 @@ class Binarize(ApiModel):
         return self
 
 
-class Extractor(ApiModel):
+class Extractor(Net):
     """The model that computes the feature."""
 
-    model: Model = Field(description="The model.")
-    input: NetInput = Field(default=NetInput(), description="How pixels become the input of the model.")
-    layer: str = Field(min_length=1, max_length=128, description="Layer whose flattened output is the feature.")
+    model_config = ConfigDict(
+        json_schema_extra=rules(*_NET_RULES, Rule("has(self.layer) || has(self.modelRef)", NO_LAYER))
+    )
+
+    layer: str | None = Field(
+        None,
+        min_length=1,
+        max_length=128,
+        description="Layer whose flattened output is the feature. Required, unless the model of modelRef names one.",
+    )
     binarize: Binarize | None = Field(None, description="Also store the feature as packed bits.")
+
+    @model_validator(mode="after")
+    def _has_a_layer(self) -> Self:
+        if self.layer is None and self.model_ref is None:
+            raise ValueError(NO_LAYER)
+        return self
+
+    @property
+    def feature_layer(self) -> str:
+        """The layer; see `described`."""
+        assert self.layer is not None, f"{self.model_ref} is not resolved"
+        return self.layer
+
+    def with_net(self, net: NamedNet, default: StoreAccess) -> Self:
+        """See `Net.with_net`; the model's layer counts if the run names none."""
+        return super().with_net(net, default).model_copy(update={"layer": self.layer or net.layer})
 
 
 class Quantization(ApiModel):

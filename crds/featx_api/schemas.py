@@ -11,10 +11,7 @@ from pydantic import TypeAdapter
 
 from featx_api.executor_contract import (
     Comparison,
-    FileNames,
     HBaseTable,
-    HiddenFiles,
-    ImageKeys,
     Observation,
     ReadResult,
     ReplacementResult,
@@ -23,6 +20,7 @@ from featx_api.executor_contract import (
     ShardResult,
     TaskSettings,
 )
+from featx_api.name_contract import FileNames, HiddenFiles, ImageKeys
 from featx_api.network_header import NetworkHeader
 from featx_api.table_contract import Columns
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from featx_api.execution import Decoding, Errors, Execution, Limits, Output
 from featx_api.model import ApiModel, Rule, rules
 from featx_api.names import ControllerName, ObjectName, claim_of
-from featx_api.nets import Detector, Extractor, Model, Quantization
+from featx_api.nets import Detector, Extractor, Model, ModelRef, NamedNet, Quantization
 from featx_api.s3 import StoreAccess
 from featx_api.source import Source
 
 BF16_ENGINE = "spec.precision: bf16 requires spec.engine: openvino; bigdl computes in f32 or int8"
 INT8_ONLY = "spec.quantization requires spec.precision: int8"
 ONE_CHANGE = "spec.source.changedSince and spec.output.mode: incremental exclude each other"
+
+#: A part of the spec that has a net.
+Part = Literal["detector", "extractor"]
 
 Seconds = Annotated[int, Field(ge=0, le=31_536_000)]
 
@@ -149,8 +153,27 @@ class FeatureExtractionSpec(ApiModel):
         return {field: uri for field, uri in uris.items() if uri}
 
     def _models(self) -> dict[str, Model]:
-        detector = {"spec.detector.model": self.detector.model} if self.detector else {}
-        return detector | {"spec.extractor.model": self.extractor.model}
+        """The models that are described; before `with_nets` those by reference are not."""
+        return {f"spec.{part}.model": net.model for part, net in self._nets().items() if net.model}
+
+    def _nets(self) -> dict[Part, Detector | Extractor]:
+        nets: dict[Part, Detector | Extractor] = {"detector": self.detector} if self.detector else {}
+        return nets | {"extractor": self.extractor}
+
+    def model_refs(self) -> dict[Part, ModelRef]:
+        """The models that the run refers to, by the part of the spec that does."""
+        return {part: net.model_ref for part, net in self._nets().items() if net.model_ref}
+
+    def with_nets(self, named: Mapping[Part, NamedNet]) -> Self:
+        """A copy with these nets in place of the references of their parts.
+
+        A store that the model does not describe is reached as it was when the model was validated, not as the source.
+        """
+        nets = self._nets()
+        changes: dict[str, Any] = {
+            part: nets[part].with_net(net, StoreAccess()) for part, net in named.items() if part in self.model_refs()
+        }
+        return self.model_copy(update=changes)
 
     def claim_names(self) -> list[str]:
         """Names of all PersistentVolumeClaims that the run mounts, sorted."""

@@ -131,6 +131,11 @@ class RunState(StrEnum):
         "Kueue's admission places pods where the run's own fields do not let them be.",
         "Correct the field in the message, or the ResourceFlavor.",
     )
+    MODEL_NOT_READY = (
+        "ModelNotReady",
+        "A model that `modelRef` names does not exist, is being checked, or has failed its check.",
+        "Read the message; the run starts once the model is `Ready`.",
+    )
     PREVIOUS_RUN_TERMINATING = (
         "PreviousRunTerminating",
         "Objects of a deleted run of the same name still exist.",

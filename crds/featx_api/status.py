@@ -13,6 +13,8 @@ from pydantic import BeforeValidator, Field, computed_field
 
 from featx_api.failures import FailureClass
 from featx_api.model import StatusModel
+from featx_api.nets import NamedNet
+from featx_api.spec import Part
 from featx_api.states import FAILED, RunState
 from featx_api.text import printable
 
@@ -181,6 +183,17 @@ class Driver(StatusModel):
     start_time: datetime | None = Field(None, description="When its container started.")
 
 
+class PinnedModel(StatusModel):
+    """A model that the run refers to, as it was when the run started: all attempts compute with it."""
+
+    field: Part = Field(description="The part of the spec that refers to it.")
+    kind: Literal["VisionModel", "ClusterVisionModel"] = Field(description="Kind of the model.")
+    name: Text = Field(max_length=253, description="Its name.")
+    uid: Text = Field(max_length=64, description="Its uid.")
+    generation: Count = Field(description="Its generation.")
+    net: NamedNet = Field(description="What it said.")
+
+
 class RaisedMemory(StatusModel):
     """Memory that attempts get beyond the spec, since an earlier one ran out of it. Each is raised once, by half."""
 
@@ -248,6 +261,12 @@ class FeatureExtractionStatus(StatusModel):
     driver: Driver | None = Field(None, description="The driver of the current attempt.")
     workload: str | None = Field(
         None, max_length=253, description="The Kueue Workload whose quota the run uses, or used at its end."
+    )
+    models: list[PinnedModel] = Field(
+        default=[],
+        max_length=2,
+        description="The models that modelRef names, as they were when the run started.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     outputs: list[OutputTable] = Field(
         default=[],

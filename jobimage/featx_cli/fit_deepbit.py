@@ -63,7 +63,7 @@ def _fit(parsed: argparse.Namespace) -> int:
         parsed.output.parent.mkdir(parents=True, exist_ok=True)
         parsed.output.write_bytes(data)
         terminal.show(console, report)
-        digest, layer = hashlib.sha256(data).hexdigest(), resource.spec.extractor.layer
+        digest, layer = hashlib.sha256(data).hexdigest(), resource.spec.extractor.feature_layer
         text = EXTRACTOR.format(output=parsed.output, sha256=digest, layer=layer)
         for line in text.splitlines():
             terminal.show(console, line)
@@ -84,15 +84,15 @@ def _fitted(
     from featx_retrieval import deepbit, hash_layer
 
     extractor = resource.spec.extractor
-    network = fetch.network(resource.spec, extractor.model, "spec.extractor.model", environment)
-    network.up_to_layer(extractor.layer)  # a wrong name fails before images are fetched
+    network = fetch.network(resource.spec, extractor.described, "spec.extractor.model", environment)
+    network.up_to_layer(extractor.feature_layer)  # a wrong name fails before images are fetched
     originals, *rotated = _features(resource, environment, images, console)
     try:
         layer = deepbit.fit(originals, bits, rotated)
     except deepbit.TooManyBits as error:
         fewer = "fewer --bits or " if bits > min(BITS) else ""
         raise CommandError(f"{error}: use {fewer}more --images") from None
-    return hash_layer.append(network, extractor.layer, layer), _report(layer, bits, originals, rotated)
+    return hash_layer.append(network, extractor.feature_layer, layer), _report(layer, bits, originals, rotated)
 
 
 def _report(layer: Hash, bits: int, originals: Features, rotated: Sequence[Features]) -> str:

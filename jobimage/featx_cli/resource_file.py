@@ -22,11 +22,11 @@ from featx_job.models import fetch
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from featx_cli import local_addresses
+from featx_cli import local_addresses, model_refs
 from featx_cli.errors import CommandError
+from featx_cli.model_refs import PARTS
 
 STDIN = Path("-")
-PARTS = ("detector", "extractor")
 UNKNOWN_DIGEST = "0" * 64  # stands in for a digest until it is computed
 
 
@@ -58,7 +58,7 @@ class LocalResource:
         document = copy.deepcopy(self.document)
         spec = self.resource.spec
         for part in self.unpinned:
-            model = spec.extractor.model if part == "extractor" or not spec.detector else spec.detector.model
+            model = (spec.extractor if part == "extractor" or not spec.detector else spec.detector).described
             try:
                 digest = fetch.digest(spec, model, f"spec.{part}.model", environment)
             except RunFailure as failure:
@@ -137,7 +137,9 @@ def _section(document: dict[str, Any], part: str) -> Any:
 
 
 def document(path: Path) -> dict[str, Any]:
-    """The one FeatureExtraction of a file, not validated. Other documents, such as Secrets, are ignored.
+    """The one FeatureExtraction of a file, not validated; with the models of the file in place of references to them.
+
+    Other documents, such as Secrets, are ignored.
 
     Args:
         path: The file; `-` is standard input.
@@ -157,7 +159,7 @@ def document(path: Path) -> dict[str, Any]:
     resources = [document for document in documents if document.get("kind") == KIND]
     if len(resources) != 1:
         raise CommandError(f"{path} must contain one resource of kind {KIND}, but contains {len(resources)}")
-    return resources[0]
+    return model_refs.resolved(path, resources[0], documents)
 
 
 def validate(path: Path, document: dict[str, Any]) -> FeatureExtraction:

@@ -14,19 +14,21 @@ from typing import Any
 import kopf
 from kubernetes.config import ConfigException
 
-from featx_operator import handlers, kueue, metrics, run_metrics, schedule_handlers
+from featx_operator import handlers, kueue, metrics, model_handlers, run_metrics, schedule_handlers
 from featx_operator.admission import Admission
-from featx_operator.cluster import resources, schedules, workloads
+from featx_operator.cluster import models, resources, schedules, workloads
 from featx_operator.cluster.transport import ApiServer
 from featx_operator.exposition import Exposition
 from featx_operator.lease import Lease, LeaseLostError
 from featx_operator.liveness import SENTINEL, Liveness
+from featx_operator.model_checks import ModelChecker, Models
 from featx_operator.objects import Key
 from featx_operator.queue import Queue, work
 from featx_operator.reconcile import Reconciler
 from featx_operator.recorder import WRITERS, Recorder
 from featx_operator.scheduling import Scheduler
 from featx_operator.settings import Settings, from_environment
+from featx_operator.state.models import ModelStore
 from featx_operator.state.scheduled import ScheduleStore
 from featx_operator.state.store import Lane, Store
 
@@ -46,7 +48,7 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
     Raises:
         LeaseLostError: Another replica may be active by now.
     """
-    connections = settings.workers + schedule_handlers.WORKERS + WRITERS
+    connections = settings.workers + schedule_handlers.WORKERS + model_handlers.WORKERS + WRITERS
     # Two more so that the Lease never waits for a thread.
     threads = ThreadPoolExecutor(connections + 2, thread_name_prefix="request")
     asyncio.get_running_loop().set_default_executor(threads)
@@ -56,10 +58,14 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
     queue = Queue(settings.workers, lambda key: Lane.STARTED if key == SENTINEL else store.lane(key))
     recorder = Recorder(api, settings.identity)
     admission = Admission(api, store, settings)
-    reconciler = Reconciler(api, store, admission, settings, recorder)
+    named, changed = ModelStore(), Queue()
+    with_models = await asyncio.to_thread(models.are_served, api)
+    checker = ModelChecker(api, named, settings, lambda: lease.held)
+    lookup = Models(api, named, store, settings, with_models)
+    reconciler = Reconciler(api, store, admission, settings, recorder, models=lookup)
     scheduled, due = ScheduleStore(), Queue()
     scheduler = Scheduler(api, scheduled, settings, lambda: lease.held)
-    liveness = Liveness(lease, {"run": queue, "schedule": due}, store.echoes)
+    liveness = Liveness(lease, {"run": queue, "schedule": due, "model": changed}, store.echoes)
 
     async def reconcile_or_beat(key: Key) -> float | None:
         if key == SENTINEL:
@@ -78,13 +84,19 @@ async def operate(settings: Settings, streamed: bool = False) -> None:
         workers = [work(queue, reconcile_or_beat, reconciler.report) for _ in range(settings.workers)]
         writers = [recorder.work() for _ in range(WRITERS)]
         scheduling = schedule_handlers.reconcile_schedules(due, scheduler, liveness)
-        await asyncio.gather(lease.renew_until_lost(), scheduling, *workers, *writers)
+        checking = model_handlers.reconcile_models(changed, checker, liveness)
+        await asyncio.gather(lease.renew_until_lost(), scheduling, checking, *workers, *writers)
 
     registry = handlers.registry(store, queue, admission, liveness, settings.kueue)
     if await asyncio.to_thread(schedules.are_served, api):
         schedule_handlers.register(registry, scheduled, due)
     else:
         logger.warning("schedules are not served: upgrade the chart featx-crds, then restart the operator")
+    if with_models:
+        watches = model_handlers.ModelWatches(named, changed, store, queue)
+        model_handlers.register(registry, watches, of_cluster=bool(settings.cluster_models))
+    else:
+        logger.warning("models by name are not served: upgrade the chart featx-crds, then restart the operator")
     watching = asyncio.create_task(
         kopf.operator(
             registry=registry,

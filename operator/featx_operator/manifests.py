@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import secrets
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import yaml
@@ -163,7 +164,7 @@ def driver_pod(
         "command": ["python3", "-m", "featx_job"],
         "env": environment,
         "resources": driver_resources(execution_of(resource)),
-        "securityContext": _CONTAINER_SECURITY,
+        "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": contract.JOB, "mountPath": contract.JOB_FOLDER, "readOnly": True},
             {"name": contract.TOKEN, "mountPath": contract.TOKEN_FOLDER, "readOnly": True},
@@ -179,7 +180,7 @@ def driver_pod(
         },
         "spec": {
             **_placement(spec),
-            **_pull(pull_secrets),
+            **pulling(pull_secrets),
             **(chosen.driver_placement() if (chosen := _pool(spec, pool)) else {}),
             "serviceAccountName": spec.execution.service_account_name,
             "automountServiceAccountToken": False,  # the one of `_TOKEN` lives shorter
@@ -214,7 +215,7 @@ def executor_template(
     own_labels, chosen = labels(resource, attempt, contract.EXECUTOR), _pool(resource.spec, pool)
     # It gets no Kubernetes token: the account is only for the cloud's own.
     account = {"serviceAccountName": resource.spec.execution.service_account_name}
-    container = {"name": contract.EXECUTOR, "securityContext": _CONTAINER_SECURITY, "volumeMounts": mounts}
+    container = {"name": contract.EXECUTOR, "securityContext": CONTAINER_SECURITY, "volumeMounts": mounts}
     if chosen and chosen.exclusive_cores:  # Spark requests as many, and memory as its own limit: the pod is Guaranteed
         container["resources"] = {"limits": {"cpu": str(resource.spec.execution.cores)}}
     pod = {
@@ -223,7 +224,7 @@ def executor_template(
         "metadata": {"labels": own_labels},
         "spec": {
             **_placement(resource.spec),
-            **_pull(pull_secrets),
+            **pulling(pull_secrets),
             **(chosen.executor_placement(own_labels) if chosen else {}),
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": EXECUTOR_GRACE_SECONDS,
@@ -277,7 +278,15 @@ _TOKEN: Manifest = {
     },
 }
 
-_CONTAINER_SECURITY: Manifest = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+POD_SECURITY: Manifest = {
+    "runAsNonRoot": True,
+    "runAsUser": contract.USER,
+    "runAsGroup": contract.USER,
+    "fsGroup": contract.USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+CONTAINER_SECURITY: Manifest = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
 def _metadata(resource: FeatureExtraction, attempt: int, name: str, role: str) -> Manifest:
@@ -306,7 +315,7 @@ def _pool(spec: FeatureExtractionSpec, described: NodePool | None) -> NodePool |
     return described or (labelled(name) if name else None)
 
 
-def _pull(secrets: tuple[str, ...]) -> Manifest:
+def pulling(secrets: tuple[str, ...]) -> Manifest:
     """The Secrets that pull a pod's image. Executors don't run as an account that could have them."""
     return {"imagePullSecrets": [{"name": name} for name in secrets]} if secrets else {}
 
@@ -315,13 +324,7 @@ def _placement(spec: FeatureExtractionSpec) -> Manifest:
     """The pod settings that driver and executors share, whatever their nodes."""
     common: Manifest = {
         "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": contract.USER,
-            "runAsGroup": contract.USER,
-            "fsGroup": contract.USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": POD_SECURITY,
     }
     if spec.priority_class_name:
         common["priorityClassName"] = spec.priority_class_name
@@ -342,15 +345,24 @@ def _volumes(resource: FeatureExtraction, attempt: int) -> tuple[list[Manifest],
         {"name": "work", "mountPath": contract.WORK_FOLDER},
         {"name": contract.AUTHENTICATION, "mountPath": contract.AUTHENTICATION_FOLDER, "readOnly": True},
     ]
-    for index, secret in enumerate(spec.secret_names()):
+    written = {claim for claim in spec.claim_names() if spec.output.uri.startswith(f"claim://{claim}/")}
+    more_volumes, more_mounts = store_volumes(spec.secret_names(), spec.claim_names(), written)
+    return [*volumes, *more_volumes], [*mounts, *more_mounts]
+
+
+def store_volumes(
+    secrets: Sequence[str], claims: Sequence[str], written: Collection[str] = ()
+) -> tuple[list[Manifest], list[Manifest]]:
+    """The volumes and mounts of Secrets and claims; only claims that are written are mounted to be."""
+    volumes: list[Manifest] = []
+    mounts: list[Manifest] = []
+    for index, secret in enumerate(secrets):
         volumes.append({"name": f"secret-{index}", "secret": {"secretName": secret, "defaultMode": FILE_MODE}})
         mounts.append({"name": f"secret-{index}", "mountPath": f"{contract.SECRETS_FOLDER}/{secret}", "readOnly": True})
-    for index, claim in enumerate(spec.claim_names()):
+    for index, claim in enumerate(claims):
         volumes.append({"name": f"claim-{index}", "persistentVolumeClaim": {"claimName": claim}})
-        written = spec.output.uri.startswith(f"claim://{claim}/")
-        mounts.append(
-            {"name": f"claim-{index}", "mountPath": f"{contract.CLAIMS_FOLDER}/{claim}", "readOnly": not written}
-        )
+        path = f"{contract.CLAIMS_FOLDER}/{claim}"
+        mounts.append({"name": f"claim-{index}", "mountPath": path, "readOnly": claim not in written})
     return volumes, mounts
 
 

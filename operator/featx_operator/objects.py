@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from featx_api.contract import LABEL_NAME, LABEL_UID
+from featx_api.nets import NamedNet
 from featx_api.resource import FeatureExtraction
-from featx_api.status import FeatureExtractionStatus
+from featx_api.spec import Part
+from featx_api.status import FeatureExtractionStatus, PinnedModel
 
 from featx_operator import kueue
 
@@ -81,12 +83,19 @@ def controller_of(body: Body) -> Controller | None:
 
 
 def resource_of(body: Body) -> FeatureExtraction:
-    """The resource, validated, without its status.
+    """The resource, validated, without its status; with the models of its status in place of references to them.
 
     Raises:
         ValidationError: The models reject the spec.
     """
-    return FeatureExtraction.from_wire({key: body[key] for key in ("metadata", "spec")})
+    resource = FeatureExtraction.from_wire({key: body[key] for key in ("metadata", "spec")})
+    pinned = map(PinnedModel.from_wire, (body.get("status") or {}).get("models") or ())
+    return with_nets(resource, {pin.field: pin.net for pin in pinned})
+
+
+def with_nets(resource: FeatureExtraction, nets: Mapping[Part, NamedNet]) -> FeatureExtraction:
+    """The resource with these nets in place of the references of their parts."""
+    return resource.model_copy(update={"spec": resource.spec.with_nets(nets)}) if nets else resource
 
 
 def is_elsewhere(body: Body) -> bool:

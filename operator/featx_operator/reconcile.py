@@ -31,6 +31,7 @@ from featx_operator.decisions.run import (
     WorkloadAction,
     whole,
 )
+from featx_operator.model_checks import Models
 from featx_operator.objects import (
     Body,
     Key,
@@ -70,12 +71,14 @@ class Reconciler:
         settings: Settings,
         recorder: Recorder,
         clock: Callable[[], datetime] | None = None,
+        models: Models | None = None,
     ) -> None:
         self._api = api
         self._store = store
         self._admission = admission
         self._settings = settings
         self._recorder = recorder
+        self._models = models
         self._clock = clock or (lambda: datetime.now(UTC))
 
     async def reconcile(self, key: Key) -> float | None:
@@ -238,6 +241,8 @@ class Reconciler:
         Also reads why a driver's volumes can't be mounted, if it does not start.
         """
         observed = self._stored(body)
+        if self._models:
+            observed = await self._models.add_to(observed, body)
         key, status = key_of(body), status_of(body)
         if self._settings.kueue:
             observed = await self._with_flavors(body, observed)
@@ -270,7 +275,7 @@ class Reconciler:
         owner, status = owner_from(body), status_of(body)
         if observed.workload is None and status.workload and not is_finished(status):
             await self._read_workload(owner)
-            observed = self._stored(body)
+            observed = replace(observed, workload=self._stored(body).workload)
         workload = observed.workload
         if workload is None or not workload.admitted or status.driver or is_finished(status):
             return observed

@@ -51,6 +51,16 @@ class Settings:
     #: chart's value `kueue.enabled` grants.
     kueue: bool = False
 
+    #: Served namespace in which ClusterVisionModels are checked. Empty to ignore them, which takes no rights outside of
+    #: the served namespaces.
+    cluster_models: str = ""
+
+    #: Memory of the pod that checks a model, at least twice the size of its file.
+    model_memory: str = "1536Mi"
+
+    #: Time limit of that pod, in seconds.
+    model_seconds: int = 600
+
     #: Seconds before the second attempt, doubled for each further one. Lowering it is safe, but attempts then reach a
     #: store that is down more often.
     backoff_seconds: float = 10.0

@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from featx_api.failures import FailureClass
 from featx_api.nets import Model
+from featx_api.s3 import StoreAccess
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_job import local_files
@@ -36,6 +37,20 @@ Result = TypeVar("Result")
 MOST_BYTES = 2 << 30
 MOST_TEXT = 64 << 20  # of a prototxt
 _PART = 16 << 20
+
+
+class Reach(NamedTuple):
+    """How stores are reached.
+
+    Attributes:
+        default: Access to stores that a model does not describe.
+        field: The spec's field that holds it.
+        patience: Seconds to wait for a store that does not respond.
+    """
+
+    default: StoreAccess
+    field: str
+    patience: float
 
 
 class NetFiles(NamedTuple):
@@ -73,10 +88,10 @@ def load(spec: FeatureExtractionSpec, environment: Environment) -> Nets:
     detector = None
     if spec.detector:
         field = "spec.detector.model"
-        ssd = network(spec, spec.detector.model, field, environment)
+        ssd = network(spec, spec.detector.described, field, environment)
         detector = _checked(field, lambda: prepare_detector(ssd, spec.engine, spec.precision))
-    field, layer, binarize = "spec.extractor.model", spec.extractor.layer, spec.extractor.binarize
-    whole = network(spec, spec.extractor.model, field, environment)
+    field, layer, binarize = "spec.extractor.model", spec.extractor.feature_layer, spec.extractor.binarize
+    whole = network(spec, spec.extractor.described, field, environment)
     bits_layer = binarize.layer if binarize else None
     extractor = _checked(field, lambda: prepare_extractor(whole, layer, spec.engine, spec.precision, bits_layer))
     return Nets(detector, extractor)
@@ -89,19 +104,28 @@ def _checked(field: str, read: Callable[[], Result]) -> Result:
         raise RunFailure(FailureClass.MODEL_INVALID, f"{field}: {error}") from None
 
 
+def _reach(spec: FeatureExtractionSpec) -> Reach:
+    return Reach(spec.store_of(None), "spec.source.s3", spec.execution.store_timeout_seconds)
+
+
 def network(spec: FeatureExtractionSpec, model: Model, field: str, environment: Environment) -> Network:
+    """Return the net of one of a run's models; see `read`."""
+    return read(_reach(spec), model, field, environment)
+
+
+def read(reach: Reach, model: Model, field: str, environment: Environment) -> Network:
     """Return the net of a model, after verifying the digest of the file with its weights.
 
     Args:
-        spec: The run's spec.
+        reach: How stores are reached.
         model: The model.
         field: The spec's field that holds it.
-        environment: Where the driver runs.
+        environment: Where it is read.
 
     Raises:
         RunFailure: As `load`.
     """
-    weights = _weights(spec, model, field, environment)
+    weights = _weights(reach, model, field, environment)
     actual = hashlib.sha256(weights).hexdigest()
     if actual != model.sha256:
         uri = model.onnx or model.weights
@@ -109,7 +133,7 @@ def network(spec: FeatureExtractionSpec, model: Model, field: str, environment: 
         raise RunFailure(FailureClass.MODEL_DIGEST_MISMATCH, message)
     if model.onnx:
         return _checked(field, lambda: onnx_reader.read(weights))
-    prototxt = _fetch(spec, model, str(model.prototxt), f"{field}.prototxt", environment)
+    prototxt = _fetch(reach, model, str(model.prototxt), f"{field}.prototxt", environment)
     try:
         text = bytes(prototxt).decode()
     except UnicodeDecodeError:
@@ -118,20 +142,20 @@ def network(spec: FeatureExtractionSpec, model: Model, field: str, environment: 
 
 
 def digest(spec: FeatureExtractionSpec, model: Model, field: str, environment: Environment) -> str:
-    """Return the SHA-256 digest of a model's weights, in hex. Takes and raises the same as `network`."""
-    return hashlib.sha256(_weights(spec, model, field, environment)).hexdigest()
+    """Return the SHA-256 digest of a model's weights, in hex. Raises the same as `network`."""
+    return hashlib.sha256(_weights(_reach(spec), model, field, environment)).hexdigest()
 
 
-def _weights(spec: FeatureExtractionSpec, model: Model, field: str, environment: Environment) -> Part:
+def _weights(reach: Reach, model: Model, field: str, environment: Environment) -> Part:
     name, uri = ("onnx", model.onnx) if model.onnx else ("weights", str(model.weights))
-    return _fetch(spec, model, uri, f"{field}.{name}", environment)
+    return _fetch(reach, model, uri, f"{field}.{name}", environment)
 
 
-def _fetch(spec: FeatureExtractionSpec, model: Model, uri: str, field: str, environment: Environment) -> Part:
+def _fetch(reach: Reach, model: Model, uri: str, field: str, environment: Environment) -> Part:
     """Return a file's bytes mapped from disk, so that weights and views of them take no memory."""
     most = MOST_TEXT if field.endswith(".prototxt") else MOST_BYTES
     if uri.startswith("s3://"):
-        path = local_files.on_this_machine(_download(spec, model, uri, field, environment, most), field)
+        path = local_files.on_this_machine(_download(reach, model, uri, field, environment, most), field)
     elif uri.startswith(packages.SCHEME):
         if environment.cluster:  # pip would run where the run's token and Secrets are
             message = f"{field}: {uri} is for `featx run` only; upload the model to a store or a volume"
@@ -173,15 +197,11 @@ def _too_large(uri: str, field: str, most: int) -> RunFailure:
     return RunFailure(FailureClass.MODEL_INVALID, message)
 
 
-def _download(
-    spec: FeatureExtractionSpec, model: Model, uri: str, field: str, environment: Environment, most: int
-) -> Path:
+def _download(reach: Reach, model: Model, uri: str, field: str, environment: Environment, most: int) -> Path:
     """Return the path to which an object was downloaded."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    access = spec.store_of(model.s3)
-    where = f"{field.rsplit('.', 1)[0]}.s3" if model.s3 else "spec.source.s3"
-    patience = spec.execution.store_timeout_seconds
-    store = s3.open_bucket(access, where, bucket, environment.secrets, patience)
+    where = f"{field.rsplit('.', 1)[0]}.s3" if model.s3 else reach.field
+    store = s3.open_bucket(model.s3 or reach.default, where, bucket, environment.secrets, reach.patience)
     path = _own_path(field, environment)
     try:
         if not store.download(key, path, most):

@@ -82,19 +82,33 @@ def check_secrets(api: ApiServer, resource: FeatureExtraction, allowed: frozense
         RefusedError: One of them is missing or has no label.
         ApiError: A Secret can't be read.
     """
-    namespace = resource.metadata["namespace"]
     fields = dict(_secret_fields(resource.spec.to_wire(), "spec"))
-    for name in resource.spec.secret_names():
+    names = {name: fields[name] for name in resource.spec.secret_names()}
+    check_secret_names(api, resource.metadata["namespace"], names, allowed)
+
+
+def check_secret_names(api: ApiServer, namespace: str, fields: Mapping[str, str], allowed: frozenset[str]) -> None:
+    """Checks Secrets by their names; see `check_secrets`.
+
+    Args:
+        api: The API server.
+        namespace: Where the Secrets are.
+        fields: The field that names each Secret, by the Secret's name.
+        allowed: Names of those that need no label.
+    """
+    for name, field in fields.items():
         if name in allowed:
             continue
         secret = children.get(api, "Secret", namespace, name)
         if secret is None:
-            text = f"not found in the run's namespace: create it with the label {STORE_LABEL}=true, or correct the name"
-            raise RefusedError(Refusal(reasons.SECRET_NOT_FOUND, f"{fields[name]}: Secret {name} {text}"))
+            text = (
+                f"not found in namespace {namespace}: create it with the label {STORE_LABEL}=true, or correct the name"
+            )
+            raise RefusedError(Refusal(reasons.SECRET_NOT_FOUND, f"{field}: Secret {name} {text}"))
         if (secret["metadata"].get("labels") or {}).get(STORE_LABEL) != "true":
             command = f"kubectl label secret {name} {STORE_LABEL}=true --namespace {namespace}"
             text = f"lacks the label {STORE_LABEL}=true, by which its owner lets runs use it: {command}"
-            raise RefusedError(Refusal(reasons.SECRET_NOT_ALLOWED, f"{fields[name]}: Secret {name} {text}"))
+            raise RefusedError(Refusal(reasons.SECRET_NOT_ALLOWED, f"{field}: Secret {name} {text}"))
 
 
 def _secret_fields(part: Mapping[str, object], path: str) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ from featx_operator.decisions.policies import (
     cancel,
     deadline,
     end,
+    models,
     quota,
     refusal,
     restart,
@@ -86,7 +87,9 @@ def _next_step(run: Run) -> Plan:
         if decision := policy(run):
             return decision
     if run.before.start_time is None:
-        return allowance.refused(run) or workload.refused(run) or _record_start(run)
+        return (
+            models.waits(run) or allowance.refused(models.described(run)) or workload.refused(run) or _record_start(run)
+        )
     if actions := stop(pod for pod in run.observed.alive() if pod.attempt != run.attempt):
         return Plan(actions, run.before)
     if actions := delete_files(run.observed, range(1, run.attempt)):
@@ -111,7 +114,8 @@ def _record_start(run: Run) -> Plan:
         "Succeeded": Finding("Unknown", reasons.PENDING),
         "Reconciling": Finding("True", reasons.PROGRESSING),
     }
-    return Plan((), run.report(findings, attempt=run.attempt, start_time=whole(run.now)), requeue_after=0)
+    start = run.report(findings, attempt=run.attempt, start_time=whole(run.now), models=models.pins(run))
+    return Plan((), start, requeue_after=0)
 
 
 def _without_driver(run: Run) -> Plan:

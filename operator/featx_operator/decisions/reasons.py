@@ -51,6 +51,7 @@ SECRET_NOT_ALLOWED: Final = "SecretNotAllowed"  # noqa: S105 - a reason; its own
 PREVIOUS_RUN: Final = "PreviousRunTerminating"  # children of a deleted run of this name still exist
 DRIVER_REFUSED: Final = "DriverRefused"  # the API server refuses the pod: admission, service account, RBAC
 TERMINATING: Final = "Terminating"  # the driver is being deleted
+MODEL_NOT_READY: Final = "ModelNotReady"  # a model that the run refers to is missing or not Ready
 
 # ExecutorsReady
 DRIVER_NOT_READY: Final = "DriverNotReady"
@@ -79,6 +80,15 @@ PROGRESSING: Final = "Progressing"
 FINISHED: Final = "Finished"
 AS_EXPECTED: Final = "AsExpected"
 INTERNAL_ERROR: Final = "InternalError"  # the operator can't reconcile the resource, and retries
+
+# Ready, of models; else as of drivers, or the class of the check's failure
+CHECKED: Final = "Checked"
+CHECKING: Final = "Checking"  # its pod reads the files
+CHECK_REFUSED: Final = "CheckRefused"  # the API server refuses the pod
+CHECK_FAILED: Final = "CheckFailed"  # the pod has ended without a report
+CHECK_LOST: Final = "CheckLost"  # the pod was deleted, evicted, or lost with its node; repeated
+OUT_OF_MEMORY: Final = FailureClass.OUT_OF_MEMORY  # the pod had too little
+DEADLINE_EXCEEDED: Final = FailureClass.DEADLINE_EXCEEDED  # the pod took too long
 
 # Ready, of schedules
 SCHEDULED: Final = "Scheduled"  # waits for the next time

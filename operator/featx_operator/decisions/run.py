@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Unpack
 
 from featx_api.resource import FeatureExtraction
-from featx_api.status import ConditionType, FeatureExtractionStatus
+from featx_api.status import ConditionType, FeatureExtractionStatus, PinnedModel
 
 from featx_operator.applied import changed_fields
 from featx_operator.decisions import conditions, reasons
@@ -189,13 +189,23 @@ class Run:
         """That the spec is accepted, and in what the current attempt differs from it."""
         driver = self.driver
         fields = self._unseen_fields(driver, driver.applied) if driver and driver.applied is not None else ()
-        if driver is None or not fields:
-            return Finding("True", reasons.SPEC_VALID)
-        text = f"{', '.join(fields)}: changed after attempt {self.attempt} was created, which keeps the earlier values"
-        number = self.executors(driver)
-        if number is not None and number < self.resource.spec.execution.wanted:
-            text += f" and has the {number} executors that Kueue has admitted"
-        return Finding("True", reasons.SPEC_CHANGE_IGNORED, f"{text}; the next attempt takes the new ones")
+        changes = []
+        if driver and fields:
+            text = (
+                f"{', '.join(fields)}: changed after attempt {self.attempt} was created, which keeps the earlier values"
+            )
+            number = self.executors(driver)
+            if number is not None and number < self.resource.spec.execution.wanted:
+                text += f" and has the {number} executors that Kueue has admitted"
+            changes.append(f"{text}; the next attempt takes the new ones")
+        if driver and driver.applied is not None:
+            changes += map(_model_changed, self._changed_models())
+        return Finding("True", reasons.SPEC_CHANGE_IGNORED if changes else reasons.SPEC_VALID, ". ".join(changes))
+
+    def _changed_models(self) -> list[PinnedModel]:
+        """The models that are not any more what they were when the run started."""
+        models = ((pin, self.observed.models.get(pin.field)) for pin in self.before.models)
+        return [pin for pin, model in models if model and (model.uid, model.net) != (pin.uid, pin.net)]
 
     def _unseen_fields(self, driver: Pod, applied: Mapping[str, str]) -> list[str]:
         """Fields of which the current attempt has another value than the spec."""
@@ -249,6 +259,11 @@ class Run:
             **changes,
         }
         return with_changes(self.before, **fields)
+
+
+def _model_changed(pin: PinnedModel) -> str:
+    text = f"spec.{pin.field}.modelRef: {pin.kind} {pin.name} has changed since the run started, which keeps what it"
+    return f"{text} said then; create a new resource to use what it says now"
 
 
 def time_text(time: datetime) -> str:

@@ -17,6 +17,7 @@ from featx_api.status import (
     Failure,
     FeatureExtractionStatus,
     OutputTable,
+    PinnedModel,
     Progress,
     RaisedMemory,
 )
@@ -43,6 +44,7 @@ class StatusChanges(TypedDict, total=False):
     outputs: list[OutputTable]
     failure: Failure | None
     workload: str | None
+    models: list[PinnedModel]
 
 
 def with_changes(status: FeatureExtractionStatus, **changes: Unpack[StatusChanges]) -> FeatureExtractionStatus:

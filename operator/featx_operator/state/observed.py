@@ -25,12 +25,14 @@ from featx_api.contract import (
     TERMINATION_MESSAGE_LIMIT,
     executors_from,
 )
+from featx_api.spec import Part
 from featx_api.status import Progress
 from featx_api.text import printable, shortened
 from pydantic import ValidationError
 
 from featx_operator.applied import digests_from
 from featx_operator.objects import Body, Controller, claimed_owner, controller_of, driver_name
+from featx_operator.state.models import NamedModel
 from featx_operator.state.quotas import QuotaView
 from featx_operator.state.words import EPOCH, REASON_LIMIT, TEXT_LIMIT, time_of
 from featx_operator.state.workload import Flavor, Workload
@@ -132,6 +134,7 @@ class Observed:
         quota: What the run's admission depends on, or None if its namespace has neither quotas nor limits.
         workload: The run's Kueue Workload. If a recorded one is missing here, it does not exist.
         flavors: The ResourceFlavors that the Workload was assigned, by name; missing ones do not exist.
+        models: The models that the run refers to, by the part of the spec that does; missing ones do not exist.
     """
 
     pods: tuple[Pod, ...] = ()
@@ -144,6 +147,7 @@ class Observed:
     quota: QuotaView | None = None
     workload: Workload | None = None
     flavors: Mapping[str, Flavor] = field(default_factory=dict)
+    models: Mapping[Part, NamedModel] = field(default_factory=dict)
 
     def driver(self, uid: str) -> Pod | None:
         """The driver pod with this uid, or None."""

@@ -53,6 +53,7 @@ class Children:
         stale: Whether the resource has changed, and no watch has said so yet.
         changed: Since when a change of a pod waits to be reported, on the monotonic clock, or None.
         workload: Its Kueue Workload, or what has that name.
+        models: The models that it refers to (`state.models.model_key`).
     """
 
     pods: dict[str, Pod] = field(default_factory=dict)
@@ -63,6 +64,7 @@ class Children:
     stale: bool = False
     changed: float | None = None
     workload: Workload | None = None
+    models: frozenset[Key] = frozenset()
 
 
 class Store:
@@ -261,6 +263,14 @@ class Store:
         self._of(owner).workload = None
         self._reduce(owner)
         return owner.key
+
+    def put_models(self, owner: Owner, models: frozenset[Key]) -> None:
+        """Stores which models a resource refers to."""
+        self._of(owner).models = models
+
+    def referring(self, model: Key) -> list[Key]:
+        """The resources that refer to a model and have not ended."""
+        return [owner.key for owner, children in self._children.items() if model in children.models]
 
     def files(self, owner: Owner) -> frozenset[int]:
         """The attempts of a resource whose ConfigMap may exist."""

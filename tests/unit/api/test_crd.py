@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from featx_api.crd import RUN, SCHEDULE, definition, render, resource_schema
+from featx_api.crd import CLUSTER_MODEL, MODEL, RUN, SCHEDULE, definition, render, resource_schema
 
 CRD_FILE = Path("crds/featureextractions.featx.dev.yaml")
 CHART_FILE = Path("charts/featx-crds/templates/featureextractions.featx.dev.yaml")
@@ -26,7 +26,7 @@ def nodes(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[st
 
 BOUNDED = [
     (path, node)
-    for kind in (RUN, SCHEDULE)
+    for kind in (RUN, SCHEDULE, MODEL, CLUSTER_MODEL)
     for path, node in nodes(resource_schema(kind))
     if path.startswith((".spec", ".status"))
 ]
@@ -42,6 +42,12 @@ def test_the_committed_files_of_schedules_are_up_to_date_with_the_models() -> No
         text = Path(folder, "featureextractionschedules.featx.dev.yaml").read_text()
         assert text == render(SCHEDULE), "run `make generate`"
         assert len(text.encode()) < 128 * 1024
+
+
+def test_the_committed_files_of_models_are_up_to_date_with_the_models() -> None:
+    for folder in ("crds", "charts/featx-crds/templates"):
+        for kind in (MODEL, CLUSTER_MODEL):
+            assert Path(folder, f"{kind.plural}.featx.dev.yaml").read_text() == render(kind), "run `make generate`"
 
 
 def test_the_crd_is_small_enough_for_a_plain_apply() -> None:

@@ -24,6 +24,10 @@ def test_the_committed_reference_of_schedules_is_up_to_date_with_the_models() ->
     assert Path("docs/reference/schedule.md").read_text() == docs.schedule(), "run `make generate`"
 
 
+def test_the_committed_reference_of_models_is_up_to_date_with_the_models() -> None:
+    assert Path("docs/reference/model.md").read_text() == docs.model(), "run `make generate`"
+
+
 def test_a_field_has_type_default_and_description() -> None:
     assert rows("Crop")["margin"] == [
         "number from 0 up to 1",

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from featx_api.schedule import FeatureExtractionSchedule
 from featx_api.spec import FeatureExtractionSpec
+from featx_api.vision_model import VisionModel
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yaml"))
 
@@ -18,6 +19,8 @@ def test_every_example_is_accepted_by_the_api(path: Path) -> None:
     assert body["apiVersion"] == "featx.dev/v1alpha1"
     if body["kind"] == "FeatureExtractionSchedule":
         FeatureExtractionSchedule.from_wire(body)
+    elif body["kind"] == "VisionModel":
+        VisionModel.from_wire(body)
     else:
         assert body["kind"] == "FeatureExtraction"
         FeatureExtractionSpec.model_validate(body["spec"])

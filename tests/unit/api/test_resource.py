@@ -65,7 +65,8 @@ def test_no_address_is_left_out() -> None:
         spec = FeatureExtraction.from_wire(changed("spec", good()["spec"] | parts)).spec
         listed |= spec.addresses().keys()
     patterns = {path for path, node in nodes(resource_schema()) if "://" in node.get("pattern", "")}
-    assert listed == {path.removeprefix(".") for path in patterns if not path.endswith("endpoint")}
+    listable = {path.removeprefix(".") for path in patterns if not path.endswith("endpoint")}
+    assert listed == {path for path in listable if not path.startswith("status.")}  # of what was one already
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,38 @@ def test_a_resource_is_found_among_other_documents(tmp_path: Path) -> None:
     assert resource_file.read(written(tmp_path, secret, good())).name == "good"
 
 
+def named(**spec: Any) -> dict[str, Any]:
+    """A model as a document."""
+    return {"kind": "VisionModel", "metadata": {"name": "resnet"}, "spec": spec}
+
+
+def test_a_reference_is_resolved_by_a_model_of_the_same_file(tmp_path: Path) -> None:
+    model = {"onnx": "s3://models/resnet.onnx", "sha256": "0" * 64}
+    run = changed("spec.extractor", {"modelRef": {"name": "resnet"}})
+    run["spec"]["detector"] = {"modelRef": {"name": "resnet"}}
+    spec = resource_file.read(written(tmp_path, named(model=model, input={"scale": 2}, layer="pool"), run)).spec
+    assert (spec.extractor.layer, spec.extractor.input.scale) == ("pool", 2)
+    assert spec.extractor.described.s3 and spec.extractor.described.s3.endpoint is None
+    assert spec.detector and spec.detector.described.onnx == "s3://models/resnet.onnx"
+
+
+@pytest.mark.parametrize(
+    ("models", "extractor", "text"),
+    [
+        ([], {}, "VisionModel resnet not found: put it into the same file"),
+        ([named(), named()], {}, "found more than once"),
+        ([named()], {"input": {"scale": 2}}, "input requires model"),
+        ([named(model={"onnx": "s3://a/b"})], {}, "layer is missing"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_reported(
+    tmp_path: Path, models: list[Any], extractor: dict[str, Any], text: str
+) -> None:
+    run = changed("spec.extractor", {"modelRef": {"name": "resnet"}, **extractor})
+    with pytest.raises(CommandError, match=text):
+        resource_file.read(written(tmp_path, *models, run))
+
+
 @pytest.mark.parametrize("documents", [[], [good(), good()]], ids=["none", "two"])
 def test_a_file_must_contain_one_resource(tmp_path: Path, documents: list[object]) -> None:
     with pytest.raises(CommandError, match="must contain one resource of kind FeatureExtraction, but contains"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from featx_api.crd import RUN, SCHEDULE, resource_schema
+from featx_api.crd import MODEL, RUN, SCHEDULE, resource_schema
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -25,7 +25,7 @@ def fields(schema: dict[str, Any], path: str = "") -> Iterator[str]:
         yield from fields(part.get("items", part), below)
 
 
-FIELDS = {name for kind in (RUN, SCHEDULE) for name in fields(resource_schema(kind))}
+FIELDS = {name for kind in (RUN, SCHEDULE, MODEL) for name in fields(resource_schema(kind))}
 
 
 def dead(text: str) -> list[str]:

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 from featx_api import contract
-from featx_api.crd import SCHEDULE, render
+from featx_api.crd import CLUSTER_MODEL, MODEL, SCHEDULE, render
 from featx_operator.allowed import Allowed, Tenants
 from featx_operator.node_pools import NodePool
 from featx_operator.settings import Settings
@@ -33,6 +33,8 @@ def test_the_crd_chart_contains_the_generated_crd() -> None:
     assert (CHARTS / "featx-crds/templates/featureextractions.featx.dev.yaml").read_text() == render()
     schedules = (CHARTS / "featx-crds/templates/featureextractionschedules.featx.dev.yaml").read_text()
     assert schedules == render(SCHEDULE)
+    for kind in (MODEL, CLUSTER_MODEL):
+        assert (CHARTS / f"featx-crds/templates/{kind.plural}.featx.dev.yaml").read_text() == render(kind)
 
 
 def test_the_values_satisfy_their_schema_which_covers_all_of_them() -> None:
@@ -151,10 +153,15 @@ def test_the_operator_neither_lists_secrets_nor_changes_what_others_create() -> 
     assert changed == {
         "leases",
         "pods",  # policy-operator.yaml narrows it to one annotation of drivers
-        "featureextractions/status, featureextractionschedules/status",
+        "featureextractions/status, featureextractionschedules/status, visionmodels/status",
         "workloads",
         "workloads/status",
     }
+
+
+def test_rights_on_models_of_the_cluster_are_a_switch_of_their_own() -> None:
+    assert rules("model-access") == [("clustervisionmodels", "get list watch"), ("clustervisionmodels/status", "patch")]
+    assert "clustervisionmodels" not in (TEMPLATES / "operator-access.yaml").read_text()
 
 
 def test_policies_fail_closed_and_deny() -> None:

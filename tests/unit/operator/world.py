@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from featx_api.contract import DRIVER, EXECUTOR
+from featx_api.spec import Part
 from featx_api.status import Condition, ConditionType, FeatureExtractionStatus, Progress
 from featx_operator.applied import annotation_of, digests_from
 from featx_operator.decisions import conditions
@@ -21,6 +22,7 @@ from featx_operator.decisions.plan import plan
 from featx_operator.decisions.run import Action, CreateAttempt, DeleteFiles, DeletePod, Plan, ScaleExecutors
 from featx_operator.objects import driver_name, resource_of
 from featx_operator.settings import Settings
+from featx_operator.state.models import NamedModel
 from featx_operator.state.observed import Exit, Observed, Pod, PodWaiting, Refusal
 from featx_operator.state.quotas import QuotaView
 
@@ -50,6 +52,7 @@ class World:
         self.mount_failure: PodWaiting | None = None
         self.absent_secrets: set[str] = set()
         self.quota: QuotaView | None = None
+        self.models: dict[Part, NamedModel] = {}
         self.written: list[tuple[datetime, FeatureExtractionStatus]] = []
         self.created: list[str] = []
         self._serial = 0
@@ -84,7 +87,8 @@ class World:
         pods = tuple(self.pods.values())
         absent = frozenset(self.absent_secrets)
         files, known = frozenset(self.files), dict(self.known)
-        return Observed(pods, files, known, impostor, refusal, self.mount_failure, absent, self.quota)
+        own = (pods, files, known, impostor, refusal, self.mount_failure, absent, self.quota)
+        return Observed(*own, models=dict(self.models))
 
     # What the operator does
 

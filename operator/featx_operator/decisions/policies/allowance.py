@@ -5,10 +5,11 @@ A running attempt is left alone, whatever the chart's values say by now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from featx_api.contract import CLAIMS_FOLDER
+from featx_api.s3 import StoreAccess
 from featx_api.spec import FeatureExtractionSpec
 
 from featx_operator.allowed import Allowed
@@ -28,7 +29,7 @@ def refused(run: Run) -> Plan | None:
     problems = chain(
         _problems(spec, allowed, namespace, run.settings.job_image),
         _pool_problems(spec, pool) if pool else (),
-        _foreign_stores(spec, allowed, namespace),
+        foreign_stores(_stores(spec), allowed, namespace),
     )
     message = next(problems, None)
     if message is None:
@@ -52,13 +53,18 @@ def _problems(spec: FeatureExtractionSpec, allowed: Allowed, namespace: str, job
                 f"{field}: {value} is not allowed in namespace {namespace}: {listed}ask the platform team to add it to "
                 "the chart's values"
             )
-    for field, store in spec.stores().items():
+    yield from pod_identities(spec.stores(), allowed, namespace)
+    yield from local_addresses(spec.addresses(), spec.claim_names())
+
+
+def pod_identities(stores: Mapping[str, StoreAccess], allowed: Allowed, namespace: str) -> Iterator[str]:
+    """Yields a message per store, by its field, that is reached with an identity which the namespace may not use."""
+    for field, store in stores.items():
         if store.pod_identity and not allowed.pod_identity:
             yield (
                 f"{field}.podIdentity: true is not allowed in namespace {namespace}: use a secretRef, or ask the "
                 "platform team to add it to the chart's values"
             )
-    yield from _local_addresses(spec)
 
 
 def _pool_problems(spec: FeatureExtractionSpec, pool: NodePool) -> Iterator[str]:
@@ -77,9 +83,9 @@ def _pool_problems(spec: FeatureExtractionSpec, pool: NodePool) -> Iterator[str]
             )
 
 
-def _foreign_stores(spec: FeatureExtractionSpec, allowed: Allowed, namespace: str) -> Iterator[str]:
-    """Stores that the namespace may not use."""
-    for field, address in _stores(spec):
+def foreign_stores(addresses: Iterable[tuple[str, str]], allowed: Allowed, namespace: str) -> Iterator[str]:
+    """Yields a message per address, with its field, that the namespace may not use."""
+    for field, address in addresses:
         if not allowed.includes_store(address):
             yield (
                 f"{field}: {address} is not one of the stores of namespace {namespace} "
@@ -98,21 +104,24 @@ def _stores(spec: FeatureExtractionSpec) -> Iterator[tuple[str, str]]:
     if source.hbase and source.hbase.quorum:
         yield "spec.source.hbase.quorum", f"hbase://{source.hbase.quorum}/{source.hbase.table}"
     yield from spec.addresses().items()
-    for field, store in spec.stores().items():
-        if store.endpoint:
-            yield (
-                f"{field}.endpoint",
-                f"{store.endpoint.rstrip('/')}/",
-            )  # so that no host's name is the start of another's
+    yield from endpoints(spec.stores())
     for key, value in spec.execution.spark_conf.items():
         if key.startswith("spark.hadoop.dfs.namenode.rpc-address."):
             yield f"spec.execution.sparkConf.{key}", f"hdfs://{value}/"
 
 
-def _local_addresses(spec: FeatureExtractionSpec) -> Iterator[str]:
+def endpoints(stores: Mapping[str, StoreAccess]) -> Iterator[tuple[str, str]]:
+    """Yields the endpoint of each store, with its field, in the form of `allowed.stores`."""
+    for field, store in stores.items():
+        if store.endpoint:
+            # With a slash, so that no host's name is the start of another's.
+            yield f"{field}.endpoint", f"{store.endpoint.rstrip('/')}/"
+
+
+def local_addresses(addresses: Mapping[str, str], claims: Iterable[str]) -> Iterator[str]:
     """Addresses that make sense for `featx run` only: in a pod, they name its own files, or fetch packages into it."""
-    folders = tuple(f"file://{CLAIMS_FOLDER}/{claim}/" for claim in spec.claim_names())
-    for field, uri in spec.addresses().items():
+    folders = tuple(f"file://{CLAIMS_FOLDER}/{claim}/" for claim in claims)
+    for field, uri in addresses.items():
         if uri.startswith("file://") and not uri.startswith(folders):
             instead = "an hdfs:// address" if ".hbase." in field else "claim://CLAIM/path, a folder of a volume"
             yield f"{field}: {uri} is a file of the pod, and for `featx run` only: use {instead}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from featx_api.executor_contract import ImageKeys
+from featx_api.name_contract import ImageKeys
 from featx_api.names import ImageKey
 from featx_job.source import keys
 from hypothesis import given

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from featx_api.executor_contract import HiddenFiles
+from featx_api.name_contract import HiddenFiles
 from featx_job.source.objects import SourceObject, by_key
 from featx_job.source.selection import Selection, Skipped, ending, is_hidden, selected
 from hypothesis import given
