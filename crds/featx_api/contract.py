@@ -140,6 +140,16 @@ class JobSpec(ApiModel):
     #: Most executors that the attempt may have, whatever its annotation says; unset for as many as a resource may have.
     most_executors: int | None = Field(None, ge=1, le=execution.MOST_EXECUTORS)
 
+    @field_validator("spec")
+    @classmethod
+    def _has_its_models(cls, spec: FeatureExtractionSpec) -> FeatureExtractionSpec:
+        """The driver reads no resources, so references are resolved before."""
+        if refs := spec.model_refs():
+            raise ValueError(f"{', '.join(f'spec.{part}.modelRef' for part in refs)}: must be resolved")
+        if spec.extractor.layer is None:
+            raise ValueError("spec.extractor.layer is missing")
+        return spec
+
     def executors(self, annotation: str | None) -> int | None:
         """How many executors the attempt is to have now; None if their number can't change, or is not stated.
 
@@ -159,16 +169,6 @@ def executors_from(annotation: str) -> int | None:
     """The number in `EXECUTORS_ANNOTATION`, or None if it is none that a resource may have."""
     number = int(annotation) if re.fullmatch("[1-9][0-9]{0,3}", annotation) else 0
     return number if 1 <= number <= execution.MOST_EXECUTORS else None
-
-    @field_validator("spec")
-    @classmethod
-    def _has_its_models(cls, spec: FeatureExtractionSpec) -> FeatureExtractionSpec:
-        """The driver reads no resources, so references are resolved before."""
-        if refs := spec.model_refs():
-            raise ValueError(f"{', '.join(f'spec.{part}.modelRef' for part in refs)}: must be resolved")
-        if spec.extractor.layer is None:
-            raise ValueError("spec.extractor.layer is missing")
-        return spec
 
 
 class Outcome(StatusModel):

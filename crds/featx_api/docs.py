@@ -37,7 +37,8 @@ def resource() -> str:
     ]
     for name in paths:
         sections += _type(name, paths[name], definitions, old_names)
-    sections += ["## Renamed", "\n".join(f"- {renamed.message}" for renamed in old_names.values())]
+    messages = sorted(renamed.message for renamed in old_names.values())
+    sections += ["## Renamed", "\n".join(f"- {message}" for message in messages)]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 from featx_api import executor_contract
-from featx_api.executor_contract import FileNames, ShardResult, TaskSettings
+from featx_api.executor_contract import ShardResult, TaskSettings
+from featx_api.name_contract import FileNames
 from featx_api.schemas import DOCUMENTS, schemas
 from featx_api.table_contract import Columns
 from pydantic import ValidationError

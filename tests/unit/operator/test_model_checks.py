@@ -205,7 +205,7 @@ def test_news_of_a_model_wake_the_runs_that_refer_to_it(process: Process) -> Non
     process.check()
     assert process.deliver(MODEL) == [KEY]
     process.start()
-    job = json.loads(process.api.objects["/api/v1/namespaces/default/configmaps/catalog-1-job"]["data"]["job.json"])
+    job = json.loads(process.api.objects["/api/v1/namespaces/default/configmaps/catalog-u-1-1-job"]["data"]["job.json"])
     assert job["spec"]["extractor"]["model"]["onnx"] == "s3://models/a.onnx"
     assert job["spec"]["extractor"]["layer"] == "a"
     assert process.deliver(MODEL, "DELETED") == [KEY]
