@@ -56,7 +56,8 @@ class Annotations:
         try:
             name, namespace = self._cluster.pod_name, self._cluster.namespace
             pod = self._api.patch_namespaced_pod(name, namespace, body, _request_timeout=10)
-            self._executors = self._job.executors((pod.metadata.annotations or {}).get(EXECUTORS_ANNOTATION))
+            annotations = (pod.metadata.annotations if pod.metadata else None) or {}
+            self._executors = self._job.executors(annotations.get(EXECUTORS_ANNOTATION))
         except (ApiException, OSError) as error:
             reason = f"status {error.status}" if isinstance(error, ApiException) else type(error).__name__
             LOG.warning("progress could not be written: %s", reason)

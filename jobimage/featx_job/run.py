@@ -219,15 +219,11 @@ def _process(
                 output.publisher.publish_shards(tally.done, len(shards))
             session.keep_executors(on_progress(_waiting(_now(tally), "StoreUnreachable", waiting)))
 
+        def on_step(step: str) -> None:
+            on_progress(_waiting(_now(tally), "Calibrating", step))
+
         if left:
-            files = floats or calibration.net_files(
-                job.spec,
-                nets,
-                shards,
-                output.files,
-                session,
-                lambda step: on_progress(_waiting(_now(tally), "Calibrating", step)),
-            )
+            files = floats or calibration.net_files(job.spec, nets, shards, output.files, session, on_step)
             tally.started = time.monotonic()
             session.run(shards, left, files, output.folders, on_done)
         LOG.info("all shards are done")

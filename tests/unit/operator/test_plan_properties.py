@@ -64,6 +64,11 @@ class RunOfOneResource(RuleBasedStateMachine):
         self.world.refusal = Refusal("QuotaExceeded", "exceeded quota") if refused else None
         self.then(then)
 
+    @rule(executors=st.integers(1, 4), then=REACTIONS)
+    def people_change_the_number_of_executors(self, executors: int, then: str) -> None:
+        self.world.change(execution={**self.world.body["spec"]["execution"], "executors": executors})
+        self.then(then)
+
     @rule(then=REACTIONS)
     def people_suspend_or_resume(self, then: str) -> None:
         suspended = self.world.body["spec"].get("suspend", False)

@@ -71,12 +71,15 @@ class QueuedRun(RuleBasedStateMachine):
                 self.world.evict("Deactivated")
         self.then(then)
 
-    @rule(how=st.sampled_from(["suspend", "resume", "more executors", "other queue", "no queue"]), then=REACTIONS)
+    @rule(
+        how=st.sampled_from(["suspend", "resume", "more executors", "fewer executors", "other queue", "no queue"]),
+        then=REACTIONS,
+    )
     def people_change_the_run(self, how: str, then: str) -> None:
         if how in ("suspend", "resume"):
             self.world.change(suspend=how == "suspend")
-        elif how == "more executors":
-            self.world.change(execution={"memory": "2Gi", "executors": 3})
+        elif how.endswith("executors"):
+            self.world.change(execution={"memory": "2Gi", "executors": 3 if how == "more executors" else 1})
         else:
             self.world.label(kueue.QUEUE_LABEL, "other" if how == "other queue" else None)
         self.then(then)
@@ -100,6 +103,13 @@ class QueuedRun(RuleBasedStateMachine):
     @invariant()
     def at_most_one_driver(self) -> None:
         assert sum(pod.role == "driver" and not pod.ended for pod in self.world.pods.values()) <= 1
+
+    @invariant()
+    def no_driver_is_asked_for_more_than_is_admitted(self) -> None:
+        workload, recorded = self.world.workload, self.world.status.workload
+        drivers = [pod for pod in self.world.pods.values() if pod.role == "driver" and not (pod.ended or pod.deleting)]
+        if workload and workload.admitted and workload.name == recorded:
+            assert all((pod.executors or 0) <= workload.executors for pod in drivers)
 
     @invariant()
     def only_failures_count(self) -> None:
