@@ -282,7 +282,7 @@ class StepSeconds(Document):
 
     read: Seconds = Field(description="Threads spent reading images from the source, with retries.")
     decode: Seconds = Field(description="Threads spent decoding, and on the detector's input.")
-    wait: Seconds = Field(description="The shard had no decoded image, so that the nets had no work from it.")
+    idle: Seconds = Field(description="The shard had no decoded image, so that the nets had no work from it.")
     detect: Seconds = Field(description="In the detector, also waiting for a free one.")
     extract: Seconds = Field(description="Cropping and in the extractor, also waiting for a free one.")
     write: Seconds = Field(description="Writing rows.")
@@ -306,7 +306,7 @@ class ShardResult(Document):
         default={}, description="Rows of the quarantine by reason; markers of earlier versions have none."
     )
     seconds: StepSeconds = Field(
-        default=StepSeconds(read=0, decode=0, wait=0, detect=0, extract=0, write=0),
+        default=StepSeconds(read=0, decode=0, idle=0, detect=0, extract=0, write=0),
         description="How long its steps took; 0 in markers of earlier versions.",
     )
 

@@ -81,7 +81,7 @@ class StepSeconds(StatusModel):
 
     read: Seconds = Field(0.0, description="Reading images from the source, also waiting for it and retrying.")
     decode: Seconds = Field(0.0, description="Decoding images, and resizing them for the detector.")
-    wait: Seconds = Field(0.0, description="Shards had no decoded image for the models: reading or decoding is slow.")
+    idle: Seconds = Field(0.0, description="Shards had no decoded image for the models: reading or decoding is slow.")
     detect: Seconds = Field(0.0, description="In the detector, also waiting until it is free.")
     extract: Seconds = Field(0.0, description="Cropping images and in the extractor, also waiting until it is free.")
     write: Seconds = Field(0.0, description="Writing the table.")

@@ -89,7 +89,7 @@ def _families() -> dict[str, Family]:
         "step_seconds": CounterMetricFamily(
             "featx_run_step_seconds",
             "Seconds that threads of its executors spent in each step, added up over the finished shards of the "
-            "current attempt: read (from the source, also waiting for it), decode, wait (the models have no decoded "
+            "current attempt: read (from the source, also waiting for it), decode, idle (the models have no decoded "
             "image), detect, extract, write.",
             labels=(*LABELS, "step"),
         ),

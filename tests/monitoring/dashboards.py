@@ -12,8 +12,8 @@ import yaml
 from tools import kustomize
 
 FOLDER = Path(__file__).resolve().parents[2] / "charts/featx/dashboards"
-#: What a user's Grafana puts in place of variables: all namespaces and runs, and windows for a scrape every second.
-VARIABLES = {"$namespace": ".*", "$run": ".*", "$__rate_interval": "10s", "$window": "15s"}
+#: What Grafana puts in place of variables: all namespaces and runs, and windows for a scrape every two seconds.
+VARIABLES = {"$namespace": ".*", "$run": ".*", "$__rate_interval": "20s", "$window": "20s"}
 
 
 class Query(NamedTuple):

@@ -32,7 +32,7 @@ def promtool(*arguments: str) -> str:
 
 
 class Prometheus:
-    """Scrapes every second, with the labels that a PodMonitor adds.
+    """Scrapes every two seconds, with the labels that a PodMonitor adds.
 
     Args:
         folder: For its data.
@@ -49,7 +49,7 @@ class Prometheus:
         ]
         scrape = {"job_name": "featx-system/featx-operator", "honor_labels": True, "static_configs": targets_}
         config = {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "2s"},
             "rule_files": ["rules.yaml"],
             "scrape_configs": [scrape],
         }

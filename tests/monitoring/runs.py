@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from typing import Any
@@ -11,8 +12,7 @@ from featx_api.contract import PROGRESS_ANNOTATION
 
 from tests.bench.load.simulation import MERGE, Cluster, Times, conditions, running
 
-SECONDS = 25.0  # of a run that goes on
-RECORDS = {"uri": "s3://features/t", "kind": "features", "format": "delta", "recordCount": 9, "bytes": 4096}
+TABLE = {"kind": "features", "format": "delta", "recordCount": 9, "bytes": 4096}
 
 
 class Runs(Cluster):
@@ -21,7 +21,8 @@ class Runs(Cluster):
     async def _live(self, run: Times, metadata: dict[str, Any], created: float) -> None:
         """What scheduler, kubelet and the driver itself do to a driver pod."""
         path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
-        kind = metadata["labels"]["featx.dev/name"].split("-")[0]
+        name = metadata["labels"]["featx.dev/name"]
+        kind = name.split("-")[0]
         await self.request("PATCH", f"{path}/status", {"status": {"conditions": conditions(ready=False)}}, MERGE)
         await asyncio.sleep(0.3)
         await self.request("PATCH", f"{path}/status", {"status": running()}, MERGE)
@@ -32,13 +33,14 @@ class Runs(Cluster):
         else:
             await asyncio.sleep(1)
         fails = kind == "bad" or (kind == "flaky" and metadata["labels"]["featx.dev/attempt"] == "1")
-        outcome = failed(retryable=kind == "flaky") if fails else succeeded()
+        outcome = failed(retryable=kind == "flaky") if fails else succeeded(name)
         await self.request("PATCH", f"{path}/status", {"status": ended(outcome, int(fails))}, MERGE)
 
     async def _work(self, path: str, waiting: bool) -> None:
-        """Finishes a shard of ten images a second, and reports what a driver does."""
-        for second in range(1, round(SECONDS)):
-            text = json.dumps(progress(second, waiting))
+        """Finishes a shard of ten images a second, and reports it as a driver does, until the runs are left."""
+        started = time.monotonic()
+        for _ in itertools.count():
+            text = json.dumps(progress(time.monotonic() - started, waiting))
             await self.request("PATCH", path, {"metadata": {"annotations": {PROGRESS_ANNOTATION: text}}}, MERGE)
             await asyncio.sleep(1)
 
@@ -62,25 +64,27 @@ class Runs(Cluster):
         await self.request("PATCH", f"{path}/{metadata['name']}/status", {"status": status}, MERGE)
 
 
-def progress(second: int, waiting: bool) -> dict[str, Any]:
+def progress(elapsed: float, waiting: bool) -> dict[str, Any]:
     """What a driver with one executor reports after some seconds."""
-    steps = {"read": 0.5, "decode": 0.8, "wait": 0.1, "detect": 0.3, "extract": 0.4, "write": 0.1}
+    second = round(elapsed)
+    steps = {"read": 0.5, "decode": 0.8, "idle": 0.1, "detect": 0.3, "extract": 0.4, "write": 0.1}
     wait = {"waiting": "s3://images does not respond", "waitingReason": "StoreUnreachable"} if waiting else {}
     return {
         "imagesDone": 10 * second,
         "imagesFailed": second,
-        "imagesTotal": 1000,
+        "imagesTotal": 100_000,
         "imagesPerSecond": 10.0,
         "shardsDone": second,
-        "shardsTotal": 100,
+        "shardsTotal": 10_000,
         "stepSeconds": {step: round(seconds * second, 1) for step, seconds in steps.items()},
         **wait,
     }
 
 
-def succeeded() -> dict[str, Any]:
+def succeeded(name: str) -> dict[str, Any]:
     """The report of a driver that succeeds."""
-    return {"result": "Succeeded", "progress": {"imagesDone": 9, "imagesTotal": 9}, "outputs": [RECORDS]}
+    outputs = [{"uri": f"s3://features/{name}", **TABLE}]
+    return {"result": "Succeeded", "progress": {"imagesDone": 9, "imagesTotal": 9}, "outputs": outputs}
 
 
 def failed(retryable: bool) -> dict[str, Any]:

@@ -43,8 +43,8 @@ def test_the_status_reports_counts_and_outputs(run: Run) -> None:
     progress = status["progress"]
     assert (progress["imagesTotal"], progress["imagesDone"], progress["imagesFailed"]) == (COUNT + 1, COUNT + 1, 1)
     assert (progress["percent"], progress["summary"]) == (100, f"{COUNT + 1}/{COUNT + 1}")
-    assert progress["stepSeconds"].keys() == {"read", "decode", "wait", "detect", "extract", "write"}
-    assert min(seconds for step, seconds in progress["stepSeconds"].items() if step != "wait") > 0
+    assert progress["stepSeconds"].keys() == {"read", "decode", "idle", "detect", "extract", "write"}
+    assert min(seconds for step, seconds in progress["stepSeconds"].items() if step != "idle") > 0
     features, quarantine = status["outputs"]
     assert (features["uri"], features["recordCount"]) == (f"s3://{BUCKET}/tables/main", COUNT)
     assert features["bytes"] > 0

@@ -86,7 +86,7 @@ def test_it_is_told_what_was_computed_in_on_each_kind_of_cpu() -> None:
 
 def test_the_time_of_steps_is_that_of_this_attempts_shards() -> None:
     def shard(index: int, read: float) -> ShardResult:
-        seconds = StepSeconds(read=read, decode=0.1, wait=0, detect=0.2, extract=0.3, write=0.4)
+        seconds = StepSeconds(read=read, decode=0.1, idle=0, detect=0.2, extract=0.3, write=0.4)
         return done(index).model_copy(update={"seconds": seconds})
 
     tally = Tally(100, 10, started=0)
@@ -97,7 +97,7 @@ def test_the_time_of_steps_is_that_of_this_attempts_shards() -> None:
         tally.add(shard(index, 1.5))
     seconds = tally.progress(5, NOON).step_seconds
     assert seconds is not None
-    assert (seconds.read, seconds.decode, seconds.wait, seconds.write) == (3.0, 0.2, 0.0, 0.8)
+    assert (seconds.read, seconds.decode, seconds.idle, seconds.write) == (3.0, 0.2, 0.0, 0.8)
 
 
 def test_a_marker_of_an_earlier_version_has_no_times() -> None:

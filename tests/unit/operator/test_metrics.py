@@ -106,7 +106,7 @@ def test_a_running_run_has_its_speed_and_where_its_time_goes(api: FakeApiServer)
     assert value("featx_run_source_images", **run) == 90
     assert value("featx_run_images_per_second", **run) == 12.5
     assert value("featx_run_step_seconds_total", **run, step="read") == 7.5
-    assert REGISTRY.get_sample_value("featx_run_step_seconds_total", {**run, "step": "wait"}) == 0
+    assert REGISTRY.get_sample_value("featx_run_step_seconds_total", {**run, "step": "idle"}) == 0
     assert value("featx_run_waiting", **run, reason="StoreUnreachable") == 1
     assert REGISTRY.get_sample_value("featx_run_waiting", {**run, "reason": "Calibrating"}) == 0
     succeed(api, operator)

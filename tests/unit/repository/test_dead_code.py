@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tools.version import ROOT
 
+#: What a library calls by its name: prometheus-client reads metrics so.
+CALLED = frozenset({"collect"})
 PACKAGES = ("crds", "operator", "jobimage")
 FILES = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "caffe_pb2" not in path.name]
 
@@ -21,5 +23,10 @@ def definitions(path: Path) -> list[str]:
 
 def test_each_function_and_class_of_a_product_package_is_used_in_one() -> None:
     words = Counter(word for path in FILES for word in re.findall(r"\w+", path.read_text()))
-    unused = {f"{path.relative_to(ROOT)}: {name}" for path in FILES for name in definitions(path) if words[name] < 2}
+    unused = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in FILES
+        for name in definitions(path)
+        if words[name] < 2 and name not in CALLED
+    }
     assert unused == set()

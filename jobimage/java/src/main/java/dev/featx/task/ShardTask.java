@@ -147,7 +147,7 @@ public final class ShardTask {
       return images.next();
     } finally {
       times.add(Step.READ, started);
-      times.add(Step.WAIT, started);
+      times.add(Step.IDLE, started);
     }
   }
 
@@ -208,7 +208,7 @@ public final class ShardTask {
     try {
       return isReady(future);
     } finally {
-      times.add(Step.WAIT, started);
+      times.add(Step.IDLE, started);
     }
   }
 

@@ -7,7 +7,7 @@ import java.util.concurrent.atomic.LongAdder;
 final class StepTimes {
   /** A step of a shard. Writing is timed where rows are written. */
   enum Step {
-    READ, DECODE, WAIT, DETECT, EXTRACT
+    READ, DECODE, IDLE, DETECT, EXTRACT
   }
 
   private final LongAdder[] nanos = new LongAdder[Step.values().length];
@@ -30,7 +30,7 @@ final class StepTimes {
 
   /** Returns the sums. */
   StepSeconds seconds() {
-    return new StepSeconds(of(Step.READ), of(Step.DECODE), of(Step.WAIT), of(Step.DETECT), of(Step.EXTRACT), 0);
+    return new StepSeconds(of(Step.READ), of(Step.DECODE), of(Step.IDLE), of(Step.DETECT), of(Step.EXTRACT), 0);
   }
 
   private double of(Step step) {
