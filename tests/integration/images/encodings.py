@@ -134,7 +134,7 @@ def _tiff(photo: Image.Image, modes: dict[str, Image.Image]) -> Iterator[Encodin
         photo, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
     assert lab is not None
-    yield Encoding("Lab", "TIFF", encoded(lab, "TIFF"), 60)  # another white point than Pillow's
+    yield Encoding("Lab", "TIFF", encoded(lab, "TIFF"), 3)
     yield Encoding("BigTIFF", "TIFF", encoded(photo, "TIFF", big_tiff=True))
     yield Encoding("two pages", "TIFF", encoded(photo, "TIFF", save_all=True, append_images=[modes["RGBA"]]))
 
@@ -177,6 +177,7 @@ def _jpeg_2000(photo: Image.Image, modes: dict[str, Image.Image]) -> Iterator[En
     for mode in ("L", "LA", "RGB", "RGBA", "I;16"):
         yield Encoding(mode, "JPEG 2000", encoded(modes[mode], "JPEG2000"), 1)
     yield Encoding("YCbCr", "JPEG 2000", encoded(modes["YCbCr"], "JPEG2000"), 1)
+    yield Encoding("CMYK", "JPEG 2000", encoded(modes["CMYK"], "JPEG2000"), 1)
     yield Encoding("lossy", "JPEG 2000", encoded(photo, "JPEG2000", irreversible=True), 1)
     yield Encoding("tiles", "JPEG 2000", encoded(photo, "JPEG2000", tile_size=(32, 32)))
     yield Encoding("codestream", "JPEG 2000", encoded(photo, "JPEG2000", no_jp2=True))

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from tests.integration.images.encodings import Encoding, encoded
@@ -73,13 +74,22 @@ def _jpeg_2000(photo: Image.Image) -> Iterator[Encoding]:
     )
     tiles = encoded(photo, "JPEG2000", offset=(15, 30), tile_size=(64, 64), tile_offset=(5, 5))
     yield Encoding("tiles away from the origin", "JPEG 2000", tiles, 1)
-    grey = encoded(photo.convert("L"), "JPEG2000")
-    palette = struct.pack(">HB", 256, 3) + b"\7\7\7" + b"".join(bytes((i, 255 - i, i // 2)) for i in range(256))
+    colours = np.array([(i, 255 - i, i // 2) for i in range(256)], np.uint8)
+    yield Encoding("palette", "JPEG 2000", with_palette(photo.convert("L"), colours))
+
+
+def with_palette(grey: Image.Image, colours: NDArray[np.uint8], order: tuple[int, ...] = ()) -> bytes:
+    """A JPEG 2000 whose samples are indices of colours, each column of which is red, green or blue by an order (1 to 3)."""
+    data = encoded(grey, "JPEG2000")
+    palette = struct.pack(">HB", 256, 3) + b"\7\7\7" + colours.tobytes()
     boxes = _box(b"pclr", palette) + _box(b"cmap", b"".join(struct.pack(">HBB", 0, 1, i) for i in range(3)))
-    at = grey.index(b"jp2h") - 4
-    end = at + struct.unpack(">I", grey[at : at + 4])[0]
-    header = grey[at + 8 : end].replace(b"colr\1\0\0\0\0\0\x11", b"colr\1\0\0\0\0\0\x10")
-    yield Encoding("palette", "JPEG 2000", grey[:at] + _box(b"jp2h", header + boxes) + grey[end:])
+    if order:
+        channels = b"".join(struct.pack(">HHH", number, 0, colour) for number, colour in enumerate(order))
+        boxes += _box(b"cdef", struct.pack(">H", len(order)) + channels)
+    at = data.index(b"jp2h") - 4
+    end = at + struct.unpack(">I", data[at : at + 4])[0]
+    header = data[at + 8 : end].replace(b"colr\1\0\0\0\0\0\x11", b"colr\1\0\0\0\0\0\x10")
+    return data[:at] + _box(b"jp2h", header + boxes) + data[end:]
 
 
 def _box(name: bytes, content: bytes) -> bytes:

@@ -33,6 +33,22 @@ def test_rare_files_decode_to_the_pixels_of_pillow(decoder: Decoder, encoding: E
     assert difference(decoded.pixels, by_pillow(encoding.data))[0] <= encoding.tolerance
 
 
+def test_the_columns_of_a_jpeg_2000s_palette_are_the_colours_that_it_says(decoder: Decoder) -> None:
+    colours = np.array([(0 if i < 9 else i, 255 - i, i // 2) for i in range(256)], np.uint8)
+    colours[:9] = 0  # Pillow counts equal colours once, and moves all after them
+    grey = PHOTO.convert("L")
+    decoded = decoder.decode(rare.with_palette(grey, colours, order=(2, 3, 1))).pixels
+    assert np.array_equal(decoded, colours[np.asarray(grey)][..., [2, 0, 1]])
+
+
+def test_the_transparent_grey_of_a_png_of_16_bits_shows_the_background(decoder: Decoder) -> None:
+    grey = np.asarray(PHOTO.convert("L")).astype(np.uint16) * 257 + 1
+    value = int(grey[5, 5])
+    png = encoded(Image.fromarray(grey), "PNG", transparency=value)
+    expected = np.where((grey == value)[..., None], np.uint8([0, 0, 255]), (grey >> 8).astype(np.uint8)[..., None])
+    assert np.array_equal(decoder.decode(png, (0, 0, 255)).pixels, expected)
+
+
 def test_a_bitmap_without_file_header_is_an_image(decoder: Decoder) -> None:
     assert np.array_equal(decoder.decode(rare.dib(PHOTO)).pixels, np.asarray(PHOTO))
 

@@ -118,6 +118,10 @@ public final class Decoder {
       if (image.isCmyk()) {
         return Transparency.fromCmyk(pixels);
       }
+      if (image.isLab()) {
+        IccProfile.fromLab(pixels);
+        return Transparency.opaque(pixels, decoding.background());
+      }
       if (header.format() == ImageFormat.GIF) {
         GifStructure.of(bytes).fill(pixels, bytes);
       }

@@ -19,6 +19,7 @@ final class IccProfile {
   private static final int RGB = 0x40019; // TYPE_RGB_8
   private static final int BGR = 0x40419; // TYPE_BGR_8
   private static final int RGBA = 0x40099; // TYPE_RGBA_8
+  private static final int LAB = 0x1E0019; // TYPE_LabV2_8
   private static final int PERCEPTUAL = 0;
   private static final int FLAGS = 0x40 | 0x04000000; // no cache, so that threads share a transform; alpha is copied
   private static final int HEADER = 128;
@@ -36,6 +37,8 @@ final class IccProfile {
     Pointer cmsOpenProfileFromMem(byte[] bytes, int size);
 
     Pointer cmsCreate_sRGBProfile();
+
+    Pointer cmsCreateLab2Profile(Pointer whitePoint);
 
     int cmsGetColorSpace(Pointer profile);
 
@@ -77,6 +80,19 @@ final class IccProfile {
     if (!stored) {
       Loaded.LIBRARY.cmsDeleteTransform(transform.pointer);
     }
+  }
+
+  /** Converts CIE L*a*b* with the white point of ICC, D50, to RGB, in place. */
+  static void fromLab(Mat image) {
+    LittleCms cms = Loaded.LIBRARY;
+    Pointer input = cms.cmsCreateLab2Profile(null);
+    Pointer output = cms.cmsCreate_sRGBProfile();
+    Pointer transform = cms.cmsCreateTransform(input, LAB, output, RGB, PERCEPTUAL, 0);
+    Pointer pixels = new Pointer(image.dataAddr());
+    cms.cmsDoTransform(transform, pixels, pixels, (int) image.total());
+    cms.cmsDeleteTransform(transform);
+    cms.cmsCloseProfile(input);
+    cms.cmsCloseProfile(output);
   }
 
   private static Transform transform(byte[] profile, int format) {

@@ -20,7 +20,11 @@ interface Vips extends Library {
   int FAIL_ON_NONE = 0; // VIPS_FAIL_ON_NONE: a damaged image is decoded as far as possible
   int FAIL_ON_ERROR = 2; // VIPS_FAIL_ON_ERROR
   int UCHAR = 0; // VIPS_FORMAT_UCHAR
+  int FLOAT = 6; // VIPS_FORMAT_FLOAT
   int GREY = 1; // VIPS_INTERPRETATION_B_W
+  int LABQ = 2; // VIPS_CODING_LABQ: 8-bit L*a*b* in four bands
+  int LAB = 13; // VIPS_INTERPRETATION_LAB
+  int LAB_OF_16_BITS = 21; // VIPS_INTERPRETATION_LABS
   int CMYK = 15; // VIPS_INTERPRETATION_CMYK
   int SRGB = 22; // VIPS_INTERPRETATION_sRGB
 
@@ -51,6 +55,8 @@ interface Vips extends Library {
   int vips_image_get_bands(Pointer image);
 
   int vips_image_get_format(Pointer image);
+
+  int vips_image_get_coding(Pointer image);
 
   int vips_image_get_interpretation(Pointer image);
 

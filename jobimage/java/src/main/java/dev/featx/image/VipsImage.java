@@ -5,8 +5,10 @@ import com.sun.jna.Pointer;
 import com.sun.jna.ptr.PointerByReference;
 import java.util.ArrayList;
 import java.util.List;
+import org.opencv.core.Core;
 import org.opencv.core.CvType;
 import org.opencv.core.Mat;
+import org.opencv.core.Scalar;
 
 /**
  * An image opened by libvips: its header is read, its pixels are decoded by {@link #pixels}.
@@ -98,6 +100,13 @@ final class VipsImage implements AutoCloseable {
     return vips.vips_image_get_interpretation(last()) == Vips.CMYK;
   }
 
+  /** Returns whether its colours are CIE L*a*b*, without transparency. */
+  boolean isLab() {
+    int interpretation = vips.vips_image_get_interpretation(last());
+    return (bands() == 3 || vips.vips_image_get_coding(last()) == Vips.LABQ)
+        && (interpretation == Vips.LAB || interpretation == Vips.LAB_OF_16_BITS);
+  }
+
   /** Returns a block of metadata, or null. */
   byte[] metadata(String field) {
     if (vips.vips_image_get_typeof(last(), field) == 0) {
@@ -111,10 +120,14 @@ final class VipsImage implements AutoCloseable {
   /**
    * Decodes the pixels.
    *
-   * @return one byte per channel: grey, grey and alpha, RGB, RGBA, or CMYK as stored; the caller releases it
+   * @return one byte per channel: grey, grey and alpha, RGB, RGBA, CMYK as stored, or CIE L*a*b* whose middle is 128; the caller
+   *     releases it
    * @throws VipsException if they are damaged
    */
   Mat pixels() throws VipsException {
+    if (isLab()) {
+      return lab();
+    }
     int interpretation = vips.vips_image_get_interpretation(last());
     if (interpretation != Vips.SRGB && interpretation != Vips.GREY && interpretation != Vips.CMYK) {
       Pointer stored = last();
@@ -124,10 +137,25 @@ final class VipsImage implements AutoCloseable {
       Pointer deep = last();
       run(converted -> vips.vips_cast(deep, converted, Vips.UCHAR, "shift", isCmyk() ? 1 : 0));
     }
-    Mat pixels = new Mat(height(), width(), CvType.CV_8UC(bands()));
+    return written(new Mat(height(), width(), CvType.CV_8UC(bands())), Vips.UCHAR);
+  }
+
+  private Mat lab() throws VipsException {
+    Pointer stored = last();
+    run(converted -> vips.vips_colourspace(stored, converted, Vips.LAB));
+    Pointer plain = last();
+    run(converted -> vips.vips_cast(plain, converted, Vips.FLOAT));
+    Mat pixels = written(new Mat(height(), width(), CvType.CV_32FC3), Vips.FLOAT);
+    Core.multiply(pixels, new Scalar(2.55, 1, 1), pixels); // lightness is from 0 to 100
+    Core.add(pixels, new Scalar(0, 128, 128), pixels);
+    pixels.convertTo(pixels, CvType.CV_8U);
+    return pixels;
+  }
+
+  private Mat written(Mat pixels, int format) throws VipsException {
     Pointer image = last();
-    Pointer target = vips.vips_image_new_from_memory(new Pointer(pixels.dataAddr()), pixels.total() * bands(), width(), height(),
-        bands(), Vips.UCHAR);
+    Pointer target = vips.vips_image_new_from_memory(new Pointer(pixels.dataAddr()), pixels.total() * pixels.elemSize(), width(),
+        height(), bands(), format);
     images.add(target);
     if (vips.vips_image_write(image, target) != 0) {
       pixels.release();

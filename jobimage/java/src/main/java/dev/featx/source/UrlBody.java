@@ -4,7 +4,6 @@ import dev.featx.failure.QuarantineReason;
 import dev.featx.image.ImageProblem;
 import dev.featx.image.Signature;
 import java.io.BufferedInputStream;
-import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Locale;
@@ -12,6 +11,7 @@ import java.util.Set;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.Inflater;
 import java.util.zip.InflaterInputStream;
+import org.apache.commons.io.input.ProxyInputStream;
 
 /**
  * The body of a response without its Content-Encoding: stores return what was uploaded, requested or not.
@@ -85,7 +85,7 @@ final class UrlBody {
   }
 
   /** What the connection delivers, and whether it failed. */
-  private static final class Received extends FilterInputStream {
+  private static final class Received extends ProxyInputStream {
     private boolean failed;
 
     Received(InputStream body) {
@@ -93,19 +93,9 @@ final class UrlBody {
     }
 
     @Override
-    public int read() throws IOException {
-      byte[] one = new byte[1];
-      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xFF;
-    }
-
-    @Override
-    public int read(byte[] bytes, int start, int count) throws IOException {
-      try {
-        return super.read(bytes, start, count);
-      } catch (IOException e) {
-        failed = true;
-        throw e;
-      }
+    protected void handleIOException(IOException e) throws IOException {
+      failed = true;
+      throw e;
     }
   }
 }

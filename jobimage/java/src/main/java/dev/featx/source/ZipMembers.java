@@ -5,7 +5,6 @@ import dev.featx.image.ImageProblem;
 import dev.featx.image.Signature;
 import java.io.BufferedInputStream;
 import java.io.EOFException;
-import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -21,6 +20,7 @@ import org.apache.commons.compress.archivers.zip.UnicodePathExtraField;
 import org.apache.commons.compress.archivers.zip.ZipArchiveEntry;
 import org.apache.commons.compress.archivers.zip.ZipArchiveInputStream;
 import org.apache.commons.compress.archivers.zip.ZipFile;
+import org.apache.commons.io.input.ProxyInputStream;
 import org.apache.hadoop.fs.FSDataInputStream;
 
 /**
@@ -126,7 +126,7 @@ final class ZipMembers extends ArchiveMembers {
   }
 
   /** A limit for members that are stored without their size: their end is searched, and all before it is in memory. */
-  private final class BoundedStream extends FilterInputStream {
+  private final class BoundedStream extends ProxyInputStream {
     private long remaining = Long.MAX_VALUE;
 
     BoundedStream(InputStream stream) {
@@ -134,20 +134,12 @@ final class ZipMembers extends ArchiveMembers {
     }
 
     @Override
-    public int read() throws IOException {
-      byte[] one = new byte[1];
-      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-    }
-
-    @Override
-    public int read(byte[] bytes, int start, int count) throws IOException {
-      int read = super.read(bytes, start, count);
+    protected void afterRead(int read) {
       remaining -= Math.max(0, read);
       if (remaining < 0) {
         throw PackedContent.unsupported(file, "it has no readable directory, and a member of unknown size exceeds the limit, "
             + file.maxBytes() + " bytes; pack it again");
       }
-      return read;
     }
   }
 

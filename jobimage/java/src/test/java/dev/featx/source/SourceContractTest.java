@@ -27,7 +27,7 @@ class SourceContractTest {
   void aShardOfPackedFilesIsParsedCompletely() {
     PackedImages part = (PackedImages) line("shard-line.packed.json").part();
     assertEquals("hdfs://namenode:8020/archives/a.tar", part.files().get(0).uri());
-    assertEquals(new PackedSettings(PackedSettings.Format.PARQUET, "*.{jpg,png}", "key", null, "url",
+    assertEquals(new PackedSettings(PackedSettings.Format.PARQUET, "(?:(?:.*/)?[^/]*\\.jpg|(?:.*/)?[^/]*\\.png)", "key", null, "url",
         List.of("label", "split")), part.settings());
     assertEquals(new PackedSection(2, 5), part.section());
     assertEquals(List.of("a.tar/cat.jpg"), part.keys());
