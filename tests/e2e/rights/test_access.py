@@ -20,6 +20,8 @@ RIGHTS = {
         "featureextractions.featx.dev/status": "patch",
         "featureextractionschedules.featx.dev": "get list watch",
         "featureextractionschedules.featx.dev/status": "patch",
+        "visionmodels.featx.dev": "get list watch",
+        "visionmodels.featx.dev/status": "patch",
         "pods": "create delete get list watch",
         "configmaps": "create delete get list",
         "secrets": "create delete get",
@@ -36,12 +38,14 @@ OTHER_RESOURCES = [
     *("roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io", "networkpolicies.networking.k8s.io"),
     *("featureextractions.featx.dev", "featureextractions.featx.dev/status"),
     *("featureextractionschedules.featx.dev", "featureextractionschedules.featx.dev/status"),
+    *("visionmodels.featx.dev", "visionmodels.featx.dev/status"),
 ]
 EVERYWHERE = [
     "nodes",
     "namespaces",
     "persistentvolumes",
     "priorityclasses.scheduling.k8s.io",
+    "clustervisionmodels.featx.dev",
     "validatingadmissionpolicies.admissionregistration.k8s.io",
 ]
 
@@ -114,7 +118,7 @@ def test_the_account_of_runs_mounts_no_token_by_itself(cluster: None) -> None:
 
 def test_the_api_server_accepts_the_network_policies(cluster: None) -> None:
     names = kubectl("get", "networkpolicies", f"--namespace={GUARDED}", "--output=name").stdout.split()
-    assert names == [f"networkpolicy.networking.k8s.io/featx-{role}" for role in ("driver", "executor")]
+    assert names == [f"networkpolicy.networking.k8s.io/featx-{role}" for role in ("driver", "executor", "model")]
 
 
 @pytest.mark.parametrize("namespace", [GUARDED, EMPTY, RELEASE])

@@ -102,7 +102,7 @@ def test_paths_start_at_the_folder_of_the_file(tmp_path: Path, monkeypatch: pyte
     spec = resource_file.read(path).spec
     assert spec.source.files is not None
     assert spec.source.files.uri == f"file://{tmp_path}/my photos"
-    assert spec.extractor.model.onnx == f"file://{tmp_path}/net.onnx"
+    assert spec.extractor.described.onnx == f"file://{tmp_path}/net.onnx"
 
 
 def test_a_missing_digest_is_computed_and_written(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_missing_digest_is_computed_and_written(tmp_path: Path) -> None:
     assert loaded.unpinned == ("extractor",)
     pinned = loaded.pinned(Environment(jars=tmp_path, work=tmp_path))
     digest = hashlib.sha256(b"weights").hexdigest()
-    assert pinned.resource.spec.extractor.model.sha256 == digest
+    assert pinned.resource.spec.extractor.described.sha256 == digest
     pinned.write(tmp_path / "new" / "pinned.yaml")
     again = resource_file.load(tmp_path / "new" / "pinned.yaml")
     assert (again.resource, again.unpinned) == (pinned.resource, ())
@@ -140,7 +140,7 @@ def test_a_file_that_holds_something_else_is_not_overwritten(tmp_path: Path) -> 
 def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("sys.stdin", Mock(buffer=io.BytesIO(yaml.safe_dump(model_without_digest(tmp_path)).encode())))
     monkeypatch.chdir(tmp_path)
-    assert resource_file.read(Path("-")).spec.extractor.model.onnx == f"file://{tmp_path}/net.onnx"
+    assert resource_file.read(Path("-")).spec.extractor.described.onnx == f"file://{tmp_path}/net.onnx"
 
 
 def test_a_folder_in_place_of_a_file_is_pointed_to_its_option(tmp_path: Path) -> None:

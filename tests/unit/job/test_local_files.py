@@ -211,7 +211,7 @@ def test_no_field_of_a_spec_reaches_another_file(
     hadoop = Hadoop(dict, 0)
     with pytest.raises(RunFailure) as refused:
         if path.startswith("spec.extractor"):
-            fetch.network(spec, spec.extractor.model, "spec.extractor.model", environment)
+            fetch.network(spec, spec.extractor.described, "spec.extractor.model", environment)
         elif path.startswith("spec.output"):
             open_output(job, environment, hadoop)
         else:

@@ -365,7 +365,7 @@ STEPS = st.one_of(
 )
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=30, deadline=None)
 @given(st.lists(STEPS, min_size=1, max_size=15))
 def test_a_check_ends_whatever_happens_and_ready_means_that_its_own_pod_said_so(steps: list[tuple[str, Any]]) -> None:
     lab = Lab()
@@ -392,7 +392,7 @@ def test_a_check_ends_whatever_happens_and_ready_means_that_its_own_pod_said_so(
     assert lab.pods == {}
 
 
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=80, deadline=None)
 @given(st.text(max_size=300) | st.recursive(st.none() | st.floats() | st.text(), st.lists).map(json.dumps))
 def test_any_text_is_a_report_or_none(text: str) -> None:
     report = report_of(Pod("a", "b", 0, "model", phase="Succeeded", exit=Exit(0, "", text)))
