@@ -6,12 +6,11 @@ parse the golden files of jobimage/contract exactly, with each field, if only as
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
+from featx_api.document import Document
 from featx_api.failures import QuarantineReason
 
 #: Java class that reads and writes `file://` addresses for Hadoop.
@@ -49,31 +48,6 @@ Seconds = Annotated[float, Field(ge=0)]
 Sample = Annotated[int, Field(ge=0, le=255)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Values = Annotated[tuple[float, float], Field(description="Lowest and highest value.")]
-
-
-class Document(BaseModel):
-    """A part of the contract: camelCase in JSON, unknown and missing fields refused on both sides."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        populate_by_name=True,
-        extra="forbid",
-        frozen=True,
-        json_schema_serialization_defaults_required=True,
-    )
-
-    def to_wire(self) -> dict[str, Any]:
-        """Return the camelCase form, with every field."""
-        return self.model_dump(mode="json", by_alias=True)
-
-    def to_json(self) -> str:
-        """Return one line of JSON, with every field."""
-        return json.dumps(self.to_wire())
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Parse JSON, converting no types. Raises ValidationError."""
-        return cls.model_validate_json(text, strict=True, by_alias=True, by_name=False)
 
 
 class NetInput(Document):

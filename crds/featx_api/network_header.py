@@ -11,7 +11,8 @@ from typing import Any, Final, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from featx_api.executor_contract import Count, Document, Values
+from featx_api.document import Document
+from featx_api.executor_contract import Count, Values
 
 Shape = tuple[Count, ...]
 

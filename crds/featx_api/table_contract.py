@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from featx_api.executor_contract import Document
+from featx_api.document import Document
 
 
 class Column(Document):

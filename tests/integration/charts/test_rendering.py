@@ -256,6 +256,19 @@ def test_alerts_and_dashboards_use_metrics_that_exist() -> None:
     assert {name.removesuffix("_bucket") for name in used} == {name.removesuffix("_bucket") for name in known}
 
 
+def test_panels_have_places_of_their_own_and_only_variables_of_their_dashboard() -> None:
+    for path in (ROOT / "charts/featx/dashboards").glob("*.json"):
+        board = json.loads(path.read_text())
+        panels = board["panels"]
+        assert len({panel["id"] for panel in panels}) == len({panel["title"] for panel in panels}) == len(panels)
+        places = [(panel["gridPos"]["x"] + x, panel["gridPos"]["y"]) for panel in panels for x in range(8)]
+        assert len(set(places)) == len(places)
+        assert all(panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24 for panel in panels)
+        declared = {variable["name"] for variable in board["templating"]["list"]} | {"__rate_interval"}
+        text = json.dumps([panels, board["templating"]])
+        assert set(re.findall(r"\$\{?(\w+)", text)) - {"__all"} <= declared
+
+
 def samples(name: str, kind: str) -> set[str]:
     """The series that a query uses of a metric."""
     return {"counter": {f"{name}_total"}, "histogram": {f"{name}_bucket"}}.get(kind, {name})
