@@ -196,8 +196,7 @@ class PackedSettings(Document):
 
     format: Literal["auto", "tar", "zip", "tfrecord", "sequenceFile", "parquet", "delta"]
     members: str | None = Field(
-        description="Regular expression of the images' names in a tar or zip, folded like keys; null for all whose "
-        "content or ending is an image's. A stored list of shards has the glob."
+        description="Regular expression of folded names in a tar or zip; null for images by content or ending."
     )
     name_column: str | None = Field(description="Null to choose one.")
     content_column: str | None = Field(description="Null to choose one.")

@@ -79,7 +79,7 @@ def _jpeg_2000(photo: Image.Image) -> Iterator[Encoding]:
 
 
 def with_palette(grey: Image.Image, colours: NDArray[np.uint8], order: tuple[int, ...] = ()) -> bytes:
-    """A JPEG 2000 whose samples are indices of colours, each column of which is red, green or blue by an order (1 to 3)."""
+    """A JPEG 2000 whose samples are indices of colours; an order says which column is red (1), green and blue."""
     data = encoded(grey, "JPEG2000")
     palette = struct.pack(">HB", 256, 3) + b"\7\7\7" + colours.tobytes()
     boxes = _box(b"pclr", palette) + _box(b"cmap", b"".join(struct.pack(">HBB", 0, 1, i) for i in range(3)))

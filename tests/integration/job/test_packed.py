@@ -231,3 +231,47 @@ def test_content_of_another_format_than_the_resource_says_is_named(runner: Runne
     assert failure is not None
     assert failure.class_ == "SourceNotSupported"
     assert "set spec.source.packed.format to zip or auto" in failure.message
+
+
+def test_of_several_columns_the_only_one_of_a_usual_name_is_chosen_whatever_its_case(
+    runner: Runner, tiny: Spec, tmp_path: Path
+) -> None:
+    kind = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
+    image = arrow.array([{"bytes": IMAGES["000.jpg"], "path": "a.jpg"}], kind)
+    mask = arrow.array([{"bytes": b"no image", "path": "mask.png"}], kind)
+    (tmp_path / "in").mkdir()
+    parquet.write_table(arrow.table({"Mask": mask, "Image": image}), tmp_path / "in/a.parquet")
+    parquet.write_table(arrow.table({"IMAGE": image, "content": mask}), tmp_path / "in/b.parquet")
+    parquet.write_table(arrow.table({"image": image, "Image": mask}), tmp_path / "in/c.parquet")
+    assert runner.run(spec_of(tmp_path, tiny), uid="columns").failure is None
+    result = rows_of_folder(tmp_path / "table")
+    assert sorted(row["key"] for row in result.rows) == ["a.parquet/a.jpg", "b.parquet/a.jpg"]
+    assert result.reasons() == {"c.parquet": ("read", "Unsupported")}
+
+
+MEMBERS = {f"{name}.jpg": IMAGES["000.jpg"] for name in ("./a/X", "a/b/x", "b", "a/ÉTÉ[z-a]")} | {"a/x.json": b"{}"}
+
+
+@pytest.mark.parametrize(
+    ("glob", "names"),
+    [
+        ("A/*.jpg", ["./a/X.jpg", "a/ÉTÉ[z-a].jpg"]),
+        ("{été[[]z-a],x}.jpg", ["./a/X.jpg", "a/b/x.jpg", "a/ÉTÉ[z-a].jpg"]),
+        ("[[:odd:]z-a]*.jpg", []),
+    ],
+)
+def test_members_are_selected_by_the_globs_of_include(
+    runner: Runner, tiny: Spec, tmp_path: Path, glob: str, names: list[str]
+) -> None:
+    files = {"a.tar": archive(MEMBERS), "b.zip": zipped(list(MEMBERS.items()))}
+    (tmp_path / "in").mkdir()
+    for name, data in files.items():
+        (tmp_path / "in" / name).write_bytes(data)
+    outcome = runner.run(spec_of(tmp_path, tiny, members=glob), uid="members")
+    if names:
+        assert outcome.failure is None
+        keys = {row["key"] for row in rows_of_folder(tmp_path / "table").rows}
+        assert keys == {f"{file}/{name}" for file in files for name in names}
+    else:
+        assert outcome.failure.class_ == "SourceEmpty"
+        assert "spec.source.packed.members" in outcome.failure.message

@@ -140,20 +140,6 @@ def test_columns_may_have_blanks_in_their_names(tables: Callable[..., Tables]) -
     assert keys(result) == ["a.parquet/p1"]
 
 
-def test_of_several_columns_the_only_one_of_a_usual_name_is_chosen_whatever_its_case(
-    tables: Callable[..., Tables],
-) -> None:
-    image, mask = hugging_face(["a.jpg"], [FIRST]), hugging_face(["mask.png"], [b"no image"])
-    files = {
-        "a.parquet": table_file({"Mask": mask, "Image": image}),
-        "b.parquet": table_file({"IMAGE": image, "content": mask}),
-        "c.parquet": table_file({"image": image, "Image": mask}),
-    }
-    result = tables(files)
-    assert keys(result) == ["a.parquet/a.jpg", "b.parquet/a.jpg"]
-    assert result.reasons() == {"c.parquet": ("read", "Unsupported")}
-
-
 def test_images_of_one_length_may_be_a_column_of_that_length(tables: Callable[..., Tables]) -> None:
     fixed = arrow.array([FIRST, FIRST], arrow.binary(len(FIRST)))
     digests = arrow.array([bytes(16)] * 2, arrow.binary(16))
@@ -254,30 +240,6 @@ def test_members_are_images_by_content_or_ending_and_each_has_a_key(tables: Call
     ]
     assert keys(result) == sorted(f"a.tar/{name}" for name in names)
     assert result.reasons() == {f"a.tar/{name}": ("read", "Missing") for name in ("out.jpg", "gone.jpg")}
-
-
-MEMBERS = {"./a/X.JPG": FIRST, "a/b/x.jpg": FIRST, "b.jpg": FIRST, "a/ÉTÉ[z-a].jpg": FIRST, "a/x.json": b"{}"}
-
-
-@pytest.mark.parametrize(
-    ("glob", "names"),
-    [
-        ("a/*.jpg", ["./a/X.JPG", "a/ÉTÉ[z-a].jpg"]),
-        ("{été[[]z-a],x}.jpg", ["./a/X.JPG", "a/b/x.jpg", "a/ÉTÉ[z-a].jpg"]),
-        ("[[:odd:]z-a]*.jpg", []),
-    ],
-)
-def test_members_are_selected_by_the_globs_of_include(
-    run: Callable[..., Any], tmp_path: Path, glob: str, names: list[str]
-) -> None:
-    files = {"a.tar": tar(MEMBERS), "b.zip": zipped(list(MEMBERS.items()))}
-    outcome = run(files, members=glob)
-    if names:
-        assert outcome.failure is None, outcome.failure
-        assert keys(rows_of_folder(tmp_path / "table")) == sorted(f"{file}/{name}" for file in files for name in names)
-    else:
-        assert outcome.failure.class_ == "SourceEmpty"
-        assert "spec.source.packed.members" in outcome.failure.message
 
 
 @pytest.mark.parametrize("compress", [bytes, *COMPRESSIONS.values()])

@@ -21,7 +21,8 @@ import org.opencv.imgproc.Imgproc;
  * several frames or pages the first is decoded.
  */
 public final class Decoder {
-  private static final Set<ImageFormat> WHOLE_ONLY = EnumSet.of(ImageFormat.WEBP, ImageFormat.AVIF, ImageFormat.HEIC, ImageFormat.JPEG_2000);
+  private static final Set<ImageFormat> WHOLE_ONLY =
+      EnumSet.of(ImageFormat.WEBP, ImageFormat.AVIF, ImageFormat.HEIC, ImageFormat.JPEG_2000);
 
   static {
     if (!OpenCV.isOpenCVLoaded()) {
