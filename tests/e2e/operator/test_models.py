@@ -6,8 +6,8 @@ import base64
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +92,10 @@ def test_a_run_waits_for_its_model_and_starts_within_seconds(
     waiting.until("False", "Checking")
     model("ready")
     waiting.until("True", "Checked")
-    ready = time.monotonic()
-    run.until("DriverReady", "True")
-    assert time.monotonic() - ready < 10
     run.until("Succeeded", "True")
+    ready = next(item for item in waiting.status["conditions"] if item["type"] == "Ready")["lastTransitionTime"]
+    started = datetime.fromisoformat(run.status["startTime"]) - datetime.fromisoformat(ready)
+    assert started < timedelta(seconds=5)
     assert run.status["models"][0]["net"]["layer"] == "ready"
     assert run.events().count("ModelNotReady") == 1
     assert waiting.status["graph"]["parameters"] == 1200

@@ -18,7 +18,7 @@ from featx_operator.settings import Settings
 from featx_operator.state.models import ModelStore
 
 from tests.support.bad_resources import SHA256
-from tests.unit.operator.api_server import EVENTS, PODS, SECRETS, FakeApiServer
+from tests.unit.operator.api_server import CONFIG_MAPS, EVENTS, PODS, SECRETS, FakeApiServer
 from tests.unit.operator.operator_process import KEY, RESOURCE, Operator
 
 MODEL_KEY = Key("default", "resnet")
@@ -205,7 +205,8 @@ def test_news_of_a_model_wake_the_runs_that_refer_to_it(process: Process) -> Non
     process.check()
     assert process.deliver(MODEL) == [KEY]
     process.start()
-    job = json.loads(process.api.objects["/api/v1/namespaces/default/configmaps/catalog-u-1-1-job"]["data"]["job.json"])
+    (config_map,) = process.api.names(CONFIG_MAPS)
+    job = json.loads(process.api.objects[f"{CONFIG_MAPS}/{config_map}"]["data"]["job.json"])
     assert job["spec"]["extractor"]["model"]["onnx"] == "s3://models/a.onnx"
     assert job["spec"]["extractor"]["layer"] == "a"
     assert process.deliver(MODEL, "DELETED") == [KEY]
