@@ -1,4 +1,4 @@
-"""Builds Kubernetes, etcd, CoreDNS and helm from their Go modules, once per version; Kueue only when it is asked for.
+"""Builds Kubernetes, etcd, CoreDNS and helm from their Go modules, once per version; others only when asked for.
 
 The machines that run these tests can fetch Go modules, but neither release binaries nor images. Each folder below `go/`
 is a module of ours that pins its programs with all dependencies. Versions are written only there.
@@ -7,6 +7,7 @@ is a module of ours that pins its programs with all dependencies. Versions are w
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -83,6 +84,12 @@ KUEUE = Module(
     {"kueue": "sigs.k8s.io/kueue/cmd/kueue"},
     ("sigs.k8s.io/kueue/pkg/version.GitVersion={version}",),
 )
+ARGO_CD = Module(
+    "argocd",
+    "github.com/argoproj/argo-cd/v3",
+    {"argocd": "github.com/argoproj/argo-cd/v3/cmd", "redis": "./redis", "verdicts": "./verdicts"},
+    ("github.com/argoproj/argo-cd/v3/common.version={version}",),
+)
 
 
 def version(module: Module) -> str:
@@ -103,7 +110,7 @@ def version(module: Module) -> str:
 def version_key(module: Module) -> str:
     """Return the name of the module's build: its version, and a digest of all inputs."""
     digest = hashlib.sha256(repr((sorted(module.programs.items()), module.version_variables)).encode())
-    for path in sorted(module.source.iterdir()):
+    for path in sorted(path for path in module.source.rglob("*") if path.is_file()):
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
         digest.update(path.read_bytes())
     return f"{module.folder}-{version(module)}-{digest.hexdigest()[:10]}"
@@ -161,6 +168,22 @@ def build(modules: Sequence[Module] = MODULES, only: Collection[str] = ()) -> No
         started = time.monotonic()
         _build_program(module, program)
         print(f"  {program} {version(module)}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def source_of(module: Module) -> Path:
+    """Return the folder with the source of a module's programs, which is downloaded if it is missing.
+
+    Raises:
+        ClusterError: if Go is not installed or the download fails.
+    """
+    if shutil.which("go") is None:
+        raise ClusterError(f"the source of {module.pinned} is a Go module: install Go 1.26 or later, with `go` on PATH")
+    command = ["go", "mod", "download", "-json", str(module.pinned)]
+    environment = {**os.environ, "GOWORK": "off"}
+    outcome = subprocess.run(command, cwd=module.source, capture_output=True, text=True, env=environment)
+    if outcome.returncode != 0:
+        raise ClusterError(f"`{' '.join(command)}` failed: {outcome.stdout.strip()} {outcome.stderr.strip()}")
+    return Path(json.loads(outcome.stdout)["Dir"])
 
 
 def linker_flags(module: Module) -> str:
