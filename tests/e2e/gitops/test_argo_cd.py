@@ -46,7 +46,9 @@ def test_charts_and_teams_come_from_git(platform: App, repository: Repository) -
     app.until_resource(RUN, "trial", "Healthy", "Succeeded: 100 features")
     succeeded = time.monotonic()
     app.until("Synced", "Healthy")
-    sys.stdout.write(f"ApplicationSet to Succeeded: {succeeded - started:.1f} s; all: {time.monotonic() - started:.1f} s\n")
+    sys.stdout.write(
+        f"ApplicationSet to Succeeded: {succeeded - started:.1f} s; all: {time.monotonic() - started:.1f} s\n"
+    )
     assert app.resource(SCHEDULE, "catalog")[:2] == ("Synced", "Healthy")
     assert app.refresh().state == ("Synced", "Healthy")  # nothing that the API server fills in is a difference
     assert platform.refresh().until("Synced", "Healthy")
