@@ -20,7 +20,7 @@ from examples.cluster.processes import Program, http_ok
 NAMESPACE = "argocd"
 SETTINGS = Path(__file__).resolve().parents[1] / "gitops" / "argo-cd" / "argocd-cm.yaml"
 REDIS = "127.0.0.1:6379"
-REPO_SERVER = "127.0.0.1:8181"
+REPO_SERVER = "127.0.0.1:8281"
 RESYNC_SECONDS = 10
 PROGRAMS = ("argocd-applicationset-controller", "argocd-application-controller", "argocd-repo-server", "argocd-redis")
 
@@ -38,6 +38,8 @@ def start() -> None:
         path = binaries.source_of(binaries.ARGO_CD) / "manifests" / "crds" / f"{crd}-crd.yaml"
         # The largest has more than an annotation may.
         kubectl("apply", "--server-side", "--force-conflicts", "--filename", str(path))
+    crds = [f"crd/{name}s.argoproj.io" for name in ("application", "applicationset", "appproject")]
+    kubectl("wait", "--for=condition=Established", *crds, "--timeout=30s")
     folder = paths.CONFIG / "argocd"
     folder.mkdir(parents=True, exist_ok=True)
     objects = folder / "objects.json"
@@ -87,19 +89,21 @@ def _redis_accepts() -> bool:
 
 def _repo_server() -> Program:
     flags = (f"--redis={REDIS}", "--address=127.0.0.1", f"--port={REPO_SERVER.rpartition(':')[2]}", "--disable-tls")
-    return _part("repo-server", "http://127.0.0.1:8182/healthz?full=true", *flags, "--metrics-port=8182")
+    # Branches are looked at anew each time: no forge tells this Argo CD of a commit.
+    caching = ("--revision-cache-expiration=1s", "--metrics-port=8282")
+    return _part("repo-server", "http://127.0.0.1:8282/healthz?full=true", *flags, *caching)
 
 
 def _application_controller() -> Program:
     flags = (f"--redis={REDIS}", f"--repo-server={REPO_SERVER}", "--repo-server-plaintext", f"--namespace={NAMESPACE}")
-    resync = (f"--app-resync={RESYNC_SECONDS}", "--app-resync-jitter=0", "--metrics-port=8183")
-    return _part("application-controller", "http://127.0.0.1:8183/healthz", *flags, *resync)
+    resync = (f"--app-resync={RESYNC_SECONDS}", "--app-resync-jitter=0", "--metrics-port=8283")
+    return _part("application-controller", "http://127.0.0.1:8283/healthz", *flags, *resync)
 
 
 def _application_set_controller() -> Program:
     flags = (f"--argocd-repo-server={REPO_SERVER}", "--repo-server-plaintext", f"--namespace={NAMESPACE}")
-    ports = ("--metrics-addr=127.0.0.1:8184", "--probe-addr=127.0.0.1:8185", "--webhook-addr=127.0.0.1:8186")
-    return _part("applicationset-controller", "http://127.0.0.1:8185/healthz", *flags, *ports)
+    ports = ("--metrics-addr=127.0.0.1:8284", "--probe-addr=127.0.0.1:8285", "--webhook-addr=127.0.0.1:8286")
+    return _part("applicationset-controller", "http://127.0.0.1:8284/metrics", *flags, *ports)
 
 
 def _part(name: str, health: str, *flags: str) -> Program:

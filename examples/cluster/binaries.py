@@ -32,7 +32,8 @@ class Module:
         folder: its name.
         pinned: the module in its go.mod whose version is the programs' version.
         programs: the Go package of each program.
-        version_variables: templates of the linker's `-X` values, with `{version}`, `{major}` and `{minor}`.
+        version_variables: templates of the linker's `-X` values, with `{version}`, the same without its v as `{bare}`, `{major}` and
+            `{minor}`.
     """
 
     folder: str
@@ -88,7 +89,7 @@ ARGO_CD = Module(
     "argocd",
     "github.com/argoproj/argo-cd/v3",
     {"argocd": "github.com/argoproj/argo-cd/v3/cmd", "redis": "./redis", "verdicts": "./verdicts"},
-    ("github.com/argoproj/argo-cd/v3/common.version={version}",),
+    ("github.com/argoproj/argo-cd/v3/common.version={bare}",),
 )
 
 
@@ -190,7 +191,8 @@ def linker_flags(module: Module) -> str:
     """Return -ldflags for `go build`: no debug tables, and the version that the program reports."""
     number = version(module)
     major, minor = number.removeprefix("v").split(".")[:2] if module.pinned else ("1", "0")
-    values = (template.format(version=number, major=major, minor=minor) for template in module.version_variables)
+    parts = {"version": number, "bare": number.removeprefix("v"), "major": major, "minor": minor}
+    values = (template.format(**parts) for template in module.version_variables)
     return " ".join(["-s", "-w", *(f"-X {value}" for value in values)])
 
 

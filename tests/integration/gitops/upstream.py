@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 CUSTOMIZATIONS = ROOT / "examples/gitops/argo-cd/resource_customizations"
 TESTS = "^(TestLuaHealthScript|TestLuaResourceActionsScript)$"
 # No package of Go that the tests need is in them.
-LEFT_OUT = ("ui", "docs", "manifests", "resource_customizations", "*.md", "*.svg", "*.png")
+LEFT_OUT = ("ui", "docs", "manifests", "resource_customizations", "*.md")
 
 
 def copy_source(folder: Path, customizations: Path = CUSTOMIZATIONS) -> Path:
