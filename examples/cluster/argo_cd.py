@@ -1,7 +1,7 @@
 """Starts Argo CD, of the version in go/argocd, beside our own node: `python -m examples.cluster argo-cd`.
 
-No release's image can be pulled here, so its programs run as processes, as the node's own do. There is no web interface
-and no API server of Argo CD: `argocd --core` and kubectl need none.
+No release's image can be pulled here, so its programs run as processes, as the node's own do. Its API server needs no
+login: only the cluster's own network reaches it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,15 @@ NAMESPACE = "argocd"
 SETTINGS = Path(__file__).resolve().parents[1] / "gitops" / "argo-cd" / "argocd-cm.yaml"
 REDIS = "127.0.0.1:6379"
 REPO_SERVER = "127.0.0.1:8281"
+API = "http://127.0.0.1:8287"
 RESYNC_SECONDS = 10
-PROGRAMS = ("argocd-applicationset-controller", "argocd-application-controller", "argocd-repo-server", "argocd-redis")
+PROGRAMS = (
+    "argocd-server",
+    "argocd-applicationset-controller",
+    "argocd-application-controller",
+    "argocd-repo-server",
+    "argocd-redis",
+)
 
 
 def start() -> None:
@@ -46,7 +53,8 @@ def start() -> None:
     objects.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": _objects()}))
     kubectl("apply", "--filename", str(objects))
     kubectl("patch", "configmap", "argocd-cm", "--namespace", NAMESPACE, "--type=merge", f"--patch-file={SETTINGS}")
-    for program in (_redis(), _repo_server(), _application_controller(), _application_set_controller()):
+    parts = (_repo_server(), _application_controller(), _application_set_controller(), _api_server())
+    for program in (_redis(), *parts):
         processes.start(program)
         processes.wait_until_ready(program)
 
@@ -106,13 +114,19 @@ def _application_set_controller() -> Program:
     return _part("applicationset-controller", "http://127.0.0.1:8284/metrics", *flags, *ports)
 
 
+def _api_server() -> Program:
+    flags = (f"--redis={REDIS}", f"--repo-server={REPO_SERVER}", "--repo-server-plaintext", f"--namespace={NAMESPACE}")
+    access = ("--address=127.0.0.1", f"--port={API.rpartition(':')[2]}", "--insecure", "--disable-auth")
+    return _part("server", f"{API}/healthz", *flags, *access, "--metrics-port=8288")
+
+
 def _part(name: str, health: str, *flags: str) -> Program:
     """One of the programs that Argo CD's only binary is."""
     environment = {
         "ARGOCD_BINARY_NAME": f"argocd-{name}",
         "ARGOCD_FAKE_IN_CLUSTER": "true",  # its own cluster is that of KUBECONFIG
         "ARGOCD_GPG_ENABLED": "false",
-        # So that kubectl shows the health of each resource: there is no API server to ask.
+        # So that kubectl shows the health of each resource.
         "ARGOCD_APPLICATION_CONTROLLER_PERSIST_RESOURCE_HEALTH": "true",
         **LocalCluster().environment(),
     }

@@ -32,8 +32,8 @@ class Module:
         folder: its name.
         pinned: the module in its go.mod whose version is the programs' version.
         programs: the Go package of each program.
-        version_variables: templates of the linker's `-X` values, with `{version}`, the same without its v as `{bare}`, `{major}` and
-            `{minor}`.
+        version_variables: templates of the linker's `-X` values, with `{version}`, `{bare}` (the same without its v),
+            `{major}` and `{minor}`.
     """
 
     folder: str

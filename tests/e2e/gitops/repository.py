@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import urllib.parse
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from featx_api import GROUP, VERSION
 
-from examples.cluster.argo_cd import NAMESPACE
+from examples.cluster.argo_cd import API, NAMESPACE
 from tests.e2e.charts.release import ROOT, kubectl, run_of
 from tests.e2e.polling import eventually
 
@@ -108,9 +111,37 @@ class App:
             raise AssertionError(f"{error}; {json.dumps(self.body.get('status'), indent=1)}") from None
         return self
 
+    def actions(self, kind: str, name: str) -> set[str]:
+        """The actions that Argo CD offers on one of its resources."""
+        query = urllib.parse.urlencode(self._named(kind, name))
+        answer = _api(f"/api/v1/applications/{self.name}/resource/actions?{query}")
+        return {action["name"] for action in answer["actions"] if not action.get("disabled")}
+
+    def act(self, action: str, kind: str, name: str) -> None:
+        """Runs an action of Argo CD, as its interface does."""
+        body = {"name": self.name, "action": action, **self._named(kind, name)}
+        _api(f"/api/v1/applications/{self.name}/resource/actions/v2", body)
+
+    def _named(self, kind: str, name: str) -> dict[str, str]:
+        return {"namespace": TEAM, "resourceName": name, "group": GROUP, "version": VERSION, "kind": kind}
+
+    def stop_syncing(self) -> None:
+        """Ends an operation that is under way, as `argocd app terminate-op` does."""
+        _api(f"/api/v1/applications/{self.name}/operation", method="DELETE")
+
     def delete(self) -> None:
         """Deletes it with what it has synced, and waits for that."""
         kubectl("delete", "application", self.name, f"--namespace={NAMESPACE}", "--ignore-not-found", "--timeout=120s")
+
+
+def _api(path: str, body: object = None, method: str = "") -> Manifest:
+    """The answer of Argo CD's own API server."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    method = method or ("GET" if body is None else "POST")
+    request = urllib.request.Request(f"{API}{path}", data, headers, method=method)
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as response:
+        return dict(json.load(response))
 
 
 def run(name: str, script: str, wave: int = 0, **spec: Any) -> Manifest:

@@ -94,37 +94,45 @@ def test_nothing_starts_a_finished_run_again(sync: Sync, repository: Repository)
         assert after["status"][field] == before["status"][field], field
 
 
-def test_a_suspended_run_stays_so_and_is_no_drift(sync: Sync) -> None:
+def test_a_run_is_suspended_and_resumed_by_actions_which_are_no_drift(sync: Sync) -> None:
     app = sync({"run.yaml": run("paused", "progress 1/9,forever|succeed 9")})
     app.until_resource(RUN, "paused", "Progressing", "Running: 1/9 images")
-    patch("fx", "paused", suspend=True)
+    assert app.actions(RUN, "paused") == {"suspend", "cancel"}
+    app.act("suspend", RUN, "paused")
     app.until_resource(RUN, "paused", "Suspended", "Suspended")
     time.sleep(QUIET_SECONDS)
     assert app.refresh().state == ("Synced", "Suspended")
-    assert body(TEAM, "paused")["spec"]["suspend"]
-    patch("fx", "paused", suspend=False)
+    assert app.actions(RUN, "paused") == {"resume", "cancel"}
+    app.act("resume", RUN, "paused")
     app.until("Synced", "Healthy")
+    assert app.actions(RUN, "paused") == set()
 
 
-def test_a_retry_continues_a_failed_run(sync: Sync) -> None:
-    app = sync({"run.yaml": run("again", "fail ModelInvalid|succeed 3")})
-    app.until("Synced", "Degraded")
-    patch("fx", "again", retry=1)
+def test_a_run_is_cancelled_and_retried_by_actions_which_are_no_drift(sync: Sync) -> None:
+    app = sync({"run.yaml": run("again", "forever|succeed 3")})
+    app.until_resource(RUN, "again", "Progressing", "Running")
+    app.act("cancel", RUN, "again")
+    app.until_resource(RUN, "again", "Degraded", "Cancelled: spec.cancel is true")
+    assert app.actions(RUN, "again") == {"retry"}
+    time.sleep(QUIET_SECONDS)
+    app.act("retry", RUN, "again")
     app.until("Synced", "Healthy")
     time.sleep(QUIET_SECONDS)
     assert app.refresh().state == ("Synced", "Healthy")
-    assert body(TEAM, "again")["spec"]["retry"] == 1
+    assert (body(TEAM, "again")["spec"]["retry"], body(TEAM, "again")["status"]["attempt"]) == (1, 2)
 
 
 def test_a_schedule_is_synced_and_a_run_now_is_no_drift(sync: Sync) -> None:
     app = sync({"schedule.yaml": schedule("yearly", suspend=True)})
     app.until("Synced", "Healthy")
-    kubectl("annotate", "fxs", "yearly", f"--namespace={TEAM}", "featx.dev/run-now=a")
-    app.until_resource(SCHEDULE, "yearly", "Healthy", "Suspended")
-    eventually(lambda: body_of_schedule("yearly")["status"].get("lastSuccessfulTime"), "a run", 60)
+    assert app.actions(SCHEDULE, "yearly") == {"resume", "run-now"}
+    for count in (1, 2):
+        app.act("run-now", SCHEDULE, "yearly")
+        eventually(lambda count=count: len(runs_of("yearly")) == count, f"{count} runs", 60)
+        eventually(lambda: body_of_schedule("yearly")["status"]["activeRuns"] == 0, "its end", 60)
     # The runs belong to the schedule, so nothing prunes them.
     assert app.refresh().state == ("Synced", "Healthy")
-    assert body_of_schedule("yearly")["metadata"]["annotations"]["featx.dev/run-now"] == "a"
+    assert len(runs_of("yearly")) == 2
 
 
 def test_a_schedule_without_meaning_is_degraded(sync: Sync) -> None:
@@ -143,6 +151,7 @@ def test_a_team_brings_nothing_but_runs_and_schedules(sync: Sync) -> None:
     assert "not permitted in project" in message
     assert not kubectl("get", "fx", "elsewhere", "--namespace=default", "--ignore-not-found").stdout
     assert not kubectl("get", "pod", "miner", f"--namespace={TEAM}", "--ignore-not-found").stdout
+    app.stop_syncing()  # it is tried again for minutes, and nothing deletes the Application before
 
 
 def test_pruning_a_running_run_leaves_nothing(sync: Sync, repository: Repository) -> None:
@@ -153,6 +162,11 @@ def test_pruning_a_running_run_leaves_nothing(sync: Sync, repository: Repository
     app.refresh()
     eventually(lambda: not exists("fx", "gone") and children("gone") == [], "nothing left", 120)
     app.until("Synced", "Healthy")
+
+
+def runs_of(name: str) -> list[str]:
+    selector = f"--selector=featx.dev/schedule={name}"
+    return kubectl("get", "fx", selector, f"--namespace={TEAM}", "--output=name").stdout.split()
 
 
 def body_of_schedule(name: str) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant
 
 from tests.integration.gitops.judge import Judge, Verdict
-from tests.unit.gitops.captured import Manifest, runs, schedules
+from tests.unit.gitops.captured import CUSTOMIZATIONS, Manifest, runs, schedules
 from tests.unit.operator.test_plan_properties import RunOfOneResource
 
 RUNS, SCHEDULES = runs(), schedules()
@@ -35,6 +36,11 @@ OF_SCHEDULES = {
     "run-refused": ("Degraded", "InProgress", "InProgress"),
     "invalid": FAILED,
 }
+OF_MODELS = {
+    **dict.fromkeys(("unseen", "checking", "store-unreachable", "changed"), WORKING),
+    "ready": DONE,
+    "failed": FAILED,
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +62,12 @@ def test_a_run_at_each_stage(judge: Judge) -> None:
 
 def test_a_schedule_at_each_stage(judge: Judge) -> None:
     assert {name: words(judge.verdict(body)) for name, body in SCHEDULES.items()} == OF_SCHEDULES
+
+
+@pytest.mark.parametrize("kind", ["VisionModel", "ClusterVisionModel"])
+def test_a_model_at_each_stage(judge: Judge, kind: str) -> None:
+    captured = (CUSTOMIZATIONS / kind / "testdata").glob("*.yaml")
+    assert {path.stem: words(judge.verdict(yaml.safe_load(path.read_text()))) for path in captured} == OF_MODELS
 
 
 def test_a_resource_without_any_status_is_not_done(judge: Judge) -> None:
@@ -98,7 +110,7 @@ STATUSES = [
 
 
 @given(st.sampled_from(STATUSES))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_part_of_a_status_is_needed(judge: Judge, taken: tuple[Manifest, tuple[Any, ...]]) -> None:
     """Whatever is missing, as with an operator of another version, the scripts run, and nothing becomes Healthy."""
     body, path = taken
@@ -143,7 +155,7 @@ class TestJudgedRun(JudgedRun.TestCase):  # type: ignore[name-defined,misc]
     """Runs the random lives."""
 
     settings = settings(
-        max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
 
     @pytest.fixture(autouse=True)

@@ -17,18 +17,13 @@ TESTS = "^(TestLuaHealthScript|TestLuaResourceActionsScript)$"
 LEFT_OUT = ("ui", "docs", "manifests", "resource_customizations", "*.md")
 
 
-def copy_source(folder: Path, customizations: Path = CUSTOMIZATIONS) -> Path:
-    """Copies Argo CD's source to a new folder, with other customizations.
-
-    Args:
-        folder: Where it goes.
-        customizations: A folder in the layout of upstream's `resource_customizations`.
-    """
+def copy_source(folder: Path) -> Path:
+    """Copies Argo CD's source to a new folder, with our health checks and actions instead of its own."""
     source = binaries.source_of(binaries.ARGO_CD)
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), copy_function=shutil.copyfile)
     for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
         path.chmod(0o755)  # Go's cache of modules is read-only
-    shutil.copytree(customizations, folder / "resource_customizations")
+    shutil.copytree(CUSTOMIZATIONS, folder / "resource_customizations")
     shutil.copyfile(source / "resource_customizations/embed.go", folder / "resource_customizations/embed.go")
     return folder
 

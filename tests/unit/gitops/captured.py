@@ -31,16 +31,23 @@ Manifest = dict[str, Any]
 def run_of(world: World) -> Manifest:
     """A run as the API server has it: with default values, and with a default status if no operator has seen it."""
     resource = FeatureExtraction.from_wire({part: world.body[part] for part in ("metadata", "spec")})
-    return _manifest(RUN.name, resource.to_wire(), world.body.get("status") or RUN.unseen)
+    return manifest(RUN.name, resource.to_wire(), world.body.get("status") or RUN.unseen)
 
 
 def schedule_of(calendar: Calendar) -> Manifest:
     """A schedule as the API server has it."""
     resource = FeatureExtractionSchedule.from_wire({part: calendar.body[part] for part in ("metadata", "spec")})
-    return _manifest(SCHEDULE.name, resource.to_wire(), calendar.body.get("status") or SCHEDULE.unseen)
+    return manifest(SCHEDULE.name, resource.to_wire(), calendar.body.get("status") or SCHEDULE.unseen)
 
 
-def _manifest(kind: str, wire: Manifest, status: Mapping[str, Any]) -> Manifest:
+def manifest(kind: str, wire: Manifest, status: Mapping[str, Any]) -> Manifest:
+    """A resource as the API server has it.
+
+    Args:
+        kind: Its kind.
+        wire: Its metadata and spec.
+        status: Its status.
+    """
     metadata = {"creationTimestamp": CREATED, "resourceVersion": "4711", **wire["metadata"]}
     return {
         "apiVersion": "featx.dev/v1alpha1",
@@ -236,7 +243,8 @@ def schedules() -> dict[str, Manifest]:
     return {name: schedule_of(calendar()) for name, calendar in SCHEDULES.items()}
 
 
-def _acted(before: Manifest, **spec: Any) -> Manifest:
+def acted(before: Manifest, **spec: Any) -> Manifest:
+    """The resource with fields of its spec set, as an action should leave it."""
     return {**before, "spec": {**before["spec"], **spec}}
 
 
@@ -247,18 +255,18 @@ def action_files() -> dict[str, Manifest]:
     asked["metadata"]["annotations"] = {"featx.dev/run-now": "argo-cd-4711"}
     run_files = {
         **{name: run[name] for name in ("running", "suspended", "succeeded", "failed", "cancelled", "backing-off")},
-        "running-suspended": _acted(run["running"], suspend=True),
-        "running-cancelled": _acted(run["running"], cancel=True),
-        "suspended-resumed": _acted(run["suspended"], suspend=False),
-        "failed-retried": _acted(run["failed"], retry=1),
-        "cancelled-retried": _acted(run["cancelled"], retry=1, cancel=False),
+        "running-suspended": acted(run["running"], suspend=True),
+        "running-cancelled": acted(run["running"], cancel=True),
+        "suspended-resumed": acted(run["suspended"], suspend=False),
+        "failed-retried": acted(run["failed"], retry=1),
+        "cancelled-retried": acted(run["cancelled"], retry=1, cancel=False),
         "retried-again": run["retried"],
-        "retried-again-retried": _acted(run["retried"], retry=2),
+        "retried-again-retried": acted(run["retried"], retry=2),
     }
     schedule_files = {
         **{name: schedule[name] for name in ("scheduled", "suspended")},
-        "scheduled-suspended": _acted(schedule["scheduled"], suspend=True),
-        "suspended-resumed": _acted(schedule["suspended"], suspend=False),
+        "scheduled-suspended": acted(schedule["scheduled"], suspend=True),
+        "suspended-resumed": acted(schedule["suspended"], suspend=False),
         "scheduled-run-now": asked,
     }
     return {
