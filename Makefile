@@ -87,6 +87,8 @@ generate: ready ## write the generated files: CRD, JSON schemas, reference and c
 	$(PYTHON) -m tools.version
 	go run github.com/norwoodj/helm-docs/cmd/helm-docs@v1.14.2 --chart-search-root charts --chart-to-generate charts/featx
 	$(PYTHON) -m tools.kustomize
+	$(PYTHON) -m tests.unit.gitops.captured
+	$(PYTHON) -m tools.argo_cd
 	$(PYTHON) -m tools.notice # at the end: it builds the Java part, which the generated enums belong to
 
 .PHONY: lock

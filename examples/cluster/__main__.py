@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from examples.cluster import binaries, choice, images, kueue, network, node, paths, processes
+from examples.cluster import argo_cd, binaries, choice, images, kueue, network, node, paths, processes
 from examples.cluster.errors import ClusterError
 from examples.cluster.local import LocalCluster
 from examples.cluster.remains import leftovers
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     load = command("load-image", _load_image, "load images from archives into the node")
     load.add_argument("archives", type=Path, nargs="+", metavar="ARCHIVE")
     command("kueue", _kueue, "install Kueue in the running cluster; builds it, once, in three minutes")
+    command("argo-cd", _argo_cd, "start Argo CD beside the running node; builds it, once, in ten minutes")
     command("build-base", _build_base, "build the Debian base image")
     command("build", _build, "build only the binaries")
     return parser
@@ -115,6 +116,10 @@ def _load_image(arguments: argparse.Namespace) -> None:
 def _kueue(_: argparse.Namespace) -> None:
     cluster, build = choice.choose(), kueue.build()
     kueue.install(cluster, cluster.load([build])[build.tag])
+
+
+def _argo_cd(_: argparse.Namespace) -> None:
+    argo_cd.start()
 
 
 def _build_base(_: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ is a module of ours that pins its programs with all dependencies. Versions are w
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -31,7 +32,8 @@ class Module:
         folder: its name.
         pinned: the module in its go.mod whose version is the programs' version.
         programs: the Go package of each program.
-        version_variables: templates of the linker's `-X` values, with `{version}`, `{major}` and `{minor}`.
+        version_variables: templates of the linker's `-X` values, with `{version}`, `{bare}` (the same without its v),
+            `{major}` and `{minor}`.
         tags: of the build.
     """
 
@@ -92,6 +94,12 @@ PROMETHEUS = Module(
     # Clients of a dozen clouds take longer to build than all the rest.
     tags=("remove_all_sd",),
 )
+ARGO_CD = Module(
+    "argocd",
+    "github.com/argoproj/argo-cd/v3",
+    {"argocd": "github.com/argoproj/argo-cd/v3/cmd", "redis": "./redis", "verdicts": "./verdicts"},
+    ("github.com/argoproj/argo-cd/v3/common.version={bare}",),
+)
 
 
 def version(module: Module) -> str:
@@ -113,7 +121,7 @@ def version_key(module: Module) -> str:
     """Return the name of the module's build: its version, and a digest of all inputs."""
     inputs = (sorted(module.programs.items()), module.version_variables, *([module.tags] if module.tags else []))
     digest = hashlib.sha256(repr(inputs).encode())
-    for path in sorted(module.source.iterdir()):
+    for path in sorted(path for path in module.source.rglob("*") if path.is_file()):
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
         digest.update(path.read_bytes())
     return f"{module.folder}-{version(module)}-{digest.hexdigest()[:10]}"
@@ -173,11 +181,28 @@ def build(modules: Sequence[Module] = MODULES, only: Collection[str] = ()) -> No
         print(f"  {program} {version(module)}: {time.monotonic() - started:.0f} s", flush=True)
 
 
+def source_of(module: Module) -> Path:
+    """Return the folder with the source of a module's programs, which is downloaded if it is missing.
+
+    Raises:
+        ClusterError: if Go is not installed or the download fails.
+    """
+    if shutil.which("go") is None:
+        raise ClusterError(f"the source of {module.pinned} is a Go module: install Go 1.26 or later, with `go` on PATH")
+    command = ["go", "mod", "download", "-json", str(module.pinned)]
+    environment = {**os.environ, "GOWORK": "off"}
+    outcome = subprocess.run(command, cwd=module.source, capture_output=True, text=True, env=environment)
+    if outcome.returncode != 0:
+        raise ClusterError(f"`{' '.join(command)}` failed: {outcome.stdout.strip()} {outcome.stderr.strip()}")
+    return Path(json.loads(outcome.stdout)["Dir"])
+
+
 def linker_flags(module: Module) -> str:
     """Return -ldflags for `go build`: no debug tables, and the version that the program reports."""
     number = version(module)
     major, minor = number.removeprefix("v").split(".")[:2] if module.pinned else ("1", "0")
-    values = (template.format(version=number, major=major, minor=minor) for template in module.version_variables)
+    parts = {"version": number, "bare": number.removeprefix("v"), "major": major, "minor": minor}
+    values = (template.format(**parts) for template in module.version_variables)
     return " ".join(["-s", "-w", *(f"-X {value}" for value in values)])
 
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -51,7 +49,7 @@ def install(cluster: Cluster, image: str, configuration: Mapping[str, Any] | Non
         ClusterError: if helm or kubectl fails, or Kueue does not become ready.
     """
     repository, _, tag = image.rpartition(":")
-    chart = _chart()
+    chart = binaries.source_of(binaries.KUEUE) / "charts" / "kueue"
     default = yaml.safe_load((chart / "values.yaml").read_text())["managerConfig"]["controllerManagerConfigYaml"]
     settings = {**yaml.safe_load(default), **(configuration or {})}
     manager = {
@@ -91,15 +89,3 @@ def uninstall(cluster: Cluster) -> None:
     command = cluster.command(["helm", "uninstall", "kueue", "--namespace", NAMESPACE, "--ignore-not-found"])
     subprocess.run(command, env={**os.environ, **cluster.environment()}, capture_output=True)
     kubectl(cluster, "delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
-
-
-def _chart() -> Path:
-    """The chart in the Go module's folder, which `go build` has downloaded."""
-    source = binaries.KUEUE.source
-    if shutil.which("go") is None:
-        raise ClusterError("Kueue's chart comes with its Go module: install Go 1.26 or later and put `go` on PATH")
-    command = ["go", "list", "-mod=mod", "-m", "-f", "{{.Dir}}", str(binaries.KUEUE.pinned)]
-    outcome = subprocess.run(command, cwd=source, capture_output=True, text=True, env={**os.environ, "GOWORK": "off"})
-    if outcome.returncode:
-        raise ClusterError(f"`{' '.join(command)}` failed: {outcome.stderr.strip()}")
-    return Path(outcome.stdout.strip()) / "charts" / "kueue"

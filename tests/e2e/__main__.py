@@ -10,10 +10,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import NamedTuple
 
-from examples.cluster import Cluster, ClusterError, choose, featx, kueue, leftovers, processes, s3_store
+from examples.cluster import Cluster, ClusterError, argo_cd, choose, featx, kueue, leftovers, processes, s3_store
 from tests.e2e.kueue.queues import CONFIGURATION
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY
 from tests.e2e.operator.image import OPERATOR_VARIABLE, SCRIPTED_DRIVER, VARIABLE
@@ -24,16 +25,28 @@ IN_PARALLEL = (
     ["tests/e2e/operator", "-n", "2", "--dist", "loadfile"],
     ["tests/e2e/rights", "tests/e2e/test_crd.py", "tests/e2e/charts"],
 )
-# Only by name: Kueue is built for it, and its webhooks see the pods of all others.
-QUEUED = "tests/e2e/kueue"
+
+
+class Guest(NamedTuple):
+    """Tests with another program in the cluster, which is built for them: they run only by name.
+
+    Attributes:
+        folder: The tests.
+        prepare: Installs the program; returns the variables for the tests.
+        clean_up: Removes it.
+    """
+
+    folder: str
+    prepare: Callable[[Cluster], dict[str, str]]
+    clean_up: Callable[[Cluster], None]
 
 
 def main(arguments: list[str]) -> int:
     """Runs pytest in a cluster; returns its exit code."""
     if arguments == ["images"]:
         return only_images()
-    if needs_kueue(arguments):
-        return in_cluster([], [command(arguments)])
+    if guest := guest_of(arguments):
+        return in_cluster([], [(guest, command(arguments))])
     return in_cluster([command(tests) for tests in ([arguments] if arguments else IN_PARALLEL)])
 
 
@@ -42,9 +55,14 @@ def command(tests: list[str]) -> list[str]:
     return [sys.executable, "-m", "pytest", *tests]
 
 
-def needs_kueue(tests: list[str]) -> bool:
-    """Whether pytest's arguments name tests with Kueue."""
-    return any(argument.startswith(QUEUED) for argument in tests)
+def guest_of(tests: list[str]) -> Guest | None:
+    """What the tests that pytest's arguments name need besides the cluster."""
+    # Kueue's webhooks see the pods of all other tests.
+    guests = (
+        Guest("tests/e2e/kueue", prepare_kueue, kueue.uninstall),
+        Guest("tests/e2e/gitops", prepare_argo_cd, lambda _: argo_cd.stop()),
+    )
+    return next((guest for guest in guests if any(name.startswith(guest.folder) for name in tests)), None)
 
 
 def only_images() -> int:
@@ -54,12 +72,12 @@ def only_images() -> int:
     return 0
 
 
-def in_cluster(commands: list[list[str]], queued: Sequence[list[str]] = ()) -> int:
+def in_cluster(commands: list[list[str]], guests: Sequence[tuple[Guest, list[str]]] = ()) -> int:
     """Runs commands in a cluster; returns the worst exit code.
 
     Args:
         commands: Run in parallel, with Featx and an S3 server.
-        queued: Run afterwards, with Kueue.
+        guests: Commands that run afterwards, each with another program in the cluster.
     """
     cluster = choose()
     was_up = bool(processes.recorded()) and all(map(processes.running, processes.recorded()))
@@ -68,13 +86,13 @@ def in_cluster(commands: list[list[str]], queued: Sequence[list[str]] = ()) -> i
         code = 0
         if commands:
             code = in_parallel([cluster.command(command) for command in commands], {**os.environ, **prepare(cluster)})
-        for command in queued:
-            variables = prepare_kueue(cluster)
+        for guest, command in guests:
+            variables = guest.prepare(cluster)
             code = (
                 code
                 or subprocess.run(cluster.command(command), env={**os.environ, **variables}, check=False).returncode
             )
-            kueue.uninstall(cluster)
+            guest.clean_up(cluster)
         if not was_up:
             cluster.down()
     except ClusterError as error:
@@ -131,6 +149,14 @@ def prepare_kueue(cluster: Cluster) -> dict[str, str]:
     images = cluster.load([build, SCRIPTED_DRIVER])
     kueue.install(cluster, images[build.tag], CONFIGURATION)
     return {**cluster.environment(), VARIABLE: images[SCRIPTED_DRIVER.tag]}
+
+
+def prepare_argo_cd(cluster: Cluster) -> dict[str, str]:
+    """Starts Argo CD beside the node, and loads the operator's image and the scripted driver's; see `prepare_kueue`."""
+    images = cluster.load([featx.OPERATOR, SCRIPTED_DRIVER])
+    argo_cd.start()
+    variables = {VARIABLE: images[SCRIPTED_DRIVER.tag], OPERATOR_VARIABLE: images[featx.OPERATOR.tag]}
+    return {**cluster.environment(), **variables}
 
 
 if __name__ == "__main__":

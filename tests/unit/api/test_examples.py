@@ -10,7 +10,8 @@ from featx_api.schedule import FeatureExtractionSchedule
 from featx_api.spec import FeatureExtractionSpec
 from featx_api.vision_model import VisionModel
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yaml"))
+FOLDER = Path(__file__).resolve().parents[3] / "examples"
+EXAMPLES = sorted([*FOLDER.glob("*.yaml"), *FOLDER.glob("gitops/teams/*/*.yaml")])
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.name for path in EXAMPLES])

@@ -47,6 +47,20 @@ def test_no_driver_is_created_before_the_back_off_has_passed() -> None:
     assert world.created == ["catalog-1-driver", "catalog-2-driver"]
 
 
+def test_a_spec_that_was_refused_during_the_back_off_leaves_no_trace() -> None:
+    """Otherwise the run would neither be reconciling nor stalled, and count as done for kstatus."""
+    world = running().fail()
+    world.converge()
+    before = world.status.conditions
+    world.change(execution={"nodePool": "gpu"}).converge()
+    assert world.state("Stalled") == ("True", "NotAllowed")
+    world.change(execution={}).converge()
+    assert world.state("Reconciling") == ("True", "BackingOff")
+    assert [
+        (item.type, item.status, item.message) for item in world.status.conditions if item.type != "DriverReady"
+    ] == [(item.type, item.status, item.message) for item in before if item.type != "DriverReady"]
+
+
 def test_the_back_off_is_capped() -> None:
     world = running(backoffLimit=100)
     world.body["status"]["failedAttempts"] = 40

@@ -17,7 +17,7 @@ from datetime import datetime
 from featx_api.failures import FailureClass
 from featx_api.status import RaisedMemory
 
-from featx_operator.decisions import reasons
+from featx_operator.decisions import conditions, reasons
 from featx_operator.decisions.conditions import Finding, Findings
 from featx_operator.decisions.policies.end import AttemptFailure, finished
 from featx_operator.decisions.policies.progress import final_progress, reported
@@ -72,7 +72,13 @@ def wait(run: Run) -> Plan | None:
     until = run.before.next_attempt_time
     if until is None or run.now >= until or is_requested(run):
         return None
-    return Plan((), run.report({}), requeue_after=(until - run.now).total_seconds())
+    findings: Findings = {}
+    failure = run.before.failure
+    if failure and conditions.reason_of(run.before.conditions, "Succeeded") != reasons.BACKING_OFF:
+        # The spec was refused meanwhile, and no longer is.
+        text = f"attempt {run.attempt - 1} failed with {failure.class_}: {failure.message}"
+        findings = _between_attempts(text, reasons.BACKING_OFF)
+    return Plan((), run.report(findings), requeue_after=(until - run.now).total_seconds())
 
 
 def _next(

@@ -1,0 +1,1 @@
+"""What Argo CD and Flux make of Featx's resources, by their own code."""
