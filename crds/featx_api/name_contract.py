@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from featx_api.executor_contract import Count, Document, marker_file, part_file
+from featx_api.document import Document
+from featx_api.executor_contract import Count, marker_file, part_file
 
 
 class FileNames(Document):

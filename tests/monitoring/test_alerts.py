@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -114,8 +114,8 @@ def values(series: Series) -> list[dict[str, str]]:
     return [{"series": one, "values": text} for one, text in series.items()]
 
 
-def run(rules: Path, tests: list[dict[str, object]]) -> None:
+def run(rules: Path, tests: Sequence[Mapping[str, object]]) -> None:
     """Runs tests of promtool."""
     file = rules.parent / "tests.yaml"
-    file.write_text(yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": tests}))
+    file.write_text(yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": [*tests]}))
     promtool("test", "rules", str(file))

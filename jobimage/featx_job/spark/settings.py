@@ -52,6 +52,7 @@ OPENED = (
 )
 
 INSTANCES = "spark.executor.instances"
+IDLE_TIMEOUT = "spark.dynamicAllocation.executorIdleTimeout"
 CPU_REQUEST, CPU_LIMIT = (f"spark.kubernetes.executor.{name}.cores" for name in ("request", "limit"))
 HADOOP = "spark.hadoop."
 BLOCK_PAUSE = f"{HADOOP}dfs.client.retry.window.base"  # ms, before another search for a block that no DataNode has
@@ -243,7 +244,7 @@ def _executors(job: JobSpec) -> Conf:
     execution = job.spec.execution
     if execution.max_executors is None:
         # Pods that do not run yet are withdrawn at once if fewer are wanted: they have no work to lose.
-        return {INSTANCES: str(execution.wanted), "spark.dynamicAllocation.executorIdleTimeout": "0s"}
+        return {INSTANCES: str(execution.wanted), IDLE_TIMEOUT: settings_of(job.spec, IDLE_TIMEOUT, "0s")}
     return {
         "spark.dynamicAllocation.enabled": "true",
         "spark.dynamicAllocation.shuffleTracking.enabled": "true",

@@ -151,7 +151,7 @@ class JudgedRun(RunOfOneResource):
 
 
 @pytest.mark.usefixtures("judge")
-class TestJudgedRun(JudgedRun.TestCase):  # type: ignore[name-defined,misc]
+class TestJudgedRun(JudgedRun.TestCase):  # type: ignore[valid-type,misc]
     """Runs the random lives."""
 
     settings = settings(

@@ -45,7 +45,9 @@ def test_the_transparent_grey_of_a_png_of_16_bits_shows_the_background(decoder: 
     grey = np.asarray(PHOTO.convert("L")).astype(np.uint16) * 257 + 1
     value = int(grey[5, 5])
     png = encoded(Image.fromarray(grey), "PNG", transparency=value)
-    expected = np.where((grey == value)[..., None], np.uint8([0, 0, 255]), (grey >> 8).astype(np.uint8)[..., None])
+    expected = np.where(
+        (grey == value)[..., None], np.array([0, 0, 255], np.uint8), (grey >> 8).astype(np.uint8)[..., None]
+    )
     assert np.array_equal(decoder.decode(png, (0, 0, 255)).pixels, expected)
 
 

@@ -269,9 +269,10 @@ def test_members_are_selected_by_the_globs_of_include(
         (tmp_path / "in" / name).write_bytes(data)
     outcome = runner.run(spec_of(tmp_path, tiny, members=glob), uid="members")
     if names:
-        assert outcome.failure is None
+        assert outcome.failure is None, outcome.failure
         keys = {row["key"] for row in rows_of_folder(tmp_path / "table").rows}
         assert keys == {f"{file}/{name}" for file in files for name in names}
     else:
+        assert outcome.failure is not None
         assert outcome.failure.class_ == "SourceEmpty"
         assert "spec.source.packed.members" in outcome.failure.message

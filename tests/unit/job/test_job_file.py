@@ -62,7 +62,7 @@ def outcomes(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Repo
         reported.append((outcome, ran[-1] if ran else None))
 
     monkeypatch.setattr("featx_job.run.run", run)
-    monkeypatch.setattr("featx_job.driver_pod.Annotations", lambda _: None)
+    monkeypatch.setattr("featx_job.driver_pod.Annotations", lambda *_: None)
     monkeypatch.setattr("featx_job.driver_pod.leave_message", leave)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setattr("featx_job.__main__.os.environ", variables)
