@@ -98,6 +98,7 @@ def test_the_users_settings_never_replace_featxs(tmp_path: Path) -> None:
     theirs = dict.fromkeys(ours, "theirs")
     free = {"spark.task.maxFailures", "spark.executor.failuresValidityInterval"}
     free |= {"spark.kubernetes.executor.request.cores", "spark.hadoop.dfs.client.retry.window.base"}
+    free |= {settings.IDLE_TIMEOUT}
     run = job()
     execution = run.spec.execution.model_copy(update={"spark_conf": theirs})
     run = run.model_copy(update={"spec": run.spec.model_copy(update={"execution": execution})})
