@@ -36,6 +36,7 @@ BENCHES = {
     "load": Bench(
         "the operator under load: ten runs a second, 1,000 at once, 20,000 ended ones (30 minutes)", ("load",)
     ),
+    "gitops": Bench("from a commit to a run that has succeeded, with a real Argo CD (5 minutes)", ("gitops",)),
     "pipeline": Bench(
         "Featx compared with Spark using torch, onnxruntime, OpenVINO, and stock BigDL (60 minutes)",
         ("pipeline", f"pipeline {LONG}"),

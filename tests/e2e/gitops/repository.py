@@ -28,7 +28,7 @@ Manifest = dict[str, Any]
 
 
 class Repository:
-    """A git repository on this machine."""
+    """A git repository on this machine, with the charts."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -36,6 +36,7 @@ class Repository:
         self._git("init", "--quiet", f"--initial-branch={BRANCH}")
         for chart in ("featx-crds", "featx"):
             shutil.copytree(ROOT / "charts" / chart, folder / "charts" / chart)
+        self.commit({})
 
     def commit(self, changes: Mapping[str, Manifest | None]) -> None:
         """Commits files, each with one resource; None removes a file."""

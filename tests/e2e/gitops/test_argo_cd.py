@@ -156,7 +156,7 @@ def test_a_team_brings_nothing_but_runs_and_schedules(sync: Sync) -> None:
 
 
 def test_pruning_a_running_run_leaves_nothing(sync: Sync, repository: Repository) -> None:
-    app = sync({"run.yaml": run("gone", "executors 1,progress 1/9,forever"), "stays.yaml": schedule("stays")})
+    app = sync({"run.yaml": run("gone", "progress 1/9,forever"), "stays.yaml": schedule("stays")})
     app.until_resource(RUN, "gone", "Progressing", "1/9")
     assert children("gone")
     repository.commit({f"apps/{app.name}/run.yaml": None})
