@@ -18,8 +18,9 @@ from examples.cluster.runtime import PAUSE_IMAGE
 from tests.e2e.operator.image import SCRIPTED_DRIVER, VARIABLE
 from tests.e2e.polling import PATIENCE, eventually
 
-NAMESPACE = "featx-operator-e2e"
-OTHER_NAMESPACE = "featx-operator-e2e-other"  # another tenant's
+# pytest-xdist runs several processes, each with namespaces and an operator of its own.
+NAMESPACE = "featx-operator-e2e" + os.environ.get("PYTEST_XDIST_WORKER", "")
+OTHER_NAMESPACE = f"{NAMESPACE}-other"  # another tenant's
 IMAGE = os.environ.get(VARIABLE, SCRIPTED_DRIVER.tag)
 SHA256 = "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d"
 ALLOWED = {

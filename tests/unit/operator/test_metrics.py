@@ -115,9 +115,7 @@ def test_a_running_run_has_its_speed_and_where_its_time_goes(api: FakeApiServer)
 
 
 def test_a_resource_that_is_too_large_to_be_stored_has_metrics_too(api: FakeApiServer) -> None:
-    body = api.objects[RESOURCE]
-    prefixes = [f"{number:04}{'x' * 240}" for number in range(200)]
-    api.put(RESOURCE, {**body, "spec": {**body["spec"], "source": {"s3": {"bucket": "b", "prefixes": prefixes}}}})
+    api.objects[RESOURCE]["spec"]["source"]["keys"] = [f"{number:04}".ljust(500, "x") for number in range(100)]
     operator = Operator(api)
     operator.reconcile()
     report(api, operator, PROGRESS)
