@@ -124,7 +124,8 @@ class Store:
         for owner, children in self._children.items():
             body = self.resource(owner.key) or {}
             recorded = ((body.get("status") or {}).get(DRIVER) or {}).get("podUid")
-            driver = children.pods.get(recorded) if recorded else None
+            # Of a resource that is too large to be stored only what this process has created is known.
+            driver = children.pods.get(recorded or next(iter(children.created.values()), ""))
             if driver and driver.role == DRIVER and driver.phase == "Running" and driver.progress:
                 ready = sum(
                     pod.ready and pod.role == EXECUTOR and pod.owner == driver.uid for pod in children.pods.values()

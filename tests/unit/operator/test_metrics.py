@@ -114,6 +114,16 @@ def test_a_running_run_has_its_speed_and_where_its_time_goes(api: FakeApiServer)
     assert REGISTRY.get_sample_value("featx_run_images_total", run) is None
 
 
+def test_a_resource_that_is_too_large_to_be_stored_has_metrics_too(api: FakeApiServer) -> None:
+    api.objects[RESOURCE]["spec"]["source"]["keys"] = [f"{number:04}".ljust(500, "x") for number in range(100)]
+    operator = Operator(api)
+    operator.reconcile()
+    report(api, operator, PROGRESS)
+    assert "status" not in (operator.store.resource(Key("default", "catalog")) or {})
+    run_metrics.refresh(operator.store, operator.queue)
+    assert value("featx_run_images_total", namespace="default", run="catalog") == 30
+
+
 def test_a_pod_that_only_claims_to_be_the_driver_has_no_metrics(api: FakeApiServer) -> None:
     operator = Operator(api)
     operator.reconcile()
