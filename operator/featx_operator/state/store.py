@@ -250,8 +250,14 @@ class Store:
         return owner.key
 
     def replace_workload(self, owner: Owner, body: Body | None) -> None:
-        """Replaces the Workload of a resource by what the API server has; None if it has none."""
-        self._of(owner).workload = workload_from(body) if body else None
+        """Replaces the Workload of a resource by what the API server has; None if it has none.
+
+        Kueue may admit a Workload before the response to our own request is here: a newer version stays.
+        """
+        last, workload = self._of(owner).workload, workload_from(body) if body else None
+        if workload and last and last.uid == workload.uid and last.version > workload.version:
+            return
+        self._of(owner).workload = workload
         self._reduce(owner)
 
     def workload_deleted(self, body: Body) -> Key | None:

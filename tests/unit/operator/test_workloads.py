@@ -184,6 +184,18 @@ def test_a_granted_number_of_executors_is_what_the_driver_may_create() -> None:
     assert '"maxExecutors": 3' in job
 
 
+def test_an_admission_that_comes_before_the_response_to_the_create_request_stays() -> None:
+    store = Store()
+    created = workload(run())
+    admitted = workload(run(), conditions=[{"type": "Admitted", "status": "True"}])
+    admitted["metadata"]["resourceVersion"] = "9"
+    store.replace_workload(OWNER, created)
+    store.put_workload(admitted)
+    store.replace_workload(OWNER, created)
+    stored = store.workload(OWNER)
+    assert stored is not None and stored.version == 9
+
+
 def test_the_store_has_the_newest_workload_of_a_known_run() -> None:
     store = Store()
     body = workload(run())
