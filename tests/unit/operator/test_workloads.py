@@ -189,7 +189,7 @@ def test_an_admission_that_comes_before_the_response_to_the_create_request_stays
     created = workload(run())
     admitted = workload(run(), conditions=[{"type": "Admitted", "status": "True"}])
     admitted["metadata"]["resourceVersion"] = "9"
-    store.replace_workload(OWNER, created)
+    store.put_resource({"metadata": {"namespace": "default", "name": "catalog", "uid": OWNER.uid}, "spec": {}})
     store.put_workload(admitted)
     store.replace_workload(OWNER, created)
     stored = store.workload(OWNER)
