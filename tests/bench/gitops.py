@@ -111,8 +111,8 @@ def page(facts: dict[str, Any]) -> list[str]:
     lines = [
         "# From a commit to a finished run\n",
         f"`make bench WHAT=gitops`, {facts['date']}: {facts['machine']}. Argo CD {facts['version']} beside a real "
-        f"node, a git repository on the same machine, {len(facts['argoCd'])} commits with one more run each. Argo CD is "
-        "notified of each commit, as by a forge's webhook. The driver reports success at once, so all that is measured "
+        f"node, a git repository on the same machine, {len(facts['argoCd'])} commits with one more run each. Argo CD "
+        "is notified of each commit, as by a forge's webhook. The driver reports success at once, so all that is measured "
         "is the way there: sync, operator, scheduler, kubelet, and back. Seconds.\n",
         "| | median | longest |",
         "|---|---|---|",
