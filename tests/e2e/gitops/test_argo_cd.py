@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from typing import Any
 
 from examples.cluster.argo_cd import NAMESPACE
@@ -128,7 +129,7 @@ def test_a_schedule_is_synced_and_a_run_now_is_no_drift(sync: Sync) -> None:
     assert app.actions(SCHEDULE, "yearly") == {"resume", "run-now"}
     for count in (1, 2):
         app.act("run-now", SCHEDULE, "yearly")
-        eventually(lambda count=count: len(runs_of("yearly")) == count, f"{count} runs", 60)
+        eventually(partial(has_runs, "yearly", count), f"{count} runs", 60)
         eventually(lambda: body_of_schedule("yearly")["status"]["activeRuns"] == 0, "its end", 60)
     # The runs belong to the schedule, so nothing prunes them.
     assert app.refresh().state == ("Synced", "Healthy")
@@ -167,6 +168,10 @@ def test_pruning_a_running_run_leaves_nothing(sync: Sync, repository: Repository
 def runs_of(name: str) -> list[str]:
     selector = f"--selector=featx.dev/schedule={name}"
     return kubectl("get", "fx", selector, f"--namespace={TEAM}", "--output=name").stdout.split()
+
+
+def has_runs(name: str, count: int) -> bool:
+    return len(runs_of(name)) == count
 
 
 def body_of_schedule(name: str) -> dict[str, Any]:
