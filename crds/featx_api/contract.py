@@ -144,6 +144,10 @@ class Outcome(StatusModel):
     retryable: bool = Field(False, description="Whether a further attempt may succeed.")
 
 
+#: Characters of a resource's uid in the names of its children.
+UID_LENGTH: Final = 8
+
+
 def executor_prefix(name: str, uid: str, attempt: int) -> str:
     """The start of the names of an attempt's executors; Spark appends `-exec-` and a number.
 
@@ -155,4 +159,4 @@ def executor_prefix(name: str, uid: str, attempt: int) -> str:
         uid: The resource's uid.
         attempt: The number of the attempt.
     """
-    return f"{name[:27].replace('.', '-')}-{uid[:8]}-{attempt}"
+    return f"{name[:27].replace('.', '-')}-{uid[:UID_LENGTH]}-{attempt}"

@@ -90,9 +90,17 @@ def images() -> dict[str, str]:
 def import_image(image: image_store.StoredImage) -> None:
     """Load an image from buildah's store into containerd: only the layers that it lacks.
 
+    Tries twice: containerd's garbage collector may remove what the image builds on in between.
+
     Raises:
         ClusterError: if containerd refuses it, or is not running.
     """
+    if _problem_of_import(image) and (problem := _problem_of_import(image)):
+        raise ClusterError(f"containerd refused image {image.tag}: {problem}")
+
+
+def _problem_of_import(image: image_store.StoredImage) -> str:
+    """Import an image; return containerd's message if it failed, or else an empty string."""
     present = set(ctr("content", "list", "--quiet").split())
     # Output goes to a file: a pipe that nobody reads until the end could fill up and block it.
     with tempfile.TemporaryFile() as messages:
@@ -101,10 +109,10 @@ def import_image(image: image_store.StoredImage) -> None:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError), process.stdin:
             image_store.write_archive(image, present, process.stdin)
-        if process.wait() != 0:
-            messages.seek(0)
-            text = messages.read().decode(errors="replace").strip()
-            raise ClusterError(f"containerd refused image {image.tag}: {text}")
+        if process.wait() == 0:
+            return ""
+        messages.seek(0)
+        return messages.read().decode(errors="replace").strip() or f"exit code {process.returncode}"
 
 
 def ctr(*arguments: str) -> str:

@@ -22,7 +22,7 @@ from featx_api.status import RaisedMemory
 
 from featx_operator.applied import annotation_of
 from featx_operator.node_pools import NodePool, labelled
-from featx_operator.objects import driver_name
+from featx_operator.objects import Key, Owner, driver_name
 from featx_operator.state.workload import Placement, Placements
 
 Manifest = dict[str, Any]
@@ -36,25 +36,33 @@ _DUMPER: type[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # in C: a fi
 NOWHERE = Placements()  # a run that Kueue does not place
 
 
-def config_map_name(name: str, attempt: int) -> str:
+def config_map_name(owner: Owner, attempt: int) -> str:
     """The name of an attempt's ConfigMap."""
-    return f"{name}-{attempt}-job"
+    return f"{_files_prefix(owner)}-{attempt}-{contract.JOB}"
 
 
-def authentication_name(name: str, attempt: int) -> str:
+def authentication_name(owner: Owner, attempt: int) -> str:
     """The name of an attempt's Secret."""
-    return f"{name}-{attempt}-authentication"
+    return f"{_files_prefix(owner)}-{attempt}-{contract.AUTHENTICATION}"
 
 
-def files(name: str, attempt: int) -> tuple[tuple[str, str], tuple[str, str]]:
+def files(owner: Owner, attempt: int) -> tuple[tuple[str, str], tuple[str, str]]:
     """Kinds and names of what an attempt's pods mount, the one that is created last first."""
-    return ("Secret", authentication_name(name, attempt)), ("ConfigMap", config_map_name(name, attempt))
+    return ("Secret", authentication_name(owner, attempt)), ("ConfigMap", config_map_name(owner, attempt))
 
 
-def attempt_of(name: str, config_map: str) -> int | None:
-    """The attempt of a ConfigMap of the resource of this name, or None if it has another name."""
-    match = re.fullmatch(rf"{re.escape(name)}-([1-9][0-9]{{0,8}})-{contract.JOB}", config_map)
+def attempt_of(owner: Owner, config_map: str) -> int | None:
+    """The attempt of a ConfigMap of this resource, or None if it has another name."""
+    match = re.fullmatch(rf"{re.escape(_files_prefix(owner))}-([1-9][0-9]{{0,8}})-{contract.JOB}", config_map)
     return int(match[1]) if match else None
+
+
+def _files_prefix(owner: Owner) -> str:
+    """The start of the names of a resource's files.
+
+    With its uid: the kubelet caches what pods mount by name, and may mount the file of a deleted resource of that name.
+    """
+    return f"{owner.key.name}-{owner.uid[: contract.UID_LENGTH]}"
 
 
 def labels(resource: FeatureExtraction, attempt: int, role: str) -> dict[str, str]:
@@ -89,7 +97,7 @@ def config_map(
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(resource, attempt, config_map_name(resource.name, attempt), contract.JOB),
+        "metadata": _metadata(resource, attempt, config_map_name(_owner(resource), attempt), contract.JOB),
         "immutable": True,
         "data": {
             contract.JOB_KEY: json.dumps(job.to_wire(), indent=2, ensure_ascii=False),
@@ -103,7 +111,9 @@ def authentication(resource: FeatureExtraction, attempt: int) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": _metadata(resource, attempt, authentication_name(resource.name, attempt), contract.AUTHENTICATION),
+        "metadata": _metadata(
+            resource, attempt, authentication_name(_owner(resource), attempt), contract.AUTHENTICATION
+        ),
         "immutable": True,
         "stringData": {contract.AUTHENTICATION_KEY: secrets.token_hex(KEY_BYTES)},
     }
@@ -133,7 +143,7 @@ def driver_pod(
     image = spec.execution.image or default_image
     volumes, mounts = _volumes(resource, attempt)
     files = config_map(resource, attempt, pool, pull_secrets, placements)["data"]
-    job = {"name": contract.JOB, "configMap": {"name": config_map_name(resource.name, attempt)}}
+    job = {"name": contract.JOB, "configMap": {"name": config_map_name(_owner(resource), attempt)}}
     environment = [
         {"name": contract.FEATX_JOB, "value": contract.JOB_FILE},
         {"name": contract.FEATX_JOB_SHA256, "value": _sha256(files[contract.JOB_KEY])},
@@ -277,6 +287,10 @@ def _metadata(resource: FeatureExtraction, attempt: int, name: str, role: str) -
     }
 
 
+def _owner(resource: FeatureExtraction) -> Owner:
+    return Owner(Key(resource.metadata["namespace"], resource.name), resource.metadata["uid"])
+
+
 def _pool(spec: FeatureExtractionSpec, described: NodePool | None) -> NodePool | None:
     """The node pool of a run: as the platform team describes it, or else by its label."""
     name = spec.execution.node_pool
@@ -308,7 +322,7 @@ def _placement(spec: FeatureExtractionSpec) -> Manifest:
 def _volumes(resource: FeatureExtraction, attempt: int) -> tuple[list[Manifest], list[Manifest]]:
     """The volumes and mounts of driver and executors: Secrets as files, claims, and scratch space."""
     spec = resource.spec
-    own = authentication_name(resource.name, attempt)
+    own = authentication_name(_owner(resource), attempt)
     volumes: list[Manifest] = [
         {"name": "tmp", "emptyDir": {}},
         {"name": "work", "emptyDir": {}},

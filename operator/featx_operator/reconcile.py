@@ -192,7 +192,7 @@ class Reconciler:
 
     def _attempts_with_files(self, owner: Owner) -> list[int]:
         names = children.config_maps(self._api, owner)
-        return [attempt for name in names if (attempt := manifests.attempt_of(owner.key.name, name))]
+        return [attempt for name in names if (attempt := manifests.attempt_of(owner, name))]
 
     def _held_back(self, body: Body, status: FeatureExtractionStatus) -> float:
         """The seconds to wait before it is written that a driver was scheduled: mostly it runs by then."""
@@ -301,15 +301,15 @@ class Reconciler:
                 self._store.drop_pod(owner, action.uid)
             else:
                 self._store.put_pod(terminating)
-        elif not isinstance(action, DeleteFiles):
+        elif isinstance(action, DeleteFiles):
+            # The Secret first: without the ConfigMap nothing would remember it.
+            for kind, name in manifests.files(owner, action.attempt):
+                await asyncio.to_thread(children.delete_owned, self._api, kind, owner, name)
+            self._store.drop_files(owner, action.attempt)
+        else:
             run = resource_of(body)
             workload = await asyncio.to_thread(workloads.act, self._api, run, action, self._settings)
             self._store.replace_workload(owner, workload)
-        else:
-            # The Secret first: without the ConfigMap nothing would remember it.
-            for kind, name in manifests.files(key.name, action.attempt):
-                await asyncio.to_thread(children.delete_owned, self._api, kind, owner, name)
-            self._store.drop_files(owner, action.attempt)
 
     async def _write_status(self, body: Body, status: FeatureExtractionStatus) -> Body | None:
         """Writes the status if it differs, then has its Events written.

@@ -8,7 +8,6 @@ end every image must be in the table or in quarantine exactly once.
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -25,6 +24,7 @@ from featx_cli.java_build import jars
 from tests.bench import machine
 from tests.integration.job import drawings
 from tests.integration.job.runs import Rows, Spec, job, model, rows_of_folder
+from tests.support.process_tree import signal_tree
 from tests.support.tiny_models import write_tiny_extractor, write_tiny_ssd
 
 IMAGES, SHARD, BROKEN = 2000, 20, 100
@@ -118,12 +118,11 @@ def attempt(work: Path, spec: Spec, output: str, number: int, moment: float | No
     command = [sys.executable, "-m", "tests.integration.job.program_process", str(work / "job.json"), str(outcome)]
     started = time.monotonic()
     with (work / "log").open("wb") as log:
-        # The JVM belongs to its session and dies with it.
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
         process.wait(moment)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        signal_tree(process.pid, signal.SIGKILL)
         process.wait()
         return None, time.monotonic() - started
     if not outcome.exists():

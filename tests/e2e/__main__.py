@@ -19,10 +19,11 @@ from tests.e2e.kueue.queues import CONFIGURATION
 from tests.e2e.names import ACCESS_KEY, NAMESPACE, SECRET_KEY
 from tests.e2e.operator.image import OPERATOR_VARIABLE, SCRIPTED_DRIVER, VARIABLE
 
-# Two pytest processes at a time: each has a namespace and an operator of its own.
+# Side by side, since most of their time is waiting: each process has namespaces and an operator of its own.
 IN_PARALLEL = (
     ["tests/e2e/run"],
-    ["tests/e2e/operator", "tests/e2e/rights", "tests/e2e/test_crd.py", "tests/e2e/charts"],
+    ["tests/e2e/operator", "-n", "2", "--dist", "loadfile"],
+    ["tests/e2e/rights", "tests/e2e/test_crd.py", "tests/e2e/charts"],
 )
 
 

@@ -17,7 +17,7 @@ NAMESPACE = "featx-charts"
 RED, GREEN, BLUE = TEAMS = tuple(f"featx-charts-{colour}" for colour in ("red", "green", "blue"))
 SHA256 = "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d"
 MODEL = {"prototxt": "s3://models/net.prototxt", "weights": "s3://models/net.caffemodel", "sha256": SHA256}
-MEMORY = "256Mi"  # of a team's quota
+MEMORY = "512Mi"  # of a team's quota
 
 
 def tenant(team: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def install(values: dict[str, Any], wait: bool = True) -> None:
 
 def run_of(team: str, name: str, script: str, **spec: Any) -> dict[str, Any]:
     """A resource of a team, whose driver follows a script."""
-    execution = {"driverMemory": "64Mi"} | spec.pop("execution", {})
+    execution = {"driverMemory": "64Mi", "memory": "128Mi"} | spec.pop("execution", {})
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "FeatureExtraction",

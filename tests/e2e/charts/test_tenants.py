@@ -19,7 +19,7 @@ def test_a_member_applies_a_run_and_sees_it_succeed(team: str, editors: dict[str
     user, namespace = editors[team], f"--namespace={team}"
     user.kubectl("apply", "--filename=-", stdin=run_of(team, "hello", "progress 1/2,succeed 2"))
     user.kubectl("wait", "--for=condition=Succeeded", "fx/hello", namespace, "--timeout=120s")
-    assert "Completed" in user.kubectl("get", "fx", "hello", namespace).stdout
+    assert "Succeeded" in user.kubectl("get", "fx", "hello", namespace).stdout
     assert "succeed 2" in user.kubectl("logs", "hello-1-driver", namespace).stdout
     user.kubectl("delete", "fx", "hello", namespace)
 

@@ -1,8 +1,8 @@
-"""What is left after an uninstall: the teams' namespaces with their runs and claims, the CRD, and nothing else."""
+"""What is left after an uninstall: the teams' namespaces with their runs and claims, the CRDs, and nothing else."""
 
 from __future__ import annotations
 
-from tests.e2e.charts.release import BLUE, NAMESPACE, RED, TEAMS, VALUES, body, helm, install, kubectl, run_of
+from tests.e2e.charts.release import BLUE, NAMESPACE, RED, ROOT, TEAMS, VALUES, body, helm, install, kubectl, run_of
 from tests.e2e.polling import eventually
 
 CLAIM = {
@@ -24,15 +24,15 @@ def test_a_team_that_is_taken_off_the_list_keeps_its_namespace(release: None) ->
     assert "featx-operator" in kubectl("get", "roles", f"--namespace={RED}", "--output=name").stdout
 
 
-def test_an_uninstall_leaves_data_and_the_crd(release: None) -> None:
+def test_an_uninstall_leaves_data_and_the_crds(release: None) -> None:
     kubectl("apply", "--filename=-", stdin=run_of(BLUE, "kept", "succeed 3"))
     kubectl("wait", "--for=condition=Succeeded", "fx/kept", f"--namespace={BLUE}", "--timeout=120s")
     installed = helm("get", "manifest", "featx").stdout + "---\n" + helm("get", "manifest", "featx-crds").stdout
     helm("uninstall", "featx", "--wait", "--timeout=3m")
     helm("uninstall", "featx-crds", "--wait", "--timeout=3m")
     left = kubectl("get", "--filename=-", "--ignore-not-found", "--output=name", stdin=installed).stdout.split()
-    crd = "customresourcedefinition.apiextensions.k8s.io/featureextractions.featx.dev"
-    assert sorted(left) == sorted([crd, *(f"namespace/{team}" for team in TEAMS)])
+    crds = {f"customresourcedefinition.apiextensions.k8s.io/{path.stem}" for path in (ROOT / "crds").glob("*.yaml")}
+    assert set(left) == crds | {f"namespace/{team}" for team in TEAMS}
     assert body(BLUE, "kept")["status"]["outputs"][0]["recordCount"] == 3
     pods = ("get", "pods", f"--namespace={NAMESPACE}", "--output=name")
     eventually(lambda: kubectl(*pods).stdout == "", "no pods of the operator")

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from featx_api import GROUP, PLURAL, VERSION
+from featx_operator.objects import Owner, owner_from
 from kubernetes import client, config
 
 from examples.cluster.runtime import PAUSE_IMAGE
 from tests.e2e.operator.image import SCRIPTED_DRIVER, VARIABLE
 from tests.e2e.polling import PATIENCE, eventually
 
-NAMESPACE = "featx-operator-e2e"
-OTHER_NAMESPACE = "featx-operator-e2e-other"  # another tenant's
+# pytest-xdist runs several processes, each with namespaces and an operator of its own.
+NAMESPACE = "featx-operator-e2e" + os.environ.get("PYTEST_XDIST_WORKER", "")
+OTHER_NAMESPACE = f"{NAMESPACE}-other"  # another tenant's
 IMAGE = os.environ.get(VARIABLE, SCRIPTED_DRIVER.tag)
 SHA256 = "2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d"
 ALLOWED = {
@@ -149,6 +151,11 @@ class Run:
     @property
     def status(self) -> dict[str, Any]:
         return dict(self.body.get("status") or {})
+
+    @property
+    def owner(self) -> Owner:
+        """The resource as its children know it."""
+        return owner_from(self.body)
 
     def condition(self, kind: str) -> dict[str, str]:
         return next((item for item in self.status.get("conditions", []) if item["type"] == kind), {})

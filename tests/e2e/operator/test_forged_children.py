@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from featx_operator import manifests
 
 from tests.e2e.operator.harness import IMAGE, NAMESPACE, OTHER_NAMESPACE, Operator, Run, apply, kubectl, scripted
 from tests.e2e.polling import eventually
@@ -159,14 +160,15 @@ def test_a_config_map_and_a_key_made_beforehand_are_replaced(start: Start) -> No
     common: dict[str, Any] = {"apiVersion": "v1", "immutable": True}
     looks = {"labels": labels(run, "job"), "ownerReferences": [owner(run)]}
     data = {"job.json": json.dumps(job), "executor-pod.yaml": "{}"}
-    metadata = {"name": f"{run.name}-1-job", **looks}
+    key_name, config_map_name = (name for _, name in manifests.files(run.owner, 1))
+    metadata = {"name": config_map_name, **looks}
     config_map = create({**common, "kind": "ConfigMap", "metadata": metadata, "data": data})
-    metadata = {"name": f"{run.name}-1-authentication", **looks}
+    metadata = {"name": key_name, **looks}
     key = create({**common, "kind": "Secret", "metadata": metadata, "stringData": {"secret": "known"}})
     run.change(suspend=False)
     assert_own_result(run, 7)
-    assert uid_of("configmap", f"{run.name}-1-job") not in ("", config_map)
-    assert uid_of("secret", f"{run.name}-1-authentication") not in ("", key)
+    assert uid_of("configmap", config_map_name) not in ("", config_map)
+    assert uid_of("secret", key_name) not in ("", key)
 
 
 def test_executors_that_are_not_the_drivers_do_not_count(start: Start) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from featx_api.states import FAILED, RunState
+from featx_operator import manifests
 
 from examples.cluster.runtime import PAUSE_IMAGE
 from tests.e2e.operator.harness import NAMESPACE, Operator, Run, apply, kubectl, scripted, secret
@@ -131,16 +132,22 @@ def test_a_run_for_which_a_quota_is_too_small_shows_it(start: Start) -> None:
     run.shows("Succeeded")
 
 
-def test_a_run_whose_name_is_taken_shows_it(start: Start) -> None:
-    name = "the-first-column-of-a-taken-name"
-    kubectl("create", "configmap", f"{name}-1-job")
-    run = apply(scripted(name, "succeed 1"))
-    try:
-        run.shows("NameTaken")
-        kubectl("delete", "configmap", f"{name}-1-job")
-        run.shows("Succeeded")
-    finally:
-        kubectl("delete", "fx", name, "--wait=false")
+def test_a_run_whose_child_has_a_name_that_is_taken_shows_it(start: Start) -> None:
+    run = start("succeed 1", suspend=True).shows("Suspended")
+    name = manifests.config_map_name(run.owner, 1)
+    kubectl("create", "configmap", name)
+    run.change(suspend=False).shows("NameTaken")
+    kubectl("delete", "configmap", name)
+    run.shows("Succeeded")
+
+
+def test_a_resource_that_is_created_again_runs_its_own_job(start: Start) -> None:
+    for count in (5, 6, 7):  # the kubelet caches what a pod mounts, by name
+        run = start(f"succeed {count}").shows("Succeeded")
+        assert run.status["outputs"][0]["recordCount"] == count
+        kubectl("delete", "fx", run.name)
+        again = apply(scripted(run.name, f"succeed {count}0")).shows("Succeeded")
+        assert again.status["outputs"][0]["recordCount"] == 10 * count
 
 
 def test_a_run_backs_off_and_shows_why(operator: Operator, start: Start, kubeconfig: Path, tmp_path: Path) -> None:

@@ -37,9 +37,11 @@ def label(key: str, value: str) -> Change:
 
 
 def another_uid(pod: Pod) -> None:
-    """Sets the run's uid, and the name that follows from it."""
+    """Sets the run's uid, and the names that follow from it."""
     label("featx.dev/uid", "00000000-0000-0000-0000-000000000001")(pod)
     renamed("-[0-9a-f]{8}-", "-00000000-")(pod)
+    (key,) = (volume["secret"] for volume in pod["spec"]["volumes"] if volume["name"] == "authentication")
+    key["secretName"] = re.sub("-[0-9a-f]{8}-", "-00000000-", key["secretName"], count=1)
 
 
 def owner(**fields: Any) -> Change:
@@ -102,7 +104,7 @@ def selectors(spec: Pod) -> list[dict[str, str]]:
     return [part["labelSelector"]["matchLabels"] for part in parts]
 
 
-OTHERS_KEY = {"secretName": "other-1-authentication"}
+OTHERS_KEY = {"secretName": "other-00000000-1-authentication"}
 OTHER = {"name": "other", "image": "evil.test/image"}
 TOKEN = {"sources": [{"serviceAccountToken": {"path": "token"}}]}
 CLOUD_TOKEN = {"sources": [{"serviceAccountToken": {"path": "token", "audience": "sts.amazonaws.com"}}]}

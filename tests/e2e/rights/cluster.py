@@ -123,11 +123,15 @@ def executor(
     account_name: str = "featx-job",
     spec: dict[str, Any] | None = None,
     pool: NodePool | None = None,
+    run_uid: str = "",
 ) -> dict[str, Any]:
-    """An executor of a run's first attempt: the operator's template, completed as Spark 3.5 does."""
+    """An executor of a run's first attempt: the operator's template, completed as Spark 3.5 does.
+
+    The run's uid is that of the resource, unless `run_uid` is given.
+    """
     body = resource(namespace, run)
     body["spec"] = spec or body["spec"]
-    body["metadata"]["uid"] = uid("fx", namespace, run)
+    body["metadata"]["uid"] = run_uid or uid("fx", namespace, run)
     pod = copy.deepcopy(manifests.executor_template(FeatureExtraction.model_validate(body), 1, pool))
     owner = f"{run}-1-driver"
     pod["metadata"] |= {

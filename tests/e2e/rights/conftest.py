@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from featx_api import contract
 
 from tests.e2e.polling import eventually
 from tests.e2e.rights.cluster import (
@@ -60,10 +59,8 @@ def requester(cluster: None) -> Callable[[str], Requester]:
     """Holders of the token of the run's driver, by namespace; waits until the policies are in force."""
     holders = {name: Requester(name, bound_token(name, f"{RUN}-1-driver")) for name in NAMESPACES}
     thief = holders[GUARDED]
-    no_shape, no_resource = executor(GUARDED), executor(GUARDED)
+    no_shape, no_resource = executor(GUARDED), executor(GUARDED, run_uid=NO_UID)
     no_shape["spec"]["hostPID"] = True
-    no_resource["metadata"]["labels"]["featx.dev/uid"] = NO_UID
-    no_resource["metadata"]["name"] = f"{contract.executor_prefix(RUN, NO_UID, 1)}-exec-1"
     eventually(lambda: "featx-executors" in thief.create(no_shape).text, "policy-executors in force")
     eventually(lambda: "featx-mounts" in thief.create(no_resource).text, "policy-mounts in force")
     eventually(lambda: "featx-changes" in thief.patch("other-1-driver", PROGRESS).text, "policy-changes in force")

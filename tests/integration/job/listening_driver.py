@@ -26,6 +26,7 @@ from featx_job.spark.memory import Sizes
 from pyspark import SparkContext
 
 from tests.support.bad_resources import changed
+from tests.support.process_tree import descendants
 
 LISTEN = "0A"  # in /proc/net/tcp
 
@@ -63,10 +64,9 @@ def keys(gateway: Any, folder: Path) -> list[str]:
     return found
 
 
-def listening(process: int) -> list[tuple[str, int]]:
-    """Return address and port of each socket on which a process and its children listen."""
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    own = {inode for each in (process, *map(int, children)) for inode in _sockets(each)}
+def listening() -> list[tuple[str, int]]:
+    """Return address and port of each socket on which the JVM and its children listen."""
+    own = {inode for process in descendants(os.getpid()) for inode in _sockets(process)}
     families: tuple[tuple[str, Callable[[str], str]], ...] = (("tcp", _four), ("tcp6", _six))
     return [
         (decode(fields[1].split(":")[0]), int(fields[1].split(":")[1], 16))
@@ -140,7 +140,7 @@ def main(folder: str, jars: str, pod_ip: str) -> None:
     ui = int(str(spark.uiWebUrl).rpartition(":")[2])
     report = {
         "keys": read,
-        "sockets": listening(gateway.proc.pid),
+        "sockets": listening(),
         "ui": ui,
         "page": status(ui, "/jobs/"),
         "survives": survives_killing(spark, ui),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from featx_job.environment import Environment
 
 from tests.integration.job import drawings
 from tests.integration.job.runs import Spec, job
+from tests.support.process_tree import signal_tree
 
 IMAGES, SHARD = 400, 4
 SHARDS = IMAGES // SHARD
@@ -67,7 +67,7 @@ def scene(tiny: Spec, images: Path, output: Path, form: str = "parquet") -> Scen
 
 @contextmanager
 def driver(scene: Scene, folder: Path, environment: Environment) -> Iterator[subprocess.Popen[bytes]]:
-    """Starts a driver and its JVM in a separate session, and kills both when the block ends."""
+    """Starts a driver and its JVM, and kills both when the block ends."""
     settings = {"jars": str(environment.jars), "work": str(folder / "work")}
     (folder / "job.json").write_text(json.dumps({"job": job(scene.spec, scene.uid).to_wire(), **settings}))
     command = [sys.executable, "-m", "tests.integration.job.program_process"]
@@ -76,12 +76,11 @@ def driver(scene: Scene, folder: Path, environment: Environment) -> Iterator[sub
             [*command, str(folder / "job.json"), str(folder / "outcome.json")],
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # includes the JVM, which dies with it
         )
     try:
         yield process
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        signal_tree(process.pid, signal.SIGKILL)
         process.wait()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections import Counter
 from pathlib import Path
@@ -17,6 +16,7 @@ from featx_job import run
 from tests.integration.job import drawings, resuming
 from tests.integration.job.runs import Runner, Spec, job, rows_of_delta, rows_of_folder
 from tests.integration.job.store import Store
+from tests.support.process_tree import signal_tree
 
 NAMES = [f"{number:03}.jpg" for number in range(20)]
 
@@ -138,13 +138,13 @@ def test_a_zombie_driver_commits_nothing_twice(scene: resuming.Scene, runner: Ru
     zombie = scene.with_output(tmp_path / "table")
     with resuming.driver(zombie, tmp_path, runner.environment) as process:
         resuming.wait_until(process, tmp_path, lambda: len(transactions(zombie.output, zombie.uid)) >= 2)
-        os.killpg(process.pid, signal.SIGSTOP)
+        signal_tree(process.pid, signal.SIGSTOP)
         assert len(transactions(zombie.output, zombie.uid)) < resuming.SHARDS // 8, (
             "stopped too late: the run was almost finished"
         )
         assert runner.run(zombie.spec, zombie.uid, attempt=2).failure is None
         before = rows_of_folder(zombie.output).rows
-        os.killpg(process.pid, signal.SIGCONT)
+        signal_tree(process.pid, signal.SIGCONT)
         process.wait(resuming.TIMEOUT)
     assert rows_of_folder(zombie.output).rows == before
     assert_complete(zombie)

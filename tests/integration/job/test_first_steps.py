@@ -17,6 +17,7 @@ import yaml
 from tests.integration.job import drawings
 from tests.integration.job.runs import rows_of_folder
 from tests.integration.job.store import ADMIN, Store
+from tests.support.process_tree import signal_tree
 from tests.support.tiny_models import write_tiny_extractor
 
 COMMAND = [sys.executable, "-m", "featx_cli", "run"]
@@ -100,11 +101,11 @@ def test_a_second_process_notices_the_first_and_a_killed_one_is_resumed_and_clea
     arguments = [*OPTIONS, "--output", "out"]
     first = started(project, *arguments)
     wait_for(project, first, "_featx/*/done/*.json")
-    os.killpg(first.pid, signal.SIGSTOP)  # however slow the machine is, it is not done before the second one starts
+    signal_tree(first.pid, signal.SIGSTOP)  # however slow the machine is, it is not done before the second one starts
     code, shown = run(project, *arguments)
     assert code == 1, shown
     assert re.search(rf"OutputBusy: spec\.output\.uri: .*/out .*process {first.pid} on ", shown)
-    os.killpg(first.pid, signal.SIGKILL)
+    signal_tree(first.pid, signal.SIGKILL)
     first.communicate()
     assert len(list((project / "tmp").glob("featx-run-*"))) == 1
     code, shown = run(project, *arguments)

@@ -105,6 +105,7 @@ def test_a_principal_missing_from_the_keytab_is_named(
 def test_the_missing_keytab_of_a_secret_is_named(runner: Runner, secrets: Path, tiny: Spec, tmp_path: Path) -> None:
     (secrets / "login").mkdir()
     (tmp_path / "images").mkdir()
+    (tmp_path / "images/1.jpg").write_bytes(IMAGE)
     spec = {
         "source": {"files": {"uri": f"file://{tmp_path}/images"}},
         **tiny,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ import pytest
 from tests.integration.job import resuming
 from tests.integration.job.resuming import IMAGES, SHARDS, TIMEOUT, UID, Scene, Stamps, driver, wait_for_some_shards
 from tests.integration.job.runs import Runner, Spec, Tables, rows_of_folder
+from tests.support.process_tree import signal_tree
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +97,11 @@ def test_a_zombie_driver_adds_no_rows(scene: Scene, runner: Runner, tmp_path: Pa
     zombie = scene.with_output(tmp_path / "table")
     with driver(zombie, tmp_path, runner.environment) as process:
         wait_for_some_shards(zombie, process, tmp_path)
-        os.killpg(process.pid, signal.SIGSTOP)
+        signal_tree(process.pid, signal.SIGSTOP)
         assert len(zombie.done()) < SHARDS, "stopped too late: the run was almost finished"
         assert runner.run(zombie.spec, UID, attempt=2).failure is None
         before = rows_of_folder(zombie.output).rows
-        os.killpg(process.pid, signal.SIGCONT)
+        signal_tree(process.pid, signal.SIGCONT)
         process.wait(TIMEOUT)
     tables = rows_of_folder(zombie.output)
     assert tables.rows == before

@@ -98,7 +98,7 @@ def test_images_in_archives_are_retried_by_file_and_name(
     spec = {"source": {"files": {"uri": f"file://{source}"}, "packed": {}}, **tiny, "limits": {"megapixels": 1}}
     tables = retried(runner, store, spec, tmp_path, limits={"megapixels": 2})
     assert sorted(row["key"] for row in tables.rows) == ["a.tar/x/2.jpg", "a.tar/x/2.jpg#4", "b.zip/1.jpg"]
-    assert tables.reasons() == {"b.zip/2.jpg": ("read", "NotAnImage"), "c.tar": ("read", "Truncated")}
+    assert tables.reasons() == {"b.zip/2.jpg": ("decode", "NotAnImage"), "c.tar": ("read", "Truncated")}
 
 
 def test_rows_of_a_table_of_urls_are_retried(runner: Runner, store: Store, tiny: Spec, tmp_path: Path) -> None:

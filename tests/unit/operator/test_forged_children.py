@@ -13,8 +13,8 @@ from featx_operator.cluster.transport import ApiError
 from tests.unit.operator.api_server import CONFIG_MAPS, PODS, SECRETS, FakeApiServer
 from tests.unit.operator.operator_process import DRIVER, RESOURCE, Operator
 
-CONFIG_MAP = f"{CONFIG_MAPS}/catalog-1-job"
-SECRET = f"{SECRETS}/catalog-1-authentication"
+CONFIG_MAP = f"{CONFIG_MAPS}/catalog-u-1-1-job"
+SECRET = f"{SECRETS}/catalog-u-1-1-authentication"
 OWNER = {"apiVersion": "featx.dev/v1alpha1", "kind": "FeatureExtraction", "name": "catalog", "uid": "u-1"}
 
 
@@ -265,7 +265,7 @@ def test_a_config_map_with_the_same_content_is_used(api: FakeApiServer) -> None:
 
 
 def test_a_config_map_that_can_not_be_replaced_is_reported_and_no_driver_runs_with_it(api: FakeApiServer) -> None:
-    metadata = {"name": "catalog-1-job", "namespace": "default", "ownerReferences": [{**OWNER, "controller": True}]}
+    metadata = {"name": "catalog-u-1-1-job", "namespace": "default", "ownerReferences": [{**OWNER, "controller": True}]}
     api.put(CONFIG_MAP, {"metadata": metadata, "data": {"job.json": "{}"}, "immutable": True})
     api.held.add(CONFIG_MAP)
     operator = Operator(api)
@@ -275,7 +275,7 @@ def test_a_config_map_that_can_not_be_replaced_is_reported_and_no_driver_runs_wi
 
 
 def test_a_foreign_config_map_is_neither_used_nor_deleted(api: FakeApiServer) -> None:
-    api.put(CONFIG_MAP, {"metadata": {"name": "catalog-1-job", "namespace": "default"}, "data": {}})
+    api.put(CONFIG_MAP, {"metadata": {"name": "catalog-u-1-1-job", "namespace": "default"}, "data": {}})
     operator = Operator(api)
     operator.reconcile()
     assert operator.state("Stalled") == ("True", "NameTaken")
@@ -291,7 +291,7 @@ def test_the_driver_knows_the_digests_of_its_files(api: FakeApiServer) -> None:
 
 
 def test_a_key_made_beforehand_is_replaced(api: FakeApiServer) -> None:
-    metadata = {"name": "catalog-1-authentication", "ownerReferences": [{**OWNER, "controller": True}]}
+    metadata = {"name": "catalog-u-1-1-authentication", "ownerReferences": [{**OWNER, "controller": True}]}
     known = api.put(SECRET, {"metadata": metadata, "data": {"secret": "a25vd24="}, "immutable": True})
     Operator(api).reconcile()
     assert api.objects[SECRET]["metadata"]["uid"] != known["metadata"]["uid"]
@@ -313,9 +313,9 @@ def test_after_the_ttl_the_files_are_deleted_but_nothing_that_only_has_their_lab
     operator = Operator(api)
     operator.reconcile()
     others = {
-        f"{CONFIG_MAPS}/catalog-7-job": {**OWNER, "uid": "u-2"},
-        f"{CONFIG_MAPS}/catalog-8-job": {**OWNER, "kind": "Job", "uid": "j-1"},
-        f"{SECRETS}/catalog-7-authentication": OWNER,
+        f"{CONFIG_MAPS}/catalog-u-1-7-job": {**OWNER, "uid": "u-2"},
+        f"{CONFIG_MAPS}/catalog-u-1-8-job": {**OWNER, "kind": "Job", "uid": "j-1"},
+        f"{SECRETS}/catalog-u-1-7-authentication": OWNER,
     }
     for path, owner in others.items():
         metadata = {"name": path.rsplit("/", 1)[1], "labels": labels("job")}
@@ -335,7 +335,7 @@ def test_after_the_ttl_a_foreign_secret_with_the_name_of_a_key_stays(api: FakeAp
     api.objects[RESOURCE]["spec"]["ttlSecondsAfterFinished"] = 0
     operator = Operator(api)
     operator.reconcile()
-    api.objects[SECRET] = {"metadata": {"name": "catalog-1-authentication", "uid": "foreign", "labels": labels()}}
+    api.objects[SECRET] = {"metadata": {"name": "catalog-u-1-1-authentication", "uid": "foreign", "labels": labels()}}
     api.objects[DRIVER]["status"] = ended(success())
     operator.catch_up()
     operator.reconcile()

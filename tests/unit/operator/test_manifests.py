@@ -109,7 +109,7 @@ def test_only_the_driver_has_a_token_which_is_its_own_and_short_lived() -> None:
 @pytest.mark.parametrize("pod", driver_and_executor(), ids=["driver", "executor"])
 def test_driver_and_executors_share_the_key_of_their_attempt(pod: dict[str, Any]) -> None:
     (secret,) = [volume["secret"] for volume in pod["spec"]["volumes"] if volume["name"] == "authentication"]
-    assert secret == {"secretName": "catalog-2-authentication", "defaultMode": 0o440}
+    assert secret == {"secretName": "catalog-u-1-2-authentication", "defaultMode": 0o440}
     mounts = {mount["name"]: mount for mount in pod["spec"]["containers"][0]["volumeMounts"]}
     assert (mounts["authentication"]["mountPath"], mounts["authentication"]["readOnly"]) == (
         "/etc/featx/authentication",
@@ -145,7 +145,7 @@ def test_the_config_map_contains_the_job_and_the_executor_template() -> None:
     assert (job.name, job.uid, job.attempt) == ("catalog", "u-1", 2)
     assert job.spec == resource().spec
     assert yaml.safe_load(config_map["data"]["executor-pod.yaml"]) == manifests.executor_template(resource(), 2)
-    assert config_map["metadata"]["name"] == "catalog-2-job"
+    assert config_map["metadata"]["name"] == "catalog-u-1-2-job"
 
 
 def test_the_longest_name_still_fits_into_a_label() -> None:

@@ -132,8 +132,8 @@ def test_lists_are_read_page_by_page_and_not_without_end(
 def test_of_config_maps_only_the_metadata_is_listed(api: FakeApiServer) -> None:
     Operator(api).reconcile()
     api.sent.clear()
-    assert list(children.config_maps(api, OWNER)) == ["catalog-1-job"]
-    assert api.objects[f"{CONFIG_MAPS}/catalog-1-job"]["data"]
+    assert list(children.config_maps(api, OWNER)) == ["catalog-u-1-1-job"]
+    assert api.objects[f"{CONFIG_MAPS}/catalog-u-1-1-job"]["data"]
     assert not any("job.json" in response for response in api.sent)
 
 

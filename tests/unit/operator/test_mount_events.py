@@ -40,7 +40,7 @@ def event(api: FakeApiServer, message: str, name: str = "a", component: str = "k
     api.put(f"{CORE_EVENTS}/{name}", body)
 
 
-@pytest.mark.parametrize("secret", ["store", "of-nobody", "catalog-1-authentication"])
+@pytest.mark.parametrize("secret", ["store", "of-nobody", "catalog-u-1-1-authentication"])
 def test_an_event_in_the_kubelets_name_ends_no_run(api: FakeApiServer, secret: str) -> None:
     operator = pending(api)
     event(api, f'{MOUNT}secret "{secret}" not found')

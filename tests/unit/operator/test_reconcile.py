@@ -124,10 +124,12 @@ def test_the_next_attempt_finds_no_files_of_the_one_before(api: FakeApiServer) -
     later.advance(60)
     later.reconcile()
     assert api.names(PODS) == ["catalog-1-driver", "catalog-2-driver"]
-    assert api.names(CONFIG_MAPS) == ["catalog-2-job"]
-    assert api.names(SECRETS) == ["store", "catalog-2-authentication"]
+    assert api.names(CONFIG_MAPS) == ["catalog-u-1-2-job"]
+    assert api.names(SECRETS) == ["store", "catalog-u-1-2-authentication"]
     changes = [(method, path.rsplit("/", 1)[1]) for method, path in api.requests if "/events" not in path]
-    assert changes.index(("DELETE", "catalog-1-job")) < len(changes) - 1 - changes[::-1].index(("POST", "configmaps"))
+    assert changes.index(("DELETE", "catalog-u-1-1-job")) < len(changes) - 1 - changes[::-1].index(
+        ("POST", "configmaps")
+    )
 
 
 def test_the_default_of_the_api_server_is_not_taken_for_a_status(api: FakeApiServer) -> None:
