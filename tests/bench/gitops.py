@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def synced(repository: Repository) -> list[dict[str, float]]:
         repository.commit({f"apps/{APP}/{name}.yaml": run(name, "succeed 1")})
         # As a forge's webhook does. Without one, Argo CD looks at git every three minutes.
         kubectl("annotate", "application", APP, "--namespace=argocd", "argocd.argoproj.io/refresh=normal")
-        eventually(lambda name=name: exists(name), "the run")
+        eventually(partial(exists, name), "the run")
         created = time.monotonic() - started
         succeeded = until_succeeded(name) - started
         app.until_resource("FeatureExtraction", name, "Healthy")

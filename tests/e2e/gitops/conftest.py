@@ -21,9 +21,11 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 @pytest.fixture(scope="session")
 def platform(repository: Repository) -> Iterator[App]:
     """The Application of the charts, healthy."""
-    app = start_platform(repository).until("Synced", "Healthy")
-    yield app
-    stop_platform(app)
+    app = start_platform(repository)
+    try:
+        yield app.until("Synced", "Healthy")
+    finally:
+        stop_platform(app)
 
 
 @pytest.fixture

@@ -174,5 +174,9 @@ def runs_of(name: str) -> list[str]:
     return kubectl("get", "fx", selector, f"--namespace={TEAM}", "--output=name").stdout.split()
 
 
+def has_runs(name: str, count: int) -> bool:
+    return len(runs_of(name)) == count
+
+
 def body_of_schedule(name: str) -> dict[str, Any]:
     return dict(json.loads(kubectl("get", "fxs", name, f"--namespace={TEAM}", "--output=json").stdout))

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant
+from hypothesis.stateful import invariant, run_state_machine_as_test
 
 from tests.integration.gitops.judge import Judge, Verdict
 from tests.unit.gitops.captured import CUSTOMIZATIONS, Manifest, runs, schedules
@@ -150,15 +150,9 @@ class JudgedRun(RunOfOneResource):
             assert not actions
 
 
-@pytest.mark.usefixtures("judge")
-class TestJudgedRun(JudgedRun.TestCase):  # type: ignore[valid-type,misc]
-    """Runs the random lives."""
-
-    settings = settings(
+def test_in_random_lives_the_tools_never_contradict_the_operator(judge: Judge) -> None:
+    JudgedRun.judge = judge
+    patient = settings(
         max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
-
-    @pytest.fixture(autouse=True)
-    def with_judge(self, judge: Judge) -> None:
-        """Lets the machine ask the tools."""
-        JudgedRun.judge = judge
+    run_state_machine_as_test(JudgedRun, settings=patient)  # type: ignore[no-untyped-call]
