@@ -20,7 +20,7 @@ RIGHTS = {
         "featureextractions.featx.dev/status": "patch",
         "featureextractionschedules.featx.dev": "get list watch",
         "featureextractionschedules.featx.dev/status": "patch",
-        "pods": "create delete get list watch",
+        "pods": "create delete get list patch watch",
         "configmaps": "create delete get list",
         "secrets": "create delete get",
         "events": "list",
