@@ -103,7 +103,8 @@ def _next_step(run: Run) -> Plan:
         return _terminating(run)
     if decision := scale.scaled(run, driver):
         return decision
-    return running.report_running(run, driver) if driver.phase == "Running" else start.starting(run, driver)
+    report = running.report_running if driver.phase == "Running" else start.starting
+    return scale.retried(run, report(run, driver))
 
 
 def _record_start(run: Run) -> Plan:

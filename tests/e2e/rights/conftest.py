@@ -68,9 +68,9 @@ def requester(cluster: None) -> Callable[[str], Requester]:
     eventually(
         lambda: "featx-pods" in kubectl(*forged, f"--namespace={GUARDED}", check=False).stderr, "policy-pods in force"
     )
-    image = {"spec": {"containers": [{"name": "driver", "image": "another"}]}}
+    label = {"metadata": {"labels": {"a": "b"}}}
     itself = Requester(GUARDED, kubectl("create", "token", "featx-operator", f"--namespace={RELEASE}").stdout.strip())
-    eventually(lambda: "featx-operator" in itself.patch("other-1-driver", image).text, "policy-operator in force")
+    eventually(lambda: "featx-operator" in itself.patch("other-1-driver", label).text, "policy-operator in force")
     eventually(lambda: thief.create(executor(GUARDED)).accepted, "a good executor")
     return holders.__getitem__
 

@@ -22,7 +22,7 @@ RIGHTS = {
         "featureextractionschedules.featx.dev/status": "patch",
         "visionmodels.featx.dev": "get list watch",
         "visionmodels.featx.dev/status": "patch",
-        "pods": "create delete get list watch",
+        "pods": "create delete get list patch watch",
         "configmaps": "create delete get list",
         "secrets": "create delete get",
         "events": "list",

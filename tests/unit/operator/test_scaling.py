@@ -75,6 +75,7 @@ def test_a_change_that_the_api_server_refuses_is_reported_and_tried_again() -> N
     assert world.state("Accepted") == IGNORED
     assert world.condition("Accepted").message.startswith("spec.execution.executors: changed after attempt 1")
     assert world.state("DriverReady") == ("True", "Running")
+    assert world.converge().requeue_after == 15
     world.refusal = None
     world.converge()
     assert (world.state("Accepted"), world.driver.executors) == (("True", "SpecValid"), 5)
