@@ -21,7 +21,7 @@ KINDS = frozenset((*_PLURALS, *_OTHERS, "featureextractions/status", "workloads/
 METHODS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _PATH = re.compile(r"/(?:api/v1|apis/[^/]+/[^/]+)/(?:namespaces/[^/]+/)?([^/?]+)(/[^/]+)?(/[^/]+)?")
 
-disable_created_metrics()  # type: ignore[no-untyped-call] # as many series again, which nothing reads
+disable_created_metrics()  # type: ignore[no-untyped-call]  # as many series again, which nothing reads
 REGISTRY = CollectorRegistry()
 
 _SECONDS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)

@@ -73,7 +73,7 @@ def test_every_alert_is_seen_firing_and_silent() -> None:
 
 
 def test_alerts_fire_when_they_should(rules: Path) -> None:
-    tests = []
+    tests: list[dict[str, object]] = []
     for name, series, time, firing in CASES:
         selector = f'ALERTS{{alertname="{name}", alertstate="firing"}}'
         expected = [{"labels": f"{{{labels}}}", "value": 1} for labels in firing]
@@ -107,7 +107,8 @@ def test_a_counter_that_appears_with_its_first_event_counts_it(rules: Path) -> N
         return {"expr": rounded, "eval_time": f"{minutes}m", "exp_samples": samples}
 
     cases = [after(80, 0, None), after(95, 2, 1), after(120, 5, 1), after(175, 0, 0)]
-    run(rules, [{"interval": "1m", "input_series": values(inputs), "promql_expr_test": cases}])
+    case: dict[str, object] = {"interval": "1m", "input_series": values(inputs), "promql_expr_test": cases}
+    run(rules, [case])
 
 
 def values(series: Series) -> list[dict[str, str]]:
