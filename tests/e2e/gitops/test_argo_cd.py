@@ -165,10 +165,6 @@ def test_pruning_a_running_run_leaves_nothing(sync: Sync, repository: Repository
     app.until("Synced", "Healthy")
 
 
-def has_runs(name: str, count: int) -> bool:
-    return len(runs_of(name)) == count
-
-
 def runs_of(name: str) -> list[str]:
     selector = f"--selector=featx.dev/schedule={name}"
     return kubectl("get", "fx", selector, f"--namespace={TEAM}", "--output=name").stdout.split()
