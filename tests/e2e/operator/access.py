@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from tests.e2e.operator.harness import NAMESPACE, OTHER_NAMESPACE, connect, kubectl
+from tests.e2e.polling import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -22,7 +24,9 @@ def create_namespace(folder: Path, *options: str) -> Path:
     """
     for crd in sorted((ROOT / "crds").glob("*.yaml")):
         kubectl("apply", "--filename", str(crd))
-        kubectl("wait", "--for=condition=Established", f"crd/{crd.stem}", "--timeout=30s")
+        # kubectl gives up on one that has no conditions yet.
+        established = partial(kubectl, "wait", "--for=condition=Established", f"crd/{crd.stem}", check=False)
+        eventually(lambda established=established: established().returncode == 0, f"{crd.stem} is established")  # type: ignore[misc]
     for name in (NAMESPACE, OTHER_NAMESPACE):
         phase = kubectl("get", "namespace", name, "--output=jsonpath={.status.phase}", check=False).stdout
         if phase == "Terminating":  # an earlier session's
