@@ -12,6 +12,7 @@ from tests.e2e.polling import eventually
 
 SECRET = ["create", "secret", "generic", "store", "--from-literal=AWS_ACCESS_KEY_ID=x"]
 RUNS, PODS = "featureextractions.featx.dev", "pods"
+KINDS = (RUNS, "featureextractionschedules.featx.dev", "visionmodels.featx.dev")
 
 
 @pytest.mark.parametrize("team", TEAMS)
@@ -88,7 +89,7 @@ def test_a_team_sees_and_changes_nothing_of_another(editors: dict[str, User]) ->
 
 def test_an_editor_creates_runs_and_nothing_with_which_to_go_around_them(editors: dict[str, User]) -> None:
     user = editors[GREEN]
-    assert user.can("create", RUNS, GREEN)
+    assert all(user.can("create", kind, GREEN) for kind in KINDS)
     for verb, resource in [
         ("create", "pods"),
         ("delete", "pods"),
@@ -108,9 +109,10 @@ def test_an_editor_creates_runs_and_nothing_with_which_to_go_around_them(editors
 
 def test_a_viewer_only_looks(release: None, tmp_path: Path) -> None:
     user = User(tmp_path, f"{GREEN}-viewer")
-    assert user.can("list", RUNS, GREEN)
+    assert all(user.can("list", kind, GREEN) for kind in KINDS)
     assert user.can("get", "pods/log", GREEN)
-    assert not any(user.can(verb, RUNS, GREEN) for verb in ("create", "update", "patch", "delete"))
+    verbs = ("create", "update", "patch", "delete")
+    assert not any(user.can(verb, kind, GREEN) for verb in verbs for kind in KINDS)
     assert not user.can("get", "secrets", GREEN)
     assert not user.can("list", RUNS, RED)
 
