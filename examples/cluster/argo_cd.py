@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,7 @@ def start() -> None:
         path = binaries.source_of(binaries.ARGO_CD) / "manifests" / "crds" / f"{crd}-crd.yaml"
         # The largest has more than an annotation may.
         kubectl("apply", "--server-side", "--force-conflicts", "--filename", str(path))
-    crds = [f"crd/{name}s.argoproj.io" for name in ("application", "applicationset", "appproject")]
-    kubectl("wait", "--for=condition=Established", *crds, "--timeout=30s")
+    _wait_for_crds()
     folder = paths.CONFIG / "argocd"
     folder.mkdir(parents=True, exist_ok=True)
     objects = folder / "objects.json"
@@ -63,6 +63,19 @@ def stop() -> None:
     """Stop Argo CD's programs; its objects stay."""
     for name in PROGRAMS:
         processes.stop(name)
+
+
+def _wait_for_crds() -> None:
+    crds = [f"crd/{name}s.argoproj.io" for name in ("application", "applicationset", "appproject")]
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            kubectl("wait", "--for=condition=Established", *crds, "--timeout=30s")
+            return
+        except ClusterError:  # a CRD without any condition yet
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(processes.POLL_SECONDS)
 
 
 def _objects() -> list[dict[str, Any]]:
