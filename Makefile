@@ -59,6 +59,11 @@ e2e: ready java ## run the tests on a real node; starts a cluster, and stops it 
 kueue: ready java ## run the tests with a real Kueue on a real node; the first time it builds Kueue, about 5 minutes
 	$(PYTHON) -m tests.e2e tests/e2e/kueue
 
+.PHONY: gitops
+gitops: ready java ## have Argo CD judge and sync resources; the first time it builds Argo CD, some minutes
+	$(PYTHON) -m pytest tests/gitops
+	$(PYTHON) -m tests.e2e tests/e2e/gitops
+
 .PHONY: monitoring
 monitoring: ready ## try dashboards and alerts with a real Prometheus, built from source once (3 minutes)
 	$(PYTHON) -m tests.monitoring
@@ -87,7 +92,7 @@ generate: ready ## write the generated files: CRD, JSON schemas, reference and c
 	$(PYTHON) -m tools.version
 	go run github.com/norwoodj/helm-docs/cmd/helm-docs@v1.14.2 --chart-search-root charts --chart-to-generate charts/featx
 	$(PYTHON) -m tools.kustomize
-	$(PYTHON) -m tests.unit.gitops.captured
+	$(PYTHON) -m tests.unit.gitops.generated
 	$(PYTHON) -m tools.argo_cd
 	$(PYTHON) -m tools.notice # at the end: it builds the Java part, which the generated enums belong to
 

@@ -1,6 +1,6 @@
 """Resources at each stage, with the status that the operator's own plan writes there.
 
-They are the test data of Argo CD's health checks and actions: `python -m tests.unit.gitops.captured` writes them, and a
+They are the test data of Argo CD's health checks and actions: `python -m tests.unit.gitops.generated` writes them, and a
 test compares, so that no check is ever tested on a status that the operator would not write.
 """
 
@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from featx_api.crd import RUN, SCHEDULE
 from featx_api.resource import FeatureExtraction
 from featx_api.schedule import FeatureExtractionSchedule
@@ -274,24 +273,3 @@ def action_files() -> dict[str, Manifest]:
         for kind, files in ((RUN.name, run_files), (SCHEDULE.name, schedule_files))
         for name, body in files.items()
     }
-
-
-def files() -> dict[str, str]:
-    """The text of each file, by path below the group's folder."""
-    captured = ((RUN.name, runs()), (SCHEDULE.name, schedules()))
-    bodies = {f"{kind}/testdata/{name}.yaml": body for kind, stages in captured for name, body in stages.items()}
-    return {
-        path: yaml.safe_dump(body, sort_keys=False, width=120, allow_unicode=True)
-        for path, body in {**bodies, **action_files()}.items()
-    }
-
-
-def main() -> None:
-    """Writes all files."""
-    for path, text in files().items():
-        (CUSTOMIZATIONS / path).parent.mkdir(parents=True, exist_ok=True)
-        (CUSTOMIZATIONS / path).write_text(text)
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.gitops.captured import CUSTOMIZATIONS, files
+from tests.unit.gitops.captured import CUSTOMIZATIONS
+from tests.unit.gitops.generated import files
 from tools import argo_cd
 
 KINDS = sorted(path.parent for path in CUSTOMIZATIONS.glob("*/health.lua"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.gitops.upstream import CUSTOMIZATIONS, copy_source, results
+from tests.gitops.upstream import CUSTOMIZATIONS, copy_source, results
 
 pytestmark = pytest.mark.timeout(1800)  # Go compiles Argo CD once, which takes minutes
 

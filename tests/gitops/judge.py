@@ -11,7 +11,7 @@ from typing import Any
 
 from examples.cluster import binaries
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 CUSTOMIZATIONS = ROOT / "examples/gitops/argo-cd/resource_customizations"
 KUSTOMIZATION = ROOT / "examples/gitops/flux/team.yaml"
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, run_state_machine_as_test
 
-from tests.integration.gitops.judge import Judge, Verdict
+from tests.gitops.judge import Judge, Verdict
 from tests.unit.gitops.captured import CUSTOMIZATIONS, Manifest, runs, schedules
 from tests.unit.operator.test_plan_properties import RunOfOneResource
 

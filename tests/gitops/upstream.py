@@ -10,7 +10,7 @@ from pathlib import Path
 
 from examples.cluster import binaries
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 CUSTOMIZATIONS = ROOT / "examples/gitops/argo-cd/resource_customizations"
 TESTS = "^(TestLuaHealthScript|TestLuaResourceActionsScript)$"
 # No package of Go that the tests need is in them.
