@@ -1,7 +1,7 @@
 """Resources at each stage, with the status that the operator's own plan writes there.
 
-They are the test data of Argo CD's health checks and actions: `python -m tests.unit.gitops.generated` writes them, and a
-test compares, so that no check is ever tested on a status that the operator would not write.
+They are the test data of Argo CD's health checks and actions: `python -m tests.unit.gitops.generated` writes them, and
+a test compares, so that no check is ever tested on a status that the operator would not write.
 """
 
 from __future__ import annotations
