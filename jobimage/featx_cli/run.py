@@ -25,6 +25,7 @@ from featx_api.text import counted, verb
 from featx_job import run as job_run
 from featx_job.environment import Environment
 from featx_job.failures import DRIVER_LOG
+from featx_job.table.earlier_output import COMPARED
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -106,9 +107,15 @@ def _check_output(spec: FeatureExtractionSpec) -> None:
     if source.s3:
         inside = output.startswith(f"s3://{source.s3.bucket}/{source.s3.prefix}")
     else:
-        inside = source.files is not None and f"{output}/".startswith(f"{source.files.uri.rstrip('/')}/")
+        inside = source.files is not None and _folder(output).is_relative_to(_folder(source.files.uri))
     if inside and not source.keys:
         raise CommandError(f"spec.output.uri: {output} is inside the source; choose a folder outside it")
+
+
+def _folder(address: str) -> Path:
+    """The folder of an address; links count as what they lead to."""
+    path = Path(address.removeprefix("file://"))
+    return path.resolve() if address.startswith("file://") else path
 
 
 def _is_in_the_way(outcome: Outcome) -> bool:
@@ -194,9 +201,8 @@ def log_file(name: str) -> Path:
 def local_job(resource: FeatureExtraction) -> JobSpec:
     """The one job of a resource on this machine. Its uid is derived from what it computes, so a second run resumes."""
     spec = resource.spec
-    identity = spec.model_dump(
-        mode="json", include={"source", "detector", "extractor", "engine", "precision", "quantization", "output"}
-    )
+    # Without defaults: a field that an upgrade adds makes no other run of it.
+    identity = spec.model_dump(mode="json", include=COMPARED, exclude_defaults=True)
     uid = uuid.uuid5(RUNS, json.dumps([resource.name, identity], sort_keys=True))
     return JobSpec(name=resource.name, namespace=os.environ.get("USER", "local"), uid=str(uid), attempt=1, spec=spec)
 

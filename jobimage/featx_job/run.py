@@ -320,6 +320,8 @@ def _manifest(
             "precision": progress.precision,
             "quantization": quality.to_wire() if quality else None,
         },
+        "decoding": spec.decoding.to_wire(),
+        "limits": spec.limits.to_wire(),
         "notes": nets.notes(),
         "progress": progress.to_wire(),
         "outputs": [table.to_wire() for table in outputs],

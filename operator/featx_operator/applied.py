@@ -14,7 +14,7 @@ from featx_api.spec import FeatureExtractionSpec
 
 #: Parts of a spec that may change once the run has started, and that an attempt reads at its start. Other fields can't
 #: change (`featx_api.resource.FIXED`), or take effect at once.
-PARTS = ("errors", "decoding", "limits", "execution")
+PARTS = ("errors", "limits", "execution")
 ANNOTATION_LIMIT = 4000  # characters
 
 

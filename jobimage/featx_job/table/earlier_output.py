@@ -12,6 +12,7 @@ from typing import Any
 
 from featx_api.contract import JobSpec
 from featx_api.failures import FailureClass
+from featx_api.resource import COMPUTED
 
 from featx_job import stored_json
 from featx_job.failures import RunFailure
@@ -22,8 +23,8 @@ from featx_job.table.run_files import RUNS, TABLE_MANIFEST, RunFiles
 RECORD = "run.json"
 FAILED = "failed.json"  # of a run with too many failures
 RECORD_VERSION = 1
-# What decides on a run's rows: a local run that differs in nothing else is the same run.
-COMPARED = {"source", "detector", "extractor", "engine", "precision", "quantization", "output"}
+# A local run that differs in nothing else is the same run. Limits decide which images are in quarantine.
+COMPARED = {*COMPUTED, "limits"}
 MOST_FIELDS = 6  # in a message
 _TABLE_FILE = re.compile(r"part-[^/]+\.parquet")
 _FOLDERS = (f"{RUNS}/", f"{QUARANTINE}/", f"{delta_entries.FOLDER}/")

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from featx_api.contract import JobSpec, Outcome
 from featx_api.failures import FailureClass
+from featx_api.resource import FeatureExtraction
 from featx_api.status import Failure, Progress
 from featx_cli import fit_deepbit, run
 from featx_cli.__main__ import main
@@ -195,3 +196,23 @@ def test_hosts_of_urls_are_written_as_the_chart_has_them() -> None:
     assert run._url_hosts(" Images.example.com:8080, *.example.com,") == ("images.example.com:8080", "*.example.com")
     with pytest.raises(CommandError, match=r"--url-hosts https://a: write hosts as"):
         run._url_hosts("https://a")
+
+
+@pytest.mark.usefixtures("printed")
+def test_an_output_below_a_link_to_the_source_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    document = changed("spec.source", {"files": {"uri": "link"}})
+    document["spec"]["output"] = {"uri": "photos/table"}
+    (tmp_path / "resource.yaml").write_text(yaml.safe_dump(document))
+    assert main(["run", str(tmp_path / "resource.yaml")]) == 2
+    assert "is inside the source" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [("spec.decoding", {"damaged": "keep"}), ("spec.limits", {"megapixels": 60})]
+)
+def test_a_run_that_decodes_or_admits_other_images_is_another_run(path: str, value: dict[str, Any]) -> None:
+    first = run.local_job(FeatureExtraction.model_validate(good()))
+    assert run.local_job(FeatureExtraction.model_validate(changed(path, {}))).uid == first.uid
+    assert run.local_job(FeatureExtraction.model_validate(changed(path, value))).uid != first.uid
