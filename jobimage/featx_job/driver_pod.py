@@ -48,7 +48,7 @@ class Annotations:
             How many executors the run is to have, as of the last report; None if nobody says so.
         """
         first_total = progress.images_total > 0 and not self._total_seen
-        complete = progress.images_total == progress.images_done
+        complete = 0 < progress.images_total == progress.images_done
         if time.monotonic() - self._last < SECONDS_BETWEEN and not first_total and not complete:
             return self._executors
         self._last, self._total_seen = time.monotonic(), self._total_seen or progress.images_total > 0

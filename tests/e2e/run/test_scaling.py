@@ -7,7 +7,7 @@ import json
 from tests.e2e.polling import eventually
 from tests.e2e.run.harness import Run, Store, apply, kubectl, resource
 
-COPIES = 8  # of each image: long enough for executors to start and stop
+COPIES = 4  # of each image: long enough for executors to start and stop
 SHARD = 5
 
 
