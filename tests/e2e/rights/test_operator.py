@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.rights.cluster import GUARDED, PROGRESS, RELEASE, RUN, Requester, create, driver, kubectl
+from tests.e2e.rights.cluster import GUARDED, RELEASE, RUN, Requester, create, driver, kubectl
 
 DRIVER = f"{RUN}-1-driver"
 EXECUTORS = {"metadata": {"annotations": {"featx.dev/executors": "3"}}}
 REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "image": (DRIVER, {"spec": {"containers": [{"name": "driver", "image": "evil.test/image"}]}}),
     "label": (DRIVER, {"metadata": {"labels": {"a": "b"}}}),
-    "progress": (DRIVER, PROGRESS),
+    "progress": (DRIVER, {"metadata": {"annotations": {"featx.dev/progress": "forged"}}}),
     "owners": (
         DRIVER,
         {"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "a", "uid": "a"}]}},
