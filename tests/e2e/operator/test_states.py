@@ -68,6 +68,7 @@ ELSEWHERE = {
     "WaitingForOperator": "test_crd.py",
     "QuotaExceeded": "test_quotas.py",
     "Queued": "test_quotas.py",
+    "ModelNotReady": "test_models.py",
     "QuotaTooSmall": "here",
     "LimitRangeViolated": "test_quotas.py",
     "CpuLimitRequired": "test_quotas.py",
