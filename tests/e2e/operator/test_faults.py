@@ -147,9 +147,7 @@ def test_a_namespace_without_permissions_affects_no_other(
         operator.start()
 
 
-def test_the_liveness_endpoint_answers_while_the_queue_moves(
-    operator: Operator, kubeconfig: Path, tmp_path: Path
-) -> None:
+def test_the_liveness_endpoint_reports_the_queue(operator: Operator, kubeconfig: Path, tmp_path: Path) -> None:
     operator.kill()
     other = Operator(kubeconfig, tmp_path / "log", PROBE_PORT="18437").start().until_active()
     try:
