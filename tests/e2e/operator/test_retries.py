@@ -58,7 +58,9 @@ def test_more_memory_than_a_limit_range_allows_ends_the_run(start: Start) -> Non
         stdin={"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"}, "spec": limits},
     )
     try:
-        run = start("memory 512,forever", backoffLimit=3).shows("Failed:DriverOutOfMemory")
+        run = start("memory 512,forever", backoffLimit=3, execution={"memory": "64Mi"}).shows(
+            "Failed:DriverOutOfMemory"
+        )
         assert "half more memory is refused" in run.message
         assert "80Mi" in run.message
     finally:
