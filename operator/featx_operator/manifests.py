@@ -23,7 +23,7 @@ from featx_api.status import RaisedMemory
 
 from featx_operator.applied import annotation_of
 from featx_operator.node_pools import NodePool, labelled
-from featx_operator.objects import Key, Owner, driver_name
+from featx_operator.objects import Owner, driver_name, owner_from
 from featx_operator.state.workload import Placement, Placements
 
 Manifest = dict[str, Any]
@@ -306,7 +306,7 @@ def _metadata(resource: FeatureExtraction, attempt: int, name: str, role: str) -
 
 
 def _owner(resource: FeatureExtraction) -> Owner:
-    return Owner(Key(resource.metadata["namespace"], resource.name), resource.metadata["uid"])
+    return owner_from({"metadata": resource.metadata})
 
 
 def _pool(spec: FeatureExtractionSpec, described: NodePool | None) -> NodePool | None:

@@ -157,8 +157,7 @@ def refused(error: ApiError) -> Exception:
 
 def refusal_of(error: ApiError) -> Refusal:
     """The refusal that an API server's error amounts to."""
-    # Exceeding a quota has no reason of its own in the API: it is Forbidden, like a missing permission.
-    if error.status == 403 and "exceeded quota" in error.message:
+    if error.over_quota:
         return Refusal(reasons.QUOTA_EXCEEDED, error.message)
     return Refusal(reasons.DRIVER_REFUSED, error.message)
 

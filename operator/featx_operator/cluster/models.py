@@ -8,7 +8,7 @@ from featx_api.vision_model import CLUSTER_PLURAL, MODEL_ROLE, VISION_MODEL_PLUR
 
 from featx_operator.cluster import children
 from featx_operator.cluster.creation import check_secret_names, refused
-from featx_operator.cluster.transport import FIELD_MANAGER, ApiError, ApiServer
+from featx_operator.cluster.transport import APPLY, FIELD_MANAGER, ApiError, ApiServer, serves
 from featx_operator.model_pods import model_pod, namespace_of
 from featx_operator.objects import Body, Key, Owner
 from featx_operator.settings import Settings, allowed_secrets
@@ -18,9 +18,7 @@ from featx_operator.state.observed import Pod, reduced
 
 def are_served(api: ApiServer) -> bool:
     """Whether the CRDs are installed."""
-    kinds = api.get(f"/apis/{API_VERSION}")
-    names = {kind["name"] for kind in kinds["resources"]} if kinds else set()
-    return {VISION_MODEL_PLURAL, CLUSTER_PLURAL} <= names
+    return serves(api, API_VERSION, VISION_MODEL_PLURAL, CLUSTER_PLURAL)
 
 
 def get(api: ApiServer, key: Key) -> Body | None:
@@ -42,7 +40,7 @@ def apply_status(api: ApiServer, body: Body, status: Body) -> Body:
         "status": status,
     }
     path, query = f"{_path(key.namespace)}/{key.name}/status", {"fieldManager": FIELD_MANAGER, "force": "true"}
-    return api.request("PATCH", path, query, applied, "application/apply-patch+yaml", reduce=reduced_model)
+    return api.request("PATCH", path, query, applied, APPLY, reduce=reduced_model)
 
 
 def check_pods(api: ApiServer, namespace: str, owner: Owner) -> list[Pod]:

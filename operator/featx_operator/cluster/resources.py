@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from featx_api import API_VERSION, GROUP, KIND, PLURAL, VERSION
 
-from featx_operator.cluster.transport import FIELD_MANAGER, ApiError, ApiServer
+from featx_operator.cluster.transport import APPLY, FIELD_MANAGER, ApiError, ApiServer, serves
 from featx_operator.objects import Body, Key, essential, key_of
 from featx_operator.settings import EVERY_NAMESPACE
 
 
 def are_served(api: ApiServer) -> bool:
     """Whether the CRD is installed."""
-    kinds = api.get(f"/apis/{API_VERSION}")
-    return kinds is not None and any(kind["name"] == PLURAL for kind in kinds["resources"])
+    return serves(api, API_VERSION, PLURAL)
 
 
 def are_streamed(api: ApiServer, namespace: str) -> bool:
@@ -89,7 +88,7 @@ def _apply(api: ApiServer, body: Body, precondition: Body, status: Body, manager
         "status": status,
     }
     path, query = f"{_path(key.namespace)}/{key.name}/status", {"fieldManager": manager, "force": "true"}
-    return api.request("PATCH", path, query, applied, "application/apply-patch+yaml", reduce=essential)
+    return api.request("PATCH", path, query, applied, APPLY, reduce=essential)
 
 
 def _path(namespace: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from featx_api import API_VERSION, GROUP, PLURAL, VERSION
 from featx_api.schedule import SCHEDULE_KIND, SCHEDULE_PLURAL, SCHEDULE_UID_LABEL
 
-from featx_operator.cluster.transport import FIELD_MANAGER, ApiError, ApiServer
+from featx_operator.cluster.transport import APPLY, FIELD_MANAGER, ApiError, ApiServer, serves
 from featx_operator.decisions import reasons
 from featx_operator.objects import Body, Key, Owner, key_of
 from featx_operator.state.observed import Refusal
@@ -16,8 +16,7 @@ from featx_operator.state.scheduled import ScheduledRun, is_run_of, reduced_sche
 
 def are_served(api: ApiServer) -> bool:
     """Whether the CRD is installed."""
-    kinds = api.get(f"/apis/{API_VERSION}")
-    return kinds is not None and any(kind["name"] == SCHEDULE_PLURAL for kind in kinds["resources"])
+    return serves(api, API_VERSION, SCHEDULE_PLURAL)
 
 
 def get(api: ApiServer, key: Key) -> Body | None:
@@ -49,8 +48,7 @@ def create_run(api: ApiServer, manifest: Body, schedule: Owner) -> Body | Refusa
         return api.request("POST", _runs_path(namespace), {"fieldManager": FIELD_MANAGER}, manifest)
     except ApiError as error:
         if error.status in (403, 422):
-            over_quota = error.status == 403 and "exceeded quota" in error.message
-            return Refusal(reasons.QUOTA_EXCEEDED if over_quota else reasons.RUN_REFUSED, error.message)
+            return Refusal(reasons.QUOTA_EXCEEDED if error.over_quota else reasons.RUN_REFUSED, error.message)
         if error.status != 409:
             raise
     existing = api.get(f"{_runs_path(namespace)}/{name}")
@@ -80,7 +78,7 @@ def apply_status(api: ApiServer, body: Body, status: Body) -> Body:
         "status": status,
     }
     path, query = f"{_path(key.namespace)}/{key.name}/status", {"fieldManager": FIELD_MANAGER, "force": "true"}
-    return api.request("PATCH", path, query, applied, "application/apply-patch+yaml", reduce=reduced_schedule)
+    return api.request("PATCH", path, query, applied, APPLY, reduce=reduced_schedule)
 
 
 def _path(namespace: str) -> str:

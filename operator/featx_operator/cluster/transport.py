@@ -26,6 +26,7 @@ FIELD_MANAGER = "featx-operator"
 CONNECT_SECONDS = 3.0
 JSON = "application/json"
 MERGE = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
 #: Accepted instead of `JSON`: only the metadata of an object, so that a Secret's values never get here.
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 #: The same of a collection.
@@ -54,6 +55,11 @@ class ApiError(Exception):
         super().__init__(f"{status}: {message}")
         self.status = status
         self.message = message
+
+    @property
+    def over_quota(self) -> bool:
+        """Whether a ResourceQuota refused it: that has no reason of its own, but is Forbidden like a missing right."""
+        return self.status == 403 and "exceeded quota" in self.message
 
 
 class NotActiveError(Exception):
@@ -212,3 +218,9 @@ def _message(data: bytes, reason: str | None) -> str:
         return str(json.loads(data)["message"])
     except (ValueError, KeyError, TypeError):
         return reason or data[:200].decode(errors="replace")
+
+
+def serves(api: ApiServer, version: str, *plurals: str) -> bool:
+    """Whether the API server has these kinds in a version of a group."""
+    kinds = api.get(f"/apis/{version}")
+    return kinds is not None and {*plurals} <= {kind["name"] for kind in kinds["resources"]}

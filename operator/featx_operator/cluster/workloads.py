@@ -10,7 +10,7 @@ from featx_api.resource import FeatureExtraction
 
 from featx_operator import kueue, pod_sets
 from featx_operator.cluster.creation import RefusedError, refuse_replacement
-from featx_operator.cluster.transport import FIELD_MANAGER, MERGE, ApiError, ApiServer
+from featx_operator.cluster.transport import APPLY, FIELD_MANAGER, MERGE, ApiError, ApiServer, serves
 from featx_operator.decisions import reasons
 from featx_operator.decisions.run import (
     CreateWorkload,
@@ -26,7 +26,6 @@ from featx_operator.settings import Settings
 from featx_operator.state.observed import Refusal
 from featx_operator.state.workload import Flavor, flavor_from
 
-APPLY = "application/apply-patch+yaml"
 _CLASSES = {
     "WorkloadPriorityClass": f"/apis/{kueue.API_VERSION}/workloadpriorityclasses",
     "PriorityClass": "/apis/scheduling.k8s.io/v1/priorityclasses",
@@ -35,8 +34,7 @@ _CLASSES = {
 
 def are_served(api: ApiServer) -> bool:
     """Whether Kueue's CRDs are installed, in the version that is used."""
-    kinds = api.get(f"/apis/{kueue.API_VERSION}")
-    return kinds is not None and any(kind["name"] == kueue.WORKLOADS for kind in kinds["resources"])
+    return serves(api, kueue.API_VERSION, kueue.WORKLOADS)
 
 
 def get(api: ApiServer, key: Key, uid: str) -> Body | None:
