@@ -237,7 +237,7 @@ def _print_summary(outcome: Outcome, started: datetime, log: Path, console: Cons
         console.print(f"[red]{outcome.failure.class_}[/red]: ", end="")
         terminal.show(console, outcome.failure.message.replace(DRIVER_LOG, str(log)))
         if outcome.failure.class_ == FailureClass.TOO_MANY_FAILURES:
-            terminal.show(console, f"once the images are mended or allowed, {AGAIN} to start over")
+            terminal.show(console, f"once the images are fixed, or may fail, {AGAIN} to start over")
         elif (
             outcome.retryable and DRIVER_LOG not in outcome.failure.message
         ):  # not caused by the resource: the log may say more

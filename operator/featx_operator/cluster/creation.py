@@ -3,7 +3,7 @@
 Names are deterministic, so a second create fails because the name is taken. The object that has it is the run's own, a
 child of a deleted run of the same name that is yet to be garbage-collected, or something foreign. Nothing is adopted by
 its looks, since whoever may create objects can write them as Featx would: a ConfigMap is used only if it holds exactly
-what this attempt would write, a Secret is always created anew, and a pod is never adopted.
+what this attempt would write, a new Secret is created each time, and a pod is never adopted.
 """
 
 from __future__ import annotations
