@@ -1,4 +1,4 @@
-"""What the runs of a namespace may choose: the platform team's decision, as the chart's values state it.
+"""What the runs of a namespace may choose, and where models are checked: the platform team's decisions in the chart's values.
 
 A run names its service account, image, priority and nodes, so whoever may create a `FeatureExtraction` would have all
 that the namespace has. By default a run gets the account `featx-job` and the operator's job image, and nothing else.
@@ -6,16 +6,20 @@ that the namespace has. By default a run gets the account `featx-job` and the op
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from featx_api.model import ApiModel
 from featx_api.names import UrlHost
 from pydantic import Field
 
-from featx_operator.node_pools import NodePool, labelled
+from featx_operator.node_pools import LabelText, NodePool, labelled
+
+Values = TypeVar("Values", bound=ApiModel)
 
 #: An image or an address, or the beginning of one with `*` at its end.
 Pattern = Annotated[str, Field(pattern=r"^[^*\s]*(\*|[^*\s])$")]
+#: As the chart's schema has it.
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$")]
 
 
 class Allowed(ApiModel):
@@ -56,14 +60,34 @@ def _matches(text: str, patterns: tuple[str, ...]) -> bool:
     return any(text.startswith(name[:-1]) if name.endswith("*") else text == name for name in patterns)
 
 
-class Tenant(ApiModel):
-    """One namespace.
+class ModelChecks(ApiModel):
+    """The pods that check the models of a namespace. Each has one container.
 
     Attributes:
-        allowed: The fields that are set replace those for every namespace.
+        node_pool: Where they go: as the drivers of runs in this pool do. Empty for any node.
+        priority_class_name: Their priority class, or empty for the cluster's default.
+        cpu: CPU request.
+        cpu_limit: CPU limit.
+        memory: Memory request and limit, at least twice the size of the largest model file.
+    """
+
+    node_pool: LabelText = ""
+    priority_class_name: str = ""
+    cpu: Quantity = "100m"
+    cpu_limit: Quantity = "1"
+    memory: Quantity = "1536Mi"
+
+
+class Tenant(ApiModel):
+    """One namespace. Fields that are set replace those for every namespace.
+
+    Attributes:
+        allowed: What its runs may choose.
+        model_checks: The pods that check its models.
     """
 
     allowed: Allowed = Allowed()
+    model_checks: ModelChecks = ModelChecks()
 
 
 class Tenants(ApiModel):
@@ -71,19 +95,29 @@ class Tenants(ApiModel):
 
     Attributes:
         allowed: What every namespace may choose.
+        model_checks: The pods that check models.
         tenants: The namespaces that differ, by name.
         node_pools: The node pools that the platform team describes, by name.
     """
 
     allowed: Allowed = Allowed()
+    model_checks: ModelChecks = ModelChecks()
     tenants: dict[str, Tenant] = Field(default={})
     node_pools: dict[str, NodePool] = Field(default={})
 
     def allowed_in(self, namespace: str) -> Allowed:
         """What the runs of a namespace may choose."""
-        own = self.tenants.get(namespace, Tenant()).allowed
-        return self.allowed.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+        return _replaced(self.allowed, self.tenants.get(namespace, Tenant()).allowed)
+
+    def model_checks_in(self, namespace: str) -> ModelChecks:
+        """The pods that check the models of a namespace."""
+        return _replaced(self.model_checks, self.tenants.get(namespace, Tenant()).model_checks)
 
     def pool(self, name: str | None) -> NodePool | None:
         """The node pool of a name; None for None."""
         return None if name is None else self.node_pools.get(name) or labelled(name)
+
+
+def _replaced(values: Values, own: Values) -> Values:
+    """Values with the fields that others set."""
+    return values.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})

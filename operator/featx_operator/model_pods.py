@@ -18,7 +18,6 @@ from featx_operator.settings import Settings
 from featx_operator.state.models import kind_of
 
 ACCOUNT = "featx-job"
-CPU, CPU_LIMIT = "100m", "1"
 DISK = "5Gi"  # two copies of the largest model
 GRACE_SECONDS = 5
 
@@ -45,7 +44,9 @@ def model_pod(owner: Owner, generation: int, spec: VisionModelSpec, allowed: All
     """
     net = NamedNet(model=spec.model, input=spec.input, layer=spec.layer)
     volumes, mounts = store_volumes(spec.secret_names(), spec.claim_names())
-    accounts = allowed.service_accounts
+    accounts, namespace = allowed.service_accounts, namespace_of(owner, settings)
+    checks = settings.allowed.model_checks_in(namespace)
+    pool = settings.allowed.pool(checks.node_pool or None)
     name = pod_name(owner.key.name, generation)
     container = {
         "name": MODEL_ROLE,
@@ -53,8 +54,8 @@ def model_pod(owner: Owner, generation: int, spec: VisionModelSpec, allowed: All
         "command": ["python3", "-m", "featx_job.check_model"],
         "env": [{"name": FEATX_MODEL, "value": _literal(json.dumps(net.to_wire(), ensure_ascii=False))}],
         "resources": {
-            "requests": {"cpu": CPU, "memory": settings.model_memory},
-            "limits": {"cpu": CPU_LIMIT, "memory": settings.model_memory},
+            "requests": {"cpu": checks.cpu, "memory": checks.memory},
+            "limits": {"cpu": checks.cpu_limit, "memory": checks.memory},
         },
         "securityContext": CONTAINER_SECURITY | {"readOnlyRootFilesystem": True},
         "volumeMounts": [
@@ -68,7 +69,7 @@ def model_pod(owner: Owner, generation: int, spec: VisionModelSpec, allowed: All
         "kind": "Pod",
         "metadata": {
             "name": name,
-            "namespace": namespace_of(owner, settings),
+            "namespace": namespace,
             "labels": {
                 "app.kubernetes.io/managed-by": "featx",
                 contract.LABEL_NAME: owner.key.name,
@@ -87,6 +88,8 @@ def model_pod(owner: Owner, generation: int, spec: VisionModelSpec, allowed: All
         },
         "spec": {
             **pulling(settings.image_pull_secrets),
+            **(pool.driver_placement() if pool else {}),
+            **({"priorityClassName": checks.priority_class_name} if checks.priority_class_name else {}),
             "serviceAccountName": ACCOUNT if ACCOUNT in accounts or not accounts else accounts[0],
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,

@@ -43,8 +43,8 @@ class Settings:
     #: Names of the Secrets that pull the images of drivers and executors, separated by commas.
     image_pull_secrets: tuple[str, ...] = ()
 
-    #: What runs may choose: accounts, images, priorities, node pools, Secrets, stores. JSON, which the chart renders
-    #: from its values `allowed`, `tenants` and `nodePools`.
+    #: What runs may choose: accounts, images, priorities, node pools, Secrets, stores; and the pods that check models.
+    #: JSON, which the chart renders from its values `allowed`, `modelChecks`, `tenants` and `nodePools`.
     allowed: Tenants = field(default_factory=Tenants)
 
     #: Whether runs with the label kueue.x-k8s.io/queue-name wait for Kueue. Needs Kueue's CRDs, and the rights that the
@@ -55,10 +55,7 @@ class Settings:
     #: the served namespaces.
     cluster_models: str = ""
 
-    #: Memory of the pod that checks a model, at least twice the size of its file.
-    model_memory: str = "1536Mi"
-
-    #: Time limit of that pod, in seconds.
+    #: Time limit of the pod that checks a model, in seconds.
     model_seconds: int = 600
 
     #: Seconds before the second attempt, doubled for each further one. Lowering it is safe, but attempts then reach a

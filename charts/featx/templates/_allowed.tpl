@@ -15,13 +15,13 @@ Call it with a dict of `root` and `namespace`; an empty namespace is one that no
 {{- define "featx.operatorAllowed" -}}
 {{- $tenants := dict -}}
 {{- range $name, $tenant := .Values.tenants -}}
-{{- with $tenant.allowed -}}{{- $_ := set $tenants $name (dict "allowed" .) -}}{{- end -}}
+{{- with pick $tenant "allowed" "modelChecks" -}}{{- $_ := set $tenants $name . -}}{{- end -}}
 {{- end -}}
 {{- $pools := dict -}}
 {{- range $name, $_ := .Values.nodePools -}}
 {{- $_ := set $pools $name (include "featx.nodePool" (dict "root" $ "name" $name) | fromJson) -}}
 {{- end -}}
-{{- dict "allowed" .Values.allowed "tenants" $tenants "nodePools" $pools | toJson -}}
+{{- dict "allowed" .Values.allowed "modelChecks" .Values.modelChecks "tenants" $tenants "nodePools" $pools | toJson -}}
 {{- end -}}
 
 {{/* A node pool with its whole node selector, as JSON. Call it with a dict of `root` and `name`. */}}

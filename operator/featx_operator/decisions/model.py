@@ -237,10 +237,8 @@ def _ended(moment: _Moment, pod: Pod) -> ModelPlan:
             return _again(moment, reason, report.failure.message)
         return _failed(moment, reason, report.failure.message)
     if pod.exit and pod.exit.reason == "OOMKilled":
-        text = (
-            f"{pod.name} exceeded its memory limit of {moment.settings.model_memory}: ask the platform team to raise "
-        )
-        return _failed(moment, reasons.OUT_OF_MEMORY, f"{text}FEATX_MODEL_MEMORY, then raise spec.retry")
+        text = f"{pod.name} exceeded its memory limit of {_memory(moment)}: ask the platform team to raise"
+        return _failed(moment, reasons.OUT_OF_MEMORY, f"{text} modelChecks.memory, then raise spec.retry")
     if pod.disruption == reasons.DEADLINE_EXCEEDED:
         text = f"{pod.name} did not end within {moment.settings.model_seconds} s: use a smaller model or a faster store"
         return _failed(moment, reasons.DEADLINE_EXCEEDED, f"{text}, then raise spec.retry")
@@ -251,6 +249,11 @@ def _ended(moment: _Moment, pod: Pod) -> ModelPlan:
     if moment.check.failures + 1 >= MOST_FAILURES:
         return _failed(moment, reasons.CHECK_FAILED, f"{text}, {MOST_FAILURES} times; raise spec.retry to try again")
     return _again(moment, reasons.CHECK_FAILED, text)
+
+
+def _memory(moment: _Moment) -> str:
+    settings = moment.settings
+    return settings.allowed.model_checks_in(namespace_of(moment.owner, settings)).memory
 
 
 def report_of(pod: Pod) -> ModelReport | None:

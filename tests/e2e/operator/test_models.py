@@ -22,6 +22,8 @@ CLUSTER = [
     "--show-only=templates/model-access.yaml",
 ]
 
+SMALL = json.dumps({"modelChecks": {"memory": "64Mi"}})
+
 
 @pytest.fixture(scope="module")
 def operator(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
@@ -29,7 +31,7 @@ def operator(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     rights = permissions(*CLUSTER)
     subprocess.run(["kubectl", "apply", "--filename=-"], input=rights, text=True, check=True)
     log = tmp_path_factory.mktemp("operator") / "log"
-    process = Operator(kubeconfig, log, JOB_IMAGE=IMAGE, CLUSTER_MODELS=NAMESPACE, MODEL_MEMORY="64Mi").start()
+    process = Operator(kubeconfig, log, JOB_IMAGE=IMAGE, CLUSTER_MODELS=NAMESPACE, ALLOWED=SMALL).start()
     yield process
     process.kill()
     sys.stdout.write(process.log)

@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
+from featx_api.vision_model import VisionModelSpec
 from featx_operator import metrics
 from featx_operator.allowed import Tenants
+from featx_operator.model_pods import model_pod
+from featx_operator.objects import Key, Owner
 from featx_operator.settings import Settings, from_environment
 
 from tools import kustomize
@@ -182,6 +185,27 @@ def test_node_pools_reach_the_operator_with_their_whole_selector() -> None:
     spot = settings(render(MODES["two tenants"])).allowed.pool("spot")
     assert spot
     assert spot.driver_placement() == {"nodeSelector": {"node.example/lifecycle": "on-demand"}}
+
+
+def test_models_are_checked_in_the_node_pool_that_is_theirs() -> None:
+    taint = {"key": "dedicated", "operator": "Equal", "value": "featx"}
+    values = {
+        "nodePools": {"general": {"tolerations": [taint]}},
+        "modelChecks": {"nodePool": "general", "priorityClassName": "batch", "memory": "4Gi"},
+        "tenants": {"team-a": TEAM | {"modelChecks": {"nodePool": "", "cpu": "500m"}}},
+    }
+    read = settings(render(values))
+    net = VisionModelSpec.from_wire({"model": {"onnx": "s3://models/a.onnx", "sha256": "0" * 64}, "layer": "pool"})
+    for namespace, placed, resources in (
+        ("default", {"nodeSelector": {"featx.dev/node-pool": "general"}, "tolerations": [taint]}, ("100m", "4Gi")),
+        ("team-a", {}, ("500m", "4Gi")),
+    ):
+        owner = Owner(Key(namespace, "resnet"), "m-1")
+        pod = model_pod(owner, 1, net, read.allowed.allowed_in(namespace), read)["spec"]
+        assert {name: pod[name] for name in ("nodeSelector", "tolerations") if name in pod} == placed
+        assert pod["priorityClassName"] == "batch"
+        requests = pod["containers"][0]["resources"]["requests"]
+        assert (requests["cpu"], requests["memory"]) == resources
 
 
 def test_two_replicas_prefer_different_nodes_and_are_drained_one_by_one() -> None:

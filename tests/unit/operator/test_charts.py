@@ -14,7 +14,7 @@ import pytest
 import yaml
 from featx_api import contract
 from featx_api.crd import CLUSTER_MODEL, MODEL, SCHEDULE, render
-from featx_operator.allowed import Allowed, Tenants
+from featx_operator.allowed import Allowed, ModelChecks, Tenants
 from featx_operator.node_pools import NodePool
 from featx_operator.settings import Settings
 
@@ -88,6 +88,9 @@ def test_the_values_satisfy_their_schema_which_covers_all_of_them() -> None:
         {"kueue": {"enabled": "yes"}},
         {"kueue": {"nodeLabels": ["a' || true || 'b"]}},
         {"settings": {"FEATX_KUEUE": "true"}},
+        {"modelChecks": {"cpu": 2}},
+        {"modelChecks": {"memory": "much"}},
+        {"tenants": {"team-a": {"modelChecks": {"nodepool": "a"}}}},
     ],
 )
 def test_invalid_values_are_rejected(bad: dict[str, object]) -> None:
@@ -105,8 +108,9 @@ def test_the_deployment_sets_only_variables_that_the_operator_reads() -> None:
 
 def test_the_chart_allows_by_default_what_the_operator_does() -> None:
     values = yaml.safe_load((CHARTS / "featx/values.yaml").read_text())
-    allowed = Tenants.model_validate({"allowed": values["allowed"], "tenants": values["tenants"]})
-    assert allowed.allowed_in("default") == Settings().allowed.allowed_in("default")
+    fields = ("allowed", "modelChecks", "tenants", "nodePools")
+    assert Tenants.model_validate({name: values[name] for name in fields}) == Settings().allowed
+    assert values["modelChecks"].keys() == {field.alias for field in ModelChecks.model_fields.values()}
     assert values["allowed"].keys() == {field.alias for field in Allowed.model_fields.values()}
 
 

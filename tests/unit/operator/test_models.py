@@ -221,7 +221,7 @@ def test_limits_of_the_pod_are_reported_with_the_way_out() -> None:
     lab.reconcile()
     lab.end(code=137, reason="OOMKilled").reconcile()
     assert lab.ready == ("False", "OutOfMemory")
-    assert "FEATX_MODEL_MEMORY" in lab.message
+    assert "memory limit of 1536Mi: ask the platform team to raise modelChecks.memory" in lab.message
     lab = Lab()
     lab.reconcile()
     lab.end(code=143, disruption="DeadlineExceeded").reconcile()
