@@ -1,4 +1,4 @@
-"""What the runs of a namespace may choose, and where models are checked: the platform team's decisions in the chart's values.
+"""What the runs of a namespace may choose, and where its models are checked: the platform team decides, by the chart.
 
 A run names its service account, image, priority and nodes, so whoever may create a `FeatureExtraction` would have all
 that the namespace has. By default a run gets the account `featx-job` and the operator's job image, and nothing else.

@@ -90,6 +90,18 @@ def pod_sets(resource: FeatureExtraction, default_image: str, pool: NodePool | N
     return [driver, executor] if count else [driver]
 
 
+def executor_cpu(execution: Execution, pool: NodePool | None) -> tuple[str, str | None]:
+    """CPU request and limit of an executor, as the job has Spark set them.
+
+    Args:
+        execution: What the run asks for.
+        pool: The node pool that the run has chosen, as the chart's values describe it.
+    """
+    conf, limited = execution.spark_conf, execution.cpu_limits or (pool is not None and pool.exclusive_cores)
+    request = conf.get(REQUEST_CORES, str(execution.cores))
+    return request, conf.get(LIMIT_CORES, request if limited else None)
+
+
 def asks_for(
     workload: Workload,
     resource: FeatureExtraction,
@@ -129,9 +141,7 @@ def _driver(resource: FeatureExtraction, default_image: str, pool: NodePool | No
 def _executor(resource: FeatureExtraction, default_image: str, pool: NodePool | None) -> Manifest:
     """The template as Spark completes it: requests of cores and memory, and the limits that it sets."""
     execution = resource.spec.execution
-    cores = execution.spark_conf.get(REQUEST_CORES, str(execution.cores))
-    limited = execution.cpu_limits or (pool is not None and pool.exclusive_cores)
-    limit = execution.spark_conf.get(LIMIT_CORES, str(execution.cores) if limited else None)
+    cores, limit = executor_cpu(execution, pool)
     memory = execution.memory or "0"
     resources: dict[str, dict[str, Any]] = {
         "requests": {"cpu": cores, "memory": memory},

@@ -11,6 +11,8 @@ from featx_api.contract import DRIVER, EXECUTOR
 from featx_api.resource import FeatureExtraction
 
 from featx_operator.manifests import driver_resources, execution_of, executor_percent
+from featx_operator.node_pools import NodePool
+from featx_operator.pod_sets import executor_cpu
 from featx_operator.state.quantities import Amounts, amounts, quantity, shown, words
 from featx_operator.state.quotas import Gang, Limits, PodShape, combined
 
@@ -20,21 +22,24 @@ ESTIMATES: Final = {"int8": "4480Mi", "openvino": "3968Mi", "bigdl": "2816Mi"}
 LEAST: Final = "1280Mi"
 
 
-def gang_of(resource: FeatureExtraction) -> Gang:
-    """What a run asks for, before the defaults of LimitRanges; with the memory that its status says is raised."""
-    spec = resource.spec
-    execution, conf = execution_of(resource), spec.execution.spark_conf
+def gang_of(resource: FeatureExtraction, pool: NodePool | None = None) -> Gang:
+    """What a run asks for, before the defaults of LimitRanges; with the memory that its status says is raised.
+
+    Args:
+        resource: The run.
+        pool: The node pool that it has chosen, as the chart's values describe it.
+    """
+    spec, execution = resource.spec, execution_of(resource)
     raised = Decimal(executor_percent(resource) or 100) / 100
     driver = driver_resources(execution)
-    cpu = quantity(conf.get("spark.kubernetes.executor.request.cores", str(execution.cores)))
-    limit = conf.get("spark.kubernetes.executor.limit.cores")
-    limits = {"cpu": quantity(limit) if limit else cpu} if limit or execution.cpu_limits else {}
+    cpu, limit = executor_cpu(execution, pool)
+    limits = {"cpu": quantity(limit)} if limit else {}
     priority_class = spec.priority_class_name or ""
 
     def executor(memory: str) -> PodShape:
         # Spark adds heap and overhead, which the job chooses so that their sum is this.
         size = quantity(memory) * raised
-        return PodShape({"cpu": cpu, "memory": size}, {**limits, "memory": size}, priority_class)
+        return PodShape({"cpu": quantity(cpu), "memory": size}, {**limits, "memory": size}, priority_class)
 
     estimate = ESTIMATES["int8" if spec.precision == "int8" else spec.engine]
     return Gang(

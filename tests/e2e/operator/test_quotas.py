@@ -15,10 +15,13 @@ from featx_operator.admission import NONE_SECONDS
 from featx_operator.cluster import quotas
 from featx_operator.cluster.transport import ApiError, ApiServer
 from featx_operator.decisions.gang import all_with_defaults, gang_of, refusals
-from featx_operator.state.quotas import Limits
+from featx_operator.decisions.room import never, without_limits
+from featx_operator.node_pools import NodePool
+from featx_operator.state.quotas import Missing
 
 from tests.e2e.operator.harness import IMAGE, NAMESPACE, Operator, Run, kubectl, scripted
 from tests.e2e.polling import eventually
+from tests.support.executor_pods import executor_pod
 
 Start = Callable[..., Run]
 Limit = Callable[..., None]
@@ -139,6 +142,8 @@ BOUNDS = [
     {"max": {"cpu": "300m"}},
     {"max": {"memory": "1Gi"}},
     {"max": {"memory": "64Mi"}},
+    {"max": {"cpu": "2"}},
+    {"max": {"cpu": "1500m"}},
     {"min": {"cpu": "300m"}},
     {"min": {"cpu": "100m", "memory": "64Mi"}},
     {"default": {"cpu": "200m"}},
@@ -153,12 +158,21 @@ EXECUTIONS: list[dict[str, Any]] = [
     {"cpuLimits": True},
     {"cpuLimits": True, "driverCpu": "1500m", "driverMemory": "2Gi"},
 ]
+EXCLUSIVE = NodePool(node_selector={"featx.dev/node-pool": "amx"}, exclusive_cores=True)
+HARD: list[dict[str, str]] = [
+    {"limits.cpu": "1"},
+    {"limits.cpu": "2"},
+    {"requests.cpu": "1500m"},
+    {"limits.memory": "300Mi", "limits.cpu": "10"},
+    {"limits.memory": "512Mi"},
+    {"cpu": "2", "memory": "1Gi"},
+]
 
 
 @pytest.mark.usefixtures("kubeconfig", "empty")
 def test_what_a_limit_range_refuses_is_what_the_api_server_refuses() -> None:
     api = ApiServer(30)
-    ranges, pods = (f"/api/v1/namespaces/{NAMESPACE}/{kind}" for kind in ("limitranges", "pods"))
+    ranges = f"/api/v1/namespaces/{NAMESPACE}/limitranges"
     differences = []
     for number, (kind, bound) in enumerate(itertools.product(("Container", "Pod"), BOUNDS)):
         if kind == "Pod" and "default" in bound:
@@ -169,23 +183,53 @@ def test_what_a_limit_range_refuses_is_what_the_api_server_refuses() -> None:
         time.sleep(0.3)  # the API server checks pods by a cache of its own
         _, items = quotas.read(api, NAMESPACE)
         for execution in EXECUTIONS:
-            pod, expected = driver(name, execution, items)
-            try:
-                api.request("POST", pods, {"dryRun": "All"}, pod)
-                refused = ""
-            except ApiError as error:
-                refused = error.message
-            if bool(expected) != bool(refused):
-                differences.append((kind, bound, execution, expected, refused))
+            for pool in (None, EXCLUSIVE):
+                resource = sized(name, execution)
+                expected = list(refusals(all_with_defaults(gang_of(resource, pool), items), items))
+                for role, pod in (("driver", driver(resource)), ("executor", executor_pod(resource, pool))):
+                    refused = refusal(api, pod)
+                    if any(role in text for text in expected) != bool(refused):
+                        differences.append((kind, bound, execution, pool, expected, refused))
         api.delete(f"{ranges}/{name}")
     assert differences == []
 
 
-def driver(name: str, execution: dict[str, Any], items: tuple[Limits, ...]) -> tuple[dict[str, Any], list[str]]:
-    """A driver pod, and why LimitRanges refuse it, as the operator sees it."""
-    body = scripted(name, "", execution={"driverMemory": "256Mi", **execution})
+@pytest.mark.usefixtures("kubeconfig", "empty")
+def test_what_a_quota_refuses_is_what_the_api_server_refuses(limit: Limit) -> None:
+    api = ApiServer(30)
+    differences = []
+    for hard in HARD:
+        limit("ResourceQuota", "team", hard=hard)
+        listed, items = quotas.read(api, NAMESPACE)
+        for execution, pool in itertools.product(EXECUTIONS, (None, EXCLUSIVE)):
+            resource = sized("quota", execution)
+            gang = all_with_defaults(gang_of(resource, pool), items)
+            each_alone = (never(gang, listed, missing) for missing in (Missing(1, 0, 0), Missing(0, 1, 0)))
+            expected = without_limits(gang, listed) or any(each_alone)
+            refused = [refusal(api, pod) for pod in (driver(resource), executor_pod(resource, pool))]
+            if bool(expected) != any(refused):
+                differences.append((hard, execution, pool, expected, refused))
+    assert differences == []
+
+
+def sized(name: str, execution: dict[str, Any]) -> FeatureExtraction:
+    """A run whose pods have a known size, with a uid."""
+    body = scripted(name, "", execution={"driverMemory": "256Mi", "memory": "512Mi", "cores": 2, **execution})
     body["metadata"]["uid"] = "00000000-0000-0000-0000-000000000001"
-    resource = FeatureExtraction.from_wire({key: body[key] for key in ("metadata", "spec")})
+    return FeatureExtraction.from_wire({key: body[key] for key in ("metadata", "spec")})
+
+
+def driver(resource: FeatureExtraction) -> dict[str, Any]:
+    """A driver pod, with an account that exists."""
     pod = manifests.driver_pod(resource, 1, IMAGE)
     pod["spec"]["serviceAccountName"] = "default"
-    return pod, [text for text in refusals(all_with_defaults(gang_of(resource), items), items) if "driver" in text]
+    return pod
+
+
+def refusal(api: ApiServer, pod: dict[str, Any]) -> str:
+    """Why the API server does not admit a pod, or an empty string."""
+    try:
+        api.request("POST", f"/api/v1/namespaces/{NAMESPACE}/pods", {"dryRun": "All"}, pod)
+    except ApiError as error:
+        return error.message
+    return ""

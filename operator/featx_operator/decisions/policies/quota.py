@@ -53,11 +53,11 @@ def waits(run: Run) -> Plan | None:
 
 def claim_of(resource: FeatureExtraction, status: FeatureExtractionStatus, settings: Settings) -> Claim:
     """A run's place among those of its namespace. One that queues again goes behind those that came before."""
-    metadata = resource.metadata
+    metadata, pool = resource.metadata, settings.allowed.pool(resource.spec.execution.node_pool)
     since = time_of(metadata.get("creationTimestamp")) if status.attempt <= 1 else status.next_attempt_time
     return Claim(
         owner_from({"metadata": metadata}),
-        gang_of(resource.model_copy(update={"status": status})),
+        gang_of(resource.model_copy(update={"status": status}), pool),
         settings.priorities.get(resource.spec.priority_class_name or "", 0),
         since or status.start_time or EPOCH,
         is_held(status),
