@@ -16,11 +16,11 @@ from featx_api.contract import DRIVER
 from featx_api.status import FeatureExtractionStatus
 from pydantic import ValidationError
 
-from featx_operator import kueue
 from featx_operator.cluster import quotas
 from featx_operator.cluster.transport import ApiServer
 from featx_operator.decisions.plan import is_finished
 from featx_operator.decisions.policies.quota import claim_of, is_held, is_waiting
+from featx_operator.decisions.policies.workload import queue_name
 from featx_operator.decisions.room import turns
 from featx_operator.decisions.run import CreateAttempt, Plan
 from featx_operator.objects import Body, Key, owner_from, resource_of, status_of
@@ -169,7 +169,7 @@ class Admission:
 
     def _waits(self, body: Body, status: FeatureExtractionStatus) -> bool:
         """Whether a run waits for a ResourceQuota, and not in a queue of Kueue."""
-        queued = self._settings.kueue and kueue.QUEUE_LABEL in (body["metadata"].get("labels") or {})
+        queued = self._settings.kueue and queue_name(body["metadata"], self._settings)
         return is_waiting(status) and not queued
 
     def _missing(self, entry: _Entry, lists: _Lists) -> Missing:

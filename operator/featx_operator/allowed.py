@@ -84,10 +84,12 @@ class Tenant(ApiModel):
     Attributes:
         allowed: What its runs may choose.
         model_checks: The pods that check its models.
+        default_queue: Whether its runs without a queue name wait in the LocalQueue `default`.
     """
 
     allowed: Allowed = Allowed()
     model_checks: ModelChecks = ModelChecks()
+    default_queue: bool = False
 
 
 class Tenants(ApiModel):
@@ -112,6 +114,10 @@ class Tenants(ApiModel):
     def model_checks_in(self, namespace: str) -> ModelChecks:
         """The pods that check the models of a namespace."""
         return _replaced(self.model_checks, self.tenants.get(namespace, Tenant()).model_checks)
+
+    def queues_by_default(self, namespace: str) -> bool:
+        """Whether runs of a namespace without a queue name wait in its LocalQueue `default`."""
+        return self.tenants.get(namespace, Tenant()).default_queue
 
     def pool(self, name: str | None) -> NodePool | None:
         """The node pool of a name; None for None."""

@@ -11,6 +11,8 @@ WORKLOADS: Final = "workloads"
 
 #: Label of a FeatureExtraction: the LocalQueue of its namespace that it waits in.
 QUEUE_LABEL: Final = f"{GROUP}/queue-name"
+#: The LocalQueue of runs that name none, where a tenant says so; Kueue itself puts jobs of its own kinds there.
+DEFAULT_QUEUE: Final = "default"
 #: Label of a FeatureExtraction: its WorkloadPriorityClass.
 PRIORITY_LABEL: Final = f"{GROUP}/priority-class"
 #: Labels of a FeatureExtraction that decisions read.

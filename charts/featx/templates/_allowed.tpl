@@ -15,7 +15,7 @@ Call it with a dict of `root` and `namespace`; an empty namespace is one that no
 {{- define "featx.operatorAllowed" -}}
 {{- $tenants := dict -}}
 {{- range $name, $tenant := .Values.tenants -}}
-{{- with pick $tenant "allowed" "modelChecks" -}}{{- $_ := set $tenants $name . -}}{{- end -}}
+{{- with pick $tenant "allowed" "modelChecks" "defaultQueue" -}}{{- $_ := set $tenants $name . -}}{{- end -}}
 {{- end -}}
 {{- $pools := dict -}}
 {{- range $name, $_ := .Values.nodePools -}}

@@ -173,6 +173,21 @@ def test_a_queue_is_made_where_kueue_is() -> None:
         render({"tenants": tenants})
 
 
+def test_runs_without_a_queue_name_are_queued_where_a_team_says_so() -> None:
+    tenants = {"team-a": TEAM | {"queue": "images", "defaultQueue": True}, "team-b": TEAM | {"queue": "images"}}
+    items = render({"tenants": tenants, "kueue": {"enabled": True, "requireQueueIn": ["team-a", "team-b"]}})
+    queues = {
+        (item["metadata"]["namespace"], item["metadata"]["name"]) for item in items if item["kind"] == "LocalQueue"
+    }
+    assert queues == {("team-a", "featx"), ("team-a", "default"), ("team-b", "featx")}
+    allowed = settings(items).allowed
+    assert [allowed.queues_by_default(name) for name in ("team-a", "team-b", "default")] == [True, False, False]
+    policy = json.dumps(only(items, "ValidatingAdmissionPolicy", "featx-queues.featx-system"))
+    assert "request.namespace in ['team-b'])" in policy  # the operator queues the others
+    with pytest.raises(ValueError, match=r"tenants.team-a.defaultQueue: kueue.enabled is false"):
+        render({"tenants": {"team-a": TEAM | {"defaultQueue": True}}})
+
+
 def test_node_pools_reach_the_operator_with_their_whole_selector() -> None:
     pool = settings(render(MODES["two tenants"])).allowed.pool("amx")
     assert pool

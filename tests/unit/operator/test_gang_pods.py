@@ -27,11 +27,14 @@ REQUEST, LIMIT = (f"spark.kubernetes.executor.{name}.cores" for name in ("reques
 POOLS = st.sampled_from(
     [None, NodePool(node_selector={"a": "b"}), NodePool(node_selector={"a": "b"}, exclusive_cores=True)]
 )
-EXECUTIONS = st.fixed_dictionaries(
-    {"memory": st.sampled_from(["1Gi", "3000Mi"]), "cores": st.integers(1, 8), "cpuLimits": st.booleans()},
-    optional={"driverCpu": st.sampled_from(["100m", "1500m"]), "driverMemory": st.sampled_from(["512Mi", "2Gi"])},
+EXECUTIONS = st.builds(
+    lambda memory, cores, limits, cpu: {"memory": memory, "cores": cores, "cpuLimits": limits, "driverCpu": cpu},
+    st.sampled_from(["1Gi", "3000Mi"]),
+    st.integers(1, 8),
+    st.booleans(),
+    st.sampled_from(["100m", "1500m"]),
 )
-CONF = st.fixed_dictionaries({}, optional={REQUEST: st.sampled_from(["500m", "2"]), LIMIT: st.just("8")})
+CONF = st.sampled_from([{}, {REQUEST: "500m"}, {LIMIT: "8"}, {REQUEST: "500m", LIMIT: "9"}])
 MEMORY = st.none() | st.builds(RaisedMemory, driver_percent=st.just(150), executor_percent=st.just(150))
 
 

@@ -1,12 +1,15 @@
 """Kueue: nothing of a queued run starts before its Workload is admitted, and everything stops when it is evicted.
 
-A run is queued if it has the label `kueue.x-k8s.io/queue-name`. Its Workload holds the quota of driver and executors
-over all attempts, until the run ends or is suspended. `status.workload` records that pods may exist by its leave: from
-then on losing it, however that happens, stops them first. What they have committed stays, and the next attempt, which
-does not count against backoffLimit, resumes there.
+A run is queued if it has the label `kueue.x-k8s.io/queue-name`, or its namespace has a default queue. Its Workload
+holds the quota of driver and executors over all attempts, until the run ends or is suspended. `status.workload` records
+that pods may exist by its leave: from then on losing it, however that happens, stops them first. What they have
+committed stays, and the next attempt, which does not count against backoffLimit, resumes there.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from featx_api.status import Executors
 
@@ -16,12 +19,13 @@ from featx_operator.decisions.conditions import Finding, Findings
 from featx_operator.decisions.policies.placement import ConflictError, placements_of
 from featx_operator.decisions.policies.stop import stop
 from featx_operator.decisions.run import CreateWorkload, DeleteWorkload, Plan, ReleaseQuota, Run, whole
+from featx_operator.settings import Settings
 from featx_operator.state.observed import Pod
 from featx_operator.state.workload import Placements, Workload
 
 MEMORY = (
-    "spec.execution.memory must be set for a run with the label kueue.x-k8s.io/queue-name: Kueue reserves it before "
-    "the models are read. Small models take 2Gi, the VGG16 pair takes 3Gi, and int8 up to 5Gi"
+    "spec.execution.memory must be set for a run in a queue of Kueue, which reserves it before the models are read. "
+    "Small models take 2Gi, the VGG16 pair takes 3Gi, and int8 up to 5Gi"
 )
 OFF = (
     f"metadata.labels: {kueue.QUEUE_LABEL} is set, but this operator does not use Kueue: remove the label, or ask the "
@@ -30,13 +34,24 @@ OFF = (
 
 
 def queue_of(run: Run) -> str:
-    """The LocalQueue that the run names, or empty."""
-    return _label(run, kueue.QUEUE_LABEL)
+    """The LocalQueue that the run waits in, or empty."""
+    return queue_name(run.resource.metadata, run.settings)
+
+
+def queue_name(metadata: Mapping[str, Any], settings: Settings) -> str:
+    """The LocalQueue of a run: the one that it names, or its namespace's default, or empty.
+
+    Args:
+        metadata: Of the run.
+        settings: The operator's.
+    """
+    by_default = settings.kueue and settings.allowed.queues_by_default(metadata["namespace"])
+    return _label(metadata, kueue.QUEUE_LABEL) or (kueue.DEFAULT_QUEUE if by_default else "")
 
 
 def priority_class_of(run: Run) -> str:
     """The WorkloadPriorityClass that the run names, or empty."""
-    return _label(run, kueue.PRIORITY_LABEL)
+    return _label(run.resource.metadata, kueue.PRIORITY_LABEL)
 
 
 def elsewhere(run: Run) -> Plan:
@@ -140,8 +155,8 @@ def placements(run: Run) -> Placements:
     return placements_of(workload, run.observed.flavors) if workload and admitted else Placements()
 
 
-def _label(run: Run, name: str) -> str:
-    return str((run.resource.metadata.get("labels") or {}).get(name) or "")
+def _label(metadata: Mapping[str, Any], name: str) -> str:
+    return str((metadata.get("labels") or {}).get(name) or "")
 
 
 def _problem(run: Run) -> tuple[str, str] | None:
