@@ -65,8 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--url-hosts",
         default="*",
         help="hosts to fetch images from if the source is a table of URLs, separated by commas: example.com, "
-        "example.com:8080, *.example.com or *; one with a private address must be named in full, and this machine by "
-        "its address, as 127.0.0.1:8080 (default: *, all public hosts)",
+        "example.com:8080, *.example.com or *; one with a private address must be named in full, as localhost:8080 "
+        "(default: *, all public hosts)",
     )
     parser.add_argument("--cores", type=_cores, help="number of cores to use (default: all)")
 
@@ -216,9 +216,6 @@ def _url_hosts(listed: str) -> tuple[str, ...]:
         except ValidationError:
             form = "write hosts as example.com, example.com:8080, *.example.com or *, without http://, path or blanks"
             raise CommandError(f"--url-hosts {host}: {form}") from None
-        if (name := host.partition(":")[0]) == "localhost" or name.endswith(".localhost"):
-            address = f"127.0.0.1{host[len(name) :]}"
-            raise CommandError(f"--url-hosts {host}: write the address, {address}, here and in the URLs of the table")
     return hosts
 
 

@@ -91,7 +91,8 @@ public final class PackedFiles {
     }
     if (urls > 0 && others == 0) {
       throw PackedContent.unsupported(file, "spec.source.packed.urlColumn: column " + file.settings().urlColumn() + " holds URLs of"
-          + " the web, and none is allowed here; ask the platform team to add their hosts to allowed.urlHosts in the chart's values");
+          + " the web, and none is allowed here; ask the platform team to add their hosts to allowed.urlHosts in the chart's"
+          + " values; with `featx run` pass --url-hosts");
     }
     if (others > 0) {
       throw PackedContent.unsupported(file, "spec.source.packed.urlColumn: column " + file.settings().urlColumn()
