@@ -173,8 +173,8 @@ class Packed(ApiModel):
         default=[],
         max_length=32,
         description="Columns, such as labels, that become columns of the table, as text. Null where a file lacks the "
-        "column. tar and zip: endings of the members beside an image that have its name up to the first dot, as in "
-        "WebDataset: json, txt, cls.",
+        "column; one that no file has fails the run. tar and zip: endings of the members beside an image that have its "
+        "name up to the first dot, as in WebDataset: json, txt, cls.",
         json_schema_extra={"x-kubernetes-list-type": "set"}
         | rules(
             Rule(f"self.all(name, !(name.lowerAscii() in {TABLE_COLUMNS}))", CARRY_IS_NEW),

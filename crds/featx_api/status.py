@@ -100,9 +100,9 @@ class Progress(StatusModel):
     images_failed: Count = Field(0, description="Images in quarantine.")
     files_skipped: Count = Field(
         0,
-        description="Files that were left out: hidden and system files, and those that source.include, source.exclude "
-        "or source.packed.format do not select; of an HBase table, rows. The manifest has the number for each cause. A "
-        "hidden folder counts once.",
+        description="Files that were left out: hidden and system files, links to folders, and those that "
+        "source.include, source.exclude or source.packed.format do not select; of an HBase table, rows. The manifest "
+        "has the number for each cause. A hidden folder counts once.",
     )
     files_added: Count = Field(
         0,

@@ -52,7 +52,7 @@ def register(commands: Any) -> None:
 
 def _fit(parsed: argparse.Namespace) -> int:
     loaded = resource_file.load(parsed.file)
-    with run.local_environment(loaded.resource.name, parsed) as (environment, console):
+    with run.local_environment(loaded.resource.name, parsed) as (environment, console, _):
         resource = loaded.pinned(environment).resource
         try:
             data, report = _fitted(resource, environment, parsed.bits, parsed.images, console)

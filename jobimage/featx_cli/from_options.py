@@ -29,7 +29,7 @@ KEYS = ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE")
 PROTOTXT, CAFFEMODEL = (".prototxt", ".txt"), ".caffemodel"
 SHOWN_LAYERS = 5
 #: Options that describe a run, which a file does otherwise.
-OPTIONS = ("images", "model", "weights", "layer", "detector", "output", "name", "endpoint")
+OPTIONS = ("images", "model", "weights", "layer", "detector", "output", "name", "endpoint", "max_failed_fraction")
 Part = dict[str, Any]
 
 
@@ -53,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made.add_argument("--output", metavar="ADDRESS", help="folder of the table: a path, or s3://bucket/prefix")
     made.add_argument("--name", help="name of the resource (default: that of the output's folder)")
     made.add_argument("--endpoint", metavar="URL", help="URL of the S3 server (default: AWS_ENDPOINT_URL, then AWS)")
+    made.add_argument(
+        "--max-failed-fraction",
+        metavar="X",
+        type=float,
+        help="share of the images that may end in quarantine, from 0 to 1 (default: 0.1)",
+    )
 
 
 def resource(options: argparse.Namespace, environment: Mapping[str, str]) -> LocalResource:
@@ -78,6 +84,8 @@ def resource(options: argparse.Namespace, environment: Mapping[str, str]) -> Loc
     spec["output"] = {"uri": local_addresses.to_address(options.output.rstrip("/") or "/", here)}
     if options.output.startswith("s3://") and not options.images.startswith("s3://"):
         spec["output"]["s3"] = _access(options.endpoint, environment)
+    if options.max_failed_fraction is not None:
+        spec["errors"] = {"maxFailedFraction": options.max_failed_fraction}
     metadata = {"name": options.name or _name(spec["output"]["uri"])}
     document = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
     return from_document(ORIGIN, document, here)

@@ -26,13 +26,13 @@ def register(commands: Any) -> None:
 
 def _read(parsed: argparse.Namespace) -> int:
     resource = resource_file.read(parsed.file)
-    with run.local_environment(resource.name, parsed) as (environment, console):
+    with run.local_environment(resource.name, parsed) as (environment, console, log):
         try:
             reading = read_source.read(run.local_job(resource), environment)
         except RunFailure as failure:
-            raise CommandError(f"{failure.class_}: {_locally(failure, resource.name)}") from None
+            raise CommandError(f"{failure.class_}: {_locally(failure, log)}") from None
         except Exception as error:
-            raise CommandError(_locally(failures.from_exception(error), resource.name)) from None
+            raise CommandError(_locally(failures.from_exception(error), log)) from None
         if parsed.format == "json":
             console.print_json(json.dumps(reading._asdict()))
             return 0
@@ -47,5 +47,5 @@ def _read(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _locally(failure: RunFailure, name: str) -> str:
-    return str(failure).replace(failures.DRIVER_LOG, str(run.log_file(name)))
+def _locally(failure: RunFailure, log: Path) -> str:
+    return str(failure).replace(failures.DRIVER_LOG, str(log))

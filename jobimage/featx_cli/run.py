@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from featx_api.contract import JobSpec, Outcome
 from featx_api.failures import FailureClass
@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from featx_cli import from_options, java_build, resource_file, terminal, work_folder
+from featx_cli import from_options, java_build, option_names, resource_file, run_log, terminal, work_folder
 from featx_cli.errors import CommandError
 from featx_cli.resource_file import LocalResource
 
@@ -65,8 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--url-hosts",
         default="*",
         help="hosts to fetch images from if the source is a table of URLs, separated by commas: example.com, "
-        "example.com:8080, *.example.com or *; one with a private address must be named in full, and this machine by "
-        "its address, as 127.0.0.1:8080 (default: *, all public hosts)",
+        "example.com:8080, *.example.com or *; one with a private address must be named in full, as localhost:8080 "
+        "(default: *, all public hosts)",
     )
     parser.add_argument("--cores", type=_cores, help="number of cores to use (default: all)")
 
@@ -78,9 +78,15 @@ def _cores(text: str) -> int:
 
 
 def _run(parsed: argparse.Namespace) -> int:
+    try:
+        return _run_resource(parsed)
+    except CommandError as error:
+        raise CommandError(_in_words_of(parsed, str(error), "\n")) from None
+
+
+def _run_resource(parsed: argparse.Namespace) -> int:
     loaded = _load(parsed)
-    name = loaded.resource.name
-    with local_environment(name, parsed) as (environment, console):
+    with local_environment(loaded.resource.name, parsed) as (environment, console, log):
         started = datetime.now(UTC)
         pinned = loaded.pinned(environment)
         _show(pinned, parsed.write, console)
@@ -88,12 +94,20 @@ def _run(parsed: argparse.Namespace) -> int:
         outcome = run_with_bar(job, environment, console, overwrite=parsed.overwrite)
         if _is_in_the_way(outcome) and not parsed.overwrite and job_run.can_overwrite(job, environment):
             outcome = _ask_to_overwrite(outcome, job, environment, console)
-        _print_summary(outcome, started, log_file(name), console)
+        if outcome.failure:
+            message = _in_words_of(parsed, outcome.failure.message, "; ")
+            outcome = outcome.model_copy(update={"failure": outcome.failure.model_copy(update={"message": message})})
+        _print_summary(outcome, started, log, console)
     return 0 if outcome.result == "Succeeded" else 1
 
 
+def _in_words_of(parsed: argparse.Namespace, message: str, separator: str) -> str:
+    """Return a message about a resource as its author knows it: without a file, by its options."""
+    return message if parsed.file else option_names.translated(message, separator)
+
+
 def _load(parsed: argparse.Namespace) -> LocalResource:
-    given = [f"--{name}" for name in from_options.OPTIONS if getattr(parsed, name) is not None]
+    given = [f"--{name.replace('_', '-')}" for name in from_options.OPTIONS if getattr(parsed, name) is not None]
     if parsed.file and given:
         raise CommandError(f"{parsed.file} describes the run, so {', '.join(given)} cannot: change the file instead")
     loaded = resource_file.load(parsed.file) if parsed.file else from_options.resource(parsed, os.environ)
@@ -148,8 +162,22 @@ def _show(loaded: LocalResource, write: Path | None, console: Console) -> None:
         terminal.show(console, f"saved as {write}")
 
 
+class LocalMachine(NamedTuple):
+    """This machine, prepared for a run.
+
+    Attributes:
+        environment: Of the run.
+        console: The terminal.
+        log: The file that has what libraries print.
+    """
+
+    environment: Environment
+    console: Console
+    log: Path
+
+
 @contextmanager
-def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[tuple[Environment, Console]]:
+def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[LocalMachine]:
     """Prepares this machine for a run; meanwhile, what libraries print goes to a log.
 
     Args:
@@ -157,7 +185,7 @@ def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[tuple[E
         parsed: See `add_arguments`.
 
     Yields:
-        The environment of the run, and the terminal.
+        The machine as the run sees it.
 
     Raises:
         CommandError: Java or another tool is missing.
@@ -168,7 +196,8 @@ def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[tuple[E
         )
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # a machine may be unable to resolve its own name
     jars = java_build.jars()
-    with work_folder.created() as work, terminal.redirected_to(log_file(name)) as screen:
+    logs = java_build.cache_folder() / "logs" / name
+    with work_folder.created() as work, run_log.created(logs) as log, terminal.redirected_to(log) as screen:
         environment = Environment(jars=jars, work=work, temporary=work, secrets=parsed.secrets)
         environment = replace(
             environment,
@@ -176,7 +205,7 @@ def local_environment(name: str, parsed: argparse.Namespace) -> Iterator[tuple[E
             cores=parsed.cores or environment.cores,
             url_hosts=_url_hosts(parsed.url_hosts),
         )
-        yield environment, Console(file=screen)
+        yield LocalMachine(environment, Console(file=screen), log)
 
 
 def _url_hosts(listed: str) -> tuple[str, ...]:
@@ -187,15 +216,7 @@ def _url_hosts(listed: str) -> tuple[str, ...]:
         except ValidationError:
             form = "write hosts as example.com, example.com:8080, *.example.com or *, without http://, path or blanks"
             raise CommandError(f"--url-hosts {host}: {form}") from None
-        if (name := host.partition(":")[0]) == "localhost" or name.endswith(".localhost"):
-            address = f"127.0.0.1{host[len(name) :]}"
-            raise CommandError(f"--url-hosts {host}: write the address, {address}, here and in the URLs of the table")
     return hosts
-
-
-def log_file(name: str) -> Path:
-    """The path of the log of a run."""
-    return java_build.cache_folder() / "logs" / f"{name}.log"
 
 
 def local_job(resource: FeatureExtraction) -> JobSpec:
@@ -237,7 +258,7 @@ def _print_summary(outcome: Outcome, started: datetime, log: Path, console: Cons
         console.print(f"[red]{outcome.failure.class_}[/red]: ", end="")
         terminal.show(console, outcome.failure.message.replace(DRIVER_LOG, str(log)))
         if outcome.failure.class_ == FailureClass.TOO_MANY_FAILURES:
-            terminal.show(console, f"once the images are fixed, or may fail, {AGAIN} to start over")
+            terminal.show(console, f"once the images are fixed, or more of them may fail, {AGAIN} to start over")
         elif (
             outcome.retryable and DRIVER_LOG not in outcome.failure.message
         ):  # not caused by the resource: the log may say more
@@ -256,7 +277,7 @@ def _print_summary(outcome: Outcome, started: datetime, log: Path, console: Cons
         if earlier:
             terminal.show(console, "pass --overwrite to run it again over the whole source")
         if skipped := progress.files_skipped:
-            terminal.show(console, f"{counted(skipped, 'file')} left out (hidden, or not selected)")
+            terminal.show(console, f"{counted(skipped, 'file')} left out (hidden, not selected, or links to folders)")
         if added := progress.files_added:
             terminal.show(console, f"{counted(added, 'file')} came during the run and {verb(added)} not in the table")
         if not progress.images_total:

@@ -14,7 +14,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -67,16 +67,14 @@ def redirected_to(log: Path) -> Iterator[TextIO]:
     """Redirects standard output and standard error to a file while the block runs.
 
     Args:
-        log: The file. An older one is kept as NAME.1: another process may still be writing to it.
+        log: The file; what it holds stays.
 
     Yields:
         The original standard output.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileNotFoundError):
-        log.replace(log.with_name(f"{log.name}.1"))
     originals = [os.dup(descriptor) for descriptor in STANDARD]
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         for descriptor in STANDARD:
             os.dup2(target, descriptor)

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from featx_api.source import Packed
@@ -15,7 +16,7 @@ from featx_api.spec import FeatureExtractionSpec
 from featx_job.clients.hadoop import Hadoop
 from featx_job.environment import Environment
 from featx_job.failures import RunFailure
-from featx_job.source import keys, packed_files
+from featx_job.source import carried_columns, keys, packed_files
 from featx_job.source.hbase import HBaseTableSource
 from featx_job.source.objects import ObjectSource, SourceObject, with_keys
 from featx_job.source.open import open_source
@@ -42,23 +43,30 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     Raises:
         RunFailure: SourceNotFound, or why the store can't be reached.
     """
-    shards = list_shards(spec, environment, hadoop)
+    shards, is_whole = _listed(spec, environment, hadoop)
     if isinstance(shards, PackedShards):
         _check_files(spec, environment, shards, hadoop)
+        if spec.source.packed and is_whole:  # the few files of an update need not have each column that others have
+            carried_columns.check(spec.source.packed, shards, partial(_columns, spec, hadoop))
     return shards
 
 
 def list_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> ShardList:
     """Return the shards of a run without opening a file. Arguments and failures are those of `plan_shards`."""
+    return _listed(spec, environment, hadoop)[0]
+
+
+def _listed(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> tuple[ShardList, bool]:
+    """Return the shards, and whether they have all files of the source."""
     source = open_source(spec, environment, hadoop)
     before: list[ShardList] = []
     if tables := _earlier_tables(spec, environment, hadoop):
         before = earlier_runs.shard_lists(tables)
     if isinstance(source, HBaseTableSource):
         planned, since = int(time.time() * 1000), earlier_runs.cells_since(before, source.base)
-        return source.shards(spec.execution.shard_images, spec.source.keys, planned, since)
+        return source.shards(spec.execution.shard_images, spec.source.keys, planned, since), False
     if spec.source.packed and spec.source.keys:
-        return _selected_images(spec, spec.source.packed, source, hadoop)
+        return _selected_images(spec, spec.source.packed, source, hadoop), False
     skipped = Skipped()
     files = _files(spec, source, hadoop, skipped)
     if not files and (spec.reads_everything or (skipped.total and not before)):
@@ -68,8 +76,9 @@ def list_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     if before:
         files = list(earlier_runs.changed(files, earlier_runs.known_versions(before, source.base)))
     if spec.source.packed:
-        return replace(packed_files.group_files(source.base, files, spec.source.packed), skipped=skipped.counts)
-    return split_objects(source.base, files, spec.execution.shard_images, skipped.counts)
+        packed = packed_files.group_files(source.base, files, spec.source.packed)
+        return replace(packed, skipped=skipped.counts), not before
+    return split_objects(source.base, files, spec.execution.shard_images, skipped.counts), not before
 
 
 def _selected_images(spec: FeatureExtractionSpec, packed: Packed, source: ObjectSource, hadoop: Hadoop) -> PackedShards:
@@ -148,6 +157,13 @@ def _check_files(spec: FeatureExtractionSpec, environment: Environment, shards: 
         line, limit = shards.check_line(), spec.limits.mebibytes * MEBIBYTE
         hosts = list(environment.url_hosts)
         hadoop.with_retry("spec.source.packed", lambda: hadoop.packed_files().check(line, limit, hosts))
+
+
+def _columns(spec: FeatureExtractionSpec, hadoop: Hadoop, line: str, members: int, most: int) -> str | None:
+    """Return the columns of a shard's files (dev.featx.source.PackedFiles)."""
+    limit, field = spec.limits.mebibytes * MEBIBYTE, "spec.source.packed"
+    names: str | None = hadoop.with_retry(field, lambda: hadoop.packed_files().columns(line, limit, members, most))
+    return names
 
 
 def _earlier_tables(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> Storage | None:

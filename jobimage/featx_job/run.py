@@ -265,10 +265,13 @@ def _no_image(source: Source, progress: Progress) -> RunFailure:
             hint = "correct spec.source.include or spec.source.exclude"
         else:
             message = f"{table} has no image in column {column}"
-            hint = "correct table, column or the range of rows"
+            hint = "correct spec.source.hbase.table, its column or the range of rows, or run again once it has images"
         return RunFailure(FailureClass.SOURCE_EMPTY, f"spec.source.hbase: {message}; {hint}")
     left_out = f" ({progress.files_skipped:,} left out)" if progress.files_skipped else ""
-    hint = "correct spec.source, or spec.source.packed.members if it is set"
+    if source.packed and source.packed.members:
+        hint = "correct spec.source.packed.members, which selects images by name"
+    else:
+        hint = "correct the folder, or the globs of spec.source.include, or run again once the files have images"
     return RunFailure(FailureClass.SOURCE_EMPTY, f"spec.source.packed: the files hold no image{left_out}; {hint}")
 
 

@@ -11,17 +11,19 @@ from featx_api.failures import FailureClass
 from featx_job.failures import RunFailure
 from featx_job.local_files import LocalPath
 from featx_job.source import keys
-from featx_job.source.objects import SourceObject, by_key, not_found
+from featx_job.source.objects import SourceObject, by_key, not_found, not_listed
 from featx_job.source.selection import is_hidden
 
 # Python walks folders by recursion, and no path of Linux holds many more.
 MOST_FOLDERS = 256
+UNKNOWN_SIZE = 1  # of a file that only its reader looks at
 
 
 class LocalSource:
     """`ObjectSource` of the files below a folder; keys are paths relative to it.
 
-    A link that leads out of a claim is listed without being followed: executors put it in quarantine.
+    A link that leads out of a claim is listed without being followed: executors put it in quarantine. Links to folders
+    are not followed either, since they may lead to images that are listed anyway, or in a circle.
     """
 
     def __init__(self, folder: LocalPath) -> None:
@@ -67,9 +69,7 @@ class LocalSource:
                 closed = set() if in_hidden_folders else {name for name in folders if is_hidden(_key(name))}
                 for name in (*folders, *files):
                     path = os.path.normpath(f"{parent}/{name}")
-                    listed = (
-                        SourceObject(f"{_key(path)}/", 0) if name in closed else self._object(path, name, descriptor)
-                    )
+                    listed = not_listed(_key(path)) if name in closed else self._object(path, name, descriptor)
                     objects += [listed] if listed else []
                 folders[:] = [name for name in folders if name not in closed]
         yield from by_key(objects)
@@ -85,7 +85,7 @@ class LocalSource:
 
     def _find(self, path: str) -> SourceObject | None:
         if self._folder.leads_out(path):
-            return SourceObject(_key(path), 1)
+            return SourceObject(_key(path), UNKNOWN_SIZE)
         try:
             with self._folder.open(path) as file:
                 return _from_status(path, os.fstat(file.fileno()))
@@ -93,14 +93,28 @@ class LocalSource:
             return None
 
     def _object(self, path: str, name: str, parent: int) -> SourceObject | None:
-        """Return a file of a folder, or None for a folder, a dangling link, a special file or one that is gone."""
+        """Return what is listed for a name in a folder, or None for a folder or what is gone."""
         try:
             status = os.stat(name, dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:  # deleted or renamed since the folder was read, as programs that write files do
             return None
         if stat.S_ISLNK(status.st_mode):
-            return self._find(path)
-        return _from_status(path, status) if stat.S_ISREG(status.st_mode) else None
+            return self._link(path)
+        if stat.S_ISREG(status.st_mode):
+            return _from_status(path, status)
+        return None if stat.S_ISDIR(status.st_mode) else not_listed(_key(path))
+
+    def _link(self, path: str) -> SourceObject:
+        """Return the file that a link leads to; executors report one that can't be opened."""
+        if self._folder.leads_out(path):
+            return SourceObject(_key(path), UNKNOWN_SIZE)
+        try:
+            with self._folder.open(path) as file:
+                return _from_status(path, os.fstat(file.fileno()))
+        except PermissionError:
+            return SourceObject(_key(path), UNKNOWN_SIZE)
+        except OSError:
+            return not_listed(_key(path))
 
     def _fail(self, error: OSError) -> None:
         """Fail the run on a folder that can't be listed, unless it is gone: its images would be missing in silence."""

@@ -54,7 +54,7 @@ class ObjectSource(Protocol):
 
         Args:
             in_hidden_folders: Whether those in hidden folders are needed. Otherwise a source may yield the folder in
-                their place, whose key ends with a slash.
+                their place (`not_listed`).
 
         Raises:
             RunFailure: The source can't be listed.
@@ -70,6 +70,16 @@ def not_found(field: str, address: str) -> RunFailure:
         "; addresses are not decoded: write the characters that %XX stands for" if _ENCODED.search(address) else ""
     )
     return RunFailure(FailureClass.SOURCE_NOT_FOUND, f"{field}: folder {address} not found{literal}")
+
+
+def not_listed(key: str) -> SourceObject:
+    """Return what stands for something that is no file, so that it is counted: a hidden folder, or a link to one."""
+    return SourceObject(f"{key}/", 0)
+
+
+def is_listed(found: SourceObject) -> bool:
+    """Return whether this is an object: stores may have one whose key ends with a slash, but it has content then."""
+    return found.size > 0 or not found.key.endswith("/")
 
 
 def by_key(objects: Iterable[SourceObject]) -> list[SourceObject]:

@@ -83,7 +83,11 @@ class PackedShards:
     def check_line(self) -> str:
         """Return a shard of the first, the middle and the last file, to be checked before the run."""
         files = list(self.files())
-        return self._line(0, list(dict.fromkeys((files[0], files[len(files) // 2], files[-1]))))
+        return self.line_of(list(dict.fromkeys((files[0], files[len(files) // 2], files[-1]))))
+
+    def line_of(self, files: Sequence[SourceObject]) -> str:
+        """Return a shard of some files, to be looked at before the run."""
+        return self._line(0, files)
 
     def _line(
         self,

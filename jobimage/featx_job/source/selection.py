@@ -21,10 +21,10 @@ from featx_api.text import shortened
 
 from featx_job.failures import RunFailure
 from featx_job.source import globs
-from featx_job.source.objects import SourceObject
+from featx_job.source.objects import SourceObject, is_listed
 from featx_job.source.packed_files import packed_format
 
-Cause = Literal["hidden", "excluded", "notIncluded", "otherFormat"]
+Cause = Literal["hidden", "notFile", "excluded", "notIncluded", "otherFormat"]
 
 _LOWER_NAMES = frozenset(name.lower() for name in SYSTEM_NAMES)
 _STARTS = "|".join(map(re.escape, SYSTEM_STARTS))
@@ -37,6 +37,7 @@ _HIDDEN = re.compile(
 MOST_ENDINGS = 10
 _MEANING = {
     "hidden": "hidden and system files",
+    "notFile": "links to folders or to nothing, and special files",
     "excluded": "matching spec.source.exclude",
     "notIncluded": "matching no glob of spec.source.include",
     "otherFormat": "of another format than spec.source.packed.format",
@@ -66,11 +67,13 @@ class Selection:
     exclude: tuple[str, ...] = ()
     root: str = ""
 
-    def cause(self, key: str) -> Cause | None:
+    def cause(self, file: SourceObject) -> Cause | None:
         """Return why a file is left out, or None if it is selected."""
-        below = key.removeprefix(self.root)
+        below = file.key.removeprefix(self.root)
         if is_hidden(below) and not self._included_hidden.fullmatch(globs.folded(below)):
             return "hidden"
+        if not is_listed(file):
+            return "notFile"
         if self.exclude and self._excluded.fullmatch(globs.folded(below)):
             return "excluded"
         if self.include and not self._included.fullmatch(globs.folded(below)):
@@ -128,7 +131,7 @@ class Skipped:
     def add(self, key: str, cause: Cause) -> None:
         """Count a file."""
         self.counts[cause] += 1
-        if cause != "hidden":
+        if cause not in ("hidden", "notFile"):
             self.endings[ending(key)] += 1
             if format_ := packed_format(key):
                 self.archives[format_] += 1
@@ -169,7 +172,15 @@ class Skipped:
             return f"{globs} is about the files; spec.source.packed.members selects images in them"
         if archives > images:
             return f"to read the images in these files set spec.source.packed, and correct {globs}"
+        if not self.endings:
+            return self._hint_without_files()
         return "correct spec.source.include, spec.source.exclude or the folder"
+
+    def _hint_without_files(self) -> str:
+        """Return the hint if no glob has left anything out, and none that is there would change that."""
+        if self.counts["notFile"] > self.counts["hidden"]:
+            return "name the folder that a link leads to as the source, or mount it there"
+        return "correct the folder, or name hidden files in spec.source.include, as .thumbnails/ does"
 
 
 def ending(key: str) -> str:
@@ -191,7 +202,7 @@ def selected(objects: Iterable[SourceObject], selection: Selection, skipped: Ski
     """
     folder: str | None = None
     for file in objects:
-        cause = selection.cause(file.key)
+        cause = selection.cause(file)
         if cause is None:
             yield file
         elif cause != "hidden":

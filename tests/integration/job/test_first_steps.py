@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -85,8 +86,8 @@ def test_a_changed_resource_names_its_changes_and_replaces_the_table_only_on_req
     changed = [*OPTIONS[:-1], "hash", "--output", "out"]
     code, shown = run(project, *changed)
     assert code == 1
-    assert "OutputExists: spec.output.uri" in shown
-    assert "it differs in spec.extractor.layer" in shown and "--overwrite" in shown
+    assert "OutputExists: --output" in shown
+    assert "it differs in --layer" in shown and "--overwrite" in shown
     assert rows_of_folder(project / "out").rows == before
     code, shown = run(project, *OPTIONS[:-1], "none", "--output", "out", "--overwrite")
     assert code == 1 and "ModelInvalid" in shown
@@ -102,9 +103,12 @@ def test_a_second_process_notices_the_first_and_a_killed_one_is_resumed_and_clea
     first = started(project, *arguments)
     wait_for(project, first, "_featx/*/done/*.json")
     signal_tree(first.pid, signal.SIGSTOP)  # however slow the machine is, it is not done before the second one starts
+    log = Path(f"/proc/{first.pid}/fd/1").readlink()
+    before = log.stat()
     code, shown = run(project, *arguments)
     assert code == 1, shown
-    assert re.search(rf"OutputBusy: spec\.output\.uri: .*/out .*process {first.pid} on ", shown)
+    assert re.search(rf"OutputBusy: --output: .*/out .*process {first.pid} on ", shown)
+    assert Path(f"/proc/{first.pid}/fd/1").readlink() == log and os.path.samestat(log.stat(), before)
     signal_tree(first.pid, signal.SIGKILL)
     first.communicate()
     assert len(list((project / "tmp").glob("featx-run-*"))) == 1
@@ -113,6 +117,21 @@ def test_a_second_process_notices_the_first_and_a_killed_one_is_resumed_and_clea
     assert list((project / "tmp").glob("featx-run-*")) == []
     assert len(rows_of_folder(project / "out").rows) == MANY
     assert list((project / "out").glob("_featx/*/locks/*")) == []
+
+
+def test_links_to_folders_are_counted_and_a_failure_names_the_option_that_allows_it(project: Path) -> None:
+    folder = project / "meine Bilder/größe ☃ 100% #1"
+    (folder / "again").symlink_to("unter ordner")
+    (folder / "broken.jpg").write_bytes(b"no image")
+    code, shown = run(project, *OPTIONS, "--output", "out")
+    assert code == 1, shown
+    assert "TooManyFailures: 1 of 4 images is in quarantine, more than --max-failed-fraction 0.1 allows" in shown
+    code, shown = run(project, *OPTIONS, "--output", "out", "--max-failed-fraction", "0.25")
+    assert code == 0, shown
+    assert f"{FAST} features, 1 in quarantine" in shown
+    assert "1 file left out (hidden, not selected, or links to folders)" in shown
+    manifest = json.loads((project / "out/_manifest.json").read_text())
+    assert manifest["source"]["skipped"] == {"notFile": 1}
 
 
 MOMENTS: dict[str, Callable[[Path, int], bool]] = {

@@ -94,6 +94,8 @@ def test_a_hugging_face_dataset_is_read_without_settings_and_its_labels_are_carr
     image = hugging_face(["a.jpg", None, "a.jpg", "b.jpg"], [FIRST, FIRST, FIRST, None])
     columns = {"image": image, "label": [7, 8, None, 9], "weight": [0.5] * 4, "caption": ["ä", "b", "c", "d"]}
     files = {"data/train-00000-of-00001.parquet": table_file(columns), "README.md": b"# Cats", ".gitattributes": b"x"}
+    later = {"image": hugging_face(["z.jpg"], [FIRST]), "absent": ["there"]}
+    files["data/validation-00000-of-00001.parquet"] = table_file(later)
     result = tables(files, carry=["label", "weight", "caption", "absent"])
     file = "data/train-00000-of-00001.parquet"
     carried = {row["key"]: (row["label"], row["weight"], row["caption"], row["absent"]) for row in result.rows}
@@ -101,6 +103,7 @@ def test_a_hugging_face_dataset_is_read_without_settings_and_its_labels_are_carr
         f"{file}/a.jpg": ("7", "0.5", "ä", None),
         f"{file}/1": ("8", "0.5", "b", None),
         f"{file}/a.jpg#2": (None, "0.5", "c", None),
+        "data/validation-00000-of-00001.parquet/z.jpg": (None, None, None, "there"),
     }
     assert result.reasons() == {f"{file}/b.jpg": ("read", "Empty")}
     assert "label" in deltalake.DeltaTable(str(tmp_path / "table")).to_pyarrow_table().column_names

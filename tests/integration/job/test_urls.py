@@ -106,8 +106,14 @@ def test_an_image_that_cannot_be_fetched_is_a_row_with_the_reason_and_without_se
         "no content": (f"{web.url}/status/204", "Refused", "status 204"),
         "six hops": (f"{web.url}/hops/5", "Refused", "redirects more than 5 times"),
         "other scheme": (f"{web.url}/to/a?url=file:///etc/passwd", "Refused", "another scheme"),
-        "to another host": (f"{web.url}/to/a?url=http://10.0.0.1/a", "Refused", "10.0.0.1 is not in allowed.urlHosts"),
-        "metadata": ("http://169.254.169.254/latest", "Refused", "is not in allowed.urlHosts"),
+        "to another host": (
+            f"{web.url}/to/a?url=http://10.0.0.1/a",
+            "Refused",
+            "10.0.0.1 is a private address, and as ",
+        ),
+        "metadata": ("http://169.254.169.254/latest", "Refused", "latest is never fetched: its host is link-local"),
+        "private": ("https://10.0.0.1/a.jpg", "Refused", "pass --url-hosts '*,10.0.0.1'"),
+        "localhost": ("http://localhost:9/a.jpg", "Refused", "localhost:9 is not in allowed.urlHosts"),
         "large": (f"{web.url}/large.jpg", "TooLarge", "limit"),
         "endless": (f"{web.url}/endless/a.jpg", "TooLarge", "limit"),
         "cut": (f"{web.url}/cut/000.jpg", "Unreadable", "broke off the response; requested 4 times"),
@@ -125,6 +131,22 @@ def test_an_image_that_cannot_be_fetched_is_a_row_with_the_reason_and_without_se
         assert words in found[name][1]
     assert "hunter2" not in str(tables.quarantine)
     assert "secret text" not in str(tables.quarantine)
+
+
+def test_what_the_hint_of_a_refused_row_says_makes_it_a_row(
+    runner: Runner, web: WebServer, tiny: Spec, plain: dict[str, Any], tmp_path: Path
+) -> None:
+    port = web.address.rpartition(":")[2]
+    urls: dict[str, str | None] = {host: f"http://{host}:{port}/000.jpg" for host in ("127.0.0.1", "localhost")}
+    hosts = ("*",)
+    for expected in ("Refused", None):
+        folder = tmp_path / str(expected)
+        folder.mkdir()
+        tables = run(fetching(runner, *hosts), tiny, folder, urls)
+        messages = [message for _, message in problems(tables).values()]
+        assert {reason for reason, _ in problems(tables).values()} == ({expected} if expected else set())
+        hosts += tuple(message.rpartition("--url-hosts '*,")[2].removesuffix("'") for message in messages)
+    assert features(tables) == dict.fromkeys(urls, plain["000.jpg"])
 
 
 def test_a_silent_host_holds_up_neither_the_run_nor_the_rows_of_others(

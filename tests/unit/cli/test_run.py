@@ -43,8 +43,8 @@ def printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> io.StringIO:
     output = io.StringIO()
 
     @contextmanager
-    def local_environment(*_: Any) -> Iterator[tuple[Environment, Console]]:
-        yield Environment(jars=tmp_path, work=tmp_path), Console(file=output)
+    def local_environment(*_: Any) -> Iterator[run.LocalMachine]:
+        yield run.LocalMachine(Environment(jars=tmp_path, work=tmp_path), Console(file=output), tmp_path / "log")
 
     monkeypatch.setattr(run, "local_environment", local_environment)
     return output
@@ -133,8 +133,10 @@ def test_at_a_terminal_the_user_is_asked_and_no_is_the_default(
     screen = io.StringIO()
 
     @contextmanager
-    def local_environment(*_: Any) -> Iterator[tuple[Environment, Console]]:
-        yield Environment(jars=Path(), work=Path()), Console(file=screen, force_terminal=True)
+    def local_environment(*_: Any) -> Iterator[run.LocalMachine]:
+        yield run.LocalMachine(
+            Environment(jars=Path(), work=Path()), Console(file=screen, force_terminal=True), Path("log")
+        )
 
     monkeypatch.setattr(run, "local_environment", local_environment)
     monkeypatch.setattr("sys.stdin", Mock(isatty=lambda: True, readline=lambda: answer))

@@ -71,11 +71,3 @@ def test_a_csv_row_is_escaped_for_a_terminal_only(monkeypatch: pytest.MonkeyPatc
     assert terminal.cells(["a\x1b", 0.5]) == ["a\x1b", 0.5]
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert terminal.cells(["a\x1b", 0.5]) == [r"a\x1b", 0.5]
-
-
-def test_the_log_of_the_run_before_stays_for_whoever_still_writes_to_it(tmp_path: Path) -> None:
-    log = tmp_path / "logs" / "shop.log"
-    for text in (b"first", b"second"):
-        with terminal.redirected_to(log):
-            os.write(1, text)
-    assert (log.read_bytes(), log.with_name("shop.log.1").read_bytes()) == (b"second", b"first")

@@ -12,6 +12,7 @@ import pytest
 from featx_job.failures import RunFailure
 from featx_job.local_files import on_this_machine
 from featx_job.source.local import LocalSource
+from featx_job.source.selection import Selection, Skipped, selected
 from featx_job.source.shards import split_objects
 
 
@@ -56,9 +57,50 @@ def test_a_key_without_a_file_finds_nothing(tmp_path: Path, key: str) -> None:
     assert LocalSource(on_this_machine(tmp_path, "spec.source.files.uri")).find(key) is None
 
 
-def test_a_dangling_link_is_skipped(tmp_path: Path) -> None:
-    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nothing")
-    assert list(LocalSource(on_this_machine(tmp_path, "spec.source.files.uri")).objects()) == []
+def test_links_to_no_file_and_special_files_are_left_out_and_counted(tmp_path: Path) -> None:
+    images = tmp_path / "in"
+    (images / "train").mkdir(parents=True)
+    (images / "train" / "a.jpg").write_bytes(b"bytes")
+    (images / "b.jpg").symlink_to("train/a.jpg")
+    (images / "again").symlink_to("train")
+    (images / "train" / "circle").symlink_to("..")
+    (images / "gone.jpg").symlink_to(tmp_path / "nothing")
+    (images / "itself.jpg").symlink_to("itself.jpg")
+    os.mkfifo(images / "pipe.jpg")
+    (images / ".cache").symlink_to("train")
+    skipped = Skipped()
+    source = LocalSource(on_this_machine(images, "spec.source.files.uri"))
+    files = list(selected(source.objects(), Selection(include=("*.jpg",)), skipped))
+    assert [file.key for file in files] == ["b.jpg", "train/a.jpg"]
+    assert dict(skipped.counts) == {"notFile": 5, "hidden": 1}
+
+
+def test_a_source_of_links_to_folders_says_how_to_read_them(tmp_path: Path) -> None:
+    images = tmp_path / "in"
+    images.mkdir()
+    (images / "train").symlink_to(tmp_path)
+    skipped = Skipped()
+    source = LocalSource(on_this_machine(images, "spec.source.files.uri"))
+    assert list(selected(source.objects(), Selection(), skipped)) == []
+    message = str(skipped.to_failure(source.field, source.address))
+    assert "(links to folders or to nothing, and special files: 1); name the folder that a link leads to" in message
+
+
+def test_a_link_to_a_file_that_may_not_be_opened_is_an_image_that_its_reader_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "private.jpg").write_bytes(b"x")
+    (tmp_path / "link.jpg").symlink_to("private.jpg")
+    open_ = os.open
+
+    def refuse(path: Any, *arguments: Any, **options: Any) -> int:
+        if path == "private.jpg":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return open_(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    source = LocalSource(on_this_machine(tmp_path, "spec.source.files.uri"))
+    assert [file.key for file in source.objects()] == ["link.jpg", "private.jpg"]
 
 
 def test_a_file_that_vanishes_while_its_folder_is_listed_is_left_out(

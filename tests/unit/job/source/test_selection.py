@@ -28,7 +28,7 @@ SEEN = [
 @pytest.mark.parametrize("key", HIDDEN)
 def test_hidden_and_system_files_are_left_out(key: str) -> None:
     assert is_hidden(key)
-    assert Selection().cause(key) == "hidden"
+    assert Selection().cause(SourceObject(key, 1)) == "hidden"
 
 
 @pytest.mark.parametrize("key", SEEN)

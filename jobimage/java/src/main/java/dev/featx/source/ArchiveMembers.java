@@ -62,6 +62,11 @@ abstract class ArchiveMembers implements PackedImages.Members {
     }
   }
 
+  @Override
+  public final ColumnNames columns() {
+    return columns.names();
+  }
+
   /** Counts a member that is not an image. */
   final void skip() {
     skipped++;

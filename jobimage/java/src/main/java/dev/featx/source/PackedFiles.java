@@ -1,5 +1,6 @@
 package dev.featx.source;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.featx.failure.RunProblem;
 import dev.featx.security.Authorities;
 import dev.featx.security.KerberosLogin;
@@ -53,6 +54,70 @@ public final class PackedFiles {
     }
   }
 
+  /**
+   * Returns the columns that images of some files may have beside them, as a JSON list of names: all of Parquet files and of
+   * zips, and what the first members of others have. Once all of packed.carry are there, the rest is not looked for.
+   *
+   * @param line the files as a shard, as {@link Shard#read} takes it
+   * @param maxBytes larger images are not read
+   * @param members most of a file to read
+   * @param bytes most of these, without compression
+   * @return null if no file can be opened: executors report each
+   * @throws RunProblem the reason of a store that refuses all
+   * @throws IOException if the store does not respond
+   */
+  public String columns(String line, long maxBytes, int members, long bytes) throws IOException {
+    Authorities.trust(conf);
+    KerberosLogin.ensure(conf);
+    PackedImages images = (PackedImages) Shard.read(line).part();
+    ObjectReader store = new ObjectReader(conf, maxBytes);
+    ColumnNames names = new ColumnNames(images.settings().carry());
+    boolean opened = false;
+    for (StoredObjects.StoredObject object : images.files()) {
+      PackedFile file = new PackedFile(object, store, conf, images.settings(), maxBytes);
+      opened |= addColumns(file, members, bytes, names);
+      if (names.isComplete()) {
+        break;
+      }
+    }
+    return opened ? new ObjectMapper().writeValueAsString(names.names()) : null;
+  }
+
+  /** Adds a file's columns; returns whether it was opened. */
+  private static boolean addColumns(PackedFile file, int members, long bytes, ColumnNames names) throws IOException {
+    try {
+      if (file.getLength() == 0) {
+        return false;
+      }
+      try (PackedImages.Members opened = PackedContent.open(file)) {
+        addColumns(opened, members, bytes, names);
+      }
+      return true;
+    } catch (OutOfMemoryError e) {
+      return false; // what the file says is damaged or hostile, which executors report
+    } catch (IOException | RuntimeException e) {
+      if (file.storeFailure() != null && !(file.storeFailure() instanceof FileNotFoundException)) {
+        file.refusal(e); // throws what may pass
+      }
+      return false;
+    }
+  }
+
+  private static void addColumns(PackedImages.Members opened, int members, long bytes, ColumnNames names) throws IOException {
+    try {
+      long remaining = bytes;
+      for (int i = 0; i < members && remaining > 0 && !opened.columns().isComplete(); i++) {
+        PackedImages.Member member = opened.next();
+        if (member == null) {
+          break;
+        }
+        remaining -= Math.max(1, member.size());
+      }
+    } finally {
+      opened.columns().names().forEach(names::add); // those before a damage too
+    }
+  }
+
   private static RunProblem problem(PackedFile file, List<String> urlHosts) throws IOException {
     try {
       if (file.getLength() > 0) {
@@ -91,7 +156,8 @@ public final class PackedFiles {
     }
     if (urls > 0 && others == 0) {
       throw PackedContent.unsupported(file, "spec.source.packed.urlColumn: column " + file.settings().urlColumn() + " holds URLs of"
-          + " the web, and none is allowed here; ask the platform team to add their hosts to allowed.urlHosts in the chart's values");
+          + " the web, and none is allowed here; ask the platform team to add their hosts to allowed.urlHosts in the chart's"
+          + " values; with `featx run` pass --url-hosts");
     }
     if (others > 0) {
       throw PackedContent.unsupported(file, "spec.source.packed.urlColumn: column " + file.settings().urlColumn()

@@ -50,6 +50,11 @@ record PackedImages(List<StoredObjects.StoredObject> files, PackedSettings setti
       return -1;
     }
 
+    /** Returns the names of the columns that are known so far; empty if there are none. */
+    default ColumnNames columns() {
+      return new ColumnNames(List.of());
+    }
+
     /** Returns the number of members so far that are not images. */
     default int skipped() {
       return 0;

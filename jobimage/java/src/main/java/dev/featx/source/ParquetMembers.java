@@ -45,6 +45,7 @@ final class ParquetMembers implements PackedImages.Members {
   private final ParquetReader<Group> reader;
   private final ParquetImages columns;
   private final List<BlockMetaData> rowGroups = new ArrayList<>();
+  private final ColumnNames names;
   private long largestColumn;
   private long count;
   private long place = -1;
@@ -53,7 +54,10 @@ final class ParquetMembers implements PackedImages.Members {
   ParquetMembers(PackedFile file) throws IOException {
     this.file = file;
     checkEnd();
-    this.columns = ParquetImages.of(schema(), file);
+    MessageType all = schema();
+    this.columns = ParquetImages.of(all, file);
+    this.names = new ColumnNames(file.settings().carry());
+    all.getFields().forEach(type -> names.add(type.getName()));
     rowGroups.forEach(this::check);
     Configuration conf = new Configuration(file.conf());
     MessageType schema = columns.schema();
@@ -175,6 +179,11 @@ final class ParquetMembers implements PackedImages.Members {
     checkContent(bytes);
     return PackedImages.Member.of(name, place, bytes.length() <= file.maxBytes() ? bytes.getBytes() : null, bytes.length())
         .with(carried(row));
+  }
+
+  @Override
+  public ColumnNames columns() {
+    return names;
   }
 
   @Override

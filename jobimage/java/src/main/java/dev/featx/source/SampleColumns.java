@@ -23,6 +23,7 @@ final class SampleColumns {
 
   private final PackedFile file;
   private final Map<String, String> columns = new HashMap<>();
+  private final ColumnNames names;
   private final Deque<Waiting> waiting = new ArrayDeque<>();
   private Sample sample = new Sample("");
   private long bytes;
@@ -49,12 +50,27 @@ final class SampleColumns {
 
   SampleColumns(PackedFile file) {
     this.file = file;
+    this.names = new ColumnNames(file.settings().carry());
     file.settings().carry().forEach(column -> columns.put(column.toLowerCase(Locale.ROOT), column));
+  }
+
+  /** Returns the columns that members are, whether they are carried or not. */
+  ColumnNames names() {
+    return names;
+  }
+
+  /** Notes the column that a member is: no image. */
+  void note(String member) {
+    String column = columnOf(member);
+    String ending = column == null ? endingOf(member) : column;
+    if (!ending.isEmpty()) {
+      names.add(ending);
+    }
   }
 
   /** Returns the column that a member is, or null. */
   String columnOf(String member) {
-    return columns.isEmpty() ? null : columns.get(member.substring(endOfName(member)).replaceFirst("^\\.", "").toLowerCase(Locale.ROOT));
+    return columns.isEmpty() ? null : columns.get(endingOf(member).toLowerCase(Locale.ROOT));
   }
 
   /**
@@ -127,6 +143,10 @@ final class SampleColumns {
   /** Returns the name of a member's sample. */
   static String sampleOf(String member) {
     return member.substring(0, endOfName(member));
+  }
+
+  private static String endingOf(String member) {
+    return member.substring(Math.min(member.length(), endOfName(member) + 1));
   }
 
   private static int endOfName(String member) {

@@ -69,7 +69,11 @@ final class TarMembers extends ArchiveMembers {
   private void add(TarReader.Entry entry) throws IOException {
     byte[] head = archive.read(Signature.LENGTH);
     String column = columns.columnOf(entry.name());
-    if (selection.isImage(entry.name(), head)) {
+    boolean image = selection.isImage(entry.name(), head);
+    if (!image) {
+      columns.note(entry.name());
+    }
+    if (image) {
       columns.add(PackedImages.Member.of(entry.name(), place, rest(head, entry, file.maxBytes()), entry.size()), ready);
     } else if (column != null) {
       columns.add(column, rest(head, entry, PackedImages.LONGEST_VALUE), entry.size());

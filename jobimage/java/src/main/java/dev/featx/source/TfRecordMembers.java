@@ -43,6 +43,7 @@ final class TfRecordMembers implements PackedImages.Members {
 
   private final PackedFile file;
   private final InputStream bytes;
+  private final ColumnNames names;
   private String content;
   private String name;
   private boolean chosen;
@@ -53,6 +54,7 @@ final class TfRecordMembers implements PackedImages.Members {
     this.content = file.settings().column();
     this.name = file.settings().nameColumn();
     this.bytes = PackedContent.bytes(file);
+    this.names = new ColumnNames(file.settings().carry());
   }
 
   /** Returns whether bytes start with the header of a record. */
@@ -92,6 +94,7 @@ final class TfRecordMembers implements PackedImages.Members {
     try {
       Map<String, Feature> features = new LinkedHashMap<>();
       for (Map.Entry<String, ByteString> feature : split(record, (int) size).entrySet()) {
+        names.add(feature.getKey());
         if (!chosen || isNeeded(feature.getKey())) {
           features.put(feature.getKey(), parse(feature.getKey(), feature.getValue()));
         }
@@ -103,6 +106,11 @@ final class TfRecordMembers implements PackedImages.Members {
       }
       return failed("", QuarantineReason.DAMAGED, "the record is not a tf.train.Example; write it again");
     }
+  }
+
+  @Override
+  public ColumnNames columns() {
+    return names;
   }
 
   private boolean isNeeded(String feature) {

@@ -120,9 +120,9 @@ final class UrlClient implements Closeable {
    * @param room for its bytes
    */
   UrlResult fetch(ImageUrl url, Room room) {
-    if (!hosts.include(url.host(), url.port())) {
-      return new UrlResult.Failed(url.refused("is not fetched: " + url.authority() + " is not in allowed.urlHosts, which the"
-          + " platform team sets; with `featx run` pass --url-hosts"));
+    String refusal = hosts.refusal(url.host(), url.port(), url.authority());
+    if (refusal != null) {
+      return new UrlResult.Failed(url.refused(refusal));
     }
     HttpGet get = new HttpGet(url.uri());
     ScheduledFuture<?> deadline = DEADLINES.schedule(get::abort, limits.totalMillis(), TimeUnit.MILLISECONDS);
@@ -223,8 +223,12 @@ final class UrlClient implements Closeable {
     if (aborted) {
       return new UrlResult.Retry("took longer than " + limits.totalMillis() / 1000 + " s", answered);
     }
+    if (thrown instanceof UrlHosts.RefusedHostException refused) {
+      return new UrlResult.Failed(url.refused(refused.reason()));
+    }
     if (thrown instanceof UnknownHostException) {
-      return new UrlResult.Retry("has a host without a public address, or one that cannot be resolved", false);
+      return new UrlResult.Retry("has a host that cannot be resolved, or one without a public address, which must be listed by"
+          + " its name in allowed.urlHosts", false);
     }
     if (thrown instanceof SocketTimeoutException || thrown instanceof ConnectTimeoutException) {
       return new UrlResult.Retry("did not respond for " + limits.silenceMillis() / 1000 + " s", answered);

@@ -74,6 +74,9 @@ final class ZipMembers extends ArchiveMembers {
   private void addColumn(ZipArchiveEntry entry) {
     String name = nameOf(entry);
     String column = columns.columnOf(name);
+    if (!entry.isDirectory() && !HiddenFiles.isHidden(name) && !selection.isNamedAsImage(name)) {
+      columns.note(name);
+    }
     if (column != null && !entry.isDirectory()) {
       columnsBySample.computeIfAbsent(SampleColumns.sampleOf(name), sample -> new HashMap<>(2)).putIfAbsent(column, entry);
     }
@@ -205,6 +208,9 @@ final class ZipMembers extends ArchiveMembers {
     byte[] head = content.readNBytes(Signature.LENGTH);
     String column = columns.columnOf(name);
     boolean image = selection.isImage(name, head);
+    if (!image) {
+      columns.note(name);
+    }
     if (!image && column == null) {
       skip();
       return;

@@ -3,6 +3,7 @@ package dev.featx.security;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,7 +11,10 @@ import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -109,13 +113,91 @@ class UrlHostsTest {
     }
   }
 
+  /** Hosts that a made-up DNS knows, on a user's machine unless an API server is given. */
+  private static UrlHosts withNames(Map<String, String> addresses, String apiServer, String... listed) {
+    return new UrlHosts(List.of(listed), name -> {
+      String address = name.matches("[0-9.]+|\\[.*") ? name : addresses.get(name.replaceFirst("\\.$", ""));
+      if (address == null) {
+        throw new UnknownHostException("a resolver's own words");
+      }
+      return InetAddress.getAllByName(address);
+    }, apiServer);
+  }
+
+  private static final Map<String, String> NAMES = Map.of("pics.example", "10.1.2.3", "loops.example", "127.0.0.1", "links.example",
+      "169.254.1.1", "web.example", "93.184.215.14", "localhost", "127.0.0.1", "a.localhost", "127.0.0.1", "api.example", "10.96.0.1");
+
   @Test
-  void aListedHostMayBePrivateButNeverLinkLocalAndLoopbackOnlyByItsAddress() throws UnknownHostException {
+  void aListedHostMayBePrivateButNeverLinkLocalAndLoopbackOnlyByItsAddressOrAsLocalhost() throws UnknownHostException {
     UrlHosts listed = new UrlHosts(List.of("10.0.0.1", "127.0.0.1:8080", "localhost", "169.254.169.254", "[fe80::1]", "[fd00:ec2::254]"));
     assertEquals("10.0.0.1", listed.resolve("10.0.0.1")[0].getHostAddress());
     assertEquals("127.0.0.1", listed.resolve("127.0.0.1")[0].getHostAddress());
-    for (String host : List.of("localhost", "169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "10.0.0.2")) {
+    assertTrue(listed.resolve("localhost")[0].isLoopbackAddress());
+    for (String host : List.of("a.localhost", "169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "10.0.0.2")) {
       assertThrows(UnknownHostException.class, () -> listed.resolve(host), host);
+    }
+    for (String server : new String[] {"10.96.0.1", null}) {
+      UrlHosts named = withNames(NAMES, server, "pics.example", "loops.example", "links.example", "a.localhost");
+      assertEquals("10.1.2.3", named.resolve("pics.example")[0].getHostAddress());
+      assertEquals("127.0.0.1", named.resolve("a.localhost")[0].getHostAddress());
+      for (String host : List.of("loops.example", "links.example", "localhost")) {
+        assertThrows(UnknownHostException.class, () -> named.resolve(host), host);
+      }
+    }
+  }
+
+  @Test
+  void inAClusterAPrivateNameLooksLikeOneThatDoesNotExist() {
+    UrlHosts cluster = withNames(NAMES, "10.96.0.1", "*");
+    for (String host : List.of("pics.example", "loops.example", "links.example", "api.example", "nobody.example")) {
+      assertNull(cluster.refusal(host, 80, host));
+      UnknownHostException thrown = assertThrows(UnknownHostException.class, () -> cluster.resolve(host), host);
+      assertEquals(UnknownHostException.class, thrown.getClass());
+      assertEquals(host, thrown.getMessage());
+    }
+  }
+
+  @Test
+  void onAUsersMachineAPrivateNameIsRefusedWithAHintThatWorks() throws UnknownHostException {
+    UrlHosts machine = withNames(NAMES, null, "*");
+    UrlHosts.RefusedHostException refused =
+        assertThrows(UrlHosts.RefusedHostException.class, () -> machine.resolve("pics.example"));
+    assertTrue(refused.reason().contains("pics.example has a private address"), refused::reason);
+    assertEquals("10.1.2.3", withNames(NAMES, null, hinted(refused.reason())).resolve("pics.example")[0].getHostAddress());
+    for (String host : List.of("loops.example", "links.example")) {
+      String reason = assertThrows(UrlHosts.RefusedHostException.class, () -> machine.resolve(host)).reason();
+      assertFalse(reason.contains("--url-hosts"), reason);
+    }
+    assertEquals(UnknownHostException.class,
+        assertThrows(UnknownHostException.class, () -> machine.resolve("nobody.example")).getClass());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"10.0.0.1,80,10.0.0.1", "192.168.1.9,443,192.168.1.9", "127.0.0.1,8080,127.0.0.1:8080", "127.0.0.1,80,127.0.0.1",
+      "2130706433,80,2130706433", "[fc00::1],80,[fc00::1]", "[::1],8080,[::1]:8080", "localhost,8080,localhost:8080",
+      "localhost,80,localhost", "a.localhost,80,a.localhost", "images.intranet,80,images.intranet", "web.example,8080,web.example:8080"})
+  void whatIsNotListedIsRefusedByNameWithAHintThatWorks(String host, int port, String authority) {
+    for (String server : new String[] {"10.96.0.1", null}) {
+      String reason = withNames(NAMES, server, "*").refusal(host, port, authority);
+      assertTrue(reason.startsWith("is not fetched: ") && reason.contains(" is not in allowed.urlHosts"), reason);
+      assertNull(withNames(NAMES, server, hinted(reason)).refusal(host, port, authority));
+    }
+  }
+
+  /** What a message says to pass as --url-hosts. */
+  private static String[] hinted(String reason) {
+    Matcher hint = Pattern.compile("pass --url-hosts '(.*)'$").matcher(reason);
+    assertTrue(hint.find(), reason);
+    return hint.group(1).split(",");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"169.254.169.254", "0.0.0.0", "[fe80::1]", "[fd00:ec2::254]", "224.0.0.1", "10.96.0.1", "[::ffff:10.96.0.1]"})
+  void whatIsNeverFetchedSaysSoAndHintsAtNothing(String host) {
+    for (String listed : List.of("*", host)) {
+      String reason = withNames(NAMES, "10.96.0.1", listed).refusal(host, 80, host);
+      assertTrue(reason.startsWith("is never fetched"), reason);
+      assertFalse(reason.contains("urlHosts"), reason);
     }
   }
 

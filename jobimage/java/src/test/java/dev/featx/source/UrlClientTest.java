@@ -13,6 +13,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
+import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -159,14 +160,29 @@ class UrlClientTest {
     assertEquals(0, connections.get());
   }
 
+  /** Fetches from this machine by a name that leads to it, and is listed. */
+  private UrlResult fetchByName(String host, String apiServer) throws ImageProblem {
+    String authority = host + ":" + server.getLocalPort();
+    InetAddress[] loopback = {InetAddress.getLoopbackAddress()};
+    try (UrlClient client = new UrlClient(new UrlHosts(List.of(authority), name -> loopback, apiServer), LIMITS, 2)) {
+      return client.fetch(ImageUrl.of("http://" + authority + "/"), bytes -> true);
+    }
+  }
+
   @Test
   void aNameThatLeadsToLoopbackIsNotConnectedToAlthoughItIsListed() throws ImageProblem {
-    int port = server.getLocalPort();
-    try (UrlClient client = new UrlClient(new UrlHosts(List.of("localhost:" + port)), LIMITS, 2)) {
-      UrlResult result = client.fetch(ImageUrl.of("http://localhost:" + port + "/"), bytes -> true);
-      assertTrue(assertInstanceOf(UrlResult.Retry.class, result).cause().contains("without a public address"));
-    }
+    UrlResult result = fetchByName("loops.example", "10.96.0.1");
+    assertTrue(assertInstanceOf(UrlResult.Retry.class, result).cause().contains("without a public address"));
+    ImageProblem problem = assertInstanceOf(UrlResult.Failed.class, fetchByName("loops.example", null)).problem();
+    assertEquals("Refused", problem.reason().label());
+    assertTrue(problem.getMessage().contains("which no name but localhost may lead to"), problem.getMessage());
     assertEquals(0, connections.get());
+  }
+
+  @Test
+  void localhostIsFetchedFromIfItIsListed() throws ImageProblem {
+    response = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
+    assertInstanceOf(UrlResult.Bytes.class, fetchByName("localhost", null));
   }
 
   @ParameterizedTest
