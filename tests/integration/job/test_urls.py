@@ -138,7 +138,7 @@ def test_what_the_hint_of_a_refused_row_says_makes_it_a_row(
 ) -> None:
     port = web.address.rpartition(":")[2]
     urls: dict[str, str | None] = {host: f"http://{host}:{port}/000.jpg" for host in ("127.0.0.1", "localhost")}
-    hosts = ("*",)
+    hosts: tuple[str, ...] = ("*",)
     for expected in ("Refused", None):
         folder = tmp_path / str(expected)
         folder.mkdir()
