@@ -43,7 +43,7 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     Raises:
         RunFailure: SourceNotFound, or why the store can't be reached.
     """
-    shards, is_whole = _listed(spec, environment, hadoop)
+    shards, is_whole = list_shards(spec, environment, hadoop)
     if isinstance(shards, PackedShards):
         _check_files(spec, environment, shards, hadoop)
         if spec.source.packed and is_whole:  # the few files of an update need not have each column that others have
@@ -51,13 +51,11 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     return shards
 
 
-def list_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> ShardList:
-    """Return the shards of a run without opening a file. Arguments and failures are those of `plan_shards`."""
-    return _listed(spec, environment, hadoop)[0]
+def list_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> tuple[ShardList, bool]:
+    """Return the shards of a run without opening a file, and whether they have all files of the source.
 
-
-def _listed(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> tuple[ShardList, bool]:
-    """Return the shards, and whether they have all files of the source."""
+    Arguments and failures are those of `plan_shards`.
+    """
     source = open_source(spec, environment, hadoop)
     before: list[ShardList] = []
     if tables := _earlier_tables(spec, environment, hadoop):

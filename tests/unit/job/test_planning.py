@@ -33,7 +33,7 @@ def write(folder: Path, *names: str) -> None:
 
 
 def planned(folder: Path, **source: Any) -> ShardList:
-    return list_shards(spec_of(folder, **source), Environment(jars=folder, work=folder), Hadoop(dict, 0))
+    return list_shards(spec_of(folder, **source), Environment(jars=folder, work=folder), Hadoop(dict, 0))[0]
 
 
 def keys(shards: ShardList) -> list[str]:
