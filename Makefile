@@ -84,6 +84,7 @@ generate: ready ## write the generated files: CRD, JSON schemas, reference and c
 	  $(PYTHON) -m featx_api model-crd > $$folder/visionmodels.featx.dev.yaml; \
 	  $(PYTHON) -m featx_api cluster-model-crd > $$folder/clustervisionmodels.featx.dev.yaml; done
 	for page in resource schedule model failures states spark-conf; do $(PYTHON) -m featx_api $$page > docs/reference/$$page.md; done
+	$(PYTHON) -m tests.e2e.operator.states_page > docs/reference/states-by-example.md
 	$(PYTHON) -m featx_operator.metrics > docs/reference/metrics.md
 	$(PYTHON) -m featx_api.schemas jobimage/contract
 	for enum in failure/FailureClass failure/QuarantineReason image/ImageFormat source/HiddenFiles; do \
