@@ -59,6 +59,6 @@ def _remove_old(folder: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             log.unlink(missing_ok=True)
         except OSError:
-            pass  # its run goes on
+            pass  # still being written to
         finally:
             os.close(descriptor)

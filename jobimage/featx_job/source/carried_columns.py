@@ -1,8 +1,8 @@
 """Checks before a run that the columns of `spec.source.packed.carry` exist: a typo would be a column of nulls.
 
-A column may be in some files only, so a run is refused if none has it. Parquet files and zips say in one place which
-columns they have, and all of them are asked; archives and TFRecords are read from the start, so of those only the
-first members of some files are.
+A column may be in some files only, so a run is refused if none has it. Parquet files and zips have a directory of
+their columns, so all of them are checked; tar archives and TFRecords are read from the start, so only the first members
+of some files are.
 """
 
 from __future__ import annotations

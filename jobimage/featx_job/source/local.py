@@ -16,7 +16,7 @@ from featx_job.source.selection import is_hidden
 
 # Python walks folders by recursion, and no path of Linux holds many more.
 MOST_FOLDERS = 256
-UNKNOWN_SIZE = 1  # of a file that only its reader looks at
+UNKNOWN_SIZE = 1  # of a file that only executors open
 
 
 class LocalSource:
@@ -81,16 +81,19 @@ class LocalSource:
     def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`."""
         path = _path(key)
-        return None if "\0" in path else self._find(path)
-
-    def _find(self, path: str) -> SourceObject | None:
-        if self._folder.leads_out(path):
-            return SourceObject(_key(path), UNKNOWN_SIZE)
+        if "\0" in path:
+            return None
         try:
-            with self._folder.open(path) as file:
-                return _from_status(path, os.fstat(file.fileno()))
+            return self._opened(path)
         except OSError:
             return None
+
+    def _opened(self, path: str) -> SourceObject:
+        """Return a file, following links within the claim. Raises OSError if it can't be opened."""
+        if self._folder.leads_out(path):
+            return SourceObject(_key(path), UNKNOWN_SIZE)
+        with self._folder.open(path) as file:
+            return _from_status(path, os.fstat(file.fileno()))
 
     def _object(self, path: str, name: str, parent: int) -> SourceObject | None:
         """Return what is listed for a name in a folder, or None for a folder or what is gone."""
@@ -106,11 +109,8 @@ class LocalSource:
 
     def _link(self, path: str) -> SourceObject:
         """Return the file that a link leads to; executors report one that can't be opened."""
-        if self._folder.leads_out(path):
-            return SourceObject(_key(path), UNKNOWN_SIZE)
         try:
-            with self._folder.open(path) as file:
-                return _from_status(path, os.fstat(file.fileno()))
+            return self._opened(path)
         except PermissionError:
             return SourceObject(_key(path), UNKNOWN_SIZE)
         except OSError:

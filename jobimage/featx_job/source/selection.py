@@ -177,7 +177,7 @@ class Skipped:
         return "correct spec.source.include, spec.source.exclude or the folder"
 
     def _hint_without_files(self) -> str:
-        """Return the hint if no glob has left anything out, and none that is there would change that."""
+        """Return the hint for a source that has nothing but hidden files, links and special files."""
         if self.counts["notFile"] > self.counts["hidden"]:
             return "name the folder that a link leads to as the source, or mount it there"
         return "correct the folder, or name hidden files in spec.source.include, as .thumbnails/ does"

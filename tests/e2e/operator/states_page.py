@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import yaml
-from featx_api import API_VERSION, KIND
 
 from tests.e2e.operator.test_states import ELSEWHERE, SEEN
 
@@ -15,8 +14,8 @@ INTRODUCTION = """\
 # States by example
 
 `make e2e` applies these resources on a real node and waits until the first column of `kubectl get fx` shows the state
-([what each means](states.md)). Of each resource only what leads to the state is shown. Where it is what the driver does
-that counts, the test's driver follows a script.
+([what each means](states.md)). Only the fields that lead to the state are shown. Where the state depends on the driver,
+the tests use one that follows a script.
 """
 
 
@@ -28,8 +27,8 @@ def page() -> str:
         spec = yaml.safe_dump({"spec": seen.spec}, default_flow_style=True).strip() if seen.spec else ""
         shown = "<br>".join(f"`{part}`" for part in (spec, script) if part)
         lines.append(f"| `{state}` | {shown} | {seen.message} |")
-    lines += ["", f"Tests of their own see the others, with a {KIND} (`{API_VERSION}`) or what is around it:", ""]
-    lines += ["| State | Seen in |", "|---|---|"]
+    lines += ["", "The other states have tests of their own, or pass too fast to be seen:", ""]
+    lines += ["| State | Where |", "|---|---|"]
     places = {state: "test_states.py" if place == "here" else place for state, place in ELSEWHERE.items()}
     lines += [f"| `{state}` | {place.removeprefix('here: ')} |" for state, place in sorted(places.items())]
     return "\n".join(lines) + "\n"

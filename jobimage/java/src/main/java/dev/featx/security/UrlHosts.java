@@ -34,7 +34,7 @@ public record UrlHosts(List<String> patterns, Resolver resolver, String apiServe
     InetAddress[] resolve(String name) throws UnknownHostException;
   }
 
-  /** A host exists, but is not connected to. */
+  /** A host that exists, but must not be connected to. */
   public static final class RefusedHostException extends UnknownHostException {
     private static final long serialVersionUID = 1L;
 
@@ -57,7 +57,7 @@ public record UrlHosts(List<String> patterns, Resolver resolver, String apiServe
   }
 
   /**
-   * Returns why a host is not connected to, as far as that shows before its name is resolved, or null.
+   * Returns the reason not to connect to a host, as far as it is known before the name is resolved, or null.
    *
    * @param authority the host, and the port unless it is the scheme's
    * @return what follows the URL in a sentence

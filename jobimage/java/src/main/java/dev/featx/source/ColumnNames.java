@@ -13,7 +13,7 @@ final class ColumnNames {
   private final Set<String> names = new LinkedHashSet<>();
 
   /**
-   * Creates a set without a name.
+   * Creates an empty set.
    *
    * @param wanted names that are added whatever their number
    */

@@ -1,6 +1,6 @@
 package dev.featx.source;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.featx.contract.Contract;
 import dev.featx.failure.RunProblem;
 import dev.featx.security.Authorities;
 import dev.featx.security.KerberosLogin;
@@ -80,7 +80,7 @@ public final class PackedFiles {
         break;
       }
     }
-    return opened ? new ObjectMapper().writeValueAsString(names.names()) : null;
+    return opened ? Contract.write(names.names()) : null;
   }
 
   /** Adds a file's columns; returns whether it was opened. */

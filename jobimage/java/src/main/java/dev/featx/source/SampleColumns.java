@@ -59,7 +59,7 @@ final class SampleColumns {
     return names;
   }
 
-  /** Notes the column that a member is: no image. */
+  /** Adds the column of a member that is no image to the names. */
   void note(String member) {
     String column = columnOf(member);
     String ending = column == null ? endingOf(member) : column;

@@ -69,13 +69,12 @@ final class TarMembers extends ArchiveMembers {
   private void add(TarReader.Entry entry) throws IOException {
     byte[] head = archive.read(Signature.LENGTH);
     String column = columns.columnOf(entry.name());
-    boolean image = selection.isImage(entry.name(), head);
-    if (!image) {
-      columns.note(entry.name());
-    }
-    if (image) {
+    if (selection.isImage(entry.name(), head)) {
       columns.add(PackedImages.Member.of(entry.name(), place, rest(head, entry, file.maxBytes()), entry.size()), ready);
-    } else if (column != null) {
+      return;
+    }
+    columns.note(entry.name());
+    if (column != null) {
       columns.add(column, rest(head, entry, PackedImages.LONGEST_VALUE), entry.size());
     } else {
       skip();
