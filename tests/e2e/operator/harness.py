@@ -210,6 +210,12 @@ class Run:
         )
         return self
 
+    def proceed(self) -> Run:
+        """Lets a driver go on whose script waits at `await`."""
+        name = str(self.status["driver"]["podName"])
+        kubectl("--namespace", self.namespace, "annotate", "pod", name, "featx.test/proceed=now")
+        return self
+
     def pods(self, role: str = "") -> list[Any]:
         labels = f"featx.dev/name={self.name}" + (f",featx.dev/role={role}" if role else "")
         return list(self._core.list_namespaced_pod(self.namespace, label_selector=labels).items)

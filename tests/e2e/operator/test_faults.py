@@ -19,18 +19,20 @@ Start = Callable[..., Run]
 
 
 def test_a_crashed_operator_leaves_the_driver_running(operator: Operator, start: Start) -> None:
-    run = start("progress 1/2,executors 1,sleep 6,succeed 2").until("ExecutorsReady", "True")
+    run = start("progress 1/2,executors 1,await,succeed 2").until("ExecutorsReady", "True")
     (driver,) = run.pods("driver")
     operator.kill()
-    operator.start()
+    operator.start().until_active()
+    run.proceed()
     run.until("Succeeded", "True")
     assert [pod.metadata.uid for pod in run.pods("driver")] == [driver.metadata.uid]
     assert (run.status["attempt"], run.status["failedAttempts"]) == (1, 0)
 
 
 def test_a_driver_that_ends_without_an_operator_is_noticed_later(operator: Operator, start: Start) -> None:
-    run = start("sleep 2,succeed 2").until("DriverReady", "True")
+    run = start("await,succeed 2").until("DriverReady", "True")
     operator.kill()
+    run.proceed()
     eventually(lambda: run.pods("driver")[0].status.phase == "Succeeded", "the driver to end")
     operator.start()
     run.until("Succeeded", "True")
@@ -112,8 +114,9 @@ def test_a_second_operator_waits_and_takes_over(
     try:
         eventually(lambda: "another replica is active" in second.log, "the second operator to wait")
         assert "is active now" not in second.log
-        run = start("sleep 5,succeed 1").until("DriverReady", "True")
+        run = start("await,succeed 1").until("DriverReady", "True")
         operator.kill()
+        run.proceed()
         run.until("Succeeded", "True")
         assert "second is active now" in second.log
         assert run.drivers() == [f"{run.name}-1-driver"]

@@ -92,7 +92,7 @@ def assert_own_result(run: Run, count: int) -> None:
 
 @pytest.mark.parametrize("owned", [False, True], ids=["labels", "labels and owner"])
 def test_a_pod_in_another_served_namespace_changes_nothing(start: Start, owned: bool) -> None:
-    run = start("sleep 12,succeed 3").until("DriverReady", "True")
+    run = start("await,succeed 3").until("DriverReady", "True")
     real = driver_uid(run)
     # The garbage collector deletes pods whose owner is in another namespace: a finalizer keeps it for a while.
     looks: dict[str, Any] = {"ownerReferences": [owner(run)], "finalizers": [HELD]} if owned else {}
@@ -101,6 +101,7 @@ def test_a_pod_in_another_served_namespace_changes_nothing(start: Start, owned: 
     try:
         if not owned:  # the garbage collector may be faster than the kubelet
             until_ended(name, OTHER_NAMESPACE)
+        run.proceed()
         assert_own_result(run, 3)
         assert driver_uid(run) == uid_of("pod", name) == real
         assert (run.status["attempt"], run.status["failedAttempts"]) == (1, 0)
@@ -182,7 +183,7 @@ def test_executors_that_are_not_the_drivers_do_not_count(start: Start) -> None:
 
 
 def test_labels_that_can_not_be_parsed_stop_nothing(operator: Operator, start: Start) -> None:
-    run = start("sleep 6,succeed 8").until("DriverReady", "True")
+    run = start("await,succeed 8").until("DriverReady", "True")
     odd: list[dict[str, str]] = [{"featx.dev/attempt": text} for text in ("first", "", "9" * 63, "1.5", "0x1")]
     odd += [{"featx.dev/role": ""}, {"featx.dev/name": ""}, {"featx.dev/uid": "u"}, {"featx.dev/name": "Not.a_Name"}]
     for number, changes in enumerate(odd):
@@ -190,6 +191,7 @@ def test_labels_that_can_not_be_parsed_stop_nothing(operator: Operator, start: S
         manifest["metadata"] |= {"name": f"{run.name}-odd-{number}", "labels": {**labels(run, "driver"), **changes}}
         create(manifest)
     start("succeed 1").until("Succeeded", "True", patience=30)
+    run.proceed()
     assert_own_result(run, 8)
     assert "Traceback" not in operator.log
 
@@ -207,21 +209,23 @@ POISONED_PROGRESS = [
 
 
 def test_poisoned_progress_is_ignored(start: Start) -> None:
-    runs = [start("progress 1/2,sleep 8,succeed 9") for _ in POISONED_PROGRESS]
+    runs = [start("progress 1/2,await,sleep 2,succeed 9") for _ in POISONED_PROGRESS]
     for run, progress in zip(runs, POISONED_PROGRESS, strict=True):
         run.until("DriverReady", "True")
         kubectl("annotate", "pod", f"{run.name}-1-driver", "--overwrite", f"featx.dev/progress={progress}")
+        run.proceed()
     for run in runs:
         assert_own_result(run, 9)
         assert "\x1b" not in kubectl("get", "fx", run.name, "--output=jsonpath={.status}").stdout
 
 
 def test_escapes_in_progress_reach_no_terminal(start: Start) -> None:
-    run = start("sleep 8,succeed 9").until("DriverReady", "True")
+    run = start("await,succeed 9").until("DriverReady", "True")
     progress = json.dumps({"imagesDone": 1, "imagesTotal": 2, "waiting": f"{TERMINAL_ESCAPE}\u202estore"})
     kubectl("annotate", "pod", f"{run.name}-1-driver", "--overwrite", f"featx.dev/progress={progress}")
     waiting = eventually(lambda: run.status.get("progress", {}).get("waiting"), "the progress")
     assert waiting.isprintable() and waiting.endswith("store")
+    assert_own_result(run.proceed(), 9)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ Start = Callable[..., Run]
 
 
 def test_a_run_reports_progress_executors_and_its_table(start: Start) -> None:
-    run = start("progress 30/100,executors 1,sleep 4,progress 60/100,sleep 1,succeed 100")
+    run = start("progress 30/100,executors 1,await,progress 60/100,succeed 100")
     run.until("ExecutorsReady", "True")
     assert run.status["progress"]["summary"] == "30/100"
     too_early = kubectl("wait", "--for=condition=Succeeded", f"fx/{run.name}", "--timeout=1s", check=False)
     assert too_early.returncode != 0
+    run.proceed()
     kubectl("wait", "--for=condition=Finished", f"fx/{run.name}", "--timeout=60s")
     status = run.status
     assert status["outputs"][0]["recordCount"] == 100

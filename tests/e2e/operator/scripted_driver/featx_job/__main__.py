@@ -10,6 +10,7 @@ Scripts of attempts are separated by `|`; the last one applies to all further at
   stubborn              ignore SIGTERM from now on
   gang                  create the executors that the spec asks for, each again until it is admitted; wait until all run
   sleep SECONDS         wait
+  await                 wait until the test annotates this pod with featx.test/proceed
   forever               run until terminated
   memory MEBIBYTES      allocate that much
   succeed COUNT         report Succeeded with that many records
@@ -117,6 +118,15 @@ def gang(job: dict[str, Any]) -> None:
         time.sleep(0.3)
 
 
+def await_test() -> None:
+    """Waits for the test, so that no test depends on how fast the operator is."""
+    while True:
+        with contextlib.suppress(OSError):
+            if "featx.test/proceed" in request("GET", f"{PODS}/{POD}")["metadata"].get("annotations", {}):
+                return
+        time.sleep(0.2)
+
+
 def create_executor(number: int, job: dict[str, Any], resources: dict[str, Any], **placement: Any) -> str:
     """Creates an executor; returns its name."""
     me = request("GET", f"{PODS}/{POD}")
@@ -177,6 +187,8 @@ def main() -> None:
             gang(job)
         elif verb == "sleep":
             time.sleep(float(argument))
+        elif verb == "await":
+            await_test()
         elif verb == "forever":
             time.sleep(86400)
         elif verb == "memory":
