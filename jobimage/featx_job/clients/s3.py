@@ -22,6 +22,7 @@ from xml.etree.ElementTree import ParseError  # which minio raises
 import urllib3
 from featx_api.failures import FailureClass
 from featx_api.s3 import S3Source, StoreAccess
+from minio import Minio
 from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
@@ -98,6 +99,7 @@ class Bucket:
         self._http = s3_libraries.http_client(reached, field, self._provider, name)
         self._minio = s3_libraries.minio_client(reached, self._provider, self._http)
         self._lister: S3Store | None = None
+        self._prober: Minio | None = None  # of keys one by one
 
     def stat(self, key: str) -> StoredObject | None:
         """An object's size and version, or None if it does not exist."""
@@ -210,22 +212,36 @@ class Bucket:
         return self._call(listed)
 
     def below(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
-        """Yield the objects below a prefix in the order of their keys' bytes.
+        """Yield the objects below a prefix in the store's order, which is that of their keys' bytes as S3 specifies it.
 
         Args:
             prefix: Start of all keys, whether or not it ends with a slash.
             after: Only keys after this one are listed.
         """
+        for page in self.pages(prefix, after):
+            yield from page
+
+    def pages(self, prefix: str, after: str = "") -> Iterator[list[StoredObject]]:
+        """Yield what `below` does in the pages in which the store sends it; none is empty."""
         while True:
             with suppress(Unfaithful):
                 for page in self._fast(prefix, after):
-                    yield from page
+                    yield page
                     after = page[-1].key
             page = self._call(partial(self._exact, prefix, after))
-            yield from page
+            if page:
+                yield page
+                after = page[-1].key
             if len(page) < PAGE_KEYS:
                 return
-            after = page[-1].key
+
+    def next_key(self, prefix: str, after: str) -> str | None:
+        """The first key below a prefix after a text, which need not be a key; None if there is none. Costs little."""
+        if self._prober is None:
+            http = s3_libraries.http_client(self._reached, self._field, self._provider, self.name, page_keys=1)
+            self._prober = s3_libraries.minio_client(self._reached, self._provider, http)
+        found = partial(self._prober.list_objects, self._called, prefix, recursive=True, start_after=after)
+        return self._call(lambda: next((str(entry.object_name) for entry in found()), None))
 
     def _exact(self, prefix: str, after: str) -> list[StoredObject]:
         entries = self._minio.list_objects(self._called, prefix, recursive=True, start_after=after or None)

@@ -22,6 +22,7 @@ from featx_job.failures import RunFailure
 
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 ALIAS = "-s3alias"  # end of the aliases of access points
+MINIO_PAGE = "max-keys=1000"  # what minio asks for
 COPY_SOURCE = "x-amz-copy-source"
 AMZ_DATE = "%Y%m%dT%H%M%SZ"
 # Parameters that presigning adds; a session token is part of what is signed, and stays.
@@ -56,14 +57,18 @@ def identity_provider(reached: Connection, field: str) -> Provider | None:
 
 
 class Requests(urllib3.PoolManager):
-    """Connections that send what minio can't: headers on each request, and the alias of an access point.
+    """Connections that send what minio can't: headers on each request, an access point's alias, small pages of keys.
 
-    minio takes no headers for some calls, and no alias as the name of a bucket. What is changed here is signed again.
+    minio takes no headers for some calls, no alias as the name of a bucket, and no size of a listing's page. What is
+    changed here is signed again.
     """
 
-    def __init__(self, reached: Connection, provider: Provider | None, bucket: str, **options: Any) -> None:
-        """Take a connection, who signs, the bucket, and what urllib3 takes."""
+    def __init__(
+        self, reached: Connection, provider: Provider | None, bucket: str, page_keys: int, **options: Any
+    ) -> None:
+        """Take a connection, who signs, the bucket, the size of a listing's page, and what urllib3 takes."""
         super().__init__(**options)
+        self._page = f"max-keys={page_keys}"
         self._further, self._provider, self._bucket = reached.all_headers, provider, bucket
 
     def urlopen(  # type: ignore[override] # as urllib3 does
@@ -82,7 +87,8 @@ class Requests(urllib3.PoolManager):
         return super().urlopen(method, urlunsplit(address), redirect, headers=headers, **options)
 
     def _addressed(self, address: SplitResult) -> SplitResult:
-        """The address with the bucket's own name in place of the one that minio accepts."""
+        """The address with the size of a page, and the bucket's own name in place of the one that minio accepts."""
+        address = address._replace(query=address.query.replace(MINIO_PAGE, self._page))
         called = minio_name(self._bucket)
         if called == self._bucket:
             return address
@@ -125,7 +131,9 @@ def minio_name(bucket: str) -> str:
     return bucket.removesuffix(ALIAS)
 
 
-def http_client(reached: Connection, field: str, provider: Provider | None, bucket: str) -> Requests:
+def http_client(
+    reached: Connection, field: str, provider: Provider | None, bucket: str, page_keys: int = 1000
+) -> Requests:
     """Connections whose calls end in seconds, so that waiting stays with `with_retry`.
 
     A redirect is a refusal: followed, it would turn a PUT into a GET, and send session tokens to another host.
@@ -142,6 +150,7 @@ def http_client(reached: Connection, field: str, provider: Provider | None, buck
         reached,
         provider,
         bucket,
+        page_keys,
         timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
         # A store does not send its clients elsewhere: what does is none, and may point into the cluster.
         retries=urllib3.Retry(
