@@ -117,7 +117,7 @@ def main(names: str, count: str, latency: str) -> None:
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # headers and body in one packet
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             body = keys.page(dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True)))
             time.sleep(float(latency))
             self.send_response(200)
@@ -130,7 +130,8 @@ def main(names: str, count: str, latency: str) -> None:
             """Logs nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        print(f"http://127.0.0.1:{server.server_port}", flush=True)
+        sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
+        sys.stdout.flush()
         server.serve_forever()
 
 

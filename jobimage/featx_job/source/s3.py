@@ -9,7 +9,8 @@ from featx_api.failures import FailureClass
 from featx_job.clients.s3 import Bucket
 from featx_job.failures import RunFailure
 from featx_job.source import keys, s3_listing
-from featx_job.source.objects import SourceObject, by_key
+from featx_job.source.objects import SourceObject
+from featx_job.source.s3_ranges import UnorderedError
 
 FIELD = "spec.source.s3"
 REFUSALS = (FailureClass.ACCESS_DENIED, FailureClass.STORE_ERROR)  # that may be one object's
@@ -47,10 +48,15 @@ class BucketSource:
         """Implements `ObjectSource`."""
         return f"s3://{self._bucket.name}/{self._prefix}"
 
-    def objects(self, *, in_hidden_folders: bool = False) -> Iterator[SourceObject]:
-        """Implements `ObjectSource`; folders are listed in parallel (`s3_listing`)."""
-        listed = s3_listing.everything(self._bucket, self._prefix)
-        yield from by_key(SourceObject(keys.from_text(stored.key), stored.size, stored.version) for stored in listed)
+    def objects(self, *, in_hidden_folders: bool = False, after: str = "") -> Iterator[SourceObject]:
+        """Implements `ObjectSource`; keys are listed in parallel (`s3_listing`)."""
+        try:
+            for stored in s3_listing.in_key_order(self._bucket, self._prefix, keys.to_text(after)):
+                yield SourceObject(keys.from_text(stored.key), stored.size, stored.version)
+        except UnorderedError:
+            message = f"{FIELD}: the store lists the keys of {self.address} in no order"
+            hint = "name the images in spec.source.keys, or copy them to a store that lists in order"
+            raise RunFailure(FailureClass.STORE_ERROR, f"{message}; {hint}") from None
 
     def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`. Executors find out whether a refusal is this object's alone."""
