@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ from featx_api.failures import FailureClass
 from featx_job.failures import RunFailure
 from featx_job.local_files import LocalPath
 from featx_job.source import keys
-from featx_job.source.objects import SourceObject, by_key, not_found, not_listed
+from featx_job.source.objects import SourceObject, is_listed, not_found, not_listed
 from featx_job.source.selection import is_hidden
 
 # Python walks folders by recursion, and no path of Linux holds many more.
 MOST_FOLDERS = 256
 UNKNOWN_SIZE = 1  # of a file that only executors open
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # or replaced by a file or a link
 
 
 class LocalSource:
@@ -59,20 +62,55 @@ class LocalSource:
         """Implements `ObjectSource`."""
         return self._folder.address
 
-    def objects(self, *, in_hidden_folders: bool = False) -> Iterator[SourceObject]:
+    def objects(self, *, in_hidden_folders: bool = False, after: str = "") -> Iterator[SourceObject]:
         """Implements `ObjectSource`. Hidden folders are not opened if they need not be: some, nobody may open."""
-        objects = []
         with self._folder.opened_folder() as opened:
-            for parent, folders, files, descriptor in os.fwalk(".", dir_fd=opened, onerror=self._fail):
-                if parent.count("/") > MOST_FOLDERS:
-                    raise self._too_deep()
-                closed = set() if in_hidden_folders else {name for name in folders if is_hidden(_key(name))}
-                for name in (*folders, *files):
-                    path = os.path.normpath(f"{parent}/{name}")
-                    listed = not_listed(_key(path)) if name in closed else self._object(path, name, descriptor)
-                    objects += [listed] if listed else []
-                folders[:] = [name for name in folders if name not in closed]
-        yield from by_key(objects)
+            yield from self._below(b"", opened, in_hidden_folders, keys.to_bytes(after))
+
+    def _below(self, folder: bytes, opened: int, in_hidden_folders: bool, after: bytes) -> Iterator[SourceObject]:
+        """Yield what is below a folder: its path, which ends with a slash, and its descriptor."""
+        if folder.count(b"/") > MOST_FOLDERS:
+            raise self._too_deep()
+        for entry in self._entries(folder, opened):
+            path, name = folder + entry, os.fsdecode(entry.rstrip(b"/"))
+            if path <= after and not (entry.endswith(b"/") and after.startswith(path)):
+                continue
+            if entry.endswith(b"/") and is_hidden(_key(name)) and not in_hidden_folders:
+                listed = not_listed(_key(os.fsdecode(path[:-1])))
+            elif entry.endswith(b"/") and (inner := self._opened_folder(name, opened)) is not None:
+                try:
+                    yield from self._below(path, inner, in_hidden_folders, after)
+                finally:
+                    os.close(inner)
+                continue
+            else:
+                listed = self._object(os.fsdecode(path.rstrip(b"/")), name, opened)
+            if listed and path > after:
+                yield listed
+
+    def _entries(self, folder: bytes, opened: int) -> list[bytes]:
+        """Return the names in a folder in the order of what is listed for them: all but files end with a slash."""
+        try:
+            with os.scandir(opened) as entries:
+                return sorted(
+                    os.fsencode(entry.name) + (b"" if self._is_file(folder, entry) else b"/") for entry in entries
+                )
+        except OSError as error:
+            self._fail(error)
+            return []
+
+    def _is_file(self, folder: bytes, entry: os.DirEntry[str]) -> bool:
+        if entry.is_symlink():
+            return is_listed(self._link(os.fsdecode(folder) + entry.name))
+        return entry.is_file(follow_symlinks=False)
+
+    def _opened_folder(self, name: str, parent: int) -> int | None:
+        """Return a folder's descriptor, or None if there is none of this name."""
+        try:
+            return os.open(name, _FOLDER, dir_fd=parent)
+        except OSError as error:
+            self._fail(error)
+            return None
 
     def _too_deep(self) -> RunFailure:
         message = f"{self._folder.field}: {self._folder.address} has folders nested more than {MOST_FOLDERS} deep"
@@ -118,7 +156,7 @@ class LocalSource:
 
     def _fail(self, error: OSError) -> None:
         """Fail the run on a folder that can't be listed, unless it is gone: its images would be missing in silence."""
-        if isinstance(error, FileNotFoundError):
+        if error.errno in _GONE:
             return
         message = f"{self._folder.field}: a folder in {self._folder.path} cannot be listed ({error.strerror})"
         denied = isinstance(error, PermissionError)

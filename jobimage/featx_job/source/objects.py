@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from featx_api.failures import FailureClass
 
 from featx_job.failures import RunFailure
-from featx_job.source.keys import to_bytes
+from featx_job.source import keys
 
 _ENCODED = re.compile("%[0-9A-Fa-f]{2}")
 
@@ -51,7 +51,7 @@ class ObjectSource(Protocol):
         """The source's address as users know it."""
 
     def objects(self, *, in_hidden_folders: bool = False, after: str = "") -> Iterator[SourceObject]:
-        """Yield all objects as they are listed, in the order of `order`; memory does not grow with their number.
+        """Yield all objects as they are listed, in order (`by_key`); memory does not grow with their number.
 
         Args:
             in_hidden_folders: Whether those in hidden folders are needed. Otherwise a source may yield the folder in
@@ -84,24 +84,18 @@ def is_listed(found: SourceObject) -> bool:
     return found.size > 0 or not found.key.endswith("/")
 
 
-def order(file: SourceObject) -> bytes:
-    """Return what objects are ordered by: the bytes of their names.
-
-    These are the keys' bytes, but for names with characters that keys escape, such as control characters. Stores list
-    names, so nothing else can be listed in order without knowing all of it.
-    """
-    return to_bytes(file.key)
-
-
 def by_key(objects: Iterable[SourceObject]) -> list[SourceObject]:
-    """Return objects in the order in which sources list them."""
-    return sorted(objects, key=order)
+    """Return objects in the order in which sources list them, that of their names' bytes.
+
+    This is the order of their keys' bytes, but for names with characters that keys escape, such as control characters:
+    a store lists names, and knows no other order.
+    """
+    return sorted(objects, key=lambda file: keys.to_bytes(file.key))
 
 
-def with_keys(source: ObjectSource, keys: Sequence[str]) -> Iterator[SourceObject]:
-    """Yield the objects of a source that have these keys, in their order.
+def with_keys(source: ObjectSource, wanted: Sequence[str]) -> Iterator[SourceObject]:
+    """Yield the objects of a source that have these keys, in order.
 
     A missing object is listed as well, so that its reader reports it missing: no requested image gets lost.
     """
-    for key in sorted(set(keys), key=to_bytes):
-        yield source.find(key) or SourceObject(key, 1)
+    yield from by_key(source.find(key) or SourceObject(key, 1) for key in set(wanted))

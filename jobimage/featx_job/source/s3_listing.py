@@ -1,6 +1,6 @@
 """Lists a bucket in key order: a store returns a thousand keys per request, and there may be 10^9.
 
-Most stores list keys in the order of their bytes, whatever folders they are in. These are listed by ranges (`s3_ranges`).
+Most stores list keys in the order of their bytes, whatever their folders. These are listed by ranges (`s3_ranges`).
 Some keep folders as such, and list `a/b` before `a.b`. These are listed folder by folder, and then sorted.
 """
 

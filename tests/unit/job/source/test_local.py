@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 from featx_job.failures import RunFailure
 from featx_job.local_files import on_this_machine
+from featx_job.source import keys
 from featx_job.source.local import LocalSource
+from featx_job.source.objects import by_key
 from featx_job.source.selection import Selection, Skipped, selected
 from featx_job.source.shards import split_objects
 
@@ -23,6 +26,30 @@ def test_keys_are_relative_paths_in_byte_order_with_sizes(tmp_path: Path) -> Non
     objects = list(LocalSource(on_this_machine(tmp_path, "spec.source.files.uri")).objects())
     assert [file.key for file in objects] == ["a.jpg", "a/z.jpg", "b.jpg", "é.jpg"]
     assert [file.size for file in objects] == [5, 7, 5, 6]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_listing_is_in_the_order_of_whole_names_and_goes_on_after_any_of_them(hidden: bool, tmp_path: Path) -> None:
+    parts, names = ("a", "a-", "a.jpg", "a0", ".a", "é"), set[str]()
+    for first, second, third in itertools.product(parts, parts, parts):
+        names |= {f"{first}/{second}/{third}.png", f"{first}/{second}!", f"{first}\x01"}
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / os.fsdecode(b"a\xe9")).write_bytes(b"x")
+    (tmp_path / "a" / "a-link").symlink_to("a")
+    (tmp_path / "a" / "a-link.png").symlink_to("a!")
+    source = LocalSource(on_this_machine(tmp_path, "spec.source.files.uri"))
+    listed = list(source.objects(in_hidden_folders=hidden))
+    assert listed == by_key(listed)
+    if hidden:
+        assert len(listed) == len(names) + 3
+        assert names <= {keys.to_text(file.key) for file in listed}
+    for index, file in enumerate(listed):
+        assert list(source.objects(in_hidden_folders=hidden, after=file.key)) == listed[index + 1 :]
+    for text in ("a/zzz", "a.jpg/", "a/a", "\\xFF"):
+        later = [file for file in listed if keys.to_bytes(file.key) > keys.to_bytes(text)]
+        assert list(source.objects(in_hidden_folders=hidden, after=text)) == later
 
 
 def test_a_name_that_is_not_utf_8_is_listed_and_does_not_fail_the_run(tmp_path: Path) -> None:
