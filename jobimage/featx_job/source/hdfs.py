@@ -10,7 +10,7 @@ from featx_api.failures import FailureClass
 from featx_job.clients.hadoop import Hadoop
 from featx_job.failures import RunFailure
 from featx_job.source import keys
-from featx_job.source.objects import SourceObject, by_key, not_found
+from featx_job.source.objects import SourceObject, not_found
 
 FIELD = "spec.source.files.uri"
 
@@ -47,13 +47,15 @@ class HadoopSource:
         """Implements `ObjectSource`."""
         return self._uri
 
-    def objects(self, *, in_hidden_folders: bool = False) -> Iterator[SourceObject]:
+    def objects(self, *, in_hidden_folders: bool = False, after: str = "") -> Iterator[SourceObject]:
         """Implements `ObjectSource`."""
         folder = self._hadoop.folder(self._uri)
         if not self._hadoop.with_retry(FIELD, folder.exists):
             raise not_found(FIELD, self._uri)
-        files = json.loads(self._hadoop.with_retry(FIELD, folder.everything))
-        yield from by_key(SourceObject(keys.from_text(name), size, str(modified)) for name, size, modified in files)
+        listing = folder.listing(keys.to_bytes(after))
+        while files := json.loads(self._hadoop.with_retry(FIELD, listing.next)):
+            for name, size, modified in files:
+                yield SourceObject(keys.from_text(name), size, str(modified))
 
     def find(self, key: str) -> SourceObject | None:
         """Implements `ObjectSource`. Executors find out whether a refusal is this file's alone."""

@@ -14,6 +14,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 PLACES = 12  # that count, after what two keys have in common
+LAST = "\U0010fffd"  # sorts after whatever keys hold
 LETTERS = 64  # keys of a page whose letters are looked at
 _KINDS = tuple(
     frozenset(kind)
@@ -50,7 +51,10 @@ class Sample(NamedTuple):
 
 
 def guess(after: str, keys: int, sample: Sample) -> str | None:
-    """Return a text that has about this many keys between itself and another, or None if none is likely to.
+    """Return a text that has about this many keys between itself and another.
+
+    Where keys begin as others in the sample do, there may be fewer: then all of these are before the text. None if no
+    text has as many, as far as the sample tells.
 
     Args:
         after: The other text.
@@ -61,7 +65,7 @@ def guess(after: str, keys: int, sample: Sample) -> str | None:
     shared = next((place for place, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), len(low))
     digits = _digits((after, low, high, *sample.some), shared + PLACES)
     distance = max(1, (_number(high, digits) - _number(low, digits)) * keys // sample.keys)
-    return _text(_number(after, digits) + distance, digits)
+    return _text(_number(after, digits) + distance, digits) or (low[:shared] + LAST if shared else None)
 
 
 def _digits(keys: Iterable[str], places: int) -> list[str]:

@@ -18,7 +18,7 @@ from operator import lt
 from typing import Protocol
 
 from featx_job.clients.s3_pages import PAGE_KEYS, StoredObject
-from featx_job.source.key_guesses import Sample, guess
+from featx_job.source.key_guesses import LAST, Sample, guess
 
 CONNECTIONS = 16
 PROBES = 4  # sent at a time
@@ -26,7 +26,6 @@ LONG = 4  # pages of a listing that is worth splitting
 RANGE = 8  # pages that a range is to have
 MOST_WAITING = 128  # pages, of 0.3 MB each; every connection may add one
 MOST_NEAR = 64  # those that are yielded first, for which there is room when others have filled it
-LAST = "\U0010fffd"  # sorts after whatever keys hold
 
 
 class Lister(Protocol):

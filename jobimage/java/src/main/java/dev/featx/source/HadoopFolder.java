@@ -7,7 +7,6 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.Map;
 import java.util.UUID;
-import java.util.function.Predicate;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSDataOutputStream;
@@ -89,15 +88,6 @@ public final class HadoopFolder {
 
   /** Returns the files below a folder that are not hidden, as JSON: [[path, size, milliseconds of the last change]]. */
   public String files(String folder) throws IOException {
-    return list(folder, path -> !path.startsWith(".") && !path.contains("/."));
-  }
-
-  /** Returns all files below this folder, also hidden ones, as {@link #files} does. */
-  public String everything() throws IOException {
-    return list("", path -> true);
-  }
-
-  private String list(String folder, Predicate<String> wanted) throws IOException {
     ArrayNode array = new ObjectMapper().createArrayNode();
     Path start = folder.isEmpty() ? root : below(folder);
     String base = files().makeQualified(root).toUri().getPath();
@@ -106,7 +96,7 @@ public final class HadoopFolder {
       while (files.hasNext()) {
         LocatedFileStatus file = files.next();
         String path = file.getPath().toUri().getPath().substring(base.length() + 1);
-        if (wanted.test(path)) {
+        if (!path.startsWith(".") && !path.contains("/.")) {
           array.addArray().add(path).add(file.getLen()).add(file.getModificationTime());
         }
       }
@@ -114,6 +104,15 @@ public final class HadoopFolder {
       return "[]";
     }
     return array.toString();
+  }
+
+  /**
+   * Returns a listing of all files below this folder, also hidden ones.
+   *
+   * @param after the path, in UTF-8, after which it begins
+   */
+  public HadoopListing listing(byte[] after) {
+    return new HadoopListing(this, after);
   }
 
   /** Moves a file, replacing an existing one; does nothing if it has been moved before. */
@@ -139,6 +138,10 @@ public final class HadoopFolder {
     return new Path(root + "/" + path);
   }
 
+  Path root() {
+    return root;
+  }
+
   private Path hidden(Path target, byte[] data) throws IOException {
     Path hidden = new Path(target.getParent(), "." + target.getName() + "." + UUID.randomUUID());
     try (FSDataOutputStream stream = files().create(hidden, true)) {
@@ -152,7 +155,7 @@ public final class HadoopFolder {
     FileContext.getFileContext(target.toUri(), conf).rename(source, target, option);
   }
 
-  private FileSystem files() throws IOException {
+  FileSystem files() throws IOException {
     KerberosLogin.ensure(conf);
     return root.getFileSystem(conf);
   }
