@@ -123,6 +123,7 @@ class RangeListing:
             UnorderedError: The keys that are left come in another order than that of their bytes.
             RunFailure: The store can't be listed.
         """
+        self._check_start(self._ranges[0].last)
         with ThreadPoolExecutor(CONNECTIONS + 1) as pool:
             try:
                 for work in (*[self._list_ranges] * CONNECTIONS, self._split_ranges):
@@ -236,17 +237,23 @@ class RangeListing:
             range_.split_at = max(2 * range_.listed, range_.listed + 2)
 
     def _check_order(self, after: str, found: list[str]) -> None:
-        """Raise unless keys are in the order of their bytes.
-
-        Stores that keep folders as such list `a/b` before `a.b`. So once keys are in folders, it must be certain that
-        the order is the other one. Up to the first such key both are the same.
-        """
+        """Raise unless keys are in the order of bytes. Up to the first key in a folder, other orders are the same."""
         if not self._is_ordered and "".join(found).count("/") > len(found) * self._prefix.count("/"):
             key = next(key for key in found if "/" in key[len(self._prefix) :])
-            folder = key[: key.index("/", len(self._prefix))]
-            following = self._bucket.next_key(self._prefix, f"{folder}.{LAST}")
-            if following is None or not following.startswith(f"{folder}/"):
-                raise UnorderedError(by_folder=True)
-            self._is_ordered = True
+            self._check_folder(key[: key.index("/", len(self._prefix))])
         if after >= found[0] or not all(map(lt, found, found[1:])):
             raise UnorderedError(by_folder=False)
+
+    def _check_start(self, after: str) -> None:
+        """Raise if a store that keeps folders may have listed some before this key that come after it."""
+        for place in range(len(self._prefix), len(after)):
+            folder = after[:place]
+            if after[place] <= "/" and self._bucket.next_key(f"{folder}/", ""):
+                return self._check_folder(folder)
+
+    def _check_folder(self, folder: str) -> None:
+        """Raise if the store lists `a/b` before `a.b`, as those do that keep folders as such."""
+        following = self._bucket.next_key(self._prefix, f"{folder}.{LAST}")
+        if following is None or not following.startswith(f"{folder}/"):
+            raise UnorderedError(by_folder=True)
+        self._is_ordered = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import threading
 from pathlib import Path
 
@@ -48,11 +47,11 @@ def test_a_flat_bucket_is_listed_by_ranges_in_order(
 ) -> None:
     monkeypatch.setattr(s3_ranges, "RANGE", 1)
     monkeypatch.setattr(s3_ranges, "LONG", 2)
-    names = [f"img-{number:05}.jpg" for number in range(0, 18_000, 2)]
+    names = [f"img-{number:05}.jpg" for number in range(0, 6_000, 2)]
     for name in names:
         (tmp_path / "flat" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "flat" / name).write_bytes(b"x")
-    store.put("flat-listing", {"flat": b"x", "flat.jpg": b"x"} if False else {"flatter.jpg": b"x"})
+    store.put("flat-listing", {"flatter.jpg": b"x"})
     store.copy_folder(tmp_path / "flat", "flat-listing")
     source = bucket_source(store, secrets, "flat-listing", "flat/")
     assert_lists(source, [f"flat/{name}" for name in names])

@@ -94,17 +94,23 @@ def test_guesses_cost_few_requests_where_names_are_regular(kind: str) -> None:
     assert bucket.probes < 300
 
 
-@given(
-    st.sets(paths, max_size=80), st.sampled_from(["", "a", "a/", "a-"]), paths, st.sampled_from([by_bytes, by_folder])
-)
+@given(st.data(), st.sets(paths, max_size=80), st.sampled_from([by_bytes, by_folder]))
 @small
 def test_the_order_is_that_of_bytes_whatever_the_store_s_is(
-    keys: set[str], prefix: str, after: str, order: Callable[[str], bytes]
+    data: st.DataObject, keys: set[str], order: Callable[[str], bytes]
 ) -> None:
     bucket = SortedBucket(keys, 3, order)
+    prefix = data.draw(st.sampled_from(["", "a", "a/", "a-"]))
     wanted = sorted(key for key in keys if key.startswith(prefix))
     assert listed(bucket, prefix) == wanted
+    after = data.draw(st.one_of(st.sampled_from(wanted), paths) if wanted else paths)
     assert listed(bucket, prefix, after) == [key for key in wanted if key > after]
+
+
+@pytest.mark.parametrize("after", ["a.b", "a/b", "a", "a-/c", "b-"])
+def test_a_listing_goes_on_where_it_ended_in_a_store_that_keeps_folders(after: str) -> None:
+    keys = ["a+", "a-/c", "a.b", "a/b", "a/c", "b-", "b/c"]
+    assert listed(SortedBucket(keys, 3, by_folder), after=after) == [key for key in keys if key > after]
 
 
 @pytest.mark.parametrize("kind", KINDS)

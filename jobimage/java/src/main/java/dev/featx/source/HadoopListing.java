@@ -17,8 +17,9 @@ import org.apache.hadoop.fs.RemoteIterator;
 /**
  * All files below a folder, in the order of their paths' bytes, page by page.
  *
- * <p>A server lists a folder in the order of names, where {@code a} comes before {@code a.jpg}; the files in a folder
- * {@code a} come after it. So a folder waits until the names have passed it, and nothing else is kept of a listing.
+ * <p>HDFS lists a folder in the order of names, where {@code a} comes before {@code a.jpg}; the files in a folder {@code a}
+ * come after it. And it compares signed bytes, so that names with other letters than ASCII's come first. What comes too
+ * early waits until the names have passed it; nothing else is kept of a listing.
  */
 public final class HadoopListing {
   private static final int PAGE = 1000;
@@ -108,6 +109,7 @@ public final class HadoopListing {
     private final String path;
     private final PriorityQueue<Entry> waiting = new PriorityQueue<>((one, other) -> compare(one.key, other.key));
     private byte[] newest = {};
+    private byte[] bound = {}; // all names to come are greater, and so are their paths
 
     OpenFolder(RemoteIterator<FileStatus> names, String path) {
       this.names = names;
@@ -116,17 +118,25 @@ public final class HadoopListing {
 
     /** Returns the next entry in the order of paths, or null after the last one. */
     Entry next() throws IOException {
-      // All names to come are greater than the newest one, and so are their paths.
-      while ((waiting.isEmpty() || compare(waiting.peek().key, newest) > 0) && names.hasNext()) {
+      while ((waiting.isEmpty() || compare(waiting.peek().key, bound) > 0) && names.hasNext()) {
         Entry entry = Entry.of(path, names.next());
-        byte[] name = (path + entry.status.getPath().getName()).getBytes(StandardCharsets.UTF_8);
-        if (compare(name, newest) <= 0) {
+        byte[] name = entry.status.getPath().getName().getBytes(StandardCharsets.UTF_8);
+        if (Arrays.compare(name, newest) <= 0) {
           throw new IOException("the server lists a folder's names in no order");
         }
         newest = name;
+        bound = (path + asciiStart(name)).getBytes(StandardCharsets.UTF_8);
         waiting.add(entry);
       }
       return waiting.poll();
+    }
+
+    private static String asciiStart(byte[] name) {
+      int length = 0;
+      while (length < name.length && name[length] >= 0) {
+        length++;
+      }
+      return new String(name, 0, length, StandardCharsets.US_ASCII);
     }
   }
 }
