@@ -64,7 +64,7 @@ class Requests(urllib3.PoolManager):
     """
 
     def __init__(
-        self, reached: Connection, provider: Provider | None, bucket: str, page_keys: int, **options: Any
+        self, reached: Connection, provider: Provider | None, bucket: str, page_keys: int = 1000, **options: Any
     ) -> None:
         """Take a connection, who signs, the bucket, the size of a listing's page, and what urllib3 takes."""
         super().__init__(**options)

@@ -76,7 +76,7 @@ class LocalSource:
             if path <= after and not (entry.endswith(b"/") and after.startswith(path)):
                 continue
             if entry.endswith(b"/") and is_hidden(_key(name)) and not in_hidden_folders:
-                listed = not_listed(_key(os.fsdecode(path[:-1])))
+                listed: SourceObject | None = not_listed(_key(os.fsdecode(path[:-1])))
             elif entry.endswith(b"/") and (inner := self._opened_folder(name, opened)) is not None:
                 try:
                     yield from self._below(path, inner, in_hidden_folders, after)

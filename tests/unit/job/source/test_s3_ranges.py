@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 from featx_api.failures import FailureClass
@@ -168,6 +168,7 @@ def test_a_short_listing_takes_no_more_requests_than_it_has_pages() -> None:
 def test_a_listing_that_is_left_stops() -> None:
     bucket = SortedBucket(names("digits", 5000), PAGE)
     pages = RangeListing(bucket, "").pages()
+    assert isinstance(pages, Generator)
     next(pages)
     pages.close()
     assert bucket.asked < 500
