@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from featx_job.clients.s3_settings import Credentials
 from featx_job.failures import RunFailure
 from featx_job.source.s3_listing import everything
 
@@ -91,6 +92,15 @@ def test_a_prefix_may_end_in_the_middle_of_a_name() -> None:
     with served(Keys(keys)) as bucket:
         assert [stored.key for stored in bucket.below("shop/b")] == keys[1500:3000]
         assert [stored.key for stored in bucket.below("shop/b", after=keys[1600])] == keys[1601:3000]
+
+
+def test_the_next_key_after_a_text_is_asked_for_alone() -> None:
+    keys = Keys([f"shop/{number:04}.jpg" for number in range(0, 3000, 2)])
+    with served(keys, credentials=Credentials("me", "hunter2")) as bucket:
+        assert bucket.next_key("shop/", "shop/0101") == "shop/0102.jpg"
+        assert bucket.next_key("shop/", "") == "shop/0000.jpg"
+        assert bucket.next_key("shop/", "shop/9") is None
+    assert [query["max-keys"] for query in keys.queries] == ["1", "1", "1"]
 
 
 def test_an_interrupted_listing_resumes_after_the_last_page() -> None:
