@@ -26,6 +26,7 @@ final class HeifChroma {
   private static final Logger LOG = LoggerFactory.getLogger(HeifChroma.class);
   private static final int RANK = 1000; // libheif's own are at most 150
   private static final int EIGHT_BITS = 8;
+  private static final HeifError OUT_OF_MEMORY = HeifError.outOfMemory();
 
   private final LibHeif library;
   private final DecoderPlugin original;
@@ -94,15 +95,17 @@ final class HeifChroma {
     PointerByReference decoded = new PointerByReference();
     HeifError error = original.decode.decode(decoder, decoded);
     Pointer stored = decoded.getValue();
-    if (error.code != 0 || stored == null || !isHalved(stored)) {
+    if (error.code != 0) {
+      return error;
+    }
+    if (stored == null || !isHalved(stored)) {
       result.setValue(stored);
       return error;
     }
     try {
-      PointerByReference full = new PointerByReference();
-      error = interpolate(stored, full);
-      result.setValue(full.getValue());
-      return error;
+      Pointer full = interpolated(stored);
+      result.setValue(full);
+      return full == null ? OUT_OF_MEMORY : error;
     } finally {
       library.heif_image_release(stored);
     }
@@ -122,25 +125,26 @@ final class HeifChroma {
     return halved;
   }
 
-  /** Stores the image with its chroma at full resolution, or null with the error. */
-  private HeifError interpolate(Pointer stored, PointerByReference full) {
+  /** Returns the image with its chroma at full resolution, or null if there is no memory for it. */
+  private Pointer interpolated(Pointer stored) {
     int columns = library.heif_image_get_width(stored, LibHeif.LUMA);
     int rows = library.heif_image_get_height(stored, LibHeif.LUMA);
-    HeifError error = library.heif_image_create(columns, rows, LibHeif.YCBCR, LibHeif.FULL, full);
-    for (int channel = LibHeif.LUMA; error.code == 0 && channel < LibHeif.CHANNELS; channel++) {
+    PointerByReference created = new PointerByReference();
+    boolean allocated = library.heif_image_create(columns, rows, LibHeif.YCBCR, LibHeif.FULL, created).code == 0;
+    Pointer full = created.getValue();
+    for (int channel = LibHeif.LUMA; allocated && channel < LibHeif.CHANNELS; channel++) {
       int bits = library.heif_image_get_bits_per_pixel_range(stored, channel);
-      error = library.heif_image_add_plane(full.getValue(), channel, columns, rows, bits);
-      if (error.code == 0) {
-        resize(plane(stored, channel), plane(full.getValue(), channel));
-      }
+      allocated = library.heif_image_add_plane(full, channel, columns, rows, bits).code == 0;
     }
-    if (error.code == 0) {
-      copyColours(stored, full.getValue());
-    } else if (full.getValue() != null) {
-      library.heif_image_release(full.getValue());
-      full.setValue(null);
+    if (!allocated) {
+      library.heif_image_release(full);
+      return null;
     }
-    return error;
+    for (int channel = LibHeif.LUMA; channel < LibHeif.CHANNELS; channel++) {
+      resize(plane(stored, channel), plane(full, channel));
+    }
+    copyColours(stored, full);
+    return full;
   }
 
   /** Returns a plane as a matrix that shares its memory. */
@@ -177,8 +181,10 @@ final class HeifChroma {
   /** Copies the matrix and the range of the image's colours. */
   private void copyColours(Pointer from, Pointer to) {
     PointerByReference profile = new PointerByReference();
-    if (library.heif_image_get_nclx_color_profile(from, profile).code == 0 && profile.getValue() != null) {
+    if (library.heif_image_get_nclx_color_profile(from, profile).code == 0) {
       library.heif_image_set_nclx_color_profile(to, profile.getValue());
+    }
+    if (profile.getValue() != null) {
       library.heif_nclx_color_profile_free(profile.getValue());
     }
   }

@@ -2,6 +2,7 @@ package dev.featx.image;
 
 import com.sun.jna.Callback;
 import com.sun.jna.Library;
+import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
 import com.sun.jna.Structure.FieldOrder;
@@ -27,9 +28,22 @@ interface LibHeif extends Library {
   /** How a call ended: code 0 is success. */
   @FieldOrder({"code", "subcode", "message"})
   class HeifError extends Structure implements Structure.ByValue {
+    private static final int MEMORY = 6; // heif_error_Memory_allocation_error
+    private static final Memory NO_MESSAGE = new Memory(1);
+
     public int code;
     public int subcode;
     public Pointer message;
+
+    /** Returns the error of a decoder without memory. */
+    static HeifError outOfMemory() {
+      NO_MESSAGE.clear();
+      HeifError error = new HeifError();
+      error.code = MEMORY;
+      error.message = NO_MESSAGE; // libheif copies it, and those of its images end with them
+      error.write();
+      return error;
+    }
   }
 
   /** Returns a plugin's priority for a compression; of all plugins the highest decodes. */
