@@ -1,4 +1,4 @@
-"""HEIC and AVIF files of known luma and chroma, coded without loss by libheif: Pillow writes no HEIC, and no ten bits."""
+"""HEIC and AVIF of known luma and chroma, coded without loss by libheif: Pillow writes no HEIC, and only eight bits."""
 
 from __future__ import annotations
 
@@ -171,7 +171,8 @@ def shown(planes: list[Samples], coding: Coding) -> NDArray[np.uint8]:
     red = luma + 2 * (1 - red_share) * red_chroma
     blue = luma + 2 * (1 - blue_share) * blue_chroma
     green = (luma - red_share * red - blue_share * blue) / (1 - red_share - blue_share)
-    return np.clip(np.rint(np.dstack([red, green, blue]) * 255), 0, 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.clip(np.rint(np.dstack([red, green, blue]) * 255), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def _doubled(plane: NDArray[Any], axis: int, length: int) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Chroma of half the resolution is interpolated in AVIF and HEIC, as by Pillow: libheif repeats each sample if nobody helps."""
+"""Chroma of half the resolution is interpolated in AVIF and HEIC, as by Pillow; libheif itself repeats each sample."""
 
 from __future__ import annotations
 
@@ -75,9 +75,7 @@ def test_an_avif_of_limited_range_has_the_colours_that_pillow_shows(decoder: Dec
 
 @pytest.mark.parametrize("subsampling", HALVED)
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_turned_avif_has_the_colours_that_pillow_shows(
-    decoder: Decoder, subsampling: str, orientation: int
-) -> None:
+def test_a_turned_avif_has_the_colours_that_pillow_shows(decoder: Decoder, subsampling: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     data = encoded(PHOTO.resize((122, 77)), "AVIF", subsampling=subsampling, exif=exif)
