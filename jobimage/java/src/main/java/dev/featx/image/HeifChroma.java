@@ -57,7 +57,7 @@ final class HeifChroma {
         LibHeif library = Native.load(LibHeif.NAME, LibHeif.class);
         return List.of(installed(library, LibHeif.HEVC), installed(library, LibHeif.AV1));
       } catch (UnsatisfiedLinkError | IllegalStateException e) {
-        LOG.info("{} is not one that Featx knows ({}); chroma of AVIF and HEIC is not interpolated", LibHeif.NAME, e.getMessage());
+        LOG.warn("{} is not one that Featx knows ({}); chroma of AVIF and HEIC is not interpolated", LibHeif.NAME, e.getMessage());
         return List.of();
       }
     }
