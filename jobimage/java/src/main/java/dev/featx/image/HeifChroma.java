@@ -130,21 +130,25 @@ final class HeifChroma {
     int columns = library.heif_image_get_width(stored, LibHeif.LUMA);
     int rows = library.heif_image_get_height(stored, LibHeif.LUMA);
     PointerByReference created = new PointerByReference();
-    boolean allocated = library.heif_image_create(columns, rows, LibHeif.YCBCR, LibHeif.FULL, created).code == 0;
+    library.heif_image_create(columns, rows, LibHeif.YCBCR, LibHeif.FULL, created);
     Pointer full = created.getValue();
-    for (int channel = LibHeif.LUMA; allocated && channel < LibHeif.CHANNELS; channel++) {
-      int bits = library.heif_image_get_bits_per_pixel_range(stored, channel);
-      allocated = library.heif_image_add_plane(full, channel, columns, rows, bits).code == 0;
+    boolean whole = false;
+    try {
+      for (int channel = LibHeif.LUMA; channel < LibHeif.CHANNELS; channel++) {
+        int bits = library.heif_image_get_bits_per_pixel_range(stored, channel);
+        if (full == null || library.heif_image_add_plane(full, channel, columns, rows, bits).code != 0) {
+          return null;
+        }
+        resize(plane(stored, channel), plane(full, channel));
+      }
+      copyColours(stored, full);
+      whole = true;
+      return full;
+    } finally {
+      if (!whole) {
+        library.heif_image_release(full);
+      }
     }
-    if (!allocated) {
-      library.heif_image_release(full);
-      return null;
-    }
-    for (int channel = LibHeif.LUMA; channel < LibHeif.CHANNELS; channel++) {
-      resize(plane(stored, channel), plane(full, channel));
-    }
-    copyColours(stored, full);
-    return full;
   }
 
   /** Returns a plane as a matrix that shares its memory. */
