@@ -68,7 +68,7 @@ FROM python AS job
 # Java encodes the names of files by the locale; Debian's is POSIX, in which only ASCII can be read. glibc's arenas keep what
 # decoders free: on 100,000 damaged images a JVM grew by 233 MiB, and with two arenas by 7.
 ENV LC_ALL=C.UTF-8 MALLOC_ARENA_MAX=2
-RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jre-headless libgomp1 libturbojpeg0 libvips42 \
+RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jre-headless libgomp1 libturbojpeg0 libvips42 libheif1 \
  && rm -rf /var/lib/apt/lists/* && mkdir -p /var/featx && chown 10001:10001 /var/featx
 COPY --from=job-build /opt/featx /opt/featx
 ENV PATH=/opt/featx/bin:$PATH PYTHONUNBUFFERED=1 FEATX_JARS=/opt/featx/jars \

@@ -166,10 +166,8 @@ def _bitmap(image: Image.Image, size: int, compression: int, masks: tuple[int, i
 
 
 def _avif(photo: Image.Image, modes: dict[str, Image.Image]) -> Iterator[Encoding]:
-    yield Encoding("4:4:4", "AVIF", encoded(photo, "AVIF", subsampling="4:4:4"), 1)
-    # libheif repeats a chroma sample, Pillow's libavif interpolates.
-    for subsampling in ("4:2:2", "4:2:0"):
-        yield Encoding(subsampling, "AVIF", encoded(photo, "AVIF", subsampling=subsampling), 60)
+    for subsampling in ("4:4:4", "4:2:2", "4:2:0"):
+        yield Encoding(subsampling, "AVIF", encoded(photo, "AVIF", subsampling=subsampling), 2)
     yield Encoding("with alpha", "AVIF", encoded(modes["RGBA"], "AVIF", subsampling="4:4:4"), 1)
 
 

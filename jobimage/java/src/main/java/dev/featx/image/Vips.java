@@ -98,6 +98,7 @@ interface Vips extends Library {
         }
         vips.vips_concurrency_set(1); // a shard's threads decode one image each
         vips.vips_cache_set_max(0); // no image is decoded twice
+        HeifChroma.install(); // before any thread decodes
         return vips;
       } catch (UnsatisfiedLinkError e) {
         LOG.info("{} not found ({} on Debian); only JPEG, BMP and opaque PNG are decoded", NAME, PACKAGE);
