@@ -46,7 +46,8 @@ Featx's images contain the third-party software below. `make generate` writes th
 DEBIAN = "\nDebian packages, besides those of the base image (licence texts are in /usr/share/doc/*/copyright)\n"
 DECODERS_HEAD = """
 Of these, libvips42 installs the libraries that decode images in executors, and others that it is linked to. Featx calls
-them, most through libvips, unchanged and as shared libraries, so that each can be replaced; Debian publishes their sources.
+them, most through libvips, unchanged and as shared libraries, so that each can be replaced; Debian publishes their
+sources.
 libheif1 also brings an encoder under the GPL (libx265-199), and libvips42 a Fourier transform (libfftw3-double3) and a
 quantizer (libimagequant0), none of which Featx calls, and a decoder of JBIG in TIFF files (libjbig0). Patents on HEVC
 may need a licence where you run libde265.

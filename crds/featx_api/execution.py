@@ -165,8 +165,12 @@ class Execution(ApiModel):
     service_account_name: ObjectName = Field(
         "featx-job", description="Service account of the driver, one that the chart's values allow."
     )
-    shard_images: int = Field(
-        32, ge=1, le=10000, description="Images per shard, the unit that is committed as a whole."
+    shard_images: int | None = Field(
+        None,
+        ge=1,
+        le=10000,
+        description="Images per shard, the unit that a retry repeats. By default 32, and more in a run of more than "
+        "65,536 images, so that a shard takes about a minute.",
     )
     store_timeout_seconds: int = Field(
         120,

@@ -213,6 +213,18 @@ class ObjectsLine(Document):
     objects: tuple[StoredObject, ...]
 
 
+Span = Annotated[tuple[str, Count, Count], Field(description="Address of a piece, first row, and number of rows.")]
+
+
+class ListedLine(Document):
+    """A shard of stored objects, each an image, whose keys are rows of the source's list."""
+
+    kind: Literal["listed"] = "listed"
+    index: Count
+    base: str = Field(description="Prefix that makes a key an address of Hadoop.")
+    spans: tuple[Span, ...]
+
+
 class PackedLine(Document):
     """A shard of files that hold many images each."""
 
@@ -235,7 +247,7 @@ class RangesLine(Document):
     limit: Count = Field(description="Most rows of each range; 0 for all.")
 
 
-ShardLine = Annotated[ObjectsLine | PackedLine | RangesLine, Field(discriminator="kind")]
+ShardLine = Annotated[ObjectsLine | ListedLine | PackedLine | RangesLine, Field(discriminator="kind")]
 
 
 class KeyRange(Document):
@@ -362,3 +374,8 @@ def part_file(index: int) -> str:
 def marker_file(index: int) -> str:
     """Return the name of a shard's marker."""
     return f"{index:05}.json"
+
+
+def shard_of_marker(name: str) -> int:
+    """Return the shard of a marker (`marker_file`)."""
+    return int(name.removesuffix(".json"))

@@ -20,6 +20,7 @@ from featx_api.executor_contract import (
     ShardResult,
     TaskSettings,
 )
+from featx_api.group_contract import GroupResult, GroupTask
 from featx_api.name_contract import FileNames, HiddenFiles, ImageKeys
 from featx_api.network_header import NetworkHeader
 from featx_api.table_contract import Columns
@@ -30,6 +31,8 @@ DOCUMENTS: Final[dict[str, TypeAdapter[Any]]] = {
     "hbase-table": TypeAdapter(HBaseTable),
     "shard-line": TypeAdapter(ShardLine),
     "shard-result": TypeAdapter(ShardResult),
+    "group-task": TypeAdapter(GroupTask),
+    "group-result": TypeAdapter(GroupResult),
     "replacement-task": TypeAdapter(ReplacementTask),
     "replacement-result": TypeAdapter(ReplacementResult),
     "read-result": TypeAdapter(ReadResult),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib.metadata import version
 
-from featx_cli import duplicates, fit_deepbit, import_tfjs, read, retry_failed, run, similar
+from featx_cli import compact, duplicates, fit_deepbit, import_tfjs, read, retry_failed, run, similar
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,6 +17,6 @@ def parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"featx {version('featx')}", help="show the version and exit"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (run, read, retry_failed, similar, duplicates, fit_deepbit, import_tfjs):
+    for command in (run, read, retry_failed, similar, duplicates, compact, fit_deepbit, import_tfjs):
         command.register(commands)
     return parser

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from itertools import chain, islice
+from typing import NamedTuple, Protocol
 
 from featx_api.source import Packed
 from featx_api.spec import FeatureExtractionSpec
@@ -16,14 +18,18 @@ from featx_api.spec import FeatureExtractionSpec
 from featx_job.clients.hadoop import Hadoop
 from featx_job.environment import Environment
 from featx_job.failures import RunFailure
-from featx_job.source import carried_columns, keys, packed_files
+from featx_job.listing import Listing
+from featx_job.source import carried_columns, keys, packed_files, pieces
 from featx_job.source.hbase import HBaseTableSource
+from featx_job.source.listed_shards import FIRST_IMAGES, ListedShards, StageStore
 from featx_job.source.objects import ObjectSource, SourceObject, with_keys
 from featx_job.source.open import open_source
 from featx_job.source.packed_files import PackedShards
+from featx_job.source.pieces import PIECE_OBJECTS, Pieces, PieceStore
 from featx_job.source.selection import Selection, Skipped, selected
-from featx_job.source.shards import ObjectShards, RangeShards, ShardList, split_objects
+from featx_job.source.shards import ObjectShards, RangeShards, StoredShards, split_objects
 from featx_job.table import earlier_runs
+from featx_job.table.earlier_runs import EarlierList
 from featx_job.table.open import open_storage
 from featx_job.table.storage import Storage
 
@@ -32,18 +38,27 @@ LOG = logging.getLogger(__name__)
 LISTED_AGAIN = 1_000_000  # files, which take some seconds
 
 
-def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> ShardList:
+Shards = StoredShards | ListedShards
+
+
+class Lists(PieceStore, StageStore, Protocol):
+    """Where the list of a large source is kept."""
+
+
+def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop, lists: Lists | None) -> Shards:
     """Return the shards of a run: all of its source, or only what earlier tables do not have.
 
     Args:
         spec: The run's.
         environment: Where it runs.
         hadoop: Connection to HDFS and HBase.
+        lists: Keeps the list of a large source, or has it from an earlier attempt. Without it, only the first shards
+            of such a source are planned.
 
     Raises:
         RunFailure: SourceNotFound, or why the store can't be reached.
     """
-    shards, is_whole = list_shards(spec, environment, hadoop)
+    shards, is_whole = list_shards(spec, environment, hadoop, lists)
     if isinstance(shards, PackedShards):
         _check_files(spec, environment, shards, hadoop)
         if spec.source.packed and is_whole:  # the few files of an update need not have each column that others have
@@ -51,32 +66,76 @@ def plan_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: H
     return shards
 
 
-def list_shards(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> tuple[ShardList, bool]:
+def check_source(spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop) -> None:
+    """List the source as far as its mistakes would show.
+
+    Arguments and failures are those of `plan_shards`.
+    """
+    plan_shards(spec, environment, hadoop, None)
+
+
+def list_shards(
+    spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop, lists: Lists | None
+) -> tuple[Shards, bool]:
     """Return the shards of a run without opening a file, and whether they have all files of the source.
 
     Arguments and failures are those of `plan_shards`.
     """
+    if lists and (listed := pieces.load(lists)) is not None:
+        return ListedShards(listed, lists, spec.execution.shard_images), False
     source = open_source(spec, environment, hadoop)
-    before: list[ShardList] = []
+    before: list[EarlierList] = []
     if tables := _earlier_tables(spec, environment, hadoop):
         before = earlier_runs.shard_lists(tables)
     if isinstance(source, HBaseTableSource):
         planned, since = int(time.time() * 1000), earlier_runs.cells_since(before, source.base)
-        return source.shards(spec.execution.shard_images, spec.source.keys, planned, since), False
+        return source.shards(spec.execution.shard_images or FIRST_IMAGES, spec.source.keys, planned, since), False
     if spec.source.packed and spec.source.keys:
         return _selected_images(spec, spec.source.packed, source, hadoop), False
+    if spec.source.packed:
+        return _packed(spec, spec.source.packed, source, hadoop, before), not before
+    return _objects(spec, source, before, lists), not before
+
+
+def _packed(
+    spec: FeatureExtractionSpec, packed: Packed, source: ObjectSource, hadoop: Hadoop, before: Sequence[EarlierList]
+) -> PackedShards:
     skipped = Skipped()
-    files = _files(spec, source, hadoop, skipped)
-    if not files and (spec.reads_everything or (skipped.total and not before)):
+    files = _packed_files(spec, packed, source, hadoop, skipped)
+    _check_selection(spec, source, skipped, empty=not files, first_run=not before)
+    changed = earlier_runs.changed(files, before, source.base) if before else files
+    return replace(packed_files.group_files(source.base, changed, packed), skipped=skipped.counts)
+
+
+def _objects(
+    spec: FeatureExtractionSpec, source: ObjectSource, before: Sequence[EarlierList], lists: Lists | None
+) -> ObjectShards | ListedShards:
+    """Return the shards of listed objects, whose list goes on in the background if it is long."""
+    listed = pieces.resumed(lists, source.base) if lists else None
+    skipped = Skipped(Counter(listed.skipped if listed else ()))
+    found = _selected(spec, source, skipped, listed.last_key() if listed else "")
+    objects = earlier_runs.changed(found, before, source.base) if before else found
+    if not listed:
+        head = list(islice(objects, PIECE_OBJECTS))
+        if len(head) < PIECE_OBJECTS or lists is None:
+            _check_selection(spec, source, skipped, empty=not head, first_run=not before)
+            images = spec.execution.shard_images or FIRST_IMAGES
+            return split_objects(source.base, head, images, skipped.counts)
+        listed, objects = Pieces(lists, source.base), chain(head, objects)
+    assert lists
+    listing = Listing(listed, objects, skipped)
+    listing.start()
+    return ListedShards(listed, lists, spec.execution.shard_images, listing)
+
+
+def _check_selection(
+    spec: FeatureExtractionSpec, source: ObjectSource, skipped: Skipped, *, empty: bool, first_run: bool
+) -> None:
+    """Refuse a source of which nothing is left."""
+    if empty and (spec.reads_everything or (skipped.total and first_run)):
         raise skipped.to_failure(source.field, source.address, spec.source.packed)
     if skipped.total:
         LOG.info("%d files were left out: %s", skipped.total, dict(skipped.counts))
-    if before:
-        files = list(earlier_runs.changed(files, earlier_runs.known_versions(before, source.base)))
-    if spec.source.packed:
-        packed = packed_files.group_files(source.base, files, spec.source.packed)
-        return replace(packed, skipped=skipped.counts), not before
-    return split_objects(source.base, files, spec.execution.shard_images, skipped.counts), not before
 
 
 def _selected_images(spec: FeatureExtractionSpec, packed: Packed, source: ObjectSource, hadoop: Hadoop) -> PackedShards:
@@ -85,18 +144,34 @@ def _selected_images(spec: FeatureExtractionSpec, packed: Packed, source: Object
     return packed_files.group_keys(source.base, files, packed, spec.source.keys)
 
 
-def _files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hadoop, skipped: Skipped) -> list[SourceObject]:
-    """Return the files that the spec selects, and count the others."""
-    packed = spec.source.packed
-    if packed and packed.format == "delta":
-        return list(_delta_files(spec, source, hadoop))
+def _selected(
+    spec: FeatureExtractionSpec, source: ObjectSource, skipped: Skipped, after: str = ""
+) -> Iterator[SourceObject]:
+    """Yield the objects that the spec selects, and count the others.
+
+    Args:
+        spec: The run's.
+        source: Its source.
+        skipped: Counts.
+        after: Key of an object after which to begin.
+    """
     if spec.source.keys:
-        return list(with_keys(source, spec.source.keys))
+        found = with_keys(source, spec.source.keys)
+        return (file for file in found if keys.to_bytes(file.key) > keys.to_bytes(after))
+    selection = Selection(tuple(spec.source.include), tuple(spec.source.exclude), source.root)
+    listed = source.objects(in_hidden_folders=selection.opens_hidden_folders, after=after)
+    return selected(listed, selection, skipped)
+
+
+def _packed_files(
+    spec: FeatureExtractionSpec, packed: Packed, source: ObjectSource, hadoop: Hadoop, skipped: Skipped
+) -> list[SourceObject]:
+    """Return the packed files that the spec selects, and count the others."""
+    if packed.format == "delta":
+        return list(_delta_files(spec, source, hadoop))
     selection = Selection(tuple(spec.source.include), tuple(spec.source.exclude), source.root)
     listed = list(source.objects(in_hidden_folders=selection.opens_hidden_folders))
     files = list(selected(listed, selection, skipped))
-    if packed is None:
-        return files
     logs = [file for file in listed if packed_files.DELTA_LOG in file.key.split("/")]  # hidden, but refused there
     of_format = list(packed_files.group_files(source.base, [*logs, *files], packed).files())
     for key in {file.key for file in files} - {file.key for file in of_format}:
@@ -119,7 +194,7 @@ class SourceChanges(NamedTuple):
 
 
 def changes(
-    spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop, shards: ShardList, output: str
+    spec: FeatureExtractionSpec, environment: Environment, hadoop: Hadoop, shards: Shards, output: str
 ) -> SourceChanges | None:
     """Return how a source differs from what the run has listed, or None if it is too large or can't be listed again.
 
@@ -133,14 +208,19 @@ def changes(
     since = spec.source.changed_since or spec.output.mode == "incremental"
     if since or spec.source.keys or isinstance(shards, RangeShards) or not len(shards):
         return None
-    assert isinstance(shards, ObjectShards | PackedShards)
-    before = {file.key: file.version for file in shards.files()}
-    if len(before) > LISTED_AGAIN:
+    assert isinstance(shards, ObjectShards | PackedShards | ListedShards)
+    if (shards.images or 0) > LISTED_AGAIN:
         return None
+    before = {file.key: file.version for file in shards.files()}
     try:
         source = open_source(spec, environment, hadoop)
         assert not isinstance(source, HBaseTableSource)
-        files = _files(spec, source, hadoop, Skipped())
+        packed = spec.source.packed
+        files = (
+            _packed_files(spec, packed, source, hadoop, Skipped())
+            if packed
+            else list(islice(_selected(spec, source, Skipped()), LISTED_AGAIN + 1))
+        )
     except RunFailure as failure:
         LOG.warning("could not list the source again: %s", failure)
         return None

@@ -9,9 +9,13 @@ from featx_api.contract import JobSpec
 
 from featx_job.clients.hadoop import Hadoop
 from featx_job.environment import Environment
+from featx_job.local_files import on_this_machine
 from featx_job.planning import plan_shards
+from featx_job.source.shard_list import Work
 from featx_job.spark import memory, settings
 from featx_job.spark.session import Session
+from featx_job.table.run_lists import RunLists
+from featx_job.table.storage.local import LocalStorage
 
 
 class Reading(NamedTuple):
@@ -49,7 +53,10 @@ def read(job: JobSpec, environment: Environment) -> Reading:
     conf = settings.conf(job, environment, sizes)
     hadoop = Hadoop(lambda: conf, execution.store_timeout_seconds)
     started = time.monotonic()
-    shards = plan_shards(job.spec, environment, hadoop)
+    lists = RunLists(LocalStorage(on_this_machine(environment.work, "the work folder")), "read")
+    shards = plan_shards(job.spec, environment, hadoop, lists)
+    while not shards.complete:
+        shards.plan(Work(0.0, 1))
     listing = time.monotonic() - started
     if not len(shards):
         return Reading(0, listing, 0, 0, 0, 0.0)

@@ -8,42 +8,40 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
 from featx_api.contract import JobSpec, Outcome
-from featx_api.executor_contract import Comparison, ReplacementResult, ReplacementTask, ShardResult
+from featx_api.executor_contract import Comparison
 from featx_api.failures import FailureClass
 from featx_api.source import Source
-from featx_api.status import OutputTable, Progress, WaitingReason
+from featx_api.status import OutputTable, Progress
 from featx_api.text import counted, verb
 
 from featx_job import failures
 from featx_job.clients.hadoop import Hadoop
 from featx_job.clients.retry import reporting
+from featx_job.computation import Computation, OnProgress, waiting
 from featx_job.environment import Environment
 from featx_job.failures import RunFailure
 from featx_job.models import fetch
 from featx_job.models.fetch import Nets
-from featx_job.planning import changes, plan_shards
+from featx_job.planning import changes, check_source, plan_shards
 from featx_job.progress import Tally
 from featx_job.source.open import clean_up
-from featx_job.source.shards import ShardList
+from featx_job.source.shard_list import ShardList
 from featx_job.spark import calibration, memory, settings
 from featx_job.spark.memory import Sizes
 from featx_job.spark.session import Session
 from featx_job.table import earlier_output
 from featx_job.table.open import open_output
 from featx_job.table.output import RunOutput
-from featx_job.table.publisher import RewriteFiles
 from featx_job.table.run_lock import RunLock
 
 LOG = logging.getLogger(__name__)
 SHOWN_REASONS = 3
-OnProgress = Callable[[Progress], int | None]
 
 
 def run(job: JobSpec, environment: Environment, on_progress: OnProgress, *, overwrite: bool = False) -> Outcome:
@@ -63,7 +61,7 @@ def run(job: JobSpec, environment: Environment, on_progress: OnProgress, *, over
         return on_progress(progress)
 
     def on_wait(text: str | None) -> None:
-        remember(_waiting(last[0] if last else Progress(), "StoreUnreachable", text))
+        remember(waiting(last[0] if last else Progress(), "StoreUnreachable", text))
 
     try:
         with reporting(on_wait):
@@ -142,25 +140,40 @@ def _compute(
 ) -> Outcome:
     earlier_output.save_job(output.files, job)
     nets = prepared.nets
-    shards = output.files.shard_list(lambda: plan_shards(job.spec, environment, hadoop))
-    tally = Tally(shards.images, len(shards), time.monotonic(), sum(shards.skipped.values()))
-    for shard in output.publisher.resume():
-        tally.add(shard, earlier=True)
-    executors = on_progress(_now(tally))
-    LOG.info("%s images in %d shards, %d of them done", shards.images, len(shards), len(tally.done))
+    shards = output.files.shard_list(lambda: plan_shards(job.spec, environment, hadoop, output.files.lists))
+    tally = _resume(shards, output)
+    tasks = settings.tasks_at_once(job, environment, prepared.sizes)
+    computation = Computation(job, shards, nets, output, tally, tasks, on_progress)
+    executors = on_progress(computation.now())
+    LOG.info("%s images in %d shards, %d of them done", shards.images, shards.expected, len(tally.done))
     session = Session(job, environment, prepared.sizes, prepared.conf, executors)
-    done = _process(job, session, shards, nets, output, tally, on_progress)
-    outputs, progress = output.tables(done), _now(tally)
+    try:
+        computation.run(session, lambda: _check_failures(job, output, tally, computation.now()))
+    finally:
+        shards.close()
+    outputs, progress = output.tables(), computation.now()
     changed = changes(job.spec, environment, hadoop, shards, output.files.storage.hadoop_uri)
     if changed is not None:
         LOG.info("while the run read the source, it changed: %s", changed)
         progress = progress.model_copy(update={"files_added": changed.added})
     quality = calibration.quality(output.files) if job.spec.precision == "int8" else None
     source = {"skipped": _skipped(shards, tally), "changesDuringRun": changed._asdict() if changed else None}
-    manifest = _manifest(job, nets, progress, outputs, quality, source) | {"files": output.file_entries(done)}
+    manifest = _manifest(job, nets, progress, outputs, quality, source) | {"files": output.file_entries()}
     output.publish(manifest)
     clean_up(job.spec, hadoop)
     return Outcome(result="Succeeded", progress=progress, outputs=outputs)
+
+
+def _resume(shards: ShardList, output: RunOutput) -> Tally:
+    """Return what earlier attempts have done, after passing it on to the publisher."""
+    tally = Tally(shards.images, shards.expected, time.monotonic(), sum(shards.skipped.values()))
+    resumed = output.publisher.resume()
+    for file in resumed.files:
+        tally.add_file(file)
+    for shard in resumed.shards:
+        if tally.add(shard, earlier=True):
+            output.publisher.publish(shard)
+    return tally
 
 
 class _Prepared:
@@ -182,65 +195,14 @@ class _Prepared:
     def check(self, hadoop: Hadoop) -> None:
         """Load the models and list the source. Raises RunFailure."""
         _ = self.nets
-        plan_shards(self._job.spec, self._environment, hadoop)
+        check_source(self._job.spec, self._environment, hadoop)
 
     @cached_property
     def conf(self) -> settings.Conf:
         return settings.conf(self._job, self._environment, self.sizes)
 
 
-def _process(
-    job: JobSpec,
-    session: Session,
-    shards: ShardList,
-    nets: Nets,
-    output: RunOutput,
-    tally: Tally,
-    on_progress: OnProgress,
-) -> list[ShardResult]:
-    """Run the remaining shards and return the shards that make up the table."""
-    left = [index for index in range(len(shards)) if index not in tally.done]
-    if not len(shards) and not output.publisher.logged:
-        with session.alone() as alone:
-            alone.write_empty(output.folders)
-    if not left and not (len(shards) and output.publisher.updates_table):
-        return _finalize(job, output, tally, _no_executors)
-    floats = nets.files() if left and job.spec.precision != "int8" else None
-    if floats:
-        session.write_nets(floats)  # while Spark starts
-    if left:
-        session.prepare()
-    with session:
-        LOG.info("Spark is up")
-
-        def on_done(shard: ShardResult | None, waiting: str | None) -> None:
-            if shard is not None:
-                tally.add(shard)
-                output.publisher.publish_shards(tally.done, len(shards))
-            session.keep_executors(on_progress(_waiting(_now(tally), "StoreUnreachable", waiting)))
-
-        def on_step(step: str) -> None:
-            on_progress(_waiting(_now(tally), "Calibrating", step))
-
-        if left:
-            files = floats or calibration.net_files(job.spec, nets, shards, output.files, session, on_step)
-            tally.started = time.monotonic()
-            session.run(shards, left, files, output.folders, on_done)
-        LOG.info("all shards are done")
-        return _finalize(job, output, tally, lambda tasks: session.replace(tasks, output.folders))
-
-
-def _finalize(job: JobSpec, output: RunOutput, tally: Tally, rewrite: RewriteFiles) -> list[ShardResult]:
-    _check_failures(job, output, tally)
-    return output.publisher.finalize(tally.done, tally.shards, rewrite)
-
-
-def _no_executors(_: list[ReplacementTask]) -> list[ReplacementResult]:
-    raise RunFailure(FailureClass.OUTPUT_BUSY, "spec.output.uri: another run is writing to this table")
-
-
-def _check_failures(job: JobSpec, output: RunOutput, tally: Tally) -> None:
-    progress = _now(tally)
+def _check_failures(job: JobSpec, output: RunOutput, tally: Tally, progress: Progress) -> None:
     failed, total = progress.images_failed, progress.images_total
     if job.spec.reads_everything and not progress.images_done:
         raise _no_image(job.spec.source, progress)
@@ -277,25 +239,14 @@ def _no_image(source: Source, progress: Progress) -> RunFailure:
 
 def _commonest(tally: Tally) -> str:
     """Return the commonest reasons of the quarantine, with their counts."""
-    reasons = tally.reasons().most_common(SHOWN_REASONS)
+    reasons = tally.reasons.most_common(SHOWN_REASONS)
     return ": " + ", ".join(f"{reason} ({count:,})" for reason, count in reasons) if reasons else ""
-
-
-def _now(tally: Tally) -> Progress:
-    return tally.progress(time.monotonic(), datetime.now(UTC))
-
-
-def _waiting(progress: Progress, reason: WaitingReason, text: str | None) -> Progress:
-    """Return the progress with what the run waits for, if it does."""
-    waits = (text[:512], reason) if text else (None, None)
-    return progress.model_copy(update=dict(zip(("waiting", "waiting_reason"), waits, strict=True)))
 
 
 def _skipped(shards: ShardList, tally: Tally) -> dict[str, int]:
     """Return the number of files that were left out by cause, and of rows and members as `notSelected`."""
     counts = dict(shards.skipped)
-    read = sum(shard.skipped for shard in tally.done.values())
-    return counts | ({"notSelected": read} if read else {})
+    return counts | ({"notSelected": tally.not_selected} if tally.not_selected else {})
 
 
 def _manifest(

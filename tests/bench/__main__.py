@@ -37,6 +37,7 @@ BENCHES = {
         "the operator under load: ten runs a second, 1,000 at once, 20,000 ended ones (30 minutes)", ("load",)
     ),
     "gitops": Bench("from a commit to a run that has succeeded, with a real Argo CD (5 minutes)", ("gitops",)),
+    "driver": Bench("the driver's own time and memory, from 10^4 to 10^9 images (20 minutes)", ("driver",)),
     "pipeline": Bench(
         "Featx compared with Spark using torch, onnxruntime, OpenVINO, and stock BigDL (60 minutes)",
         ("pipeline", f"pipeline {LONG}"),

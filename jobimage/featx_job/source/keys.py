@@ -26,6 +26,8 @@ def from_text(name: str) -> str:
 
 def to_bytes(key: str) -> bytes:
     r"""Return the name of a key, or of any text with \xNN for bytes."""
+    if "\\x" not in key:
+        return key.encode()
     parts = _ESCAPE.split(key)
     return b"".join(bytes.fromhex(part) if index % 2 else part.encode() for index, part in enumerate(parts))
 

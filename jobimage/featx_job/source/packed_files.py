@@ -19,6 +19,7 @@ from featx_api.source import Packed
 from featx_job.failures import RunFailure
 from featx_job.source import globs
 from featx_job.source.objects import SkippedCounts, SourceObject
+from featx_job.source.shard_list import PlannedShards
 
 SHARD_BYTES = 64 * 1024 * 1024
 URL_SHARD_BYTES = 256 * 1024  # of a table of URLs: some thousand rows
@@ -38,7 +39,7 @@ _ENDINGS = {
 
 
 @dataclass(frozen=True)
-class PackedShards:
+class PackedShards(PlannedShards):
     """`ShardList` of files.
 
     Attributes:

@@ -1,7 +1,6 @@
 """Splits a source into shards: the list is built once, by a run's first attempt, and read by all later ones. Pure.
 
-A shard's content never changes during a run, whatever is uploaded meanwhile. Its index names its files, so a shard
-that is processed twice counts once. Objects are listed one by one; for HBase tables only row ranges are known.
+These lists are held and stored as a whole. Objects are listed one by one; for HBase tables only row ranges are known.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from featx_job import stored_json
 from featx_job.source.key_ranges import Range
 from featx_job.source.objects import SkippedCounts, SourceObject
 from featx_job.source.packed_files import PackedShards
+from featx_job.source.shard_list import PlannedShards, ShardList
 
 SCHEMA_VERSION = 1  # of the stored list
 _EARLIER_PACKED: Mapping[str, Any] = {
@@ -28,32 +28,15 @@ _EARLIER_PACKED: Mapping[str, Any] = {
 }
 
 
-class ShardList(Protocol):
-    """All shards of a run."""
-
-    @property
-    def images(self) -> int | None:
-        """Number of images, or None if unknown before they are read."""
-
-    def __len__(self) -> int:
-        """Return the number of shards."""
-
-    def line(self, index: int) -> str:
-        """Return one shard as a line of JSON for executors (dev.featx.source.Shard)."""
-
-    def samples(self, images: int) -> tuple[str, str]:
-        """Return two samples of images from across the source, as lines; they differ if there are enough images."""
-
-    @property
-    def skipped(self) -> SkippedCounts:
-        """Number of files that were left out when the source was listed, by cause."""
+class StoredShards(ShardList, Protocol):
+    """Shards of which the driver stores the whole list in one file (`to_bytes`)."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the list as it is stored beside the output (`to_bytes`)."""
+        """Return the list as it is stored beside the output."""
 
 
 @dataclass(frozen=True)
-class ObjectShards:
+class ObjectShards(PlannedShards):
     """`ShardList` of objects.
 
     Attributes:
@@ -102,7 +85,7 @@ class ObjectShards:
         return ObjectsLine(index=index, base=self.base, objects=objects).to_json()
 
     def to_json(self) -> dict[str, Any]:
-        """Implements `ShardList`."""
+        """Implements `StoredShards`."""
         return {
             "base": self.base,
             "imagesPerShard": self.images_per_shard,
@@ -112,7 +95,7 @@ class ObjectShards:
 
 
 @dataclass(frozen=True)
-class RangeShards:
+class RangeShards(PlannedShards):
     """`ShardList` of an HBase table's row ranges.
 
     Attributes:
@@ -160,7 +143,7 @@ class RangeShards:
         return RangesLine(index=index, ranges=_hexadecimal(ranges), since=since, limit=limit).to_json()
 
     def to_json(self) -> dict[str, Any]:
-        """Implements `ShardList`."""
+        """Implements `StoredShards`."""
         times = {"planned": self.planned, "since": self.since}
         return {"ranges": [_hexadecimal(group) for group in self.ranges], "base": self.base, **times}
 
@@ -172,12 +155,12 @@ def split_objects(
     return ObjectShards(base, tuple(objects), images_per_shard, skipped or {})
 
 
-def to_bytes(shards: ShardList) -> bytes:
+def to_bytes(shards: StoredShards) -> bytes:
     """Return a list as it is stored. The same list always gives the same bytes."""
     return gzip.compress(stored_json.to_bytes(shards.to_json(), SCHEMA_VERSION), mtime=0)
 
 
-def from_bytes(data: bytes) -> ShardList:
+def from_bytes(data: bytes) -> StoredShards:
     """Return the list that an earlier attempt stored, which may be one of an earlier version of Featx.
 
     Raises:

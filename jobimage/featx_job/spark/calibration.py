@@ -19,7 +19,7 @@ from featx_job.models.fetch import NetFiles, Nets
 from featx_job.nets.prepare import PreparedNet
 from featx_job.nets.protobuf_wire import Parts
 from featx_job.nets.quantization import ObservedRanges
-from featx_job.source.shards import ShardList
+from featx_job.source.shard_list import ShardList
 from featx_job.spark.session import Session
 from featx_job.table.run_files import RunFiles
 

@@ -12,11 +12,14 @@ from featx_api.executor_contract import (
     ShardResult,
     TaskSettings,
 )
+from featx_api.group_contract import GroupResult
 from pydantic import TypeAdapter
 from pyspark import SparkContext
 
 from featx_job.clients import java
 
+_FINISHED = TypeAdapter(list[ShardResult])
+_JOINED = TypeAdapter(list[GroupResult])
 _REPLACED = TypeAdapter(list[ReplacementResult])
 
 
@@ -53,10 +56,9 @@ class JavaJob:
         """
         self._job.run(shards, *nets)
 
-    def poll(self) -> ShardResult | None:
-        """Return a shard that is done and was not returned before, or None."""
-        text = self._job.poll()
-        return None if text is None else ShardResult.from_json(text)
+    def poll(self) -> list[ShardResult]:
+        """Return shards that are done and were not returned before, some hundred at most; none if there are none."""
+        return _FINISHED.validate_json(self._job.poll(), strict=True)
 
     def waiting(self) -> str | None:
         """Return what an executor waits for, or None."""
@@ -88,6 +90,14 @@ class JavaJob:
             judged: The nets that are compared with them.
         """
         return Comparison.from_json(self._job.compare(images, *plain, *judged))
+
+    def join(self, tasks: str) -> list[GroupResult]:
+        """Join files of shards.
+
+        Args:
+            tasks: File with a `GroupTask` per line.
+        """
+        return _JOINED.validate_json(self._job.join(tasks), strict=True)
 
     def replace(self, tasks: str) -> list[ReplacementResult]:
         """Remove rows from files of the table that newer files have.

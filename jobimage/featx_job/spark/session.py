@@ -16,10 +16,10 @@ from featx_api.executor_contract import (
     ReadResult,
     ReplacementResult,
     ReplacementTask,
-    ShardResult,
     part_file,
 )
 from featx_api.failures import FailureClass
+from featx_api.group_contract import GroupResult, GroupTask
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkContext
 
@@ -29,11 +29,12 @@ from featx_job.environment import Environment
 from featx_job.failures import RunFailure
 from featx_job.models.fetch import NetFiles
 from featx_job.nets.protobuf_wire import Parts
-from featx_job.source.shards import ShardList
+from featx_job.source.shard_list import ShardList
 from featx_job.spark import settings
 from featx_job.spark.executors import Executors
 from featx_job.spark.java_job import JavaJob, NetPaths
 from featx_job.spark.memory import Sizes
+from featx_job.spark.shard_run import ShardRun
 from featx_job.spark.task_settings import task_settings
 from featx_job.table.output import OutputFolders
 
@@ -43,7 +44,6 @@ T = TypeVar("T")
 POLL_SECONDS = 0.2
 SAMPLES = 8  # twice as many objects decide whether a refusal is one object's or the source's
 
-OnDone = Callable[[ShardResult | None, str | None], None]
 OnWait = Callable[[], None]
 
 
@@ -132,32 +132,30 @@ class Session:
         except Py4JJavaError as error:
             raise _failure(error) from None
 
-    def run(
-        self, shards: ShardList, indices: list[int], files: NetFiles, folders: OutputFolders, on_done: OnDone
-    ) -> None:
-        """Run shards until all are done.
+    def shard_run(self, shards: ShardList, files: NetFiles, folders: OutputFolders) -> ShardRun:
+        """Return what processes shards.
 
         Args:
             shards: All shards of the run.
-            indices: The shards to run.
             files: The run's nets.
             folders: Where executors write.
-            on_done: Called with each shard that is done, and with None now and then in between; and with what
-                executors wait for, if they do.
-
-        Raises:
-            RunFailure: Spark gave up, or an executor reported why it can't continue.
         """
         java_job = self._java_job(folders, shards.samples(SAMPLES))
-        lines = self._write_lines("shards.jsonl", map(shards.line, indices))
-        nets = self.write_nets(files).result()
+        return ShardRun(java_job, self.write_nets(files).result(), self._write_lines, _failure)
 
-        def report() -> None:
-            while (shard := java_job.poll()) is not None:
-                on_done(shard, None)
-            on_done(None, java_job.waiting())
+    def join(self, tasks: list[GroupTask], folders: OutputFolders) -> list[GroupResult]:
+        """Have executors join files of shards.
 
-        _waiting(lambda: java_job.run(lines, nets), report)
+        Args:
+            tasks: The files.
+            folders: Where executors write.
+
+        Raises:
+            RunFailure: As `replace`.
+        """
+        java_job = self._java_job(folders)
+        lines = self._write_lines("joined.jsonl", (task.to_json() for task in tasks))
+        return _waiting(lambda: java_job.join(lines), _ignore_progress)
 
     def replace(self, tasks: list[ReplacementTask], folders: OutputFolders) -> list[ReplacementResult]:
         """Have executors rewrite files of a table without rows that newer files have.
@@ -167,7 +165,7 @@ class Session:
             folders: Where executors write.
 
         Raises:
-            RunFailure: As `run`.
+            RunFailure: Spark gave up, or an executor reported why it can't continue.
         """
         java_job = self._java_job(folders)
         lines = self._write_lines("replaced.jsonl", (task.to_json() for task in tasks))
@@ -180,7 +178,7 @@ class Session:
             shards: The shards to read.
 
         Raises:
-            RunFailure: As `run`.
+            RunFailure: As `replace`.
         """
         java_job = self._java_job(None, shards.samples(SAMPLES))
         lines = self._write_lines("shards.jsonl", map(shards.line, range(len(shards))))
@@ -195,7 +193,7 @@ class Session:
             on_wait: Called now and then.
 
         Raises:
-            RunFailure: As `run`.
+            RunFailure: As `replace`.
         """
         java_job, line = self._java_job(None, (images,)), self._write_lines("observed.jsonl", (images,))
         nets = self.write_nets(watched, "watched").result()
@@ -211,7 +209,7 @@ class Session:
             on_wait: Called now and then.
 
         Raises:
-            RunFailure: As `run`.
+            RunFailure: As `replace`.
         """
         java_job, line = self._java_job(None, (images,)), self._write_lines("compared.jsonl", (images,))
         plain, judged = self.write_nets(watched, "watched").result(), self.write_nets(files).result()

@@ -119,7 +119,7 @@ def conf(job: JobSpec, environment: Environment, sizes: Sizes) -> Conf:
     settings = dict(job.spec.execution.spark_conf) | {
         "spark.app.name": f"featx {job.namespace}/{job.name}",
         "spark.ui.showConsoleProgress": "false",
-        "spark.scheduler.mode": "FIFO",
+        "spark.scheduler.mode": "FAIR",  # between the pools of fairscheduler.xml; shards go in order
         "spark.locality.wait": "0s",
         "spark.executor.heartbeatInterval": "5s",  # which reports that an executor waits for a store
         # Nothing is cached or shuffled, and parts of nets may wait on disk: the heap is for building nets.
@@ -155,6 +155,13 @@ def without_executors(settings: Conf) -> Conf:
     alone = settings | {"spark.master": "local[1]", "spark.task.cpus": "1"}
     alone.pop(KEY_FILE, None)
     return alone
+
+
+def tasks_at_once(job: JobSpec, environment: Environment, sizes: Sizes) -> int:
+    """Return how many shards the whole run works on at once, with as many executors as it may have."""
+    execution = job.spec.execution
+    executors = (execution.max_executors or execution.wanted) if environment.cluster else 1
+    return shards_at_once(sizes) * executors
 
 
 def shards_at_once(sizes: Sizes) -> int:

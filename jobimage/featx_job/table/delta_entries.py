@@ -1,8 +1,8 @@
 """Entries of a Delta Lake table's log: those that Featx writes, and what it reads from those of others. Pure.
 
 Entries follow the protocol (github.com/delta-io/delta, PROTOCOL.md) in the versions that every reader supports: reader
-1, writer 2. A group of shards is one transaction: its application id is the run's uid, its version the group's number.
-So a driver that commits a group again finds that it is already there.
+1, writer 2. Files are added by transactions: the application id is the run's uid, the version counts its transactions.
+So a driver that commits shards again finds that they are already there.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from typing import Any
 from featx_api.executor_contract import KeyRange, ReplacementResult, RewrittenFile, ShardResult
 from featx_api.table_contract import DAMAGED_COLUMN, FEATURE_COLUMNS, Column
 
+from featx_job.table import file_record
+from featx_job.table.file_record import FileRecord
+
 FOLDER = "_delta_log"
 LAST_CHECKPOINT = f"{FOLDER}/_last_checkpoint"
 # Readers read every entry since the last checkpoint.
-MAX_GROUPS, MIN_GROUP_SHARDS, CHECKPOINT_INTERVAL = 100, 8, 10
+CHECKPOINT_INTERVAL = 10
 
-_SHARD, _REWRITTEN = "featx.shard", "featx.rewritten"  # tags of files
+# Tags of files. In earlier versions a file held one shard, whose result was its tag.
+_FILE, _SHARD, _REWRITTEN = "featx.file", "featx.shard", "featx.rewritten"
 _SUPPORTED_FEATURES = {"appendOnly", "invariants"}  # writer features that are part of writer version 2
 _LIST = {"type": "array", "elementType": "float", "containsNull": False}
 
@@ -81,12 +85,6 @@ def versions(paths: Iterable[str]) -> list[int]:
     return sorted(int(name) for name in names if len(name) == 20 and name.isdigit())
 
 
-def group_shards(number: int, shards: int) -> range:
-    """Return the shards of a group, which become one transaction; empty after the last group."""
-    size = max(MIN_GROUP_SHARDS, -(-shards // MAX_GROUPS))
-    return range(min(number * size, shards), min((number + 1) * size, shards))
-
-
 def creation(by: Committer, time: datetime, columns: Sequence[Column] = FEATURE_COLUMNS) -> bytes:
     """Return the entry that creates a table without rows."""
     fields = [
@@ -108,32 +106,33 @@ def creation(by: Committer, time: datetime, columns: Sequence[Column] = FEATURE_
     )
 
 
-def append(by: Committer, number: int, time: datetime, shards: Iterable[ShardResult]) -> bytes:
-    """Return the entry that adds a group of shards."""
+def append(by: Committer, number: int, time: datetime, files: Iterable[FileRecord]) -> bytes:
+    """Return the entry that adds files."""
     return _lines(
         _commit_info(by, time, "WRITE", blind=True),
         _transaction(by, number, time),
-        *(_add_shard(shard, time) for shard in shards),
+        *(_add(file, time) for file in files),
     )
 
 
 def merge(
-    by: Committer, number: int, time: datetime, shards: Iterable[ShardResult], results: Iterable[ReplacementResult]
+    by: Committer, number: int, time: datetime, files: Iterable[FileRecord], results: Iterable[ReplacementResult]
 ) -> bytes:
-    """Return the entry that adds shards and removes the rows that they replace."""
+    """Return the entry that adds files and removes the rows that they replace."""
     actions: list[dict[str, Any]] = []
     for result in results:
-        if (file := result.rewritten) is None:
+        if (rewritten := result.rewritten) is None:
             continue
-        about = {"deletionTimestamp": _milliseconds(time), "dataChange": True}
-        actions.append({"remove": {"path": result.path, **about}})
-        if file.rows:
-            tags = {_REWRITTEN: json.dumps(manifest_entry(result.path, file))}
-            actions.append({"add": _file(file.file, file.bytes, file.rows, file.keys, time, tags)})
+        removal = {"path": result.path, "deletionTimestamp": _milliseconds(time), "dataChange": True}
+        actions.append({"remove": removal})
+        if rewritten.rows:
+            tags = {_REWRITTEN: json.dumps(manifest_entry(result.path, rewritten))}
+            about = (rewritten.file, rewritten.bytes, rewritten.rows, rewritten.keys)
+            actions.append({"add": _file(*about, time, tags)})
     return _lines(
         _commit_info(by, time, "MERGE", blind=False),
         _transaction(by, number, time),
-        *(_add_shard(shard, time) for shard in shards),
+        *(_add(file, time) for file in files),
         *actions,
     )
 
@@ -177,9 +176,11 @@ class Entry:
         """Whether the entry adds new rows, rather than moving existing ones to other files."""
         return any(file["dataChange"] for file in self._all("add"))
 
-    def shards(self) -> list[ShardResult]:
-        """Return the shards that the entry adds."""
-        return [ShardResult.model_validate(marker) for marker in self._tags(_SHARD)]
+    def files(self) -> list[FileRecord]:
+        """Return the files of shards that the entry adds, in the order of their shards."""
+        shards = (ShardResult.model_validate(marker) for marker in self._tags(_SHARD))
+        files = [FileRecord.model_validate(tag) for tag in self._tags(_FILE)]
+        return sorted([*files, *map(file_record.of_shard, shards)], key=lambda file: file.first)
 
     def rewritten_files(self) -> list[dict[str, Any]]:
         """Return the manifest's entries of the files that were rewritten."""
@@ -212,34 +213,32 @@ def why_not_updatable(table: Snapshot, columns: Sequence[Column] = FEATURE_COLUM
 
 
 def overlapping_files(
-    files: Iterable[Mapping[str, Any]], shards: Sequence[ShardResult]
+    files: Iterable[Mapping[str, Any]], newer: Sequence[FileRecord]
 ) -> list[tuple[str, str, list[str]]]:
     """Return the files of a table that may hold rows with the keys of newer files.
 
     Args:
         files: The table's files, as in `Snapshot`.
-        shards: The newer files.
+        newer: The newer files.
 
     Returns:
         For each file its path in the log, its URI, and the names of the newer files.
     """
     overlapping = []
+    bounds = [(*record.keys.bounds, record.file) for record in newer if record.keys.bounds]
     for file in files:
         stats = json.loads(file["stats"] or "{}")
         first, last = (stats.get(bound, {}).get("key") for bound in ("minValues", "maxValues"))
-        newer = [
-            shard.file
-            for shard in shards
-            if (keys := shard.keys.bounds) and (first is None or first <= keys[1]) and (last is None or keys[0] <= last)
+        names = [
+            name for low, high, name in bounds if (first is None or first <= high) and (last is None or low <= last)
         ]
-        if newer:
-            overlapping.append((file["path"], file["uri"], newer))
+        if names:
+            overlapping.append((file["path"], file["uri"], names))
     return overlapping
 
 
-def _add_shard(shard: ShardResult, time: datetime) -> dict[str, Any]:
-    tags = {_SHARD: shard.to_json()}
-    return {"add": _file(shard.file, shard.bytes, shard.features, shard.keys, time, tags)}
+def _add(file: FileRecord, time: datetime) -> dict[str, Any]:
+    return {"add": _file(file.file, file.bytes, file.features, file.keys, time, {_FILE: file.to_json()})}
 
 
 def _file(path: str, size: int, rows: int, keys: KeyRange, time: datetime, tags: dict[str, str]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from featx_api.executor_contract import ShardResult
 from featx_api.failures import FailureClass
 from featx_api.table_contract import FEATURE_COLUMNS, Column
 
@@ -21,6 +20,7 @@ from featx_job.clients.hadoop import Hadoop
 from featx_job.failures import RunFailure
 from featx_job.table import delta_entries
 from featx_job.table.delta_entries import Committer, Entry, Snapshot
+from featx_job.table.file_record import FileRecord
 from featx_job.table.storage import Storage
 
 PAUSE = 0.2
@@ -33,8 +33,8 @@ class DeltaLog:
         committer: The run.
         columns: The columns that the run writes.
         version: Newest version seen; -1 if none.
-        next_group: Number of the run's next transaction.
-        committed: Shards that the run's transactions have added, by index.
+        next_transaction: Number of the run's next transaction.
+        files: The files that the run's transactions have added.
         rewritten: The manifest's entries of the files that the run's last transaction rewrote.
         is_own_table: Whether the run has created the table. Known once the first entry has been seen.
         foreign_rows: Whether others have added rows, which may have the same keys as the run's.
@@ -58,11 +58,16 @@ class DeltaLog:
         self.columns = columns
         self._storage, self.committer, self._patience = storage, committer, patience
         self.version = -1
-        self.next_group = 0
-        self.committed: dict[int, ShardResult] = {}
+        self.next_transaction = 0
+        self.files: list[FileRecord] = []
         self.rewritten: list[dict[str, Any]] = []
         self.is_own_table = False
         self.foreign_rows = False
+
+    @property
+    def next_shard(self) -> int:
+        """Index of the first shard that is not in the table: transactions add shards in order."""
+        return max((file.end for file in self.files[-1:]), default=0)
 
     def newest_version(self) -> int:
         """Return the newest version in the store, or -1 if there is no table."""
@@ -106,13 +111,13 @@ class DeltaLog:
         self.version += 1
         if self.version == 0:
             self.is_own_table = entry.table_id == self.committer.table_id
-        group = entry.transaction(self.committer.uid)
-        if group is None:
+        number = entry.transaction(self.committer.uid)
+        if number is None:
             self.foreign_rows |= entry.adds_rows
             return
-        self.committed.update((shard.index, shard) for shard in entry.shards())
+        self.files += entry.files()
         self.rewritten = entry.rewritten_files()
-        self.next_group = max(self.next_group, group + 1)
+        self.next_transaction = max(self.next_transaction, number + 1)
 
 
 class DeltaSnapshots:

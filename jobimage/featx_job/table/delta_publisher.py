@@ -1,17 +1,16 @@
-"""Publishes a Delta Lake table: shards become transactions in its log.
+"""Publishes a Delta Lake table: files of shards are joined into larger ones, which transactions add to its log.
 
-A new table grows during the run: a group of shards is committed as soon as all of them are done. An existing table
-(`output.mode: incremental`) is updated by one transaction at the end, which adds the run's rows and removes those that
-they replace, so that no reader ever sees a key twice. A new table to which another run adds rows meanwhile is finished
-the same way.
+A new table grows during the run: a group of shards is joined and committed as soon as all of them are done. An existing
+table (`output.mode: incremental`) is updated by one transaction at the end, which adds the run's rows and removes those
+that they replace, so that no reader ever sees a key twice. A new table to which another run adds rows meanwhile is
+finished the same way.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -21,10 +20,12 @@ from featx_api.failures import FailureClass
 
 from featx_job import stored_json
 from featx_job.failures import RunFailure
-from featx_job.table import delta_entries, earlier_runs
+from featx_job.table import delta_entries, earlier_runs, file_record
 from featx_job.table.delta_entries import Snapshot
 from featx_job.table.delta_log import DeltaLog
-from featx_job.table.publisher import RewriteFiles, ShardsDone
+from featx_job.table.file_record import FileRecord
+from featx_job.table.groups import Groups, ShardGroup
+from featx_job.table.publisher import Executors, Resumed, RewriteFiles
 from featx_job.table.run_files import RunFiles
 
 BASE = "delta.json"
@@ -61,11 +62,18 @@ class DeltaPublisher:
         """
         self._files, self._log, self._snapshots, self._nets = files, log, snapshots, nets
         self._base = -1  # the log's newest version when the run began
-        self._commit: Future[None] | None = None
+        self._groups = Groups()
+        self._joined: list[FileRecord] = []  # files for the transaction at the end
+        self._work: Future[int] | None = None
 
     @property
     def features_uri(self) -> str:
-        """Implements `Publisher`: files are written to their final place, as only the log adds them to the table."""
+        """Implements `Publisher`: a folder of the run, since no reader is to find the files of shards."""
+        return self._files.folder_uri("features")
+
+    @property
+    def table_uri(self) -> str:
+        """Implements `Publisher`."""
         return self._files.storage.hadoop_uri
 
     @property
@@ -90,7 +98,7 @@ class DeltaPublisher:
             message = f"spec.output.uri: {self._files.uri} cannot be updated: {reason}; choose another address"
             raise RunFailure(FailureClass.OUTPUT_EXISTS, message)
 
-    def resume(self) -> list[ShardResult]:
+    def resume(self) -> Resumed:
         """Implements `Publisher`: the log takes precedence over markers."""
         newest = self._log.newest_version()
         saved = self._files.load(BASE)
@@ -105,83 +113,115 @@ class DeltaPublisher:
         if self._base < 0 and not self._log.is_own_table:
             message = f"spec.output.uri: another run has created a table at {self._files.uri}; choose another address"
             raise RunFailure(FailureClass.OUTPUT_EXISTS, message)
-        marked = {shard.index: shard for shard in self._files.marked_shards()}
-        return list((marked | self._log.committed).values())
+        self._groups = Groups(self._log.next_shard, len(self._log.files))
+        return Resumed(list(self._log.files), self._files.marked_shards(self._log.next_shard))
 
-    def publish_shards(self, done: ShardsDone, shard_count: int) -> None:
-        """Implements `Publisher`: commits complete groups in the background, unless a commit is still running."""
-        if self.updates_table or (self._commit and not self._commit.done()):
+    def needs_executors(self) -> bool:
+        """Implements `Publisher`."""
+        return bool(self._groups.waiting)
+
+    def publish(self, shard: ShardResult) -> None:
+        """Implements `Publisher`."""
+        self._groups.add(shard)
+
+    def advance(self, executors: Executors) -> None:
+        """Implements `Publisher`: joins and commits complete groups, unless a commit is still running."""
+        if self._work and not self._work.done():
             return
-        self._wait_for_commit()
-        thread = ThreadPoolExecutor(1, "delta-commit")
-        self._commit = thread.submit(self._commit_groups, dict(done), shard_count)
-        thread.shutdown(wait=False)  # it ends after this commit
+        self._settle()
+        if groups := self._groups.complete():
+            thread = ThreadPoolExecutor(1, "delta-commit")
+            self._work = thread.submit(self._publish, groups, executors)
+            thread.shutdown(wait=False)  # it ends after this commit
 
-    def _wait_for_commit(self) -> None:
-        if self._commit:
-            self._commit.result()
+    def _settle(self) -> None:
+        """Wait for the commit that runs, and go on after the shards that are in files now."""
+        if self._work:
+            self._groups.skip_to(self._work.result())
+            self._work = None
 
-    def _commit_groups(self, done: ShardsDone, shard_count: int) -> None:
-        while not self.updates_table and (indices := delta_entries.group_shards(self._log.next_group, shard_count)):
-            if not all(index in done for index in indices):
-                return
-            self._commit_group([done[index] for index in indices])
+    def _publish(self, groups: Sequence[ShardGroup], executors: Executors) -> int:
+        """Join groups and commit them; return the first shard that is in no file now."""
+        tasks = [group.task(self._files, number) for number, group in enumerate(groups)]
+        try:
+            results = executors.join(tasks)
+        except RunFailure:
+            self._log.read_up_to(self._log.newest_version())
+            if self._log.next_shard > groups[0].first:
+                return self._log.next_shard  # another driver has committed the shards, and removed their files
+            raise
+        by_number = {result.number: result for result in results}
+        joined = [file_record.of_group(group.shards, by_number[number]) for number, group in enumerate(groups)]
+        if not self._commit(joined):
+            self._joined += joined
+            return joined[-1].end
+        if self._log.files[-1].file != joined[-1].file:
+            self._files.storage.remove([file.file for file in joined])
+        else:
+            self._files.remove_shards([shard for group in groups for shard in group.shards])
+        return self._log.next_shard
 
-    def _commit_group(self, shards: Sequence[ShardResult]) -> None:
-        """Commit the next group, unless another driver has, or others add rows that may have the same keys."""
-        group = self._log.next_group
-        data = delta_entries.append(self._log.committer, group, datetime.now(UTC), shards)
-        while self._log.next_group == group and not self.updates_table:
+    def _commit(self, files: Sequence[FileRecord]) -> bool:
+        """Commit files, unless another driver has; return False if others add rows that may have the same keys."""
+        number = self._log.next_transaction
+        data = delta_entries.append(self._log.committer, number, datetime.now(UTC), files)
+        while self._log.next_transaction == number and not self.updates_table:
             entry = self._log.append(data)
             if not self._log.is_own(entry) and entry.changes_schema:
                 message = f"spec.output.uri: columns or properties of {self._files.uri} changed during the run"
                 raise RunFailure(FailureClass.OUTPUT_EXISTS, f"{message}; choose another address")
-        if self._log.next_group > group:
-            LOG.info("committed group %d of the table: %d shards", group, len(shards))
+        committed = self._log.next_transaction > number
+        if committed:
+            LOG.info("committed transaction %d of the table: %d files", number, len(files))
+        return committed
 
-    def finalize(self, done: ShardsDone, shard_count: int, rewrite: RewriteFiles) -> list[ShardResult]:
+    def finish_groups(self, executors: Executors) -> None:
         """Implements `Publisher`."""
-        self._wait_for_commit()
-        self._commit_groups(done, shard_count)
-        if self._uncommitted(done):
-            self._merge(done, rewrite)
-        return [self._log.committed[index] for index in sorted(self._log.committed)]
+        self._settle()
+        while groups := self._groups.complete(last=True):
+            self._groups.skip_to(self._publish(groups, executors))
 
-    def _uncommitted(self, done: ShardsDone) -> list[ShardResult]:
-        return [done[index] for index in sorted(done) if index not in self._log.committed]
+    def finalize(self, executors: Executors) -> None:
+        """Implements `Publisher`."""
+        if self._uncommitted():
+            self._merge(executors.rewrite)
 
-    def _merge(self, done: ShardsDone, rewrite: RewriteFiles) -> None:
+    def _uncommitted(self) -> list[FileRecord]:
+        return [file for file in self._joined if file.first >= self._log.next_shard]
+
+    def _merge(self, rewrite: RewriteFiles) -> None:
         for _ in range(TRIES):
             newest = self._snapshots.newest()
             self._check_updatable(newest)
             self._log.read_up_to(newest.version)
-            shards = self._uncommitted(done)
-            if not shards:
+            files = self._uncommitted()
+            if not files:
                 return  # another driver of this run has committed them
-            results = self._rewrite(newest, shards, rewrite)
+            results = self._rewrite(newest, files, rewrite)
             time = datetime.now(UTC)
-            entry = delta_entries.merge(self._log.committer, self._log.next_group, time, shards, results)
-            if self._log.is_own(self._log.append(entry)) and not self._uncommitted(done):
+            entry = delta_entries.merge(self._log.committer, self._log.next_transaction, time, files, results)
+            if self._log.is_own(self._log.append(entry)) and not self._uncommitted():
                 return
             self._files.storage.remove([result.rewritten.file for result in results if result.rewritten])
             LOG.info("another writer committed first: retrying on the new version")
         message = f"gave up after {TRIES} commit conflicts; pause other writers to {self._files.uri}"
         raise RunFailure(FailureClass.OUTPUT_BUSY, f"spec.output.uri: {message}")
 
-    def _rewrite(
-        self, table: Snapshot, shards: Sequence[ShardResult], rewrite: RewriteFiles
-    ) -> list[ReplacementResult]:
-        home = self._files.storage.hadoop_uri
+    def _rewrite(self, table: Snapshot, files: Sequence[FileRecord], rewrite: RewriteFiles) -> list[ReplacementResult]:
         tasks = [
             ReplacementTask(
                 path=path,
                 old=old,
-                newer=tuple(f"{home}/{name}" for name in newer),
-                file=f"part-{uuid.uuid4()}.parquet",
+                newer=tuple(f"{self.table_uri}/{name}" for name in newer),
+                file=self._files.new_table_file(),
             )
-            for path, old, newer in delta_entries.overlapping_files(table.files, shards)
+            for path, old, newer in delta_entries.overlapping_files(table.files, files)
         ]
         return rewrite(tasks) if tasks else []
+
+    def records(self) -> Iterator[FileRecord]:
+        """Implements `Publisher`."""
+        return iter([*self._log.files, *self._uncommitted()])
 
     def complete(self) -> None:
         """Implements `Publisher`: writes a checkpoint if the last one is some commits old."""
@@ -193,6 +233,12 @@ class DeltaPublisher:
             self._snapshots.write_checkpoint(version)
         except RunFailure as failure:
             LOG.warning("no checkpoint of version %d could be written, which slows readers down: %s", version, failure)
+
+    def clean_up(self) -> None:
+        """Implements `Publisher`: files that are not in the log would show rows twice to readers that ignore it."""
+        self._log.read_up_to(self._log.newest_version())  # another driver may have finished the table
+        rewritten = {str(file["path"]) for file in self._log.rewritten}
+        self._files.remove_leftovers({file.file for file in self._log.files} | rewritten)
 
     def rewritten_files(self) -> list[dict[str, Any]]:
         """Implements `Publisher`."""

@@ -7,8 +7,9 @@ updated repeatedly, each run's list stays.
 
 from __future__ import annotations
 
+import heapq
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from featx_api.failures import FailureClass
@@ -16,19 +17,24 @@ from featx_api.spec import FeatureExtractionSpec
 
 from featx_job import stored_json
 from featx_job.failures import RunFailure
+from featx_job.source import keys, pieces
 from featx_job.source.objects import SourceObject
 from featx_job.source.packed_files import PackedShards
-from featx_job.source.shards import ObjectShards, RangeShards, ShardList, from_bytes
+from featx_job.source.pieces import Pieces
+from featx_job.source.shards import ObjectShards, RangeShards, StoredShards, from_bytes
 from featx_job.table.run_files import MANIFEST_VERSION, RUN_MANIFEST, RUNS, SHARD_LIST
+from featx_job.table.run_lists import RunLists
 from featx_job.table.storage import Storage
 
 CLOCK_SKEW = 5 * 60 * 1000  # milliseconds
 
 LOG = logging.getLogger(__name__)
 
+EarlierList = StoredShards | Pieces
 
-def shard_lists(tables: Storage) -> list[ShardList]:
-    """Return the shard lists of finished runs, newest last.
+
+def shard_lists(tables: Storage) -> list[EarlierList]:
+    """Return what finished runs have listed, newest last.
 
     Args:
         tables: A table, or a folder of tables.
@@ -38,10 +44,15 @@ def shard_lists(tables: Storage) -> list[ShardList]:
         folder, _, name = file.path.rpartition("/")
         if name == RUN_MANIFEST and folder.rpartition("/")[0].endswith(RUNS):
             manifest = stored_json.from_bytes(tables.read(file.path) or b"{}", MANIFEST_VERSION, file.path)
-            finished.append((manifest["completionTime"], f"{folder}/{SHARD_LIST}"))
-    stored = [tables.read(path) for _, path in sorted(finished)]
-    LOG.info("%d earlier runs", len(stored))
-    return [from_bytes(data) for data in stored if data is not None]
+            finished.append((manifest["completionTime"], folder))
+    lists = [_list(tables, folder) for _, folder in sorted(finished)]
+    LOG.info("%d earlier runs", len(lists))
+    return [listed for listed in lists if listed is not None]
+
+
+def _list(tables: Storage, folder: str) -> EarlierList | None:
+    data = tables.read(f"{folder}/{SHARD_LIST}")
+    return pieces.load(RunLists(tables, folder)) if data is None else from_bytes(data)
 
 
 def identify_nets(spec: FeatureExtractionSpec) -> dict[str, Any]:
@@ -80,24 +91,7 @@ def refuse_other_nets(manifest: Mapping[str, Any], nets: Mapping[str, Any], uri:
         raise RunFailure(FailureClass.OUTPUT_EXISTS, f"{message}; choose another address, or use the same models")
 
 
-def known_versions(earlier: Iterable[ShardList], base: str) -> dict[str, str]:
-    """Return the version of each object that earlier runs have processed, by key; the newest run counts.
-
-    Args:
-        earlier: Shard lists, newest last.
-        base: Prefix of the source's keys; runs over other sources are ignored.
-    """
-    known: dict[str, str] = {}
-    for shards in earlier:
-        if isinstance(shards, PackedShards) and shards.keys:
-            continue  # of its files only some images were read
-        if isinstance(shards, ObjectShards | PackedShards) and shards.base == base:
-            known.update((file.key, file.version) for file in shards.files())
-    LOG.info("%d objects are in earlier tables", len(known))
-    return known
-
-
-def cells_since(earlier: Iterable[ShardList], base: str) -> int:
+def cells_since(earlier: Iterable[EarlierList], base: str) -> int:
     """Return the time, in milliseconds, from which cells of an HBase table count as new; 0 if no run has read it.
 
     This is some minutes before the newest run was planned, because a cell's timestamp comes from another clock, a
@@ -111,6 +105,58 @@ def cells_since(earlier: Iterable[ShardList], base: str) -> int:
     return max(0, max(times, default=0) - CLOCK_SKEW)
 
 
-def changed(objects: Iterable[SourceObject], known: dict[str, str]) -> Iterator[SourceObject]:
-    """Yield the objects that earlier runs have not processed, or in another version."""
-    return (file for file in objects if not file.version or known.get(file.key) != file.version)
+def changed(objects: Iterable[SourceObject], earlier: Sequence[EarlierList], base: str) -> Iterator[SourceObject]:
+    """Yield the objects that earlier runs have not processed, or in another version.
+
+    Lists and listing have the same order, so they are read side by side and none is held. Only an inventory has its own
+    order; then the versions of all earlier objects are.
+
+    Args:
+        objects: In the order in which their source lists them.
+        earlier: What earlier runs have listed, newest last.
+        base: Prefix of the source's keys; runs over other sources are ignored.
+    """
+    known = _KnownVersions([files for shards in earlier if (files := _files_of(shards, base)) is not None])
+    return (file for file in objects if not file.version or known.version(file.key) != file.version)
+
+
+def _files_of(shards: EarlierList, base: str) -> Callable[[], Iterable[SourceObject]] | None:
+    """Return what reads the files that a run has processed as wholes, or None if it has read another source."""
+    if isinstance(shards, PackedShards) and shards.keys:
+        return None  # of its files only some images were read
+    if isinstance(shards, ObjectShards | PackedShards | Pieces) and shards.base == base:
+        return shards.files
+    return None
+
+
+class _KnownVersions:
+    """The newest version of each object of several lists, for keys that are asked for in their order."""
+
+    def __init__(self, lists: Sequence[Callable[[], Iterable[SourceObject]]]) -> None:
+        self._lists = lists
+        self._ordered = True
+        streams = (self._stream(age, files) for age, files in enumerate(reversed(lists)))
+        self._merged = heapq.merge(*streams)
+        self._head = next(self._merged, None)
+        self._asked = b""
+        self._all: dict[str, str] | None = None
+
+    def _stream(self, age: int, files: Callable[[], Iterable[SourceObject]]) -> Iterator[tuple[bytes, int, str]]:
+        last = b""
+        for file in files():
+            name = keys.to_bytes(file.key)
+            self._ordered &= last <= name
+            last = name
+            yield name, age, file.version
+
+    def version(self, key: str) -> str | None:
+        """Return an object's version in the newest list that has it, or None."""
+        name = keys.to_bytes(key)
+        if self._all is None and (name < self._asked or not self._ordered):
+            self._all = {file.key: file.version for files in self._lists for file in files()}
+        if self._all is not None:
+            return self._all.get(key)
+        self._asked = name
+        while self._head is not None and self._head[0] < name:
+            self._head = next(self._merged, None)
+        return self._head[2] if self._head is not None and self._head[0] == name else None

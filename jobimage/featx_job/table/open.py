@@ -40,8 +40,9 @@ def open_output(job: JobSpec, environment: Environment, hadoop: Hadoop) -> RunOu
     """
     storage = open_storage(job.spec.output.uri, FIELD, job.spec, environment, hadoop)
     storage.make()
-    files = RunFiles(storage, job.uid, job.spec.output.uri.rstrip("/"))
-    if job.spec.output.format == "parquet":
+    logged = job.spec.output.format == "delta"
+    files = RunFiles(storage, job.uid, job.spec.output.uri.rstrip("/"), exclusive=logged)
+    if not logged:
         return RunOutput(files, ParquetPublisher(files))
     committer = Committer(job.uid, job.name, f"featx/{version('featx')}")
     log = DeltaLog(storage, committer, job.spec.execution.store_timeout_seconds, _columns(job.spec))

@@ -6,10 +6,8 @@ Every step may run twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from featx_api.executor_contract import ShardResult
 from featx_api.status import OutputTable
 
 from featx_job import stored_json
@@ -24,7 +22,7 @@ class OutputFolders(NamedTuple):
     """Where executors write.
 
     Attributes:
-        features: For the table's files.
+        features: For the files of shards.
         quarantine: For the quarantine's files.
         done: For the markers of finished shards.
         logged: Whether a log decides which files belong to the table, so that every file needs a unique name.
@@ -54,6 +52,11 @@ class RunOutput:
         quarantine, done = self.files.folder_uri("quarantine"), self.files.folder_uri("done")
         return OutputFolders(self.publisher.features_uri, quarantine, done, self.publisher.logged)
 
+    @property
+    def table_folders(self) -> OutputFolders:
+        """The same for files that are the table's from the start."""
+        return self.folders._replace(features=self.publisher.table_uri)
+
     def finished(self) -> dict[str, Any] | None:
         """Return the manifest if this run has finished before.
 
@@ -75,6 +78,7 @@ class RunOutput:
             RunFailure: OutputExists, if another run was faster.
         """
         if self.finished() is not None:
+            self.publisher.clean_up()
             return
         self.publish_quarantine()
         self.publisher.complete()
@@ -82,38 +86,41 @@ class RunOutput:
         self.files.storage.write(TABLE_MANIFEST, data)
         self.files.storage.write(SUCCESS, b"")
         self.files.save(RUN_MANIFEST, data)
+        self.publisher.clean_up()
 
     def publish_quarantine(self) -> None:
         """Move the quarantine into place, replacing this run's earlier files."""
-        for file in self.files.files("quarantine"):
-            self.files.storage.move(file.path, f"{self._quarantine}/{file.name}")
+        placed = set()
+        for record in self.publisher.records():
+            if record.quarantine_file:
+                placed.add(path := f"{self._quarantine}/{record.quarantine_name}")
+                self.files.move(record.quarantine_file, path)
+        earlier = [file.path for file in self.files.storage.files(self._quarantine)]
+        self.files.storage.remove([path for path in earlier if path not in placed])
 
     @property
     def _quarantine(self) -> str:
         return f"{QUARANTINE}/{self.files.uid}" if self.publisher.updates_table else QUARANTINE
 
-    def file_entries(self, shards: Sequence[ShardResult]) -> list[dict[str, Any]]:
+    def file_entries(self) -> list[dict[str, Any]]:
         """Return the manifest's entries of all files. Digests were computed as the files were written."""
-        entries = []
-        for shard in shards:
-            entries.append({"path": shard.file, "rows": shard.features, "bytes": shard.bytes, "sha256": shard.sha256})
-            if shard.failures:
-                about = {"rows": shard.failures, "bytes": shard.failure_bytes, "sha256": shard.failure_sha256}
-                entries.append({"path": f"{self._quarantine}/{shard.quarantine_file}", **about})
+        entries = [entry for file in self.publisher.records() for entry in file.manifest_entries(self._quarantine)]
         return [*entries, *self.publisher.rewritten_files()]
 
-    def tables(self, shards: Sequence[ShardResult]) -> list[OutputTable]:
+    def tables(self) -> list[OutputTable]:
         """Return the status entries of the finished tables."""
-        uri = self.files.uri
+        uri, features_, bytes_, failures, failure_bytes = self.files.uri, 0, 0, 0, 0
+        for file in self.publisher.records():
+            features_, bytes_ = features_ + file.features, bytes_ + file.bytes
+            failures, failure_bytes = failures + file.failures, failure_bytes + file.failure_bytes
         features = OutputTable(
             uri=uri,
             kind="features",
             format=self.publisher.format,
-            record_count=sum(shard.features for shard in shards),
-            bytes=sum(shard.bytes for shard in shards),
+            record_count=features_,
+            bytes=bytes_,
             manifest=f"{uri}/{TABLE_MANIFEST}",
         )
-        failures = sum(shard.failures for shard in shards)
         if not failures:
             return [features]
         quarantine = OutputTable(
@@ -121,7 +128,7 @@ class RunOutput:
             kind="quarantine",
             format="parquet",
             record_count=failures,
-            bytes=sum(shard.failure_bytes for shard in shards),
+            bytes=failure_bytes,
             manifest=f"{uri}/{TABLE_MANIFEST}",
         )
         return [features, quarantine]

@@ -30,7 +30,7 @@ def test_value_ranges_are_observed_and_float32_nets_match_themselves(
     assert nets.detector
     sizes = memory.sizes(nets.networks(), spec, 2)
     conf = settings.conf(job, runner.environment, sizes)
-    calibration, validation = plan_shards(spec, runner.environment, Hadoop(lambda: conf, 3)).samples(3)
+    calibration, validation = plan_shards(spec, runner.environment, Hadoop(lambda: conf, 3), None).samples(3)
     watched = NetFiles(nets.detector.watched_file(), nets.extractor.watched_file())
     with Session(job, runner.environment, sizes, conf) as session:
         values = session.observe_ranges(calibration, watched, lambda: None)

@@ -12,6 +12,7 @@ import pyarrow as arrow
 import pytest
 from featx_api.status import Progress
 from featx_job import run
+from featx_job.table.delta_entries import Entry
 
 from tests.integration.job import drawings, resuming
 from tests.integration.job.runs import Runner, Spec, job, rows_of_delta, rows_of_folder
@@ -88,46 +89,55 @@ def test_a_run_without_images_creates_an_empty_table(runner: Runner, tiny: Spec,
     assert rows_of_folder(tmp_path / "table").rows == []
 
 
-def test_groups_of_shards_are_readable_before_the_run_ends(
-    runner: Runner, tiny: Spec, images: Path, tmp_path: Path
-) -> None:
-    samples: list[tuple[int, int]] = []
-
-    def record(progress: Progress) -> None:
-        if (tmp_path / "table" / "_delta_log").is_dir():
-            samples.append((progress.shards_done, deltalake.DeltaTable(tmp_path / "table").count()))
-
-    spec = spec_of(images, tiny, {"uri": f"file://{tmp_path}/table"}, shard=1)
-    outcome = run.run(job(spec, "uid-grows"), runner.environment, record)
-    assert outcome.failure is None, outcome.failure
-    assert transactions(tmp_path / "table", "uid-grows") == [0, 1, 2]  # two of eight shards, one of four
-    assert any(0 < rows < len(NAMES) - 1 for _, rows in samples)
-    assert all(rows <= done for done, rows in samples)
-
-
 @pytest.fixture(scope="module")
 def scene(tiny: Spec, tmp_path_factory: pytest.TempPathFactory) -> resuming.Scene:
     folder = tmp_path_factory.mktemp("delta")
     return resuming.scene(tiny, folder / "images", folder / "table", "delta")
 
 
+def files_of(scene: resuming.Scene) -> list[tuple[int, int]]:
+    """The first shard of each file of a run, and the one after its last, as the log records them."""
+    entries = [Entry(path.read_bytes()) for path in sorted((scene.output / "_delta_log").glob("0*.json"))]
+    return [(file.first, file.end) for entry in entries for file in entry.files()]
+
+
 def assert_complete(scene: resuming.Scene) -> None:
-    """Asserts that every image is present once and every group of shards is one transaction."""
+    """Asserts that every image is present once, and that each file has the shards after those of the one before."""
     tables = rows_of_folder(scene.output)
     keys = Counter(row["key"] for row in [*tables.rows, *tables.quarantine])
     assert keys == Counter(f"{number:04}.jpg" for number in range(resuming.IMAGES))
     numbers = transactions(scene.output, scene.uid)
     assert numbers == list(range(len(numbers)))
-    assert len(numbers) == -(-resuming.SHARDS // 8)
+    assert [end for _, end in files_of(scene)][-1] == resuming.SHARDS
+    assert [first for first, _ in files_of(scene)] == [0, *(end for _, end in files_of(scene)[:-1])]
+    assert len(files_of(scene)) <= 5, "a file holds up to twice as many shards as the one before"
+    left = [path.name for name in ("features", "done", "joined") for path in (scene.run_folder / name).glob("*")]
+    assert [name for name in left if not name.startswith(".")] == [], "hidden ones were begun by a killed process"
+
+
+def test_files_of_the_table_are_readable_before_the_run_ends(
+    scene: resuming.Scene, runner: Runner, tmp_path: Path
+) -> None:
+    growing = scene.with_output(tmp_path / "table")
+    samples: list[tuple[int, int]] = []
+
+    def record(progress: Progress) -> None:
+        if (growing.output / "_delta_log").is_dir():
+            samples.append((progress.images_done, deltalake.DeltaTable(growing.output).count()))
+
+    outcome = run.run(job(growing.spec, growing.uid), runner.environment, record)
+    assert outcome.failure is None, outcome.failure
+    assert any(0 < rows < resuming.IMAGES * 0.9 for _, rows in samples)
+    assert all(rows <= done for done, rows in samples)
+    assert_complete(growing)
 
 
 def test_a_killed_driver_is_resumed_after_its_last_transaction(
     scene: resuming.Scene, runner: Runner, tmp_path: Path
 ) -> None:
     with resuming.driver(scene, tmp_path, runner.environment) as process:
-        resuming.wait_until(process, tmp_path, lambda: len(transactions(scene.output, scene.uid)) >= 2)
-    before = transactions(scene.output, scene.uid)
-    assert 2 <= len(before) < resuming.SHARDS // 8, "killed too late: the run was almost finished"
+        resuming.wait_until(process, tmp_path, lambda: len(transactions(scene.output, scene.uid)) >= 1)
+    assert files_of(scene)[-1][1] < resuming.SHARDS, "killed too late: the run was almost finished"
     log = {path.name: path.read_bytes() for path in (scene.output / "_delta_log").iterdir()}
     assert runner.run(scene.spec, scene.uid, attempt=2).failure is None
     assert {name: (scene.output / "_delta_log" / name).read_bytes() for name in log} == log
@@ -137,11 +147,9 @@ def test_a_killed_driver_is_resumed_after_its_last_transaction(
 def test_a_zombie_driver_commits_nothing_twice(scene: resuming.Scene, runner: Runner, tmp_path: Path) -> None:
     zombie = scene.with_output(tmp_path / "table")
     with resuming.driver(zombie, tmp_path, runner.environment) as process:
-        resuming.wait_until(process, tmp_path, lambda: len(transactions(zombie.output, zombie.uid)) >= 2)
+        resuming.wait_until(process, tmp_path, lambda: len(transactions(zombie.output, zombie.uid)) >= 1)
         signal_tree(process.pid, signal.SIGSTOP)
-        assert len(transactions(zombie.output, zombie.uid)) < resuming.SHARDS // 8, (
-            "stopped too late: the run was almost finished"
-        )
+        assert files_of(zombie)[-1][1] < resuming.SHARDS, "stopped too late: the run was almost finished"
         assert runner.run(zombie.spec, zombie.uid, attempt=2).failure is None
         before = rows_of_folder(zombie.output).rows
         signal_tree(process.pid, signal.SIGCONT)

@@ -68,7 +68,9 @@ def test_a_large_region_is_split_into_shards_of_about_the_requested_size(
         "long", dict.fromkeys((f"shop/{number:05}".encode() for number in range(256)), drawings.encoded(noise))
     )
     server.client.flush("long")
-    outcome = runner.run(spec_of(server, tiny, tmp_path / "table", "long", shard=16), uid="cut")
+    spec = spec_of(server, tiny, tmp_path / "table", "long", shard=16)
+    spec["output"]["format"] = "parquet"  # a file per shard
+    outcome = runner.run(spec, uid="cut")
     assert outcome.failure is None, outcome.failure
     manifest = json.loads((tmp_path / "table" / "_manifest.json").read_text())
     rows = [file["rows"] for file in manifest["files"]]

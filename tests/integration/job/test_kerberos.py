@@ -56,8 +56,8 @@ def test_a_run_on_secured_hdfs_owns_the_table_it_writes(kdc: Kdc, tiny: Spec, tm
         }
         outcome = run(spec, kdc, tmp_path)
         assert outcome["result"] == "Succeeded", outcome
-        parts = client.names("/tables/run")[-3:]
-        assert [name[:10] for name in parts] == [f"part-0000{number}" for number in range(3)]
+        parts = [name for name in client.names("/tables/run") if name.startswith("part-")]
+        assert [name[:10] for name in parts] == ["part-00000"]
         assert {client.owner(f"/tables/run/{name}") for name in [*parts, "_delta_log"]} == {"features"}
 
 

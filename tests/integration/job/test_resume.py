@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import pytest
+from featx_job.table.parquet_publisher import ParquetPublisher
 
 from tests.integration.job import resuming
 from tests.integration.job.resuming import IMAGES, SHARDS, TIMEOUT, UID, Scene, Stamps, driver, wait_for_some_shards
@@ -46,7 +48,8 @@ class Resumed(NamedTuple):
 def resumed(scene: Scene, killed: Killed, runner: Runner) -> Resumed:
     # An image added in the meantime must not move others to different shards.
     (Path(scene.spec["source"]["files"]["uri"].removeprefix("file://")) / "0000-added.jpg").write_bytes(b"added")
-    outcome = runner.run(scene.spec, UID, attempt=2)
+    with patch.object(ParquetPublisher, "clean_up"):  # as if the driver had died before
+        outcome = runner.run(scene.spec, UID, attempt=2)
     assert outcome.failure is None
     progress = outcome.progress
     assert progress is not None

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import deltalake
 import numpy as np
+import pyarrow as pa
 import pytest
 import skimage
 import yaml
@@ -69,6 +71,19 @@ def test_the_larger_image_represents_its_group(store: Store, table: str) -> None
     assert (first["key"], second["key"]) == ("images/chelsea.png", "images/copies/cat 2.jpg")
 
 
+def test_a_table_of_small_files_in_a_bucket_is_compacted_while_it_stays_readable(store: Store) -> None:
+    options = {"AWS_ENDPOINT_URL": store.endpoint, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1"}
+    options |= {"AWS_ACCESS_KEY_ID": ADMIN[0], "AWS_SECRET_ACCESS_KEY": ADMIN[1], "aws_conditional_put": "etag"}
+    small = f"s3://{BUCKET}/small"
+    for number in range(5):
+        deltalake.write_deltalake(small, pa.table({"key": [f"{number}"]}), mode="append", storage_options=options)
+    outcome = featx(store, "compact", small)
+    assert (outcome.returncode, outcome.stdout) == (0, "5 files are 1 now: 5 were joined into 1\n"), outcome.stderr
+    compacted = deltalake.DeltaTable(small, storage_options=options)
+    assert len(compacted.file_uris()) == 1
+    assert sorted(compacted.to_pyarrow_table()["key"].to_pylist()) == ["0", "1", "2", "3", "4"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "secret", "words"),
     [
@@ -79,6 +94,8 @@ def test_the_larger_image_represents_its_group(store: Store, table: str) -> None
         ),
         (["duplicates", f"s3://{BUCKET}/nothing"], ADMIN[1], "not a table"),
         (["duplicates", f"s3://{BUCKET}/table"], "wrong", f"s3://{BUCKET}/table: can't be read"),
+        (["compact", f"s3://{BUCKET}/nothing"], ADMIN[1], "has no Delta log"),
+        (["compact", f"s3://{BUCKET}/table"], "wrong", f"s3://{BUCKET}/table: can't be compacted"),
         (["duplicates", "ftp://somewhere"], ADMIN[1], "only folders, file:/// and s3:// can be read"),
         (["duplicates", f"s3://{BUCKET}/table", "--threshold=-1"], ADMIN[1], "--threshold must be 0 or more"),
     ],

@@ -15,7 +15,7 @@ from featx_cli.__main__ import main
 
 from tools.version import version
 
-COMMANDS = ["run", "read", "retry-failed", "similar", "duplicates", "fit-deepbit", "import"]
+COMMANDS = ["run", "read", "retry-failed", "similar", "duplicates", "compact", "fit-deepbit", "import"]
 
 
 @pytest.fixture

@@ -215,7 +215,7 @@ def test_no_field_of_a_spec_reaches_another_file(
         elif path.startswith("spec.output"):
             open_output(job, environment, hadoop)
         else:
-            plan_shards(spec, environment, hadoop)
+            plan_shards(spec, environment, hadoop, None)
     assert refused.value.class_ == "PathNotAllowed"
     assert re.match(r"^spec\.(extractor|source|output)\.", str(refused.value))
 

@@ -10,9 +10,9 @@ from featx_api.spec import FeatureExtractionSpec
 from featx_job.clients.hadoop import Hadoop
 from featx_job.environment import Environment
 from featx_job.failures import RunFailure
-from featx_job.planning import SourceChanges, changes, list_shards
+from featx_job.planning import Shards, SourceChanges, changes, list_shards
 from featx_job.source.packed_files import PackedShards
-from featx_job.source.shards import ObjectShards, ShardList
+from featx_job.source.shards import ObjectShards
 
 MODEL = {"prototxt": "file:///a", "weights": "file:///b", "sha256": "0" * 64}
 
@@ -32,11 +32,11 @@ def write(folder: Path, *names: str) -> None:
         (folder / "in" / name).write_bytes(b"x")
 
 
-def planned(folder: Path, **source: Any) -> ShardList:
-    return list_shards(spec_of(folder, **source), Environment(jars=folder, work=folder), Hadoop(dict, 0))[0]
+def planned(folder: Path, **source: Any) -> Shards:
+    return list_shards(spec_of(folder, **source), Environment(jars=folder, work=folder), Hadoop(dict, 0), None)[0]
 
 
-def keys(shards: ShardList) -> list[str]:
+def keys(shards: Shards) -> list[str]:
     assert isinstance(shards, ObjectShards | PackedShards)
     return [file.key for file in shards.files()]
 

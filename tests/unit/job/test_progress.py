@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from featx_api.executor_contract import KeyRange, ShardResult, StepSeconds
 from featx_job.progress import Tally
+from featx_job.table import file_record
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,6 +74,21 @@ def test_images_that_nobody_counted_are_told_by_shards_until_all_are_done() -> N
         tally.add(done(index, features=1))
     progress = tally.progress(5, NOON)
     assert (progress.images_total, progress.percent, progress.summary) == (44, 100, "44/44")
+
+
+@given(st.lists(st.sampled_from(["shard", "file"]), max_size=12))
+def test_a_file_counts_as_all_of_its_shards(kinds: list[str]) -> None:
+    tally, count = Tally(None, 100, started=0), 0
+    for kind in kinds:
+        if kind == "shard":
+            tally.add(done(count))
+        else:
+            file = file_record.of_shard(done(count, features=24, failures=6)).model_copy(update={"shards": 3})
+            tally.add_file(file)
+        count += 1 if kind == "shard" else 3
+    progress = tally.progress(5, NOON)
+    assert (progress.shards_done, progress.images_done, progress.images_failed) == (count, 10 * count, 2 * count)
+    assert progress.images_per_second == 2 * kinds.count("shard"), "files are those of earlier attempts"
 
 
 def test_it_is_told_what_was_computed_in_on_each_kind_of_cpu() -> None:

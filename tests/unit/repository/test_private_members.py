@@ -61,7 +61,7 @@ def test_no_subclass_overrides_a_private_member_of_a_library() -> None:
     ]
     assert own == [s3_libraries.Requests]
     theirs = vars(urllib3.PoolManager()).keys() | set(dir(urllib3.PoolManager))
-    ours = vars(s3_libraries.Requests(Connection(), None, "bucket")).keys() | vars(s3_libraries.Requests).keys()
+    ours = vars(s3_libraries.Requests(Connection(), None, "bucket", 1000)).keys() | vars(s3_libraries.Requests).keys()
     added = ours - vars(urllib3.PoolManager()).keys()
     assert {name for name in added if is_private(name)} & theirs == set()
     assert not [kind for kind in own if issubclass(kind, Minio)]

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from featx_api.executor_contract import KeyRange, ReplacementResult, RewrittenFile, ShardResult
 from featx_api.table_contract import DAMAGED_COLUMN, FEATURE_COLUMNS, Column
-from featx_job.table import delta_entries
+from featx_job.table import delta_entries, file_record
 from featx_job.table.delta_entries import Committer, Entry, Snapshot
+from featx_job.table.file_record import FileRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,10 @@ def shard(index: int, names: list[str]) -> ShardResult:
     )
 
 
+def record(index: int, names: list[str]) -> FileRecord:
+    return file_record.of_shard(shard(index, names))
+
+
 def table(**changes: Any) -> Snapshot:
     """Return a version of a table, as Delta Kernel reports it."""
     schema = next(action["metaData"] for action in actions(delta_entries.creation(BY, NIGHT)) if "metaData" in action)
@@ -47,26 +52,28 @@ def actions(entry: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in entry.splitlines()]
 
 
-@given(st.integers(0, 50_000))
-def test_each_shard_is_in_one_group_and_groups_are_not_many(shards: int) -> None:
-    groups = [delta_entries.group_shards(number, shards) for number in range(delta_entries.MAX_GROUPS + 1)]
-    assert [index for group in groups for index in group] == list(range(shards))
-    assert not groups[-1]
-
-
 @given(st.lists(keys, max_size=4))
 def test_a_shard_survives_being_written_as_a_marker(names: list[str]) -> None:
     done = shard(3, names)
     assert ShardResult.from_json(done.to_json()) == done
 
 
-def test_an_entry_records_its_transaction_and_its_shards() -> None:
-    shards = [shard(0, ["a"]), shard(1, [])]
-    entry = Entry(delta_entries.append(BY, 4, NIGHT, shards))
+def test_an_entry_records_its_transaction_and_its_files() -> None:
+    files = [record(0, ["a"]), record(1, [])]
+    entry = Entry(delta_entries.append(BY, 4, NIGHT, files))
     assert entry.transaction("uid") == 4
     assert entry.transaction("another") is None
-    assert entry.shards() == shards
+    assert entry.files() == files
     assert not entry.changes_schema
+
+
+def test_an_entry_of_an_earlier_version_had_a_shard_in_each_file() -> None:
+    shards = [shard(1, []), shard(0, ["a"])]
+    adds = [
+        {"add": {"path": done.file, "dataChange": True, "tags": {"featx.shard": done.to_json()}}} for done in shards
+    ]
+    entry = Entry("\n".join(map(json.dumps, adds)).encode())
+    assert entry.files() == [record(0, ["a"]), record(1, [])]
 
 
 def test_a_rewritten_file_without_rows_is_only_removed() -> None:
@@ -75,7 +82,7 @@ def test_a_rewritten_file_without_rows_is_only_removed() -> None:
     file = RewrittenFile(file="new-2", rows=7, bytes=5, sha256="ab", keys=some)
     gone = ReplacementResult(path="old-1", removed=2, rewritten=empty)
     left = ReplacementResult(path="old-2", removed=2, rewritten=file)
-    entry = delta_entries.merge(BY, 0, NIGHT, [shard(0, ["c"])], [gone, left])
+    entry = delta_entries.merge(BY, 0, NIGHT, [record(0, ["c"])], [gone, left])
     assert [action["remove"]["path"] for action in actions(entry) if "remove" in action] == ["old-1", "old-2"]
     assert [action["add"]["path"] for action in actions(entry) if "add" in action] == ["part-0.parquet", "new-2"]
     assert Entry(entry).rewritten_files() == [delta_entries.manifest_entry("old-2", file)]
@@ -99,7 +106,7 @@ def test_every_file_that_shares_a_key_overlaps(old: list[list[str]], new: list[l
         files.append({"path": str(number), "uri": f"file:/{number}", "stats": json.dumps(stats) if number else None})
     overlapping = {
         path: newer
-        for path, _, newer in delta_entries.overlapping_files(files, [shard(i, names) for i, names in enumerate(new)])
+        for path, _, newer in delta_entries.overlapping_files(files, [record(i, names) for i, names in enumerate(new)])
     }
     for number, names in enumerate(old):
         for index, newer in enumerate(new):

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from featx_api.executor_contract import KeyRange, ReplacementResult, ReplacementTask, RewrittenFile, ShardResult
+from featx_api.executor_contract import (
+    KeyRange,
+    ReplacementResult,
+    ReplacementTask,
+    RewrittenFile,
+    ShardResult,
+)
+from featx_api.failures import FailureClass
+from featx_api.group_contract import GroupResult, GroupTask
 from featx_job.failures import RunFailure
 from featx_job.local_files import on_this_machine
-from featx_job.table import delta_entries
+from featx_job.table import delta_entries, file_record
 from featx_job.table.delta_entries import Committer, Entry, Snapshot
 from featx_job.table.delta_log import DeltaLog
 from featx_job.table.delta_publisher import BASE, DeltaPublisher
+from featx_job.table.file_record import FileRecord
 from featx_job.table.output import RunOutput
+from featx_job.table.publisher import Executors
 from featx_job.table.run_files import RunFiles
 from featx_job.table.storage.local import LocalStorage
 
@@ -97,46 +109,125 @@ def no_rewrite(tasks: list[ReplacementTask]) -> list[ReplacementResult]:
     raise AssertionError(tasks)
 
 
+def join(tasks: list[GroupTask]) -> list[GroupResult]:
+    """Report what an executor would, of shards with one row each."""
+    return [
+        GroupResult(
+            number=task.number,
+            file=task.file,
+            rows=len(task.rows),
+            bytes=10 * len(task.rows),
+            sha256="ab",
+            keys=KeyRange(first=key_of(task.rows[0]), last=key_of(task.rows[-1])),
+            quarantine_file="",
+            quarantined=0,
+            quarantine_bytes=0,
+            quarantine_sha256="",
+            seconds=0.1,
+        )
+        for task in tasks
+    ]
+
+
+def key_of(file: str) -> str:
+    return file.rpartition("-")[2].removesuffix(".parquet").zfill(2)
+
+
+EXECUTORS = Executors(join, no_rewrite)
+
+
+def publish(run: Run, shards: Iterable[ShardResult], executors: Executors = EXECUTORS) -> list[FileRecord]:
+    """Publish finished shards to the end; return the run's files."""
+    for done in shards:
+        run.publisher.publish(done)
+        run.publisher.advance(executors)
+    run.publisher.finish_groups(executors)
+    run.publisher.finalize(executors)
+    return list(run.publisher.records())
+
+
+def foreign(index: int, row: str | None = None) -> FileRecord:
+    return file_record.of_shard(shard(index, "foreign", row))
+
+
 def test_groups_are_committed_in_order_as_soon_as_they_are_complete(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    assert run.publisher.resume() == []
-    run.publisher.publish_shards({index: DONE[index] for index in range(7)}, SHARDS)
-    assert run.publisher.finalize({index: DONE[index] for index in range(7)}, SHARDS, no_rewrite) != []
-    done = Run(tmp_path).publisher.resume()
-    assert [shard.index for shard in done] == list(range(7))
+    assert run.publisher.resume() == ([], [])
+    for index in (3, 0, 1, 2, 7, 6, 5, 9):
+        run.publisher.publish(DONE[index])
+        run.publisher.advance(EXECUTORS)
+    assert committed_files(tmp_path) == [], "shard 4 is missing"
+    run.publisher.publish(DONE[4])
+    run.publisher.advance(EXECUTORS)
+    eventually(lambda: len(committed_files(tmp_path)) == 1)
+    (file,) = Run(tmp_path).publisher.resume().files
+    assert (file.first, file.shards, file.features) == (0, 8, 8)
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("not within 10 seconds")
 
 
 def test_a_commit_leaves_no_thread_behind(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.publisher.resume()
-    run.publisher.publish_shards(DONE, SHARDS)
-    run.publisher.finalize(DONE, SHARDS, no_rewrite)
+    files = publish(run, DONE.values())
     for thread in threading.enumerate():
         if thread.name.startswith("delta-commit"):
             thread.join(10)
             assert not thread.is_alive()
-    assert committed_files(tmp_path) == sorted(shard.file for shard in DONE.values())
+    assert committed_files(tmp_path) == sorted(file.file for file in files)
+    assert [(file.first, file.shards) for file in files] == [(0, 8), (8, 12)]
 
 
 def test_the_group_of_a_driver_that_was_believed_dead_is_adopted_with_its_files(tmp_path: Path) -> None:
     first, second = Run(tmp_path), Run(tmp_path)
     first.publisher.resume()
     second.publisher.resume()
-    theirs = {index: shard(index, "theirs") for index in range(SHARDS)}
-    first.publisher.finalize(theirs, SHARDS, no_rewrite)
-    assert [shard.file for shard in second.publisher.finalize(DONE, SHARDS, no_rewrite)] == [
-        shard.file for shard in theirs.values()
-    ]
-    assert committed_files(tmp_path) == sorted(shard.file for shard in theirs.values())
+    theirs = publish(first, (shard(index, "theirs") for index in range(SHARDS)))
+    assert publish(second, DONE.values()) == theirs
+    assert committed_files(tmp_path) == sorted(file.file for file in theirs)
+
+
+def test_a_driver_whose_files_another_has_committed_and_removed_goes_on_after_them(tmp_path: Path) -> None:
+    first, second = Run(tmp_path), Run(tmp_path)
+    first.publisher.resume()
+    second.publisher.resume()
+    theirs = publish(first, (shard(index, "theirs") for index in range(8)))
+
+    def join_what_is_there(tasks: list[GroupTask]) -> list[GroupResult]:
+        if any(key_of(file) == "00" for task in tasks for file in task.rows):
+            raise RunFailure(FailureClass.STORE_ERROR, "the file does not exist")
+        return join(tasks)
+
+    files = publish(second, DONE.values(), Executors(join_what_is_there, no_rewrite))
+    assert files[: len(theirs)] == theirs
+    assert [(file.first, file.shards) for file in files] == [(0, 8), (8, 12)]
+
+
+def test_files_that_an_executor_cannot_join_end_the_attempt(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.publisher.resume()
+
+    def fail(tasks: list[GroupTask]) -> list[GroupResult]:
+        raise RunFailure(FailureClass.STORE_ERROR, "the store does not respond")
+
+    with pytest.raises(RunFailure, match="does not respond"):
+        publish(run, DONE.values(), Executors(fail, no_rewrite))
+    assert committed_files(tmp_path) == []
 
 
 def test_an_entry_of_another_writer_is_passed_over(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.publisher.resume()
-    foreign_entry(tmp_path, 1, delta_entries.append(OTHER, 0, NIGHT, [shard(99, "foreign")]))
-    run.publisher.finalize(DONE, SHARDS, no_rewrite)
-    assert run.log.version == 1 + 3
-    assert len(committed_files(tmp_path)) == SHARDS + 1
+    foreign_entry(tmp_path, 1, delta_entries.append(OTHER, 0, NIGHT, [foreign(99)]))
+    files = publish(run, DONE.values())
+    assert run.log.version == 1 + len(files)
+    assert len(committed_files(tmp_path)) == len(files) + 1
 
 
 def test_a_table_whose_columns_change_during_the_run_is_refused(tmp_path: Path) -> None:
@@ -144,7 +235,7 @@ def test_a_table_whose_columns_change_during_the_run_is_refused(tmp_path: Path) 
     run.publisher.resume()
     foreign_entry(tmp_path, 1, delta_entries.creation(OTHER, NIGHT))
     with pytest.raises(RunFailure, match="changed during the run") as refused:
-        run.publisher.finalize(DONE, SHARDS, no_rewrite)
+        publish(run, DONE.values())
     assert refused.value.class_ == "OutputExists"
 
 
@@ -176,17 +267,18 @@ def test_a_new_table_is_never_added_to_another_runs(tmp_path: Path, attempts: in
 def test_rows_that_another_run_adds_meanwhile_are_replaced_by_a_merge(tmp_path: Path) -> None:
     run = Run(tmp_path, NETS)
     run.publisher.resume()
-    foreign_entry(tmp_path, 1, delta_entries.append(OTHER, 0, NIGHT, [shard(99, "foreign", "03")]))
+    foreign_entry(tmp_path, 1, delta_entries.append(OTHER, 0, NIGHT, [foreign(99, "03")]))
     tasks: list[ReplacementTask] = []
 
     def rewrite(files: list[ReplacementTask]) -> list[ReplacementResult]:
         tasks.extend(files)
         return [rewritten(task, rows=0, keys=KeyRange(first=None, last=None)) for task in files]
 
-    assert run.publisher.finalize(DONE, SHARDS, rewrite) == list(DONE.values())
+    files = publish(run, DONE.values(), Executors(join, rewrite))
+    assert sum(file.features for file in files) == SHARDS
     assert run.publisher.updates_table
     assert [task.path for task in tasks] == ["foreign-99.parquet"]
-    assert committed_files(tmp_path) == sorted(shard.file for shard in DONE.values())
+    assert committed_files(tmp_path) == sorted(file.file for file in files)
 
 
 def test_a_merge_gives_up_after_some_conflicts_and_leaves_no_rewritten_file(tmp_path: Path) -> None:
@@ -198,15 +290,15 @@ def test_a_merge_gives_up_after_some_conflicts_and_leaves_no_rewritten_file(tmp_
 
     def overtaken(tasks: list[ReplacementTask]) -> list[ReplacementResult]:
         version = run.log.version + 1
-        foreign_entry(tmp_path, version, delta_entries.append(OTHER, version, NIGHT, [shard(version, "foreign", "03")]))
+        foreign_entry(tmp_path, version, delta_entries.append(OTHER, version, NIGHT, [foreign(version, "03")]))
         for task in tasks:
             (tmp_path / task.file).write_bytes(b"rows")
             rounds.append(task.file)
         return [rewritten(task, rows=1, keys=KeyRange(first="x", last="x")) for task in tasks]
 
-    foreign_entry(tmp_path, 1, delta_entries.append(OTHER, 1, NIGHT, [shard(1, "foreign", "03")]))
+    foreign_entry(tmp_path, 1, delta_entries.append(OTHER, 1, NIGHT, [foreign(1, "03")]))
     with pytest.raises(RunFailure, match="10 commit conflicts") as failure:
-        run.publisher.finalize(DONE, SHARDS, overtaken)
+        publish(run, DONE.values(), Executors(join, overtaken))
     assert (failure.value.class_, failure.value.retryable) == ("OutputBusy", True)
     assert rounds
     assert not list(tmp_path.glob("part-*-*-*.parquet"))
@@ -222,7 +314,7 @@ def test_a_table_that_others_change_during_a_merge_is_checked_again(
     newest = Snapshots.newest
     monkeypatch.setattr(Snapshots, "newest", lambda self: replace(newest(self), partitions=["day"]))
     with pytest.raises(RunFailure, match="cannot be updated") as refused:
-        run.publisher.finalize(DONE, SHARDS, no_rewrite)
+        publish(run, DONE.values())
     assert refused.value.class_ == "OutputExists"
     assert not committed_files(tmp_path)
 
@@ -253,14 +345,41 @@ def test_an_entry_that_is_neither_accepted_nor_shown_ends_the_attempt(
 
 
 def test_the_status_names_the_format_of_each_table(tmp_path: Path) -> None:
-    shards = [shard(0).model_copy(update={"failures": 1, "failure_bytes": 3})]
-    features, quarantine = Run(tmp_path).output.tables(shards)
+    run = Run(tmp_path)
+    run.log.files = [file_record.of_shard(shard(0).model_copy(update={"failures": 1, "failure_bytes": 3}))]
+    features, quarantine = run.output.tables()
     assert (features.format, quarantine.format) == ("delta", "parquet")
 
 
-def test_an_entry_that_a_group_has_written_carries_its_shards(tmp_path: Path) -> None:
+def test_an_entry_that_a_group_has_written_tells_its_shards(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.publisher.resume()
-    run.publisher.finalize(DONE, SHARDS, no_rewrite)
+    publish(run, (DONE[index] for index in range(8)))
     entry = Entry((tmp_path / delta_entries.entry_path(1)).read_bytes())
-    assert (entry.transaction("mine"), entry.shards()) == (0, [DONE[index] for index in range(8)])
+    assert (entry.transaction("mine"), [(file.first, file.end) for file in entry.files()]) == (0, [(0, 8)])
+
+
+def test_files_of_shards_and_their_markers_go_once_a_file_of_the_table_has_their_rows(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.publisher.resume()
+    folder = tmp_path / "_featx" / "mine"
+    for done in DONE.values():
+        for name in (f"features/{done.file}", f"done/{done.index:05}.json"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(done.to_json())
+    assert [shard.index for shard in Run(tmp_path).publisher.resume().shards] == list(range(SHARDS))
+    publish(run, (DONE[index] for index in range(8)))
+    assert len(list((folder / "features").iterdir())) == len(list((folder / "done").iterdir())) == SHARDS - 8
+    assert [shard.index for shard in Run(tmp_path).publisher.resume().shards] == list(range(8, SHARDS))
+
+
+def test_a_finished_run_removes_its_files_that_are_not_in_the_log_and_no_others(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.publisher.resume()
+    files = publish(run, DONE.values())
+    lost, foreign_file = run.output.files.new_table_file(), Run(tmp_path, uid="other").output.files.new_table_file()
+    for name in (*(file.file for file in files), lost, foreign_file, "part-00000.parquet"):
+        (tmp_path / name).write_bytes(b"rows")
+    run.publisher.clean_up()
+    kept = {path.name for path in tmp_path.glob("*.parquet")}
+    assert kept == {*(file.file for file in files), foreign_file, "part-00000.parquet"}

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 from featx_api.source import Packed
 from featx_job.local_files import on_this_machine
 from featx_job.source import packed_files
 from featx_job.source.key_ranges import Range
-from featx_job.source.objects import SourceObject
-from featx_job.source.shards import RangeShards, ShardList, split_objects, to_bytes
+from featx_job.source.objects import SourceObject, by_key
+from featx_job.source.pieces import Pieces
+from featx_job.source.shards import RangeShards, StoredShards, split_objects, to_bytes
 from featx_job.table import earlier_runs
+from featx_job.table.run_lists import RunLists
 from featx_job.table.storage.local import LocalStorage
+from hypothesis import given
+from hypothesis import strategies as st
 
 BASE = "s3a://shop/"
 
 
-def written(folder: Path, shards: ShardList, time: str, finished: bool = True) -> None:
+def written(folder: Path, shards: StoredShards, time: str, finished: bool = True) -> None:
     """Write the files that a run leaves beside its table."""
     run = folder / "_featx" / f"uid-{time}"
     run.mkdir(parents=True)
@@ -26,15 +31,21 @@ def written(folder: Path, shards: ShardList, time: str, finished: bool = True) -
         (run / "manifest.json").write_text(json.dumps({"completionTime": time}))
 
 
-def images(**versions: str) -> ShardList:
+def images(**versions: str) -> StoredShards:
     return split_objects(BASE, [SourceObject(key, 1, version) for key, version in versions.items()], 2)
 
 
 def known(folder: Path) -> dict[str, str]:
-    return earlier_runs.known_versions(lists(folder), BASE)
+    """The versions of objects that are not to be computed again."""
+    found: dict[str, str] = {}
+    for version in ("1", "2"):
+        objects = [SourceObject(key, 1, version) for key in ("a", "a.tar", "b", "c")]
+        new = list(earlier_runs.changed(objects, lists(folder), BASE))
+        found.update((file.key, version) for file in objects if file not in new)
+    return found
 
 
-def lists(folder: Path) -> list[ShardList]:
+def lists(folder: Path) -> list[earlier_runs.EarlierList]:
     return earlier_runs.shard_lists(LocalStorage(on_this_machine(folder, "spec.source.changedSince")))
 
 
@@ -47,6 +58,19 @@ def test_of_several_tables_the_newest_counts(tmp_path: Path) -> None:
 def test_the_address_of_one_table_suffices(tmp_path: Path) -> None:
     written(tmp_path, images(a="1"), "2026-11-01")
     assert known(tmp_path) == {"a": "1"}
+
+
+def test_a_long_list_in_pieces_counts_like_others(tmp_path: Path) -> None:
+    written(tmp_path / "short", images(a="1", b="1"), "2026-11-01")
+    written(tmp_path / "long", images(), "2026-11-02")
+    run = tmp_path / "long" / "_featx" / "uid-2026-11-02"
+    (run / "shards.json.gz").unlink()
+    storage = LocalStorage(on_this_machine(tmp_path / "long", "spec.output.uri"))
+    pieces = Pieces(RunLists(storage, "_featx/uid-2026-11-02"), BASE)
+    pieces.append([SourceObject("b", 1, "2")], {})
+    pieces.append([SourceObject("c", 1, "2")], {})
+    pieces.seal({})
+    assert known(tmp_path) == {"a": "1", "b": "2", "c": "2"}
 
 
 def test_an_unfinished_table_does_not_count(tmp_path: Path) -> None:
@@ -83,5 +107,30 @@ def test_new_and_changed_objects_remain_and_those_without_a_version(tmp_path: Pa
         SourceObject("new", 1, "1"),
         SourceObject("unknown", 1),
     ]
-    known = {"same": "1", "changed": "1", "unknown": ""}
-    assert [file.key for file in earlier_runs.changed(objects, known)] == ["changed", "new", "unknown"]
+    earlier = [
+        split_objects(
+            BASE, [SourceObject("changed", 1, "1"), SourceObject("same", 1, "1"), SourceObject("unknown", 1)], 2
+        )
+    ]
+    new = earlier_runs.changed(sorted(objects), earlier, BASE)
+    assert [file.key for file in new] == ["changed", "new", "unknown"]
+
+
+names = st.sampled_from([f"{key}{end}" for key in "abcdé" for end in ("", "/x", r"\x01", " ")])
+listing = st.dictionaries(names, st.sampled_from("12"))
+
+
+@given(st.lists(listing, max_size=4), listing, st.randoms())
+def test_what_changed_is_the_same_whether_lists_are_in_order_or_not(
+    runs: list[dict[str, str]], now: dict[str, str], chance: random.Random
+) -> None:
+    def objects(versions: dict[str, str]) -> list[SourceObject]:
+        return by_key(SourceObject(key, 1, version) for key, version in versions.items())
+
+    expected = {
+        key for key, version in now.items() if {k: v for run in runs for k, v in run.items()}.get(key) != version
+    }
+    earlier = [split_objects(BASE, objects(run), 2) for run in runs]
+    assert {file.key for file in earlier_runs.changed(objects(now), earlier, BASE)} == expected
+    shuffled = chance.sample(objects(now), len(now))
+    assert {file.key for file in earlier_runs.changed(shuffled, earlier, BASE)} == expected

@@ -23,6 +23,14 @@ def output(root: Path, uid: str = "mine") -> RunOutput:
     return RunOutput(files, ParquetPublisher(files))
 
 
+def resumed(root: Path) -> RunOutput:
+    """Return the output of a driver that has seen what earlier ones have done."""
+    mine = output(root)
+    for shard in mine.publisher.resume().shards:
+        mine.publisher.publish(shard)
+    return mine
+
+
 def write_shards(root: Path, uid: str = "mine") -> None:
     """Write the files of two shards as executors do; the second has a failure."""
     run = root / "_featx" / uid
@@ -56,6 +64,7 @@ def test_nothing_is_visible_before_the_table_is_complete(tmp_path: Path) -> None
     mine.files.shard_list(lambda: SHARDS)
     write_shards(tmp_path)
     assert visible(tmp_path) == []
+    mine = resumed(tmp_path)
     mine.publish({"uid": "mine"})
     assert visible(tmp_path) == ["_quarantine/part-00001.parquet", "part-00000.parquet", "part-00001.parquet"]
     assert mine.finished() == {"uid": "mine"}
@@ -70,7 +79,7 @@ def test_a_table_whose_driver_died_between_two_files_is_completed_by_the_next(tm
     output(tmp_path).files.shard_list(lambda: SHARDS)
     write_shards(tmp_path)
     (tmp_path / "_featx" / "mine" / "features" / "part-00000.parquet").rename(tmp_path / "part-00000.parquet")
-    again = output(tmp_path)
+    again = resumed(tmp_path)
     assert again.finished() is None
     again.publish({"uid": "mine"})
     assert visible(tmp_path)[1:] == ["part-00000.parquet", "part-00001.parquet"]
@@ -79,7 +88,7 @@ def test_a_table_whose_driver_died_between_two_files_is_completed_by_the_next(tm
 def test_a_driver_believed_dead_that_publishes_again_changes_nothing(tmp_path: Path) -> None:
     output(tmp_path).files.shard_list(lambda: SHARDS)
     write_shards(tmp_path)
-    first, zombie = output(tmp_path), output(tmp_path)
+    first, zombie = resumed(tmp_path), resumed(tmp_path)
     first.publish({"uid": "mine"})
     before = visible(tmp_path)
     zombie.publish({"uid": "mine"})
@@ -101,8 +110,20 @@ def test_a_folder_with_foreign_files_is_refused(tmp_path: Path) -> None:
 
 def test_status_entries_count_rows_and_bytes_and_name_the_format(tmp_path: Path) -> None:
     write_shards(tmp_path)
-    mine = output(tmp_path)
-    features, quarantine = mine.tables(mine.publisher.resume())
+    features, quarantine = resumed(tmp_path).tables()
     assert (features.record_count, features.bytes) == (2, 8)
     assert (quarantine.record_count, quarantine.bytes) == (1, 3)
     assert (features.format, quarantine.format) == ("parquet", "parquet")
+
+
+def test_a_finished_run_leaves_no_files_of_shards_behind(tmp_path: Path) -> None:
+    output(tmp_path).files.shard_list(lambda: SHARDS)
+    write_shards(tmp_path)
+    (tmp_path / "_featx" / "mine" / "quarantine" / "part-00000.parquet").write_bytes(b"of an attempt that was lost")
+    resumed(tmp_path).publish({"uid": "mine"})
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert {path for path in left if "_featx" in path} == {
+        "_featx/mine/manifest.json",
+        "_featx/mine/shards.json.gz",
+    }
+    assert visible(tmp_path) == ["_quarantine/part-00001.parquet", "part-00000.parquet", "part-00001.parquet"]

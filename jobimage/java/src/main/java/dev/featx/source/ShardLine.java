@@ -12,6 +12,7 @@ import java.util.List;
 /** A shard as the driver writes it: a line of JSON, whose kind determines where its images are. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "kind")
 @JsonSubTypes({@JsonSubTypes.Type(name = "objects", value = ShardLine.ObjectsLine.class),
+    @JsonSubTypes.Type(name = "listed", value = ShardLine.ListedLine.class),
     @JsonSubTypes.Type(name = "packed", value = ShardLine.PackedLine.class),
     @JsonSubTypes.Type(name = "ranges", value = ShardLine.RangesLine.class)})
 sealed interface ShardLine {
@@ -66,6 +67,38 @@ sealed interface ShardLine {
     @Override
     public Images.Part part() {
       return StoredObjects.of(base, objects);
+    }
+  }
+
+  /**
+   * Rows of the source's list.
+   *
+   * @param piece address of a Parquet file
+   * @param first the first row
+   * @param rows their number
+   */
+  @JsonFormat(shape = JsonFormat.Shape.ARRAY)
+  record Span(String piece, long first, long rows) implements Serializable {
+    @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
+    static Span of(JsonNode span) {
+      if (span.size() != 3 || !span.get(0).isTextual() || !span.get(1).isIntegralNumber() || !span.get(2).isIntegralNumber()) {
+        throw new IllegalArgumentException("expected a piece, a row and a number of rows, got " + span);
+      }
+      return new Span(span.get(0).asText(), span.get(1).asLong(), span.get(2).asLong());
+    }
+  }
+
+  /**
+   * A shard of stored objects, one image per object, whose keys are rows of the source's list.
+   *
+   * @param index in the run's list
+   * @param base prefix that turns a key into a Hadoop URI
+   * @param spans in the order of the rows
+   */
+  record ListedLine(int index, String base, List<Span> spans) implements ShardLine {
+    @Override
+    public Images.Part part() {
+      return new ListedObjects(base, spans);
     }
   }
 

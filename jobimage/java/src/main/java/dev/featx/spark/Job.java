@@ -7,6 +7,9 @@ import dev.featx.nets.Compilation;
 import dev.featx.security.Authorities;
 import dev.featx.security.KerberosLogin;
 import dev.featx.source.Shard;
+import dev.featx.table.GroupFiles;
+import dev.featx.table.GroupResult;
+import dev.featx.table.GroupTask;
 import dev.featx.table.Replacement;
 import dev.featx.table.ReplacementResult;
 import dev.featx.table.ReplacementTask;
@@ -24,7 +27,9 @@ import java.io.Serializable;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
@@ -50,12 +55,18 @@ import scala.runtime.BoxedUnit;
  * (crds/featx_api/executor_contract.py), large ones in files, since py4j sends text slowly.
  */
 public final class Job {
+  // Pools of fairscheduler.xml: files are joined although shards wait.
+  private static final String SHARDS = "shards";
+  private static final String FILES = "files";
+  private static final int MOST_RESULTS = 500;
+
   private final JavaSparkContext spark;
   private final Queue<ShardResult> results = new ConcurrentLinkedQueue<>();
   private final StoreWait waiting = new StoreWait();
   private final StoreWait.Listener listener = new StoreWait.Listener();
   private final TaskSettings settings;
   private final LostExecutors lostExecutors = new LostExecutors();
+  private final Map<String, BroadcastNets> sent = new HashMap<>();
 
   /**
    * Creates a job that runs in a Spark context.
@@ -72,7 +83,8 @@ public final class Job {
   }
 
   /**
-   * Runs shards until all are done.
+   * Runs shards until all are done. May be called in several threads: Spark begins the shards of a later call when those of
+   * the earlier ones leave cores free.
    *
    * @param shardsFile a line per shard, see {@link Shard}
    * @param detectorFile the detector's network file, or null
@@ -81,8 +93,8 @@ public final class Job {
    */
   public void run(String shardsFile, String detectorFile, String extractorFile) throws IOException {
     List<String> shards = Files.readAllLines(Path.of(shardsFile));
-    BroadcastNets nets = nets(detectorFile, extractorFile);
-    submit(shards, ShardResult.class, results::add, (run, line, conf) -> {
+    BroadcastNets nets = sentNets(detectorFile, extractorFile);
+    submit(SHARDS, shards, ShardResult.class, results::add, (run, line, conf) -> {
       Compilation compilation = run.compilation();
       return new ShardTask(run, nets.detector(compilation), nets.extractor(compilation), conf).run(Shard.read(line));
     });
@@ -98,7 +110,7 @@ public final class Job {
   public String read(String shardsFile) throws IOException {
     ReadResult[] sum = {ReadResult.NONE};
     long started = System.nanoTime();
-    submit(Files.readAllLines(Path.of(shardsFile)), ReadResult.class, result -> sum[0] = sum[0].plus(result),
+    submit(SHARDS, Files.readAllLines(Path.of(shardsFile)), ReadResult.class, result -> sum[0] = sum[0].plus(result),
         (run, line, conf) -> Reading.of(run, Shard.read(line), conf));
     return Contract.write(sum[0].in((System.nanoTime() - started) / 1e9));
   }
@@ -138,8 +150,22 @@ public final class Job {
 
   private <R> String runOne(String shardFile, Class<R> kind, Work<R> work) throws IOException {
     List<R> result = new ArrayList<>();
-    submit(Files.readAllLines(Path.of(shardFile)), kind, result::add, work);
+    submit(SHARDS, Files.readAllLines(Path.of(shardFile)), kind, result::add, work);
     return Contract.write(result.get(0));
+  }
+
+  /**
+   * Joins files of shards into files of the table, before shards that wait for a core.
+   *
+   * @param tasksFile a line per joined file, see {@link GroupTask}
+   * @return the list of results, see {@link GroupResult}
+   * @throws IOException if the file can't be read
+   */
+  public String join(String tasksFile) throws IOException {
+    List<GroupResult> joined = new ArrayList<>();
+    submit(FILES, Files.readAllLines(Path.of(tasksFile)), GroupResult.class, joined::add,
+        (run, line, conf) -> new GroupFiles(run.table(), conf).run(Contract.read(line, GroupTask.class)));
+    return Contract.write(joined);
   }
 
   /**
@@ -151,12 +177,13 @@ public final class Job {
    */
   public String replace(String tasksFile) throws IOException {
     List<ReplacementResult> replaced = new ArrayList<>();
-    submit(Files.readAllLines(Path.of(tasksFile)), ReplacementResult.class, replaced::add,
+    submit(FILES, Files.readAllLines(Path.of(tasksFile)), ReplacementResult.class, replaced::add,
         (run, line, conf) -> new Replacement(run.table(), conf).run(Contract.read(line, ReplacementTask.class)));
     return Contract.write(replaced);
   }
 
-  private <R> void submit(List<String> lines, Class<R> kind, Consumer<R> collect, Work<R> work) {
+  private <R> void submit(String pool, List<String> lines, Class<R> kind, Consumer<R> collect, Work<R> work) {
+    spark.sc().setLocalProperty("spark.scheduler.pool", pool); // of the calling thread
     JavaRDD<String> tasks = spark.parallelize(lines, lines.size());
     try {
       spark.sc().runJob(tasks.rdd(), new Task<>(settings, work), scalaRange(lines.size()), new Collect<>(collect),
@@ -187,15 +214,27 @@ public final class Job {
         settings.table().carry());
   }
 
+  /** Returns nets that were sent to executors before, or sends them. */
+  private synchronized BroadcastNets sentNets(String detectorFile, String extractorFile) throws IOException {
+    String key = detectorFile + " " + extractorFile;
+    if (!sent.containsKey(key)) {
+      sent.put(key, nets(detectorFile, extractorFile));
+    }
+    return sent.get(key);
+  }
+
   private BroadcastNets nets(String detectorFile, String extractorFile) throws IOException {
     return new BroadcastNets(detectorFile == null ? null : BroadcastNets.Net.of(spark, Path.of(detectorFile)),
         BroadcastNets.Net.of(spark, Path.of(extractorFile)));
   }
 
-  /** Returns the {@link ShardResult} of the next finished shard, or null if there is none. */
+  /** Returns the list of {@link ShardResult} of shards that have finished and were not returned before, as long as it is short. */
   public String poll() {
-    ShardResult result = results.poll();
-    return result == null ? null : result.toJson();
+    List<ShardResult> finished = new ArrayList<>();
+    while (finished.size() < MOST_RESULTS && !results.isEmpty()) {
+      finished.add(results.remove());
+    }
+    return Contract.write(finished);
   }
 
   /** Returns a description of what an executor is waiting for, or null. */

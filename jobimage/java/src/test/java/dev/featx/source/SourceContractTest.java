@@ -24,6 +24,14 @@ class SourceContractTest {
   }
 
   @Test
+  void aShardOfListedObjectsIsParsedCompletely() {
+    ListedObjects part = (ListedObjects) line("shard-line.listed.json").part();
+    assertEquals("s3a://images/", part.base());
+    assertEquals(new ShardLine.Span("s3a://features/shoes/_featx/uid/list/piece-000005.parquet", 0, 5_000_000_000L),
+        part.spans().get(1));
+  }
+
+  @Test
   void aShardOfPackedFilesIsParsedCompletely() {
     PackedImages part = (PackedImages) line("shard-line.packed.json").part();
     assertEquals("hdfs://namenode:8020/archives/a.tar", part.files().get(0).uri());

@@ -40,6 +40,14 @@ class TableContractTest {
   }
 
   @Test
+  void aGroupIsParsedAndItsResultWrittenCompletely() {
+    GroupTask task = GoldenFiles.assertParsed("group-task.json", json -> Contract.read(json, GroupTask.class));
+    KeyRange keys = KeyRange.NONE.with("z").with("a");
+    GoldenFiles.assertWritten("group-result.json", new GroupResult(task.number(), task.file(), 63, 5_000_000_000L, DIGEST, keys,
+        task.file(), 1, 812, "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", 1.25));
+  }
+
+  @Test
   void columnsMatchTheContract() {
     assertEquals(columns("features"), columns(Rows.FEATURES));
     assertEquals(Stream.concat(columns("features").stream(), Stream.of(column(GoldenFiles.tree("columns.json").get("damaged")))).toList(),
