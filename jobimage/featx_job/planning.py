@@ -92,6 +92,8 @@ def _files(spec: FeatureExtractionSpec, source: ObjectSource, hadoop: Hadoop, sk
         return list(_delta_files(spec, source, hadoop))
     if spec.source.keys:
         return list(with_keys(source, spec.source.keys))
+    if spec.source.key_list:
+        return list(source.objects())
     selection = Selection(tuple(spec.source.include), tuple(spec.source.exclude), source.root)
     listed = list(source.objects(in_hidden_folders=selection.opens_hidden_folders))
     files = list(selected(listed, selection, skipped))
@@ -131,7 +133,8 @@ def changes(
         output: Address of the run's output as executors see it, which may be below the source.
     """
     since = spec.source.changed_since or spec.output.mode == "incremental"
-    if since or spec.source.keys or isinstance(shards, RangeShards) or not len(shards):
+    is_given = spec.source.keys or spec.source.key_list or (spec.source.s3 and spec.source.s3.inventory)
+    if since or is_given or isinstance(shards, RangeShards) or not len(shards):
         return None
     assert isinstance(shards, ObjectShards | PackedShards)
     before = {file.key: file.version for file in shards.files()}

@@ -123,7 +123,9 @@ def test_executors_whose_quota_others_have_taken_end_the_attempt(
     quick = Operator(kubeconfig, tmp_path / "log", EXECUTOR_START_DEADLINE_SECONDS="5", BACKOFF_SECONDS="1").start()
     try:
         limit("ResourceQuota", "team", hard={"pods": "2"})
-        run = start("await, gang, succeed 1|gang, succeed 1", execution=shape(1), backoffLimit=0).until("DriverReady", "True")
+        run = start("await, gang, succeed 1|gang, succeed 1", execution=shape(1), backoffLimit=0).until(
+            "DriverReady", "True"
+        )
         limit("ResourceQuota", "team", hard={"pods": "1"})  # as if another pod had taken it
         run.proceed().until("QuotaReserved", "False", "ExecutorsNotStarted", patience=120)
         assert run.status["failure"]["class"] == "ExecutorsNotStarted"
