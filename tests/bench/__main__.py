@@ -52,6 +52,7 @@ BENCHES = {
     "formats": Bench("error against Pillow and decode time of every image format (2 minutes)", ("formats",)),
     "fuzz": Bench("100,000 mutated images decoded in one JVM: crashes, longest time, memory (30 minutes)", ("fuzz",)),
     "stores": Bench("speed of HBase, S3, HDFS and files compared with bare clients (15 minutes)", ("stores",)),
+    "inventory": Bench("reading inventories and lists of up to 10,000,000 keys (10 minutes)", ("inventory",)),
     "kills": Bench(
         "drivers, then executors, killed at 50 random moments: no image lost or duplicated (25 minutes)",
         ("kills",),

@@ -94,7 +94,7 @@ BAD = [
     Bad("principal without realm", "spec.execution.kerberos", KERBEROS | {"principal": "a"}, "principal"),
     Bad("keys and changes", "spec.source", {"s3": S3, "keys": ["a"], "changedSince": "s3://tables/a"}, "changedSince"),
     *(
-        Bad(f"list beside {name}", "spec.source", {"s3": S3, "list": LIST} | beside, "spec.source.list excludes keys")
+        Bad(f"list beside {name}", "spec.source", {"s3": S3, "list": LIST, **beside}, "spec.source.list excludes keys")
         for name, beside in {
             "keys": {"keys": ["a"]},
             "globs": {"include": ["*.jpg"]},
