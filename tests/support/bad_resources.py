@@ -81,6 +81,13 @@ LIST = "s3://lists/keys.parquet"
 INVENTORY = "s3://lists/images/daily/"
 CLAIM = {"claim": {"name": "images"}}
 CPU = "spark.kubernetes.executor"
+BESIDE_A_LIST: dict[str, dict[str, Any]] = {
+    "keys": {"keys": ["a"]},
+    "globs": {"include": ["*.jpg"]},
+    "globs that leave out": {"exclude": ["a/"]},
+    "packed files": {"packed": {}},
+    "an inventory": {"s3": S3 | {"inventory": INVENTORY}},
+}
 
 BAD = [
     Bad("no source", "spec.source", ABSENT, "source"),
@@ -95,13 +102,7 @@ BAD = [
     Bad("keys and changes", "spec.source", {"s3": S3, "keys": ["a"], "changedSince": "s3://tables/a"}, "changedSince"),
     *(
         Bad(f"list beside {name}", "spec.source", {"s3": S3, "list": LIST, **beside}, "spec.source.list excludes keys")
-        for name, beside in {
-            "keys": {"keys": ["a"]},
-            "globs": {"include": ["*.jpg"]},
-            "globs that leave out": {"exclude": ["a/"]},
-            "packed files": {"packed": {}},
-            "an inventory": {"s3": S3 | {"inventory": INVENTORY}},
-        }.items()
+        for name, beside in BESIDE_A_LIST.items()
     ),
     Bad("list of rows", "spec.source", {"hbase": HBASE | {"quorum": "zk"}, "list": "hdfs://n/a.txt"}, "source.list"),
     Bad("list in no store", "spec.source", CLAIM | {"list": LIST}, "an s3:// address requires spec.source.s3"),
