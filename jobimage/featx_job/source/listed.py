@@ -1,7 +1,7 @@
 """Objects of a source that are read from a list instead of being listed by the store, and the columns of such lists.
 
-A billion objects take a store a million answers. A list of them is a few files, which are read by batches: as tuples of
-Python they would take a minute per hundred million.
+A billion objects take a store a million answers. A list of them is some files, which are read by batches of columns:
+tuples of Python take several times as long.
 """
 
 from __future__ import annotations
