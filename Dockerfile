@@ -42,7 +42,7 @@ RUN cd /opt/featx/lib/python3.11/site-packages/pyspark && rm -rf R examples data
  && rm -f jars/hive-* jars/spark-hive* jars/mesos-* jars/spark-mesos* jars/spark-yarn* jars/hadoop-yarn* \
  jars/derby-* jars/rocksdbjni-* jars/hadoop-client-*
 # Of these, test data, and a client that is not the one in use.
-RUN cd /opt/featx/lib/python3.11/site-packages && rm -rf onnx/backend/test kubernetes/aio
+RUN cd /opt/featx/lib/python3.11/site-packages && rm -rf onnx/backend/test kubernetes/aio pyarrow/tests pyarrow/include
 # Of OpenVINO a run uses the C library, the CPU plugin and the ONNX reader.
 RUN cd /opt/featx/lib/python3.11/site-packages/openvino && rm -rf include cmake \
  && rm -f libs/libopenvino_intel_gpu_plugin.so libs/libopenvino_intel_npu_plugin.so libs/cache.json \

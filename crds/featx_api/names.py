@@ -26,6 +26,7 @@ _LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 # In an address, the limit of 253 characters must be part of the pattern: three labels have 191 at most.
 _CLAIM: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?){0,2}"
 _BUCKET: Final = r"[a-z0-9]([a-z0-9.\-]{0,61}[a-z0-9])?"
+_LIST: Final = rf"{_TEXT}*\.(parquet|(csv|txt|jsonl)(\.(gz|zst))?)"
 _HDFS: Final = rf"hdfs://[A-Za-z0-9.\-_:]+/{_PATH}"
 _PACKAGE: Final = rf"package:[A-Za-z0-9][A-Za-z0-9._\-]*==[A-Za-z0-9._+!\-]+/{_PATH}"
 _HOST_PART: Final = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -102,7 +103,8 @@ Principal = Annotated[
 #: The beginning of an S3 key.
 KeyPrefix = Annotated[str, Field(max_length=1024, pattern=f"^{_TEXT}*$")]
 #: The key of an image: 1,024 bytes, which take up to four characters each (`featx_job.source.keys`).
-ImageKey = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
+MOST_KEY_LETTERS: Final = 4096
+ImageKey = Annotated[str, Field(min_length=1, max_length=MOST_KEY_LETTERS, pattern=r"^[^\x00-\x1f\x7f]+$")]
 #: A glob with one `{...}` at most: several could stand for any number of globs.
 Glob = Annotated[str, Field(min_length=1, max_length=256, pattern=_glob(_CONTROL))]
 #: A glob of members' names, in which a backslash would hide what is after it.
@@ -138,6 +140,16 @@ UrlHost = Annotated[
         pattern=r"^(\*|(\*\.)?[a-z0-9_]([a-z0-9_.\-]*[a-z0-9_])?|([a-z0-9_]([a-z0-9_.\-]*[a-z0-9_])?|\[[0-9a-f:.]+\])"
         r"(:[1-9][0-9]{0,4})?)$",
     ),
+]
+#: A manifest.json of an S3 Inventory, or the folder of its dated inventories.
+InventoryUri = Annotated[str, _address(f"s3://{_BUCKET}/{_PATH}"), AfterValidator(_without_parents)]
+#: A file with keys, whose ending is its format.
+ListUri = Annotated[
+    str,
+    _address(
+        f"s3://{_BUCKET}/{_LIST}", f"file:///{_LIST}", f"claim://{_CLAIM}/{_LIST}", rf"hdfs://[A-Za-z0-9.\-_:]+/{_LIST}"
+    ),
+    AfterValidator(_without_parents),
 ]
 HBaseFolder = Annotated[str, _address(_HDFS, f"file:///{_PATH}"), AfterValidator(_without_parents)]
 

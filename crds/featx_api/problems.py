@@ -53,6 +53,8 @@ FORMS: Final[Mapping[str, str]] = {
     "headers": "must be printable ASCII without $, and without a blank at either end",
     "image": "must be the name of a container image, such as registry.example.com/team/featx-job:1.0",
     "include": _GLOB,
+    "inventory": "must be an S3 Inventory's manifest.json, or the folder of its dated inventories: "
+    "s3://bucket/path/manifest.json or s3://bucket/path",
     "keys": _TEXT,
     "licence": "must be an expression of SPDX, such as Apache-2.0",
     "managedBy": "must be the name of a controller, such as kueue.x-k8s.io/multikueue",
@@ -75,6 +77,8 @@ FORMS: Final[Mapping[str, str]] = {
     "serviceAccountName": _NAME,
     "sha256": "must be 64 hexadecimal digits in lower case, as `sha256sum FILE` prints them",
     "snapshot.name": "must be letters, digits, _, - and .",
+    "source.list": "must be the address of a file that ends in .parquet, .csv, .txt or .jsonl (also with .gz or .zst, "
+    "except Parquet): s3://bucket/path, hdfs://namenode:8020/path or claim://CLAIM/path; for `featx run` also a path",
     "startRow": _ROW,
     "stopRow": _ROW,
     "table": "must be the name of a table, such as photos or shop:photos",

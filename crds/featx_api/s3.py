@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, StrictBool, field_validator, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.names import KeyPrefix, ObjectName
+from featx_api.names import InventoryUri, KeyPrefix, ObjectName
 
 ONE_IDENTITY = "secretRef and podIdentity exclude each other: set one of them"
 KEY_ENCRYPTED = "sseCustomerKey requires secretRef, and https if endpoint is set: the key is sent with each request"
@@ -105,6 +105,12 @@ class S3Source(StoreAccess):
         description="Name of the bucket, or the ARN or alias of an access point.",
     )
     prefix: KeyPrefix = Field("", description="Read only objects whose key begins with this.")
+    inventory: InventoryUri | None = Field(
+        None,
+        description="S3 Inventory to take the objects from instead of listing the bucket: its manifest.json, or the "
+        "folder of its dated inventories, of which the newest complete one counts. CSV, ORC or Parquet. It is reached "
+        "with the same endpoint and credentials, and may be in another bucket. Objects that came later are not read.",
+    )
     headers: dict[str, HeaderValue] = Field(
         default={},
         max_length=16,

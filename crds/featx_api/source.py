@@ -9,13 +9,29 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, model_validator
 
 from featx_api.model import ApiModel, Rule, rules
-from featx_api.names import FolderUri, Glob, HBaseFolder, ImageKey, MemberGlob, ObjectName, TableUri, VolumePath
+from featx_api.names import (
+    FolderUri,
+    Glob,
+    HBaseFolder,
+    ImageKey,
+    ListUri,
+    MemberGlob,
+    ObjectName,
+    TableUri,
+    VolumePath,
+)
 from featx_api.s3 import S3Source
 from featx_api.table_contract import DAMAGED_COLUMN, FEATURE_COLUMNS
 
 ONE_SOURCE = "spec.source must have exactly one of s3, hbase, files, claim"
 ONE_WAY = "spec.source.hbase must have either quorum, to read the table, or snapshot, to read HBase's files"
 CHANGED_ALONE = "spec.source.changedSince and spec.source.keys exclude each other"
+LIST_ALONE = (
+    "spec.source.list excludes keys, include, exclude, packed and s3.inventory: the list alone says what is read"
+)
+LIST_OF_FILES = "spec.source.list requires s3, files or claim: rows of HBase have no list"
+LIST_BY_S3 = "spec.source.list: an s3:// address requires spec.source.s3, by which it is reached"
+LOG_IS_THE_LIST = "spec.source.s3.inventory excludes packed.format delta: the table's log lists its files"
 PACKED_FILES = "spec.source.packed requires s3, files or claim"
 URLS_ALONE = "spec.source.packed.urlColumn excludes contentColumn and members: the URLs lead to the images"
 URLS_HAVE_COLUMNS = "spec.source.packed.urlColumn requires a format with columns: parquet, delta, tfrecord or auto"
@@ -31,6 +47,8 @@ KEYS_LIMIT = 384 * 1024
 KEYS_FIT = f"spec.source.keys must have at most {KEYS_LIMIT // 1024} KiB in all: split them over several resources"
 MOST_GLOBS = 64
 _NO_KEYS = "(!has(self.keys) || size(self.keys) == 0)"
+_INVENTORY = "(has(self.s3) && has(self.s3.inventory))"
+_NO_GLOBS = " && ".join(f"(!has(self.{name}) || size(self.{name}) == 0)" for name in ("include", "exclude"))
 
 Row = Annotated[str, Field(max_length=1024, pattern=r"^(\\x[0-9A-Fa-f]{2}|[^\\\x00-\x1f\x7f])*$")]
 #: Without the characters that Delta Lake refuses.
@@ -227,6 +245,10 @@ class Source(ApiModel):
             ),
             Rule(f"!has(self.changedSince) || {_NO_KEYS}", CHANGED_ALONE),
             Rule("!has(self.packed) || !has(self.hbase)", PACKED_FILES),
+            Rule(f"!has(self.list) || ({_NO_KEYS} && {_NO_GLOBS} && !has(self.packed) && !{_INVENTORY})", LIST_ALONE),
+            Rule("!has(self.list) || !has(self.hbase)", LIST_OF_FILES),
+            Rule("!has(self.list) || !self.list.startsWith('s3://') || has(self.s3)", LIST_BY_S3),
+            Rule(f"!{_INVENTORY} || !has(self.packed) || self.packed.format != 'delta'", LOG_IS_THE_LIST),
         )
     )
 
@@ -260,6 +282,15 @@ class Source(ApiModel):
         description="Globs of files, or row keys, to leave out although source.include selects them.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
+    # In Python `list` would hide the type of the fields around it.
+    key_list: ListUri | None = Field(
+        None,
+        alias="list",
+        description="File with the keys of the images to process, one per row and each once, instead of listing the "
+        "source: .parquet, or .csv, .txt or .jsonl, also with .gz or .zst. Keys are written as in source.keys. txt has "
+        "one per line; the others have a column key and optionally size and etag (or version). s3:// is reached with "
+        "source.s3; other addresses are hdfs://namenode:8020/path, claim://CLAIM/path, and for `featx run` a path.",
+    )
     changed_since: TableUri | None = Field(
         None,
         description="Process only images that are new or changed since the tables at or below this address were "
@@ -275,6 +306,21 @@ class Source(ApiModel):
             raise ValueError(PACKED_FILES)
         if self.changed_since and self.keys:
             raise ValueError(CHANGED_ALONE)
+        return self
+
+    @model_validator(mode="after")
+    def _list_fits(self) -> Self:
+        inventory = self.s3.inventory if self.s3 else None
+        if inventory and self.packed and self.packed.format == "delta":
+            raise ValueError(LOG_IS_THE_LIST)
+        if self.key_list is None:
+            return self
+        if self.keys or self.include or self.exclude or self.packed or inventory:
+            raise ValueError(LIST_ALONE)
+        if self.hbase:
+            raise ValueError(LIST_OF_FILES)
+        if self.key_list.startswith("s3://") and not self.s3:
+            raise ValueError(LIST_BY_S3)
         return self
 
     @property

@@ -145,6 +145,8 @@ class FeatureExtractionSpec(ApiModel):
             "spec.source.files.uri": files.uri if files else None,
             "spec.source.hbase.snapshot.rootDir": snapshot.root_dir if snapshot else None,
             "spec.source.hbase.snapshot.restoreDir": snapshot.restore_dir if snapshot else None,
+            "spec.source.s3.inventory": self.source.s3.inventory if self.source.s3 else None,
+            "spec.source.list": self.source.key_list,
             "spec.source.changedSince": self.source.changed_since,
             "spec.output.uri": self.output.uri,
         }

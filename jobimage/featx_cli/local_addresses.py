@@ -17,6 +17,7 @@ from featx_cli.errors import CommandError
 # Fields that hold an address which may be local.
 FIELDS = (
     ("source", "files", "uri"),
+    ("source", "list"),
     ("source", "changedSince"),
     ("source", "hbase", "snapshot", "rootDir"),
     ("source", "hbase", "snapshot", "restoreDir"),

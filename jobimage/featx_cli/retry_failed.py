@@ -35,7 +35,8 @@ def _retry(parsed: argparse.Namespace) -> int:
     keys = _quarantined(output.uri, resource.spec.store_of(output.s3).endpoint, parsed.reason)
     document = copy.deepcopy(loaded.document)
     document["metadata"] = {**document["metadata"], "name": f"{resource.name}{parsed.suffix}"}
-    document["spec"]["source"].pop("changedSince", None)  # the keys say which images
+    for choice in ("changedSince", "list"):
+        document["spec"]["source"].pop(choice, None)  # the keys say which images
     document["spec"]["source"]["keys"] = keys
     if output.mode == "create":
         document["spec"]["output"]["uri"] = f"{output.uri.rstrip('/')}{parsed.suffix}"

@@ -26,6 +26,7 @@ from featx_job.table.publisher import Executors
 LOG = logging.getLogger(__name__)
 MOST_OUTSTANDING = 5_000  # tasks that Spark has, or some per executor if that is more
 SUBMITTED_SHARDS = 2_000  # at a time, between two reports of the progress
+MOST_WAITING = 50_000  # finished shards that are in no file of the table: commits may be slower than executors
 QUEUED = 4  # shards that wait for each task that runs
 POLL_SECONDS = 0.2
 
@@ -119,6 +120,8 @@ class Computation:
     def _next_shards(self, outstanding: int) -> list[int]:
         """Return the next shards to process, unless Spark has enough of them."""
         shards = self._shards
+        if outstanding and self._output.publisher.waiting >= MOST_WAITING:
+            return []
         if outstanding >= max(MOST_OUTSTANDING, QUEUED * self._tasks):
             return []
         if self._next == len(shards) and outstanding < QUEUED * self._tasks:

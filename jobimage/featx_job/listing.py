@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from featx_job.source.objects import SourceObject
 from featx_job.source.pieces import PIECE_OBJECTS, Pieces
 from featx_job.source.selection import Skipped
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 LOG = logging.getLogger(__name__)
 
@@ -21,15 +24,16 @@ LOG = logging.getLogger(__name__)
 class Listing:
     """Fills a list in the background."""
 
-    def __init__(self, pieces: Pieces, objects: Iterator[SourceObject], skipped: Skipped) -> None:
+    def __init__(self, pieces: Pieces, tables: Iterator[pa.Table], skipped: Skipped) -> None:
         """Prepare.
 
         Args:
             pieces: The list, which may hold the first objects of the source.
-            objects: Those that follow.
-            skipped: Counts what is left out, as `objects` is read.
+            tables: Those that follow (`piece_tables`); the last one has less than `PIECE_OBJECTS` rows.
+            skipped: Counts what is left out, as tables are read.
         """
-        self._pieces, self._objects, self._skipped = pieces, objects, skipped
+        self._pieces, self._tables, self._skipped = pieces, tables, skipped
+        self._reader = ThreadPoolExecutor(1, "listing-ahead")
         self._problem: BaseException | None = None
         self._stopped = threading.Event()
 
@@ -39,6 +43,7 @@ class Listing:
         Raises:
             RunFailure: The source can't be listed.
         """
+        self._ahead = self._reader.submit(self._read)
         self._next_piece()
         threading.Thread(target=self._run, daemon=True, name="listing").start()
 
@@ -57,11 +62,20 @@ class Listing:
                 self._next_piece()
         except BaseException as error:  # passed on to the thread that plans
             self._problem = error
+        finally:
+            self._reader.shutdown(wait=False, cancel_futures=True)
+
+    def _read(self) -> tuple[pa.Table, dict[str, int]]:
+        """Return the next table and what was left out up to its end."""
+        return next(self._tables), dict(self._skipped.counts)
 
     def _next_piece(self) -> None:
-        objects = list(islice(self._objects, PIECE_OBJECTS))
-        if objects:
-            self._pieces.append(objects, self._skipped.counts)
-        if len(objects) < PIECE_OBJECTS:
-            self._pieces.seal(self._skipped.counts)
+        """Write a piece while the next one is read."""
+        table, skipped = self._ahead.result()
+        if len(table) == PIECE_OBJECTS:
+            self._ahead = self._reader.submit(self._read)
+        if len(table):
+            self._pieces.append(table, skipped)
+        if len(table) < PIECE_OBJECTS:
+            self._pieces.seal(skipped)
             LOG.info("the source is listed: %d images, %d files left out", len(self._pieces), self._skipped.total)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from featx_api.source import Packed
 from featx_api.spec import FeatureExtractionSpec
@@ -22,6 +22,7 @@ from featx_job.listing import Listing
 from featx_job.source import carried_columns, keys, packed_files, pieces
 from featx_job.source.hbase import HBaseTableSource
 from featx_job.source.listed_shards import FIRST_IMAGES, ListedShards, StageStore
+from featx_job.source.listed_source import ListedSource
 from featx_job.source.objects import ObjectSource, SourceObject, with_keys
 from featx_job.source.open import open_source
 from featx_job.source.packed_files import PackedShards
@@ -33,8 +34,12 @@ from featx_job.table.earlier_runs import EarlierList
 from featx_job.table.open import open_storage
 from featx_job.table.storage import Storage
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 MEBIBYTE = 1024 * 1024
 LOG = logging.getLogger(__name__)
+ORIGIN = "origin"  # of the run's list, if the spec names one
 LISTED_AGAIN = 1_000_000  # files, which take some seconds
 
 
@@ -112,6 +117,8 @@ def _objects(
 ) -> ObjectShards | ListedShards:
     """Return the shards of listed objects, whose list goes on in the background if it is long."""
     listed = pieces.resumed(lists, source.base) if lists else None
+    if isinstance(source, ListedSource):
+        return _listed(spec, source, before, lists, listed)
     skipped = Skipped(Counter(listed.skipped if listed else ()))
     found = _selected(spec, source, skipped, listed.last_key() if listed else "")
     objects = earlier_runs.changed(found, before, source.base) if before else found
@@ -119,11 +126,51 @@ def _objects(
         head = list(islice(objects, PIECE_OBJECTS))
         if len(head) < PIECE_OBJECTS or lists is None:
             _check_selection(spec, source, skipped, empty=not head, first_run=not before)
-            images = spec.execution.shard_images or FIRST_IMAGES
-            return split_objects(source.base, head, images, skipped.counts)
+            return split_objects(source.base, head, spec.execution.shard_images or FIRST_IMAGES, skipped.counts)
         listed, objects = Pieces(lists, source.base), chain(head, objects)
+    from featx_job.source import piece_tables  # takes half a second, which small sources need not wait
+
+    return _begun(spec, lists, listed, piece_tables.of_objects(objects, PIECE_OBJECTS), skipped)
+
+
+def _listed(
+    spec: FeatureExtractionSpec,
+    source: ListedSource,
+    before: Sequence[EarlierList],
+    lists: Lists | None,
+    listed: Pieces | None,
+) -> ObjectShards | ListedShards:
+    """Return the shards of a list that the spec names: it has no order, so it is read again from its start."""
+    from featx_job.source import piece_tables
+
+    origin = lists.load(ORIGIN) if lists else None
+    source.origin = None if origin is None else origin.decode()
+    skipped = Skipped()
+    if before:
+        found = earlier_runs.changed(_selected(spec, source, skipped), before, source.base)
+        tables = piece_tables.of_objects(found, PIECE_OBJECTS)
+    else:
+        batches = source.batches()
+        if not spec.source.key_list:
+            batches = piece_tables.select(batches, _selection(spec, source), skipped)
+        tables = piece_tables.of_batches(batches, PIECE_OBJECTS)
+    if not listed:
+        first = next(tables)
+        if len(first) < PIECE_OBJECTS or lists is None:
+            head = piece_tables.objects_of(first)
+            _check_selection(spec, source, skipped, empty=not head, first_run=not before)
+            return split_objects(source.base, head, spec.execution.shard_images or FIRST_IMAGES, skipped.counts)
+        if origin is None:
+            lists.save(ORIGIN, (source.origin or source.address).encode())
+        return _begun(spec, lists, Pieces(lists, source.base), chain([first], tables), skipped)
+    return _begun(spec, lists, listed, islice(tables, len(listed) // PIECE_OBJECTS, None), skipped)
+
+
+def _begun(
+    spec: FeatureExtractionSpec, lists: Lists | None, listed: Pieces, tables: Iterator[pa.Table], skipped: Skipped
+) -> ListedShards:
     assert lists
-    listing = Listing(listed, objects, skipped)
+    listing = Listing(listed, tables, skipped)
     listing.start()
     return ListedShards(listed, lists, spec.execution.shard_images, listing)
 
@@ -158,9 +205,15 @@ def _selected(
     if spec.source.keys:
         found = with_keys(source, spec.source.keys)
         return (file for file in found if keys.to_bytes(file.key) > keys.to_bytes(after))
-    selection = Selection(tuple(spec.source.include), tuple(spec.source.exclude), source.root)
+    if spec.source.key_list:
+        return source.objects()
+    selection = _selection(spec, source)
     listed = source.objects(in_hidden_folders=selection.opens_hidden_folders, after=after)
     return selected(listed, selection, skipped)
+
+
+def _selection(spec: FeatureExtractionSpec, source: ObjectSource) -> Selection:
+    return Selection(tuple(spec.source.include), tuple(spec.source.exclude), source.root)
 
 
 def _packed_files(
@@ -169,7 +222,7 @@ def _packed_files(
     """Return the packed files that the spec selects, and count the others."""
     if packed.format == "delta":
         return list(_delta_files(spec, source, hadoop))
-    selection = Selection(tuple(spec.source.include), tuple(spec.source.exclude), source.root)
+    selection = _selection(spec, source)
     listed = list(source.objects(in_hidden_folders=selection.opens_hidden_folders))
     files = list(selected(listed, selection, skipped))
     logs = [file for file in listed if packed_files.DELTA_LOG in file.key.split("/")]  # hidden, but refused there
@@ -206,7 +259,8 @@ def changes(
         output: Address of the run's output as executors see it, which may be below the source.
     """
     since = spec.source.changed_since or spec.output.mode == "incremental"
-    if since or spec.source.keys or isinstance(shards, RangeShards) or not len(shards):
+    is_given = spec.source.keys or spec.source.key_list or (spec.source.s3 and spec.source.s3.inventory)
+    if since or is_given or isinstance(shards, RangeShards) or not len(shards):
         return None
     assert isinstance(shards, ObjectShards | PackedShards | ListedShards)
     if (shards.images or 0) > LISTED_AGAIN:

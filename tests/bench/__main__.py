@@ -54,6 +54,7 @@ BENCHES = {
     "fuzz": Bench("100,000 mutated images decoded in one JVM: crashes, longest time, memory (30 minutes)", ("fuzz",)),
     "stores": Bench("speed of HBase, S3, HDFS and files compared with bare clients (15 minutes)", ("stores",)),
     "listing": Bench("flat buckets of 10,000 to 10,000,000 keys: seconds and memory (10 minutes)", ("listing",)),
+    "inventory": Bench("reading inventories and lists of up to 10,000,000 keys (10 minutes)", ("inventory",)),
     "kills": Bench(
         "drivers, then executors, killed at 50 random moments: no image lost or duplicated (25 minutes)",
         ("kills",),

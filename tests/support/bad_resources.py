@@ -77,8 +77,17 @@ KERBEROS = {"principal": "features@EXAMPLE.COM", "secretRef": {"name": "features
 UPDATE = {"uri": "s3://features/table", "mode": "incremental"}
 CHANGES = {"s3": S3, "changedSince": "s3://features/tables"}
 
+LIST = "s3://lists/keys.parquet"
+INVENTORY = "s3://lists/images/daily/"
 CLAIM = {"claim": {"name": "images"}}
 CPU = "spark.kubernetes.executor"
+BESIDE_A_LIST: dict[str, dict[str, Any]] = {
+    "keys": {"keys": ["a"]},
+    "globs": {"include": ["*.jpg"]},
+    "globs that leave out": {"exclude": ["a/"]},
+    "packed files": {"packed": {}},
+    "an inventory": {"s3": S3 | {"inventory": INVENTORY}},
+}
 
 BAD = [
     Bad("no source", "spec.source", ABSENT, "source"),
@@ -91,6 +100,24 @@ BAD = [
     Bad("two users", "spec.execution", {"hadoopUser": "a", "kerberos": KERBEROS}, "kerberos"),
     Bad("principal without realm", "spec.execution.kerberos", KERBEROS | {"principal": "a"}, "principal"),
     Bad("keys and changes", "spec.source", {"s3": S3, "keys": ["a"], "changedSince": "s3://tables/a"}, "changedSince"),
+    *(
+        Bad(f"list beside {name}", "spec.source", {"s3": S3, "list": LIST, **beside}, "spec.source.list excludes keys")
+        for name, beside in BESIDE_A_LIST.items()
+    ),
+    Bad("list of rows", "spec.source", {"hbase": HBASE | {"quorum": "zk"}, "list": "hdfs://n/a.txt"}, "source.list"),
+    Bad("list in no store", "spec.source", CLAIM | {"list": LIST}, "an s3:// address requires spec.source.s3"),
+    Bad("list of an unknown format", "spec.source.list", "s3://lists/keys.xml", "list"),
+    Bad("list in a parent folder", "spec.source", CLAIM | {"list": "claim://a/../b.txt"}, "list"),
+    Bad("list by http", "spec.source.list", "https://example.test/keys.csv", "list"),
+    Bad("inventory by http", "spec.source.s3.inventory", "https://example.test/manifest.json", "inventory"),
+    Bad("inventory at a bucket's root", "spec.source.s3.inventory", "s3://lists", "inventory"),
+    Bad("inventory in a parent folder", "spec.source.s3.inventory", "s3://lists/../manifest.json", "inventory"),
+    Bad(
+        "inventory of a Delta table",
+        "spec.source",
+        {"s3": S3 | {"inventory": INVENTORY}, "packed": {"format": "delta"}},
+        "spec.source.s3.inventory excludes packed.format delta",
+    ),
     Bad("two choices in a glob", "spec.source.include", ["{a,b}/*.{jpg,png}"], "include"),
     *(
         Bad(f"broken glob {glob}", "spec.source.include", [glob], "include")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PIECE_OBJECTS = 65_536
 ROW_GROUP = 8_192  # executors read whole ones
 INDEX, INDEX_VERSION = "index.json", 1
+SCHEMA_COLUMNS = SourceObject._fields
 _SKIPPED = b"featx.skipped"
 
 
@@ -72,22 +73,27 @@ class Pieces:
         self.bytes = 0
         self.skipped: SkippedCounts = {}
         self.complete = False
-        self._read, self._decode = lru_cache(2)(self._table), lru_cache(1)(self._columns)
+        self._decode = lru_cache(1)(self._columns)
 
     def __len__(self) -> int:
         """Return the number of objects."""
         return self._ends[-1] if self._ends else 0
 
-    def append(self, objects: Sequence[SourceObject], skipped: Mapping[str, int]) -> None:
+    def append(self, objects: pa.Table, skipped: Mapping[str, int]) -> None:
         """Write the next piece.
 
         Args:
-            objects: Its objects.
+            objects: Its objects: columns key, size and version (`piece_tables`).
             skipped: What was left out of the source so far.
         """
-        self._store.save(_name(len(self._ends)), _to_parquet(objects, skipped))
+        import pyarrow.parquet as pq
+
+        file = io.BytesIO()
+        table = objects.replace_schema_metadata({_SKIPPED: json.dumps(dict(skipped)).encode()})
+        pq.write_table(table, file, row_group_size=ROW_GROUP, compression="zstd", use_dictionary=False)
+        self._store.save(_name(len(self._ends)), file.getvalue())
         self.skipped = dict(skipped)
-        self.bytes += sum(file.size for file in objects)
+        self.bytes += int(objects["size"].to_numpy().sum())
         self._ends.append(len(self) + len(objects))
 
     def seal(self, skipped: Mapping[str, int]) -> None:
@@ -112,7 +118,7 @@ class Pieces:
     def sizes(self, first: int, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Return the sizes of consecutive objects, in bytes: int64[count]."""
         parts = self._parts(first, count)
-        sizes = [self._read(piece)["size"].slice(start, length).to_numpy() for piece, start, length in parts]
+        sizes = [self._read(piece, "size")["size"].slice(start, length).to_numpy() for piece, start, length in parts]
         return np.concatenate([np.empty(0, np.int64), *sizes])
 
     def spans(self, first: int, count: int) -> list[Span]:
@@ -137,15 +143,15 @@ class Pieces:
         return map(SourceObject, *(column[start:end] for column in self._decode(piece)))
 
     def _columns(self, piece: int) -> list[list[Any]]:
-        return [column.to_pylist() for column in self._read(piece).columns]
+        return [column.to_pylist() for column in self._read(piece, *SCHEMA_COLUMNS).columns]
 
-    def _table(self, piece: int) -> pa.Table:
+    def _read(self, piece: int, *columns: str) -> pa.Table:
         import pyarrow.parquet as pq
 
         data = self._store.load(_name(piece))
         if data is None:
             raise FileNotFoundError(self._store.uri(_name(piece)))
-        return pq.read_table(io.BytesIO(data), columns=list(SourceObject._fields))
+        return pq.read_table(io.BytesIO(data), columns=list(columns))
 
     def _add_stored(self, data: bytes) -> None:
         import pyarrow.parquet as pq
@@ -182,18 +188,3 @@ def resumed(store: PieceStore, base: str) -> Pieces | None:
 
 def _name(piece: int) -> str:
     return f"piece-{piece:06}.parquet"
-
-
-def _to_parquet(objects: Sequence[SourceObject], skipped: Mapping[str, int]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = pa.schema(
-        [("key", pa.string()), ("size", pa.int64()), ("version", pa.string())],
-        metadata={_SKIPPED: json.dumps(dict(skipped)).encode()},
-    )
-    columns = zip(*objects, strict=True)
-    table = pa.table([pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)], schema)
-    file = io.BytesIO()
-    pq.write_table(table, file, row_group_size=ROW_GROUP, compression="zstd", use_dictionary=False)
-    return file.getvalue()

@@ -34,6 +34,8 @@ _HIDDEN = re.compile(
     rf"|(?:{_STARTS})[^/]*|[^/]*{re.escape(SYSTEM_END)}(?=/|$))",
     re.IGNORECASE,
 )
+#: Matches every key that may be left out without a glob, and few others (RE2, of keys in any case).
+IN_DOUBT = "|".join((r"(^|/)[._]", "/$", *map(re.escape, (SYSTEM_END, *SYSTEM_NAMES, *SYSTEM_STARTS))))
 MOST_ENDINGS = 10
 _MEANING = {
     "hidden": "hidden and system files",

@@ -124,6 +124,11 @@ class DeltaPublisher:
         """Implements `Publisher`."""
         self._groups.add(shard)
 
+    @property
+    def waiting(self) -> int:
+        """Implements `Publisher`."""
+        return len(self._groups.waiting)
+
     def advance(self, executors: Executors) -> None:
         """Implements `Publisher`: joins and commits complete groups, unless a commit is still running."""
         if self._work and not self._work.done():

@@ -73,6 +73,10 @@ class Publisher(Protocol):
     def publish(self, shard: ShardResult) -> None:
         """Take a finished shard, to make it visible as soon as the format can."""
 
+    @property
+    def waiting(self) -> int:
+        """Number of finished shards that are in no file of the table yet."""
+
     def advance(self, executors: Executors) -> None:
         """Go on in the background with what is to be done before all shards are."""
 

@@ -58,6 +58,8 @@ def test_no_address_is_left_out() -> None:
     specs = [
         {"source": {"hbase": hbase}, "detector": {"model": model}, "extractor": {"model": caffe, "layer": "a"}},
         {"source": {"files": {"uri": "hdfs://a/b"}, "changedSince": "s3://tables/a"}, "detector": {"model": caffe}},
+        {"source": {"s3": {"bucket": "photos", "inventory": "s3://lists/a"}}},
+        {"source": {"claim": {"name": "photos"}, "list": "claim://lists/keys.txt"}},
         {"extractor": {"model": model, "layer": "a"}},
     ]
     listed: set[str] = set()

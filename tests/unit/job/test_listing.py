@@ -11,7 +11,7 @@ from featx_api.failures import FailureClass
 from featx_job.failures import RunFailure
 from featx_job.listing import Listing
 from featx_job.local_files import on_this_machine
-from featx_job.source import pieces
+from featx_job.source import piece_tables, pieces
 from featx_job.source.objects import SourceObject
 from featx_job.source.pieces import PIECE_OBJECTS, Pieces
 from featx_job.source.selection import Selection, Skipped, selected
@@ -33,7 +33,8 @@ def objects(count: int) -> Iterator[SourceObject]:
 
 
 def listing(found: Pieces, source: Iterator[SourceObject], skipped: Skipped) -> Listing:
-    return Listing(found, selected(source, Selection(include=("*.jpg",)), skipped), skipped)
+    objects = selected(source, Selection(include=("*.jpg",)), skipped)
+    return Listing(found, piece_tables.of_objects(objects, PIECE_OBJECTS), skipped)
 
 
 def wait_for_end(found: Pieces) -> None:
@@ -82,9 +83,9 @@ def test_a_listing_that_fails_is_continued_by_the_next_attempt_after_its_last_ke
 
 def test_two_drivers_that_list_at_the_same_time_do_not_mix_their_lists(tmp_path: Path) -> None:
     first, second = Pieces(lists(tmp_path), BASE), Pieces(lists(tmp_path), BASE)
-    first.append([SourceObject("a", 1)], {})
+    first.append(piece_tables.of_all([SourceObject("a", 1)]), {})
     with pytest.raises(RunFailure, match="another driver of this run") as refused:
-        second.append([SourceObject("b", 1)], {})
+        second.append(piece_tables.of_all([SourceObject("b", 1)]), {})
     assert (refused.value.class_, refused.value.retryable) == ("OutputBusy", True)
 
 

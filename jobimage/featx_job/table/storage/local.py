@@ -6,6 +6,8 @@ import os
 import stat
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import groupby
 
 from featx_api.failures import FailureClass
 
@@ -110,13 +112,11 @@ class LocalStorage:
 
     def remove(self, paths: list[str]) -> None:
         """Implements `Storage`."""
-        for path in paths:
-            folder_path, name = os.path.split(path)
-            try:
-                with self._root.opened_folder(folder_path) as folder:
-                    os.unlink(name, dir_fd=folder)
-            except FileNotFoundError:
-                continue
+        for folder_path, in_folder in groupby(sorted(paths), key=os.path.dirname):
+            with suppress(FileNotFoundError), self._root.opened_folder(folder_path) as folder:
+                for path in in_folder:
+                    with suppress(FileNotFoundError):
+                        os.unlink(path.rpartition("/")[2], dir_fd=folder)
 
 
 def _write_hidden(folder: int, name: str, data: bytes) -> str:

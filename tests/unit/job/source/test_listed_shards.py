@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pyarrow.parquet as pq
 import pytest
 from featx_job.failures import RunFailure
-from featx_job.source import pieces
+from featx_job.source import piece_tables, pieces
 from featx_job.source.listed_shards import CARRIED_KEYS, MOST_IMAGES, STAGE_SHARDS, ListedShards
 from featx_job.source.objects import SourceObject
 from featx_job.source.pieces import PIECE_OBJECTS, Pieces
@@ -51,7 +51,7 @@ def listed(sizes: Sequence[int], piece: int = 100, folder: Folder | None = None)
     found = Pieces(folder, "s3a://images/")
     objects = [SourceObject(f"{index:08}.jpg", size, f"v{index}") for index, size in enumerate(sizes)]
     for start in range(0, len(objects), piece):
-        found.append(objects[start : start + piece], {"hidden": start})
+        found.append(piece_tables.of_all(objects[start : start + piece]), {"hidden": start})
     found.seal({"hidden": len(objects)})
     return found, folder
 
@@ -148,13 +148,13 @@ def test_a_stage_has_a_bounded_number_of_shards_and_a_shard_of_images() -> None:
 def test_shards_are_planned_while_the_source_is_listed_and_are_full() -> None:
     folder = Folder()
     found = Pieces(folder, "s3a://images/")
-    found.append([SourceObject(f"{index}", 1) for index in range(100)], {})
+    found.append(piece_tables.of_all([SourceObject(f"{index}", 1) for index in range(100)]), {})
     shards = ListedShards(found, folder)
     shards.plan(UNMEASURED)
     assert (len(shards), shards.complete, shards.images) == (3, False, 100)
     shards.plan(UNMEASURED)
     assert len(shards) == 3, "four images wait for others"
-    found.append([SourceObject("last", 1)], {})
+    found.append(piece_tables.of_all([SourceObject("last", 1)]), {})
     found.seal({})
     shards.plan(UNMEASURED)
     assert (len(shards), shards.complete, shards.images) == (4, True, 101)
@@ -218,5 +218,5 @@ def test_keys_come_back_as_they_are() -> None:
     folder = Folder()
     found = Pieces(folder, "file:///")
     names = ["a b", "ü/😀", r"\x0A", "'\"", "a\u0301"]
-    found.append([SourceObject(name, 1, "") for name in names], {})
+    found.append(piece_tables.of_all([SourceObject(name, 1, "") for name in names]), {})
     assert [file.key for file in found.objects(0, len(names))] == names

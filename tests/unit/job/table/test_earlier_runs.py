@@ -8,7 +8,7 @@ from pathlib import Path
 
 from featx_api.source import Packed
 from featx_job.local_files import on_this_machine
-from featx_job.source import packed_files
+from featx_job.source import packed_files, piece_tables
 from featx_job.source.key_ranges import Range
 from featx_job.source.objects import SourceObject, by_key
 from featx_job.source.pieces import Pieces
@@ -67,8 +67,8 @@ def test_a_long_list_in_pieces_counts_like_others(tmp_path: Path) -> None:
     (run / "shards.json.gz").unlink()
     storage = LocalStorage(on_this_machine(tmp_path / "long", "spec.output.uri"))
     pieces = Pieces(RunLists(storage, "_featx/uid-2026-11-02"), BASE)
-    pieces.append([SourceObject("b", 1, "2")], {})
-    pieces.append([SourceObject("c", 1, "2")], {})
+    pieces.append(piece_tables.of_all([SourceObject("b", 1, "2")]), {})
+    pieces.append(piece_tables.of_all([SourceObject("c", 1, "2")]), {})
     pieces.seal({})
     assert known(tmp_path) == {"a": "1", "b": "2", "c": "2"}
 

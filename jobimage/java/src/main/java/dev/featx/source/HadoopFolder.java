@@ -5,6 +5,9 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import dev.featx.security.KerberosLogin;
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Paths;
 import java.util.Map;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
@@ -55,6 +58,26 @@ public final class HadoopFolder {
       return stream.readAllBytes();
     } catch (FileNotFoundException e) {
       return null;
+    }
+  }
+
+  /**
+   * Copies a file to this machine, and returns whether it exists.
+   *
+   * @param path of the file
+   * @param target path of the copy
+   * @param most bytes that are copied
+   */
+  public boolean download(String path, String target, long most) throws IOException {
+    try (FSDataInputStream stream = files().open(below(path));
+        OutputStream copy = Files.newOutputStream(Paths.get(target))) {
+      if (files().getFileStatus(below(path)).getLen() > most) {
+        throw new IOException(path + " has more than " + most + " bytes");
+      }
+      stream.transferTo(copy);
+      return true;
+    } catch (FileNotFoundException e) {
+      return false;
     }
   }
 
